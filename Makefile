@@ -1,0 +1,89 @@
+# make run     set everything up and start Limner with a demo project
+# make test    set up what the tests need and run all of them
+# make check   format, lint, types and import rules, Python and web
+# make bench   measure: decoder, encoder
+# make wheel   dist/limner-*.whl with the web client and the model inside
+# make train   train Samlet further on this machine (see docs/samlet.md)
+#
+# Needs Python >= 3.11, Node >= 20 and make; everything else is installed into .venv and web/node_modules.
+
+PYTHON  ?= python3
+VENV    ?= .venv
+HOST    ?= 127.0.0.1
+PORT    ?= 8000
+LIMNER_HOME ?= .limner
+PIP_ARGS ?=
+JOBS    ?= 2
+RECIPE  ?= server/limner/train/recipes/samlet-cpu.toml
+
+BIN     := $(VENV)/bin
+STATIC  := server/limner/static/index.html
+WEB_SOURCES := $(shell find web/src web/public -type f 2>/dev/null) web/index.html web/vite.config.ts web/package.json
+
+.PHONY: run test check format bench wheel train client browser python-tests web-tests clean
+
+run: $(VENV)/.installed $(STATIC)
+	$(BIN)/limner demo --home $(LIMNER_HOME) --host $(HOST) --port $(PORT)
+
+test: check web-tests python-tests
+
+check: $(VENV)/.installed-dev web/node_modules/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd web && npm run check
+
+format: $(VENV)/.installed-dev web/node_modules/.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	cd web && npm run format
+
+web-tests: web/node_modules/.installed
+	cd web && npm test
+
+python-tests: $(VENV)/.installed-dev $(STATIC) browser
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup
+
+# The browser tests drive a real Chromium; only root may install one.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-dejavu-core >/dev/null; \
+	else \
+	  echo "The browser tests need Chromium: install it (Debian, Ubuntu: sudo apt-get install chromium) and run make test again." >&2; exit 1; \
+	fi
+
+bench: $(VENV)/.installed-dev $(STATIC) browser
+	$(BIN)/limner bench decoder --json bench-decoder.json
+	$(BIN)/limner bench encoder --json bench-encoder.json
+
+wheel: $(VENV)/.installed-dev $(STATIC)
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+
+train: $(VENV)/.installed
+	nice -n 19 $(BIN)/limner train --config $(RECIPE) --resume
+
+client: $(STATIC)
+
+$(STATIC): $(WEB_SOURCES) web/node_modules/.installed
+	cd web && npm run build
+
+web/node_modules/.installed: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Limner needs Python 3.11 or newer; set PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/pip install --quiet $(PIP_ARGS) -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/pip install --quiet $(PIP_ARGS) -c constraints.txt -e '.[dev]' hatchling
+	@touch $@
+
+clean:
+	rm -rf $(VENV) web/node_modules server/limner/static dist build

@@ -1,0 +1,96 @@
+"""The exported graphs against the model they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+
+from limner.errors import ExportFailed
+from limner.sam.model import PromptableModel
+from limner_onnx.graphs import PREPARE_INPUTS, PROMPT_INPUTS, example_embedding, example_prompt
+
+MAX_DIFFERENCE = 1e-4  # of the range of the reference
+
+# (labels, with a mask prompt); label -1 is padding, 2 and 3 are the corners of a box
+PROMPTS: tuple[tuple[list[int], bool], ...] = (
+    ([1, -1], False),
+    ([1, 0, 1, 0, -1], False),
+    ([2, 3], False),
+    ([1, 1, 0, 2, 3], False),
+    ([1, -1], True),
+    ([0, 1, 0, 2, 3], True),
+    ([1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, -1], False),
+)
+
+
+class OnnxModel:
+    """The two graphs in onnxruntime, driven as the page drives them."""
+
+    def __init__(self, prepare: Path, decode: Path, threads: int = 0) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self.prepare_session = onnxruntime.InferenceSession(prepare, options, ["CPUExecutionProvider"])
+        self.decode_session = onnxruntime.InferenceSession(decode, options, ["CPUExecutionProvider"])
+
+    def prepare(
+        self, image_embeddings: NDArray[np.float32], valid_size: tuple[int, int] | None = None
+    ) -> dict[str, NDArray[np.float32]]:
+        """(1, C, h, w) and how many rows and columns count, by default all -> the prepared tensors by name."""
+        names = [output.name for output in self.prepare_session.get_outputs()]
+        inputs = (image_embeddings, np.array(valid_size or image_embeddings.shape[2:], np.int64))
+        tensors = self.prepare_session.run(names, _wanted(self.prepare_session, PREPARE_INPUTS, inputs))
+        return dict(zip(names, tensors, strict=True))
+
+    def decode(
+        self, prepared: dict[str, NDArray[np.float32]], *prompt: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Prepared tensors and a prompt -> low_res_masks (1, 4, 256, 256), iou_predictions (1, 4)."""
+        names = (*prepared, *PROMPT_INPUTS)
+        feeds = _wanted(self.decode_session, names, (*prepared.values(), *prompt))
+        low_res_masks, iou_predictions = self.decode_session.run(["low_res_masks", "iou_predictions"], feeds)
+        return low_res_masks, iou_predictions
+
+
+def _wanted(
+    session: onnxruntime.InferenceSession, names: Iterable[str], tensors: Iterable[NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    """Tensors by name, of those that the graph takes: what a model has no use for is not among its inputs."""
+    wanted = {node.name for node in session.get_inputs()}
+    return {name: tensor for name, tensor in zip(names, tensors, strict=True) if name in wanted}
+
+
+@torch.inference_mode()
+def largest_difference(model: PromptableModel, onnx: OnnxModel) -> float:
+    """Largest difference between torch and onnxruntime over several prompts, relative to the range of the logits.
+
+    Raises:
+        ExportFailed: when it is above ``MAX_DIFFERENCE``; the graphs must then not be used.
+    """
+    embedding = example_embedding(model.config)
+    prepared = onnx.prepare(embedding.numpy())
+    largest = 0.0
+    for seed, (labels, has_mask) in enumerate(PROMPTS):
+        prompt = example_prompt(model.config, labels, has_mask, seed)
+        expected = model.decode(embedding, *prompt)
+        found = onnx.decode(prepared, *(tensor.numpy() for tensor in prompt))
+        for ours, reference in zip(found, expected, strict=True):
+            difference = relative_difference(ours, reference.numpy())
+            if not difference <= MAX_DIFFERENCE:  # also true for NaN
+                raise ExportFailed(
+                    f"onnxruntime and torch differ by {difference:.1e} of the range, for point labels {labels}"
+                    f"{' and a mask' if has_mask else ''}.",
+                    hint=f"At most {MAX_DIFFERENCE:.0e} is accepted. Are the weights finite?",
+                )
+            largest = max(largest, difference)
+    return largest
+
+
+def relative_difference(ours: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
+    """Largest absolute difference over the largest absolute value of the reference."""
+    return float(np.abs(ours - reference).max() / np.abs(reference).max())

@@ -1,0 +1,120 @@
+"""From a loaded model to a folder with two graphs and a manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+
+import onnx
+
+from limner.errors import ModelError
+from limner.manifest import (
+    MANIFEST_FILE,
+    EmbeddingSpec,
+    GraphFile,
+    Graphs,
+    InputSpec,
+    Manifest,
+)
+from limner.sam.model import count_parameters
+from limner.sam.registry import LoadedModel
+from limner_onnx.check import OnnxModel, largest_difference
+from limner_onnx.graphs import write_decode, write_prepare
+
+EXPORT_VERSION = 2  # counts up when the same weights give other graphs
+
+
+def export_model(loaded: LoadedModel, out_root: Path) -> Manifest:
+    """Write ``out_root/<weights_sha256>/{prepare.onnx, decode.onnx, manifest.json}``; what is there already is kept.
+
+    The folder appears whole or not at all, also when several processes export at once.
+
+    Raises:
+        ExportFailed: when onnxruntime and torch disagree.
+    """
+    folder = out_root / loaded.weights_sha256
+    present = _usable(folder)
+    if present is not None:
+        return present
+    out_root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=out_root) as scratch:
+        fresh = Path(scratch) / "graphs"
+        fresh.mkdir()
+        manifest = write_graphs(loaded, fresh)
+        if folder.exists():
+            finished_elsewhere = _usable(folder)
+            if finished_elsewhere is not None:
+                return finished_elsewhere
+            folder.rename(Path(scratch) / "outdated")
+        fresh.rename(folder)
+    return manifest
+
+
+def write_graphs(loaded: LoadedModel, folder: Path) -> Manifest:
+    """Trace, check and describe ``loaded`` in an existing, empty folder.
+
+    Raises:
+        ExportFailed: when onnxruntime and torch disagree.
+    """
+    model, config = loaded.model, loaded.model.config
+    prepare, decode = folder / "prepare.onnx", folder / "decode.onnx"
+    split = model.split().eval()
+    write_prepare(split, config, prepare)
+    write_decode(split, config, decode)
+    difference = largest_difference(model, OnnxModel(prepare, decode))
+    height, width = config.embedding_size
+    manifest = Manifest(
+        exporter=EXPORT_VERSION,
+        name=loaded.name,
+        title=loaded.title or loaded.name,
+        family=config.family,
+        licence=loaded.licence,
+        parameters=count_parameters(model),
+        weights_sha256=loaded.weights_sha256,
+        input=InputSpec(image_size=config.image_size, pixel_mean=config.pixel_mean, pixel_std=config.pixel_std),
+        embedding=EmbeddingSpec(channels=config.embed_dim, height=height, width=width),
+        low_res_size=config.low_res_size,
+        num_masks=config.num_masks,
+        graphs=Graphs(prepare=describe(prepare), decode=describe(decode)),
+        max_abs_difference=difference,
+        quality=dict(loaded.quality),
+    )
+    (folder / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
+    return manifest
+
+
+def describe(path: Path) -> GraphFile:
+    """Name, hash, size and tensors of an ONNX file."""
+    content = path.read_bytes()
+    graph = onnx.load_from_string(content).graph
+    return GraphFile(
+        file=path.name,
+        sha256=hashlib.sha256(content).hexdigest(),
+        bytes=len(content),
+        inputs=tuple(node.name for node in graph.input),
+        outputs=tuple(node.name for node in graph.output),
+    )
+
+
+def copy_graphs(folder: Path, out: Path) -> None:
+    """Copy an exported folder's files to ``out``."""
+    out.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        shutil.copyfile(path, out / path.name)
+
+
+def _usable(folder: Path) -> Manifest | None:
+    """The manifest in ``folder`` when it is of this version and its graphs have the bytes that it names."""
+    try:
+        manifest = Manifest.read(folder)
+    except ModelError:  # absent, or of another version: exporting again mends both
+        return None
+    graphs = (manifest.graphs.prepare, manifest.graphs.decode)
+    intact = all(_sha256(folder / graph.file) == graph.sha256 for graph in graphs)
+    return manifest if intact and manifest.exporter == EXPORT_VERSION else None
+
+
+def _sha256(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None

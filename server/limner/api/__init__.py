@@ -1,0 +1,1 @@
+"""The HTTP API: APIFlask over the store, the blobs and the encoder."""

@@ -1,0 +1,180 @@
+"""Putting the application together."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from apiflask import APIFlask
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from pydantic.json_schema import models_json_schema
+from werkzeug.routing import IntegerConverter, Map
+
+from limner import __version__, catalogue
+from limner.api.auth import register_auth
+from limner.api.blueprints import (
+    annotations,
+    categories,
+    client,
+    coco,
+    embeddings,
+    events,
+    health,
+    images,
+    jobs,
+    projects,
+    server,
+    session,
+)
+from limner.api.broadcast import Broadcaster
+from limner.api.context import EXTENSION, Services
+from limner.api.errors import register_errors
+from limner.api.metrics import register_metrics
+from limner.api.news import Newsroom
+from limner.api.openapi import SCHEMAS, finish_spec
+from limner.api.precompute import Precompute
+from limner.api.schemas.base import ErrorAnswer
+from limner.api.schemas.images import EmbeddingPending
+from limner.api.security import register_security_headers, secret_key
+from limner.api.uploads import UploadRequest, upload_folder
+from limner.blobs import BlobStore
+from limner.config import MIB, Settings
+from limner.embed.service import WORKER, EmbeddingService
+from limner.manifest import PREPROCESSING_VERSION
+from limner.store import Database
+from limner.store.accounts import SESSION_LIFETIME, ensure_local_admin
+from limner.store.embeddings import EmbeddingKey
+from limner.store.migrate import migrate
+
+API_PREFIX = "/api/v1"
+MAX_BODY_BYTES = 32 * MIB  # of everything but uploads and imports
+MAX_UPLOAD_PARTS = 2000
+SIGN_IN_LIMIT = "20 per minute"
+
+API_BLUEPRINTS = (
+    session.blueprint,
+    server.blueprint,
+    projects.blueprint,
+    categories.blueprint,
+    images.blueprint,
+    embeddings.blueprint,
+    annotations.blueprint,
+    coco.blueprint,
+    jobs.blueprint,
+    events.blueprint,
+)
+
+
+def open_services(settings: Settings, encoder_command: Sequence[str] = WORKER) -> Services:
+    """Open the database (bringing it up to date) and the blobs, and prepare the encoder without starting it.
+
+    Args:
+        settings: where and what.
+        encoder_command: starts the encoder's process.
+
+    Raises:
+        MissingWeights: the model is not installed.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    model = catalogue.find_model(settings.model, settings.home)
+    key = EmbeddingKey(model.card.weights_sha256, PREPROCESSING_VERSION)
+    database = Database(settings.resolved_database_url)
+    migrate(database)
+    with database.write() as transaction:
+        ensure_local_admin(transaction)
+    blobs = BlobStore(settings.resolved_blob_url)
+    broadcaster = Broadcaster()
+    database.listen(broadcaster.publish)
+    newsroom = Newsroom(database, key)
+    encoder = EmbeddingService(settings, blobs, newsroom, on_status=newsroom.encoder_changed, command=encoder_command)
+    newsroom.encoder = encoder
+    newsroom.precompute = Precompute(database, encoder, key)
+    return Services(
+        settings=settings,
+        database=database,
+        blobs=blobs,
+        encoder=encoder,
+        broadcaster=broadcaster,
+        precompute=newsroom.precompute,
+        model=model.name,
+        embedding_key=key,
+    )
+
+
+def create_app(services: Services, client_folder: Path | None = None) -> APIFlask:
+    """The application over these services.
+
+    Args:
+        services: everything behind it.
+        client_folder: the built web client; by default the settings', else the package's.
+    """
+    app = _assemble()
+    app.request_class = type("LimnerRequest", (UploadRequest,), {"folder": upload_folder(services.settings.home)})
+    app.secret_key = secret_key(services.settings.home)
+    app.extensions[EXTENSION] = services
+    app.config[client.FOLDER_SETTING] = client_folder or services.settings.client_folder or client.FOLDER
+    register_metrics(app, services)
+    register_auth(app)
+    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://")
+    sign_in: Any = limiter.limit(SIGN_IN_LIMIT)(app.view_functions["session.sign_in"])
+    app.view_functions["session.sign_in"] = sign_in
+    return app
+
+
+def api_description() -> dict[str, Any]:
+    """The OpenAPI description, without opening anything."""
+    app = _assemble()
+    with app.app_context():
+        spec = app.spec
+    assert isinstance(spec, dict)
+    return spec
+
+
+def _assemble() -> APIFlask:
+    """Routes, errors and headers, without anything behind them."""
+    app = APIFlask(
+        "limner",
+        title="Limner",
+        version=__version__,
+        docs_path=None,
+        openapi_blueprint_url_prefix=API_PREFIX,
+        static_folder=None,  # type: ignore[arg-type]  # the client has a blueprint of its own
+    )
+    app.config.update(
+        AUTO_404_RESPONSE=False,
+        AUTO_AUTH_ERROR_RESPONSE=False,
+        AUTO_SERVERS=False,
+        AUTO_VALIDATION_ERROR_RESPONSE=False,
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        MAX_FORM_PARTS=MAX_UPLOAD_PARTS,
+        PERMANENT_SESSION_LIFETIME=timedelta(seconds=SESSION_LIFETIME.total_seconds()),
+        SESSION_COOKIE_NAME="limner_session",
+        SESSION_COOKIE_SAMESITE="Strict",
+        SESSION_REFRESH_EACH_REQUEST=False,
+        WTF_CSRF_TIME_LIMIT=None,  # the token lives as long as the session
+    )
+    app.url_map.converters["int"] = RowNumber
+    register_errors(app)
+    register_security_headers(app)
+    for blueprint in API_BLUEPRINTS:
+        app.register_blueprint(blueprint, url_prefix=API_PREFIX)
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(client.blueprint)
+    app.spec_processor(_finish)
+    return app
+
+
+class RowNumber(IntegerConverter):
+    """A number in an address that a database can look up; larger ones lead nowhere."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=2**63 - 1)
+
+
+def _finish(spec: dict[str, Any] | str) -> dict[str, Any] | str:
+    assert isinstance(spec, dict), "the description is made as JSON"
+    _, extra = models_json_schema(
+        [(ErrorAnswer, "serialization"), (EmbeddingPending, "serialization")], ref_template=SCHEMAS + "{model}"
+    )
+    return finish_spec(spec, extra["$defs"])

@@ -1,0 +1,116 @@
+"""Who is asking. Everything needs credentials except the few endpoints listed here: no route is open by chance.
+
+Browsers hold a session id in a signed, HttpOnly, SameSite=Strict cookie and prove with a header that a change comes
+from our page. Scripts send a bearer token; they carry no cookie, so no other site can make them act.
+"""
+
+from __future__ import annotations
+
+from flask import Flask, g, request, session
+from flask_wtf.csrf import generate_csrf, validate_csrf
+from wtforms import ValidationError as CsrfError
+
+from limner.api.context import services
+from limner.errors import Forbidden, NotSignedIn
+from limner.store.accounts import user_of_api_token, user_of_session
+from limner.store.tables import User
+
+OPEN_ENDPOINTS = frozenset(
+    {
+        "health.healthz",
+        "health.readyz",
+        "session.sign_in",
+        "openapi.spec",
+        "client.page",
+        "client.file",
+    }
+)
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+CSRF_HEADER = "X-CSRFToken"
+SESSION_KEY = "sid"
+
+
+class CsrfFailed(Forbidden):
+    """A change came with a cookie but without the token that only our page knows."""
+
+    code = "csrf_failed"
+
+
+def require_credentials() -> None:
+    """Refuse the request unless it is to an open endpoint or proves who is asking. Runs before every request.
+
+    Raises:
+        NotSignedIn: no credentials, or none that are valid.
+        CsrfFailed: a change with a cookie but without its token.
+    """
+    if request.endpoint is None or request.endpoint in OPEN_ENDPOINTS:
+        return  # an address that does not exist becomes a 404 or 405, which says nothing to nobody
+    header = request.headers.get("Authorization", "")
+    if header:
+        g.user = _user_of_bearer(header)
+        return
+    g.user = _user_of_cookie()
+    if request.method not in SAFE_METHODS:
+        _check_csrf()
+
+
+def current_user() -> User:
+    """The person whose credentials came with the current request."""
+    user: User = g.user
+    return user
+
+
+def begin_session(session_id: str) -> str:
+    """Put a fresh session id into the cookie.
+
+    Returns:
+        The CSRF token that belongs to it.
+    """
+    session.clear()
+    session.permanent = True
+    session[SESSION_KEY] = session_id
+    return csrf_token()
+
+
+def csrf_token() -> str:
+    """The token that changes made with the current cookie have to carry."""
+    return str(generate_csrf())
+
+
+def register_auth(app: Flask) -> None:
+    """Guard every route of ``app``."""
+    app.before_request(require_credentials)
+
+
+def _user_of_bearer(header: str) -> User:
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() == "bearer" and token:
+        with services().database.read() as database:
+            user = user_of_api_token(database, token.strip())
+        if user is not None:
+            return user
+    raise NotSignedIn(
+        "The bearer token is not valid.", hint="Create one with `limner user token create NAME` and send it unchanged."
+    )
+
+
+def _user_of_cookie() -> User:
+    session_id = session.get(SESSION_KEY)
+    if isinstance(session_id, str):
+        with services().database.read() as database:
+            user = user_of_session(database, session_id)
+        if user is not None:
+            return user
+    raise NotSignedIn(
+        "You are not signed in.", hint="Open the sign-in link that the server printed, or run `limner user link`."
+    )
+
+
+def _check_csrf() -> None:
+    try:
+        validate_csrf(request.headers.get(CSRF_HEADER))
+    except CsrfError as error:
+        raise CsrfFailed(
+            "The change did not prove that it comes from Limner's page.",
+            hint=f"Send the csrf_token of GET /api/v1/session in the header {CSRF_HEADER}.",
+        ) from error

@@ -1,0 +1,77 @@
+"""Annotations of an image, and the operations that change them."""
+
+from __future__ import annotations
+
+import re
+
+from apiflask import APIBlueprint
+from flask import Response, jsonify, request
+
+from limner.api.auth import current_user
+from limner.api.context import services
+from limner.api.openapi import IF_MATCH
+from limner.api.schemas.annotations import AnnotationList, OperationRequest, OperationResult
+from limner.errors import RevisionRequired, StaleRevision
+from limner.store.annotations import annotations_of
+from limner.store.operations import Applied, apply_operation
+
+blueprint = APIBlueprint("annotations", __name__)
+
+REVISION_TAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
+
+
+@blueprint.get("/images/<int:image_id>/annotations")
+@blueprint.output(AnnotationList)
+@blueprint.doc(operation_id="listAnnotations")
+def list_annotations(image_id: int) -> Response:
+    """The annotations of an image; the ETag is the revision to send with the next operation."""
+    with services().database.read() as session:
+        found = annotations_of(session, image_id)
+    return _tagged(AnnotationList.of(found).to_json(), found.revision)
+
+
+@blueprint.post("/images/<int:image_id>/operations")
+@blueprint.input(OperationRequest)
+@blueprint.output(OperationResult)
+@blueprint.doc(operation_id="applyOperation", extensions={"parameters": [IF_MATCH]})
+def apply(image_id: int, json_data: OperationRequest) -> Response:
+    """Apply one operation, exactly once however often it is sent."""
+    revision = _required_revision(request.headers.get("If-Match"))
+    try:
+        applied = _apply(image_id, json_data, revision)
+    except StaleRevision as error:
+        with services().database.read() as session:
+            current = AnnotationList.of(annotations_of(session, image_id))
+        error.details["current"] = current.to_json()
+        raise
+    return _tagged(OperationResult.of(applied).model_dump(mode="json"), applied.revision)
+
+
+def _apply(image_id: int, sent: OperationRequest, revision: int) -> Applied:
+    with services().database.write() as session:
+        return apply_operation(
+            session,
+            image_id,
+            str(sent.operation_id),
+            sent.operation,
+            revision=revision,
+            user_id=current_user().id,
+        )
+
+
+def _required_revision(header: str | None) -> int:
+    match = REVISION_TAG.fullmatch(header.strip()) if header else None
+    if match is None:
+        raise RevisionRequired(
+            "The operation does not say which revision of the image it is based on."
+            if header is None
+            else f"If-Match: {header} is not a revision.",
+            hint='Send the revision of the annotations in the header If-Match, in quotes, such as "12".',
+        )
+    return int(match[1])
+
+
+def _tagged(body: object, revision: int) -> Response:
+    response = jsonify(body)
+    response.set_etag(str(revision))
+    return response

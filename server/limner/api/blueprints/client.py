@@ -1,0 +1,89 @@
+"""The web client: one page for all of its addresses, and files whose names carry their hash."""
+
+from __future__ import annotations
+
+import mimetypes
+from pathlib import Path
+
+from apiflask import APIBlueprint
+from flask import Response, current_app, request, send_file
+from werkzeug.security import safe_join
+
+from limner.errors import NotFound, Unavailable
+
+blueprint = APIBlueprint("client", __name__, enable_openapi=False)
+
+FOLDER = Path(__file__).parents[2] / "static"  # where `npm run build` puts the client
+FOLDER_SETTING = "CLIENT_FOLDER"
+ENCODINGS = {"br": ".br", "gzip": ".gz"}  # in order of preference
+HASHED = "assets"  # the folder in which every file name carries the hash of its content
+IMMUTABLE_PUBLIC = "public, max-age=31536000, immutable"
+
+# Not left to the machine's own table: a wrong type stops modules and WebAssembly from loading.
+MEDIA_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".mjs": "text/javascript",
+    ".onnx": "application/octet-stream",
+    ".svg": "image/svg+xml",
+    ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+}
+
+
+@blueprint.get("/")
+@blueprint.get("/login")
+@blueprint.get("/projects/<int:project_id>")
+@blueprint.get("/projects/<int:project_id>/images/<int:image_id>")
+def page(project_id: int | None = None, image_id: int | None = None) -> Response:
+    """The page; its script reads the address and shows what belongs there."""
+    index = _folder() / "index.html"
+    if not index.is_file():
+        raise Unavailable(
+            "The web client has not been built.", hint="Run `make run`, or `npm run build` in the folder web."
+        )
+    response = _send(index)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.get("/<name>")
+@blueprint.get(f"/{HASHED}/<path:name>")
+def file(name: str) -> Response:
+    """A file of the client."""
+    path = request.path.lstrip("/")
+    joined = safe_join(str(_folder()), path)
+    found = Path(joined) if joined else None
+    if found is None or not found.is_file() or found.suffix in ENCODINGS.values():
+        raise NotFound(f"There is nothing at /{path[:200]}.", hint="The client's pages start at /.")
+    response = _send(found)
+    hashed = path.startswith(f"{HASHED}/")
+    response.headers["Cache-Control"] = IMMUTABLE_PUBLIC if hashed else "no-cache"
+    return response
+
+
+def _folder() -> Path:
+    folder: Path = current_app.config[FOLDER_SETTING]
+    return folder
+
+
+def _send(path: Path) -> Response:
+    """A file, in the best precompressed form that the client takes."""
+    encoding, best = _best_encoding(path)
+    media_type = MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    response = send_file(best, mimetype=media_type, conditional=True)
+    if encoding is not None:
+        response.headers["Content-Encoding"] = encoding
+    response.vary.add("Accept-Encoding")
+    return response
+
+
+def _best_encoding(path: Path) -> tuple[str | None, Path]:
+    for encoding, suffix in ENCODINGS.items():
+        compressed = path.with_name(path.name + suffix)
+        if request.accept_encodings[encoding] > 0 and compressed.is_file():
+            return encoding, compressed
+    return None, path

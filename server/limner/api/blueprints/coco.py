@@ -1,0 +1,61 @@
+"""COCO in and out."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from apiflask import APIBlueprint
+from flask import Response, request
+
+from limner.api.auth import current_user
+from limner.api.context import services
+from limner.api.openapi import binary_response, import_body
+from limner.api.schemas.server import ExportQuery, ImportResult
+from limner.api.uploads import HashingFile, upload_folder
+from limner.errors import InvalidInput
+from limner.formats import coco
+from limner.store.projects import get_project
+
+blueprint = APIBlueprint("coco", __name__)
+
+
+@blueprint.post("/projects/<int:project_id>/import/coco")
+@blueprint.output(ImportResult)
+@blueprint.doc(operation_id="importCoco", extensions=import_body())
+def import_coco(project_id: int) -> ImportResult:
+    """Add the annotations of a COCO file to the images it names; all of it or, when it is invalid, nothing."""
+    request.max_content_length = services().settings.max_upload_bytes
+    with _sent_file() as file:
+        report = coco.import_coco(services().database, project_id, file, user_id=current_user().id)
+    return ImportResult.model_validate(report)
+
+
+@blueprint.get("/projects/<int:project_id>/export/coco")
+@blueprint.input(ExportQuery, location="query")
+@blueprint.doc(operation_id="exportCoco", responses=binary_response("application/json", "The COCO file"))
+def export_coco(project_id: int, query_data: ExportQuery) -> Response:
+    """The project as a COCO file, streamed; the same annotations give the same bytes."""
+    with services().database.read() as session:
+        get_project(session, project_id)
+    chunks = coco.export_coco(services().database, project_id, query_data.segmentation)
+    response = Response(chunks, mimetype="application/json")
+    response.headers["Content-Disposition"] = f'attachment; filename="limner-project-{project_id}.json"'
+    return response
+
+
+@contextmanager
+def _sent_file() -> Iterator[IO[bytes]]:
+    """The file that came as the body or as the part ``file`` of a form, on disk when it is large."""
+    if request.mimetype == "multipart/form-data":
+        part = request.files.get("file")
+        if part is None:
+            raise InvalidInput("The form brings no file.", hint="Send the COCO JSON in the part `file`.")
+        yield part.stream
+        return
+    with HashingFile(upload_folder(services().settings.home)) as file:
+        shutil.copyfileobj(request.stream, file)
+        file.seek(0)
+        yield file

@@ -1,0 +1,92 @@
+"""Server-sent events: what changes in a project, as it happens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from apiflask import APIBlueprint
+from flask import Response, request
+
+from limner.api.broadcast import Subscription
+from limner.api.context import Services, services
+from limner.api.openapi import binary_response
+from limner.errors import Unavailable
+from limner.store.events import PublishedEvent, events_after, latest_event_id
+from limner.store.projects import get_project
+
+blueprint = APIBlueprint("events", __name__)
+
+PING_SECONDS = 15.0
+MAX_STREAMS = 200  # each holds one of the server's threads; the rest of them must stay free for saving
+RETRY_MS = 2000
+EVENTS_AT_ONCE = 1000
+
+
+@blueprint.get("/projects/<int:project_id>/events")
+@blueprint.doc(operation_id="streamEvents", responses=binary_response("text/event-stream", "The events"))
+def stream_events(project_id: int) -> Response:
+    """Events of a project: `image`, `annotations`, `embedding`, `job` and `server`.
+
+    With Last-Event-ID the stream starts with what was missed since; the event `reset` says that too much was missed and
+    everything should be read again.
+    """
+    if services().broadcaster.listeners >= MAX_STREAMS:
+        raise Unavailable(
+            f"{MAX_STREAMS} pages listen for events already.", hint="Close some tabs; everything else goes on working."
+        )
+    with services().database.read() as session:
+        get_project(session, project_id)
+        newest = latest_event_id(session)
+    header = request.headers.get("Last-Event-ID", "")
+    last = min(int(header), newest) if header.isascii() and header.isdigit() and len(header) < 19 else newest
+    response = Response(_stream(services(), project_id, last), mimetype="text/event-stream")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _stream(context: Services, project_id: int, last: int) -> Iterator[str]:
+    yield f"retry: {RETRY_MS}\n: connected\n\n"
+    told: set[int] = set()  # numbers above `last` that the page has already
+    with context.broadcaster.subscribe(project_id) as subscription:
+        while not subscription.overrun.is_set():
+            for event in _missed(context, project_id, last):
+                if event.id not in told:
+                    yield _format(event)
+                last = event.id or last
+            told.clear()
+            for event in _live(subscription):
+                if event.id is None or event.id > last:
+                    yield _format(event)
+                told.update(() if event.id is None else (event.id,))
+            yield ": ping\n\n"
+
+
+def _missed(context: Services, project_id: int, last: int) -> Iterator[PublishedEvent]:
+    """Stored events after ``last``: those from before the connection, and those of other processes."""
+    while True:
+        with context.database.read() as session:
+            found = events_after(session, project_id, last, EVENTS_AT_ONCE)
+            newest = latest_event_id(session)
+        if found is None:
+            yield PublishedEvent(newest, project_id, "reset", {})
+            return
+        yield from found
+        if len(found) < EVENTS_AT_ONCE:
+            return
+        last = found[-1].id or last
+
+
+def _live(subscription: Subscription) -> Iterator[PublishedEvent]:
+    """Events as they come, until none came for a while, enough came to look at the store again, or it ended."""
+    for _ in range(EVENTS_AT_ONCE):
+        event = subscription.next(PING_SECONDS)
+        if event is None:
+            return
+        yield event
+
+
+def _format(event: PublishedEvent) -> str:
+    number = f"id: {event.id}\n" if event.id is not None else ""
+    return f"{number}event: {event.kind}\ndata: {json.dumps(event.payload, separators=(',', ':'))}\n\n"

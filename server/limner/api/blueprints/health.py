@@ -1,0 +1,36 @@
+"""For machines that look after the server."""
+
+from __future__ import annotations
+
+from apiflask import APIBlueprint
+from flask import Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import text
+
+from limner.api.context import services
+from limner.api.metrics import registry
+from limner.errors import Unavailable
+
+blueprint = APIBlueprint("health", __name__, enable_openapi=False)
+
+
+@blueprint.get("/healthz")
+def healthz() -> dict[str, str]:
+    """The process is alive."""
+    return {"status": "ok"}
+
+
+@blueprint.get("/readyz")
+def readyz() -> dict[str, str]:
+    """The server can store work: the database answers. The encoder may still be starting; pages cope with that."""
+    if services().broadcaster.closed:
+        raise Unavailable("The server is shutting down.")
+    with services().database.read() as session:
+        session.execute(text("SELECT 1"))
+    return {"status": "ready"}
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """Prometheus text."""
+    return Response(generate_latest(registry()), content_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,134 @@
+"""Images: upload, pages, files, thumbnails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from apiflask import APIBlueprint
+from flask import Response, request
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import FileStorage
+
+from limner.api.context import services
+from limner.api.files import blob_response
+from limner.api.library import forget_blobs, take_in
+from limner.api.openapi import binary_response, upload_body
+from limner.api.schemas.base import ErrorInfo
+from limner.api.schemas.images import (
+    Image,
+    ImageDetails,
+    ImageEmbedding,
+    ImageList,
+    ImageQuery,
+    UploadResult,
+    UploadResults,
+)
+from limner.api.uploads import clean_name, open_part
+from limner.blobs import display_key, thumbnail_key
+from limner.errors import InvalidInput
+from limner.store import images as store
+from limner.store.embeddings import encoded_among, forget_embeddings
+from limner.store.projects import get_project
+from limner.store.tables import Image as ImageRow
+
+blueprint = APIBlueprint("images", __name__)
+
+
+@blueprint.get("/projects/<int:project_id>/images")
+@blueprint.input(ImageQuery, location="query")
+@blueprint.output(ImageList)
+@blueprint.doc(operation_id="listImages")
+def list_images(project_id: int, query_data: ImageQuery) -> ImageList:
+    """A page of the images of a project, in the order in which they came."""
+    query = query_data
+    with services().database.read() as session:
+        get_project(session, project_id)
+        page = store.page_images(session, project_id, query.after, query.limit, query.state)
+        return ImageList(images=_present_all(session, page.images), next=page.next)
+
+
+@blueprint.post("/projects/<int:project_id>/images")
+@blueprint.output(UploadResults)
+@blueprint.doc(operation_id="uploadImages", extensions=upload_body("files", many=True))
+def upload_images(project_id: int) -> UploadResults:
+    """Add image files; each gets its own answer, and files that the project has already are recognised."""
+    request.max_content_length = services().settings.max_upload_bytes
+    with services().database.read() as session:
+        get_project(session, project_id)
+    parts = request.files.getlist("files")
+    if not parts:
+        raise InvalidInput(
+            "The request brings no files.", hint="Send a multipart/form-data body with one part `files` per image."
+        )
+    return UploadResults(results=[_take_in(project_id, part) for part in parts])
+
+
+@blueprint.get("/images/<int:image_id>")
+@blueprint.output(ImageDetails)
+@blueprint.doc(operation_id="getImage")
+def get_image(image_id: int) -> ImageDetails:
+    """One image and its neighbours."""
+    with services().database.read() as session:
+        row = store.get_image(session, image_id)
+        previous_id, next_id = store.neighbours(session, row)
+        position = store.position_of(session, row)
+        image = _present_all(session, [row])[0]
+    return ImageDetails(**image.model_dump(), position=position, previous_id=previous_id, next_id=next_id)
+
+
+@blueprint.delete("/images/<int:image_id>")
+@blueprint.doc(operation_id="deleteImage", responses={204: "Deleted"})
+def delete_image(image_id: int) -> Response:
+    """Delete an image with its annotations and history."""
+    with services().blob_lock:
+        with services().database.write() as session:
+            orphans = store.delete_image(session, store.get_image(session, image_id))
+            embeddings = forget_embeddings(session, orphans)
+        forget_blobs(services(), orphans, embeddings)
+    return Response(status=204)
+
+
+@blueprint.get("/images/<int:image_id>/file")
+@blueprint.doc(operation_id="getImageFile", responses=binary_response("image/*", "The oriented image"))
+def get_file(image_id: int) -> Response:
+    """The image as browsers show it: upright."""
+    row = _row(image_id)
+    return blob_response(services().blobs, display_key(row.sha256), f"{row.sha256}-display", row.display_type)
+
+
+@blueprint.get("/images/<int:image_id>/thumbnail")
+@blueprint.doc(operation_id="getThumbnail", responses=binary_response("image/webp", "The thumbnail"))
+def get_thumbnail(image_id: int) -> Response:
+    """The image, small, as WebP."""
+    row = _row(image_id)
+    return blob_response(services().blobs, thumbnail_key(row.sha256), f"{row.sha256}-thumbnail", "image/webp")
+
+
+def _row(image_id: int) -> ImageRow:
+    with services().database.read() as session:
+        return store.get_image(session, image_id)
+
+
+def _take_in(project_id: int, part: FileStorage) -> UploadResult:
+    shown_name = (part.filename or "")[:1000]
+    try:
+        file_name = clean_name(part.filename)
+        taken = take_in(services(), project_id, file_name, *open_part(part))
+    except InvalidInput as error:
+        return UploadResult(file_name=shown_name, status="rejected", image=None, error=ErrorInfo.of(error))
+    with services().database.read() as session:
+        image = _present_all(session, [taken.image])[0]
+    status = "created" if taken.created else "duplicate"
+    return UploadResult(file_name=file_name, status=status, image=image, error=None)
+
+
+def _present_all(session: Session, rows: Sequence[ImageRow]) -> list[Image]:
+    encoded = encoded_among(session, [row.sha256 for row in rows], services().embedding_key)
+    return [Image.of(row, _embedding(row.sha256, row.sha256 in encoded)) for row in rows]
+
+
+def _embedding(sha256: str, encoded: bool) -> ImageEmbedding:
+    if encoded:
+        return ImageEmbedding(state="ready", error=None)
+    found = services().encoder.state(sha256)
+    return ImageEmbedding(state=found.state, error=found.error)

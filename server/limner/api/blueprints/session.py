@@ -1,0 +1,49 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from apiflask import APIBlueprint
+from flask import Response, session
+
+from limner.api.auth import SESSION_KEY, begin_session, csrf_token, current_user
+from limner.api.context import services
+from limner.api.schemas.server import Session, SessionUser, SignIn
+from limner.store.accounts import end_session, redeem_login_link
+from limner.store.tables import User
+
+blueprint = APIBlueprint("session", __name__)
+
+
+@blueprint.post("/session")
+@blueprint.input(SignIn)
+@blueprint.output(Session)
+@blueprint.doc(operation_id="signIn", security=[{}])
+def sign_in(json_data: SignIn) -> Session:
+    """Exchange a sign-in link's token for a session cookie."""
+    with services().database.write() as database:
+        user, session_id = redeem_login_link(database, json_data.token)
+    return _session_of(user, begin_session(session_id))
+
+
+@blueprint.get("/session")
+@blueprint.output(Session)
+@blueprint.doc(operation_id="getSession")
+def get_session() -> Session:
+    """Who is signed in."""
+    return _session_of(current_user(), csrf_token())
+
+
+@blueprint.delete("/session")
+@blueprint.doc(operation_id="signOut", responses={204: "Signed out"})
+def sign_out() -> Response:
+    """Sign out; the cookie is worth nothing from now on."""
+    session_id = session.get(SESSION_KEY)
+    if session_id is not None:
+        with services().database.write() as database:
+            end_session(database, session_id)
+    session.clear()
+    return Response(status=204)
+
+
+def _session_of(user: User, token: str) -> Session:
+    return Session(user=SessionUser(id=user.id, name=user.name, role="admin"), csrf_token=token)

@@ -1,0 +1,96 @@
+"""From the database's commits to the pages that listen."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from limner.store.events import PublishedEvent
+
+BACKLOG = 1000  # events that a listener may lag behind before it is cut off
+
+
+class Subscription:
+    """The events for one page, in order.
+
+    Attributes:
+        overrun: set when the page fell too far behind; it has to connect again and ask for what it missed.
+    """
+
+    def __init__(self, project_id: int) -> None:
+        self.project_id = project_id
+        self.overrun = threading.Event()
+        self._queue: queue.Queue[PublishedEvent | None] = queue.Queue(BACKLOG)
+
+    def offer(self, event: PublishedEvent) -> None:
+        """Queue an event if it concerns the page's project."""
+        if event.project_id not in (None, self.project_id) or self.overrun.is_set():
+            return
+        try:
+            self._queue.put_nowait(event)
+        except queue.Full:
+            self.overrun.set()
+
+    def close(self) -> None:
+        """Wake the listener up for good."""
+        self.overrun.set()
+        try:
+            self._queue.put_nowait(None)
+        except queue.Full:
+            return  # it has enough to wake up for
+
+    def next(self, timeout: float) -> PublishedEvent | None:
+        """The next event, or None when there is none within ``timeout`` seconds."""
+        try:
+            return self._queue.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+
+class Broadcaster:
+    """Gives every event to every page it concerns; never blocks the thread that committed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._subscriptions: set[Subscription] = set()
+        self._closed = False
+
+    def publish(self, events: Sequence[PublishedEvent]) -> None:
+        """Pass events on."""
+        with self._lock:
+            for subscription in self._subscriptions:
+                for event in events:
+                    subscription.offer(event)
+
+    @contextmanager
+    def subscribe(self, project_id: int) -> Iterator[Subscription]:
+        """Listen to a project, from now on and as long as the block lasts."""
+        subscription = Subscription(project_id)
+        with self._lock:
+            self._subscriptions.add(subscription)
+            if self._closed:
+                subscription.close()
+        try:
+            yield subscription
+        finally:
+            with self._lock:
+                self._subscriptions.discard(subscription)
+
+    @property
+    def listeners(self) -> int:
+        """How many pages listen."""
+        return len(self._subscriptions)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the server is going down."""
+        return self._closed
+
+    def close(self) -> None:
+        """End all streams, now and from now on: the server is going down."""
+        with self._lock:
+            self._closed = True
+            for subscription in self._subscriptions:
+                subscription.close()

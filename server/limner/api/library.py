@@ -1,0 +1,94 @@
+"""Taking images in and forgetting them: bytes first, the row that makes them visible last."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from limner.api.context import Services
+from limner.blobs import display_key, embedding_key, image_key, thumbnail_key
+from limner.embed import images as pixels
+from limner.store.embeddings import EmbeddingKey
+from limner.store.images import NewImage, add_image, find_by_sha256
+from limner.store.projects import get_project
+from limner.store.tables import Image
+
+DECODING = threading.BoundedSemaphore(2)  # a decoded image may take 300 MB
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """An image and whether it is new to the project."""
+
+    image: Image
+    created: bool
+
+
+def take_in(context: Services, project_id: int, file_name: str, read: Callable[[], bytes], sha256: str) -> TakenIn:
+    """Add an image file to a project. Nothing is stored when it is refused.
+
+    However many requests bring files, only so many of them are in memory at once as are decoded at once.
+
+    Args:
+        context: the services.
+        project_id: where it goes.
+        file_name: a clean relative name.
+        read: gives the whole file.
+        sha256: of the file.
+
+    Raises:
+        NotFound: no such project.
+        InvalidImage, ImageTooLarge: the file is not an image that Limner accepts.
+        StorageFull: no space.
+    """
+    with context.database.read() as session:
+        get_project(session, project_id)
+        known = find_by_sha256(session, project_id, sha256)
+    if known is not None:
+        return TakenIn(known, created=False)
+    with DECODING:
+        data = read()
+        decoded = pixels.decode_image(data, max_pixels=context.settings.max_pixels)
+        display, display_type = pixels.display_bytes(data, decoded)
+        new = NewImage(
+            file_name=file_name,
+            width=decoded.width,
+            height=decoded.height,
+            sha256=sha256,
+            bytes=len(data),
+            format=decoded.format,
+            display_type=display_type,
+        )
+        thumbnail = pixels.thumbnail_bytes(decoded)
+        blobs = {image_key(sha256): data, display_key(sha256): display, thumbnail_key(sha256): thumbnail}
+        with context.blob_lock:
+            return _store(context, project_id, new, blobs)
+
+
+def forget_blobs(context: Services, sha256s: Sequence[str], embeddings: Iterable[tuple[str, EmbeddingKey]]) -> None:
+    """Delete what is stored about images that no project has any more. The caller holds ``context.blob_lock``."""
+    unrecorded = [(sha256, context.embedding_key) for sha256 in sha256s]
+    for sha256, key in (*embeddings, *unrecorded):
+        for dtype in ("f16", "i8"):
+            context.blobs.delete(embedding_key(sha256, key.model_sha256, key.preprocessing_version, dtype))
+    for sha256 in sha256s:
+        context.encoder.cancel(sha256)
+        for blob in (thumbnail_key(sha256), display_key(sha256), image_key(sha256)):
+            context.blobs.delete(blob)
+
+
+def _store(context: Services, project_id: int, new: NewImage, blobs: dict[str, bytes]) -> TakenIn:
+    written: list[str] = []
+    try:
+        for key, data in blobs.items():
+            if context.blobs.put(key, data):
+                written.append(key)
+        with context.database.write() as session:
+            get_project(session, project_id)
+            image, created = add_image(session, project_id, new)
+            return TakenIn(image, created)
+    except BaseException:
+        for key in written:
+            context.blobs.delete(key)
+        raise

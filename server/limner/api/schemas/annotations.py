@@ -1,0 +1,96 @@
+"""Annotations and the operations on them. The operations themselves are defined beside the history they end up in."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from limner.api.schemas.base import Answer, Request, Timestamp
+from limner.rle import Rle
+from limner.store.annotations import AnnotationState, ImageAnnotations
+from limner.store.operation import Operation, Provenance, Segmentation
+from limner.store.operations import Applied
+
+
+class Annotation(Answer):
+    """A mask with a category; area and bbox [x, y, width, height] are those of the mask."""
+
+    id: int
+    uid: UUID
+    category_id: int | None
+    segmentation: Segmentation
+    area: int
+    bbox: tuple[int, int, int, int]
+    iscrowd: Literal[0, 1]
+    attributes: dict[str, JsonValue]
+    provenance: Provenance | None
+    position: int
+    created: Timestamp
+    updated: Timestamp
+
+    @classmethod
+    def of(cls, state: AnnotationState) -> Annotation:
+        """The state as it is told to clients."""
+        return cls(
+            id=state.id,
+            uid=UUID(state.uid),
+            category_id=state.category_id,
+            segmentation=_segmentation(state.segmentation),
+            area=state.area,
+            bbox=state.bbox,
+            iscrowd=1 if state.iscrowd else 0,
+            attributes=state.attributes,
+            provenance=Provenance.model_validate(state.provenance) if state.provenance else None,
+            position=state.position,
+            created=state.created,
+            updated=state.updated,
+        )
+
+
+class AnnotationList(Answer):
+    """The annotations of an image at a revision."""
+
+    image_id: int
+    revision: int
+    annotations: list[Annotation]
+
+    @classmethod
+    def of(cls, found: ImageAnnotations) -> AnnotationList:
+        """The annotations as they are told to clients."""
+        return cls(
+            image_id=found.image_id,
+            revision=found.revision,
+            annotations=[Annotation.of(state) for state in found.annotations],
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON, for the details of an error."""
+        return self.model_dump(mode="json")
+
+
+class OperationRequest(Request):
+    """One operation and the id under which it may be repeated."""
+
+    operation_id: UUID
+    operation: Operation
+
+
+class OperationResult(Answer):
+    """What an operation led to; ``replayed`` says that it had been applied before."""
+
+    revision: int
+    annotation: Annotation | None
+    replayed: bool
+
+    @classmethod
+    def of(cls, applied: Applied) -> OperationResult:
+        """The outcome as it is told to clients."""
+        annotation = Annotation.of(applied.annotation) if applied.annotation else None
+        return cls(revision=applied.revision, annotation=annotation, replayed=applied.replayed)
+
+
+def _segmentation(rle: Rle) -> Segmentation:
+    height, width = rle["size"]
+    return Segmentation(size=(height, width), counts=rle["counts"])

@@ -1,0 +1,60 @@
+"""Bases and errors."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
+
+from limner.errors import LimnerError
+
+
+class Answer(BaseModel):
+    """Base of what the server says. Every field is always there."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+class Request(BaseModel):
+    """Base of what clients say. Fields that are not known are refused, so that a typo cannot pass silently."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _one_line(value: object) -> object:
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+# A name as people type it: spaces are collapsed, control characters and markup mean nothing special.
+NameText = Annotated[
+    str,
+    BeforeValidator(_one_line),
+    StringConstraints(strict=True, min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$"),
+]
+Color = Annotated[str, StringConstraints(strict=True, pattern=r"^#[0-9a-f]{6}$")]
+Sha256Text = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Timestamp = Annotated[datetime, WithJsonSchema({"type": "string", "format": "date-time"})]
+
+
+class ErrorInfo(Answer):
+    """What was wrong, and what would be right.
+
+    ``code`` is stable; ``details`` are facts for programs.
+    """
+
+    code: str
+    message: str
+    hint: str
+    details: dict[str, Any]
+
+    @classmethod
+    def of(cls, error: LimnerError) -> ErrorInfo:
+        """The error as it is told to clients."""
+        return cls(code=error.code, message=error.message, hint=error.hint, details=error.details)
+
+
+class ErrorAnswer(Answer):
+    """The body of every answer with a status of 400 or above."""
+
+    error: ErrorInfo

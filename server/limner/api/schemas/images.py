@@ -1,0 +1,108 @@
+"""Images, uploads and embeddings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from limner.api.schemas.base import Answer, ErrorInfo, Request, Timestamp
+from limner.store.tables import Image as ImageRow
+
+EmbeddingStateName = Literal["none", "waiting", "encoding", "ready", "failed"]
+MAX_PAGE = 200
+
+
+class ImageEmbedding(Answer):
+    """Whether the encoder has been over an image."""
+
+    state: EmbeddingStateName
+    error: str | None
+
+
+class Image(Answer):
+    """An image after orientation; ``sha256`` and ``bytes`` are those of the uploaded file."""
+
+    id: int
+    project_id: int
+    file_name: str
+    width: int
+    height: int
+    sha256: str
+    bytes: int
+    format: str
+    created: Timestamp
+    revision: int
+    annotation_count: int
+    embedding: ImageEmbedding
+
+    @classmethod
+    def of(cls, row: ImageRow, embedding: ImageEmbedding) -> Image:
+        """The row as it is told to clients."""
+        return cls(
+            id=row.id,
+            project_id=row.project_id,
+            file_name=row.file_name,
+            width=row.width,
+            height=row.height,
+            sha256=row.sha256,
+            bytes=row.bytes,
+            format=row.format,
+            created=row.created,
+            revision=row.revision,
+            annotation_count=row.annotation_count,
+            embedding=embedding,
+        )
+
+
+class ImageDetails(Image):
+    """An image, its place in the project (from 1) and its neighbours there."""
+
+    position: int
+    previous_id: int | None
+    next_id: int | None
+
+
+class ImageList(Answer):
+    """A page of images; ``next`` is the cursor of the page after it."""
+
+    images: list[Image]
+    next: str | None
+
+
+class ImageQuery(Request):
+    """Which images to list."""
+
+    after: str | None = Field(default=None, description="cursor: `next` of the page before")
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 60
+    state: Literal["all", "annotated", "unannotated"] = "all"
+
+
+class UploadResult(Answer):
+    """What became of one uploaded file."""
+
+    file_name: str
+    status: Literal["created", "duplicate", "rejected"]
+    image: Image | None
+    error: ErrorInfo | None
+
+
+class UploadResults(Answer):
+    """What became of each file, in the order in which they were sent."""
+
+    results: list[UploadResult]
+
+
+class EmbeddingQuery(Request):
+    """How to send the embedding, and how urgently to make it when there is none."""
+
+    dtype: Literal["f16", "i8"] = "f16"
+    priority: Literal["look", "prefetch"] = "look"
+
+
+class EmbeddingPending(Answer):
+    """The embedding is being made; ``position`` counts the images that come before this one."""
+
+    state: EmbeddingStateName
+    position: int | None
+    error: str | None

@@ -1,0 +1,108 @@
+"""Projects and categories."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, Strict, StringConstraints, model_validator
+
+from limner.api.schemas.base import Answer, Color, NameText, Request, Timestamp
+from limner.store.projects import ProjectCounts
+from limner.store.tables import Category as CategoryRow
+from limner.store.tables import Project as ProjectRow
+
+OptionalText = Annotated[str, StringConstraints(strict=True, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class Category(Answer):
+    """A class of annotations; ``position`` is its place in the list and gives its number key."""
+
+    id: int
+    name: str
+    supercategory: str
+    color: str
+    position: int
+    annotation_count: int
+
+    @classmethod
+    def of(cls, row: CategoryRow, annotation_count: int) -> Category:
+        """The row as it is told to clients."""
+        return cls(
+            id=row.id,
+            name=row.name,
+            supercategory=row.supercategory,
+            color=row.color,
+            position=row.position,
+            annotation_count=annotation_count,
+        )
+
+
+class Project(Answer):
+    """A project, how much is in it, and its categories."""
+
+    id: int
+    name: str
+    created: Timestamp
+    image_count: int
+    annotated_count: int
+    annotation_count: int
+    encoded_count: int
+    categories: list[Category]
+
+    @classmethod
+    def of(cls, row: ProjectRow, counts: ProjectCounts, categories: list[Category]) -> Project:
+        """The row as it is told to clients."""
+        return cls(
+            id=row.id,
+            name=row.name,
+            created=row.created,
+            image_count=counts.images,
+            annotated_count=counts.annotated,
+            annotation_count=counts.annotations,
+            encoded_count=counts.encoded,
+            categories=categories,
+        )
+
+
+class ProjectList(Answer):
+    """All projects, oldest first."""
+
+    projects: list[Project]
+
+
+class NewCategory(Request):
+    """A category to create; without a colour it gets the next one of the palette."""
+
+    name: NameText
+    supercategory: OptionalText = ""
+    color: Color | None = None
+
+
+class CategoryChanges(Request):
+    """What to change about a category; what is left out stays."""
+
+    name: NameText | None = None
+    supercategory: OptionalText | None = None
+    color: Color | None = None
+    position: Annotated[int, Strict(), Field(ge=0, le=100_000)] | None = None
+
+
+class NewProject(Request):
+    """A project to create, with its first categories in their order."""
+
+    name: NameText
+    categories: list[NewCategory] = Field(default_factory=list, max_length=10_000)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [category.name for category in self.categories]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"category names must differ; given twice: {', '.join(twice)}")
+        return self
+
+
+class ProjectChanges(Request):
+    """What to change about a project."""
+
+    name: NameText

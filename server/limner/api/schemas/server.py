@@ -1,0 +1,134 @@
+"""Sessions, the server's own state, models, jobs and imports."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import StringConstraints
+
+from limner.api.schemas.base import Answer, Request, Timestamp
+
+
+class SessionUser(Answer):
+    """Who is signed in."""
+
+    id: int
+    name: str
+    role: Literal["admin"]
+
+
+class Session(Answer):
+    """The signed-in person, and the token that changes must carry in the header X-CSRFToken."""
+
+    user: SessionUser
+    csrf_token: str
+
+
+class SignIn(Request):
+    """The token of a sign-in link."""
+
+    token: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
+
+
+class EncoderStatus(Answer):
+    """The encoder process."""
+
+    state: Literal["starting", "ready", "failed"]
+    message: str
+    threads: int | None
+
+
+class QueueStatus(Answer):
+    """The queue in front of the encoder since the server started."""
+
+    waiting: int
+    running: int
+    done: int
+    failed: int
+    encoding_image_sha256: str | None
+    seconds_per_image: float | None
+
+
+class ServerStatus(Answer):
+    """The server, its model and its encoder."""
+
+    version: str
+    device: Literal["cpu", "cuda"]
+    model: str
+    model_sha256: str
+    encoder: EncoderStatus
+    queue: QueueStatus
+    cores: int
+
+
+class Model(Answer):
+    """A model that Limner knows or that is installed; ``default`` is the one in use."""
+
+    name: str
+    title: str
+    family: str
+    licence: str
+    installed: bool
+    default: bool
+    weights_sha256: str | None
+
+
+class ModelList(Answer):
+    """All models by name."""
+
+    models: list[Model]
+
+
+class NewJob(Request):
+    """Work to start on a project."""
+
+    kind: Literal["precompute"]
+
+
+class Job(Answer):
+    """Work on a project that goes on in the background."""
+
+    id: int
+    project_id: int
+    kind: Literal["precompute"]
+    state: Literal["running", "paused", "done", "cancelled", "failed"]
+    done: int
+    total: int
+    failed: int
+    message: str
+    created: Timestamp
+    updated: Timestamp
+
+
+class JobList(Answer):
+    """The newest jobs of a project, newest first."""
+
+    jobs: list[Job]
+
+
+class Skipped(Answer):
+    """Something of an import that was left out, and why."""
+
+    what: str
+    why: str
+
+
+class ImportResult(Answer):
+    """How much an import brought."""
+
+    categories: int
+    images: int
+    annotations: int
+    skipped: list[Skipped]
+
+
+class GraphQuery(Request):
+    """Which version of the graph is meant: with the sha256 that the manifest gives, the answer never goes stale."""
+
+    v: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+class ExportQuery(Request):
+    """How masks are written: RLE is exact, polygons are not."""
+
+    segmentation: Literal["rle", "polygon"] = "rle"

@@ -1,0 +1,1 @@
+"""Measurements: every figure is a ratio to a named reference, taken in the same run."""

@@ -1,0 +1,170 @@
+"""The decoder in onnxruntime-web, in a real Chromium: the page ``web/bench`` is built, served and driven."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from limner.bench.contenders import CASES, LOW_RES, PUBLISHED, Case, published_file
+from limner.bench.harness import Result, result
+from limner.embed.wire import EmbeddingInfo, pack
+from limner.errors import Unavailable
+from limner.geometry import ImageGeometry
+from limner.manifest import PREPROCESSING_VERSION, Manifest
+from limner.sam.model import ModelConfig
+from limner_onnx.graphs import example_embedding
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+WEB = Path(__file__).parents[3] / "web"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ("--headless", "--no-sandbox", "--no-first-run", "--disable-background-networking")
+PAINT_BUDGET = 4.0  # ms for one preview
+IMAGES = {(64, 64): (1024, 1024), (43, 64): (683, 1024)}  # sizes of images that need so many cells
+
+
+def run(folder: Path, manifests: dict[str, Manifest], threads: tuple[int, ...], rounds: int) -> Iterator[Result]:
+    """The comparisons in Chromium, of what ``write_contenders`` wrote to ``folder``.
+
+    Raises:
+        Unavailable: without the source of the page, npm or Chromium.
+    """
+    _build_page(folder)
+    for name, manifest in manifests.items():
+        for height, width in IMAGES.values():
+            (folder / _embedding_file(name, height, width)).write_bytes(_embedding(manifest, height, width))
+    with _served(folder) as address, _chromium() as browser:
+        for count in threads:
+            for name in manifests:
+                page = browser.new_page()
+                page.goto(address)
+                yield from _measure(page, name, count, rounds)
+                page.close()
+
+
+def _measure(page: Page, name: str, threads: int, rounds: int) -> Iterator[Result]:
+    notes = f"Chromium, {threads} thread(s)"
+
+    def against(
+        case: str, times: dict[str, list[float]], reference: str = "official, low-res", ours: str = "limner"
+    ) -> Result:
+        return result(f"{name}: {case}", (ours, times["ours"], None), (reference, times["reference"], None), notes)
+
+    square = _embedding_file("sam_vit_b", 1024, 1024)
+    yield against("sessions and first runs", _call(page, "load", threads, name, LOW_RES, square))
+    for case in CASES:
+        _call(page, "open", _embedding_file(name, *IMAGES[case.valid_size]))
+        yield against(case.name, _call(page, "decode", _prompt(case), rounds))
+    point, photo = _prompt(CASES[1]), _size(PUBLISHED[-1])
+    opened = _call(page, "firstPreview", _embedding_file(name, 683, 1024), point, photo, max(1, rounds // 3))
+    yield against("open an image that is encoded, to its first preview", opened)
+    painted = _call(page, "paint", photo, rounds)
+    yield against("upsample and paint 1920 × 1080", {"ours": painted, "reference": [PAINT_BUDGET]}, "budget")
+    if name == "sam_vit_b":
+        for geometry in PUBLISHED:
+            _call(page, "load", threads, name, published_file(geometry), square)
+            _call(page, "open", _embedding_file(name, 683, 1024))
+            times = _call(page, "decodeAndPaint", point, _size(geometry), max(1, rounds // 3))
+            what = f"1 point, image of {geometry.width} × {geometry.height}"
+            yield against(what, times, "official, as published", "limner, painted on 1920 × 1080")
+
+
+def _call(page: Page, function: str, *arguments: object) -> Any:
+    return page.evaluate(f"(given) => bench.{function}(...given)", list(arguments))
+
+
+def _prompt(case: Case) -> dict[str, object]:
+    coords, labels, *_ = case.prompt(ModelConfig("sam_vit_b"))
+    return {"coords": coords.flatten().tolist(), "labels": labels.flatten().tolist(), "mask": case.has_mask}
+
+
+def _size(geometry: ImageGeometry) -> dict[str, int]:
+    return {"height": geometry.height, "width": geometry.width}
+
+
+def _embedding_file(name: str, height: int, width: int) -> str:
+    return f"{name}-{height}-{width}.safetensors"
+
+
+def _embedding(manifest: Manifest, height: int, width: int) -> bytes:
+    shape, side = manifest.embedding, manifest.input.image_size
+    config = ModelConfig(
+        manifest.family, image_size=side, embed_dim=shape.channels, embedding_size=(shape.height, shape.width)
+    )
+    info = EmbeddingInfo(
+        image_sha256="0" * 64,
+        model_sha256=manifest.weights_sha256,
+        preprocessing_version=PREPROCESSING_VERSION,
+        image_height=height,
+        image_width=width,
+        image_size=side,
+    )
+    return pack(example_embedding(config).numpy(), info)
+
+
+def _build_page(folder: Path) -> None:
+    npm = shutil.which("npm")
+    if npm is None or not (WEB / "node_modules").is_dir():
+        raise Unavailable(
+            "The decoder can be measured in a browser only from a checkout with npm.",
+            hint="Run `npm ci` in the folder web, or leave the browser out: --no-browser.",
+        )
+    build = ["exec", "vite", "--", "build", "--config", "bench/vite.config.ts", "--outDir", str(folder / "page")]
+    done = subprocess.run([npm, *build], cwd=WEB, capture_output=True, text=True, check=False)  # noqa: S603  # our page
+    if done.returncode != 0:
+        raise Unavailable(f"The bench's page does not build: {done.stderr.strip()[-500:]}")
+    shutil.copytree(folder / "page", folder, dirs_exist_ok=True)
+
+
+class _Isolated(SimpleHTTPRequestHandler):
+    """Static files on a cross-origin isolated page: threads need that."""
+
+    extensions_map = {  # noqa: RUF012  # declared by the base class
+        **SimpleHTTPRequestHandler.extensions_map,
+        ".mjs": "text/javascript",
+        ".wasm": "application/wasm",
+    }
+
+    def end_headers(self) -> None:
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        super().end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # named by the base class
+        """Say nothing: the figures are on the same terminal."""
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Isolated, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def _chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if executable is None:
+        raise Unavailable("No Chromium was found.", hint="Install it, or leave the browser out: --no-browser.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()

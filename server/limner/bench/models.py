@@ -1,0 +1,184 @@
+"""``limner bench models``: the comparison that people ask for before they choose a model, as a Markdown table."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from limner.bench.encoder import SEED, encoding, installed_or_random
+from limner.catalogue import FAMILIES, KNOWN_MODELS, InstalledModel, installed_models
+from limner.errors import InvalidFile
+from limner.sam.model import PromptableModel, count_parameters
+from limner.sam.precision import encoding_precision
+from limner.sam.registry import LoadedModel, build_model
+from limner.train.evaluation import ModelSubject, Protocol, evaluate_photos, first_of_each_source
+from limner.train.photos import find_photos
+
+CLICKS = (1, 3, 5)
+CLICK_ROUNDS = 15
+BEGIN, END = "<!-- table: limner bench models -->", "<!-- end of table -->"
+HEADER = (
+    "| model | file, MB | parameters, M | encoder, s | computed in | click, ms | mIoU 1 | mIoU 3 | mIoU 5 | licence |",
+    "|---|---:|---:|---:|---|---:|---:|---:|---:|---|",
+)
+UNKNOWN = "–"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model; None where it was not, or cannot be, measured here.
+
+    Attributes:
+        megabytes: of the weights file.
+        parameters: in millions.
+        encoder_seconds: for one image, CPU.
+        precision: what the encoder computed in.
+        decoder_ms: for one click, CPU, beyond what is prepared once per image.
+        miou: by number of clicks.
+        installed: whether real weights were there; speed is measured with seeded ones otherwise.
+    """
+
+    name: str
+    megabytes: float | None
+    parameters: float
+    encoder_seconds: float | None
+    precision: str | None
+    decoder_ms: float | None
+    miou: dict[str, float]
+    licence: str
+    installed: bool
+
+    def markdown(self) -> str:
+        name = self.name if self.installed else f"{self.name} ¹"
+        cells = [
+            name,
+            _figure(self.megabytes, ".0f"),
+            f"{self.parameters:.1f}",
+            _figure(self.encoder_seconds, ".2f"),
+            self.precision or UNKNOWN,
+            _figure(self.decoder_ms, ".1f"),
+            *(_figure(self.miou.get(str(clicks)), ".3f") for clicks in CLICKS),
+            self.licence,
+        ]
+        return f"| {' | '.join(cells)} |"
+
+
+def run(
+    home: Path, threads: int, rounds: int, timed: Sequence[str], folders: Sequence[Path], images: int, masks: int
+) -> Iterable[Row]:
+    """One row for every model that Limner knows.
+
+    Args:
+        home: where installed models are looked for.
+        threads: CPU threads.
+        rounds: timed encodings.
+        timed: families whose speed is measured.
+        folders: photos with masks, as for ``limner evaluate``; without any, and for models that are not installed,
+            mIoU stays unknown.
+        images: photos of each source, at most.
+        masks: of each photo, at most.
+    """
+    torch.set_num_threads(threads)
+    installed = {model.name: model for model in installed_models(home)}
+    for family in FAMILIES:
+        known = installed.get(family)
+        if family not in timed and known is None:
+            yield _untimed(family)
+            continue
+        loaded = installed_or_random(family, home)
+        precision = encoding_precision(torch.device("cpu"), loaded.cpu_precision)
+        model = loaded.model
+        side = model.config.image_size
+        pixels = torch.from_numpy(np.random.default_rng(SEED).normal(size=(1, 3, side, side)).astype(np.float32))
+        encode = encoding(model, pixels, precision)
+        encode()
+        yield Row(
+            name=family,
+            megabytes=_megabytes(family, known),
+            parameters=count_parameters(model) / 1e6,
+            encoder_seconds=_cpu_seconds(encode, rounds),
+            precision=precision,
+            decoder_ms=1000 * _decode_seconds(model),
+            miou=_miou(loaded, folders, images, masks) if known and folders else {},
+            licence=_licence(family, known),
+            installed=known is not None,
+        )
+
+
+def table(rows: Iterable[Row]) -> str:
+    """The Markdown table."""
+    return "\n".join([*HEADER, *(row.markdown() for row in rows)])
+
+
+def write_into(page: Path, markdown: str) -> None:
+    """Put the table between its marks in a page.
+
+    Raises:
+        InvalidFile: when the page does not have them.
+    """
+    text = page.read_text("utf-8")
+    begin, end = text.find(BEGIN), text.find(END)
+    if not 0 <= begin < end:
+        raise InvalidFile(f"{page} has no place for the table.", hint=f"Put {BEGIN} and {END} on lines of their own.")
+    page.write_text(f"{text[:begin]}{BEGIN}\n{markdown}\n{text[end:]}", "utf-8")
+
+
+def _untimed(family: str) -> Row:
+    with torch.device("meta"):
+        parameters = count_parameters(build_model(family)) / 1e6
+    return Row(family, _megabytes(family, None), parameters, None, None, None, {}, _licence(family, None), False)
+
+
+def _megabytes(family: str, installed: InstalledModel | None) -> float | None:
+    if installed is not None:
+        return installed.weights.stat().st_size / 1e6
+    return KNOWN_MODELS[family].size / 1e6 if family in KNOWN_MODELS else None
+
+
+def _licence(family: str, installed: InstalledModel | None) -> str:
+    if installed is not None:
+        return installed.card.licence
+    return KNOWN_MODELS[family].licence if family in KNOWN_MODELS else UNKNOWN
+
+
+@torch.inference_mode()
+def _decode_seconds(model: PromptableModel) -> float:
+    config = model.config
+    split = model.split()
+    height, width = config.embedding_size
+    generator = torch.Generator().manual_seed(SEED)
+    prepared = split.prepare(torch.randn(1, config.embed_dim, height, width, generator=generator))
+    middle = config.image_size / 2
+    prompt = (
+        torch.tensor([[[middle, middle], [0.0, 0.0]]]),
+        torch.tensor([[1.0, -1.0]]),
+        torch.zeros(1, 1, config.low_res_size, config.low_res_size),
+        torch.zeros(1),
+    )
+    split.decode(prepared, *prompt)
+    return _cpu_seconds(lambda: split.decode(prepared, *prompt), CLICK_ROUNDS)
+
+
+def _cpu_seconds(call: Callable[[], object], rounds: int) -> float:
+    spent = []
+    for _ in range(rounds):
+        started = time.process_time()
+        call()
+        spent.append(time.process_time() - started)
+    return statistics.median(spent)
+
+
+def _miou(loaded: LoadedModel, folders: Sequence[Path], images: int, masks: int) -> dict[str, float]:
+    photos = first_of_each_source([photo for photo in find_photos(folders) if photo.held_out], images)
+    protocol = Protocol(clicks=CLICKS, masks_per_image=masks)
+    return evaluate_photos(ModelSubject(loaded.model), photos, protocol).miou
+
+
+def _figure(value: float | None, form: str) -> str:
+    return UNKNOWN if value is None else format(value, form)

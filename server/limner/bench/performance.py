@@ -1,0 +1,58 @@
+"""The page ``docs/performance.md``: what was measured in one run, with what a reader needs to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from limner.bench.contenders import LOW_RES, Models
+from limner.bench.harness import Result, environment, table
+
+CLIENT = Path(__file__).parents[1] / "static"  # the built client
+
+HEAD = """# What a click costs
+
+Made by `limner bench decoder --markdown docs/performance.md`; run it to get the figures of your machine.
+
+Limner's two graphs are compared with the published package's ONNX export of SAM ViT-B, on the same seeded weights
+(Samlet, another model, against SAM's export too). Both sides take turns within one run, so that whatever else the
+machine does falls on both: read the ratios. The official export ends at the low-resolution logits where Limner's graphs
+end too; "as published" it also upsamples to the image, inside its graph. All times are wall clock, in milliseconds.
+"""
+
+NOTES = """
+## Where the time goes
+
+- SAM's `decode` never writes the 4,096 image tokens down (`server/limner/sam/factored.py` derives it). What is left of
+  a click on a square image is mostly the upscaling: the exact GELU on 3.1 million values and two transposed
+  convolutions. Of a 2:3 image a third of that is never computed.
+- onnxruntime-web copies all inputs of a run into its memory; it keeps tensors on its side with WebGPU only. That is
+  28 MB of prepared tensors per click. Projections of the positional encoding are not among them: the runtime computes
+  those from constants when it loads the graph.
+- With more than 12 prompt tokens the rank of what a click adds to the image stays at 128 for each block.
+- Seeded weights answer noise, whose outline no mask has; what is painted is a mask with a wavy outline instead.
+"""
+
+
+def downloads(folder: Path, models: Models) -> dict[str, int]:
+    """Bytes that travel once per browser: each side's graphs, and the runtime as the built client serves it."""
+    sizes = {"official export, low-res": (folder / LOW_RES).stat().st_size}
+    for name, (_, manifest) in models.items():
+        sizes[f"{name}: prepare and decode"] = manifest.graphs.prepare.bytes + manifest.graphs.decode.bytes
+    for runtime in sorted(CLIENT.glob("assets/ort-wasm-*.wasm.br")):
+        sizes["onnxruntime-web, brotli"] = runtime.stat().st_size
+    return sizes
+
+
+def write_page(results: Sequence[Result], sizes: Mapping[str, int], path: Path) -> None:
+    """Write the results as Markdown, one table for each place and number of threads, and what is downloaded."""
+    known = environment()
+    machine = f"{known['cores']} cores, {known['machine']}; onnxruntime {known['onnxruntime']}, torch {known['torch']}."
+    parts = [HEAD, f"Machine: {machine}\n"]
+    for notes, group in groupby(results, key=lambda result: result.notes):
+        parts.append(f"## {notes[:1].upper()}{notes[1:]}\n\n{table(list(group))}\n")
+    rows = [f"| {name} | {size / 1e6:.1f} |" for name, size in sizes.items()]
+    parts.append("\n".join(["## Downloads", "", "| file | MB |", "|---|---:|", *rows, ""]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(parts) + NOTES, encoding="utf-8")

@@ -1,0 +1,61 @@
+"""The ``limner`` command. Each subcommand lives in a module of its own and is imported only when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from limner import __version__
+from limner.errors import LimnerError
+
+COMMANDS = {
+    "bench": ("limner.cli.bench:bench", "Measure the decoder and the encoder against named references."),
+    "demo": ("limner.cli.demo:demo", "Start Limner with a project of demo photos."),
+    "evaluate": ("limner.cli.evaluate:evaluate", "Measure a model's masks by simulated clicks."),
+    "everything": ("limner.cli.everything:everything", "Find all masks of an image or of a folder."),
+    "models": ("limner.cli.models:models", "List, pull, add, export, compare and promote models."),
+    "openapi": ("limner.cli.openapi:openapi", "Print the API's OpenAPI description."),
+    "project": ("limner.cli.project:project", "Create, fill and export projects."),
+    "segment": ("limner.cli.segment:segment", "Segment one image from points, a box or a mask."),
+    "serve": ("limner.cli.serve:serve", "Start the server."),
+    "train": ("limner.cli.train:train", "Train or fine-tune a model."),
+    "user": ("limner.cli.user:user", "Manage people and tokens."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name, so that ``limner --help`` never imports torch."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All command names, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module behind one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name][0].split(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in ``limner --help``, from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in sorted(COMMANDS.items())])
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(__version__, prog_name="limner")
+def cli() -> None:
+    """Segment images in the browser with the Segment Anything Model."""
+
+
+def main() -> None:
+    """Entry point: errors that Limner raises on purpose become one readable line and exit status 1."""
+    try:
+        cli.main(prog_name="limner", standalone_mode=True)
+    except LimnerError as error:
+        click.echo(f"limner: {error}", err=True)
+        sys.exit(1)

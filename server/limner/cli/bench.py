@@ -1,0 +1,119 @@
+"""``limner bench``: measurements as ratios to a named reference in the same run."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from limner.config import Settings
+
+if TYPE_CHECKING:
+    from limner.bench.harness import Result
+
+
+@click.group()
+def bench() -> None:
+    """Measure the decoder and the encoder against named references."""
+
+
+@bench.command()
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
+@click.option("--markdown", "page_path", type=click.Path(path_type=Path), help="Write the page of figures here.")
+@click.option("--threads", default=(1, 2), multiple=True, show_default=True, help="CPU threads; may be repeated.")
+@click.option("--rounds", default=30, show_default=True, help="Timed clicks of each contender.")
+@click.option("--quick", is_flag=True, help="One thread and 8 rounds.")
+@click.option("--native/--no-native", default=True, help="Measure in native onnxruntime.")
+@click.option("--browser/--no-browser", default=True, help="Measure in onnxruntime-web in Chromium.")
+def decoder(
+    json_path: Path | None,
+    page_path: Path | None,
+    threads: tuple[int, ...],
+    rounds: int,
+    quick: bool,
+    native: bool,
+    browser: bool,
+) -> None:
+    """Answer one click: Limner's graphs and the published package's export, native and in a browser."""
+    from limner.bench.contenders import write_contenders
+    from limner.bench.decoder import run
+    from limner.bench.performance import downloads, write_page
+
+    threads, rounds = ((1,), 8) if quick else (threads, rounds)
+    with tempfile.TemporaryDirectory() as scratch:
+        contenders = write_contenders(Path(scratch))
+        measured = run(Path(scratch), contenders, threads, rounds, native=native, in_browser=browser)
+        results = _finish(measured, json_path)
+        if page_path is not None:
+            write_page(results, downloads(Path(scratch), contenders), page_path)
+
+
+@bench.command()
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
+@click.option("--home", type=click.Path(path_type=Path), default=None, help="Where models are installed.")
+@click.option("--threads", default=1, show_default=True, help="CPU threads.")
+@click.option("--rounds", default=3, show_default=True, help="Timed encodings of each contender.")
+@click.option("--family", "families", multiple=True, default=("samlet", "mobile_sam", "sam_vit_b"), show_default=True)
+def encoder(json_path: Path | None, home: Path | None, threads: int, rounds: int, families: tuple[str, ...]) -> None:
+    """Encode one image: torch, bfloat16 and onnxruntime, and the published package for SAM."""
+    from limner.bench.encoder import run
+
+    _finish(run(home or Settings().home, threads, rounds, families), json_path)
+
+
+@bench.command()
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
+@click.option("--threads", default=1, show_default=True, help="CPU threads.")
+@click.option("--rounds", default=1, show_default=True, help="Timed calls of each; the reference takes minutes.")
+@click.option("--points-per-side", default=32, show_default=True, help="Of the grid.")
+def everything(json_path: Path | None, threads: int, rounds: int, points_per_side: int) -> None:
+    """Find all masks of a 1024 px picture: Limner and the published generator, with the same weights."""
+    from limner.bench.everything import run
+
+    _finish(run(threads, rounds, points_per_side), json_path)
+
+
+@bench.command()
+@click.option("--markdown", "page", type=click.Path(path_type=Path, exists=True), help="Put the table into this page.")
+@click.option("--home", type=click.Path(path_type=Path), default=None, help="Where models are installed.")
+@click.option("--threads", default=1, show_default=True, help="CPU threads.")
+@click.option("--rounds", default=3, show_default=True, help="Timed encodings.")
+@click.option("--family", "families", multiple=True, default=("samlet", "mobile_sam", "sam_vit_b"), show_default=True)
+@click.option("--photos", "folders", multiple=True, type=click.Path(path_type=Path), help="For mIoU: DIR of evaluate.")
+@click.option("--images", default=5, show_default=True, help="Held-out photos of each source, at most.")
+@click.option("--masks", default=5, show_default=True, help="Masks of each photo, at most.")
+def models(
+    page: Path | None,
+    home: Path | None,
+    threads: int,
+    rounds: int,
+    families: tuple[str, ...],
+    folders: tuple[Path, ...],
+    images: int,
+    masks: int,
+) -> None:
+    """Compare all models: size, speed and, where their weights are installed, quality after 1, 3 and 5 clicks."""
+    from limner.bench.models import run, table, write_into
+
+    markdown = table(run(home or Settings().home, threads, rounds, families, folders, images, masks))
+    click.echo(markdown)
+    if page is not None:
+        write_into(page, markdown)
+
+
+def _finish(measured: Iterable[Result], json_path: Path | None) -> list[Result]:
+    """Print every result as it comes and write the JSON document; then print the table."""
+    from limner.bench.harness import report, table
+
+    results = []
+    for result in measured:
+        click.echo(f"{result.case}: {result.subject} / {result.reference} = {result.ratio:.3f}", err=True)
+        results.append(result)
+        if json_path is not None:  # each time, so that a long run that is stopped was not for nothing
+            json_path.write_text(json.dumps(report(results), indent=2) + "\n")
+    click.echo(table(results))
+    return results

@@ -1,0 +1,97 @@
+"""``limner evaluate``: how good a model's masks are after so many clicks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from limner.config import Settings
+from limner.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from limner.train.evaluation import Report
+
+
+def _click_counts(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
+    try:
+        counts = tuple(sorted({int(count) for count in value.split(",")}))
+    except ValueError as error:
+        raise click.BadParameter("give numbers with commas between them, for example 1,3,5") from error
+    if not counts or counts[0] < 1:
+        raise click.BadParameter("the number of clicks is at least 1")
+    return counts
+
+
+@click.command()
+@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--model", default=None, help="Model name or weights file.  [default: samlet]")
+@click.option("--baseline", type=click.Choice(["random-walker", "grabcut", "box-fill"]), help="Instead of a model.")
+@click.option("--clicks", default="1,3,5", show_default=True, callback=_click_counts, help="After how many clicks.")
+@click.option("--box", is_flag=True, help="Also from the box around each mask.")
+@click.option(
+    "--noc/--no-noc", default=True, help="Also the clicks until IoU 0.85 and 0.90, at most 20.  [default: yes]"
+)
+@click.option("--held-out", is_flag=True, help="Only the tenth of the photos that is never trained on.")
+@click.option("--images", type=click.IntRange(1), help="At most so many photos of each source.")
+@click.option("--masks", type=click.IntRange(1), help="At most so many masks of each photo.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
+def evaluate(
+    folders: tuple[Path, ...],
+    model: str | None,
+    baseline: str | None,
+    clicks: tuple[int, ...],
+    box: bool,
+    noc: bool,
+    held_out: bool,
+    images: int | None,
+    masks: int | None,
+    threads: int,
+    json_path: Path | None,
+) -> None:
+    """Measure a model's masks by simulated clicks, on folders of photos with masks in SA-1B's JSON form.
+
+    The first click goes to the point of the object farthest from its boundary, every further one to the middle of
+    the largest error.
+    """
+    import torch
+
+    from limner.sam.registry import load_model
+    from limner.train.baselines import BASELINES
+    from limner.train.evaluation import ModelSubject, Protocol, Subject, evaluate_photos, first_of_each_source
+    from limner.train.photos import find_photos
+
+    if model and baseline:
+        raise InvalidInput("A model and a baseline were named.", hint="Give one of --model and --baseline.")
+    torch.set_num_threads(threads)
+    photos = [photo for photo in find_photos(folders) if photo.held_out or not held_out]
+    if images is not None:
+        photos = first_of_each_source(photos, images)
+    subject: Subject
+    if baseline:
+        name, subject = baseline, BASELINES[baseline]()
+    else:
+        loaded = load_model(model or Settings().model, Settings().home)
+        name, subject = loaded.name, ModelSubject(loaded.model)
+    if not subject.clicks and not box:
+        raise InvalidInput(f"{name} answers boxes only.", hint="Add --box.")
+    protocol = Protocol(clicks=clicks, box=box, noc=noc, masks_per_image=masks)
+    report = evaluate_photos(subject, photos, protocol, progress=True)
+    click.echo(_table(report))
+    if json_path is not None:
+        json_path.write_text(json.dumps(report.to_json(name), indent=2) + "\n", "utf-8")
+
+
+def _table(report: Report) -> str:
+    """One line per source, then the mean over sources."""
+    columns = list(report.miou)
+    lines = [f"{'source':<16}{'masks':>7}" + "".join(f"{name:>8}" for name in columns)]
+    for name, source in report.sources.items():
+        figures = "".join(f"{source.miou[column]:8.3f}" for column in columns)
+        lines.append(f"{name:<16}{source.masks:>7}{figures}")
+    total = sum(source.masks for source in report.sources.values())
+    lines.append(f"{'mean of sources':<16}{total:>7}" + "".join(f"{value:8.3f}" for value in report.miou.values()))
+    return "\n".join(lines)

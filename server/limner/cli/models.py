@@ -1,0 +1,151 @@
+"""``limner models``: which models there are, and how to get more."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from limner.catalogue import KNOWN_MODELS, InstalledModel, installed_models
+from limner.cli.promotion import compare, promote, rollback
+from limner.config import Settings
+from limner.errors import NotFound
+
+home_option = click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Where models are installed; LIMNER_HOME or ~/.limner by default.",
+)
+
+
+@click.group()
+def models() -> None:
+    """List, pull, add, export, compare and promote models."""
+
+
+for command in (compare, promote, rollback):
+    models.add_command(command)
+
+
+@models.command("list")
+@home_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_models(home: Path | None, as_json: bool) -> None:
+    """Print the models that are installed, and those that can be pulled."""
+    installed = {model.name: model for model in installed_models(_home(home))}
+    names = sorted({*installed, *KNOWN_MODELS})
+    if as_json:
+        click.echo(json.dumps({"models": [_facts(name, installed.get(name)) for name in names]}, indent=2))
+        return
+    width = max(len(name) for name in names)
+    for name in names:
+        model = installed.get(name)
+        if model is None:
+            known = KNOWN_MODELS[name]
+            state = f"not installed ({known.size / 1e6:.0f} MB): limner models pull {name}"
+        else:
+            state = f"{'bundled' if model.bundled else 'installed'}, weights {model.card.weights_sha256[:12]}"
+        click.echo(f"{name:<{width}}  {state}")
+
+
+@models.command()
+@click.argument("name")
+@home_option
+def pull(name: str, home: Path | None) -> None:
+    """Download, check and install the model NAME; goes on where an earlier attempt stopped."""
+    if name not in KNOWN_MODELS:
+        raise NotFound(f"{name!r} cannot be pulled.", hint=f"These can: {', '.join(KNOWN_MODELS)}.")
+    from tqdm import tqdm
+
+    from limner.sam.install import pull as pull_model
+
+    known = KNOWN_MODELS[name]
+    with tqdm(total=known.size, unit="B", unit_scale=True, desc=name) as bar:
+        installed = pull_model(known, _home(home), lambda done: bar.update(done - bar.n))
+    _report(installed)
+
+
+@models.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--family", default=None, help="What the weights are for; recognised by itself when left out.")
+@click.option("--name", default=None, help="What to call the model; the family's name by default.")
+@click.option("--licence", default="unknown", show_default=True, help="Under which the weights are published.")
+@home_option
+def add(file: Path, family: str | None, name: str | None, licence: str, home: Path | None) -> None:
+    """Install the weights in FILE (.safetensors, or .pth with nothing but tensors)."""
+    from limner.sam.checkpoints import read_state
+    from limner.sam.install import install_file
+    from limner.sam.registry import infer_family
+
+    family = family or infer_family(read_state(file), file.name)
+    _report(install_file(file, _home(home), name=name or family, family=family, licence=licence))
+
+
+@models.command()
+@click.argument("name")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to.")
+@home_option
+def export(name: str, out: Path, home: Path | None) -> None:
+    """Write prepare.onnx, decode.onnx and manifest.json of the model NAME (or a weights file)."""
+    from limner.manifest import graphs_folder
+    from limner.sam.registry import load_model
+    from limner_onnx import copy_graphs, export_model
+
+    where = _home(home)
+    manifest = export_model(load_model(name, where), where / "graphs")
+    copy_graphs(graphs_folder(where, manifest.weights_sha256), out)
+    click.echo(
+        f"{out}: {manifest.graphs.prepare.bytes + manifest.graphs.decode.bytes:,} bytes, "
+        f"largest difference to torch {manifest.max_abs_difference:.1e} of the range"
+    )
+
+
+@models.command()
+@click.argument("name")
+@click.argument("photos", metavar="DIR", type=click.Path(path_type=Path, exists=True))
+@home_option
+def tune(name: str, photos: Path, home: Path | None) -> None:
+    """Measure on the photos in DIR what the model NAME should compute in on the CPU, and put it on its card."""
+    from limner.catalogue import find_model
+    from limner.cli.project import find_images
+    from limner.embed.images import decode_image
+    from limner.sam.registry import load_model
+    from limner.sam.tuning import measure, write_card
+
+    where, limit = _home(home), Settings().max_pixels
+    images = (decode_image(source.path.read_bytes(), max_pixels=limit).rgb for source in find_images([photos]))
+    found = measure(load_model(name, where).model, images)
+    for precision, seconds in found.seconds.items():
+        click.echo(f"{precision}: {seconds:.3f} s of CPU for an image")
+    click.echo(f"mean IoU of bfloat16's masks to float32's: {found.iou:.4f}; chosen: {found.precision}")
+    installed = find_model(name, where)
+    if installed.bundled and installed.card.cpu_precision == found.precision:
+        return
+    write_card(installed, found.precision)
+
+
+def _home(home: Path | None) -> Path:
+    return home.expanduser().absolute() if home is not None else Settings().home
+
+
+def _report(installed: InstalledModel) -> None:
+    click.echo(f"{installed.name} is installed: {installed.weights}")
+
+
+def _facts(name: str, model: InstalledModel | None) -> dict[str, object]:
+    """One entry of ``limner models list --json``."""
+    if model is None:
+        known = KNOWN_MODELS[name]
+        return {"name": name, "title": known.title, "family": known.family, "installed": False, "url": known.url}
+    card = model.card
+    return {
+        "name": name,
+        "title": card.title,
+        "family": card.family,
+        "installed": True,
+        "bundled": model.bundled,
+        "licence": card.licence,
+        "weights_sha256": card.weights_sha256,
+    }

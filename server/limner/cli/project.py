@@ -1,0 +1,279 @@
+"""``limner project``: create, fill and export projects in the home's own database, without a server."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from limner.config import Settings
+from limner.errors import InvalidInput, LimnerError, NotFound
+
+if TYPE_CHECKING:
+    from limner.api.context import Services
+    from limner.formats.coco import ImportReport
+
+ExportFormat = Literal["coco", "sa1b", "panoptic", "yolo", "png"]
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+
+HOME = click.option(
+    "--home", type=click.Path(path_type=Path, file_okay=False), help="Folder for everything that is stored."
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image file and the name that it gets in the project."""
+
+    path: Path
+    file_name: str
+
+
+@click.group()
+def project() -> None:
+    """Create, fill and export projects."""
+
+
+@project.command()
+@click.argument("name")
+@click.option("--category", "categories", multiple=True, help="A category; give the option once for each.")
+@HOME
+def create(name: str, categories: Sequence[str], home: Path | None) -> None:
+    """Create a project called NAME and print its id."""
+    from limner.store.categories import create_category
+    from limner.store.projects import create_project
+
+    with _open(home) as services, services.database.write() as session:
+        project_id = create_project(session, name).id
+        for category in categories:
+            create_category(session, project_id, category)
+    click.echo(project_id)
+
+
+@project.command("list")
+@HOME
+def list_all(home: Path | None) -> None:
+    """List all projects: id, images, annotations, name."""
+    from limner.store.projects import ProjectCounts, count_projects, list_projects
+
+    with _open(home) as services, services.database.read() as session:
+        counts = count_projects(session, services.embedding_key)
+        for each in list_projects(session):
+            size = counts.get(each.id, ProjectCounts())
+            click.echo(f"{each.id}\t{size.images} images\t{size.annotations} annotations\t{each.name}")
+
+
+@project.command("import")
+@click.argument("name", metavar="PROJECT")
+@click.argument(
+    "sources", metavar="FILE_OR_DIR...", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True)
+)
+@HOME
+@click.pass_context
+def import_all(context: click.Context, name: str, sources: Sequence[Path], home: Path | None) -> None:
+    """Add images and annotations to PROJECT, a name or an id.
+
+    Image files are added as they are, folders with all images in them. JSON files, COCO or SA-1B's, and the SA-1B
+    documents in folders give their annotations to the images that are there by then. What the project has already is
+    not added again. Files that are refused are named, the others are added all the same; the exit status is then 1.
+    """
+    from limner.formats.sa1b import is_sa1b
+
+    documents, masks = [], []
+    for path in _find_json(sources):
+        with path.open("rb") as file:
+            if is_sa1b(file):
+                masks.append(path)
+            elif path in sources:
+                documents.append(path)
+    images = find_images([source for source in sources if source.is_dir() or source.suffix.lower() != ".json"])
+    with _open(home) as services:
+        project_id = _find(services, name)
+        refused = _import_images(services, project_id, images) if images else 0
+        for document in documents:
+            click.echo(_summary(str(document), _import_coco(services, project_id, document)))
+        if masks:
+            click.echo(_summary(f"{len(masks)} SA-1B documents", _import_sa1b(services, project_id, masks)))
+    if refused:
+        context.exit(1)
+
+
+@project.command()
+@click.argument("name", metavar="PROJECT")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="COCO: the file; others: a folder or, when it ends in .zip, an archive.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["coco", "sa1b", "panoptic", "yolo", "png"]),
+    default="coco",
+    show_default=True,
+    help="COCO, SA-1B's JSON, panoptic COCO, YOLO segmentation, or PNG label maps.",
+)
+@click.option(
+    "--segmentation",
+    type=click.Choice(["rle", "polygon"]),
+    default="rle",
+    show_default=True,
+    help="In COCO: RLE, or polygons along pixel edges, with holes cut in.",
+)
+@HOME
+def export(
+    name: str,
+    out: Path,
+    form: ExportFormat,
+    segmentation: Literal["rle", "polygon"],
+    home: Path | None,
+) -> None:
+    """Write PROJECT, a name or an id, as a COCO file or in another format.
+
+    COCO and SA-1B keep every pixel of every mask. Panoptic COCO and label maps give each pixel to the smallest mask
+    that covers it; YOLO leaves out crowds and empty masks.
+    """
+    from limner.formats.coco import export_coco
+    from limner.formats.exports import FOLDER_FORMATS
+    from limner.formats.files import write_folder, zip_chunks
+
+    with _open(home) as services:
+        project_id = _find(services, name)
+        if form == "coco":
+            _write(out, export_coco(services.database, project_id, segmentation))
+        elif out.suffix.lower() == ".zip":
+            _write(out, zip_chunks(FOLDER_FORMATS[form](services.database, project_id)))
+        else:
+            count = write_folder(FOLDER_FORMATS[form](services.database, project_id), out)
+            click.echo(f"{out}: {count} files")
+            return
+    click.echo(f"{out}: {out.stat().st_size} bytes")
+
+
+def _write(out: Path, chunks: Iterable[bytes]) -> None:
+    """A file that appears whole or not at all."""
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.writelines(chunks)
+        os.replace(partial, out)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def find_images(sources: Sequence[Path]) -> list[Source]:
+    """Image files as they are given, and those under folders by their suffix; there the path below becomes the name."""
+    found = []
+    for source in sources:
+        if not source.is_dir():
+            found.append(Source(source, source.name))
+            continue
+        for path in sorted(source.rglob("*")):
+            below = path.relative_to(source)
+            hidden = any(part.startswith(".") for part in below.parts)
+            if path.suffix.lower() in IMAGE_SUFFIXES and not hidden and path.is_file():
+                found.append(Source(path, below.as_posix()))
+    return found
+
+
+@contextmanager
+def _open(home: Path | None) -> Iterator[Services]:
+    from limner.api.app import open_services
+
+    services = open_services(Settings() if home is None else Settings(home=home))  # the encoder is not started
+    try:
+        yield services
+    finally:
+        services.database.close()
+
+
+def _find(services: Services, name: str) -> int:
+    """The project of this id or, failing that, of this name.
+
+    Raises:
+        NotFound: naming the projects that there are.
+        InvalidInput: when several have the name.
+    """
+    from limner.store.projects import list_projects
+
+    with services.database.read() as session:
+        projects = {each.id: each.name for each in list_projects(session)}
+    if name.isdecimal() and int(name) in projects:
+        return int(name)
+    ids = [project_id for project_id, known in projects.items() if known == name]
+    if len(ids) > 1:
+        raise InvalidInput(f"{len(ids)} projects are called {name!r}.", hint=f"Use an id: {', '.join(map(str, ids))}.")
+    if not ids:
+        known = ", ".join(f"{project_id} {each!r}" for project_id, each in projects.items()) or "none"
+        raise NotFound(f"There is no project {name!r}.", hint=f"There are: {known}. Or: limner project create NAME")
+    return ids[0]
+
+
+def _import_images(services: Services, project_id: int, images: Sequence[Source]) -> int:
+    """Add image files with a progress bar; how many were refused."""
+    from tqdm import tqdm
+
+    from limner.api.library import take_in
+    from limner.api.uploads import clean_name
+
+    added = known = 0
+    refused: list[str] = []
+    for image in tqdm(images, unit="image", disable=None):
+        try:
+            with image.path.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            taken = take_in(services, project_id, clean_name(image.file_name), image.path.read_bytes, sha256)
+        except (LimnerError, OSError) as error:
+            refused.append(f"{image.path}: {error}")
+        else:
+            added += taken.created
+            known += not taken.created
+    for complaint in refused:
+        click.echo(complaint, err=True)
+    click.echo(f"{added} images added, {known} there already, {len(refused)} refused")
+    return len(refused)
+
+
+def _import_coco(services: Services, project_id: int, document: Path) -> ImportReport:
+    from limner.formats.coco import import_coco
+
+    with document.open("rb") as file:
+        return import_coco(services.database, project_id, file, user_id=_local_admin(services))
+
+
+def _import_sa1b(services: Services, project_id: int, documents: Sequence[Path]) -> ImportReport:
+    from limner.formats.sa1b import import_sa1b
+
+    contents = ((str(path), path.read_bytes()) for path in documents)
+    return import_sa1b(services.database, project_id, contents, user_id=_local_admin(services))
+
+
+def _local_admin(services: Services) -> int:
+    from limner.store.accounts import LOCAL_ADMIN, find_user
+
+    with services.database.read() as session:
+        return find_user(session, LOCAL_ADMIN).id
+
+
+def _find_json(sources: Sequence[Path]) -> list[Path]:
+    """JSON files as they are given, and those under folders; hidden ones left out."""
+    found = []
+    for source in sources:
+        if source.is_dir():
+            below = sorted(path for path in source.rglob("*.json") if path.is_file())
+            found += [path for path in below if not any(p.startswith(".") for p in path.relative_to(source).parts)]
+        elif source.suffix.lower() == ".json":
+            found.append(source)
+    return found
+
+
+def _summary(document: str, report: ImportReport) -> str:
+    lines = [f"{document}: {report.annotations} annotations on {report.images} images, {report.categories} categories"]
+    return "\n".join(lines + [f"  left out {skipped.what}: {skipped.why}" for skipped in report.skipped])

@@ -1,0 +1,184 @@
+"""``limner segment``: one image, some prompts, one mask; the same mask as on the page."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from limner.config import Device, Settings
+from limner.errors import InvalidPrompt
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from limner.embed.images import DecodedImage
+    from limner.prompts import Prompts
+
+Point = tuple[float, float, int]
+Box = tuple[float, float, float, float]
+
+
+def _numbers(value: str, counts: Sequence[int], form: str) -> list[float]:
+    try:
+        numbers = [float(number) for number in value.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in counts:
+        raise click.BadParameter(f"{value!r} is not of the form {form}")
+    return numbers
+
+
+def _points(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> list[Point]:
+    points = []
+    for value in values:
+        x, y, label = [*_numbers(value, (2, 3), "X,Y or X,Y,LABEL"), 1.0][:3]
+        if label not in (0, 1):
+            raise click.BadParameter(f"the label in {value!r} is neither 1 (foreground) nor 0 (background)")
+        points.append((x, y, int(label)))
+    return points
+
+
+def _box(context: click.Context, parameter: click.Parameter, value: str | None) -> Box | None:
+    if value is None:
+        return None
+    x0, y0, x1, y1 = _numbers(value, (4,), "X0,Y0,X1,Y1")
+    return x0, y0, x1, y1
+
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@click.argument("image", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option(
+    "--point",
+    "points",
+    metavar="X,Y[,0|1]",
+    multiple=True,
+    callback=_points,
+    help="Foreground (1, the default) or background (0), in image pixels; may be repeated.",
+)
+@click.option("--box", metavar="X0,Y0,X1,Y1", callback=_box, help="Corners of a box, in image pixels.")
+@click.option(
+    "--mask",
+    "mask_file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A mask to start from: an image of the same size, not black where the mask is.",
+)
+@click.option("--model", help="Model name or weights file.  [default: samlet]")
+@click.option("--candidate", type=click.IntRange(0, 3), help="Which of the four answers.  [default: as on the page]")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the model runs.  [default: auto]")
+@click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Where models are installed.")
+@click.option("--out", type=FILE, help="Write the mask here: a PNG, white where the mask is.")
+@click.option("--json", "as_json", is_flag=True, help="Print the mask as COCO RLE with its score.")
+def segment(
+    image: Path,
+    points: Sequence[Point],
+    box: Box | None,
+    mask_file: Path | None,
+    model: str | None,
+    candidate: int | None,
+    device: Device | None,
+    home: Path | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Segment IMAGE from points, a box or a mask."""
+    from limner.embed.images import decode_image
+    from limner.prompts import Prompts
+
+    if out is None and not as_json:
+        raise click.UsageError("nothing would come of this: give --out FILE or --json")
+    given = {"home": home, "model": model, "device": device}
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    prompts = Prompts(
+        points=tuple((x, y) for x, y, _ in points),
+        labels=tuple(label for _, _, label in points),
+        box=box,
+        has_mask=mask_file is not None,
+    )
+    if prompts.empty:
+        raise InvalidPrompt(
+            "There is nothing to segment by.", hint="Give --point X,Y, --box X0,Y0,X1,Y1 or --mask FILE."
+        )
+    decoded = decode_image(image.read_bytes(), max_pixels=settings.max_pixels)
+    prompts.check_inside(decoded.height, decoded.width)
+    earlier = None if mask_file is None else _read_mask(mask_file, decoded, settings.max_pixels)
+    mask, facts = _segment(decoded, prompts, earlier, candidate, settings)
+    if out is not None:
+        _write_mask(mask, out)
+    if as_json:
+        click.echo(json.dumps({"image": str(image), **facts}))
+
+
+def _segment(
+    decoded: DecodedImage,
+    prompts: Prompts,
+    earlier: NDArray[np.bool_] | None,
+    candidate: int | None,
+    settings: Settings,
+) -> tuple[NDArray[np.bool_], dict[str, Any]]:
+    """The mask (H, W) and what ``--json`` tells about it."""
+    from limner import rle
+    from limner.embed.encoder import choose_device
+    from limner.geometry import logits_from_mask, upsample_logits
+    from limner.prompts import choose_mask
+    from limner.sam.predictor import Predictor
+    from limner.sam.registry import load_model
+
+    loaded = load_model(settings.model, settings.home)
+    predictor = Predictor(loaded.model, device=choose_device(settings.device))
+    started = time.perf_counter()
+    embedding = predictor.embed(decoded.rgb)
+    encoded = time.perf_counter()
+    cells = loaded.model.config.low_res_size
+    mask_input = None if earlier is None else logits_from_mask(earlier, embedding.geometry, cells)
+    low_res_masks, iou_predictions = predictor.decode(embedding, prompts, mask_input)
+    decoded_at = time.perf_counter()
+    scores = iou_predictions[0].cpu().numpy()
+    index = choose_mask(scores, prompts) if candidate is None else candidate
+    mask = upsample_logits(low_res_masks[0, index].cpu().numpy(), embedding.geometry) > 0
+    runs = rle.encode(mask)
+    return mask, {
+        "height": decoded.height,
+        "width": decoded.width,
+        "model": loaded.name,
+        "model_sha256": loaded.weights_sha256,
+        "segmentation": dict(runs),
+        "area": rle.area(runs),
+        "bbox": rle.bbox(runs),
+        "mask_index": index,
+        "predicted_iou": float(scores[index]),
+        "iou_predictions": [float(score) for score in scores],
+        "seconds": {"encode": encoded - started, "decode": decoded_at - encoded},
+    }
+
+
+def _read_mask(path: Path, image: DecodedImage, max_pixels: int) -> NDArray[np.bool_]:
+    """A mask file -> (H, W) bool.
+
+    Raises:
+        InvalidImage: when it is not an image.
+        InvalidPrompt: when it is of another size than the image.
+    """
+    from limner.embed.images import decode_image
+
+    mask = decode_image(path.read_bytes(), max_pixels=max_pixels).rgb.any(axis=2)
+    if mask.shape != (image.height, image.width):
+        raise InvalidPrompt(
+            f"The mask {path.name} has height {mask.shape[0]} and width {mask.shape[1]}.",
+            hint=f"The image has height {image.height} and width {image.width}, after EXIF orientation.",
+        )
+    return mask
+
+
+def _write_mask(mask: NDArray[np.bool_], path: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray(mask).save(path, "PNG")

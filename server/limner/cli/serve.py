@@ -1,0 +1,45 @@
+"""``limner serve``: the server for browsers and scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from limner.config import Settings
+
+
+def announce(address: str, link: str) -> None:
+    """Tell the person at the terminal where to go."""
+    click.echo(f"Limner is running at {address}")
+    click.echo(f"Sign in once with this link (valid for a day): {link}")
+    click.echo("Press Ctrl+C to stop.")
+
+
+def serve_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of every command that starts the server."""
+    for option in (
+        click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Encoder's device.  [default: auto]"),
+        click.option("--model", help="Model that encodes and segments.  [default: samlet]"),
+        click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Folder for all that is stored."),
+        click.option("--port", type=click.IntRange(0, 65535), help="TCP port; 0 takes a free one.  [default: 8000]"),
+        click.option("--host", help="Interface to listen on.  [default: 127.0.0.1]"),
+    ):
+        command = option(command)
+    return command
+
+
+def settings_from(options: Mapping[str, Any]) -> Settings:
+    """Settings from the environment, overridden by the options that were given."""
+    return Settings(**{name: value for name, value in options.items() if value is not None})
+
+
+@click.command()
+@serve_options
+def serve(**options: Any) -> None:
+    """Start the server."""
+    from limner.api.run import run_server
+
+    run_server(settings_from(options), announce)

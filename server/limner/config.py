@@ -1,0 +1,85 @@
+"""Settings: from ``LIMNER_*`` in the environment, overridden by the command line."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from limner.default_model import read_default
+
+Device = Literal["auto", "cpu", "cuda"]
+
+MEGAPIXEL = 1_000_000
+MIB = 1 << 20
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured, with defaults that suit one machine.
+
+    Args:
+        home: the folder that holds the database, blobs, models, exported graphs and the secret key.
+        database_url: a SQLAlchemy URL; SQLite in the home by default, ``postgresql+psycopg://…`` for PostgreSQL.
+        blob_url: where image and embedding bytes live: a folder or ``s3://bucket/prefix``.
+        model: name of the model that encodes and segments; by default the home's (``limner models promote``), which is
+            Samlet until another was promoted.
+        device: where the encoder runs; ``auto`` takes CUDA when there is one.
+        host: interface to listen on.
+        port: TCP port to listen on.
+        max_pixels: largest image accepted, in pixels.
+        max_upload_bytes: largest request body accepted.
+        encoder_threads: CPU threads of the encoder process; 0 leaves it to torch.
+        client_folder: a built web client to serve instead of the one in the package.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LIMNER_", frozen=True, ignored_types=(cached_property,))
+
+    home: Path = Field(default_factory=lambda: Path.home() / ".limner")
+    database_url: str = ""
+    blob_url: str = ""
+    model: str = Field(default_factory=lambda given: read_default(given["home"]).name)
+    device: Device = "auto"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    max_pixels: int = Field(default=100 * MEGAPIXEL, ge=1)
+    max_upload_bytes: int = Field(default=1024 * MIB, ge=1)
+    encoder_threads: int = Field(default=0, ge=0)
+    client_folder: Path | None = None
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The SQLAlchemy URL in force. A plain ``postgresql://`` is given the psycopg 3 driver."""
+        url = self.database_url or f"sqlite:///{self.home / 'limner.db'}"
+        for scheme in ("postgres://", "postgresql://"):
+            if url.startswith(scheme):
+                return "postgresql+psycopg://" + url.removeprefix(scheme)
+        return url
+
+    @property
+    def resolved_blob_url(self) -> str:
+        """The blob store's URL in force."""
+        return self.blob_url or str(self.home / "blobs")
+
+    @property
+    def models_dir(self) -> Path:
+        """Installed models: one folder each with weights.safetensors and model.json."""
+        return self.home / "models"
+
+    @property
+    def graphs_dir(self) -> Path:
+        """Exported ONNX graphs: one folder for each weights' sha256."""
+        return self.home / "graphs"
+
+    def environment(self) -> dict[str, str]:
+        """The process environment with these settings in it, for child processes."""
+        given = self.model_dump(exclude_none=True)
+        return {**os.environ, **{f"LIMNER_{name.upper()}": str(value) for name, value in given.items()}}

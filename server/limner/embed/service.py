@@ -1,0 +1,362 @@
+"""The queue in front of the encoder, in the web process.
+
+Torch is never imported here: it lives in the child process (``limner.embed.worker``) that this service starts, feeds,
+watches and starts again. An embedding is done when its blob exists. Nothing else is remembered about what is done, so
+the encoder runs once per image, model and preprocessing, however often the server starts.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import structlog
+
+from limner.blobs import BlobStore, embedding_key
+from limner.catalogue import find_model
+from limner.config import Settings
+from limner.embed.announcer import Announcer
+from limner.embed.backlog import Backlog, Priority
+from limner.embed.child import Child
+from limner.embed.protocol import Broken, Encode, Encoded, Failed, Progress, Ready, Report
+from limner.embed.states import EmbeddingState, EncodeEvent
+from limner.errors import MissingWeights, ModelError, NotFound, Unavailable, WrongWeights
+from limner.manifest import PREPROCESSING_VERSION, Manifest, graphs_folder
+
+EncoderState = Literal["starting", "ready", "failed"]
+
+WORKER = (sys.executable, "-m", "limner.embed.worker")
+MAX_ATTEMPTS = 2  # times that the process may die over an image before the image is given up
+FIRST_BACKOFF, LAST_BACKOFF = 0.5, 30.0  # s, before a process that died is started again
+RETRY_AFTER = 30.0  # s, after which a failure that is not the image's fault may be tried again
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Failure:
+    message: str
+    expires: float | None  # time.monotonic() after which it may be tried again
+
+
+@dataclass
+class _Counts:
+    done: int = 0
+    failed: int = 0
+    seconds_per_image: float | None = None  # moving average
+
+    def add(self, seconds: float) -> None:
+        self.done += 1
+        if seconds:
+            old = seconds if self.seconds_per_image is None else self.seconds_per_image
+            self.seconds_per_image = 0.8 * old + 0.2 * seconds
+
+
+class EmbeddingService:
+    """Embeddings on request. All methods may be called from any thread.
+
+    Args:
+        settings: names the model, the home and the device.
+        blobs: where images lie and embeddings go; the child opens the same store from the settings.
+        on_change: told what becomes of images, in order, in a thread of the service.
+        on_status: told, in the same thread, that the encoder itself is in another state.
+        command: starts the child.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        blobs: BlobStore,
+        on_change: Callable[[EncodeEvent], None] = lambda _: None,
+        *,
+        on_status: Callable[[], None] = lambda: None,
+        command: Sequence[str] = WORKER,
+    ) -> None:
+        self._settings = settings
+        self._blobs = blobs
+        self._on_change = on_change
+        self._on_status = on_status
+        self._command = command
+        self._announcer = Announcer()
+        self._supervisor: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._lock = threading.RLock()  # guards everything below
+        self._backlog = Backlog()
+        self._encoding: dict[str, Priority] = {}  # what the child has in hand
+        self._deaths: dict[str, int] = {}  # of the process, over an image
+        self._failures: dict[str, _Failure] = {}
+        self._counts = _Counts()
+        self._paused = False
+        self._child: Child | None = None
+        self._ready: Ready | None = None
+        self._manifest: Manifest | None = None
+        self._encoder_state: EncoderState = "starting"
+        self._message = ""
+        self._model_sha256: str | None = None
+        self._find_model()
+
+    def start(self) -> None:
+        """Start the encoder's process; returns at once."""
+        self._announcer.start()
+        self._supervisor = threading.Thread(target=self._supervise, name="encoder", daemon=True)
+        self._supervisor.start()
+
+    def stop(self) -> None:
+        """End the process and wait until it is gone. An image in hand is given up; it is encoded at the next start."""
+        self._stopping.set()
+        with self._lock:
+            child = self._child
+        if child is not None:
+            child.end()
+        if self._supervisor is not None:
+            self._supervisor.join()
+        self._announcer.stop()
+
+    def request(self, image_sha256: str, priority: Priority) -> EmbeddingState:
+        """Ask for an embedding, or raise the priority of one that waits. The newest ``look`` comes first.
+
+        An image that has failed stays failed, unless the fault was not its own and some time has passed.
+        """
+        with self._lock:
+            known = self._known_state(image_sha256)
+        if known is not None and known.state != "waiting":
+            return known
+        if known is None and self._is_done(image_sha256):
+            return EmbeddingState("ready")
+        with self._lock:
+            if image_sha256 not in self._encoding and self._backlog.add(image_sha256, priority):
+                self._failures.pop(image_sha256, None)
+                self._tell(EncodeEvent(image_sha256, "waiting"))
+            self._feed()
+            return self._known_state(image_sha256) or EmbeddingState("ready")
+
+    def state(self, image_sha256: str) -> EmbeddingState:
+        """Where an image stands; asks for nothing."""
+        with self._lock:
+            known = self._known_state(image_sha256)
+        return known or EmbeddingState("ready" if self._is_done(image_sha256) else "none")
+
+    def cancel(self, image_sha256: str) -> None:
+        """Forget that an image was asked for, when it still waits."""
+        with self._lock:
+            self._backlog.remove(image_sha256)
+
+    def pause(self) -> None:
+        """Hold back what waits with the priority ``precompute``."""
+        with self._lock:
+            self._paused = True
+
+    def resume(self) -> None:
+        """Go on with what :meth:`pause` held back."""
+        with self._lock:
+            self._paused = False
+            self._feed()
+
+    def status(self) -> dict[str, object]:
+        """What people want to know about the encoder, JSON-serialisable."""
+        with self._lock:
+            ready, counts = self._ready, self._counts
+            return {
+                "device": ready.device if ready else self._settings.device.replace("auto", "cpu"),
+                "model": self._settings.model,
+                "model_sha256": self._model_sha256,
+                "encoder": {
+                    "state": self._encoder_state,
+                    "message": self._message,
+                    "threads": ready.threads if ready else self._settings.encoder_threads,
+                },
+                "queue": {
+                    "waiting": len(self._backlog),
+                    "running": len(self._encoding),
+                    "done": counts.done,
+                    "failed": counts.failed,
+                    "encoding_image_sha256": next(iter(self._encoding), None),
+                    "seconds_per_image": counts.seconds_per_image,
+                },
+                "cores": os.cpu_count() or 1,
+            }
+
+    def trouble(self) -> str | None:
+        """Why nothing is being encoded; None as long as the encoder runs or starts."""
+        with self._lock:
+            return self._message if self._encoder_state == "failed" else None
+
+    @property
+    def model_sha256(self) -> str:
+        """Of the weights in use.
+
+        Raises:
+            MissingWeights: when the model is not installed.
+        """
+        if self._model_sha256 is None:
+            raise MissingWeights(self._message)
+        return self._model_sha256
+
+    def manifest(self) -> Manifest | None:
+        """The model's manifest; None until the child has seen to it that its graphs are there."""
+        return self._manifest
+
+    def graph_path(self, name: str) -> Path:
+        """The file of the graph ``prepare`` or ``decode``.
+
+        Raises:
+            NotFound: for any other name.
+            Unavailable: while the graphs are being exported.
+        """
+        if name not in ("prepare", "decode"):
+            raise NotFound(f"There is no graph called {name!r}.", hint="There are prepare and decode.")
+        manifest = self._manifest
+        if manifest is None:
+            raise Unavailable("The model's graphs are not exported yet.", hint="Try again in a few seconds.")
+        graph = manifest.graphs.prepare if name == "prepare" else manifest.graphs.decode
+        return graphs_folder(self._settings.home, manifest.weights_sha256) / graph.file
+
+    def _is_done(self, image_sha256: str) -> bool:
+        if self._model_sha256 is None:
+            return False
+        return self._blobs.exists(embedding_key(image_sha256, self._model_sha256, PREPROCESSING_VERSION))
+
+    # --- with the lock held -------------------------------------------------------------------------------------------
+
+    def _known_state(self, image_sha256: str) -> EmbeddingState | None:
+        """The state as far as memory knows it; None when the blob store has to be asked."""
+        if image_sha256 in self._encoding:
+            return EmbeddingState("encoding")
+        if image_sha256 in self._backlog:
+            return EmbeddingState("waiting", position=len(self._encoding) + self._backlog.position(image_sha256))
+        failure = self._failures.get(image_sha256)
+        if failure is not None and (failure.expires is None or failure.expires > time.monotonic()):
+            return EmbeddingState("failed", error=failure.message)
+        return None
+
+    def _tell(self, event: EncodeEvent) -> None:
+        self._announcer.post(lambda: self._on_change(event))
+
+    def _set_encoder_state(self, state: EncoderState, message: str) -> None:
+        if (state, message) != (self._encoder_state, self._message):
+            self._encoder_state, self._message = state, message
+            logger.info("encoder", state=state, message=message)
+            self._announcer.post(self._on_status)
+
+    def _feed(self) -> None:
+        """Give the child its next images when it has none. What people look at, and what may kill it, goes alone."""
+        if self._ready is None or self._child is None or self._encoding:
+            return
+        while len(self._encoding) < self._ready.batch_size and (first := self._backlog.first()):
+            image_sha256, priority = first
+            alone = priority == "look" or image_sha256 in self._deaths
+            if (self._paused and priority == "precompute") or (alone and self._encoding):
+                break
+            self._backlog.pop()
+            self._encoding[image_sha256] = priority
+            self._tell(EncodeEvent(image_sha256, "encoding"))
+            if alone:
+                break
+        if self._encoding:
+            self._child.send(Encode(image_sha256s=list(self._encoding)))
+
+    def _take(self, report: Report) -> None:
+        """Act on what the child says."""
+        match report:
+            case Progress():
+                self._set_encoder_state("starting", report.message)
+            case Broken():
+                self._set_encoder_state("failed", report.message)
+            case Ready() if report.model_sha256 != self._model_sha256:
+                self._find_model()  # says that the weights were replaced between finding and loading them
+                if self._child is not None:
+                    self._child.end()
+            case Ready():
+                self._manifest = Manifest.read(graphs_folder(self._settings.home, report.model_sha256))
+                self._ready = report
+                self._set_encoder_state("ready", report.message)
+            case Encoded():
+                self._put_down(report.image_sha256)
+                self._counts.add(report.seconds)
+                self._tell(EncodeEvent(report.image_sha256, "ready", seconds=report.seconds, bytes=report.bytes))
+            case Failed():
+                self._put_down(report.image_sha256)
+                self._fail(report.image_sha256, report.message, lasting=report.lasting)
+        self._feed()
+
+    def _put_down(self, image_sha256: str) -> None:
+        self._encoding.pop(image_sha256, None)
+        self._deaths.pop(image_sha256, None)
+
+    def _fail(self, image_sha256: str, message: str, *, lasting: bool) -> None:
+        self._failures[image_sha256] = _Failure(message, None if lasting else time.monotonic() + RETRY_AFTER)
+        self._counts.failed += 1
+        self._tell(EncodeEvent(image_sha256, "failed", error=message))
+
+    def _mourn(self, cause: str) -> None:
+        """The process is gone: what it had in hand waits again, unless it died over the same image before."""
+        if self._encoder_state != "failed":
+            self._set_encoder_state("starting", f"The encoder process {cause}; starting it again.")
+        in_hand, self._encoding = self._encoding, {}
+        for image_sha256, priority in in_hand.items():
+            deaths = self._deaths.pop(image_sha256, 0) + 1
+            if len(in_hand) == 1 and deaths >= MAX_ATTEMPTS:
+                self._fail(image_sha256, f"The encoder process {cause} while it encoded this image.", lasting=True)
+            else:
+                self._deaths[image_sha256] = deaths
+                self._backlog.add(image_sha256, priority)
+                self._tell(EncodeEvent(image_sha256, "waiting"))
+
+    # --- the supervisor's thread --------------------------------------------------------------------------------------
+
+    def _supervise(self) -> None:
+        """Keep a child running until the service stops."""
+        backoff = FIRST_BACKOFF
+        while not self._stopping.is_set():
+            done_before = self._counts.done
+            try:
+                if self._find_model():
+                    self._run_child()
+            except (OSError, ModelError) as error:
+                with self._lock:
+                    self._set_encoder_state("failed", str(error))
+            backoff = FIRST_BACKOFF if self._counts.done > done_before else min(2 * backoff, LAST_BACKOFF)
+            self._stopping.wait(RETRY_AFTER if self._encoder_state == "failed" else backoff)
+
+    def _find_model(self) -> bool:
+        """Whether there is a model to start the child with: the one that the server started with."""
+        try:
+            found = find_model(self._settings.model, self._settings.home).card.weights_sha256
+            if self._model_sha256 not in (None, found):
+                raise WrongWeights(
+                    f"The weights of {self._settings.model} were replaced while the server ran.",
+                    hint="Restart Limner to use them; embeddings of the old ones stay valid under their own key.",
+                )
+        except ModelError as error:
+            with self._lock:
+                self._set_encoder_state("failed", str(error))
+            return False
+        self._model_sha256 = found
+        return True
+
+    def _run_child(self) -> None:
+        """Start a child and listen to it until it ends."""
+        with self._lock:
+            if self._stopping.is_set():
+                return
+            if self._encoder_state != "starting":
+                self._set_encoder_state("starting", "")
+            child = self._child = Child(self._command, self._settings.environment())
+        with child:
+            try:
+                for report in child.reports():
+                    with self._lock:
+                        self._take(report)
+            finally:
+                child.end()
+                with self._lock:
+                    self._child = self._ready = None
+                    if not self._stopping.is_set():
+                        self._mourn(child.cause_of_death)
+                    self._encoding.clear()

@@ -1,0 +1,183 @@
+"""The encoder's process: ``python -m limner.embed.worker``, started and fed by ``limner.embed.service``.
+
+It runs at low priority, so that saving a mask never waits for an image. It reads images from the blob store and writes
+embeddings there; requests come in on stdin and reports go out on stdout (``limner.embed.protocol``). It ends when stdin
+does, so it never outlives the server.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import IO, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from limner.blobs import BlobStore, embedding_key, image_key
+from limner.config import Settings
+from limner.embed.encoder import Encoder, choose_device
+from limner.embed.images import decode_image
+from limner.embed.protocol import Broken, Encode, Encoded, Failed, Progress, Ready, Report, parse_request
+from limner.embed.wire import EmbeddingInfo, pack
+from limner.errors import EncoderFailed, InvalidInput, LimnerError, ModelError
+from limner.manifest import PREPROCESSING_VERSION, graphs_folder
+from limner.sam.registry import LoadedModel, load_model
+from limner_onnx import export_model
+
+NICENESS = 10
+DECODING_THREADS = 4  # images of one batch decoded at once
+
+Send = Callable[[Report], None]
+T = TypeVar("T")
+
+
+class Worker:
+    """Encodes what it is asked to, each image on its own terms: one that fails does not touch the others.
+
+    Args:
+        settings: as the server has them.
+        send: takes a report to the server.
+    """
+
+    def __init__(self, settings: Settings, send: Send) -> None:
+        self._settings = settings
+        self._send = send
+        self._blobs = BlobStore(settings.resolved_blob_url)
+        if settings.encoder_threads:
+            torch.set_num_threads(settings.encoder_threads)
+        send(Progress(message=f"Loading {settings.model}."))
+        self._loaded: LoadedModel = load_model(settings.model, settings.home)
+        if not graphs_folder(settings.home, self._loaded.weights_sha256).exists():
+            send(Progress(message=f"Preparing {settings.model} for the browser; this is done once."))
+        export_model(self._loaded, settings.graphs_dir)
+        self._encoder = Encoder(
+            self._loaded.model, choose_device(settings.device), self._report_ready, self._loaded.cpu_precision
+        )
+        self._report_ready("")
+
+    def serve(self, requests: Iterator[Encode]) -> None:
+        """Answer requests until there are no more."""
+        with ThreadPoolExecutor(DECODING_THREADS) as pool:
+            for request in requests:
+                self._answer(request.image_sha256s, pool)
+
+    def _report_ready(self, message: str) -> None:
+        self._send(
+            Ready(
+                device=self._encoder.device.type,
+                model_sha256=self._loaded.weights_sha256,
+                threads=torch.get_num_threads(),
+                batch_size=self._encoder.batch_size,
+                message=message,
+            )
+        )
+
+    def _answer(self, image_sha256s: Sequence[str], pool: ThreadPoolExecutor) -> None:
+        started = time.perf_counter()
+        pixels: dict[str, NDArray[np.uint8]] = {}
+        for image_sha256, found in zip(image_sha256s, pool.map(self._find, image_sha256s), strict=True):
+            if isinstance(found, np.ndarray):
+                pixels[image_sha256] = found
+            else:
+                self._send(found)
+        if not pixels:
+            return
+        embeddings = _attempt(next(iter(pixels)), lambda: self._encoder.encode(list(pixels.values())))
+        if not isinstance(embeddings, Failed):
+            seconds = (time.perf_counter() - started) / len(pixels)
+            for (image_sha256, rgb), embedding in zip(pixels.items(), embeddings, strict=True):
+                store = partial(self._store, image_sha256, rgb.shape[0], rgb.shape[1], embedding, seconds)
+                self._send(_attempt(image_sha256, store))
+        elif len(pixels) == 1:
+            self._send(embeddings)
+        else:  # one of several is at fault: they go on one by one
+            for image_sha256 in pixels:
+                self._answer([image_sha256], pool)
+
+    def _find(self, image_sha256: str) -> NDArray[np.uint8] | Report:
+        """The pixels to encode, or the report that there is nothing to encode."""
+        return _attempt(image_sha256, lambda: self._embedding_or_pixels(image_sha256))
+
+    def _embedding_or_pixels(self, image_sha256: str) -> NDArray[np.uint8] | Encoded:
+        size = self._blobs.size(self._key(image_sha256))
+        if size is not None:
+            return Encoded(image_sha256=image_sha256, seconds=0, bytes=size)
+        data = self._blobs.get(image_key(image_sha256))
+        return decode_image(data, max_pixels=self._settings.max_pixels).rgb
+
+    def _store(
+        self, image_sha256: str, height: int, width: int, embedding: NDArray[np.float32], seconds: float
+    ) -> Encoded:
+        info = EmbeddingInfo(
+            image_sha256=image_sha256,
+            model_sha256=self._loaded.weights_sha256,
+            preprocessing_version=PREPROCESSING_VERSION,
+            image_height=height,
+            image_width=width,
+            image_size=self._loaded.model.config.image_size,
+        )
+        data = pack(embedding, info)
+        self._blobs.put(self._key(image_sha256), data)
+        return Encoded(image_sha256=image_sha256, seconds=seconds, bytes=len(data))
+
+    def _key(self, image_sha256: str) -> str:
+        return embedding_key(image_sha256, self._loaded.weights_sha256, PREPROCESSING_VERSION)
+
+
+def _attempt(image_sha256: str, action: Callable[[], T]) -> T | Failed:
+    """What ``action`` returns, or the report that it failed; no fault of one image may end the process.
+
+    Faults of the surroundings, such as a full disk, are not held against the image.
+    """
+    try:
+        return action()
+    except LimnerError as error:
+        lasting = isinstance(error, InvalidInput | ModelError)
+        return Failed(image_sha256=image_sha256, code=error.code, message=str(error), lasting=lasting)
+    except Exception as error:  # noqa: BLE001  (reported to the server, with the trace on stderr)
+        traceback.print_exception(error, file=sys.stderr)
+        return Failed(
+            image_sha256=image_sha256,
+            code=EncoderFailed.code,
+            message=f"{type(error).__name__}: {error}",
+            lasting=not isinstance(error, OSError),
+        )
+
+
+def take_stdout() -> IO[bytes]:
+    """Keep stdout for reports: what libraries print goes to stderr from now on."""
+    reports = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return reports
+
+
+def main() -> int:
+    """Serve stdin until it ends; 1 when the model could not be loaded."""
+    reports = take_stdout()
+
+    def send(report: Report) -> None:
+        reports.write(report.line())
+        reports.flush()
+
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which ends this process
+    try:
+        worker = Worker(Settings(), send)
+    except LimnerError as error:
+        send(Broken(message=str(error)))
+        return 1
+    worker.serve(parse_request(line) for line in sys.stdin.buffer)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

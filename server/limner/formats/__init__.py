@@ -1,0 +1,1 @@
+"""Between the store and the files that other tools read and write; everything streams."""

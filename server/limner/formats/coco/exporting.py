@@ -1,0 +1,133 @@
+"""A project as a COCO file, streamed.
+
+The same content gives the same bytes: ids are those of the database, keys are sorted, nothing tells the time. The whole
+file is read from one snapshot, whatever is edited meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from limner import rle
+from limner.formats.coco.polygons import polygons_of
+from limner.store import Database
+from limner.store.annotations import AnnotationState, iterate_annotations, iterate_images
+from limner.store.categories import list_categories
+from limner.store.projects import get_project
+from limner.store.tables import Annotation, Category, Image
+
+Segmentations = Literal["rle", "polygon"]
+
+UNLABELLED_ID = 0  # no category of the database has it
+UNLABELLED = {"id": UNLABELLED_ID, "name": "unlabelled", "supercategory": "", "unlabelled": True}
+CHUNK_BYTES = 1 << 16
+
+_Entry = dict[str, Any]
+
+
+def export_coco(database: Database, project_id: int, segmentations: Segmentations = "rle") -> Iterator[bytes]:
+    """The COCO file of a project, in chunks.
+
+    Masks are compressed RLE, bit by bit those of the store, whether ``iscrowd`` or not. As polygons they go along the
+    edges of pixels, holes joined to the outline by a cut of no width (``limner.formats.coco.polygons``): pycocotools
+    gives back the same pixels. Empty masks stay RLE. Annotations without a category have the category 0, which is
+    listed only when it is needed.
+
+    Raises:
+        NotFound: no such project; at the first chunk.
+    """
+    chunk = bytearray()
+    with database.read() as session:
+        for line in _lines(session, project_id, segmentations):
+            chunk += line.encode()
+            if len(chunk) >= CHUNK_BYTES:
+                yield bytes(chunk)
+                chunk.clear()
+    yield bytes(chunk)
+
+
+def _lines(session: Session, project_id: int, segmentations: Segmentations) -> Iterator[str]:
+    project = get_project(session, project_id)
+    info = {"description": project.name, "version": "1.0"}
+    yield f'{{\n"info":{_json(info)},\n"licenses":[],\n'
+    yield from _array("categories", _categories(session, project_id))
+    yield ",\n"
+    yield from _array("images", map(_image, iterate_images(session, project_id)))
+    yield ",\n"
+    annotations = iterate_annotations(session, project_id)
+    yield from _array("annotations", (_annotation(state, segmentations) for state in annotations))
+    yield "\n}\n"
+
+
+def _array(name: str, entries: Iterable[_Entry]) -> Iterator[str]:
+    separator = f'"{name}":[\n'
+    empty = True
+    for entry in entries:
+        yield separator + _json(entry)
+        separator, empty = ",\n", False
+    yield f'"{name}":[]' if empty else "\n]"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def is_anything_unlabelled(session: Session, project_id: int) -> bool:
+    """Whether a project has annotations without a category."""
+    unlabelled = (
+        select(Annotation.id)
+        .join(Image, Image.id == Annotation.image_id)
+        .where(Image.project_id == project_id, Annotation.category_id.is_(None), Annotation.deleted.is_(None))
+        .limit(1)
+    )
+    return session.scalar(unlabelled) is not None
+
+
+def _categories(session: Session, project_id: int) -> list[_Entry]:
+    entries = [_category(category) for category in list_categories(session, project_id)]
+    if is_anything_unlabelled(session, project_id):
+        entries.append(UNLABELLED)
+    return entries
+
+
+def _category(category: Category) -> _Entry:
+    return {
+        "id": category.id,
+        "name": category.name,
+        "supercategory": category.supercategory,
+        "color": category.color,
+    }
+
+
+def _image(image: Image) -> _Entry:
+    return {
+        "id": image.id,
+        "file_name": image.file_name,
+        "width": image.width,
+        "height": image.height,
+        "sha256": image.sha256,
+    }
+
+
+def _annotation(state: AnnotationState, segmentations: Segmentations) -> _Entry:
+    entry: _Entry = {
+        "id": state.id,
+        "image_id": state.image_id,
+        "category_id": UNLABELLED_ID if state.category_id is None else state.category_id,
+        "segmentation": dict(state.segmentation),
+        "area": state.area,
+        "bbox": list(state.bbox),
+        "iscrowd": state.iscrowd,
+        "uid": state.uid,
+        "attributes": state.attributes,
+    }
+    if segmentations == "polygon" and state.area:
+        entry["segmentation"] = polygons_of(rle.decode(state.segmentation))
+    if state.provenance is not None:
+        entry["provenance"] = state.provenance
+    return entry

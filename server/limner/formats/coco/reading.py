@@ -1,0 +1,260 @@
+"""A COCO file -> entries that have been checked, without a look at any database.
+
+Whatever is wrong is an :class:`InvalidFile` that names the entry, by its place in the file and its id.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeGuard
+from uuid import UUID
+
+from pydantic import TypeAdapter, ValidationError
+
+from limner import rle
+from limner.errors import InvalidFile, InvalidPrompt, InvalidRle
+from limner.rle import Rle
+from limner.store.operation import Attributes, Provenance
+from limner.store.operations import check_prompts
+
+MAX_NAME = 255
+MAX_ATTRIBUTES = 100
+MAX_COORDINATE = 1e7  # px; beyond, pycocotools overflows
+COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+Size = tuple[int, int]  # height, width
+_ATTRIBUTES: TypeAdapter[dict[str, Any]] = TypeAdapter(Attributes)
+
+
+@dataclass(frozen=True)
+class CocoCategory:
+    """A category of the file; ``name`` None stands for annotations without one."""
+
+    id: int
+    name: str | None
+    supercategory: str
+    color: str | None
+
+
+@dataclass(frozen=True)
+class CocoImage:
+    """An image of the file; ``size`` and ``sha256`` when the file tells them."""
+
+    id: int
+    file_name: str
+    size: Size | None
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class CocoAnnotation:
+    """An annotation of the file, not yet with its mask.
+
+    Attributes:
+        label: its place in the file and its id, for messages.
+        category_id: None when it has none.
+        uid: lower-case UUID, when the file tells one.
+        segmentation: as it stands in the file; see :func:`mask_of`.
+    """
+
+    label: str
+    image_id: int
+    category_id: int | None
+    segmentation: object
+    iscrowd: int
+    uid: str | None
+    attributes: dict[str, Any]
+    provenance: dict[str, Any] | None
+
+
+def read_category(entry: object, index: int) -> CocoCategory:
+    """An element of ``categories``.
+
+    Raises:
+        InvalidFile: when it is not one.
+    """
+    label, fields = _fields("Category", entry, index)
+    if fields.get("unlabelled") is True:
+        return CocoCategory(_id(label, fields, "id"), None, "", None)
+    name, supercategory = fields.get("name"), fields.get("supercategory") or ""
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
+        _refuse(label, f"has the name {name!r}", f"A name is a text of 1 to {MAX_NAME} characters.")
+    if not isinstance(supercategory, str) or len(supercategory) > MAX_NAME:
+        _refuse(label, f"has the supercategory {supercategory!r}", f"Give a text of at most {MAX_NAME} characters.")
+    for field, text in (("name", name), ("supercategory", supercategory)):
+        _storable_text(label, field, text or "")
+    color = fields.get("color")
+    if not isinstance(color, str) or not COLOR.fullmatch(color):  # not part of COCO: others may mean something else
+        color = None
+    return CocoCategory(_id(label, fields, "id"), name, supercategory, color)
+
+
+def read_image(entry: object, index: int) -> CocoImage:
+    """An element of ``images``.
+
+    Raises:
+        InvalidFile: when it is not one.
+    """
+    label, fields = _fields("Image", entry, index)
+    file_name = fields.get("file_name")
+    if not isinstance(file_name, str) or not file_name:
+        _refuse(label, f"has the file_name {file_name!r}", "Give the name under which the project has the image.")
+    _storable_text(label, "file_name", file_name)
+    size = None
+    if "height" in fields or "width" in fields:
+        height, width = fields.get("height"), fields.get("width")
+        if not _is_whole(height) or not _is_whole(width) or min(height, width) < 1:
+            _refuse(label, f"has height {height!r} and width {width!r}", "Give both as whole numbers of pixels.")
+        size = (int(height), int(width))
+    sha256 = fields.get("sha256")
+    return CocoImage(_id(label, fields, "id"), file_name, size, sha256 if isinstance(sha256, str) else None)
+
+
+def read_annotation(entry: object, index: int) -> CocoAnnotation:
+    """An element of ``annotations``.
+
+    Raises:
+        InvalidFile: when it is not one.
+    """
+    label, fields = _fields("Annotation", entry, index)
+    iscrowd = fields.get("iscrowd", 0)
+    if iscrowd not in (0, 1):
+        _refuse(label, f"has iscrowd {iscrowd!r}", "Use 0 or 1.")
+    attributes = fields.get("attributes")
+    if not isinstance(attributes, dict):  # not part of COCO, so other tools may mean something else by it
+        attributes = {}
+    return CocoAnnotation(
+        label=label,
+        image_id=_id(label, fields, "image_id"),
+        category_id=None if fields.get("category_id") is None else _id(label, fields, "category_id"),
+        segmentation=fields.get("segmentation"),
+        iscrowd=int(iscrowd),
+        uid=_uid(label, fields.get("uid")),
+        attributes=_storable_attributes(label, attributes),
+        provenance=_provenance(label, fields.get("provenance")),
+    )
+
+
+def mask_of(annotation: CocoAnnotation, size: Size) -> Rle | None:
+    """The mask of an annotation on an image of this (height, width), from polygons or from either kind of RLE.
+
+    Polygons are rasterised as pycocotools does, and united.
+
+    Returns:
+        The RLE; None when the annotation has no mask, or polygons that cover no pixel.
+
+    Raises:
+        InvalidFile: when the segmentation is of no kind that COCO knows, or does not fit the image.
+    """
+    segmentation = annotation.segmentation
+    if not segmentation:
+        return None
+    try:
+        if isinstance(segmentation, dict):
+            return _run_lengths(segmentation, size)
+        mask = _polygons(segmentation, size)
+    except InvalidRle as error:
+        raise InvalidFile(
+            f"{annotation.label}: {error.message}", hint=error.hint, details={"code": error.code}
+        ) from error
+    return mask if rle.area(mask) else None
+
+
+def _run_lengths(segmentation: dict[str, Any], size: Size) -> Rle:
+    counts = segmentation.get("counts")
+    if not isinstance(counts, list):
+        return rle.validate(segmentation, size)
+    if segmentation.get("size") != list(size):
+        raise InvalidRle(
+            f"The RLE has the size {segmentation.get('size')!r}.",
+            hint=f"This image has height {size[0]} and width {size[1]}; size is [height, width].",
+        )
+    if not all(isinstance(count, int) and not isinstance(count, bool) and count < 1 << 40 for count in counts):
+        raise InvalidRle("RLE counts must be whole numbers.", hint="Give run lengths, background first.")
+    return rle.from_counts(counts, size)
+
+
+def _polygons(polygons: object, size: Size) -> Rle:
+    if not isinstance(polygons, list) or not all(isinstance(polygon, list) for polygon in polygons):
+        raise InvalidRle(
+            "The segmentation is of no known kind.",
+            hint="Give a list of polygons [[x0, y0, x1, y1, …], …], or an RLE with size and counts.",
+        )
+    for index, polygon in enumerate(polygons):
+        for number in polygon:
+            if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) < MAX_COORDINATE:
+                raise InvalidRle(
+                    f"Polygon {index} contains {number!r}.", hint="Give x and y in image pixels, as numbers."
+                )
+    return rle.from_polygons(polygons, size)
+
+
+def _storable_attributes(label: str, attributes: dict[str, Any]) -> dict[str, Any]:
+    if len(attributes) > MAX_ATTRIBUTES:
+        _refuse(label, f"has {len(attributes)} attributes", f"At most {MAX_ATTRIBUTES} are kept.")
+    try:
+        return _ATTRIBUTES.validate_python(attributes)
+    except ValidationError as error:
+        _refuse(label, f"has attributes that cannot be kept: {error.errors()[0]['msg']}", "Mend or leave them out.")
+
+
+def _storable_text(label: str, name: str, text: str) -> None:
+    """Databases keep neither NUL characters nor halves of surrogate pairs."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        _refuse(label, f"has the {name} {text!r}", "Use proper Unicode text without NUL characters.")
+
+
+def check_prompts_inside(annotation: CocoAnnotation, size: Size) -> None:
+    """Make sure that the prompts in an annotation's provenance lie on its image of this (height, width).
+
+    Raises:
+        InvalidFile: when they do not.
+    """
+    if annotation.provenance is None:
+        return
+    try:
+        check_prompts(annotation.provenance["prompts"], *size)
+    except InvalidPrompt as error:
+        _refuse(annotation.label, f"has a provenance that does not fit its image: {error.message}", "Leave it out.")
+
+
+def _provenance(label: str, value: object) -> dict[str, Any] | None:
+    if not isinstance(value, dict):
+        return None
+    try:
+        return Provenance.model_validate(value).model_dump(mode="json")
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        _refuse(label, f"has a provenance that is not Limner's: {place}: {first['msg']}", "Leave it out.")
+
+
+def _uid(label: str, value: object) -> str | None:
+    if value is None:
+        return None
+    try:
+        return str(UUID(str(value)))
+    except ValueError:
+        _refuse(label, f"has the uid {value!r}", "A uid is a UUID; leave it out when there is none.")
+
+
+def _fields(kind: str, entry: object, index: int) -> tuple[str, dict[str, Any]]:
+    if not isinstance(entry, dict):
+        _refuse(f"{kind} {index}", "is not an object", 'Give {"id": …, …}.')
+    return f"{kind} {index} (id {entry['id']})" if "id" in entry else f"{kind} {index}", entry
+
+
+def _id(label: str, fields: dict[str, Any], name: str) -> int:
+    value = fields.get(name)
+    if not _is_whole(value):
+        _refuse(label, f"has the {name} {value!r}", "Ids are whole numbers.")
+    return int(value)
+
+
+def _is_whole(value: object) -> TypeGuard[int | float]:
+    """Some tools write 7.0 for 7."""
+    return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value % 1 == 0)
+
+
+def _refuse(label: str, complaint: str, hint: str) -> NoReturn:
+    raise InvalidFile(f"{label} {complaint}.", hint=hint)

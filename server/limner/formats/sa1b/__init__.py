@@ -1,0 +1,19 @@
+"""SA-1B's JSON in and out: one document per image, masks as COCO RLE.
+
+An export has a few keys that other tools ignore and an import reads back: ``category``, ``uid``, ``iscrowd``,
+``attributes`` and ``provenance`` of annotations, ``sha256`` of the image. With them a round trip changes nothing.
+"""
+
+from limner.formats.sa1b.document import annotation_entry, document_bytes, image_entry, read_document
+from limner.formats.sa1b.exporting import export_sa1b
+from limner.formats.sa1b.importing import import_sa1b, is_sa1b
+
+__all__ = [
+    "annotation_entry",
+    "document_bytes",
+    "export_sa1b",
+    "image_entry",
+    "import_sa1b",
+    "is_sa1b",
+    "read_document",
+]

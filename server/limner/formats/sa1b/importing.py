@@ -1,0 +1,95 @@
+"""SA-1B documents into a project: rewritten as one COCO file, so that both go through the same checks."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable
+from typing import IO, Any
+
+from limner.errors import InvalidFile
+from limner.formats.coco.exporting import UNLABELLED, UNLABELLED_ID
+from limner.formats.coco.importing import SPOOL_BYTES, import_coco
+from limner.formats.coco.report import ImportReport
+from limner.formats.sa1b.document import Entry, read_document
+from limner.store import Database
+
+KEPT = ("segmentation", "uid", "iscrowd", "attributes", "provenance")
+PEEK_BYTES = 1 << 16
+
+
+def import_sa1b(
+    database: Database, project_id: int, documents: Iterable[tuple[str, bytes]], *, user_id: int | None = None
+) -> ImportReport:
+    """Add the masks of SA-1B documents to the images that the project has; all documents or, if one is wrong, none.
+
+    Images are found as :func:`limner.formats.coco.import_coco` finds them. Masks without a ``category`` get none.
+    Scores of the model that made a mask (``predicted_iou``, ``point_coords``) become its provenance.
+
+    Args:
+        database: where the project is.
+        project_id: the project.
+        documents: name of each file, for messages, and its bytes.
+        user_id: who imports.
+
+    Raises:
+        NotFound: no such project.
+        InvalidFile: a document is not valid. Nothing has been written.
+    """
+    categories: dict[str | None, int] = {None: UNLABELLED_ID}
+    images: list[Entry] = []
+    with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spool:
+        spool.write(b'{"annotations":[')
+        count = 0
+        for name, data in documents:
+            document = read_document(data, name)
+            images.append(_image(document["image"], len(images) + 1, name))
+            for annotation in document["annotations"]:
+                entry = _annotation(annotation, images[-1]["id"], count + 1, categories)
+                spool.write((b"," if count else b"") + json.dumps(entry).encode())
+                count += 1
+        listed = [UNLABELLED, *({"id": number, "name": name} for name, number in categories.items() if name)]
+        spool.write(f'],"images":{json.dumps(images)},"categories":{json.dumps(listed)}}}'.encode())
+        spool.seek(0)
+        return import_coco(database, project_id, spool, user_id=user_id)
+
+
+def is_sa1b(file: IO[bytes]) -> bool:
+    """Whether a JSON file looks like an SA-1B document rather than COCO: it is about one ``image``."""
+    file.seek(0)
+    head = file.read(PEEK_BYTES)
+    if b'"images"' in head or b'"categories"' in head:
+        return False
+    if b'"image"' in head:
+        return True
+    return b'"image"' in file.read()  # its annotations come first, and are long
+
+
+def _image(image: Entry, number: int, document: str) -> Entry:
+    file_name = image.get("file_name")
+    if not isinstance(file_name, str) or not file_name:
+        raise InvalidFile(f"{document} does not name its image.", hint='Give {"image": {"file_name": …}}.')
+    facts = {"id": number, "file_name": file_name, "height": image["height"], "width": image["width"]}
+    return {**facts, **({"sha256": image["sha256"]} if "sha256" in image else {})}
+
+
+def _annotation(annotation: Entry, image_id: int, number: int, categories: dict[str | None, int]) -> Entry:
+    category = annotation.get("category")
+    if not isinstance(category, str) or not category:
+        category = None
+    entry: Entry = {key: annotation[key] for key in KEPT if key in annotation}
+    entry |= {"id": number, "image_id": image_id, "category_id": categories.setdefault(category, len(categories))}
+    if "provenance" not in entry and (provenance := _provenance(annotation)):
+        entry["provenance"] = provenance
+    return entry
+
+
+def _provenance(annotation: Entry) -> dict[str, Any] | None:
+    """What SA-1B says of how a mask came about: the model's score, and the point that it was found from."""
+    provenance: dict[str, Any] = {}
+    if isinstance(annotation.get("predicted_iou"), int | float):
+        provenance["predicted_iou"] = annotation["predicted_iou"]
+    points = annotation.get("point_coords")
+    if isinstance(points, list) and all(isinstance(point, list) and len(point) == 2 for point in points):
+        provenance["prompts"] = {"points": [[x, y, 1] for x, y in points], "box": None, "mask": False}
+    return provenance or None

@@ -1,0 +1,120 @@
+"""Between image pixels, model pixels and the low-resolution grid of logits.
+
+Coordinates are continuous: x to the right, y down, the centre of pixel (0, 0) at (0.5, 0.5). Sizes are (height,
+width). ``web/src/core/geometry.ts`` and ``web/src/core/logits.ts`` say the same in TypeScript; ``tests/golden`` holds
+both to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from limner.errors import InvalidInput
+
+LOW_RES_SIZE = 256  # cells per side of the decoder's logits, over the padded model input
+MASK_PROMPT_LOGIT = 8.0  # of a mask prompt where the mask is; about what SAM answers when it is sure
+
+
+@dataclass(frozen=True)
+class ImageGeometry:
+    """How one image lies in the model's square input.
+
+    Args:
+        height: of the oriented image, in pixels.
+        width: of the oriented image, in pixels.
+        image_size: S, the side of the model's input in model pixels.
+
+    Raises:
+        InvalidInput: when a size is not positive.
+    """
+
+    height: int
+    width: int
+    image_size: int = 1024
+
+    def __post_init__(self) -> None:
+        if min(self.height, self.width, self.image_size) < 1:
+            raise InvalidInput(
+                f"An image of {self.height} × {self.width} pixels in a model input of {self.image_size} is impossible.",
+                hint="All sizes must be at least 1 pixel.",
+            )
+
+    @property
+    def scale(self) -> float:
+        """Model pixels per image pixel: the longest side becomes S."""
+        return self.image_size / max(self.height, self.width)
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """(height, width) of the resized image inside the padded S × S input; at least one pixel each."""
+        scale = self.scale
+        return max(1, int(self.height * scale + 0.5)), max(1, int(self.width * scale + 0.5))
+
+    def to_model(self, image_xy: ArrayLike) -> NDArray[np.float64]:
+        """Image coordinates (..., 2) as (x, y) -> model pixels (..., 2).
+
+        The two axes are scaled by the rounded size of the resized image, as SAM's ``ResizeLongestSide`` does.
+        """
+        input_height, input_width = self.input_size
+        return np.asarray(image_xy, np.float64) * (input_width / self.width, input_height / self.height)
+
+    def to_image(self, model_xy: ArrayLike) -> NDArray[np.float64]:
+        """Model pixels (..., 2) as (x, y) -> image coordinates (..., 2); the inverse of :meth:`to_model`."""
+        input_height, input_width = self.input_size
+        return np.asarray(model_xy, np.float64) * (self.width / input_width, self.height / input_height)
+
+    def valid_cells(self, low_res_size: int = LOW_RES_SIZE) -> tuple[float, float]:
+        """(height, width) of the image in cells of the low-resolution grid; the rest is padding."""
+        input_height, input_width = self.input_size
+        cells_per_pixel = low_res_size / self.image_size
+        return input_height * cells_per_pixel, input_width * cells_per_pixel
+
+
+def _taps(
+    length: int, cells: float, low_res_size: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """For each of ``length`` pixel centres: the two neighbouring cells and the weight of the second one."""
+    position = (np.arange(length) + 0.5) * (cells / length) - 0.5
+    position = np.clip(position, 0, low_res_size - 1)
+    low = np.floor(position).astype(np.intp)
+    high = np.minimum(low + 1, low_res_size - 1)
+    return low, high, (position - low).astype(np.float32)
+
+
+def upsample_logits(low_res: NDArray[np.float32], geometry: ImageGeometry) -> NDArray[np.float32]:
+    """Logits (..., G, G) over the padded input -> logits (..., H, W) at the image's pixel centres.
+
+    Bilinear with ``align_corners=False``, in one step from the grid to the image: what the page paints and saves.
+    (SAM's ``postprocess_masks`` goes through the model's resolution in two steps; ``Predictor`` keeps to that.)
+    """
+    size = low_res.shape[-1]
+    cells_high, cells_wide = geometry.valid_cells(size)
+    top, bottom, weight_y = _taps(geometry.height, cells_high, size)
+    left, right, weight_x = _taps(geometry.width, cells_wide, size)
+    rows = low_res[..., top, :] * (1 - weight_y)[:, None] + low_res[..., bottom, :] * weight_y[:, None]  # (..., H, G)
+    return np.asarray(rows[..., left] * (1 - weight_x) + rows[..., right] * weight_x, np.float32)  # (..., H, W)
+
+
+def logits_from_mask(
+    mask: NDArray[np.bool_], geometry: ImageGeometry, low_res_size: int = LOW_RES_SIZE
+) -> NDArray[np.float32]:
+    """Mask (H, W) -> mask prompt (G, G) over the padded input.
+
+    From -8 where a cell holds no mask (padding too) to 8 where it is full, in proportion to the covered area.
+    """
+    cells_high, cells_wide = geometry.valid_cells(low_res_size)
+    down = _overlaps(geometry.height, cells_high, low_res_size)  # (G, H)
+    across = _overlaps(geometry.width, cells_wide, low_res_size)  # (G, W)
+    covered = down @ (mask.astype(np.float32) @ across.T)  # (G, G), in cells
+    return np.asarray(MASK_PROMPT_LOGIT * (2 * np.minimum(covered, 1) - 1), np.float32)
+
+
+def _overlaps(length: int, cells: float, low_res_size: int) -> NDArray[np.float32]:
+    """(G, length): which part of each cell each of ``length`` pixels covers, along one axis."""
+    edges = np.arange(length + 1) * (cells / length)
+    cell = np.arange(low_res_size)[:, None]
+    shared = np.minimum(edges[1:], cell + 1) - np.maximum(edges[:-1], cell)
+    return np.asarray(np.maximum(shared, 0), np.float32)

@@ -1,0 +1,116 @@
+"""What client and server must know about a model: one JSON file beside its two graphs.
+
+Neither side special-cases a model: sizes, normalisation, tensor names and files all come from here. The
+exporter writes the file, the server serves it, the page reads it. The files live in
+``<home>/graphs/<weights_sha256>/``, so that a manifest and its graphs never belong to other weights than
+their address says.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from limner.errors import ModelError
+
+PREPROCESSING_VERSION = 1  # resize, normalise and pad as limner.sam.transforms does; counts up when that changes
+MANIFEST_FILE = "manifest.json"
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InputSpec(_Frozen):
+    """How pixels become the encoder's input: longest side in px, (value - mean) / std, zero padding."""
+
+    image_size: Count
+    pixel_mean: tuple[float, float, float]
+    pixel_std: tuple[float, float, float]
+
+
+class EmbeddingSpec(_Frozen):
+    """Shape of ``image_embeddings`` without its leading 1."""
+
+    channels: Count
+    height: Count
+    width: Count
+
+
+class GraphFile(_Frozen):
+    """One ONNX file: its name beside the manifest, its content hash, and its tensors in order."""
+
+    file: str
+    sha256: Sha256
+    bytes: Count
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+class Graphs(_Frozen):
+    """``prepare`` runs per image, ``decode`` per click; prepare gives what decode takes by the same name."""
+
+    prepare: GraphFile
+    decode: GraphFile
+
+
+class Manifest(_Frozen):
+    """A model as client and server see it.
+
+    Attributes:
+        exporter: counts up when the same weights give other graphs, so that cached ones are made anew.
+        weights_sha256: of the weights file; keys embeddings and graphs.
+        low_res_size: side of the decoder's logits and of the mask prompt.
+        num_masks: candidates per prompt.
+        max_abs_difference: largest difference between torch and onnxruntime at export, relative to the
+            range of the logits.
+        quality: measured quality, for people; free-form.
+    """
+
+    format: Literal[1] = 1
+    exporter: Count = 1
+    name: str
+    title: str
+    family: str
+    licence: str
+    parameters: Count
+    weights_sha256: Sha256
+    preprocessing_version: int = PREPROCESSING_VERSION
+    input: InputSpec
+    embedding: EmbeddingSpec
+    low_res_size: Count
+    num_masks: Count
+    graphs: Graphs
+    max_abs_difference: float
+    quality: dict[str, JsonValue] = Field(default_factory=dict)
+
+    def to_json(self) -> str:
+        return self.model_dump_json(indent=2) + "\n"
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """The manifest in ``folder``.
+
+        Raises:
+            ModelError: when there is none, or it is not of this version's form.
+        """
+        path = folder / MANIFEST_FILE
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except FileNotFoundError as error:
+            raise ModelError(
+                f"{folder} holds no {MANIFEST_FILE}.",
+                hint="Export the model first: limner models export NAME --out DIR",
+            ) from error
+        except ValidationError as error:
+            raise ModelError(f"{path} is not a manifest of this version: {error}", hint="Export again.") from error
+
+
+def graphs_folder(home: Path, weights_sha256: str) -> Path:
+    """Where the graphs of the model with these weights are cached."""
+    return home / "graphs" / weights_sha256

@@ -1,0 +1,121 @@
+"""Samlet: SAM's interface on a network small enough to be trained from scratch on two CPU cores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from limner.sam.model import ModelConfig, PromptableModel, SplitDecoder
+from limner.sam.samlet.decoder import Prepared, SamletDecoder
+from limner.sam.samlet.encoder import SamletEncoder
+
+STRIDE = 8  # model pixels per cell of the embedding
+
+
+@dataclass(frozen=True)
+class SamletConfig:
+    """Widths and depths of the network; the defaults are the shipped model."""
+
+    image_size: int = 512  # px, longest side, padded bottom-right; any multiple of 32 works
+    encoder_widths: tuple[int, int, int, int, int] = (24, 40, 80, 176, 256)  # channels at strides 2 to 32
+    encoder_depths: tuple[int, int, int, int] = (1, 2, 2, 2)  # blocks at strides 4 to 32
+    embed_dim: int = 128
+    decoder_channels: int = 128
+    upscale_channels: tuple[int, int, int] = (64, 32, 8)  # at strides 8, 4 and 2
+
+    @property
+    def model_config(self) -> ModelConfig:
+        """The same as the rest of Limner needs to know it."""
+        cells = self.image_size // STRIDE
+        return ModelConfig(
+            family="samlet",
+            image_size=self.image_size,
+            embed_dim=self.embed_dim,
+            embedding_size=(cells, cells),
+            low_res_size=4 * cells,
+        )
+
+
+class Samlet(PromptableModel):
+    """Encoder and decoder behind Limner's seam.
+
+    Points are continuous model pixels, the centre of the first pixel at (0.5, 0.5), and are used as they are.
+    """
+
+    def __init__(self, config: SamletConfig | None = None) -> None:
+        config = config or SamletConfig()
+        super().__init__(config.model_config)
+        self.encoder = SamletEncoder(config.encoder_widths, config.encoder_depths, config.embed_dim)
+        self.decoder = SamletDecoder(config.embed_dim, config.decoder_channels, config.upscale_channels)
+
+    def encode(self, images: Tensor) -> Tensor:
+        embedding: Tensor = self.encoder(images)
+        return embedding
+
+    def decode(
+        self,
+        image_embeddings: Tensor,
+        point_coords: Tensor,
+        point_labels: Tensor,
+        mask_input: Tensor,
+        has_mask_input: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        prepared = self.decoder.prepare(image_embeddings)
+        return self.decode_prepared(prepared, point_coords, point_labels, mask_input, has_mask_input)
+
+    def decode_prepared(
+        self,
+        prepared: Prepared,
+        point_coords: Tensor,
+        point_labels: Tensor,
+        mask_input: Tensor,
+        has_mask_input: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """As :meth:`decode`, for prepared tensors of one image or of as many images as there are prompts."""
+        side = STRIDE * prepared.embedding.shape[-1]  # model pixels
+        decoded: tuple[Tensor, Tensor] = self.decoder(
+            prepared, point_coords / side, point_labels, mask_input, has_mask_input
+        )
+        return decoded
+
+    def split(self) -> SplitDecoder:
+        return SplitSamlet(self)
+
+
+class SplitSamlet(SplitDecoder):
+    """Samlet's decoder cut where the prompts come in: a cut that is part of its design."""
+
+    prepared_names = Prepared._fields
+
+    def __init__(self, model: Samlet) -> None:
+        super().__init__()
+        self.model = model
+
+    def prepare(self, image_embeddings: Tensor, valid_size: Tensor | None = None) -> tuple[Tensor, ...]:
+        prepared: Prepared = self.model.decoder.prepare(image_embeddings)
+        return prepared
+
+    def decode(
+        self,
+        prepared: tuple[Tensor, ...],
+        point_coords: Tensor,
+        point_labels: Tensor,
+        mask_input: Tensor,
+        has_mask_input: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        return self.model.decode_prepared(Prepared(*prepared), point_coords, point_labels, mask_input, has_mask_input)
+
+
+class AuxiliaryHeads(nn.Module):
+    """Used in training only: what the embedding must know about the whole image, prompts or not."""
+
+    def __init__(self, embed_dim: int, instance_dim: int = 24) -> None:
+        super().__init__()
+        self.instances = nn.Conv2d(embed_dim, instance_dim, 1)
+        self.edges = nn.Conv2d(embed_dim, 4 * 2, 1)
+
+    def forward(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """Embedding (B, E, h, w) -> instance vectors (B, 24, h, w), edge logits (B, 2, 2h, 2w); float32."""
+        return self.instances(embedding).float(), F.pixel_shuffle(self.edges(embedding), 2).float()

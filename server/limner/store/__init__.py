@@ -1,0 +1,5 @@
+"""The database: who may do what, which images there are, and every edit that was ever acknowledged."""
+
+from limner.store.engine import Database
+
+__all__ = ["Database"]

@@ -1,0 +1,128 @@
+"""Annotations as they stand now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
+
+from limner import rle
+from limner.rle import Rle
+from limner.store.images import get_image
+from limner.store.tables import Annotation, Image
+
+
+@dataclass(frozen=True)
+class AnnotationState:
+    """One annotation at one moment; area and bbox [x, y, width, height] are those of the mask, in pixels."""
+
+    id: int
+    uid: str
+    image_id: int
+    category_id: int | None
+    segmentation: Rle
+    area: int
+    bbox: tuple[int, int, int, int]
+    iscrowd: int
+    attributes: dict[str, Any]
+    provenance: dict[str, Any] | None
+    position: int
+    created: datetime
+    updated: datetime
+
+
+@dataclass(frozen=True)
+class ImageAnnotations:
+    """All annotations of an image and the revision at which they stand like this."""
+
+    image_id: int
+    revision: int
+    annotations: Sequence[AnnotationState]
+
+
+def state_of(annotation: Annotation, height: int, width: int) -> AnnotationState:
+    """The row of an image of this size as a value."""
+    a = annotation
+    return AnnotationState(
+        id=a.id,
+        uid=a.uid,
+        image_id=a.image_id,
+        category_id=a.category_id,
+        segmentation=Rle(size=[height, width], counts=a.counts),
+        area=a.area,
+        bbox=(a.bbox_x, a.bbox_y, a.bbox_width, a.bbox_height),
+        iscrowd=a.iscrowd,
+        attributes=a.attributes,
+        provenance=a.provenance,
+        position=a.position,
+        created=a.created,
+        updated=a.updated,
+    )
+
+
+def set_mask(annotation: Annotation, segmentation: Rle) -> None:
+    """Give an annotation a mask and what is derived from it. Expects an RLE that ``rle.validate`` has passed."""
+    annotation.counts = segmentation["counts"]
+    annotation.area = rle.area(segmentation)
+    x, y, width, height = rle.bbox(segmentation)
+    annotation.bbox_x, annotation.bbox_y = x, y
+    annotation.bbox_width, annotation.bbox_height = width, height
+
+
+def annotations_of(session: Session, image_id: int) -> ImageAnnotations:
+    """The annotations of an image in their order.
+
+    Raises:
+        NotFound: when there is no such image.
+    """
+    image = get_image(session, image_id)
+    rows = session.scalars(
+        select(Annotation)
+        .where(Annotation.image_id == image_id, Annotation.deleted.is_(None))
+        .order_by(Annotation.position, Annotation.id)
+    )
+    return ImageAnnotations(image_id, image.revision, [state_of(row, image.height, image.width) for row in rows])
+
+
+def iterate_images(session: Session, project_id: int, batch: int = 200) -> Iterator[Image]:
+    """All images of a project, oldest first, a batch in memory at a time."""
+    after = 0
+    while True:
+        rows = session.scalars(
+            select(Image).where(Image.project_id == project_id, Image.id > after).order_by(Image.id).limit(batch)
+        ).all()
+        yield from rows
+        if len(rows) < batch:
+            return
+        after = rows[-1].id
+        session.expunge_all()
+
+
+def iterate_annotations(session: Session, project_id: int, batch: int = 1000) -> Iterator[AnnotationState]:
+    """All annotations of a project that are not deleted, by (image, position), a batch in memory at a time."""
+    after = (0, -1, 0)  # image number, position, annotation number
+    while True:
+        image_id, position, annotation_id = after
+        rows = session.execute(
+            select(Annotation, Image.height, Image.width)
+            .join(Image, Image.id == Annotation.image_id)
+            .where(
+                Image.project_id == project_id,
+                Annotation.deleted.is_(None),
+                tuple_(Annotation.image_id, Annotation.position, Annotation.id)
+                > tuple_(image_id, position, annotation_id),
+            )
+            .order_by(Annotation.image_id, Annotation.position, Annotation.id)
+            .limit(batch)
+        ).all()
+        for annotation, height, width in rows:
+            yield state_of(annotation, height, width)
+        if len(rows) < batch:
+            return
+        last = rows[-1][0]
+        after = (last.image_id, last.position, last.id)
+        session.expunge_all()

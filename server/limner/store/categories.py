@@ -1,0 +1,129 @@
+"""Categories of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from limner.errors import Conflict, NotFound
+from limner.store.tables import Annotation, Category
+
+# Distinct for people who see colours differently as well: Okabe and Ito's set, then lighter relatives.
+PALETTE = (
+    "#e69f00",
+    "#56b4e9",
+    "#009e73",
+    "#f0e442",
+    "#0072b2",
+    "#d55e00",
+    "#cc79a7",
+    "#8dd3c7",
+    "#bebada",
+    "#fb8072",
+    "#b3de69",
+    "#bc80bd",
+)
+
+
+class CategoryInUse(Conflict):
+    """A category that has annotations cannot be deleted."""
+
+    code = "category_in_use"
+
+
+def create_category(
+    session: Session, project_id: int, name: str, supercategory: str = "", color: str | None = None
+) -> Category:
+    """A new category at the end of the project's list, in the next colour of the palette unless one is given.
+
+    Raises:
+        Conflict: when the project has a category of this name.
+    """
+    _check_name_free(session, project_id, name)
+    last = session.scalar(select(func.max(Category.position)).where(Category.project_id == project_id))
+    position = 0 if last is None else last + 1
+    category = Category(
+        project_id=project_id,
+        name=name,
+        supercategory=supercategory,
+        color=color or PALETTE[position % len(PALETTE)],
+        position=position,
+    )
+    session.add(category)
+    session.flush()
+    return category
+
+
+def get_category(session: Session, category_id: int) -> Category:
+    """The category with this number.
+
+    Raises:
+        NotFound: when there is none.
+    """
+    category = session.get(Category, category_id)
+    if category is None:
+        raise NotFound(f"There is no category {category_id}.", hint="It may have been deleted.")
+    return category
+
+
+def list_categories(session: Session, project_id: int) -> Sequence[Category]:
+    """The categories of a project in their order."""
+    return session.scalars(
+        select(Category).where(Category.project_id == project_id).order_by(Category.position, Category.id)
+    ).all()
+
+
+def rename_category(session: Session, category: Category, name: str) -> None:
+    """Give a category another name.
+
+    Raises:
+        Conflict: when the project has another category of this name.
+    """
+    if name != category.name:
+        _check_name_free(session, category.project_id, name)
+        category.name = name
+
+
+def move_category(session: Session, category: Category, position: int) -> None:
+    """Put a category at ``position`` (from 0) in its project's list; the others close ranks."""
+    others = [c for c in list_categories(session, category.project_id) if c.id != category.id]
+    others.insert(position, category)
+    for index, each in enumerate(others):
+        each.position = index
+
+
+def delete_category(session: Session, category: Category) -> None:
+    """Delete a category that has no annotations; deleted annotations lose it.
+
+    Raises:
+        CategoryInUse: naming how many annotations it has.
+    """
+    count = count_annotations(session, category.project_id).get(category.id, 0)
+    if count:
+        raise CategoryInUse(
+            f"The category {category.name!r} has {count} annotation{'s' if count > 1 else ''}.",
+            hint="Give them another category or delete them first.",
+            details={"annotation_count": count},
+        )
+    session.execute(update(Annotation).where(Annotation.category_id == category.id).values(category_id=None))
+    session.delete(category)
+    session.flush()
+
+
+def count_annotations(session: Session, project_id: int) -> Mapping[int, int]:
+    """Number of annotations by category; categories without any are missing."""
+    rows = session.execute(
+        select(Annotation.category_id, func.count())
+        .join(Category, Category.id == Annotation.category_id)
+        .where(Category.project_id == project_id, Annotation.deleted.is_(None))
+        .group_by(Annotation.category_id)
+    )
+    return {category_id: count for category_id, count in rows if category_id is not None}
+
+
+def _check_name_free(session: Session, project_id: int, name: str) -> None:
+    taken = select(Category.id).where(Category.project_id == project_id, Category.name == name)
+    if session.scalar(taken) is not None:
+        raise Conflict(f"The project has a category called {name!r} already.", hint="Choose another name.")

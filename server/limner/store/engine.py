@@ -1,0 +1,124 @@
+"""Connections and transactions: SQLite that never loses an acknowledged write, or PostgreSQL.
+
+SQLite runs in WAL mode with ``synchronous=FULL`` (WAL with NORMAL may roll back acknowledged commits on power loss).
+Writing transactions start with ``BEGIN IMMEDIATE``, so that they never fail when they turn from reading to writing, and
+the writers of one process queue for a lock instead of polling SQLite's.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.orm import Session
+
+from limner.store.events import PublishedEvent, take_pending
+
+BUSY_TIMEOUT_MS = 30_000
+WAL_RETRY_S = 0.02
+POOL_SIZE = 32  # connections kept open
+POOL_OVERFLOW = 64  # more under load: as many as the server has threads
+WRITES = "limner_writes"  # execution option that marks a connection as opened for writing
+
+EventListener = Callable[[Sequence[PublishedEvent]], None]
+
+
+class Database:
+    """One database and the two ways to talk to it.
+
+    Args:
+        url: SQLAlchemy URL, ``sqlite:///…`` or ``postgresql+psycopg://…``.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = _create_engine(url)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        read_options: dict[str, Any] = (
+            {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        )
+        self._reading = self.engine.execution_options(**read_options)
+        self._writing = self.engine.execution_options(**{WRITES: True})
+        self._writer_lock = threading.Lock()
+        self._listeners: list[EventListener] = []
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one snapshot and cannot write."""
+        with Session(self._reading, autoflush=False, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction: committed at the end of the block, rolled back by an exception. Must not be nested.
+
+        Events that were added inside reach the listeners after the commit, never before.
+        """
+        lock = self._writer_lock if self.is_sqlite else nullcontext()
+        with lock, Session(self._writing, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+            events = take_pending(session)
+        if events:
+            self.publish(events)
+
+    def listen(self, listener: EventListener) -> None:
+        """Have ``listener`` called with the events of every transaction, in the thread that committed it."""
+        self._listeners.append(listener)
+
+    def publish(self, events: Sequence[PublishedEvent]) -> None:
+        """Give events to the listeners without storing them."""
+        for listener in self._listeners:
+            listener(events)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def _create_engine(url: str) -> Engine:
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, pool_pre_ping=True)
+    engine = create_engine(
+        url,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+    )
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions: _begin_sqlite does
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    _use_wal(connection)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Turn a new database to WAL. SQLite does not wait for others while it does so, whatever its busy timeout says.
+
+    Where WAL is impossible (some network folders) SQLite keeps its rollback journal, which is as safe but slower.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(WAL_RETRY_S)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

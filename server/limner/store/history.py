@@ -1,0 +1,55 @@
+"""The append-only history: any past state of an annotation can be read back from the edits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from limner.store.annotations import AnnotationState, set_mask, state_of
+from limner.store.tables import Annotation, Edit, Image
+
+
+def edit_of_operation(session: Session, operation_id: str) -> Edit | None:
+    """The edit that an operation left behind, if it was acknowledged before."""
+    return session.scalar(select(Edit).where(Edit.operation_id == operation_id))
+
+
+def annotation_at(session: Session, image: Image, uid: str, revision: int) -> AnnotationState | None:
+    """An annotation as it stood at a revision of its image, from the edits alone.
+
+    Returns:
+        The state, or None when it was deleted then or did not exist yet.
+    """
+    edits = session.scalars(
+        select(Edit)
+        .where(Edit.uid == uid, Edit.image_id == image.id, Edit.revision <= revision)
+        .order_by(Edit.revision)
+    )
+    current = session.scalar(select(Annotation).where(Annotation.uid == uid))
+    if current is None:
+        return None
+    past: Annotation | None = None
+    for edit in edits:
+        if edit.kind == "create":
+            past = Annotation(
+                id=current.id, uid=uid, image_id=image.id, position=current.position, created=edit.created
+            )
+        assert past is not None, "a history starts with a creation"
+        past.updated = edit.created
+        apply_payload(past, edit.kind, edit.payload)
+        past.deleted = edit.created if edit.kind == "delete" else None
+    if past is None or past.deleted is not None:
+        return None
+    return state_of(past, image.height, image.width)
+
+
+def apply_payload(annotation: Annotation, kind: str, payload: dict[str, Any]) -> None:
+    """Change an annotation as the stored payload of a create or update says."""
+    fields = payload["changes"] if kind == "update" else payload
+    for name in ("category_id", "iscrowd", "attributes", "provenance"):
+        if name in fields:
+            setattr(annotation, name, fields[name])
+    if "segmentation" in fields:
+        set_mask(annotation, fields["segmentation"])

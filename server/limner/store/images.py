@@ -1,0 +1,163 @@
+"""Images of a project, in pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from limner.errors import InvalidInput, NotFound
+from limner.store.events import add_event
+from limner.store.tables import Image
+
+ImageFilter = Literal["all", "annotated", "unannotated"]
+
+
+@dataclass(frozen=True)
+class NewImage:
+    """What is known about an uploaded file after it was decoded: (height, width) are those after orientation."""
+
+    file_name: str
+    width: int
+    height: int
+    sha256: str
+    bytes: int
+    format: str
+    display_type: str
+
+
+@dataclass(frozen=True)
+class ImagePage:
+    """Some images and the cursor of the next page, if there is one."""
+
+    images: Sequence[Image]
+    next: str | None
+
+
+def add_image(session: Session, project_id: int, new: NewImage) -> tuple[Image, bool]:
+    """Add an image unless the project has these bytes.
+
+    Returns:
+        The image and whether it is new.
+    """
+    known = find_by_sha256(session, project_id, new.sha256)
+    if known is not None:
+        return known, False
+    image = Image(
+        project_id=project_id,
+        file_name=new.file_name,
+        width=new.width,
+        height=new.height,
+        sha256=new.sha256,
+        bytes=new.bytes,
+        format=new.format,
+        display_type=new.display_type,
+    )
+    session.add(image)
+    session.flush()
+    add_event(session, "image", {"image_id": image.id, "action": "created"}, project_id)
+    return image, True
+
+
+def get_image(session: Session, image_id: int) -> Image:
+    """The image with this number.
+
+    Raises:
+        NotFound: when there is none.
+    """
+    image = session.get(Image, image_id)
+    if image is None:
+        raise NotFound(f"There is no image {image_id}.", hint="It may have been deleted.")
+    return image
+
+
+def lock_image(session: Session, image_id: int) -> Image:
+    """The image, locked until the end of the transaction, so that edits to it queue up.
+
+    Raises:
+        NotFound: when there is none.
+    """
+    image = session.scalar(select(Image).where(Image.id == image_id).with_for_update())
+    if image is None:
+        raise NotFound(f"There is no image {image_id}.", hint="It may have been deleted.")
+    return image
+
+
+def find_by_sha256(session: Session, project_id: int, sha256: str) -> Image | None:
+    """The image of a project that was uploaded with exactly these bytes."""
+    return session.scalar(select(Image).where(Image.project_id == project_id, Image.sha256 == sha256))
+
+
+def page_images(
+    session: Session, project_id: int, after: str | None, limit: int, state: ImageFilter = "all"
+) -> ImagePage:
+    """Images of a project in the order in which they came.
+
+    Args:
+        session: where to look.
+        project_id: whose images.
+        after: the cursor that the page before gave; None starts at the beginning.
+        limit: most images to return, ≥ 1.
+        state: only those with, or without, annotations.
+
+    Raises:
+        InvalidInput: when the cursor is not one.
+    """
+    statement = select(Image).where(Image.project_id == project_id)
+    if after is not None:
+        statement = statement.where(Image.id > _parse_cursor(after))
+    if state == "annotated":
+        statement = statement.where(Image.annotation_count > 0)
+    elif state == "unannotated":
+        statement = statement.where(Image.annotation_count == 0)
+    rows = session.scalars(statement.order_by(Image.id).limit(limit + 1)).all()
+    more = len(rows) > limit
+    return ImagePage(rows[:limit], str(rows[limit - 1].id) if more else None)
+
+
+def neighbours(session: Session, image: Image) -> tuple[int | None, int | None]:
+    """Numbers of the images before and after this one in its project."""
+    same = Image.project_id == image.project_id
+    previous_id = session.scalar(select(func.max(Image.id)).where(same, Image.id < image.id))
+    next_id = session.scalar(select(func.min(Image.id)).where(same, Image.id > image.id))
+    return previous_id, next_id
+
+
+def position_of(session: Session, image: Image) -> int:
+    """Place of an image in its project, from 1. Counts along an index: about 10 ms in a project of a million."""
+    before = select(func.count()).where(Image.project_id == image.project_id, Image.id <= image.id)
+    return session.scalar(before) or 0
+
+
+def delete_image(session: Session, image: Image) -> list[str]:
+    """Delete an image with its annotations and history.
+
+    Returns:
+        Its hash when no other project uses its bytes, so that its blobs are no longer needed; otherwise nothing.
+    """
+    image_id, project_id, sha256 = image.id, image.project_id, image.sha256
+    session.execute(delete(Image).where(Image.id == image_id))
+    add_event(session, "image", {"image_id": image_id, "action": "deleted"}, project_id)
+    return [] if is_used(session, sha256) else [sha256]
+
+
+def is_used(session: Session, sha256: str) -> bool:
+    """Whether any project has an image of these bytes."""
+    return session.scalar(select(Image.id).where(Image.sha256 == sha256).limit(1)) is not None
+
+
+def places_of(session: Session, sha256: str) -> Sequence[tuple[int, int]]:
+    """(project number, image number) wherever an image of these bytes stands."""
+    rows = session.execute(select(Image.project_id, Image.id).where(Image.sha256 == sha256).order_by(Image.id))
+    return [(project_id, image_id) for project_id, image_id in rows]
+
+
+def _parse_cursor(cursor: str) -> int:
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
+        raise InvalidInput(
+            f"{cursor!r} is not a page cursor.", hint="Pass what `next` of the page before says, unchanged."
+        )
+    return int(cursor)

@@ -1,0 +1,145 @@
+"""What can be done to annotations: the operations, as they travel and as they are stored in the history."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Strict, model_validator
+from typing_extensions import TypeAliasType
+
+from limner.rle import Rle
+
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+WholeNumber = Annotated[int, Strict()]
+Crowd = Literal[0, 1]
+MAX_ATTRIBUTES_BYTES = 64 * 1024
+
+
+def _storable(attributes: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Refuse what JSON or PostgreSQL cannot keep: NaN, infinities, NUL characters, half surrogates, and sheer size."""
+    try:
+        text = json.dumps(attributes, ensure_ascii=False, allow_nan=False)
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise ValueError("attributes must be proper Unicode text") from error
+    except ValueError as error:
+        raise ValueError("numbers in attributes must be finite") from error
+    if "\\u0000" in text:
+        raise ValueError("attributes must not contain NUL characters")
+    if size > MAX_ATTRIBUTES_BYTES:
+        raise ValueError(f"attributes take {size} bytes, at most {MAX_ATTRIBUTES_BYTES} are kept")
+    return attributes
+
+
+Attributes = Annotated[dict[str, JsonValue], Field(max_length=100), AfterValidator(_storable)]
+ModelHash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Segmentation(_Closed):
+    """A mask as compressed COCO RLE: ``size`` is [height, width] of the image."""
+
+    size: tuple[WholeNumber, WholeNumber]
+    counts: str
+
+    def to_rle(self) -> Rle:
+        """The same as a plain dict. Nothing has been checked about the runs."""
+        return Rle(size=list(self.size), counts=self.counts)
+
+
+class ProvenancePrompts(_Closed):
+    """The prompts that made a mask, in image coordinates: points are [x, y, label]."""
+
+    points: list[tuple[Number, Number, Literal[0, 1]]] = Field(max_length=1000)
+    box: tuple[Number, Number, Number, Number] | None
+    mask: bool
+
+
+class Provenance(_Closed):
+    """How a mask came about: which model, which of its candidates, from which prompts, in how many seconds of work."""
+
+    model_sha256: ModelHash | None = None
+    mask_index: Annotated[int, Strict(), Field(ge=0, le=63)] | None = None
+    predicted_iou: Number | None = None
+    prompts: ProvenancePrompts | None = None
+    seconds: Annotated[Number, Field(ge=0)] | None = None
+
+
+class CreateOperation(_Closed):
+    """A new annotation; its ``uid`` is chosen by the client."""
+
+    kind: Literal["create"]
+    uid: UUID
+    category_id: WholeNumber | None
+    segmentation: Segmentation
+    iscrowd: Crowd = 0
+    attributes: Attributes = Field(default_factory=dict)
+    provenance: Provenance | None = None
+
+
+class Changes(_Closed):
+    """What an update changes; what is left out stays. Only the category and the provenance can be null."""
+
+    category_id: WholeNumber | None = None
+    segmentation: Segmentation | None = None
+    iscrowd: Crowd | None = None
+    attributes: Attributes | None = None
+    provenance: Provenance | None = None
+
+    @model_validator(mode="after")
+    def _check_given(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("an update must change something")
+        for name in sorted(self.model_fields_set & {"segmentation", "iscrowd", "attributes"}):
+            if getattr(self, name) is None:
+                raise ValueError(f"{name} cannot be null; leave it out to keep it")
+        return self
+
+
+class UpdateOperation(_Closed):
+    """Another category, mask, crowd flag, attributes or provenance for an annotation."""
+
+    kind: Literal["update"]
+    uid: UUID
+    changes: Changes
+
+
+class DeleteOperation(_Closed):
+    """Take an annotation away; it can be restored."""
+
+    kind: Literal["delete"]
+    uid: UUID
+
+
+class RestoreOperation(_Closed):
+    """Bring a deleted annotation back."""
+
+    kind: Literal["restore"]
+    uid: UUID
+
+
+Operation = TypeAliasType(
+    "Operation",
+    Annotated[CreateOperation | UpdateOperation | DeleteOperation | RestoreOperation, Field(discriminator="kind")],
+)
+
+
+def payload_of(operation: Operation) -> dict[str, Any]:
+    """The operation as JSON for the history, without kind and uid, which have columns."""
+    payload = operation.model_dump(mode="json", exclude={"kind", "uid"})
+    if isinstance(operation, UpdateOperation):
+        given = operation.changes.model_fields_set
+        payload["changes"] = {name: value for name, value in payload["changes"].items() if name in given}
+    return payload
+
+
+def body_sha256(image_id: int, operation: Operation) -> str:
+    """Identifies what an operation id stands for, so that it cannot stand for two things."""
+    body = [image_id, operation.kind, str(operation.uid), payload_of(operation)]
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,93 @@
+"""Projects and what stands in them, counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import and_, delete, func, select
+from sqlalchemy.orm import Session
+
+from limner.errors import NotFound
+from limner.store.embeddings import EmbeddingKey
+from limner.store.tables import Embedding, Image, Project
+
+
+@dataclass(frozen=True)
+class ProjectCounts:
+    """Sizes of a project: images, images with annotations, annotations, images whose embedding is ready."""
+
+    images: int = 0
+    annotated: int = 0
+    annotations: int = 0
+    encoded: int = 0
+
+
+def create_project(session: Session, name: str) -> Project:
+    """A new, empty project."""
+    project = Project(name=name)
+    session.add(project)
+    session.flush()
+    return project
+
+
+def get_project(session: Session, project_id: int) -> Project:
+    """The project with this number.
+
+    Raises:
+        NotFound: when there is none.
+    """
+    project = session.get(Project, project_id)
+    if project is None:
+        raise NotFound(f"There is no project {project_id}.", hint="It may have been deleted.")
+    return project
+
+
+def list_projects(session: Session) -> Sequence[Project]:
+    """All projects, oldest first."""
+    return session.scalars(select(Project).order_by(Project.id)).all()
+
+
+def delete_project(session: Session, project: Project) -> list[str]:
+    """Delete a project with its images, annotations and history.
+
+    Returns:
+        Hashes of the images that no other project uses: their blobs are no longer needed.
+    """
+    own = select(Image.sha256).where(Image.project_id == project.id)
+    shared = select(Image.sha256).where(Image.project_id != project.id)
+    orphans = list(session.scalars(own.where(Image.sha256.not_in(shared)).order_by(Image.id)))
+    session.execute(delete(Image).where(Image.project_id == project.id))
+    session.execute(delete(Project).where(Project.id == project.id))
+    return orphans
+
+
+def count_projects(
+    session: Session, key: EmbeddingKey | None, project_id: int | None = None
+) -> Mapping[int, ProjectCounts]:
+    """Sizes of one project or of all, by project number; projects without images are missing.
+
+    Args:
+        session: where to look.
+        key: which model's embeddings count as encoded; None counts none.
+        project_id: one project only.
+    """
+    encoded = func.count(Embedding.image_sha256)
+    statement = select(
+        Image.project_id,
+        func.count(Image.id),
+        func.count(Image.id).filter(Image.annotation_count > 0),
+        func.coalesce(func.sum(Image.annotation_count), 0),
+        encoded,
+    ).outerjoin(
+        Embedding,
+        and_(
+            Embedding.image_sha256 == Image.sha256,
+            Embedding.model_sha256 == (key.model_sha256 if key else ""),
+            Embedding.preprocessing_version == (key.preprocessing_version if key else 0),
+        ),
+    )
+    if project_id is not None:
+        statement = statement.where(Image.project_id == project_id)
+    rows = session.execute(statement.group_by(Image.project_id))
+    return {project: ProjectCounts(*map(int, counts)) for project, *counts in rows}

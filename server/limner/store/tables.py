@@ -1,0 +1,242 @@
+"""Every table. The domain's rules live in the modules beside this one; here is what can be stored at all."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from limner.store.types import (
+    BIG_INTEGER,
+    JSON_OBJECT,
+    BigInt,
+    Created,
+    Id,
+    JsonObject,
+    Moment,
+    Name,
+    Sha256,
+    UtcDateTime,
+    Uuid,
+)
+
+
+class Base(DeclarativeBase):
+    """Base of all tables; constraints are named so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar = {dict[str, Any]: JSON_OBJECT, datetime: UtcDateTime}
+
+
+NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
+
+
+class User(Base):
+    """A person who may sign in. There is one local administrator; roles for more people come with them."""
+
+    __tablename__ = "users"
+    __table_args__ = (CheckConstraint("role IN ('admin')", name="role"), NEVER_REUSE_IDS)
+
+    id: Mapped[Id]
+    name: Mapped[Name] = mapped_column(unique=True)
+    role: Mapped[str] = mapped_column(String(16))
+    created: Mapped[Created]
+
+
+class LoginLink(Base):
+    """A link that signs in once. Only the hash of its token is kept."""
+
+    __tablename__ = "login_links"
+
+    id: Mapped[Id]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    token_sha256: Mapped[Sha256] = mapped_column(unique=True)
+    created: Mapped[Created]
+    expires: Mapped[Moment]
+    used: Mapped[datetime | None]
+
+
+class LoginSession(Base):
+    """A signed-in browser, known by the hash of the id in its cookie."""
+
+    __tablename__ = "sessions"
+
+    id_sha256: Mapped[Sha256] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    created: Mapped[Created]
+    expires: Mapped[Moment] = mapped_column(index=True)
+
+
+class ApiToken(Base):
+    """A bearer token for scripts, known by its hash."""
+
+    __tablename__ = "api_tokens"
+    __table_args__ = (UniqueConstraint("user_id", "name"),)
+
+    id: Mapped[Id]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    name: Mapped[Name]
+    token_sha256: Mapped[Sha256] = mapped_column(unique=True)
+    created: Mapped[Created]
+
+
+class Project(Base):
+    """Images that are annotated with one set of categories."""
+
+    __tablename__ = "projects"
+    __table_args__ = (NEVER_REUSE_IDS,)
+
+    id: Mapped[Id]
+    name: Mapped[Name]
+    created: Mapped[Created]
+
+
+class Category(Base):
+    """A class of annotations, as in COCO. ``position`` orders them and gives the number key."""
+
+    __tablename__ = "categories"
+    __table_args__ = (UniqueConstraint("project_id", "name"), NEVER_REUSE_IDS)
+
+    id: Mapped[Id]
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    name: Mapped[Name]
+    supercategory: Mapped[Name]
+    color: Mapped[str] = mapped_column(String(7))  # #rrggbb
+    position: Mapped[int]
+
+
+class Image(Base):
+    """A picture after orientation, (height, width) in pixels. ``sha256`` names the bytes that were uploaded."""
+
+    __tablename__ = "images"
+    __table_args__ = (
+        UniqueConstraint("project_id", "sha256"),
+        CheckConstraint("width > 0 AND height > 0", name="size"),
+        Index("ix_images_project_id_id", "project_id", "id"),
+        Index("ix_images_project_id_file_name", "project_id", "file_name"),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[Id]
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    file_name: Mapped[str] = mapped_column(String(1024))
+    width: Mapped[int]
+    height: Mapped[int]
+    sha256: Mapped[Sha256] = mapped_column(index=True)
+    bytes: Mapped[BigInt]
+    format: Mapped[str] = mapped_column(String(16))  # JPEG, PNG, WEBP, TIFF or BMP
+    display_type: Mapped[str] = mapped_column(String(32))  # media type of the display file
+    created: Mapped[Created]
+    revision: Mapped[int] = mapped_column(default=0)  # number of edits so far
+    annotation_count: Mapped[int] = mapped_column(default=0)  # of annotations that are not deleted
+
+
+class Annotation(Base):
+    """The current state of one mask with a category. Area and bbox are derived from the mask when it is written."""
+
+    __tablename__ = "annotations"
+    __table_args__ = (
+        CheckConstraint("iscrowd IN (0, 1)", name="iscrowd"),
+        Index("ix_annotations_image_id_position", "image_id", "position"),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[Id]
+    uid: Mapped[Uuid] = mapped_column(unique=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
+    category_id: Mapped[int | None] = mapped_column(ForeignKey("categories.id"), index=True)
+    counts: Mapped[str] = mapped_column(Text)  # compressed COCO RLE at the image's full size
+    area: Mapped[BigInt]
+    bbox_x: Mapped[int]
+    bbox_y: Mapped[int]
+    bbox_width: Mapped[int]
+    bbox_height: Mapped[int]
+    iscrowd: Mapped[int]
+    attributes: Mapped[JsonObject]
+    provenance: Mapped[dict[str, Any] | None]
+    position: Mapped[int]  # order within the image, from 0
+    created: Mapped[Moment]
+    updated: Mapped[Moment]
+    deleted: Mapped[datetime | None]
+
+
+class Edit(Base):
+    """An operation as it was acknowledged. Rows are only ever added; together they are the history of the image."""
+
+    __tablename__ = "edits"
+    __table_args__ = (
+        UniqueConstraint("image_id", "revision"),
+        Index("ix_edits_uid_revision", "uid", "revision"),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[Id]
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
+    operation_id: Mapped[Uuid] = mapped_column(unique=True)
+    body_sha256: Mapped[Sha256]
+    revision: Mapped[int]  # of the image, after this edit
+    kind: Mapped[str] = mapped_column(String(16))
+    uid: Mapped[Uuid]  # of the annotation
+    payload: Mapped[JsonObject]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created: Mapped[Created]
+
+
+class Embedding(Base):
+    """An embedding that lies in the blob store: the encoder's work that never has to be done again."""
+
+    __tablename__ = "embeddings"
+
+    image_sha256: Mapped[Sha256] = mapped_column(primary_key=True)
+    model_sha256: Mapped[Sha256] = mapped_column(primary_key=True)
+    preprocessing_version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seconds: Mapped[float]
+    bytes: Mapped[BigInt]
+    created: Mapped[Created]
+
+
+class Job(Base):
+    """Work on a whole project that goes on in the background."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        CheckConstraint("kind IN ('precompute')", name="kind"),
+        CheckConstraint("state IN ('running', 'paused', 'done', 'cancelled', 'failed')", name="state"),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[Id]
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    message: Mapped[str] = mapped_column(Text, default="")
+    created: Mapped[Created]
+    updated: Mapped[Created]
+
+
+class Event(Base):
+    """Something that pages want to hear about, kept for a while so that a page that reconnects misses nothing."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index("ix_events_project_id_id", "project_id", "id"), NEVER_REUSE_IDS)
+
+    id: Mapped[Id]
+    project_id: Mapped[int | None] = mapped_column(
+        BIG_INTEGER, ForeignKey("projects.id", ondelete="CASCADE")
+    )  # none: concerns everybody
+    kind: Mapped[str] = mapped_column(String(32))
+    payload: Mapped[JsonObject]
+    created: Mapped[Created]

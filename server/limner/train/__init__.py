@@ -1,0 +1,19 @@
+"""Training promptable models, and measuring them.
+
+``config``      one TOML file says everything
+``scenes``      procedural scenes with nested masks
+``photos``      folders of photos with masks in SA-1B's JSON form
+``augment``     crops, colours, cut-outs pasted elsewhere
+``targets``     which masks to ask for, first clicks and boxes
+``batches``     batch number i of a run
+``clicks``      where a person would click next
+``losses``      focal, dice, IoU; matching to nested targets
+``simulation``  one batch of simulated conversations, with gradients
+``state``       model, average, optimiser: saved and resumed exactly
+``parallel``    several processes, one set of gradients
+``loop``        the run itself
+``launch``      one process or several
+``curves``      the log as a picture
+``evaluation``  mIoU after so many clicks
+``baselines``   the same from random walker, GrabCut and the filled box
+"""

@@ -1,0 +1,145 @@
+"""Batch number i of a run: the same however often the run is interrupted."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from limner.sam.model import PIXEL_MEAN, PIXEL_STD
+from limner.train.augment import letterboxed, paste_cut_out, random_view
+from limner.train.config import Size, TrainConfig
+from limner.train.photos import PhotoLibrary, find_photos
+from limner.train.scenes import SceneGenerator
+from limner.train.targets import Target, choose_targets
+
+_SIZES, _IMAGES = 10, 11  # streams of random numbers, apart from each other and from those of the scenes
+EMBEDDING_STRIDE = 8
+EDGE_STRIDE = 4
+
+
+class Batch(NamedTuple):
+    """B images of side S and P = B · per_image targets, those of one image in a row."""
+
+    images: Tensor  # (B, 3, S, S) float16, normalised, padding zero
+    labels: Tensor  # (B, 3, S/8, S/8) uint8, sampled at the centres of the embedding's cells
+    edges: Tensor  # (B, 2, S/4, S/4) bool: outlines of wholes, outlines of everything
+    complete: Tensor  # (B,) bool, whether everything in the image is labelled
+    masks: Tensor  # (P, 3, S/2, S/2) uint8, the intended mask first
+    present: Tensor  # (P, 3) float32
+    clicks: Tensor  # (P, 2) float32, model pixels
+    boxes: Tensor  # (P, 4) float32, model pixels
+    prompts: Tensor  # (P,) int64, see FirstPrompt
+
+
+class BatchDataset(Dataset[Batch]):
+    """Batches by step number, for one of several processes.
+
+    Raises:
+        InvalidFile: see `find_photos` and `PhotoLibrary`.
+    """
+
+    def __init__(self, config: TrainConfig, rank: int = 0, processes: int = 1):
+        self.config, self.rank, self.processes = config, rank, processes
+        self.scenes = SceneGenerator(config.run.seed, config.scenes.scenes_per_pattern) if config.scenes else None
+        self.photos = None
+        if config.photos:
+            self.photos = PhotoLibrary(find_photos(config.photos.folders), config.photos.balance)
+        scenes_share = config.scenes.share if config.scenes else 0.0
+        photos_share = config.photos.share if config.photos else 0.0
+        self._photo_probability = photos_share / (scenes_share + photos_share)
+
+    def __len__(self) -> int:
+        return self.config.schedule.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        size = step_size(self.config, step)
+        rng = np.random.default_rng([self.config.run.seed, _IMAGES, self.rank, step])
+        most = max(option.images for option in self.config.sizes)
+        first_scene = (step * self.processes + self.rank) * most
+        images: list[tuple[NDArray[Any], NDArray[Any], bool]] = []
+        targets: list[Target] = []
+        while len(images) < size.images:
+            image, labels, complete = self._labelled(rng, first_scene + len(images), size.size)
+            chosen = choose_targets(rng, _padded(labels, size.size), self.config.prompts)
+            if not chosen:  # an empty scene: take the next one
+                first_scene += most * len(self) * self.processes
+                continue
+            images.append((image, labels, complete))
+            targets += chosen
+        return _batch(images, targets, size.size)
+
+    def _labelled(self, rng: np.random.Generator, scene: int, size: int) -> tuple[NDArray[Any], NDArray[Any], bool]:
+        """Image (h, w, 3) and labels (3, h, w), h and w at most `size`, and whether the labels are complete."""
+        paste = self.config.photos.paste if self.config.photos else 0.0
+        if self.photos is not None and (self.scenes is None or rng.random() < self._photo_probability):
+            image, labels = random_view(rng, *self.photos.draw(rng), size)
+            complete = False
+        else:
+            assert self.scenes is not None, "the configuration names at least one source"
+            generated = self.scenes.scene(scene, size)
+            image, labels, complete = generated.image, generated.labels, True
+            if rng.random() < 0.4:
+                image, labels = letterboxed(rng, image, labels)
+        if self.photos is not None and rng.random() < paste:
+            for _ in range(int(rng.integers(1, 4))):
+                image, labels = paste_cut_out(rng, image, labels, *self.photos.draw(rng))
+        return image, labels, complete
+
+
+def step_size(config: TrainConfig, step: int) -> Size:
+    """The image size of a step, the same in all processes, so that none waits for the others."""
+    rng = np.random.default_rng([config.run.seed, _SIZES, step])
+    shares = np.array([size.share for size in config.sizes])
+    return config.sizes[rng.choice(len(shares), p=shares / shares.sum())]
+
+
+def _padded(labels: NDArray[Any], size: int) -> NDArray[Any]:
+    _, height, width = labels.shape
+    return np.pad(labels, ((0, 0), (0, size - height), (0, size - width)))
+
+
+def _batch(images: list[tuple[NDArray[Any], NDArray[Any], bool]], targets: list[Target], size: int) -> Batch:
+    labels = np.stack([_padded(labels, size) for _, labels, _ in images])  # (B, 3, S, S)
+    half = EMBEDDING_STRIDE // 2
+    return Batch(
+        images=torch.from_numpy(np.stack([_normalised(image, size) for image, _, _ in images])),
+        labels=torch.from_numpy(labels[:, :, half::EMBEDDING_STRIDE, half::EMBEDDING_STRIDE].copy()),
+        edges=torch.from_numpy(np.stack([_edges(layers) for layers in labels])),
+        complete=torch.tensor([complete for _, _, complete in images]),
+        masks=torch.from_numpy(np.stack([target.masks for target in targets])),
+        present=torch.from_numpy(np.stack([target.present for target in targets])),
+        clicks=torch.from_numpy(np.stack([target.click for target in targets])),
+        boxes=torch.from_numpy(np.stack([target.box for target in targets])),
+        prompts=torch.tensor([int(target.prompt) for target in targets]),
+    )
+
+
+def _normalised(image: NDArray[Any], size: int) -> NDArray[np.float16]:
+    """(h, w, 3) uint8 -> (3, S, S) float16; the padding is zero after normalisation, as SAM has it."""
+    height, width = image.shape[:2]
+    square = np.zeros((size, size, 3), np.float32)
+    square[:height, :width] = (image - np.array(PIXEL_MEAN)) / np.array(PIXEL_STD)
+    return square.transpose(2, 0, 1).astype(np.float16)
+
+
+def _edges(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """(3, S, S) -> (2, S/4, S/4): where wholes meet, and where anything meets anything."""
+    wide = labels.astype(np.int32)
+    finest = (wide[0] << 16) + (wide[1] << 8) + wide[2]
+    small = []
+    for layer in (wide[0], finest):
+        edge = np.zeros(layer.shape, np.uint8)
+        across, down = layer[:, 1:] != layer[:, :-1], layer[1:] != layer[:-1]
+        edge[:, 1:] |= across
+        edge[:, :-1] |= across
+        edge[1:] |= down
+        edge[:-1] |= down
+        quarter = layer.shape[1] // EDGE_STRIDE, layer.shape[0] // EDGE_STRIDE
+        small.append(cv2.resize(edge * 255, quarter, interpolation=cv2.INTER_AREA) > 40)
+    return np.stack(small)

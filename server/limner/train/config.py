@@ -1,0 +1,193 @@
+"""One TOML file says everything about a training run.
+
+The tables are plain frozen dataclasses, so that a run needs nothing that a rented GPU machine may lack.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from limner.errors import InvalidFile
+from limner.sam.samlet import SamletConfig
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where and how it runs."""
+
+    output: Path  # folder for checkpoints, log and weights
+    seed: int = 1
+    device: str = "cpu"  # or "cuda"
+    processes: int = 1
+    threads: int = 1  # per process
+    workers: int = 1  # data processes per process
+    start_from: Path | None = None  # weights (.safetensors) or a checkpoint (.pt) to begin with
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long, how fast."""
+
+    steps: int
+    learning_rate: float = 1e-3  # peak, after the warm-up
+    warmup: int = 150  # steps
+    final_rate: float = 0.02  # learning rate at the end, as a share of the peak
+    weight_decay: float = 0.03
+    average: float = 0.998  # decay of the exponential moving average of the weights
+    clip_gradient: float = 1.0  # norm
+    log_every: int = 25  # steps
+    checkpoint_every: int = 200
+    validate_every: int = 1000
+    minutes: float | None = None  # stop and save after so long, to be resumed
+
+
+@dataclass(frozen=True)
+class Size:
+    """One of the image sizes of a run; a step uses one of them."""
+
+    size: int  # px, side of the square; a multiple of 32
+    images: int  # per step and process
+    share: float  # of the steps
+
+
+@dataclass(frozen=True)
+class PromptMix:
+    """What is asked about each image."""
+
+    per_image: int = 4
+    boxes: float = 0.4  # share of prompts that begin with a box alone
+    boxes_with_click: float = 0.1  # share that begin with a box and a click; the rest begin with one click
+    schedule: Literal["short", "paper"] = "short"
+    concave_boxes: float = 0.6  # how often, of two masks, the one that fills its box less is asked for
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Procedural scenes as a source."""
+
+    share: float
+    scenes_per_pattern: int = 16
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Folders of photos with masks as a source."""
+
+    share: float
+    folders: tuple[Path, ...]
+    balance: float = 0.6  # a source (books, facades …) with n photos is drawn in proportion to n to this power
+    paste: float = 0.3  # share of images onto which cut-outs of other photos are pasted
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The held-out part of the photos, asked as in `limner evaluate`."""
+
+    images_per_source: int = 8
+    masks_per_image: int = 3
+    clicks: tuple[int, ...] = (1, 3, 5)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything."""
+
+    run: Run
+    schedule: Schedule
+    sizes: tuple[Size, ...]
+    prompts: PromptMix = field(default_factory=PromptMix)
+    scenes: Scenes | None = None
+    photos: Photos | None = None
+    validation: Validation = field(default_factory=Validation)
+    model: SamletConfig = field(default_factory=SamletConfig)
+
+
+def read_config(path: Path) -> TrainConfig:
+    """Read and check a TOML file. Relative paths in it are relative to the current directory.
+
+    Raises:
+        InvalidFile: when it is missing, no TOML, or a key is missing, unknown or of the wrong kind.
+    """
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise InvalidFile(f"{path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidFile(f"{path} is no valid TOML: {error}.") from error
+    config: TrainConfig = _parse(TrainConfig, table, where=str(path))
+    _check(config, path)
+    return config
+
+
+def _check(config: TrainConfig, path: Path) -> None:
+    if not config.sizes:
+        raise InvalidFile(f"{path} has no [[sizes]].", hint="Give at least one size, for example 512.")
+    for size in config.sizes:
+        if size.size % 32 or size.size <= 0:
+            raise InvalidFile(f"{path}: the size {size.size} is no multiple of 32.")
+    if config.scenes is None and config.photos is None:
+        raise InvalidFile(f"{path} names no data.", hint="Add a [scenes] or a [photos] table.")
+    if config.prompts.boxes + config.prompts.boxes_with_click > 1:
+        raise InvalidFile(f"{path}: boxes and boxes_with_click add up to more than 1.")
+
+
+def _parse(kind: Any, value: Any, where: str) -> Any:
+    """A TOML value as the annotated type; `where` names it in errors."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        options = [option for option in arguments if option is not type(None)]
+        return _parse(options[0], value, where)  # of T | None; TOML has no null
+    if origin is Literal:
+        if value not in arguments:
+            raise _wrong(where, value, " or ".join(repr(choice) for choice in arguments))
+        return value
+    if origin is tuple:
+        return _parse_tuple(arguments, value, where)
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        return _parse_table(kind, value, where)
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise _wrong(where, value, f"a {kind.__name__}")
+    return value
+
+
+def _parse_tuple(arguments: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise _wrong(where, value, "a list")
+    if arguments[-1] is Ellipsis:
+        arguments = arguments[:1] * len(value)
+    if len(arguments) != len(value):
+        raise _wrong(where, value, f"a list of {len(arguments)}")
+    return tuple(
+        _parse(kind, item, f"{where}[{index}]") for index, (kind, item) in enumerate(zip(arguments, value, strict=True))
+    )
+
+
+def _parse_table(kind: type[Any], value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise _wrong(where, value, "a table")
+    hints = get_type_hints(kind)
+    fields = {item.name: item for item in dataclasses.fields(kind)}
+    unknown = sorted(set(value) - set(fields))
+    if unknown:
+        raise InvalidFile(f"{where}: {unknown[0]!r} is unknown.", hint=f"Known here: {', '.join(sorted(fields))}.")
+    missing = [
+        name
+        for name, item in fields.items()
+        if name not in value and item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise InvalidFile(f"{where}: {missing[0]!r} is missing.", hint="It has no default.")
+    return kind(**{name: _parse(hints[name], item, f"{where}: {name}") for name, item in value.items()})
+
+
+def _wrong(where: str, value: Any, expected: str) -> InvalidFile:
+    return InvalidFile(f"{where}: {value!r} will not do.", hint=f"Expected {expected}.")

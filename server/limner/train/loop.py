@@ -1,0 +1,209 @@
+"""The training run: steps, checkpoints, log, validation, and an orderly stop."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from limner.errors import InvalidFile, ModelError
+from limner.train.batches import Batch, BatchDataset, step_size
+from limner.train.config import TrainConfig
+from limner.train.evaluation import ModelSubject, Protocol, evaluate_photos, first_of_each_source
+from limner.train.parallel import Group, joined_group
+from limner.train.photos import find_photos
+from limner.train.simulation import Metrics, train_on_batch
+from limner.train.state import TrainingState, save_weights
+
+CHECKPOINT, WEIGHTS, LOG = "checkpoint.pt", "weights.safetensors", "log.jsonl"
+_ROUNDS = 12  # stream of random numbers for clicks and rounds
+
+
+class Diverged(ModelError):
+    """A loss or gradient was no number."""
+
+    code = "training_diverged"
+
+
+class StopRequest:
+    """SIGTERM or SIGINT: finish the step, save, stop."""
+
+    def __init__(self) -> None:
+        self.received = False
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Catch the signals for as long as the run lasts."""
+        previous = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.received = True
+
+
+def train(config: TrainConfig, resume: bool = False) -> Path:
+    """Train until the schedule's last step, its time limit or a signal; returns the weights file.
+
+    Raises:
+        InvalidFile: for data or a checkpoint that cannot be used, or a run that would overwrite another.
+        Diverged: when a loss is no number; the checkpoint of the last good state stays.
+    """
+    torch.set_num_threads(config.run.threads)
+    with joined_group(config.run.device) as group:
+        output = config.run.output
+        output.mkdir(parents=True, exist_ok=True)
+        group.wait()
+        state = TrainingState(config, group.device)
+        checkpoint = output / CHECKPOINT
+        if resume:
+            state.load(checkpoint)
+        elif checkpoint.exists():
+            raise InvalidFile(f"{output} holds a run already.", hint="Add --resume, or name another output.")
+        group.wait()
+        _run(config, state, group)
+        if group.leads:
+            _save(state, output)
+        group.wait()
+    return output / WEIGHTS
+
+
+def _run(config: TrainConfig, state: TrainingState, group: Group) -> None:
+    schedule = config.schedule
+    stop, started = StopRequest(), time.monotonic()
+    log = _Log(config.run.output / LOG if group.leads else None)
+    batches = iter(_loader(config, group, first_step=state.step))
+    progress = tqdm(total=schedule.steps, initial=state.step, disable=not group.leads, mininterval=5, unit="step")
+    with stop.listening(), log, progress:
+        while state.step < schedule.steps:
+            late = schedule.minutes is not None and time.monotonic() - started > 60 * schedule.minutes
+            if group.any(stop.received or late):
+                break
+            metrics = _step(config, state, group, next(batches))
+            metrics["images"] = float(step_size(config, state.step - 1).images * group.processes)
+            log.add(metrics)
+            progress.update()
+            if state.step % schedule.log_every == 0:
+                progress.set_postfix(log.write(state.step))
+            if state.step % schedule.checkpoint_every == 0 and group.leads:
+                _save(state, config.run.output)
+            if state.step % schedule.validate_every == 0:
+                if group.leads:
+                    log.note(state.step, _validate(config, state))
+                group.wait()
+
+
+def _step(config: TrainConfig, state: TrainingState, group: Group, batch: Batch) -> Metrics:
+    """One step of the optimiser."""
+    rate = state.set_learning_rate(config.schedule)
+    rng = np.random.default_rng([config.run.seed, _ROUNDS, group.rank, state.step])
+    state.model.train()
+    on_device = Batch(*(tensor.to(group.device, non_blocking=True) for tensor in batch))
+    metrics = train_on_batch(state.model, state.heads, on_device, rng, config.prompts.schedule)
+    group.average_gradients(state.parameters())
+    norm = float(nn.utils.clip_grad_norm_(state.parameters(), config.schedule.clip_gradient))
+    losses = [value for name, value in metrics.items() if name.startswith("loss")]
+    if group.any(not all(math.isfinite(value) for value in [*losses, norm])):
+        raise Diverged(
+            f"In step {state.step} a loss or gradient is no number: {metrics}.",
+            hint=f"{config.run.output / CHECKPOINT} is the last good state; resume with a lower learning rate.",
+        )
+    state.optimizer.step()
+    state.optimizer.zero_grad(set_to_none=True)
+    state.finish_step(config.schedule.average)
+    return metrics | {"learning_rate": rate, "gradient_norm": norm}
+
+
+def _save(state: TrainingState, output: Path) -> None:
+    """The checkpoint to resume from, and the averaged weights to use."""
+    state.save(output / CHECKPOINT)
+    metadata = {"format": "limner-weights-1", "family": "samlet", "steps": str(state.step)}
+    save_weights(state.average, output / WEIGHTS, metadata)
+
+
+def _loader(config: TrainConfig, group: Group, first_step: int) -> DataLoader[Batch]:
+    dataset = BatchDataset(config, group.rank, group.processes)
+    workers = config.run.workers
+    return DataLoader(
+        dataset,
+        batch_size=None,
+        sampler=range(first_step, config.schedule.steps),
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        pin_memory=group.device.type == "cuda",
+        worker_init_fn=_single_thread,
+    )
+
+
+def _single_thread(worker: int) -> None:
+    """A data process must not compete with training for the cores, nor stop before it does."""
+    import cv2
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _validate(config: TrainConfig, state: TrainingState) -> dict[str, object]:
+    """Measure the averaged weights on some of the held-out photos."""
+    if config.photos is None:
+        return {}
+    choice = config.validation
+    held_out = [photo for photo in find_photos(config.photos.folders) if photo.held_out]
+    photos = first_of_each_source(held_out, choice.images_per_source)
+    if not photos:
+        return {}
+    protocol = Protocol(clicks=choice.clicks, box=True, masks_per_image=choice.masks_per_image)
+    report = evaluate_photos(ModelSubject(state.average), photos, protocol)
+    return {"miou": report.miou, "sources": {name: source.miou for name, source in report.sources.items()}}
+
+
+class _Log:
+    """JSON lines: the mean of each figure since the last line."""
+
+    def __init__(self, path: Path | None):
+        self._file = path.open("a", encoding="utf-8") if path else None
+        self._values: dict[str, list[float]] = {}
+        self._since = time.monotonic()
+
+    def add(self, metrics: Metrics) -> None:
+        for name, value in metrics.items():
+            self._values.setdefault(name, []).append(value)
+
+    def write(self, step: int) -> dict[str, float]:
+        """Write and forget what was added; returns a few figures for the eye."""
+        seconds = time.monotonic() - self._since
+        means = {name: float(np.mean(values)) for name, values in self._values.items()}
+        images_per_second = float(np.sum(self._values.get("images", [0.0]))) / seconds
+        self.note(
+            step, {name: round(value, 6) for name, value in means.items()} | {"images_per_second": images_per_second}
+        )
+        self._values, self._since = {}, time.monotonic()
+        return {name: round(value, 3) for name, value in means.items() if name.startswith("iou")}
+
+    def note(self, step: int, figures: dict[str, object] | dict[str, float]) -> None:
+        if self._file is not None and figures:
+            self._file.write(json.dumps({"step": step, "time": round(time.time(), 1), **figures}) + "\n")
+            self._file.flush()
+
+    def __enter__(self) -> _Log:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._file is not None:
+            self._file.close()

@@ -1,0 +1,15 @@
+"""Procedural scenes with nested masks: no photo is used, every label is exact.
+
+``patterns``    grey textures: noise, stripes, cells, fur, marble …
+``materials``   a pattern, a palette and a scale
+``shapes``      outlines around the origin, about one unit in radius
+``things``      wholes with limbs, parts and subparts
+``canvas``      painting things with light, shadow and their labels
+``scene``       what stands where
+``finish``      camera: light, blur, noise, JPEG
+``generator``   scene number i of a seed
+"""
+
+from limner.train.scenes.generator import Scene, SceneGenerator
+
+__all__ = ["Scene", "SceneGenerator"]

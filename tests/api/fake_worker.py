@@ -1,0 +1,84 @@
+"""Stands in for the encoder's process: speaks its protocol, writes real files, needs no model."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+
+import numpy as np
+
+from limner.blobs import BlobStore, embedding_key, image_key
+from limner.catalogue import find_model
+from limner.config import Settings
+from limner.embed.protocol import Encode, Encoded, Failed, Ready
+from limner.embed.wire import EmbeddingInfo, pack
+from limner.manifest import PREPROCESSING_VERSION, Manifest, graphs_folder
+
+POISON_BYTES = 250  # an image file of fewer bytes than this fails
+
+
+def write_graphs(settings: Settings, sha256: str) -> None:
+    folder = graphs_folder(settings.home, sha256)
+    folder.mkdir(parents=True, exist_ok=True)
+    graphs = {}
+    for name in ("prepare", "decode"):
+        data = f"the graph {name}".encode()
+        (folder / f"{name}.onnx").write_bytes(data)
+        graphs[name] = {
+            "file": f"{name}.onnx",
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "bytes": len(data),
+            "inputs": ["image_embeddings"],
+            "outputs": ["prepared"],
+        }
+    manifest = Manifest.model_validate(
+        {
+            "name": settings.model,
+            "title": "Testlet",
+            "family": "samlet",
+            "licence": "Apache-2.0",
+            "parameters": 1,
+            "weights_sha256": sha256,
+            "input": {"image_size": 64, "pixel_mean": [0, 0, 0], "pixel_std": [1, 1, 1]},
+            "embedding": {"channels": 2, "height": 4, "width": 4},
+            "low_res_size": 256,
+            "num_masks": 4,
+            "graphs": graphs,
+            "max_abs_difference": 0.0,
+        }
+    )
+    (folder / "manifest.json").write_text(manifest.to_json())
+
+
+def encode(blobs: BlobStore, sha256: str, model_sha256: str) -> Encoded | Failed:
+    if len(blobs.get(image_key(sha256))) < POISON_BYTES:
+        return Failed(image_sha256=sha256, code="invalid_image", message="it is poison", lasting=True)
+    info = EmbeddingInfo(
+        image_sha256=sha256,
+        model_sha256=model_sha256,
+        preprocessing_version=PREPROCESSING_VERSION,
+        image_height=48,
+        image_width=64,
+        image_size=64,
+    )
+    data = pack(np.random.default_rng(0).normal(size=(1, 2, 4, 4)).astype(np.float32), info)
+    blobs.put(embedding_key(sha256, model_sha256, PREPROCESSING_VERSION), data)
+    return Encoded(image_sha256=sha256, seconds=0.25, bytes=len(data))
+
+
+def main() -> None:
+    settings = Settings()
+    sha256 = find_model(settings.model, settings.home).card.weights_sha256
+    blobs = BlobStore(settings.resolved_blob_url)
+    write_graphs(settings, sha256)
+    out = sys.stdout.buffer
+    out.write(Ready(device="cpu", model_sha256=sha256, threads=1, batch_size=1).line())
+    out.flush()
+    for line in sys.stdin.buffer:
+        for image_sha256 in Encode.model_validate_json(line).image_sha256s:
+            out.write(encode(blobs, image_sha256, sha256).line())
+            out.flush()
+
+
+if __name__ == "__main__":
+    main()

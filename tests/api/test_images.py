@@ -1,0 +1,225 @@
+"""Uploads, pages of images, files."""
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from PIL import Image as Picture
+
+from limner.api.context import Services
+from limner.api.uploads import clean_name
+from limner.blobs import embedding_key
+from limner.errors import InvalidInput, StorageFull
+from limner.manifest import PREPROCESSING_VERSION
+from limner.store.embeddings import EmbeddingKey, add_embedding
+from tests.api.conftest import HEIGHT, WIDTH, Upload, creation, stored_files
+from tests.conftest import png_bytes
+
+
+def jpeg_bytes(orientation: int = 1) -> bytes:
+    picture = Picture.new("RGB", (64, 48), "red")
+    exif = picture.getexif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", exif=exif)
+    return buffer.getvalue()
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that promises a size and brings next to nothing."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+
+
+def test_each_file_of_an_upload_gets_its_own_answer(script: FlaskClient, project: dict[str, Any]) -> None:
+    files = [
+        (io.BytesIO(png_bytes(seed=1)), "one.png"),
+        (io.BytesIO(b"not an image"), "two.png"),
+        (io.BytesIO(jpeg_bytes(orientation=6)), "folder/three.jpg"),
+        (io.BytesIO(png_bytes(seed=1)), "one again.png"),
+    ]
+    answer = script.post(f"/api/v1/projects/{project['id']}/images", data={"files": files})
+    results = answer.json["results"]
+    assert [r["status"] for r in results] == ["created", "rejected", "created", "duplicate"]
+    assert [r["file_name"] for r in results] == ["one.png", "two.png", "folder/three.jpg", "one again.png"]
+    assert results[3]["image"]["id"] == results[0]["image"]["id"]
+    assert results[1]["error"]["code"] == "invalid_image"
+    upright = results[2]["image"]
+    assert (upright["width"], upright["height"]) == (48, 64)
+    listed = script.get(f"/api/v1/projects/{project['id']}/images").json
+    assert [image["id"] for image in listed["images"]] == [results[0]["image"]["id"], upright["id"]]
+    assert script.get(f"/api/v1/projects/{project['id']}").json["image_count"] == 2
+
+
+BAD_IMAGES = {
+    "zero bytes": (b"", "invalid_image"),
+    "truncated PNG": (png_bytes()[:-200], "invalid_image"),
+    "truncated JPEG": (jpeg_bytes()[:-300], "invalid_image"),
+    "text called PNG": (b"hello", "invalid_image"),
+    "SVG with a script": (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "invalid_image"),
+    "50k x 50k header": (png_header(50_000, 50_000), "image_too_large"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_IMAGES)
+def test_bad_files_are_refused_and_leave_nothing(
+    upload: Upload, services: Services, script: FlaskClient, name: str
+) -> None:
+    data, code = BAD_IMAGES[name]
+    result = upload(data)
+    assert (result["status"], result["image"]) == ("rejected", None)
+    assert result["error"]["code"] == code
+    assert result["error"]["message"]
+    assert result["error"]["hint"]
+    assert stored_files(services.settings) == set()
+    assert script.get("/api/v1/projects/1/images").json["images"] == []
+
+
+def test_a_file_is_known_by_its_content_not_its_name(upload: Upload) -> None:
+    result = upload(jpeg_bytes(), "lies.png")
+    assert result["status"] == "created"
+    assert result["image"]["format"] == "JPEG"
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("../../etc/passwd.png", "etc/passwd.png"),
+        ("/absolute.png", "absolute.png"),
+        ("<img src=x onerror=alert(1)>.png", "<img src=x onerror=alert(1)>.png"),
+        ("a\x00b.png", "ab.png"),
+    ],
+)
+def test_file_names_cannot_climb(upload: Upload, sent: str, kept: str) -> None:
+    assert upload(png_bytes(), sent)["file_name"] == kept
+
+
+def test_windows_paths_become_relative() -> None:
+    assert clean_name("C:\\photos\\..\\cat.png") == "photos/cat.png"
+    for nothing in (None, "", "..", "/", "C:", "\x00"):
+        with pytest.raises(InvalidInput):
+            clean_name(nothing)
+    with pytest.raises(InvalidInput, match="300 characters"):
+        clean_name("x" * 300)
+
+
+def test_an_upload_needs_a_project_and_files(script: FlaskClient, project: dict[str, Any]) -> None:
+    address = f"/api/v1/projects/{project['id']}/images"
+    assert script.post(address, data={}).json["error"]["code"] == "invalid_input"
+    assert script.post(address, data={"file": (io.BytesIO(png_bytes()), "x.png")}).status_code == 422
+    missing = script.post("/api/v1/projects/99/images", data={"files": (io.BytesIO(png_bytes()), "x.png")})
+    assert (missing.status_code, missing.json["error"]["code"]) == (404, "not_found")
+
+
+def test_too_large_an_upload_is_refused(
+    script: FlaskClient, project: dict[str, Any], services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(services.settings), "max_upload_bytes", 1000, raising=False)
+    object.__setattr__(services, "settings", services.settings.model_copy(update={"max_upload_bytes": 1000}))
+    answer = script.post(f"/api/v1/projects/{project['id']}/images", data={"files": (io.BytesIO(b"x" * 5000), "x.png")})
+    assert (answer.status_code, answer.json["error"]["code"]) == (413, "too_large")
+    assert list((services.settings.home / "uploads").iterdir()) == []
+
+
+def test_a_full_disk_leaves_nothing_half_done(
+    script: FlaskClient, project: dict[str, Any], services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = services.blobs.put
+
+    def fill_up(key: str, data: bytes) -> bool:
+        if key.startswith("thumbnails/"):
+            raise StorageFull("There is no space left for this file.")
+        return put(key, data)
+
+    address = f"/api/v1/projects/{project['id']}/images"
+    with monkeypatch.context() as patch:
+        patch.setattr(services.blobs, "put", fill_up)
+        answer = script.post(address, data={"files": (io.BytesIO(png_bytes()), "x.png")})
+    assert (answer.status_code, answer.json["error"]["code"]) == (507, "storage_full")
+    assert stored_files(services.settings) == set()
+    assert script.get(address).json["images"] == []
+    again = script.post(address, data={"files": (io.BytesIO(png_bytes()), "x.png")})
+    assert again.json["results"][0]["status"] == "created"
+
+
+def test_pages_and_neighbours(script: FlaskClient, upload: Upload, project: dict[str, Any]) -> None:
+    ids = [upload(png_bytes(seed=seed), f"{seed}.png")["image"]["id"] for seed in range(5)]
+    first = script.get(f"/api/v1/projects/{project['id']}/images?limit=3").json
+    rest = script.get(f"/api/v1/projects/{project['id']}/images?limit=3&after={first['next']}").json
+    assert [image["id"] for image in first["images"] + rest["images"]] == ids
+    assert rest["next"] is None
+    middle = script.get(f"/api/v1/images/{ids[2]}").json
+    assert (middle["previous_id"], middle["next_id"]) == (ids[1], ids[3])
+    assert middle["position"] == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("limit=0", "limit"), ("limit=1000", "limit"), ("state=odd", "state"), ("sort=sha256", "sort")],
+)
+def test_queries_are_checked(script: FlaskClient, project: dict[str, Any], query: str, field: str) -> None:
+    answer = script.get(f"/api/v1/projects/{project['id']}/images?{query}")
+    assert answer.status_code == 422
+    assert answer.json["error"]["details"]["fields"][0]["field"] == field
+
+
+def test_pages_by_state(script: FlaskClient, upload: Upload, image: dict[str, Any]) -> None:
+    bare = upload(png_bytes(seed=9), "bare.png")["image"]
+    script.post(f"/api/v1/images/{image['id']}/operations", json=creation(), headers={"If-Match": '"0"'})
+    address = f"/api/v1/projects/{image['project_id']}/images"
+    listed = {
+        state: [i["id"] for i in script.get(f"{address}?state={state}").json["images"]]
+        for state in ("all", "annotated", "unannotated")
+    }
+    assert listed == {"all": [image["id"], bare["id"]], "annotated": [image["id"]], "unannotated": [bare["id"]]}
+
+
+def test_files_are_served_with_our_type_and_kept_for_ever(script: FlaskClient, image: dict[str, Any]) -> None:
+    for name, media_type in (("file", "image/png"), ("thumbnail", "image/webp")):
+        answer = script.get(f"/api/v1/images/{image['id']}/{name}")
+        assert answer.status_code == 200
+        assert answer.mimetype == media_type
+        assert "immutable" in answer.headers["Cache-Control"]
+        assert "private" in answer.headers["Cache-Control"]
+        assert int(answer.headers["Content-Length"]) == len(answer.data)
+        cached = script.get(f"/api/v1/images/{image['id']}/{name}", headers={"If-None-Match": answer.headers["ETag"]})
+        assert (cached.status_code, cached.data) == (304, b"")
+        assert cached.headers["ETag"] == answer.headers["ETag"]
+    shown = Picture.open(io.BytesIO(script.get(f"/api/v1/images/{image['id']}/file").data))
+    assert shown.size == (WIDTH, HEIGHT)
+
+
+def test_deleting_an_image_deletes_its_bytes_when_nobody_else_has_them(
+    script: FlaskClient, upload: Upload, image: dict[str, Any], services: Services
+) -> None:
+    other = script.post("/api/v1/projects", json={"name": "Other"}).json
+    twin = upload(png_bytes(HEIGHT, WIDTH), project_id=other["id"])["image"]
+    assert script.delete(f"/api/v1/images/{image['id']}").status_code == 204
+    assert script.get(f"/api/v1/images/{image['id']}").status_code == 404
+    assert script.get(f"/api/v1/images/{twin['id']}/file").status_code == 200
+    assert script.delete(f"/api/v1/projects/{other['id']}").status_code == 204
+    assert stored_files(services.settings) == set()
+
+
+def test_an_image_that_comes_again_after_it_was_deleted_is_not_taken_for_encoded(
+    script: FlaskClient, upload: Upload, image: dict[str, Any], services: Services
+) -> None:
+    old = EmbeddingKey("c" * 64, PREPROCESSING_VERSION)  # of a model that is no longer in use
+    for key in (services.embedding_key, old):
+        services.blobs.put(embedding_key(image["sha256"], key.model_sha256, key.preprocessing_version), b"embedding")
+        with services.database.write() as session:
+            add_embedding(session, image["sha256"], key, seconds=1.0, size=9)
+    assert script.get(f"/api/v1/images/{image['id']}").json["embedding"]["state"] == "ready"
+    script.delete(f"/api/v1/images/{image['id']}")
+    assert stored_files(services.settings) == set()
+    again = upload(png_bytes(HEIGHT, WIDTH))["image"]
+    assert again["sha256"] == image["sha256"]
+    assert again["embedding"]["state"] == "none"
+    assert script.get(f"/api/v1/projects/{image['project_id']}").json["encoded_count"] == 0

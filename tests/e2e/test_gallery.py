@@ -1,0 +1,128 @@
+"""The gallery of a large project: page after page, back to where one was, and deleting with open eyes."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import urllib.request
+from contextlib import closing
+from io import BytesIO
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, Request, expect
+
+from limner.config import Settings
+from limner.store import Database, accounts
+from tests.e2e.conftest import LimnerServer
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+
+IMAGES = 320  # several pages of the list
+BOUNDARY = "limner-test"
+
+
+class Api:
+    """The server with a bearer token."""
+
+    def __init__(self, server: LimnerServer) -> None:
+        self.address = server.address
+        database = Database(Settings(home=server.home).resolved_database_url)
+        try:
+            with database.write() as session:
+                user = accounts.find_user(session, accounts.LOCAL_ADMIN)
+                self.token = accounts.create_api_token(session, user, "gallery")
+        finally:
+            database.close()
+
+    def post(self, path: str, body: bytes, media_type: str = "application/json") -> Any:
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": media_type}
+        request = urllib.request.Request(f"{self.address}/api/v1{path}", body, headers)
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+
+    def upload(self, project_id: int, count: int) -> None:
+        parts = []
+        for number in range(count):
+            file = BytesIO()
+            Image.new("RGB", (8, 6), (number % 256, number // 256, 90)).save(file, "PNG")
+            name = f"tile-{number:04}.png"
+            head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
+            parts.append(head.encode() + file.getvalue() + b"\r\n")
+        body = b"".join([*parts, f"--{BOUNDARY}--\r\n".encode()])
+        results = self.post(f"/projects/{project_id}/images", body, f"multipart/form-data; boundary={BOUNDARY}")
+        assert [each["status"] for each in results["results"]] == ["created"] * count
+
+
+@pytest.fixture(scope="module")
+def large_project(server: LimnerServer) -> int:
+    api = Api(server)
+    project_id = int(api.post("/projects", json.dumps({"name": "Tiles"}).encode())["id"])
+    api.upload(project_id, IMAGES)
+    return project_id
+
+
+def written(server: LimnerServer) -> list[int]:
+    """How many rows there are of all that looking could have changed; that an image was encoded is no change."""
+    tables = ("images", "annotations", "edits", "events WHERE kind <> 'embedding'", "jobs")
+    with closing(sqlite3.connect(server.home / "limner.db")) as connection:
+        return [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
+
+
+def test_looking_through_hundreds_of_images_writes_nothing(
+    server: LimnerServer, page: Page, large_project: int
+) -> None:
+    before = written(server)
+    changes: list[str] = []
+
+    def watch(request: Request) -> None:
+        if request.method not in ("GET", "HEAD"):
+            changes.append(f"{request.method} {request.url}")
+
+    page.on("request", watch)
+    page.goto(f"{server.address}/projects/{large_project}")
+    last = page.get_by_role("link", name=re.compile(f"tile-{IMAGES - 1:04}.png"))
+    page.get_by_role("link", name=re.compile("tile-0000.png")).wait_for()
+    for _ in range(IMAGES):
+        if last.count():
+            break
+        page.mouse.move(400, 400)
+        page.mouse.wheel(0, 2500)
+        page.wait_for_timeout(50)
+    expect(last).to_be_visible()
+    assert page.get_by_role("link", name=re.compile("tile-")).count() < IMAGES / 2  # only what is near is drawn
+
+    scrolled = page.evaluate("() => scrollY")
+    last.click()
+    page.get_by_role("heading", name=f"tile-{IMAGES - 1:04}.png").wait_for()
+    page.go_back()
+    expect(last).to_be_visible()
+    assert page.evaluate("() => scrollY") == pytest.approx(scrolled, abs=2)
+    assert changes == []
+    assert written(server) == before
+
+
+def test_deleting_says_what_is_lost(server: LimnerServer, page: Page, large_project: int) -> None:
+    page.goto(f"{server.address}/projects/{large_project}")
+    card = page.get_by_role("link", name=re.compile("tile-0000.png"))
+    card.hover()
+    page.get_by_role("button", name="Delete tile-0000.png").click()
+    dialog = page.get_by_role("dialog", name="Delete tile-0000.png?")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(card).to_be_visible()
+    page.get_by_role("button", name="Delete tile-0000.png").click()
+    dialog.get_by_role("button", name="Delete image").click()
+    expect(card).to_have_count(0)
+    settings = page.get_by_role("region", name="Project settings")
+    settings.get_by_role("textbox").fill("Old tiles")
+    settings.get_by_role("textbox").press("Enter")
+    page.get_by_role("heading", name="Old tiles").wait_for()
+    settings.get_by_role("button", name="Delete project").click()
+    dialog = page.get_by_role("dialog", name="Delete Old tiles?")
+    expect(dialog).to_contain_text(f"{IMAGES - 1} images, 0 masks")
+    dialog.get_by_role("button", name="Delete project").click()
+    page.get_by_role("heading", name="Projects").wait_for()
+    expect(page.get_by_role("link", name=re.compile("Old tiles"))).to_have_count(0)
+    expect(page.get_by_role("link", name=re.compile("Demo"))).to_be_visible()

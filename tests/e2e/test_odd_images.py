@@ -1,0 +1,95 @@
+"""Images that are not photos in landscape: each goes in by the page, is segmented, and comes out at its own size."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from limner import rle
+from tests.e2e.conftest import LimnerServer
+from tests.e2e.test_annotating import AnnotatePage, annotations_of, exported
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+
+
+def _disk(height: int, width: int) -> np.ndarray:
+    """A bright disk on dark ground, (height, width) uint8."""
+    y, x = np.mgrid[:height, :width]
+    inside = (y - height / 2) ** 2 + (x - width / 2) ** 2 < (min(height, width) * 0.3) ** 2
+    return np.where(inside, 220, 40).astype(np.uint8)
+
+
+def _file(pixels: np.ndarray, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, **options)
+    return buffer.getvalue()
+
+
+def _rotated() -> bytes:
+    """Stored lying on its side; EXIF says that it stands upright: 300 wide, 500 high."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return _file(np.stack([_disk(300, 500)] * 3, -1), format="JPEG", exif=exif)
+
+
+ODD = {
+    "portrait-by-exif.jpg": (_rotated, (500, 300)),
+    "tiny.png": (lambda: _file(_disk(9, 14), format="PNG"), (9, 14)),
+    "grey-16-bit.png": (lambda: _file(_disk(200, 260).astype(np.uint16) * 37, format="PNG"), (200, 260)),
+    "panorama.png": (lambda: _file(_disk(120, 1500), format="PNG"), (120, 1500)),
+    "huge.jpg": (lambda: _file(_disk(5000, 7000), format="JPEG", quality=80), (5000, 7000)),
+}
+
+
+@pytest.fixture(scope="module")
+def uploaded(server: LimnerServer, signed_in: object, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("odd")
+    for name, (make, _) in ODD.items():
+        (folder / name).write_bytes(make())
+    (folder / "broken.jpg").write_bytes(_rotated()[:900])
+    page = signed_in.new_page()  # type: ignore[attr-defined]
+    page.goto(f"{server.address}/projects/1")
+    page.locator("input[type=file]").first.set_input_files(sorted(map(str, folder.iterdir())))
+    expect(page.get_by_text(re.compile("broken.jpg"))).to_be_visible()
+    expect(page.get_by_role("link", name=re.compile("tiny.png"))).to_have_count(1)
+    page.close()
+    return sorted(folder.iterdir())
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_click_accept_export(server: LimnerServer, page: Page, uploaded: list[Path], name: str) -> None:
+    height, width = ODD[name][1]
+    work = AnnotatePage(page, server, name)
+    assert (work.height, work.width) == (height, width)
+    page.mouse.click(*work.at(width / 2, height / 2))
+    expect(work.candidates).to_have_count(3)
+    page.keyboard.press("Enter")
+    expect(work.objects).to_have_count(1)
+    work.saved()
+    (annotation,) = annotations_of(exported(server, page), name)
+    mask = rle.decode(rle.validate(annotation["segmentation"], (height, width)))
+    assert mask.sum() == annotation["area"] > 0
+
+
+def test_a_broken_file_is_named_and_not_stored(server: LimnerServer, page: Page, uploaded: list[Path]) -> None:
+    assert "broken.jpg" in {path.name for path in uploaded}
+    coco = exported(server, page)
+    names = {image["file_name"] for image in coco["images"]}
+    assert set(ODD) <= names
+    assert "broken.jpg" not in names
+
+
+def test_the_description_of_the_api_is_open_and_nothing_else_is(server: LimnerServer) -> None:
+    with urllib.request.urlopen(f"{server.address}/api/v1/openapi.json") as answer:
+        assert json.load(answer)["openapi"].startswith("3.1")
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(f"{server.address}/api/v1/projects")

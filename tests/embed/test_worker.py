@@ -1,0 +1,190 @@
+"""The encoder's process: in this process with a tiny model, and once as it is with Samlet."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from limner.blobs import BlobStore, embedding_key, image_key
+from limner.config import Settings
+from limner.embed import worker as worker_module
+from limner.embed.encoder import Encoder
+from limner.embed.protocol import Encode, Encoded, Failed, Progress, Ready, Report
+from limner.embed.service import EmbeddingService
+from limner.embed.states import EncodeEvent
+from limner.embed.wire import unpack
+from limner.embed.worker import Worker
+from limner.errors import StorageFull
+from limner.manifest import PREPROCESSING_VERSION, graphs_folder
+from limner.sam.registry import LoadedModel
+from tests.embed.tiny import TinyModel
+
+MODEL = "c" * 64
+
+
+def png(colour: tuple[int, int, int], size: tuple[int, int] = (40, 30)) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+class Bench:
+    def __init__(self, folder: Path) -> None:
+        self.settings = Settings(home=folder, model="tiny")
+        self.blobs = BlobStore(self.settings.resolved_blob_url)
+        self.reports: list[Report] = []
+        self.model = TinyModel()
+        self.worker: Worker
+
+    def image(self, data: bytes) -> str:
+        sha256 = hashlib.sha256(data).hexdigest()
+        self.blobs.put(image_key(sha256), data)
+        return sha256
+
+    def encode(self, *image_sha256s: str) -> list[Report]:
+        self.reports.clear()
+        self.worker.serve(iter([Encode(image_sha256s=list(image_sha256s))]))
+        return list(self.reports)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    bench = Bench(tmp_path)
+    monkeypatch.setattr(worker_module, "load_model", lambda name, home: LoadedModel(bench.model, name, MODEL))
+    monkeypatch.setattr(worker_module, "export_model", lambda loaded, root: None)
+    bench.worker = Worker(bench.settings, bench.reports.append)
+    return bench
+
+
+def test_the_start_is_reported(bench: Bench) -> None:
+    assert [type(report) for report in bench.reports] == [Progress, Progress, Ready]
+    ready = bench.reports[-1]
+    assert isinstance(ready, Ready)
+    assert (ready.device, ready.model_sha256, ready.batch_size) == ("cpu", MODEL, 1)
+
+
+def test_an_embedding_is_stored_with_what_it_is_of(bench: Bench) -> None:
+    image = bench.image(png((200, 10, 10)))
+    (report,) = bench.encode(image)
+    key = embedding_key(image, MODEL, PREPROCESSING_VERSION)
+    assert isinstance(report, Encoded)
+    assert report.bytes == bench.blobs.size(key)
+    assert report.seconds > 0
+    embedding, info = unpack(bench.blobs.get(key))
+    assert embedding.shape == (1, 3, 4, 4)
+    assert (info.image_sha256, info.model_sha256) == (image, MODEL)
+    assert (info.image_height, info.image_width, info.image_size) == (30, 40, 32)
+
+
+def test_what_exists_is_not_encoded_again(bench: Bench) -> None:
+    image = bench.image(png((1, 2, 3)))
+    bench.encode(image)
+    (report,) = bench.encode(image)
+    assert isinstance(report, Encoded)
+    assert report.seconds == 0
+    assert bench.model.batches == [1]
+
+
+def test_a_bad_image_does_not_touch_the_others(bench: Bench) -> None:
+    good, broken, absent = bench.image(png((1, 2, 3))), bench.image(png((3, 2, 1))[:60]), "d" * 64
+    reports = bench.encode(broken, good, absent)
+    failed = {r.image_sha256: r for r in reports if isinstance(r, Failed)}
+    assert [r.image_sha256 for r in reports if isinstance(r, Encoded)] == [good]
+    assert failed[broken].code == "invalid_image"
+    assert failed[broken].lasting
+    assert failed[absent].code == "not_found"
+    assert not failed[absent].lasting
+
+
+def test_one_image_that_breaks_the_encoder_is_found_among_several(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    encode = Encoder.encode
+
+    def fragile(self: Encoder, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        if any(rgb[0, 0, 0] == 66 for rgb in images):
+            raise RuntimeError("cannot stand 66")
+        return encode(self, images)
+
+    monkeypatch.setattr(Encoder, "encode", fragile)
+    images = [bench.image(png((red, 0, 0))) for red in (1, 66, 2)]
+    reports = bench.encode(*images)
+    assert [(type(r), r.image_sha256) for r in reports if isinstance(r, Encoded | Failed)] == [
+        (Encoded, images[0]),
+        (Failed, images[1]),
+        (Encoded, images[2]),
+    ]
+    assert isinstance(reports[1], Failed)
+    assert reports[1].message == "RuntimeError: cannot stand 66"
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_not_held_against_the_image(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: BlobStore, key: str, data: bytes) -> bool:
+        raise StorageFull("There is no space left for this file.")
+
+    image = bench.image(png((1, 2, 3)))
+    monkeypatch.setattr(BlobStore, "put", full)
+    (report,) = bench.encode(image)
+    assert isinstance(report, Failed)
+    assert (report.code, report.lasting) == ("storage_full", False)
+
+
+def test_weights_that_give_nonsense_store_nothing(bench: Bench) -> None:
+    bench.model.gain.data.fill_(float("nan"))
+    image = bench.image(png((1, 2, 3)))
+    (report,) = bench.encode(image)
+    assert isinstance(report, Failed)
+    assert "not finite" in report.message
+    assert not bench.blobs.exists(embedding_key(image, MODEL, PREPROCESSING_VERSION))
+
+
+def test_samlet_encodes_each_image_once_across_restarts(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, encoder_threads=1)
+    blobs = BlobStore(settings.resolved_blob_url)
+    log = tmp_path / "log"
+    log.touch()
+    shas = []
+    for colour in ((250, 20, 20), (20, 20, 250)):
+        data = png(colour, (64, 48))
+        shas.append(hashlib.sha256(data).hexdigest())
+        blobs.put(image_key(shas[-1]), data)
+    command = (sys.executable, str(Path(__file__).parent / "counting_worker.py"), str(log))
+
+    manifests = []
+    for images in (shas[:1], shas, shas):
+        done = threading.Semaphore(0)
+
+        def hear(event: EncodeEvent, done: threading.Semaphore = done) -> None:
+            assert event.state != "failed", event.error
+            if event.state == "ready":
+                done.release()
+
+        service = EmbeddingService(settings, blobs, hear, command=command)
+        service.start()
+        waiting = [image for image in images * 2 if service.request(image, "look").state == "waiting"]
+        for _ in set(waiting):
+            assert done.acquire(timeout=120)
+        assert all(service.state(image).state == "ready" for image in images)
+        manifests.append(service.manifest())
+        service.stop()
+
+    assert log.read_text() == "(48, 64, 3)\n" * 2
+    manifest = manifests[0]
+    assert manifest is not None
+    assert manifests[1] == manifest
+    embedding, info = unpack(blobs.get(embedding_key(shas[0], service.model_sha256, PREPROCESSING_VERSION)))
+    assert embedding.shape == (1, manifest.embedding.channels, manifest.embedding.height, manifest.embedding.width)
+    assert np.isfinite(embedding).all()
+    assert info.model_sha256 == manifest.weights_sha256
+    graphs = graphs_folder(tmp_path, manifest.weights_sha256)
+    assert (graphs / manifest.graphs.prepare.file).stat().st_size == manifest.graphs.prepare.bytes

@@ -1,0 +1,173 @@
+"""Exported graphs give what torch gives, and are written whole, once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from limner.catalogue import bundled_models
+from limner.errors import ExportFailed, ModelError
+from limner.manifest import Manifest, graphs_folder
+from limner.sam.model import PADDING_LOGIT, Sam
+from limner.sam.registry import LoadedModel, build_model, build_sam, load_model
+from limner_onnx import check, export_model
+from limner_onnx.graphs import PROMPT_INPUTS, example_prompt
+from tests.sam.reference import SMALL_B, lively
+
+SHA = "ab" * 32
+
+
+@pytest.fixture(scope="module")
+def sam() -> Sam:
+    torch.manual_seed(4)
+    model = build_sam("sam_vit_b", SMALL_B).eval()
+    lively(model)
+    return model
+
+
+@pytest.fixture(scope="module")
+def exported(sam: Sam, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
+    home = tmp_path_factory.mktemp("home")
+    loaded = LoadedModel(sam, "tiny", SHA, title="Tiny", licence="none")
+    manifest = export_model(loaded, home / "graphs")
+    return graphs_folder(home, SHA), manifest
+
+
+def test_manifest_describes_the_graphs(sam: Sam, exported: tuple[Path, Manifest]) -> None:
+    folder, manifest = exported
+    assert sorted(path.name for path in folder.iterdir()) == ["decode.onnx", "manifest.json", "prepare.onnx"]
+    assert Manifest.read(folder) == manifest
+    for graph in (manifest.graphs.prepare, manifest.graphs.decode):
+        path = folder / graph.file
+        session = onnxruntime.InferenceSession(path)
+        assert tuple(node.name for node in session.get_inputs()) == graph.inputs
+        assert tuple(node.name for node in session.get_outputs()) == graph.outputs
+        assert path.stat().st_size == graph.bytes
+    assert manifest.graphs.prepare.inputs == ("image_embeddings", "valid_size")
+    assert manifest.graphs.decode.inputs == (*manifest.graphs.prepare.outputs, *PROMPT_INPUTS)
+    assert manifest.graphs.decode.outputs == ("low_res_masks", "iou_predictions")
+    assert (manifest.embedding.channels, manifest.embedding.height, manifest.low_res_size) == (256, 16, 64)
+    assert 0 < manifest.max_abs_difference < 1e-4
+    assert not list(folder.parent.glob(".export-*"))
+
+
+def test_graphs_agree_with_torch_on_prompts_of_all_lengths(sam: Sam, exported: tuple[Path, Manifest]) -> None:
+    folder, manifest = exported
+    onnx = check.OnnxModel(folder / "prepare.onnx", folder / "decode.onnx", threads=1)
+    embedding = torch.randn(1, 256, 16, 16, generator=torch.Generator().manual_seed(8))
+    prepared = onnx.prepare(embedding.numpy())
+    assert set(prepared) == set(manifest.graphs.prepare.outputs)
+    for seed, labels in enumerate([[-1], [1, -1], [2, 3], [0, 1, 2, 3], [1] * 9 + [-1], [0] * 40 + [2, 3]]):
+        for has_mask in (False, True):
+            prompt = example_prompt(sam.config, labels, has_mask, seed)
+            with torch.inference_mode():
+                expected = sam.decode(embedding, *prompt)
+            found = onnx.decode(prepared, *(tensor.numpy() for tensor in prompt))
+            assert found[0].shape == (1, 4, 64, 64)
+            for ours, reference in zip(found, expected, strict=True):
+                assert check.relative_difference(ours, reference.numpy()) < 1e-4
+
+
+def test_masks_of_a_cropped_image(exported: tuple[Path, Manifest], sam: Sam) -> None:
+    """The size may change from image to image, and padding gets what the page counts on."""
+    folder, _ = exported
+    onnx = check.OnnxModel(folder / "prepare.onnx", folder / "decode.onnx", threads=1)
+    embedding = torch.randn(1, 256, 16, 16, generator=torch.Generator().manual_seed(8))
+    prompt = example_prompt(sam.config, [1, 0, -1], has_mask=True)
+    with torch.inference_mode():
+        expected = sam.decode(embedding, *prompt)[0].numpy()
+    for rows, columns in ((16, 16), (11, 16), (16, 3), (16, 16)):
+        prepared = onnx.prepare(embedding.numpy(), (rows, columns))
+        masks, _ = onnx.decode(prepared, *(tensor.numpy() for tensor in prompt))
+        shown = (..., slice(4 * rows), slice(4 * columns))
+        assert check.relative_difference(masks[shown], expected[shown]) < 1e-4
+        assert (masks[..., 4 * rows :, :] == PADDING_LOGIT).all()
+        assert (masks[..., 4 * columns :] == PADDING_LOGIT).all()
+
+
+def test_mask_input_counts_only_with_its_switch(exported: tuple[Path, Manifest], sam: Sam) -> None:
+    folder, _ = exported
+    onnx = check.OnnxModel(folder / "prepare.onnx", folder / "decode.onnx", threads=1)
+    prepared = onnx.prepare(np.ones((1, 256, 16, 16), np.float32))
+    coords, labels, mask, on = (t.numpy() for t in example_prompt(sam.config, [1, -1], has_mask=True))
+    with_mask, _ = onnx.decode(prepared, coords, labels, mask, on)
+    without, _ = onnx.decode(prepared, coords, labels, mask, 0 * on)
+    other_mask, _ = onnx.decode(prepared, coords, labels, 3 * mask + 1, 0 * on)
+    assert np.abs(with_mask - without).max() > 1e-2 * np.abs(without).max()
+    np.testing.assert_array_equal(without, other_mask)
+
+
+def test_export_is_cached_and_mended(sam: Sam, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = LoadedModel(sam, "tiny", SHA)
+    written: list[Path] = []
+    from limner_onnx import exporter
+
+    write = exporter.write_graphs
+
+    def counted(loaded: LoadedModel, folder: Path) -> Manifest:
+        written.append(folder)
+        return write(loaded, folder)
+
+    monkeypatch.setattr(exporter, "write_graphs", counted)
+    first = export_model(loaded, tmp_path)
+    assert export_model(loaded, tmp_path) == first
+    assert len(written) == 1
+
+    decode = tmp_path / SHA / "decode.onnx"
+    decode.write_bytes(decode.read_bytes()[:-1])
+    export_model(loaded, tmp_path)
+    assert len(written) == 2
+    assert decode.stat().st_size == first.graphs.decode.bytes
+
+    manifest = tmp_path / SHA / "manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "exporter": 1_000}))
+    export_model(loaded, tmp_path)
+    assert len(written) == 3
+
+
+def test_a_difference_is_an_error_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(1)
+    model = build_sam("sam_vit_b", SMALL_B).eval()
+    monkeypatch.setattr(check, "MAX_DIFFERENCE", 1e-12)
+    with pytest.raises(ExportFailed, match="differ by"):
+        export_model(LoadedModel(model, "tiny", SHA), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_not_a_number_is_an_error(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    model = build_sam("sam_vit_b", SMALL_B).eval()
+    with torch.no_grad():
+        model.mask_decoder.iou_token.weight.fill_(float("nan"))
+    with pytest.raises(ExportFailed, match="finite"):
+        export_model(LoadedModel(model, "tiny", SHA), tmp_path)
+
+
+def test_missing_manifest_names_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="limner models export"):
+        Manifest.read(tmp_path)
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(ModelError, match="not a manifest"):
+        Manifest.read(tmp_path)
+
+
+def test_samlet(tmp_path: Path) -> None:
+    model = build_model("samlet", seed=2)
+    lively(model)
+    manifest = export_model(LoadedModel(model, "samlet", SHA), tmp_path)
+    assert manifest.family == "samlet"
+    assert manifest.max_abs_difference < 1e-4
+
+
+def test_bundled_model(tmp_path: Path) -> None:
+    (bundled,) = bundled_models()
+    manifest = export_model(load_model(bundled.name, tmp_path), tmp_path / "graphs")
+    assert manifest.name == bundled.name
+    assert manifest.weights_sha256 == bundled.card.weights_sha256
+    assert Manifest.read(graphs_folder(tmp_path, manifest.weights_sha256)) == manifest
+    assert manifest.graphs.prepare.bytes + manifest.graphs.decode.bytes < 8e6

@@ -1,0 +1,464 @@
+"""COCO out and in again: exact, stable, idempotent, all or nothing. On SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+from sqlalchemy import func, select
+
+from limner import rle
+from limner.errors import InvalidFile, NotFound
+from limner.formats.coco import ImportReport, Skipped, export_coco, import_coco
+from limner.store import Database
+from limner.store.annotations import annotations_of, iterate_images
+from limner.store.categories import create_category, list_categories
+from limner.store.events import events_after
+from limner.store.images import NewImage, add_image
+from limner.store.migrate import migrate
+from limner.store.operation import CreateOperation, DeleteOperation
+from limner.store.operations import apply_operation
+from limner.store.projects import create_project
+from limner.store.tables import Annotation, Edit
+
+SIZES = {"wide.png": (20, 30), "tall.png": (31, 17), "empty.png": (9, 9)}  # (height, width)
+PROVENANCE = {
+    "model_sha256": "a" * 64,
+    "mask_index": 2,
+    "predicted_iou": 0.1 + 0.2,
+    "prompts": {"points": [[1.5, 2.25, 1]], "box": None, "mask": False},
+    "seconds": 3.5,
+}
+
+
+@dataclass(frozen=True)
+class World:
+    database: Database
+    project_id: int
+    images: dict[str, int]
+
+    def create(self, file_name: str, mask: NDArray[np.bool_], category_id: int | None = None, **fields: Any) -> str:
+        uid = str(uuid.uuid4())
+        operation = CreateOperation.model_validate(
+            {"kind": "create", "uid": uid, "category_id": category_id, "segmentation": rle.encode(mask), **fields}
+        )
+        self.apply(file_name, operation)
+        return uid
+
+    def apply(self, file_name: str, operation: Any) -> None:
+        with self.database.write() as session:
+            apply_operation(session, self.images[file_name], str(uuid.uuid4()), operation, revision=None, user_id=None)
+
+    def category(self, name: str) -> int:
+        with self.database.write() as session:
+            return create_category(session, self.project_id, name).id
+
+    def export(self, **options: Any) -> bytes:
+        return b"".join(export_coco(self.database, self.project_id, **options))
+
+    def take(self, document: object) -> ImportReport:
+        data = document if isinstance(document, bytes) else json.dumps(document).encode()
+        return import_coco(self.database, self.project_id, data)
+
+    def content(self) -> dict[str, Any]:
+        """Everything that an export must bring back: no ids, no times."""
+        with self.database.read() as session:
+            categories = list_categories(session, self.project_id)
+            names = {category.id: category.name for category in categories} | {None: None}
+            images = {image.file_name: image.id for image in iterate_images(session, self.project_id)}
+            return {
+                "categories": [(c.name, c.supercategory, c.color) for c in categories],
+                "annotations": {
+                    name: [
+                        (
+                            names[state.category_id],
+                            state.segmentation,
+                            state.area,
+                            state.bbox,
+                            state.iscrowd,
+                            state.attributes,
+                            state.provenance,
+                        )
+                        for state in annotations_of(session, image_id).annotations
+                    ]
+                    for name, image_id in images.items()
+                },
+            }
+
+    def uids(self) -> set[str]:
+        with self.database.read() as session:
+            live = select(Annotation.uid).where(Annotation.deleted.is_(None))
+            return set(session.scalars(live.where(Annotation.image_id.in_(self.images.values()))))
+
+
+def new_world(database: Database, name: str = "Project") -> World:
+    with database.write() as session:
+        project = create_project(session, name)
+        images = {}
+        for index, (file_name, (height, width)) in enumerate(SIZES.items()):
+            new = NewImage(file_name, width, height, f"{index:064x}", 10, "PNG", "image/png")
+            images[file_name] = add_image(session, project.id, new)[0].id
+    return World(database, project.id, images)
+
+
+def random_mask(file_name: str, seed: int = 0, share: float = 0.4) -> NDArray[np.bool_]:
+    return np.random.default_rng(seed).random(SIZES[file_name]) < share
+
+
+@pytest.fixture
+def world(database: Database) -> World:
+    """A project that has something of everything."""
+    world = new_world(database)
+    cat, dog = world.category("cat"), world.category("dog ‹é›")
+    for seed in range(4):
+        world.create("wide.png", random_mask("wide.png", seed), cat)
+    world.create("tall.png", random_mask("tall.png", 7), dog, iscrowd=1, attributes={"b": [1, 2.5], "a": "ü"})
+    world.create("tall.png", random_mask("tall.png", 8), None, provenance=PROVENANCE)
+    world.create("tall.png", np.zeros(SIZES["tall.png"], np.bool_), cat)
+    world.create("tall.png", np.ones(SIZES["tall.png"], np.bool_), cat)
+    gone = world.create("wide.png", random_mask("wide.png", 9), cat)
+    world.apply("wide.png", DeleteOperation(kind="delete", uid=uuid.UUID(gone)))
+    return world
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[World]:
+    """The same images in a project on another server."""
+    database = Database(f"sqlite:///{tmp_path / 'other.db'}")
+    migrate(database)
+    yield new_world(database)
+    database.close()
+
+
+# --- export -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("segmentation", ["rle", "polygon"])
+def test_pycocotools_sees_the_stored_masks(world: World, tmp_path: Path, segmentation: str) -> None:
+    path = tmp_path / "coco.json"
+    path.write_bytes(world.export(segmentations=segmentation))
+    coco = COCO(path)
+    with world.database.read() as session:
+        states = {
+            state.id: state
+            for image_id in world.images.values()
+            for state in annotations_of(session, image_id).annotations
+        }
+    assert set(coco.anns) == set(states)
+    assert [image["file_name"] for image in coco.loadImgs(coco.getImgIds())] == list(SIZES)
+    assert set(coco.getCatIds()) == {entry["category_id"] for entry in coco.anns.values()}
+    for number, entry in coco.anns.items():
+        mask = rle.decode(states[number].segmentation)
+        assert (coco.annToMask(entry) == mask).all()
+        assert entry["area"] == mask.sum()
+        assert entry["bbox"] == coco_mask.toBbox({**states[number].segmentation}).tolist()
+        assert entry["iscrowd"] == states[number].iscrowd
+        if segmentation == "rle":
+            assert entry["segmentation"] == states[number].segmentation
+        else:
+            assert isinstance(entry["segmentation"], list) == bool(entry["area"])
+
+
+def test_the_bytes_are_the_same_whatever_is_edited_meanwhile(world: World) -> None:
+    before = world.export()
+    assert world.export() == before
+    chunks = export_coco(world.database, world.project_id)
+    head = next(chunks)
+    assert head + b"".join(chunks) == before
+    uid = world.create("wide.png", random_mask("wide.png", 20))
+    assert world.export() != before
+    world.apply("wide.png", DeleteOperation(kind="delete", uid=uuid.UUID(uid)))
+    assert world.export() == before
+
+
+def test_an_export_is_one_snapshot(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("limner.formats.coco.exporting.CHUNK_BYTES", 1)
+    before = world.export()
+    chunks = export_coco(world.database, world.project_id)
+    head = next(chunks)
+    world.create("wide.png", random_mask("wide.png", 21))
+    assert head + b"".join(chunks) == before
+
+
+def test_keys_are_sorted_and_every_entry_is_a_line(world: World) -> None:
+    text = world.export().decode()
+    entries = [json.loads(line.rstrip(",")) for line in text.splitlines() if line.startswith('{"')]
+    assert len(entries) == 3 + 3 + 8
+    assert all(list(entry) == sorted(entry) for entry in entries)
+    assert "ü" in text
+
+
+def test_an_empty_project_is_a_valid_file(database: Database) -> None:
+    with database.write() as session:
+        project_id = create_project(session, 'Quotes " and \\').id
+    document = json.loads(b"".join(export_coco(database, project_id)))
+    assert document["categories"] == document["images"] == document["annotations"] == []
+    assert document["info"]["description"] == 'Quotes " and \\'
+
+
+def test_a_missing_project_is_named(database: Database) -> None:
+    with pytest.raises(NotFound, match="project 77"):
+        next(export_coco(database, 77))
+    with pytest.raises(NotFound, match="project 77"):
+        import_coco(database, 77, b"{}")
+
+
+# --- there and back ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("segmentation", ["rle", "polygon"])
+def test_another_server_gets_the_identical_project(world: World, fresh: World, segmentation: str) -> None:
+    report = fresh.take(world.export(segmentations=segmentation))
+    assert (report.categories, report.images, report.annotations, report.skipped) == (2, 2, 8, [])
+    assert fresh.content() == world.content()
+    assert fresh.uids() == world.uids()
+
+
+def test_a_second_project_on_the_same_server_gets_copies(world: World) -> None:
+    copy = new_world(world.database, "Copy")
+    assert copy.take(world.export()).annotations == 8
+    assert copy.content() == world.content()
+    assert not copy.uids() & world.uids()
+    assert copy.take(world.export()).annotations == 0
+
+
+def test_importing_again_changes_nothing(world: World) -> None:
+    exported = world.export()
+    report = world.take(exported)
+    assert (report.categories, report.images, report.annotations) == (0, 0, 0)
+    assert [entry.why for entry in report.skipped] == ["it is there already"]
+    assert world.export() == exported
+
+
+def test_what_was_deleted_comes_back(world: World) -> None:
+    exported = world.export()
+    for state in json.loads(exported)["annotations"][:3]:
+        world.apply("wide.png", DeleteOperation(kind="delete", uid=uuid.UUID(state["uid"])))
+    assert world.take(exported).annotations == 3
+    assert world.export() == exported
+
+
+def test_every_annotation_of_an_import_is_in_the_history_and_announced(world: World, fresh: World) -> None:
+    fresh.take(world.export())
+    with fresh.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Edit)) == 8
+        events = events_after(session, fresh.project_id, 0)
+    assert events is not None
+    told = [event.payload for event in events if event.kind == "annotations"]
+    assert {facts["image_id"]: facts["annotation_count"] for facts in told} == {
+        fresh.images["wide.png"]: 4,
+        fresh.images["tall.png"]: 4,
+    }
+
+
+# --- files of other tools ---------------------------------------------------------------------------------------------
+
+
+def document(*annotations: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    height, width = SIZES["wide.png"]
+    base = {
+        "info": {"year": 2024, "nested": {"annotations": [1]}},
+        "annotations": [
+            {"id": 100 + i, "image_id": 5, "category_id": 3} | entry for i, entry in enumerate(annotations)
+        ],
+        "images": [{"id": 5, "file_name": "wide.png", "height": height, "width": width, "license": 1}],
+        "categories": [{"id": 3, "name": "cat"}],
+    }
+    return base | fields
+
+
+def masks(world: World, file_name: str = "wide.png") -> list[NDArray[np.bool_]]:
+    with world.database.read() as session:
+        states = annotations_of(session, world.images[file_name]).annotations
+    return [rle.decode(state.segmentation) for state in states]
+
+
+SQUARE = [2, 3, 7, 3, 7, 9, 2, 9]
+GOOD = {"segmentation": [SQUARE]}
+
+
+def test_the_three_encodings_of_a_mask_are_the_same(fresh: World) -> None:
+    mask = random_mask("wide.png", 3)
+    flat = np.concatenate([[0], mask.ravel(order="F").astype(int), [2]])
+    counts = np.diff(np.flatnonzero(np.concatenate([[True], flat[1:] != flat[:-1]])))
+    counts[0] -= 1
+    uncompressed = {"size": list(mask.shape), "counts": counts.tolist()}
+    fresh.take(document({"segmentation": uncompressed}))
+    assert (masks(fresh)[0] == mask).all()
+    assert fresh.take(document({"segmentation": dict(rle.encode(mask))})).annotations == 0
+    square = np.zeros_like(mask)
+    square[3:9, 2:7] = True
+    fresh.take(document({"segmentation": [SQUARE], "iscrowd": 1}))
+    assert (masks(fresh)[1] == square).all()
+    assert fresh.take(document({"segmentation": dict(rle.encode(square)), "iscrowd": 1})).annotations == 0
+    assert fresh.take(document({"segmentation": dict(rle.encode(square)), "iscrowd": 0})).annotations == 1
+
+
+def test_an_annotation_without_uid_is_identified_by_image_category_crowd_and_mask(fresh: World) -> None:
+    twice = document({"segmentation": [SQUARE]}, {"segmentation": [SQUARE]})
+    report = fresh.take(twice)
+    assert report.annotations == 1
+    assert report.skipped == [Skipped("annotation 1 (id 101)", "the same annotation is there already")]
+    assert fresh.take(twice).annotations == 0
+    assert fresh.take(document({"segmentation": [SQUARE]}, categories=[{"id": 3, "name": "dog"}])).annotations == 1
+
+
+def test_a_uid_that_comes_twice_is_one_annotation_of_each_image(fresh: World) -> None:
+    uid = str(uuid.uuid4())
+    images = [*document()["images"], {"id": 6, "file_name": "tall.png"}]
+    entries = [GOOD | {"uid": uid, "image_id": image} for image in (5, 5, 6, 6, 5)]
+    twice = document(*entries, images=images)
+    assert fresh.take(twice).annotations == 2
+    assert len(masks(fresh, "wide.png")) == len(masks(fresh, "tall.png")) == 1
+    assert fresh.take(twice).annotations == 0
+
+
+def test_categories_are_matched_by_name_and_keep_what_the_project_says(fresh: World) -> None:
+    fresh.category("cat")
+    entries = [{"id": 3, "name": "cat", "color": "#123456"}, {"id": 8, "name": "dog", "supercategory": "pet"}]
+    report = fresh.take(document({"segmentation": [SQUARE]}, categories=entries))
+    assert report.categories == 1
+    with fresh.database.read() as session:
+        cat, dog = list_categories(session, fresh.project_id)
+    assert cat.color != "#123456"
+    assert (dog.name, dog.supercategory) == ("dog", "pet")
+
+
+@pytest.mark.parametrize("name", ["wide.png", "images/train/wide.png", "C:\\data\\wide.png"])
+def test_images_are_found_by_name_or_its_last_part(fresh: World, name: str) -> None:
+    assert fresh.take(document({"segmentation": [SQUARE]}, images=[{"id": 5, "file_name": name}])).images == 1
+
+
+def test_images_are_found_by_content_before_the_name(fresh: World) -> None:
+    entry = {"id": 5, "file_name": "tall.png", "sha256": f"{0:064x}"}
+    fresh.take(document({"segmentation": [SQUARE]}, images=[entry]))
+    assert len(masks(fresh, "wide.png")) == 1
+
+
+def test_what_cannot_be_used_is_left_out_and_named(fresh: World) -> None:
+    with fresh.database.write() as session:
+        for folder in "ab":
+            add_image(
+                session, fresh.project_id, NewImage(f"{folder}/same.png", 5, 5, folder * 64, 1, "PNG", "image/png")
+            )
+    images = [
+        *document()["images"],
+        {"id": 6, "file_name": "absent.png"},
+        {"id": 7, "file_name": "same.png"},
+    ]
+    report = fresh.take(
+        document(
+            {"segmentation": [SQUARE]},
+            {"segmentation": []},
+            {"bbox": [1, 2, 3, 4]},
+            {"segmentation": [[1, 1, 1, 1, 1, 1]]},
+            *({"image_id": 6, "segmentation": [SQUARE]} for _ in range(7)),
+            {"image_id": 7, "segmentation": [SQUARE]},
+            images=images,
+        )
+    )
+    assert report.annotations == 1
+    assert {entry.why: entry.what for entry in report.skipped} == {
+        "the project has no image of this name": "image absent.png",
+        "the project has several images of this name": "image same.png",
+        "it has no mask": "annotations 1 (id 101), 2 (id 102), 3 (id 103)",
+        "the image is not in the project": (
+            "annotations 4 (id 104), 5 (id 105), 6 (id 106), 7 (id 107), 8 (id 108) and 3 more"
+        ),
+    }
+
+
+def test_a_null_category_is_none(fresh: World) -> None:
+    fresh.take(document({"segmentation": [SQUARE], "category_id": None}))
+    assert fresh.content()["annotations"]["wide.png"][0][0] is None
+
+
+H, W = SIZES["wide.png"]
+OUTSIDE = {"prompts": {"points": [[9999, 1, 1]], "box": None, "mask": False}}
+
+
+@pytest.mark.parametrize(
+    ("bad", "complaint", "hint"),
+    [
+        (document(GOOD, {"segmentation": {"size": [H, W], "counts": "00"}}), "Annotation 1 (id 101): ", str(H * W)),
+        (document({"segmentation": {"size": [W, H], "counts": [H * W]}}), f"size [{W}, {H}]", f"height {H}"),
+        (document({"segmentation": {"size": [H, W], "counts": [H * W - 1]}}), f"add up to {H * W - 1}", str(H * W)),
+        (document({"segmentation": {"size": [H, W], "counts": [H * W + 5, -5]}}), "whole numbers", "run lengths"),
+        (document({"segmentation": {"size": [H, W], "counts": [1.5]}}), "whole numbers", "run lengths"),
+        (document({"segmentation": {"size": [H, W], "counts": [10**30]}}), "whole numbers", "run lengths"),
+        (document({"segmentation": {"size": [H, W], "counts": "é"}}), "not ASCII", ""),
+        (document({"segmentation": [[1, 2, 3, 4]]}), "Polygon 0 has 4 numbers", "three points"),
+        (document({"segmentation": [[1, 2, 3, 4, 5, "6"]]}), "Polygon 0 contains '6'", "numbers"),
+        (document({"segmentation": [[1, 2, 3, 4, 5, 1e9]]}), "Polygon 0 contains", "image pixels"),
+        (document({"segmentation": SQUARE}), "no known kind", "list of polygons"),
+        (document({"segmentation": "mask.png"}), "no known kind", "list of polygons"),
+        (document(GOOD | {"iscrowd": 2}), "has iscrowd 2", "0 or 1"),
+        (document(GOOD | {"category_id": 99}), "has the category 99", "lists 3"),
+        (document(GOOD | {"category_id": "cat"}), "category_id 'cat'", "whole numbers"),
+        (document(GOOD | {"image_id": 99}), "is of image 99", "no image of this id"),
+        (document(GOOD | {"uid": "abc"}), "has the uid 'abc'", "UUID"),
+        (document(GOOD | {"provenance": {"seconds": -1}}), "provenance", ""),
+        (document(GOOD | {"attributes": {str(i): i for i in range(101)}}), "101 attributes", "100"),
+        (document(GOOD | {"attributes": {"note": "a\0b"}}), "NUL characters", ""),
+        (document(GOOD | {"attributes": {"note": "\ud800"}}), "proper Unicode", ""),
+        (document(GOOD | {"attributes": {"note": "x" * 70_000}}), "at most 65536", ""),
+        (document(GOOD | {"provenance": OUTSIDE}), "lies outside the image", "Leave it out"),
+        (document(annotations=[7]), "Annotation 0 is not an object", ""),
+        (document(categories=[{"id": 3}]), "Category 0 (id 3) has the name None", "1 to 255"),
+        (document(categories=[{"id": 3, "name": "a"}, {"id": 3, "name": "b"}]), "Two categories have the id 3", ""),
+        (document(categories=[{"name": "a"}]), "has the id None", "whole numbers"),
+        (document(images=[{"id": 5}]), "has the file_name None", ""),
+        (document(images=[{"id": 5, "file_name": "wide.png", "height": H}]), "width None", "whole numbers"),
+        (document(images=[{"id": 5, "file_name": "wide.png", "height": W, "width": H}]), f"height {W}", "EXIF"),
+        (document(images=[{"id": 5, "file_name": "a\0.png"}]), "has the file_name", "NUL"),
+        (document(categories=[{"id": 3, "name": "\udc00"}]), "has the name", "Unicode"),
+        (document(images={}), "'images' is not a list", ""),
+    ],
+)
+def test_an_invalid_file_is_refused_by_name_and_changes_nothing(
+    fresh: World, bad: dict[str, Any], complaint: str, hint: str
+) -> None:
+    before = fresh.content()
+    with pytest.raises(InvalidFile) as caught:
+        fresh.take(bad)
+    assert complaint in caught.value.message
+    assert hint in caught.value.hint
+    assert fresh.content() == before
+
+
+def test_the_last_annotation_spoils_the_whole_file(fresh: World) -> None:
+    many = [{"segmentation": [[i % 20, 0, i % 20 + 2, 0, i % 20 + 2, 1 + i // 20]]} for i in range(250)]
+    with pytest.raises(InvalidFile, match="Annotation 250 "):
+        fresh.take(
+            document(*many, {"segmentation": {"size": [H, W], "counts": [1]}}, categories=[{"id": 3, "name": "x"}])
+        )
+    assert fresh.content()["categories"] == []
+    assert not fresh.uids()
+
+
+def test_what_the_store_would_refuse_spoils_the_whole_file_too(fresh: World) -> None:
+    many = [{"segmentation": [[i % 20, 0, i % 20 + 2, 0, i % 20 + 2, 1 + i // 20]]} for i in range(250)]
+    with pytest.raises(InvalidFile, match="Annotation 250 "):
+        fresh.take(document(*many, GOOD | {"provenance": OUTSIDE}))
+    assert not fresh.uids()
+
+
+def test_a_number_beyond_reading_is_refused(fresh: World) -> None:
+    with pytest.raises(InvalidFile, match="number that cannot be read"):
+        import_coco(fresh.database, fresh.project_id, b'{"images": [' + b"1" * 5000 + b"]}")
+
+
+def test_streams_are_read_twice_from_their_beginning(fresh: World) -> None:
+    file = io.BytesIO(json.dumps(document(GOOD)).encode())
+    file.seek(10)
+    assert import_coco(fresh.database, fresh.project_id, file).annotations == 1

@@ -1,0 +1,211 @@
+"""SA-1B, panoptic COCO, YOLO and label maps: what comes back, what is lost and how much, and safe names."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from limner import rle
+from limner.errors import InvalidFile, NotFound
+from limner.formats.exports import FOLDER_FORMATS
+from limner.formats.files import ExportFile, FileNames, safe_path, write_folder, zip_chunks
+from limner.formats.sa1b import import_sa1b, is_sa1b
+from limner.store import Database
+from limner.store.annotations import AnnotationState, annotations_of
+from limner.store.migrate import migrate
+from tests.formats.test_coco import PROVENANCE, SIZES, World, new_world, random_mask
+
+
+def sqlite(path: Path) -> Database:
+    database = Database(f"sqlite:///{path}")
+    migrate(database)
+    return database
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """Overlapping, nested, broken, empty, unlabelled masks, and a crowd."""
+    database = sqlite(tmp_path / "store.db")
+    world = new_world(database)
+    cat, dog = world.category("cat"), world.category("dog ‹é›")
+    world.create("wide.png", box("wide.png", 2, 12, 3, 20), cat)
+    world.create("wide.png", box("wide.png", 1, 19, 1, 29), dog)  # over the first in order, but larger
+    world.create("wide.png", random_mask("wide.png", 3), dog)
+    world.create("tall.png", random_mask("tall.png", 7), dog, iscrowd=1, attributes={"a": "ü"})
+    world.create("tall.png", random_mask("tall.png", 8), None, provenance=PROVENANCE)
+    world.create("tall.png", np.zeros(SIZES["tall.png"], np.bool_), cat)
+    yield world
+    database.close()
+
+
+def box(file_name: str, top: int, bottom: int, left: int, right: int) -> NDArray[np.bool_]:
+    mask = np.zeros(SIZES[file_name], np.bool_)
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+def states(world: World, file_name: str) -> list[AnnotationState]:
+    with world.database.read() as session:
+        return list(annotations_of(session, world.images[file_name]).annotations)
+
+
+def export(world: World, form: Any) -> dict[str, bytes]:
+    return {file.path: file.data for file in FOLDER_FORMATS[form](world.database, world.project_id)}
+
+
+@pytest.mark.parametrize("form", FOLDER_FORMATS)
+def test_the_same_project_gives_the_same_bytes(world: World, form: str) -> None:
+    assert export(world, form) == export(world, form)
+    with pytest.raises(NotFound):
+        next(FOLDER_FORMATS[form](world.database, 99))  # type: ignore[index]
+
+
+def test_sa1b_comes_back_identical(world: World, tmp_path: Path) -> None:
+    files = export(world, "sa1b")
+    assert sorted(files) == ["empty.json", "tall.json", "wide.json"]
+    database = sqlite(tmp_path / "other.db")
+    fresh = new_world(database)
+    report = import_sa1b(database, fresh.project_id, files.items())
+    assert (report.annotations, report.images, report.categories, report.skipped) == (6, 2, 2, [])
+    assert fresh.content()["annotations"] == world.content()["annotations"]
+    assert fresh.uids() == world.uids()
+    assert export(fresh, "sa1b") == files
+
+    again = import_sa1b(database, fresh.project_id, files.items())
+    assert again.annotations == 0
+    database.close()
+
+
+def test_sa1b_of_others_brings_scores_as_provenance(tmp_path: Path) -> None:
+    database = sqlite(tmp_path / "store.db")
+    world = new_world(database)
+    mask = box("wide.png", 2, 8, 3, 9)
+    annotation = {"id": 5, "segmentation": dict(rle.encode(mask)), "predicted_iou": 0.9, "point_coords": [[4.5, 5.0]]}
+    document = {"image": {"height": 20, "width": 30, "file_name": "wide.png"}, "annotations": [annotation]}
+    import_sa1b(database, world.project_id, [("a.json", json.dumps(document).encode())])
+    (state,) = states(world, "wide.png")
+    assert state.category_id is None
+    assert state.provenance is not None
+    assert state.provenance["predicted_iou"] == 0.9
+    assert state.provenance["prompts"]["points"] == [[4.5, 5.0, 1]]
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (b"[]", "not in the form of SA-1B"),
+        (b'{"image": {"height": 20, "width": 30}, "annotations": []}', "does not name its image"),
+        (
+            b'{"image": {"height": 20, "width": 30, "file_name": "wide.png"},'
+            b'"annotations": [{"segmentation": {"size": [3, 3], "counts": "9"}}]}',
+            "b.json: The RLE",
+        ),
+    ],
+)
+def test_one_wrong_document_and_nothing_is_written(world: World, tmp_path: Path, document: bytes, message: str) -> None:
+    database = sqlite(tmp_path / "other.db")
+    fresh = new_world(database)
+    good = export(world, "sa1b")["wide.json"]
+    with pytest.raises(InvalidFile, match=message):
+        import_sa1b(database, fresh.project_id, [("a.json", good), ("b.json", document)])
+    assert not fresh.uids()
+    database.close()
+
+
+def test_sa1b_and_coco_are_told_apart(world: World) -> None:
+    assert is_sa1b(io.BytesIO(export(world, "sa1b")["wide.json"]))
+    assert not is_sa1b(io.BytesIO(world.export()))
+
+
+def test_panoptic_shows_the_smaller_mask_and_counts_what_is_seen(world: World) -> None:
+    files = export(world, "panoptic")
+    content = json.loads(files["panoptic.json"])
+    names = {category["id"]: category["name"] for category in content["categories"]}
+    assert sorted(names.values()) == ["cat", "dog ‹é›", "unlabelled"]
+    assert {image["file_name"] for image in content["images"]} == set(SIZES)
+    for annotation in content["annotations"]:
+        rgb = np.asarray(Image.open(io.BytesIO(files[f"panoptic/{annotation['file_name']}"])), np.int64)
+        ids = rgb[..., 0] + 256 * rgb[..., 1] + 256**2 * rgb[..., 2]
+        assert set(np.unique(ids)) - {0} == {segment["id"] for segment in annotation["segments_info"]}
+        for segment in annotation["segments_info"]:
+            seen = rle.encode(ids == segment["id"])
+            assert (segment["area"], segment["bbox"]) == (rle.area(seen), rle.bbox(seen))
+        if annotation["file_name"] == "wide.png":
+            order = sorted(states(world, "wide.png"), key=lambda state: -state.area)
+            for below, state in enumerate(order):
+                above = [rle.decode(other.segmentation) for other in order[below + 1 :]]
+                visible = rle.decode(state.segmentation) & ~np.any([np.zeros_like(ids, bool), *above], axis=0)
+                assert ((ids == below + 1) == visible).all()
+        crowds = [segment["id"] for segment in annotation["segments_info"] if segment["iscrowd"]]
+        assert crowds in ([], [1])  # below everything else
+
+
+def test_label_maps_agree_with_panoptic(world: World) -> None:
+    files, panoptic = export(world, "png"), export(world, "panoptic")
+    labels = json.loads(files["labels.json"])
+    assert labels == {"0": "background", "1": "cat", "2": "dog ‹é›", "3": "unlabelled"}
+    content = json.loads(panoptic["panoptic.json"])
+    names = {category["id"]: category["name"] for category in content["categories"]}
+    for annotation in content["annotations"]:
+        ids = np.asarray(Image.open(io.BytesIO(panoptic[f"panoptic/{annotation['file_name']}"])))[..., 0]
+        picture = Image.open(io.BytesIO(files[f"classes/{annotation['file_name']}"]))
+        classes = np.asarray(picture)
+        assert (np.asarray(Image.open(io.BytesIO(files[f"instances/{annotation['file_name']}"]))) == ids).all()
+        assert picture.mode == "P"
+        assert ((classes > 0) == (ids > 0)).all()
+        for segment in annotation["segments_info"]:
+            assert {labels[str(n)] for n in np.unique(classes[ids == segment["id"]])} == {names[segment["category_id"]]}
+
+
+def test_yolo_keeps_every_pixel_of_what_it_can_say(world: World) -> None:
+    files = export(world, "yolo")
+    assert files["data.yaml"].decode().endswith('names:\n  0: "cat"\n  1: "dog ‹é›"\n  2: "unlabelled"\n')
+    assert files["labels/empty.txt"] == b""
+    for name in ("wide.png", "tall.png"):
+        height, width = SIZES[name]
+        lines = files[f"labels/{name[:-4]}.txt"].decode().splitlines()
+        kept = [state for state in states(world, name) if state.area and not state.iscrowd]
+        assert len(lines) == len(kept)
+        for line, state in zip(lines, kept, strict=True):
+            _, *shares = line.split()
+            corners = [float(share) * (height if index % 2 else width) for index, share in enumerate(shares)]
+            assert rle.from_polygons([corners], SIZES[name]) == state.segmentation
+
+
+def test_folders_and_archives_hold_the_same(world: World, tmp_path: Path) -> None:
+    files = export(world, "png")
+    written = [ExportFile(path, data) for path, data in files.items()]
+    assert write_folder(written, tmp_path / "out") == len(files)
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(zip_chunks(written))))
+    assert archive.testzip() is None
+    assert archive.namelist() == list(files)
+    for path, data in files.items():
+        assert archive.read(path) == data == (tmp_path / "out" / path).read_bytes()
+    assert b"".join(zip_chunks(written)) == b"".join(zip_chunks(written))
+
+
+def test_names_are_unique() -> None:
+    names = FileNames()
+    asked = ["a.jpg", "a.png", "A.PNG", "b/a.jpg", "../../a.jpg", "a"]
+    assert [names.of(name) for name in asked] == ["a", "a.png", "A-2", "b/a", "a.jpg", "a-3"]
+
+
+@given(st.text())
+def test_paths_never_lead_elsewhere(name: str) -> None:
+    path = safe_path(name)
+    assert not path.is_absolute()
+    assert ".." not in path.parts
+    assert not any(character in path.as_posix() for character in ':\\\0"<>|?*')
+    assert path.parts

@@ -1,0 +1,37 @@
+"""The ViT's attention with decomposed relative positions: exact, however it is cut into pieces."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from limner.sam import vit
+from limner.sam.vit import Attention
+
+
+def written_out(attention: Attention, x: Tensor) -> Tensor:
+    """The formula, a score for every pair of positions (y, x) and (v, u), in float64."""
+    _, h, w, dim = x.shape
+    qkv = attention.qkv(x).view(1, h * w, 3, attention.num_heads, -1)
+    q, k, v = qkv[0].permute(1, 2, 0, 3)  # (heads, h·w, d) each
+    rows, columns = torch.arange(h * w) // w, torch.arange(h * w) % w
+    by_row = attention.rel_pos_h[rows[:, None] - rows + h - 1]  # (h·w, h·w, d)
+    by_column = attention.rel_pos_w[columns[:, None] - columns + w - 1]
+    scores = q @ k.transpose(1, 2) / q.shape[-1] ** 0.5 + torch.einsum("nqd,qkd->nqk", q, by_row + by_column)
+    answer = scores.softmax(-1) @ v  # (heads, h·w, d)
+    return attention.proj(answer.transpose(0, 1).reshape(1, h, w, dim))
+
+
+@pytest.mark.parametrize("elements", [1, 1000, 2**25])
+@torch.inference_mode()
+def test_it_is_exact_to_a_hundred_thousandth(elements: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vit, "MAX_BIAS_ELEMENTS", elements)
+    torch.manual_seed(1)
+    attention = Attention(dim=48, num_heads=3, size=9)
+    for table in (attention.rel_pos_h, attention.rel_pos_w):
+        torch.nn.init.normal_(table)
+    x = torch.randn(1, 9, 9, 48)
+    fast = attention(x)
+    exact = written_out(attention.double(), x.double())
+    assert (fast - exact).abs().max() < 1e-5 * exact.abs().max()

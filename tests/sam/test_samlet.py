@@ -1,0 +1,144 @@
+"""Samlet behind the seam: the cut between image and prompts, batches, padding, cost, and the shipped weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from limner.sam.checkpoints import read_state
+from limner.sam.registry import model_from_state
+from limner.sam.samlet import Samlet, SamletConfig
+from limner.sam.samlet.prompt_maps import PromptGrid, dense_maps
+from limner.train.evaluation import ModelSubject, Protocol, evaluate_mask
+from limner.train.scenes import SceneGenerator
+
+WEIGHTS = Path(__file__).parents[2] / "data" / "samlet.safetensors"
+TINY = SamletConfig(
+    image_size=64,
+    encoder_widths=(8, 8, 16, 16, 16),
+    encoder_depths=(1, 1, 1, 1),
+    embed_dim=16,
+    decoder_channels=16,
+    upscale_channels=(8, 8, 4),
+)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Samlet:
+    torch.manual_seed(3)
+    return Samlet(TINY).eval()
+
+
+@pytest.fixture(scope="module")
+def embedding(tiny: Samlet) -> Tensor:
+    with torch.no_grad():
+        return tiny.encode(torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1)))
+
+
+def prompts() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    points = torch.tensor([[[10.0, 20.0], [0, 0], [0, 0]], [[8.0, 8.0], [4, 4], [40, 50]]])
+    labels = torch.tensor([[1.0, -1, -1], [0, 2, 3]])
+    mask = torch.randn(2, 1, 32, 32, generator=torch.Generator().manual_seed(2)) * 4
+    return points, labels, mask, torch.tensor([0.0, 1.0])
+
+
+def test_shapes_follow_the_config(tiny: Samlet, embedding: Tensor) -> None:
+    config = tiny.config
+    assert embedding.shape == (1, config.embed_dim, *config.embedding_size)
+    masks, ious = tiny.decode(embedding, *prompts())
+    assert masks.shape == (2, config.num_masks, config.low_res_size, config.low_res_size)
+    assert ious.shape == (2, config.num_masks)
+
+
+@torch.no_grad()
+def test_split_decoder_answers_as_the_whole_one(tiny: Samlet, embedding: Tensor) -> None:
+    split = tiny.split()
+    prepared = split.prepare(embedding)
+    assert len(prepared) == len(split.prepared_names)
+    for whole, cut in zip(tiny.decode(embedding, *prompts()), split.decode(prepared, *prompts()), strict=True):
+        torch.testing.assert_close(whole, cut, rtol=0, atol=0)
+
+
+@torch.no_grad()
+def test_a_batch_of_prompts_is_its_single_prompts(tiny: Samlet, embedding: Tensor) -> None:
+    together, _ = tiny.decode(embedding, *prompts())
+    for index in range(2):
+        alone, _ = tiny.decode(embedding, *(tensor[index : index + 1] for tensor in prompts()))
+        torch.testing.assert_close(alone[0], together[index], rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_padding_points_change_nothing(tiny: Samlet, embedding: Tensor) -> None:
+    points, labels, mask, has_mask = prompts()
+    padded = (
+        torch.cat([points, torch.full((2, 2, 2), 7.0)], dim=1),
+        torch.cat([labels, torch.full((2, 2), -1.0)], dim=1),
+    )
+    for plain, more in zip(
+        tiny.decode(embedding, points, labels, mask, has_mask),
+        tiny.decode(embedding, *padded, mask, has_mask),
+        strict=True,
+    ):
+        torch.testing.assert_close(plain, more, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_mask_input_counts_only_when_it_is_said_to(tiny: Samlet, embedding: Tensor) -> None:
+    points, labels, mask, has_mask = prompts()
+    before, _ = tiny.decode(embedding, points, labels, mask, has_mask)
+    after, _ = tiny.decode(embedding, points, labels, -mask, has_mask)
+    torch.testing.assert_close(before[0], after[0], rtol=0, atol=0)
+    assert (before[1] - after[1]).abs().max() > 1e-3
+
+
+def test_prompt_maps_are_drawn_where_the_prompt_is() -> None:
+    points = torch.tensor([[[0.3125, 0.6875], [0.25, 0.25], [0.75, 0.5]]])  # the click is at cell (2, 5) of 8 × 8
+    grid = PromptGrid.of(points, torch.tensor([[0.0, 2, 3]]), 8, 8)
+    maps = dense_maps(grid, torch.zeros(1, 3, 8, 8))[0]
+    foreground, background, box = maps[0], maps[2], maps[4]
+    assert foreground.max() == 0
+    assert background.argmax() == 5 * 8 + 2
+    inside = torch.zeros(8, 8, dtype=torch.bool)
+    inside[2:4, 2:6] = True
+    assert torch.equal(box > 0.35, inside)
+
+
+@pytest.fixture(scope="module")
+def samlet() -> Samlet:
+    torch.set_num_threads(1)
+    model = model_from_state(read_state(WEIGHTS), WEIGHTS.name, "samlet")
+    assert isinstance(model, Samlet)
+    return model
+
+
+class TestShippedWeights:
+    def test_small_enough_for_the_wheel(self) -> None:
+        assert WEIGHTS.stat().st_size <= 12_000_000
+
+    @torch.no_grad()
+    def test_a_click_is_cheap(self, samlet: Samlet) -> None:
+        split = samlet.split()
+        prepared = split.prepare(torch.zeros(1, 128, 64, 64))
+        points, labels = torch.tensor([[[100.0, 100], [0, 0]]]), torch.tensor([[1.0, -1]])
+        with FlopCounterMode(display=False) as counter:
+            split.decode(prepared, points, labels, torch.zeros(1, 1, 256, 256), torch.zeros(1))
+        assert counter.get_total_flops() / 2 <= 350e6
+
+    def test_segments_scenes_it_has_not_seen(self, samlet: Samlet) -> None:
+        subject = ModelSubject(samlet)
+        scenes = SceneGenerator(seed=987654)
+        results = []
+        for index in range(4):
+            scene = scenes.scene(index, 256)
+            subject.open(scene.image)
+            areas = np.bincount(scene.labels[0].ravel(), minlength=2)
+            areas[0] = 0
+            target = scene.labels[0] == areas.argmax()
+            results.append(evaluate_mask(subject, target, Protocol(clicks=(1, 3), box=True)))
+        assert np.mean([result["3"] for result in results]) > 0.6
+        assert np.mean([result["box"] for result in results]) > 0.6

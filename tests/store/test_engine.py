@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from limner.store import Database
+from limner.store.events import add_event, events_after, latest_event_id
+from limner.store.projects import create_project, list_projects
+from limner.store.tables import Project
+
+
+def test_sqlite_never_rolls_back_what_it_acknowledged(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+    for transaction in (database.read, database.write):
+        with transaction() as session:
+            pragmas = {
+                name: session.execute(text(f"PRAGMA {name}")).scalar_one()
+                for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            }
+        assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
+    database.close()
+
+
+def test_reading_cannot_write(database: Database) -> None:
+    with database.read() as session, pytest.raises(DBAPIError, match=r"readonly|read-only"):
+        create_project(session, "Cats")
+
+
+def test_reading_sees_one_snapshot(database: Database) -> None:
+    with database.read() as session:
+        assert list_projects(session) == []
+        with database.write() as other:
+            create_project(other, "Cats")
+        assert list_projects(session) == []
+    with database.read() as session:
+        assert len(list_projects(session)) == 1
+
+
+def test_a_failed_transaction_leaves_and_publishes_nothing(database: Database) -> None:
+    heard: list[object] = []
+    database.listen(heard.extend)
+
+    def fail() -> None:
+        with database.write() as session:
+            project = create_project(session, "Cats")
+            add_event(session, "image", {}, project.id)
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        fail()
+    with database.read() as session:
+        assert list_projects(session) == []
+        assert latest_event_id(session) == 0
+    assert heard == []
+
+
+def test_moments_come_back_in_utc(database: Database) -> None:
+    with database.write() as session:
+        made = create_project(session, "Cats")
+    with database.read() as session:
+        found = session.get(Project, made.id)
+        assert found is not None
+        assert found.created == made.created
+        assert found.created.utcoffset() is not None
+
+
+def test_pruned_events_are_said_to_be_missing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("limner.store.events.PRUNE_EVERY", 10)
+    monkeypatch.setattr("limner.store.events.KEPT_EVENTS", 10)
+    with database.write() as session:
+        project = create_project(session, "Cats")
+        other = create_project(session, "Dogs")
+        for index in range(25):
+            add_event(session, "image", {"image_id": index}, (project if index % 2 else other).id)
+    with database.read() as session:
+        newest = latest_event_id(session)
+        recent = events_after(session, project.id, newest - 4)
+        assert recent is not None
+        assert [event.payload["image_id"] for event in recent] == [21, 23]
+        assert events_after(session, project.id, 1) is None
+        assert events_after(session, project.id, newest) == []

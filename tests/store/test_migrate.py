@@ -1,0 +1,93 @@
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import IntegrityError
+
+from limner.store import Database
+from limner.store.migrate import SCRIPTS, migrate
+from limner.store.tables import Base
+
+
+def test_the_migrations_make_exactly_the_declared_tables(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_check_constraints_are_migrated_too(database: Database) -> None:
+    """Alembic does not compare CHECK constraints, so this does."""
+    inspector = inspect(database.engine)
+    for table in Base.metadata.sorted_tables:
+        declared = {c.name for c in table.constraints if c.__class__.__name__ == "CheckConstraint"}
+        assert {c["name"] for c in inspector.get_check_constraints(table.name)} == declared
+
+
+def test_values_are_held_by_the_database(database: Database) -> None:
+    with pytest.raises(IntegrityError), database.write() as session:
+        session.execute(text("INSERT INTO users (name, role, created) VALUES ('eve', 'owner', CURRENT_TIMESTAMP)"))
+
+
+def test_migrating_again_changes_nothing(database: Database) -> None:
+    migrate(database)
+    heads = ScriptDirectory(str(SCRIPTS)).get_heads()
+    with database.read() as session:
+        assert session.scalars(text("SELECT version_num FROM alembic_version")).all() == heads
+
+
+def test_servers_that_start_at_once_migrate_once(database_url: str) -> None:
+    databases = [Database(database_url) for _ in range(4)]
+    start = threading.Barrier(len(databases))
+
+    def run(database: Database) -> None:
+        start.wait()
+        migrate(database)
+
+    with ThreadPoolExecutor(len(databases)) as pool:
+        list(pool.map(run, databases))
+    with databases[0].read() as session:
+        assert session.scalar(text("SELECT count(*) FROM alembic_version")) == 1
+    for database in databases:
+        database.close()
+
+
+def test_a_migration_that_is_cut_off_leaves_nothing(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from alembic import op
+
+    database = Database(database_url)
+    create: Callable[..., object] = op.create_table
+
+    def stop_midway(name: str, *args: object, **kwargs: object) -> object:
+        if name == "annotations":
+            raise KeyboardInterrupt
+        return create(name, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(op, "create_table", stop_midway)
+        with pytest.raises(KeyboardInterrupt):
+            migrate(database)
+    assert inspect(database.engine).get_table_names() == []
+    migrate(database)
+    assert "annotations" in inspect(database.engine).get_table_names()
+    database.close()
+
+
+def test_down_and_up_again(database: Database) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    from limner.store.engine import WRITES
+
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    with database.engine.execution_options(**{WRITES: True}).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    assert set(inspect(database.engine).get_table_names()) == {"alembic_version"}
+    migrate(database)
+    assert "annotations" in inspect(database.engine).get_table_names()

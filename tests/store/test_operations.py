@@ -1,0 +1,191 @@
+import random
+import uuid
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select
+
+from limner import rle
+from limner.errors import Conflict, InvalidRle, NotFound, OperationReused, StaleRevision
+from limner.store.annotations import annotations_of
+from limner.store.events import events_after
+from limner.store.history import annotation_at
+from limner.store.images import get_image
+from limner.store.operations import UnknownAnnotation, UnknownCategory, apply_operation
+from limner.store.projects import create_project
+from limner.store.tables import Annotation, Edit
+from tests.store.conftest import HEIGHT, WIDTH, World, create, mask_rle, operation
+
+
+def new_uid() -> str:
+    return str(uuid.uuid4())
+
+
+def row_counts(world: World) -> tuple[int, int, int]:
+    """(annotations, edits, revision)"""
+    with world.database.read() as session:
+        return (
+            session.scalar(select(func.count()).select_from(Annotation)) or 0,
+            session.scalar(select(func.count()).select_from(Edit)) or 0,
+            get_image(session, world.image_id).revision,
+        )
+
+
+def test_create_derives_area_and_bbox(world: World) -> None:
+    mask = np.zeros((HEIGHT, WIDTH), np.bool_)
+    mask[2:5, 3:9] = True
+    uid = new_uid()
+    made = world.apply(
+        operation(kind="create", uid=uid, category_id=world.category_id, segmentation=rle.encode(mask)), 0
+    )
+    assert made.revision == 1
+    assert made.annotation is not None
+    assert made.annotation.area == 18
+    assert made.annotation.bbox == (3, 2, 6, 3)
+    assert made.annotation.segmentation == rle.encode(mask)
+    with world.database.read() as session:
+        found = annotations_of(session, world.image_id)
+    assert found.annotations == [made.annotation]
+    assert found.revision == 1
+
+
+def test_update_changes_only_what_is_given(world: World) -> None:
+    uid = new_uid()
+    before = world.apply(create(uid, world.category_id, attributes={"occluded": True}), 0).annotation
+    after = world.apply(operation(kind="update", uid=uid, changes={"category_id": None}), 1).annotation
+    assert before is not None
+    assert after is not None
+    assert after.category_id is None
+    assert after.attributes == {"occluded": True}
+    assert after.segmentation == before.segmentation
+    assert (after.id, after.position, after.created) == (before.id, before.position, before.created)
+
+
+def test_delete_and_restore(world: World) -> None:
+    uid = new_uid()
+    made = world.apply(create(uid), 0).annotation
+    gone = world.apply(operation(kind="delete", uid=uid), 1)
+    assert gone.annotation is None
+    with world.database.read() as session:
+        assert annotations_of(session, world.image_id).annotations == []
+        assert get_image(session, world.image_id).annotation_count == 0
+    back = world.apply(operation(kind="restore", uid=uid), 2).annotation
+    assert made is not None
+    assert back is not None
+    assert back.segmentation == made.segmentation
+    with world.database.read() as session:
+        assert get_image(session, world.image_id).annotation_count == 1
+
+
+def test_repeating_an_operation_gives_the_same_answer_even_after_other_edits(world: World) -> None:
+    uid, operation_id = new_uid(), new_uid()
+    op = create(uid, world.category_id)
+    first = world.apply(op, 0, operation_id)
+    world.apply(operation(kind="update", uid=uid, changes={"segmentation": mask_rle(1)}), 1)
+    counts = row_counts(world)
+    for _ in range(5):
+        again = world.apply(op, 0, operation_id)
+        assert again.replayed
+        assert (again.revision, again.annotation) == (first.revision, first.annotation)
+    assert row_counts(world) == counts
+
+
+def test_one_operation_id_cannot_stand_for_two_operations(world: World) -> None:
+    operation_id = new_uid()
+    world.apply(create(new_uid()), 0, operation_id)
+    with pytest.raises(OperationReused):
+        world.apply(create(new_uid()), 1, operation_id)
+    assert row_counts(world) == (1, 1, 1)
+
+
+def test_stale_revision_stores_nothing(world: World) -> None:
+    world.apply(create(new_uid()), 0)
+    with pytest.raises(StaleRevision, match="revision 1"):
+        world.apply(create(new_uid()), 0)
+    assert row_counts(world) == (1, 1, 1)
+
+
+def bad_runs() -> dict[str, Any]:
+    return {"size": [HEIGHT, WIDTH], "counts": rle.encode(np.ones((HEIGHT, WIDTH + 1), np.bool_))["counts"]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"segmentation": bad_runs()}, InvalidRle),
+        ({"segmentation": dict(rle.encode(np.ones((WIDTH, HEIGHT), np.bool_)))}, InvalidRle),
+        ({"segmentation": {"size": [HEIGHT, WIDTH], "counts": "~~~"}}, InvalidRle),
+        ({"category_id": 999_999}, UnknownCategory),
+        ({"category_id": 2**80}, UnknownCategory),
+    ],
+    ids=["runs do not sum to H·W", "wrong size", "bad characters", "unknown category", "huge category"],
+)
+def test_bad_operations_store_nothing(world: World, fields: dict[str, Any], error: type[Exception]) -> None:
+    base = {"kind": "create", "uid": new_uid(), "category_id": None, "segmentation": mask_rle()}
+    with pytest.raises(error):
+        world.apply(operation(**{**base, **fields}), 0)
+    assert row_counts(world) == (0, 0, 0)
+
+
+def test_a_category_of_another_project_is_refused(world: World) -> None:
+    from limner.store.categories import create_category
+
+    with world.database.write() as session:
+        other = create_category(session, create_project(session, "Dogs").id, "dog")
+    with pytest.raises(UnknownCategory):
+        world.apply(create(new_uid(), other.id), 0)
+
+
+def test_impossible_changes_are_named(world: World) -> None:
+    uid = new_uid()
+    with pytest.raises(UnknownAnnotation, match="no annotation"):
+        world.apply(operation(kind="delete", uid=uid), 0)
+    world.apply(create(uid), 0)
+    with pytest.raises(Conflict, match="already"):
+        world.apply(create(uid, seed=3), 1)
+    with pytest.raises(Conflict, match="not deleted"):
+        world.apply(operation(kind="restore", uid=uid), 1)
+    world.apply(operation(kind="delete", uid=uid), 1)
+    with pytest.raises(UnknownAnnotation, match="was deleted"):
+        world.apply(operation(kind="update", uid=uid, changes={"iscrowd": 1}), 2)
+
+
+def test_unknown_image(world: World) -> None:
+    with world.database.write() as session, pytest.raises(NotFound):
+        apply_operation(session, 10**9, new_uid(), create(new_uid()), revision=0, user_id=None)
+
+
+def test_every_operation_is_announced_once_after_its_commit(world: World) -> None:
+    heard: list[Any] = []
+    world.database.listen(heard.extend)
+    operation_id = new_uid()
+    op = create(new_uid())
+    world.apply(op, 0, operation_id)
+    world.apply(op, 0, operation_id)
+    with pytest.raises(StaleRevision):
+        world.apply(create(new_uid()), 0)
+    assert [(event.kind, event.payload["revision"]) for event in heard] == [("annotations", 1)]
+    with world.database.read() as session:
+        stored = events_after(session, world.project_id, heard[0].id - 1)
+    assert stored == heard
+
+
+def test_history_gives_back_every_past_state(world: World) -> None:
+    """Random strokes, deletions and restorations, then each revision is read back from the edits alone."""
+    rng = random.Random(7)
+    uid = new_uid()
+    expected = [None, world.apply(create(uid, world.category_id), 0).annotation]
+    alive = True
+    for revision in range(1, 60):
+        if not alive:
+            op, alive = operation(kind="restore", uid=uid), True
+        elif rng.random() < 0.2:
+            op, alive = operation(kind="delete", uid=uid), False
+        else:
+            op = operation(kind="update", uid=uid, changes={"segmentation": mask_rle(revision)})
+        expected.append(world.apply(op, revision).annotation)
+    with world.database.read() as session:
+        image = get_image(session, world.image_id)
+        for revision, state in enumerate(expected):
+            assert annotation_at(session, image, uid, revision) == state

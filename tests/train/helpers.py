@@ -1,0 +1,61 @@
+"""A network, photos and configurations small enough for tests."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from limner import rle
+from limner.sam.samlet import SamletConfig
+from limner.train.config import PromptMix, Run, Scenes, Schedule, Size, TrainConfig
+
+TINY_MODEL = SamletConfig(
+    image_size=64,
+    encoder_widths=(8, 8, 16, 16, 16),
+    encoder_depths=(1, 1, 1, 1),
+    embed_dim=16,
+    decoder_channels=16,
+    upscale_channels=(8, 8, 4),
+)
+
+
+def tiny_config(output: Path, steps: int = 4) -> TrainConfig:
+    return TrainConfig(
+        run=Run(output=output, workers=0),
+        schedule=Schedule(steps=steps, warmup=1, log_every=2, checkpoint_every=2),
+        sizes=(Size(64, images=2, share=1.0),),
+        prompts=PromptMix(per_image=2),
+        scenes=Scenes(share=1.0),
+        model=TINY_MODEL,
+    )
+
+
+def two_squares() -> tuple[NDArray[np.uint8], list[NDArray[np.bool_]]]:
+    """A grey picture 48 high and 64 wide with a white square and, inside it, a small red one."""
+    image = np.full((48, 64, 3), 90, np.uint8)
+    outer, inner = np.zeros((48, 64), bool), np.zeros((48, 64), bool)
+    outer[8:40, 16:48] = True
+    inner[16:24, 24:32] = True
+    image[outer] = 255
+    image[inner] = (200, 30, 30)
+    return image, [outer, inner]
+
+
+def write_photo(folder: Path, name: str, source: str = "squares", shade: int = 0) -> Path:
+    """A pair of PNG and JSON in SA-1B's form; `shade` makes the bytes differ. Returns the JSON."""
+    image, masks = two_squares()
+    image[:4] += np.uint8(shade)
+    folder.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(folder / f"{name}.png"), image[..., ::-1])
+    document = folder / f"{name}.json"
+    content = {
+        "image": {"file_name": f"{name}.png", "height": 48, "width": 64},
+        "source": source,
+        "annotations": [{"segmentation": rle.encode(mask)} for mask in masks],
+    }
+    document.write_text(json.dumps(content))
+    return document

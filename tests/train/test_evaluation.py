@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from limner.cli import cli
+from limner.errors import InvalidInput
+from limner.prompts import Prompts
+from limner.train.baselines import BASELINES
+from limner.train.evaluation import Protocol, evaluate_mask, evaluate_photos
+from limner.train.photos import find_photos
+from tests.train.helpers import two_squares, write_photo
+
+
+class Scripted:
+    """Answers click n with the n-th mask and remembers what it was asked."""
+
+    clicks = boxes = True
+
+    def __init__(self, *masks: np.ndarray):
+        self.masks, self.asked = masks, list[tuple[Prompts, Any]]()
+
+    def open(self, image: np.ndarray) -> None:
+        pass
+
+    def answer(self, prompts: Prompts, previous: Any) -> tuple[np.ndarray, Any]:
+        self.asked.append((prompts, previous))
+        number = max(1, len(prompts.points))
+        return self.masks[min(number, len(self.masks)) - 1], f"logits {number}"
+
+
+def half_and_whole() -> tuple[np.ndarray, np.ndarray]:
+    whole = np.zeros((30, 40), bool)
+    whole[5:25, 10:30] = True
+    half = whole.copy()
+    half[:, 20:] = False
+    return half, whole
+
+
+def test_clicks_follow_the_protocol() -> None:
+    half, whole = half_and_whole()
+    subject = Scripted(half, whole)
+    result = evaluate_mask(subject, whole, Protocol(clicks=(1, 2, 5), box=True, noc=True))
+    assert result == {"1": 0.5, "2": 1.0, "5": 1.0, "box": 0.5, "noc85": 2, "noc90": 2}
+    first, second, box = subject.asked
+    (point,) = first[0].points
+    assert first[0].labels == (1,)
+    assert first[1] is None
+    assert abs(point[0] - 20) <= 1
+    assert abs(point[1] - 15) <= 1
+    assert second[0].points[0] == point
+    assert second[0].points[1][0] > 20
+    assert second[1] == "logits 1"
+    assert second[0].has_mask
+    assert box[0].box == (10, 5, 30, 25)
+
+
+def test_an_object_never_reached_counts_as_twenty_clicks() -> None:
+    half, whole = half_and_whole()
+    result = evaluate_mask(Scripted(half), whole, Protocol(clicks=(1,), noc=True))
+    assert result["noc85"] == 20
+
+
+def test_sources_weigh_the_same(tmp_path: Path) -> None:
+    write_photo(tmp_path, "a", source="one")
+    for shade in range(3):
+        write_photo(tmp_path, f"b{shade}", source="two", shade=shade)
+    report = evaluate_photos(BASELINES["box-fill"](), find_photos([tmp_path]), Protocol(box=True))
+    assert report.sources["two"].masks == 6
+    assert report.miou == {"box": 1.0}
+    document = report.to_json("box-fill")
+    assert document["model"] == "box-fill"
+    assert set(document) == {"model", "miou", "sources", "seconds_per_mask"}
+
+
+@pytest.mark.parametrize("name", ["random-walker", "grabcut"])
+def test_baselines_find_a_plain_square(name: str) -> None:
+    image, (outer, _) = two_squares()
+    image[outer] = 255
+    subject = BASELINES[name]()
+    subject.open(image)
+    result = evaluate_mask(subject, outer, Protocol(clicks=(1, 3), box=True))
+    assert result["3"] > 0.8
+    assert ("box" in result) == (name == "grabcut")
+
+
+def test_the_command_writes_what_scripts_read(tmp_path: Path) -> None:
+    write_photo(tmp_path / "photos", "a")
+    target = tmp_path / "figures.json"
+    arguments = ["evaluate", str(tmp_path / "photos"), "--baseline", "box-fill", "--box", "--json", str(target)]
+    result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "squares" in result.output
+    figures = json.loads(target.read_text())
+    assert figures["miou"] == {"box": 1.0}
+    assert figures["sources"]["squares"] == {"miou": {"box": 1.0}, "masks": 2}
+
+
+def test_the_command_says_when_a_baseline_cannot_answer(tmp_path: Path) -> None:
+    write_photo(tmp_path, "a")
+    with pytest.raises(InvalidInput, match=r"box-fill answers boxes only. Add --box"):
+        CliRunner().invoke(cli, ["evaluate", str(tmp_path), "--baseline", "box-fill"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("clicks", ["", "0", "1,x"])
+def test_the_command_refuses_nonsense(tmp_path: Path, clicks: str) -> None:
+    result = CliRunner().invoke(cli, ["evaluate", str(tmp_path), "--clicks", clicks])
+    assert result.exit_code == 2

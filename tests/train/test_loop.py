@@ -1,0 +1,170 @@
+"""Runs of a few steps: exact resume, an orderly stop, divergence, two processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from limner.errors import InvalidFile, WrongWeights
+from limner.train import loop
+from limner.train.config import Photos
+from limner.train.curves import draw_curves
+from limner.train.simulation import Metrics
+from limner.train.state import read_checkpoint
+from tests.train.helpers import tiny_config, write_photo
+
+
+def interrupt_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process gets SIGTERM while it is busy with the given step."""
+    genuine, calls = loop.train_on_batch, [0]
+
+    def interrupted(*arguments: Any) -> Metrics:
+        calls[0] += 1
+        if calls[0] == steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return genuine(*arguments)
+
+    monkeypatch.setattr(loop, "train_on_batch", interrupted)
+
+
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, broken = tiny_config(tmp_path / "whole", steps=4), tiny_config(tmp_path / "broken", steps=4)
+    loop.train(whole)
+    with monkeypatch.context() as patch:
+        interrupt_after(2, patch)
+        loop.train(broken)
+    assert read_checkpoint(tmp_path / "broken" / loop.CHECKPOINT)["step"] == 2
+    loop.train(broken, resume=True)
+    expected, resumed = (read_checkpoint(tmp_path / name / loop.CHECKPOINT) for name in ("whole", "broken"))
+    assert resumed["step"] == expected["step"] == 4
+    for part in ("model", "heads", "average"):
+        for name, value in expected[part].items():
+            assert torch.equal(value, resumed[part][name]), f"{part} {name}"
+    for number, moments in expected["optimizer"]["state"].items():
+        for name, value in moments.items():
+            assert torch.equal(value, resumed["optimizer"]["state"][number][name])
+    assert expected["optimizer"]["param_groups"] == resumed["optimizer"]["param_groups"]
+
+
+def test_it_writes_weights_a_log_and_curves(tmp_path: Path) -> None:
+    weights = load_file(loop.train(tiny_config(tmp_path, steps=2)))
+    assert {value.dtype for value in weights.values()} == {torch.float16}
+    (entry,) = (json.loads(line) for line in (tmp_path / loop.LOG).read_text().splitlines())
+    assert entry["step"] == 2
+    assert entry["images_per_second"] > 0
+    assert {"loss_click", "learning_rate", "gradient_norm"} <= entry.keys()
+    draw_curves(tmp_path / loop.LOG, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").stat().st_size > 1000
+
+
+def test_a_loss_that_is_no_number_keeps_the_last_good_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop.train(tiny_config(tmp_path, steps=2))
+    before = (tmp_path / loop.CHECKPOINT).read_bytes()
+    monkeypatch.setattr(loop, "train_on_batch", lambda *arguments: {"loss_click": float("nan")})
+    with pytest.raises(loop.Diverged, match="step 2"):
+        loop.train(tiny_config(tmp_path, steps=4), resume=True)
+    assert (tmp_path / loop.CHECKPOINT).read_bytes() == before
+
+
+def test_it_does_not_overwrite_a_run(tmp_path: Path) -> None:
+    (tmp_path / loop.CHECKPOINT).touch()
+    with pytest.raises(InvalidFile, match="holds a run already"):
+        loop.train(tiny_config(tmp_path))
+
+
+def test_there_must_be_something_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(InvalidFile, match="no checkpoint"):
+        loop.train(tiny_config(tmp_path), resume=True)
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    weights = loop.train(tiny_config(tmp_path / "a", steps=1))
+    config = tiny_config(tmp_path / "b")
+    other = dataclasses.replace(config.model, embed_dim=32)
+    run = dataclasses.replace(config.run, start_from=weights)
+    with pytest.raises(WrongWeights, match="does not fit"):
+        loop.train(dataclasses.replace(config, run=run, model=other))
+
+
+def test_photos_are_trained_on_and_validated(tmp_path: Path) -> None:
+    for shade in range(40):
+        write_photo(tmp_path / "photos", f"p{shade}", shade=shade)
+    config = tiny_config(tmp_path / "run", steps=2)
+    schedule = dataclasses.replace(config.schedule, validate_every=2)
+    photos = Photos(share=1.0, folders=(tmp_path / "photos",), paste=1.0)
+    loop.train(dataclasses.replace(config, schedule=schedule, photos=photos))
+    lines = [json.loads(line) for line in (tmp_path / "run" / loop.LOG).read_text().splitlines()]
+    assert set(lines[-1]["miou"]) == {"1", "3", "5", "box"}
+
+
+TWO_PROCESSES = """
+[run]
+output = "{folder}/run"
+processes = 2
+workers = {workers}
+[schedule]
+steps = {steps}
+warmup = 1
+log_every = 1
+[[sizes]]
+size = 64
+images = 1
+share = 1
+[prompts]
+per_image = 2
+[scenes]
+share = 1
+[model]
+image_size = 64
+encoder_widths = [8, 8, 16, 16, 16]
+encoder_depths = [1, 1, 1, 1]
+embed_dim = 16
+decoder_channels = 16
+upscale_channels = [8, 8, 4]
+"""
+
+
+def start_two_processes(folder: Path, steps: int, workers: int) -> subprocess.Popen[bytes]:
+    (folder / "run.toml").write_text(TWO_PROCESSES.format(folder=folder, steps=steps, workers=workers))
+    command = [sys.executable, "-m", "limner.train", str(folder / "run.toml")]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def test_two_processes_train_one_model(tmp_path: Path) -> None:
+    process = start_two_processes(tmp_path, steps=2, workers=0)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output.decode()
+    assert read_checkpoint(tmp_path / "run" / loop.CHECKPOINT)["step"] == 2
+    first = json.loads((tmp_path / "run" / loop.LOG).read_text().splitlines()[0])
+    assert first["images"] == 2
+
+
+def test_sigterm_ends_two_processes_in_order(tmp_path: Path) -> None:
+    process = start_two_processes(tmp_path, steps=100_000, workers=1)
+    log = tmp_path / "run" / loop.LOG
+    while process.poll() is None and not (log.is_file() and log.read_text()):
+        time.sleep(0.1)
+    process.terminate()
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output.decode()
+    assert 0 < read_checkpoint(tmp_path / "run" / loop.CHECKPOINT)["step"] < 100_000
+
+
+def test_a_process_that_fails_ends_the_run(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / loop.CHECKPOINT).touch()
+    process = start_two_processes(tmp_path, steps=2, workers=0)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert b"holds a run already" in output

@@ -1,0 +1,185 @@
+/**
+ * Times Limner's decoder against the published export in onnxruntime-web, in a worker as on the real page.
+ *
+ * Contenders take turns, so that whatever else the machine does falls on both. Times are in milliseconds.
+ */
+
+import { expose } from "comlink";
+import runtimeScript from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
+import runtimeBinary from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
+import { env, InferenceSession, Tensor } from "onnxruntime-web/wasm";
+import { ImageGeometry, type ImageSize } from "../src/core/geometry.ts";
+import { makeAxis, type Plane } from "../src/core/logits.ts";
+import { MaskPainter } from "../src/core/paint.ts";
+import { readEmbedding } from "../src/decoder/embedding.ts";
+import { type DecodeInputs, DecoderGraphs } from "../src/decoder/graphs.ts";
+import type { Manifest } from "../src/session/types.ts";
+
+const WARM_UP = 3; // rounds
+const SCREEN = { height: 1080, width: 1920 }; // device pixels of the view that is painted
+
+export interface BenchCase {
+  /** (N, 2), in pixels of a model input of 1024 pixels */
+  readonly coords: readonly number[];
+  readonly labels: readonly number[];
+  readonly mask: boolean;
+}
+
+interface Times {
+  readonly ours: number[];
+  readonly reference: number[];
+}
+
+let manifest: Manifest;
+let graphs: DecoderGraphs;
+let reference: InferenceSession;
+let embedding: Tensor; // of the reference
+const painter = new MaskPainter();
+const pixels = new Uint32Array(SCREEN.height * SCREEN.width);
+
+const api = {
+  /** Loads our graphs, runs them once, and does the same with the reference. @returns how long each took */
+  async load(threads: number, model: string, official: string, officialEmbedding: string): Promise<Times> {
+    env.wasm.wasmPaths = { mjs: runtimeScript, wasm: runtimeBinary };
+    env.wasm.numThreads = threads;
+    manifest = (await (await fetch(`/${model}/manifest.json`)).json()) as Manifest;
+    const [prepare, decode, published, values] = await Promise.all(
+      [`${model}/prepare.onnx`, `${model}/decode.onnx`, official, officialEmbedding].map(bytes),
+    );
+    const spec = { channels: 256, height: 64, width: 64 };
+    embedding = new Tensor("float32", readEmbedding(values!, spec), [1, 256, 64, 64]);
+    await InferenceSession.create(new Uint8Array(prepare!)); // starts the runtime, which both need
+    const ours = await timed(async () => {
+      graphs = await DecoderGraphs.load(manifest, new Uint8Array(prepare!), new Uint8Array(decode!));
+    });
+    const theirs = await timed(async () => {
+      reference = await InferenceSession.create(new Uint8Array(published!));
+      await runReference({ coords: [0, 0, 0, 0], labels: [1, -1], mask: false });
+    });
+    return { ours: [ours], reference: [theirs] };
+  },
+
+  /** @returns milliseconds of `prepare` */
+  async open(file: string): Promise<number> {
+    return graphs.prepare(await bytes(file));
+  },
+
+  async decode(prompt: BenchCase, rounds: number): Promise<Times> {
+    return inTurn(
+      rounds,
+      () => graphs.decode(ourInputs(prompt)),
+      () => runReference(prompt),
+    );
+  },
+
+  /** Decode and paint what a screen shows of a mask, against a reference that upsamples to the whole image. */
+  async decodeAndPaint(prompt: BenchCase, image: ImageSize, rounds: number): Promise<Times> {
+    const mask = wavyMask();
+    const ours = async () => {
+      await graphs.decode(ourInputs(prompt));
+      paint(mask, image);
+    };
+    return inTurn(rounds, ours, () => runReference(prompt));
+  },
+
+  /** Upsample and paint a mask, as one preview does. */
+  paint(image: ImageSize, rounds: number): number[] {
+    const mask = wavyMask();
+    const times: number[] = [];
+    for (let round = 0; round < WARM_UP + rounds; round++) {
+      const start = performance.now();
+      paint(mask, image);
+      times.push(performance.now() - start);
+    }
+    return times.slice(WARM_UP);
+  },
+
+  /** From asking for the embedding to the painted mask; the reference, which prepares nothing, to its logits. */
+  async firstPreview(file: string, prompt: BenchCase, image: ImageSize, rounds: number): Promise<Times> {
+    const mask = wavyMask();
+    const ours = async () => {
+      await graphs.prepare(await bytes(file));
+      await graphs.decode(ourInputs(prompt));
+      paint(mask, image);
+    };
+    const theirs = async () => {
+      await bytes(file);
+      await runReference(prompt);
+    };
+    return inTurn(rounds, ours, theirs);
+  },
+};
+
+async function inTurn(
+  rounds: number,
+  ours: () => Promise<unknown>,
+  theirs: () => Promise<unknown>,
+): Promise<Times> {
+  const times: Times = { ours: [], reference: [] };
+  for (let round = 0; round < WARM_UP + rounds; round++) {
+    const [mine, others] = [await timed(ours), await timed(theirs)];
+    if (round < WARM_UP) continue;
+    times.ours.push(mine);
+    times.reference.push(others);
+  }
+  return times;
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+function ourInputs({ coords, labels, mask }: BenchCase): DecodeInputs {
+  const scale = manifest.input.image_size / 1024;
+  return {
+    pointCoords: Float32Array.from(coords, (value) => value * scale),
+    pointLabels: Float32Array.from(labels),
+    mask: mask ? maskPrompt(manifest.low_res_size) : null,
+  };
+}
+
+async function runReference({ coords, labels, mask }: BenchCase): Promise<void> {
+  await reference.run({
+    image_embeddings: embedding,
+    point_coords: new Tensor("float32", Float32Array.from(coords), [1, labels.length, 2]),
+    point_labels: new Tensor("float32", Float32Array.from(labels), [1, labels.length]),
+    mask_input: new Tensor("float32", maskPrompt(256), [1, 1, 256, 256]),
+    has_mask_input: new Tensor("float32", [mask ? 1 : 0], [1]),
+  });
+}
+
+function maskPrompt(cells: number): Float32Array {
+  return new Float32Array(cells ** 2).map((_, index) => (index % 97 < 40 ? 8 : -8));
+}
+
+/** About half of the grid, with a wavy outline; seeded weights answer noise, and no mask is like that. */
+function wavyMask(): Plane {
+  const cells = manifest.low_res_size;
+  const data = Float32Array.from({ length: cells ** 2 }, (_, index) => {
+    const [row, column] = [Math.floor(index / cells), index % cells];
+    return Math.sin(row / 19) * Math.cos(column / 23) + 0.2 * Math.sin(row / 3);
+  });
+  return { data, offset: 0 };
+}
+
+/** The image fills the screen as far as it goes. */
+function paint(plane: Plane, image: ImageSize): void {
+  const cells = manifest.low_res_size;
+  const valid = new ImageGeometry(image, manifest.input.image_size).validCells(cells);
+  const step = Math.max(image.height / SCREEN.height, image.width / SCREEN.width);
+  const [height, width] = [Math.floor(image.height / step), Math.floor(image.width / step)];
+  const rows = makeAxis(0, step, height, valid.height / image.height, cells);
+  const columns = makeAxis(0, step, width, valid.width / image.width, cells);
+  const style = { fill: 0x80ff8040, rim: 0xffff8040, rimWidth: 2 };
+  painter.paint(plane, rows, columns, pixels.subarray(0, height * width), style);
+}
+
+async function bytes(file: string): Promise<ArrayBuffer> {
+  return (await fetch(`/${file}`)).arrayBuffer();
+}
+
+export type BenchWorker = typeof api;
+
+expose(api);

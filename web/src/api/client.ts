@@ -1,0 +1,191 @@
+/** Every call that this page makes, by name. Each rejects with ApiError or NetworkError. */
+import createClient from "openapi-fetch";
+import type { Http } from "./http.ts";
+import type { paths } from "./schema.d.ts";
+import type {
+  Category,
+  EmbeddingAnswer,
+  ImageAnnotations,
+  ImageDetails,
+  ImageFilter,
+  ImagePage,
+  ImportSummary,
+  Job,
+  Manifest,
+  Operation,
+  OperationResult,
+  Project,
+  ServerStatus,
+  Session,
+} from "./types.ts";
+
+type Signal = { signal?: AbortSignal };
+
+/**
+ * The body of a success. `Http` has thrown for everything else, so that nothing is missing here. The type is named by
+ * the caller because openapi-fetch widens tuples such as a bounding box to arrays.
+ */
+async function body<T>(answer: Promise<{ data?: unknown }>): Promise<T> {
+  return (await answer).data as T;
+}
+
+export class Client {
+  private readonly api;
+  private readonly apiOnce;
+
+  /** `origin` is where the server is: the page's own, except in tests. */
+  constructor(
+    private readonly http: Http,
+    origin = "",
+  ) {
+    this.api = createClient<paths>({ baseUrl: origin, fetch: http.fetch });
+    this.apiOnce = createClient<paths>({ baseUrl: origin, fetch: http.fetchOnce });
+  }
+
+  /** For uploads, which do not go through `fetch`. */
+  get csrfToken(): string {
+    return this.http.csrfToken;
+  }
+
+  session = () => body<Session>(this.api.GET("/api/v1/session"));
+  signIn = (token: string) => body<Session>(this.api.POST("/api/v1/session", { body: { token } }));
+  signOut = () => this.api.DELETE("/api/v1/session");
+  server = () => body<ServerStatus>(this.api.GET("/api/v1/server"));
+
+  projects = async () => (await body<{ projects: Project[] }>(this.api.GET("/api/v1/projects"))).projects;
+  project = (id: number) =>
+    body<Project>(this.api.GET("/api/v1/projects/{project_id}", { params: { path: { project_id: id } } }));
+  createProject = (name: string) => body<Project>(this.api.POST("/api/v1/projects", { body: { name } }));
+
+  renameProject = (id: number, name: string) =>
+    body<Project>(
+      this.api.PATCH("/api/v1/projects/{project_id}", {
+        params: { path: { project_id: id } },
+        body: { name },
+      }),
+    );
+  deleteProject = (id: number) =>
+    this.api.DELETE("/api/v1/projects/{project_id}", { params: { path: { project_id: id } } });
+
+  createCategory = (projectId: number, name: string) =>
+    body<Category>(
+      this.api.POST("/api/v1/projects/{project_id}/categories", {
+        params: { path: { project_id: projectId } },
+        body: { name, supercategory: "" },
+      }),
+    );
+  changeCategory = (id: number, changes: Partial<Pick<Category, "name" | "color" | "position">>) =>
+    body<Category>(
+      this.api.PATCH("/api/v1/categories/{category_id}", {
+        params: { path: { category_id: id } },
+        body: changes,
+      }),
+    );
+  deleteCategory = (id: number) =>
+    this.api.DELETE("/api/v1/categories/{category_id}", { params: { path: { category_id: id } } });
+
+  images = (projectId: number, after: string | null, limit: number, state: ImageFilter) =>
+    body<ImagePage>(
+      this.api.GET("/api/v1/projects/{project_id}/images", {
+        params: { path: { project_id: projectId }, query: { ...(after ? { after } : {}), limit, state } },
+      }),
+    );
+  image = (id: number, init: Signal = {}) =>
+    body<ImageDetails>(
+      this.api.GET("/api/v1/images/{image_id}", { params: { path: { image_id: id } }, ...init }),
+    );
+  deleteImage = (id: number) =>
+    this.api.DELETE("/api/v1/images/{image_id}", { params: { path: { image_id: id } } });
+  annotations = (imageId: number, init: Signal = {}) =>
+    body<ImageAnnotations>(
+      this.api.GET("/api/v1/images/{image_id}/annotations", {
+        params: { path: { image_id: imageId } },
+        ...init,
+      }),
+    );
+
+  /** The oriented image as the browser can show it. */
+  async file(imageId: number, init: Signal = {}): Promise<Blob> {
+    const path = "/api/v1/images/{image_id}/file";
+    const params = { path: { image_id: imageId } };
+    return await (await this.api.GET(path, { params, parseAs: "stream", ...init })).response.blob();
+  }
+
+  /** Asking puts the image into the encoder's queue when its embedding does not exist yet. */
+  async embedding(
+    imageId: number,
+    priority: "look" | "prefetch",
+    init: Signal = {},
+  ): Promise<EmbeddingAnswer> {
+    const { response } = await this.api.GET("/api/v1/images/{image_id}/embedding", {
+      params: { path: { image_id: imageId }, query: { dtype: "f16", priority } },
+      parseAs: "stream",
+      ...init,
+    });
+    if (response.status === 202) return (await response.json()) as EmbeddingAnswer;
+    return { state: "ready", bytes: await response.arrayBuffer() };
+  }
+
+  manifest = (weightsSha256: string) =>
+    body<Manifest>(
+      this.api.GET("/api/v1/models/{weights_sha256}/manifest", {
+        params: { path: { weights_sha256: weightsSha256 } },
+      }),
+    );
+
+  /** @param version sha256 of the graph, from the manifest */
+  async graph(weightsSha256: string, graph: "prepare" | "decode", version: string): Promise<ArrayBuffer> {
+    const path = "/api/v1/models/{weights_sha256}/graphs/{graph}";
+    const params = { path: { weights_sha256: weightsSha256, graph }, query: { v: version } };
+    return await (await this.api.GET(path, { params, parseAs: "stream" })).response.arrayBuffer();
+  }
+
+  /** Send one operation. An expired login is an error here: the queue waits without holding its lock. */
+  sendOperation = (request: {
+    imageId: number;
+    operationId: string;
+    operation: Operation;
+    revision: number;
+  }) =>
+    body<OperationResult>(
+      this.apiOnce.POST("/api/v1/images/{image_id}/operations", {
+        params: { path: { image_id: request.imageId }, header: { "If-Match": `"${request.revision}"` } },
+        body: { operation_id: request.operationId, operation: request.operation },
+      }),
+    );
+
+  /** The file goes as it is: a COCO file can be larger than what should be parsed here. */
+  async importCoco(projectId: number, file: Blob): Promise<ImportSummary> {
+    const form = new FormData();
+    form.append("file", file);
+    return await body<ImportSummary>(
+      this.api.POST("/api/v1/projects/{project_id}/import/coco", {
+        params: { path: { project_id: projectId } },
+        body: { file: "" },
+        bodySerializer: () => form,
+      }),
+    );
+  }
+
+  jobs = async (projectId: number) => {
+    const params = { path: { project_id: projectId } };
+    return (await body<{ jobs: Job[] }>(this.api.GET("/api/v1/projects/{project_id}/jobs", { params }))).jobs;
+  };
+  precompute = (projectId: number) =>
+    body<Job>(
+      this.api.POST("/api/v1/projects/{project_id}/jobs", {
+        params: { path: { project_id: projectId } },
+        body: { kind: "precompute" },
+      }),
+    );
+  steerJob = (id: number, action: "pause" | "resume" | "cancel") =>
+    body<Job>(this.api.POST("/api/v1/jobs/{job_id}/{action}", { params: { path: { job_id: id, action } } }));
+}
+
+/* Addresses that the browser itself loads: images, downloads, the event stream, uploads. */
+export const imageFile = (id: number) => `/api/v1/images/${id}/file`;
+export const imageThumbnail = (id: number) => `/api/v1/images/${id}/thumbnail`;
+export const cocoExport = (projectId: number, segmentation: "rle" | "polygon") =>
+  `/api/v1/projects/${projectId}/export/coco?segmentation=${segmentation}`;
+export const projectEvents = (projectId: number) => `/api/v1/projects/${projectId}/events`;
+export const projectUpload = (projectId: number) => `/api/v1/projects/${projectId}/images`;

@@ -1,0 +1,77 @@
+/** The one way from this page to the server: adds the CSRF token, turns failures into errors, survives a lost login. */
+import { errorFrom, NetworkError } from "./errors.ts";
+
+export type Fetch = (request: Request) => Promise<Response>;
+
+export interface HttpOptions {
+  fetch: Fetch;
+  /** Asks the person to sign in again; resolves when that is done. */
+  signInAgain: () => Promise<void>;
+  /** A fresh CSRF token, for when the server rejects the one in use. */
+  renewCsrfToken: () => Promise<string>;
+}
+
+const READING = new Set(["GET", "HEAD", "OPTIONS"]);
+const TIMEOUT = 30_000; // ms; for what others wait behind
+
+export class Http {
+  csrfToken = "";
+
+  constructor(private readonly options: HttpOptions) {}
+
+  /** Resolves with a success only. Waits for the person when the login has expired, and then tries again. */
+  readonly fetch: Fetch = async (request) => {
+    for (;;) {
+      const response = await this.attempt(request, null);
+      if (response.ok || response.status === 304) return response;
+      if (response.status !== 401 || request.url.endsWith("/session")) throw await failure(response);
+      await this.options.signInAgain();
+    }
+  };
+
+  /**
+   * The same without waiting for anything: an expired login is an ApiError with status 401, and a server that does not
+   * answer in time is a NetworkError.
+   */
+  readonly fetchOnce: Fetch = async (request) => {
+    const response = await this.attempt(request, TIMEOUT);
+    if (response.ok) return response;
+    throw await failure(response);
+  };
+
+  private async attempt(request: Request, timeout: number | null): Promise<Response> {
+    const response = await this.send(request, timeout);
+    if (response.status !== 403 || READING.has(request.method)) return response;
+    const token = await this.options.renewCsrfToken();
+    if (token === this.csrfToken) return response;
+    this.csrfToken = token;
+    return await this.send(request, timeout);
+  }
+
+  private async send(original: Request, timeout: number | null): Promise<Response> {
+    const request = original.clone(); // the original stays unread, for another attempt
+    if (!READING.has(request.method)) request.headers.set("X-CSRFToken", this.csrfToken);
+    const signals = timeout === null ? [] : [AbortSignal.timeout(timeout)];
+    const signal = AbortSignal.any([original.signal, ...signals]);
+    try {
+      return await this.options.fetch(new Request(request, { signal }));
+    } catch (error) {
+      if (original.signal.aborted) throw error;
+      throw new NetworkError("The server cannot be reached.", { cause: error });
+    }
+  }
+}
+
+async function failure(response: Response): Promise<Error> {
+  const text = await response.text();
+  return errorFrom(response, parsed(text));
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return text;
+    throw error;
+  }
+}

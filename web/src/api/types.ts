@@ -1,0 +1,40 @@
+/** The API's vocabulary: short names for what `schema.d.ts` describes, which is generated from the server. */
+import type { components } from "./schema.d.ts";
+
+type Schemas = components["schemas"];
+
+export type Annotation = Schemas["Annotation"];
+export type Category = Schemas["Category"];
+export type EmbeddingState = Schemas["ImageEmbedding"]["state"];
+export type ImageAnnotations = Schemas["AnnotationList"];
+export type ImageDetails = Schemas["ImageDetails"];
+export type ImagePage = Schemas["ImageList"];
+export type ImportSummary = Schemas["ImportResult"];
+export type Job = Schemas["Job"];
+export type Manifest = Schemas["Manifest"];
+export type OperationResult = Schemas["OperationResult"];
+export type Project = Schemas["Project"];
+export type ProjectImage = Schemas["Image"];
+export type ServerStatus = Schemas["ServerStatus"];
+export type Session = Schemas["Session"];
+export type UploadResult = Schemas["UploadResult"];
+
+export type ImageFilter = "all" | "annotated" | "unannotated";
+
+/** What a person can change about an annotation. */
+export type AnnotationContent = Pick<
+  Annotation,
+  "category_id" | "segmentation" | "iscrowd" | "attributes" | "provenance"
+>;
+
+/** One undoable, idempotent change. The queue gives it its operation id. */
+export type Operation =
+  | ({ kind: "create"; uid: string } & AnnotationContent)
+  | { kind: "update"; uid: string; changes: Partial<AnnotationContent> }
+  | { kind: "delete"; uid: string }
+  | { kind: "restore"; uid: string };
+
+/** An answer to "give me the embedding": its bytes, or how far the encoder is. */
+export type EmbeddingAnswer =
+  | { state: "ready"; bytes: ArrayBuffer }
+  | { state: Exclude<EmbeddingState, "ready">; position: number | null; error: string | null };

@@ -1,0 +1,39 @@
+/** Uploading one file with progress: XMLHttpRequest, because fetch does not report how much it has sent. */
+import { projectUpload } from "./client.ts";
+import { ApiError, type ErrorBody, NetworkError } from "./errors.ts";
+import type { UploadResult } from "./types.ts";
+
+/** `onProgress` gets the share that was sent, 0 to 1. */
+export function uploadImage(
+  projectId: number,
+  file: File,
+  csrfToken: string,
+  onProgress: (share: number) => void,
+): Promise<UploadResult> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", projectUpload(projectId));
+    request.setRequestHeader("X-CSRFToken", csrfToken);
+    request.responseType = "json";
+    request.upload.onprogress = ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0);
+    request.onerror = () => reject(new NetworkError("The connection broke during the upload."));
+    request.onload = () => {
+      const body = request.response as { results?: UploadResult[] } | ErrorBody | null;
+      const result = body && "results" in body ? body.results?.[0] : undefined;
+      if (result) resolve(result);
+      else reject(uploadError(request.status, body as ErrorBody | null));
+    };
+    const form = new FormData();
+    form.append("files", file, file.name);
+    request.send(form);
+  });
+}
+
+function uploadError(status: number, body: ErrorBody | null): ApiError {
+  const {
+    code = "unexpected_answer",
+    message = `The server answered ${status}`,
+    hint = "",
+  } = body?.error ?? {};
+  return new ApiError(code, message, hint, status);
+}

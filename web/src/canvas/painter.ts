@@ -1,0 +1,109 @@
+/**
+ * Three canvases, one over the other: the image with its annotations, the mask that is changed by hand, and what changes with
+ * the pointer. Hovering repaints the upper one only, a stroke the pixels that it changes.
+ */
+
+import type { ColumnMask } from "../core/column-mask.ts";
+import type { ImageBox, ImagePoint, ImageSize } from "../core/geometry.ts";
+import type { Plane } from "../core/logits.ts";
+import type { Ring } from "../core/polygon.ts";
+import type { Prompts } from "../core/prompts.ts";
+import type { AnnotationView, Manifest } from "../session/types.ts";
+import { AnnotationLayer } from "./annotation-layer.ts";
+import { clear } from "./clear.ts";
+import { EditLayer } from "./edit-layer.ts";
+import { type BrushCursor, paintBrush, paintPath, paintRings } from "./hand-marks.ts";
+import { paintBox, paintCrosshair, paintPrompts } from "./markers.ts";
+import type { Picture } from "./picture.ts";
+import { PreviewLayer, type PreviewStyle } from "./preview-layer.ts";
+import type { StageSize, View } from "./view.ts";
+
+/** How everything lies on the stage. */
+export interface Place {
+  readonly image: ImageSize;
+  readonly view: View;
+  readonly stage: StageSize;
+  /** Device pixels per CSS pixel. */
+  readonly pixelRatio: number;
+}
+
+export interface BaseScene {
+  readonly picture: Picture | null;
+  readonly annotations: readonly AnnotationView[];
+  readonly selectedUid: string | null;
+  /** Of saved masks: 0 shows outlines only. */
+  readonly fillAlpha: number;
+}
+
+/** The mask that is changed by hand. */
+export interface EditScene {
+  readonly mask: ColumnMask;
+  readonly style: PreviewStyle;
+}
+
+export interface OverlayScene {
+  readonly mask: { readonly plane: Plane; readonly style: PreviewStyle; readonly model: Manifest } | null;
+  readonly prompts: Prompts;
+  readonly band: ImageBox | null;
+  readonly crosshair: ImagePoint | null;
+  readonly brush: BrushCursor | null;
+  readonly path: readonly ImagePoint[];
+  readonly rings: readonly Ring[];
+}
+
+export class Painter {
+  private readonly picture: CanvasRenderingContext2D;
+  private readonly base: CanvasRenderingContext2D;
+  private readonly overlay: CanvasRenderingContext2D;
+  private readonly annotations: AnnotationLayer;
+  private readonly preview = new PreviewLayer();
+  private readonly edited: EditLayer;
+
+  /** @param repaintBase called when the lower canvas could look better */
+  constructor(
+    picture: HTMLCanvasElement,
+    base: HTMLCanvasElement,
+    edited: HTMLCanvasElement,
+    overlay: HTMLCanvasElement,
+    repaintBase: () => void,
+  ) {
+    this.edited = new EditLayer(edited.getContext("2d")!);
+    this.annotations = new AnnotationLayer(repaintBase);
+    this.picture = picture.getContext("2d")!;
+    this.base = base.getContext("2d")!;
+    this.overlay = overlay.getContext("2d")!;
+  }
+
+  paintBase(place: Place, scene: BaseScene): void {
+    const { image, view, stage, pixelRatio } = place;
+    clear(this.picture, stage, pixelRatio);
+    scene.picture?.paint(this.picture, image, view, pixelRatio);
+    clear(this.base, stage, pixelRatio);
+    this.annotations.paint(this.base, scene.annotations, scene.selectedUid, scene.fillAlpha, place);
+  }
+
+  paintEdited(place: Place, scene: EditScene | null): void {
+    this.edited.paint(place, scene);
+  }
+
+  dispose(): void {
+    this.annotations.dispose();
+  }
+
+  paintOverlay(place: Place, scene: OverlayScene): void {
+    const { mask, prompts, band, crosshair, brush, path, rings } = scene;
+    const { overlay } = this;
+    const { view, stage, pixelRatio } = place;
+    clear(overlay, stage, pixelRatio);
+    if (mask) this.preview.paint(overlay, mask.plane, mask.style, { ...place, model: mask.model });
+    overlay.save();
+    overlay.scale(pixelRatio, pixelRatio);
+    if (crosshair) paintCrosshair(overlay, crosshair, view, stage);
+    paintPrompts(overlay, prompts, view);
+    if (band) paintBox(overlay, band, view);
+    if (rings.length > 0) paintRings(overlay, rings, view, stage);
+    if (path.length > 0) paintPath(overlay, path, view);
+    if (brush) paintBrush(overlay, brush, view);
+    overlay.restore();
+  }
+}

@@ -1,0 +1,92 @@
+/** A saved mask as small pixels to paint: which of them are mask, and which of those are its rim. */
+
+import type { Rgba } from "../core/paint.ts";
+import { forEachStretch, type PixelBox, type Rle } from "../core/rle.ts";
+
+/** Output pixels laid over the image. Each shows the image pixel under its middle. */
+export interface Grid {
+  /** Of the top-left corner, in image pixels. */
+  readonly left: number;
+  readonly top: number;
+  /** Image pixels per output pixel, at least 1. */
+  readonly step: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface Stencil extends PixelBox {
+  /** (height, width): {@link EMPTY}, {@link FILL} or {@link RIM}. left and top are in pixels of the grid. */
+  readonly levels: Uint8Array;
+}
+
+export const EMPTY = 0;
+export const FILL = 1;
+export const RIM = 2;
+
+/**
+ * The part of a mask that a grid shows; null when it shows none.
+ * @param box of the mask, from `boundingBox`
+ * @throws RleError
+ */
+export function makeStencil(mask: Rle, box: PixelBox, grid: Grid): Stencil | null {
+  const column = (x: number) => firstPixelFrom(x, grid.left, grid.step);
+  const row = (y: number) => firstPixelFrom(y, grid.top, grid.step);
+  // One empty pixel around, so that the rim goes all the way round; not beyond the grid, whose border is no rim.
+  const left = Math.max(column(box.left) - 1, 0);
+  const top = Math.max(row(box.top) - 1, 0);
+  const width = Math.min(column(box.left + box.width) + 1, grid.width) - left;
+  const height = Math.min(row(box.top + box.height) + 1, grid.height) - top;
+  if (box.width === 0 || width <= 0 || height <= 0) return null;
+  const levels = new Uint8Array(width * height);
+  forEachStretch(mask, (x, from, to) => {
+    const firstColumn = Math.max(column(x), left);
+    const endColumn = Math.min(column(x + 1), left + width);
+    if (firstColumn >= endColumn) return;
+    const firstRow = Math.max(row(from), top) - top;
+    const endRow = Math.min(row(to), top + height) - top;
+    for (let y = firstRow; y < endRow; y++)
+      levels.fill(FILL, y * width + firstColumn - left, y * width + endColumn - left);
+  });
+  markRim(levels, height, width);
+  return { left, top, width, height, levels };
+}
+
+/** Paint over what is there. @param pixels (height, width) of the grid */
+export function blit(
+  { left, top, width, height, levels }: Stencil,
+  fill: Rgba,
+  rim: Rgba,
+  pixels: Uint32Array,
+  gridWidth: number,
+): void {
+  for (let y = 0, index = 0; y < height; y++) {
+    const start = (top + y) * gridWidth + left;
+    for (let x = 0; x < width; x++, index++) {
+      const level = levels[index];
+      if (level !== EMPTY) pixels[start + x] = level === RIM ? rim : fill;
+    }
+  }
+}
+
+/** First output pixel whose middle lies at or after a place on the image. */
+function firstPixelFrom(place: number, origin: number, step: number): number {
+  return Math.ceil((place - origin) / step - 0.5);
+}
+
+function markRim(levels: Uint8Array, height: number, width: number): void {
+  for (let y = 0, index = 0; y < height; y++) {
+    const above = y > 0 ? width : 0;
+    const below = y + 1 < height ? width : 0;
+    for (let x = 0; x < width; x++, index++) {
+      if (levels[index] === EMPTY) continue;
+      const before = x > 0 ? index - 1 : index;
+      const after = x + 1 < width ? index + 1 : index;
+      const inside =
+        levels[before] !== EMPTY &&
+        levels[after] !== EMPTY &&
+        levels[index - above] !== EMPTY &&
+        levels[index + below] !== EMPTY;
+      if (!inside) levels[index] = RIM;
+    }
+  }
+}

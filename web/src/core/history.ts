@@ -1,0 +1,47 @@
+/** Undo and redo as values: a step knows the state on both sides of it and what to tell the server in either direction. */
+
+export interface Step<State, Operation> {
+  readonly before: State;
+  readonly after: State;
+  /** For the server, when the step is done. */
+  readonly forward: readonly Operation[];
+  /** For the server, when the step is undone. */
+  readonly backward: readonly Operation[];
+  /** For the server, when the step is done again: what was created once is restored from then on. */
+  readonly again: readonly Operation[];
+}
+
+/** Immutable; states are shared between steps, so that a long history costs little. */
+export class History<State, Operation> {
+  private constructor(
+    private readonly steps: readonly Step<State, Operation>[],
+    private readonly done: number,
+  ) {}
+
+  static empty<State, Operation>(): History<State, Operation> {
+    return new History<State, Operation>([], 0);
+  }
+
+  /** The step that {@link undone} takes back, null at the start. */
+  get toUndo(): Step<State, Operation> | null {
+    return this.steps[this.done - 1] ?? null;
+  }
+
+  /** The step that {@link redone} does again, null at the end. */
+  get toRedo(): Step<State, Operation> | null {
+    return this.steps[this.done] ?? null;
+  }
+
+  /** With a new step; those that were undone are forgotten. */
+  with(step: Step<State, Operation>): History<State, Operation> {
+    return new History([...this.steps.slice(0, this.done), step], this.done + 1);
+  }
+
+  undone(): History<State, Operation> {
+    return new History(this.steps, Math.max(0, this.done - 1));
+  }
+
+  redone(): History<State, Operation> {
+    return new History(this.steps, Math.min(this.steps.length, this.done + 1));
+  }
+}

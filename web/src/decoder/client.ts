@@ -1,0 +1,188 @@
+/** The page's side of the decoder: one decode in flight, the newest request wins, stale images are dropped here. */
+
+import { releaseProxy, transfer, wrap } from "comlink";
+import { ImageGeometry, type ImageSize } from "../core/geometry.ts";
+import { modelInputs, type Prompts } from "../core/prompts.ts";
+import type { Decoded, Decoder, DecoderInfo, Manifest } from "../session/types.ts";
+import { checkEmbedding } from "./embedding.ts";
+import { asDecoderError, DecoderError } from "./errors.ts";
+import type { DecodeInputs } from "./graphs.ts";
+import type { DecoderWorker } from "./worker.ts";
+
+const MAX_THREADS = 4; // more do not help a graph of this size
+
+interface Request {
+  readonly prompts: Prompts;
+  readonly image: ImageSize;
+  readonly generation: number;
+  readonly resolve: (decoded: Decoded | null) => void;
+  readonly reject: (error: DecoderError) => void;
+}
+
+/** What the client needs of the worker; tests put their own in its place. */
+export interface DecoderBackend {
+  load(manifest: Manifest, prepare: ArrayBuffer, decode: ArrayBuffer, threads: number): Promise<void>;
+  open(embedding: ArrayBuffer): Promise<number>;
+  close(): Promise<void>;
+  decode(inputs: DecodeInputs): Promise<Decoded>;
+}
+
+export class DecoderClient implements Decoder {
+  manifest: Manifest | null = null;
+  info: DecoderInfo;
+  private readonly listeners = new Set<(info: DecoderInfo) => void>();
+  private generation = 0; // counts opened and closed images
+  private opening: Promise<unknown> = Promise.resolve();
+  private waiting: Request | null = null;
+  private inFlight: Request | null = null;
+
+  constructor(
+    private readonly backend: DecoderBackend,
+    private readonly terminate: () => void,
+    { isolated, cores }: { isolated: boolean; cores: number },
+  ) {
+    this.info = {
+      state: "empty",
+      threads: isolated ? Math.min(MAX_THREADS, cores) : 1,
+      isolated,
+      provider: "wasm",
+      lastDecodeMs: null,
+      prepareMs: null,
+      message: null,
+    };
+  }
+
+  subscribe(listener: (info: DecoderInfo) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  async loadModel(manifest: Manifest, prepareGraph: ArrayBuffer, decodeGraph: ArrayBuffer): Promise<void> {
+    this.closeImage();
+    this.manifest = null;
+    this.update({ state: "loading", message: null });
+    try {
+      const graphs = transfer(prepareGraph, [prepareGraph, decodeGraph]);
+      await this.backend.load(manifest, graphs, decodeGraph, this.info.threads);
+    } catch (error) {
+      const failure = asDecoderError(error, "broken_model", `The decoder of ${manifest.title} does not load`);
+      this.update({ state: "failed", message: failure.message });
+      throw failure;
+    }
+    this.manifest = manifest;
+    this.update({ state: "idle" });
+  }
+
+  async openImage(embedding: ArrayBuffer): Promise<boolean> {
+    const generation = this.forgetImage();
+    const { manifest } = this;
+    if (!manifest) throw new DecoderError("no_model", "An embedding came before the model was loaded.");
+    this.update({ state: "preparing", message: null });
+    try {
+      checkEmbedding(embedding, manifest);
+    } catch (error) {
+      throw this.refused(error, generation);
+    }
+    const opened = this.opening.then(() => this.prepare(embedding, generation));
+    this.opening = opened.catch(() => undefined); // its caller hears of it; the next image must not
+    return opened;
+  }
+
+  closeImage(): void {
+    this.forgetImage();
+    if (!this.manifest) return;
+    this.update({ state: "idle" });
+    void this.backend.close();
+  }
+
+  decode(prompts: Prompts, image: ImageSize): Promise<Decoded | null> {
+    if (this.info.state !== "ready") return Promise.resolve(null);
+    return new Promise((resolve, reject) => {
+      this.waiting?.resolve(null);
+      this.waiting = { prompts, image, generation: this.generation, resolve, reject };
+      if (!this.inFlight) void this.answer();
+    });
+  }
+
+  dispose(): void {
+    this.forgetImage();
+    this.listeners.clear();
+    this.terminate();
+  }
+
+  /** The worker died: everything that waits learns of it, and the request that it had in hand is refused. */
+  fail(message: string): void {
+    this.forgetImage();
+    this.inFlight?.reject(new DecoderError("decode_failed", message));
+    this.manifest = null;
+    this.update({ state: "failed", message });
+  }
+
+  private async prepare(embedding: ArrayBuffer, generation: number): Promise<boolean> {
+    if (generation !== this.generation) return false;
+    try {
+      const prepareMs = await this.backend.open(transfer(embedding, [embedding]));
+      if (generation !== this.generation) return false;
+      this.update({ state: "ready", prepareMs });
+      return true;
+    } catch (error) {
+      throw this.refused(error, generation);
+    }
+  }
+
+  private refused(error: unknown, generation: number): DecoderError {
+    const failure = asDecoderError(error, "broken_embedding", "The embedding cannot be prepared");
+    if (generation === this.generation) this.update({ state: "idle", message: failure.message });
+    return failure;
+  }
+
+  private async answer(): Promise<void> {
+    while (this.waiting) {
+      const request = this.waiting;
+      this.inFlight = request;
+      this.waiting = null;
+      const { prompts, image, generation } = request;
+      try {
+        const geometry = new ImageGeometry(image, this.manifest!.input.image_size);
+        const decoded = await this.backend.decode({ ...modelInputs(prompts, geometry), mask: prompts.mask });
+        const stale = generation !== this.generation;
+        if (!stale) this.update({ lastDecodeMs: decoded.milliseconds });
+        request.resolve(stale ? null : decoded);
+      } catch (error) {
+        if (generation !== this.generation) request.resolve(null);
+        else request.reject(asDecoderError(error, "decode_failed", "The decoder could not answer"));
+      }
+    }
+    this.inFlight = null;
+  }
+
+  /** @returns the new generation: answers of older ones are stale */
+  private forgetImage(): number {
+    this.waiting?.resolve(null);
+    this.waiting = null;
+    return ++this.generation;
+  }
+
+  private update(change: Partial<DecoderInfo>): void {
+    this.info = { ...this.info, ...change };
+    for (const listener of this.listeners) listener(this.info);
+  }
+}
+
+/** Starts the worker. The model comes with {@link Decoder.loadModel}. */
+export function createDecoder(): Decoder {
+  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "decoder" });
+  const remote = wrap<DecoderWorker>(worker);
+  const terminate = () => {
+    remote[releaseProxy]();
+    worker.terminate();
+  };
+  const client = new DecoderClient(remote, terminate, {
+    isolated: globalThis.crossOriginIsolated,
+    cores: navigator.hardwareConcurrency,
+  });
+  worker.addEventListener("error", (event) =>
+    client.fail(`The decoder stopped: ${event.message || "unknown reason"}`),
+  );
+  return client;
+}

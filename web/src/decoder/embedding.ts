@@ -1,0 +1,122 @@
+/** The encoder's output as it travels: `image_embeddings` as fp32, fp16, or int8 with one scale per channel. */
+
+import type { ImageSize } from "../core/geometry.ts";
+import { DecoderError } from "./errors.ts";
+import { parseSafetensors, type TensorView } from "./safetensors.ts";
+
+export const EMBEDDING_FORMAT = "limner-embedding-1";
+
+/** What an embedding must match; a part of the manifest. */
+export interface EmbeddingSpec {
+  readonly title: string;
+  readonly weights_sha256: string;
+  readonly preprocessing_version: number;
+  readonly embedding: { readonly channels: number; readonly height: number; readonly width: number };
+}
+
+/**
+ * Check an embedding against the model that is to read it. Reads the header only.
+ * @throws DecoderError `model_mismatch` or `broken_embedding`
+ */
+export function checkEmbedding(buffer: ArrayBuffer, model: EmbeddingSpec): void {
+  const { metadata } = parseSafetensors(buffer);
+  if (metadata.format !== EMBEDDING_FORMAT) {
+    throw new DecoderError(
+      "broken_embedding",
+      `The embedding has the format ${metadata.format ?? "unknown"}; this page reads ${EMBEDDING_FORMAT}.`,
+    );
+  }
+  if (metadata.model_sha256 !== model.weights_sha256) {
+    throw new DecoderError(
+      "model_mismatch",
+      `The embedding was made by the model ${short(metadata.model_sha256)}, the decoder is that of ${model.title} ` +
+        `(${short(model.weights_sha256)}). Reload the page to use the server's current model.`,
+    );
+  }
+  if (metadata.preprocessing_version !== String(model.preprocessing_version)) {
+    throw new DecoderError(
+      "model_mismatch",
+      `The embedding was made with preprocessing ${metadata.preprocessing_version}, the decoder expects ` +
+        `${model.preprocessing_version}. Reload the page to use the server's current model.`,
+    );
+  }
+}
+
+/**
+ * The embedding as float32 (channels, height, width).
+ * @throws DecoderError `broken_embedding`
+ */
+export function readEmbedding(
+  buffer: ArrayBuffer,
+  { channels, height, width }: EmbeddingSpec["embedding"],
+): Float32Array {
+  const { tensors } = parseSafetensors(buffer);
+  const tensor = tensors.get("image_embeddings");
+  const shape = [1, channels, height, width];
+  if (tensor?.shape.join() !== shape.join()) {
+    const found = tensor ? `the shape ${tensor.shape.join(" × ")}` : "no tensor image_embeddings";
+    throw new DecoderError(
+      "broken_embedding",
+      `The embedding has ${found}; the model needs ${shape.join(" × ")}.`,
+    );
+  }
+  switch (tensor.dtype) {
+    case "F32":
+      return new Float32Array(copied(tensor));
+    case "F16":
+      return halfToFloat(new Uint16Array(copied(tensor)));
+    case "I8":
+      return scaled(new Int8Array(copied(tensor)), tensors.get("scale"), channels);
+    default:
+      throw new DecoderError(
+        "broken_embedding",
+        `The embedding is ${tensor.dtype}; this page reads F32, F16 and I8.`,
+      );
+  }
+}
+
+/**
+ * Size of the image that an embedding was made from.
+ * @throws DecoderError `broken_embedding`
+ */
+export function imageSizeOf(buffer: ArrayBuffer): ImageSize {
+  const { image_height, image_width } = parseSafetensors(buffer).metadata;
+  const [height, width] = [Number(image_height), Number(image_width)];
+  if (!(height >= 1 && width >= 1)) {
+    throw new DecoderError(
+      "broken_embedding",
+      `The embedding is of an image of ${image_height} × ${image_width} pixels, which cannot be.`,
+    );
+  }
+  return { height, width };
+}
+
+function scaled(values: Int8Array, scale: TensorView | undefined, channels: number): Float32Array {
+  if (scale?.dtype !== "F32" || scale.shape.join() !== String(channels)) {
+    throw new DecoderError("broken_embedding", `An int8 embedding needs ${channels} float32 scales.`);
+  }
+  const scales = new Float32Array(copied(scale));
+  const perChannel = values.length / channels;
+  return Float32Array.from(values, (value, index) => value * scales[Math.floor(index / perChannel)]!);
+}
+
+function copied(tensor: TensorView): ArrayBuffer {
+  return tensor.bytes.slice().buffer;
+}
+
+/** IEEE 754 binary16 -> binary32, exact. Halves are looked up: there are only 65,536. */
+export function halfToFloat(halves: Uint16Array): Float32Array {
+  const table = Float32Array.from({ length: 1 << 16 }, (_, bits) => {
+    const sign = bits & 0x8000 ? -1 : 1;
+    const exponent = (bits >> 10) & 0x1f;
+    const fraction = bits & 0x3ff;
+    if (exponent === 0) return sign * fraction * 2 ** -24;
+    if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  });
+  return Float32Array.from(halves, (bits) => table[bits]!);
+}
+
+function short(sha256: string | undefined): string {
+  return sha256 ? `${sha256.slice(0, 8)}…` : "unknown";
+}

@@ -1,0 +1,78 @@
+/** The annotation list as it is shown: colours, and what is selected, hidden or locked on this page. */
+
+import { colourOf } from "../core/palette.ts";
+import { area, type Rle } from "../core/rle.ts";
+import type { Annotation, AnnotationView, SessionCategory } from "./types.ts";
+
+export class AnnotationViews {
+  selectedUid = $state.raw<string | null>(null);
+  categories = $state.raw<readonly SessionCategory[]>([]);
+  /** Colours tell categories apart, or one object from the next. */
+  colouring = $state.raw<"category" | "instance">("category");
+  private hidden = $state.raw<ReadonlySet<string>>(new Set());
+  private locked = $state.raw<ReadonlySet<string>>(new Set());
+  private readonly areas = new WeakMap<Rle, number>();
+  // Through a value of its own: while prompts change and annotations do not, the views stay as they are.
+  private readonly annotations = $derived.by(() => this.source());
+  readonly list: readonly AnnotationView[] = $derived(this.annotations.map((each) => this.viewOf(each)));
+
+  constructor(private readonly source: () => readonly Annotation[]) {}
+
+  /** Nothing is selected, hidden or locked on a new image. */
+  reset(): void {
+    this.selectedUid = null;
+    this.hidden = new Set();
+    this.locked = new Set();
+  }
+
+  setHidden(uid: string, hidden: boolean): void {
+    this.hidden = withMember(this.hidden, uid, hidden);
+  }
+
+  setLocked(uid: string, locked: boolean): void {
+    this.locked = withMember(this.locked, uid, locked);
+  }
+
+  isHidden(uid: string): boolean {
+    return this.hidden.has(uid);
+  }
+
+  isLocked(uid: string): boolean {
+    return this.locked.has(uid);
+  }
+
+  /** "#rrggbb", null when there is no such category. */
+  categoryColour(id: number | null): string | null {
+    return this.categories.find((category) => category.id === id)?.color ?? null;
+  }
+
+  private viewOf(annotation: Annotation): AnnotationView {
+    return {
+      ...annotation,
+      colour: this.colourFor(annotation),
+      area: this.areaOf(annotation.segmentation),
+      hidden: this.hidden.has(annotation.uid),
+      locked: this.locked.has(annotation.uid),
+    };
+  }
+
+  private colourFor({ uid, category_id }: Annotation): string {
+    const shared = this.colouring === "category" ? this.categoryColour(category_id) : null;
+    return shared ?? colourOf(uid);
+  }
+
+  private areaOf(mask: Rle): number {
+    const known = this.areas.get(mask);
+    if (known !== undefined) return known;
+    const pixels = area(mask);
+    this.areas.set(mask, pixels);
+    return pixels;
+  }
+}
+
+function withMember(members: ReadonlySet<string>, member: string, present: boolean): ReadonlySet<string> {
+  const next = new Set(members);
+  if (present) next.add(member);
+  else next.delete(member);
+  return next;
+}

@@ -1,0 +1,38 @@
+/** Reading the decoder's answers: which masks there are, which one is shown, and what becomes of it. */
+
+import { ImageGeometry, type ImageSize } from "../core/geometry.ts";
+import type { Plane } from "../core/logits.ts";
+import { maskFromLogits } from "../core/mask.ts";
+import { chooseMask, type Prompts } from "../core/prompts.ts";
+import type { Rle } from "../core/rle.ts";
+import type { Candidate, Decoded, Manifest } from "./types.ts";
+
+export interface Answer {
+  /** Those that were asked about, by identity. */
+  readonly prompts: Prompts;
+  readonly decoded: Decoded;
+}
+
+/** The mask to show as long as nobody chose another. */
+export function bestOf({ decoded, prompts }: Answer): number {
+  return chooseMask(decoded.iou, prompts);
+}
+
+/** What Tab walks through: masks 1 to 3 for an ambiguous prompt (mask 0 was not trained for those), else all four. */
+export function candidatesOf(answer: Answer): Candidate[] {
+  const first = bestOf(answer) > 0 ? 1 : 0;
+  return Array.from(answer.decoded.iou, (iou, index) => ({ index, iou })).slice(first);
+}
+
+export function planeOf({ decoded: { lowRes, iou } }: Answer, index: number): Plane {
+  return { data: lowRes, offset: (index * lowRes.length) / iou.length };
+}
+
+/** The mask at the image's resolution, null when no pixel is in it. */
+export function maskOf(answer: Answer, index: number, image: ImageSize, model: Manifest): Rle | null {
+  return maskFromLogits(
+    planeOf(answer, index),
+    new ImageGeometry(image, model.input.image_size),
+    model.low_res_size,
+  );
+}

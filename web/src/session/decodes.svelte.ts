@@ -1,0 +1,109 @@
+/** What the decoder answered, for the prompts of the object being drawn and for the pointer that hovers. */
+
+import type { ImagePoint, ImageSize } from "../core/geometry.ts";
+import { FOREGROUND, NO_PROMPTS, type Prompts } from "../core/prompts.ts";
+import type { Answer } from "./answers.ts";
+import type { Decoded, Decoder } from "./types.ts";
+
+/** Whether a decode would say anything: a mask alone shows itself. */
+export function isQuestion({ points, box }: Prompts): boolean {
+  return points.length > 0 || box !== null;
+}
+
+export class Decodes {
+  /** For the prompts of the object being drawn. While newer prompts are decoded it is still that of the older ones. */
+  answer = $state.raw<Answer | null>(null);
+  /** For the pointer, as long as nothing is being drawn. */
+  hovered = $state.raw<Answer | null>(null);
+  private image: ImageSize | null = null;
+  private asked: Prompts = NO_PROMPTS;
+  private pointer: ImagePoint | null = null;
+
+  constructor(
+    private readonly decoder: Decoder,
+    private readonly onAnswer: () => void,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  /** Start anew with another image, or none. */
+  open(image: ImageSize | null): void {
+    this.image = image;
+    this.asked = NO_PROMPTS;
+    this.pointer = null;
+    this.answer = null;
+    this.hovered = null;
+  }
+
+  /** Ask again what could not be answered before the embedding was there. */
+  retry(): void {
+    if (isQuestion(this.asked)) this.decodeAsked();
+    else if (this.pointer) this.decodeHovered(this.pointer);
+  }
+
+  ask(prompts: Prompts): void {
+    const previous = this.asked;
+    this.asked = prompts;
+    if (!isQuestion(prompts)) {
+      if (prompts !== previous) this.answer = null;
+      return;
+    }
+    const preview = this.hovered;
+    this.pointer = null;
+    this.hovered = null;
+    if (this.answer?.prompts === prompts) return;
+    if (preview && isSamePoint(preview.prompts, prompts)) {
+      this.answer = { prompts, decoded: preview.decoded }; // a click where the preview was is answered at once
+      this.onAnswer();
+    } else {
+      this.decodeAsked();
+    }
+  }
+
+  /** The pointer is over the image, or (null) no longer. */
+  hover(pointer: ImagePoint | null): void {
+    if (isQuestion(this.asked)) return;
+    const [x, y] = this.pointer ?? [];
+    const moved = pointer?.[0] !== x || pointer?.[1] !== y;
+    this.pointer = pointer;
+    if (!pointer) this.hovered = null;
+    else if (moved) this.decodeHovered(pointer);
+  }
+
+  private decodeAsked(): void {
+    const prompts = this.asked;
+    this.decode(prompts, (decoded) => {
+      if (this.asked !== prompts) return;
+      this.answer = { prompts, decoded };
+      this.onAnswer();
+    });
+  }
+
+  private decodeHovered(at: ImagePoint): void {
+    const prompts: Prompts = { ...NO_PROMPTS, points: [{ at, label: FOREGROUND }] };
+    this.decode(prompts, (decoded) => {
+      if (this.pointer) this.hovered = { prompts, decoded };
+    });
+  }
+
+  /** Superseded requests and those for another image come back as null. */
+  private decode(prompts: Prompts, use: (decoded: Decoded) => void): void {
+    const { image } = this;
+    if (!image) return;
+    this.decoder.decode(prompts, image).then((decoded) => {
+      if (decoded && this.image === image) use(decoded);
+    }, this.onError);
+  }
+}
+
+function isSamePoint(a: Prompts, b: Prompts): boolean {
+  const [[pointA], [pointB]] = [a.points, b.points];
+  return (
+    a.points.length === 1 &&
+    b.points.length === 1 &&
+    b.box === null &&
+    b.mask === null &&
+    pointA!.label === pointB!.label &&
+    pointA!.at[0] === pointB!.at[0] &&
+    pointA!.at[1] === pointB!.at[1]
+  );
+}

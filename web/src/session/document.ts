@@ -1,0 +1,184 @@
+/**
+ * Everything that the undo history of one image covers, as one immutable value, and the changes to it.
+ *
+ * Each change is a step: the document on both sides of it, and the operations that tell the server, in either direction.
+ */
+
+import type { Step } from "../core/history.ts";
+import { isEmpty, NO_PROMPTS, type PromptPoint, type Prompts } from "../core/prompts.ts";
+import type { Rle } from "../core/rle.ts";
+import type { Annotation, Operation } from "./types.ts";
+
+export interface Document {
+  readonly annotations: readonly Annotation[];
+  readonly prompts: Prompts;
+  /** Mask of the object being drawn as it was last edited by hand; prompts given since refine it. */
+  readonly edited: Rle | null;
+  /** Index of the candidate that was chosen by hand; null as long as `chooseMask` decides. */
+  readonly shown: number | null;
+  /** The saved annotation whose mask is being changed. */
+  readonly reopenedUid: string | null;
+  /** When the first prompt of this object was given, in milliseconds since 1970. */
+  readonly startedAt: number | null;
+}
+
+export type DocumentStep = Step<Document, Operation>;
+
+type Draft = Omit<Document, "annotations">;
+
+const NO_DRAFT: Draft = {
+  prompts: NO_PROMPTS,
+  edited: null,
+  shown: null,
+  reopenedUid: null,
+  startedAt: null,
+};
+
+export function openDocument(annotations: readonly Annotation[]): Document {
+  return { annotations, ...NO_DRAFT };
+}
+
+/** Whether an object is being drawn. */
+export function hasDraft(document: Document): boolean {
+  const { prompts, edited, reopenedUid } = document;
+  return !isEmpty(prompts) || edited !== null || reopenedUid !== null;
+}
+
+/** A mask made by hand for the object being drawn; what was asked of the model is settled with it. */
+export function editDraft(before: Document, edited: Rle, now: number): DocumentStep {
+  const startedAt = before.startedAt ?? now;
+  return local(before, { ...before, edited, prompts: NO_PROMPTS, shown: null, startedAt });
+}
+
+/** A mask made by hand for a saved annotation, which nobody is drawing. */
+export function editMask(
+  before: Document,
+  uid: string,
+  changes: Pick<Annotation, "segmentation" | "provenance">,
+): DocumentStep {
+  return update(before, uid, changes, before);
+}
+
+/** Two steps as one: the second begins where the first ends. */
+export function joined(first: DocumentStep, second: DocumentStep): DocumentStep {
+  return {
+    before: first.before,
+    after: second.after,
+    forward: [...first.forward, ...second.forward],
+    backward: [...second.backward, ...first.backward],
+    again: [...first.again, ...second.again],
+  };
+}
+
+/** New prompts for the object being drawn; which candidate is shown is open again. */
+export function setPrompts(before: Document, prompts: Prompts, now: number): DocumentStep {
+  const after = { ...before, prompts, shown: null, startedAt: before.startedAt ?? now };
+  return local(before, hasDraft(after) ? after : { ...before, ...NO_DRAFT });
+}
+
+export function addPoint(before: Document, point: PromptPoint, now: number): DocumentStep {
+  const { prompts } = before;
+  return setPrompts(before, { ...prompts, points: [...prompts.points, point] }, now);
+}
+
+export function movePoint(before: Document, index: number, point: PromptPoint, now: number): DocumentStep {
+  return setPrompts(before, { ...before.prompts, points: before.prompts.points.with(index, point) }, now);
+}
+
+export function removePoint(before: Document, index: number, now: number): DocumentStep {
+  return setPrompts(before, { ...before.prompts, points: before.prompts.points.toSpliced(index, 1) }, now);
+}
+
+/** Show another candidate. */
+export function show(before: Document, index: number): DocumentStep {
+  return local(before, { ...before, shown: index });
+}
+
+/** Forget the object being drawn. A reopened annotation stays as it was. */
+export function drop(before: Document): DocumentStep {
+  return local(before, { ...before, ...NO_DRAFT });
+}
+
+/** Save the object being drawn as a new annotation. */
+export function create(before: Document, annotation: Annotation): DocumentStep {
+  const { uid } = annotation;
+  return {
+    before,
+    after: openDocument([...before.annotations, annotation]),
+    forward: [{ kind: "create", ...annotation }],
+    backward: [{ kind: "delete", uid }],
+    again: [{ kind: "restore", uid }],
+  };
+}
+
+/** Save the object being drawn as the new mask of the reopened annotation. */
+export function replaceMask(
+  before: Document,
+  uid: string,
+  changes: Pick<Annotation, "segmentation" | "provenance">,
+): DocumentStep {
+  return update({ ...before, ...NO_DRAFT }, uid, changes, before);
+}
+
+export function setCategory(before: Document, uid: string, categoryId: number | null): DocumentStep {
+  return update(before, uid, { category_id: categoryId }, before);
+}
+
+/** Delete a saved annotation. If it was reopened, what was being drawn goes with it. */
+export function remove(before: Document, uid: string): DocumentStep {
+  const draft = before.reopenedUid === uid ? NO_DRAFT : {};
+  const annotations = before.annotations.filter((annotation) => annotation.uid !== uid);
+  const deletion: Operation[] = [{ kind: "delete", uid }];
+  const after = { ...before, ...draft, annotations };
+  return { before, after, forward: deletion, backward: [{ kind: "restore", uid }], again: deletion };
+}
+
+/** Go on drawing a saved annotation. */
+export function reopen(
+  before: Document,
+  uid: string,
+  draft: Omit<Draft, "reopenedUid" | "edited">,
+): DocumentStep {
+  return local(before, { ...before, ...NO_DRAFT, ...draft, reopenedUid: uid });
+}
+
+export function findAnnotation(document: Document, uid: string | null): Annotation | null {
+  return document.annotations.find((annotation) => annotation.uid === uid) ?? null;
+}
+
+export function update(
+  target: Document,
+  uid: string,
+  changes: Partial<Annotation>,
+  before: Document,
+): DocumentStep {
+  const current = findAnnotation(before, uid);
+  if (!current) throw new RangeError(`There is no annotation ${uid} on this image.`);
+  const keys = Object.keys(changes) as (keyof Annotation)[];
+  const original = Object.fromEntries(keys.map((key) => [key, current[key]])) as Partial<Annotation>;
+  const forward: Operation[] = [{ kind: "update", uid, changes }];
+  const annotations = before.annotations.map((annotation) =>
+    annotation === current ? { ...current, ...changes } : annotation,
+  );
+  return {
+    before,
+    after: { ...target, annotations },
+    forward,
+    backward: [{ kind: "update", uid, changes: original }],
+    again: forward,
+  };
+}
+
+/** A step that the server does not hear of. */
+function local(before: Document, after: Document): DocumentStep {
+  return { before, after, forward: [], backward: [], again: [] };
+}
+
+/** Masks that were edited write their RLE when asked to: what is kept and sent has it as text. */
+export function asPlainData(operation: Operation): Operation {
+  const plain = (mask: Rle): Rle => ({ size: mask.size, counts: mask.counts });
+  if (operation.kind === "create") return { ...operation, segmentation: plain(operation.segmentation) };
+  if (operation.kind !== "update" || !operation.changes.segmentation) return operation;
+  const { segmentation } = operation.changes;
+  return { ...operation, changes: { ...operation.changes, segmentation: plain(segmentation) } };
+}

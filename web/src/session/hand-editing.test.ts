@@ -1,0 +1,262 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { ColumnMask } from "../core/column-mask.ts";
+import { imagePoint as at, type ImagePoint } from "../core/geometry.ts";
+import { maskFromText, textOf } from "../core/masks.test-support.ts";
+import { reshape } from "../core/morphology.ts";
+import { area, type Rle } from "../core/rle.ts";
+import { FakeDecoder } from "./decoder.test-support.ts";
+import { createSession, type Session } from "./session.svelte.ts";
+import type { Annotation, Operation } from "./types.ts";
+
+const IMAGE = { id: 7, height: 6, width: 12 };
+
+const annotation = (uid: string, mask: Rle): Annotation => ({
+  uid,
+  category_id: 1,
+  segmentation: mask,
+  iscrowd: 0,
+  attributes: {},
+  provenance: null,
+});
+
+const left = maskFromText(...Array(6).fill("####........")).toRle();
+const right = maskFromText(...Array(6).fill("........####")).toRle();
+
+let decoder: FakeDecoder;
+let operations: Operation[];
+let notices: string[];
+let session: Session;
+
+beforeEach(() => {
+  decoder = new FakeDecoder();
+  operations = [];
+  notices = [];
+  session = createSession({
+    decoder,
+    record: (_, operation) => operations.push(structuredClone(operation)),
+    notify: ({ message }) => notices.push(message),
+    reshape: async (...request) => reshape(...request),
+  });
+  session.setCategories([{ id: 1, name: "cat", color: "#ff0000" }]);
+  session.open(IMAGE, [annotation("left", left), annotation("right", right)]);
+  session.setTool("brush");
+  session.masks.options.setSize(2);
+  session.masks.options.shape = "square";
+});
+
+function stroke(from: ImagePoint, to: ImagePoint, erases = false): void {
+  if (!session.masks.begin()) return;
+  session.masks.stroke(from, to, session.masks.options.size, erases);
+  session.masks.finish();
+}
+
+const shown = () => session.masks.painting && textOf(session.masks.painting.mask);
+const saved = (uid: string) => session.annotations.find((each) => each.uid === uid)!;
+const textOfSaved = (uid: string) => textOf(ColumnMask.from(saved(uid).segmentation));
+
+describe("the brush", () => {
+  it("starts a mask that Enter saves, exactly as painted, in one operation", () => {
+    stroke(at(6, 1), at(6, 5));
+    expect(operations).toEqual([]);
+    expect(session.canAccept).toBe(true);
+    expect(shown()).toEqual(Array(6).fill(".....##....."));
+    session.accept();
+    const counts = maskFromText(...Array(6).fill(".....##.....")).counts;
+    expect(operations).toMatchObject([
+      { kind: "create", category_id: 1, segmentation: { size: [6, 12], counts } },
+    ]);
+    expect(session.drawing).toBe(false);
+    expect(shown()).toBeNull();
+  });
+
+  it("changes the selected annotation, one update and one step per stroke", () => {
+    session.select("left");
+    stroke(at(5, 1), at(5, 1));
+    stroke(at(1, 1), at(1, 1), true);
+    expect(operations.map(({ kind }) => kind)).toEqual(["update", "update"]);
+    expect(textOfSaved("left").slice(0, 3)).toEqual(["..####......", "..####......", "####........"]);
+    session.undo();
+    session.undo();
+    expect(saved("left").segmentation.counts).toBe(left.counts);
+    expect(session.selectedUid).toBe("left");
+    session.redo();
+    expect(area(saved("left").segmentation)).toBe(area(left) + 4);
+  });
+
+  it("shows the stroke under way and forgets it when it is cancelled", () => {
+    session.select("left");
+    session.masks.begin();
+    session.masks.stroke(at(5, 1), at(5, 1), 2, false);
+    expect(shown()![0]).toBe("######......");
+    session.masks.cancel();
+    expect(shown()![0]).toBe("####........");
+    expect(session.canUndo).toBe(false);
+  });
+
+  it("goes on from the model's mask, and further points refine what was painted", async () => {
+    session.addPoint(at(2, 2), 1);
+    await decoder.answer();
+    stroke(at(11, 1), at(11, 1));
+    expect(session.prompts.points).toEqual([]);
+    expect(session.candidates).toEqual([]);
+    const painted = shown()!;
+    session.addPoint(at(2, 2), 1);
+    expect(session.prompts.mask).not.toBeNull();
+    expect(decoder.requests.at(-1)!.prompts.mask).toBe(session.prompts.mask);
+    expect(shown()).toEqual(painted); // until the answer is there
+    await decoder.answer();
+    expect(shown()).toBeNull();
+    expect(session.shownPlane).not.toBeNull();
+    session.undo();
+    expect(shown()).toEqual(painted);
+  });
+
+  it("keeps what was painted when the image is left while a further point waits for its answer", () => {
+    stroke(at(6, 1), at(6, 5));
+    const painted = shown();
+    session.addPoint(at(2, 2), 1);
+    expect(session.keep()).toBe(true);
+    expect(operations).toMatchObject([{ kind: "create" }]);
+    expect(textOfSaved(session.annotations.at(-1)!.uid)).toEqual(painted);
+  });
+
+  it("saves a reopened annotation as an update, made by hand", async () => {
+    session.reopen("left");
+    stroke(at(6, 1), at(6, 1));
+    session.accept();
+    expect(operations).toMatchObject([
+      { kind: "update", uid: "left", changes: { provenance: { prompts: null } } },
+    ]);
+    expect(area(saved("left").segmentation)).toBe(area(left) + 4);
+  });
+
+  it("makes no step of a stroke that changes nothing, and leaves locked objects alone", () => {
+    session.select("left");
+    stroke(at(2, 2), at(2, 4));
+    session.setLocked("left", true);
+    stroke(at(6, 1), at(6, 1));
+    expect(operations).toEqual([]);
+    expect(session.canUndo).toBe(false);
+    expect(notices[0]).toContain("locked");
+  });
+
+  it("deletes an object that is erased whole, says so, and brings it back", () => {
+    session.select("left");
+    session.masks.options.setSize(30);
+    stroke(at(2, 2), at(2, 4), true);
+    expect(operations).toEqual([{ kind: "delete", uid: "left" }]);
+    expect(notices[0]).toContain("deleted");
+    session.undo();
+    expect(saved("left").segmentation.counts).toBe(left.counts);
+  });
+
+  it("takes back the last stroke with Backspace", () => {
+    stroke(at(6, 1), at(6, 1));
+    stroke(at(6, 4), at(6, 4));
+    session.removeLastPrompt();
+    expect(area(session.masks.painting!.mask)).toBe(4);
+  });
+});
+
+describe("overlap", () => {
+  it("overwrites in the same step, and undoes both", () => {
+    session.masks.options.overlap = "overwrite";
+    stroke(at(2, 3), at(9, 3));
+    session.accept();
+    expect(operations.map(({ kind, uid }) => [kind, uid]).slice(1)).toEqual([
+      ["update", "left"],
+      ["update", "right"],
+    ]);
+    expect(textOfSaved("left")[2]).toBe("#...........");
+    session.undo();
+    expect(operations.slice(3).map(({ kind }) => kind)).toEqual(["update", "update", "delete"]);
+    expect(saved("left").segmentation.counts).toBe(left.counts);
+  });
+
+  it("deletes what is overwritten whole", () => {
+    session.masks.options.overlap = "overwrite";
+    session.masks.options.setSize(30);
+    session.select("left");
+    stroke(at(8, 3), at(9, 3));
+    expect(operations.map(({ kind, uid }) => [kind, uid])).toEqual([
+      ["update", "left"],
+      ["delete", "right"],
+    ]);
+    session.undo();
+    expect(session.annotations.map(({ uid }) => uid)).toEqual(["left", "right"]);
+  });
+
+  it.each(["protect", "overwrite"] as const)("keeps a locked object's pixels under %s", (policy) => {
+    session.masks.options.overlap = policy;
+    session.setLocked("left", true);
+    session.select("right");
+    stroke(at(1, 3), at(9, 3));
+    expect(saved("left").segmentation.counts).toBe(left.counts);
+    expect(textOfSaved("right")[2]).toBe("....########");
+  });
+
+  it("protects, and says when nothing is left", () => {
+    session.masks.options.overlap = "protect";
+    stroke(at(1, 3), at(6, 3));
+    session.accept();
+    expect(textOfSaved(session.annotations[2]!.uid)[2]).toBe("....###.....");
+    stroke(at(1, 1), at(2, 1));
+    session.accept();
+    expect(session.annotations).toHaveLength(3);
+    expect(notices[0]).toContain("protects");
+  });
+});
+
+describe("polygons and cleaning up", () => {
+  const square = (from: number, to: number) => [at(from, from), at(to, from), at(to, to), at(from, to)];
+
+  it("adds and cuts out polygons", () => {
+    session.setTool("polygon");
+    session.masks.addPolygon(square(0, 6), false);
+    session.masks.addPolygon(square(2, 4), true);
+    expect(shown()![2]).toBe("##..##......");
+  });
+
+  it("fills a hole, drops a part, cleans specks", () => {
+    session.setTool("polygon");
+    session.masks.addPolygon(square(0, 6), false);
+    session.masks.addPolygon(square(2, 4), true);
+    session.masks.fillAt(at(3, 3), false);
+    expect(area(session.masks.painting!.mask)).toBe(36);
+    session.masks.addPolygon([at(8, 0), at(9, 0), at(9, 1), at(8, 1)], false);
+    session.masks.fillAt(at(8.5, 0.5), true);
+    expect(area(session.masks.painting!.mask)).toBe(36);
+    session.masks.addPolygon([at(8, 0), at(9, 0), at(9, 1), at(8, 1)], false);
+    session.masks.options.speck = 2;
+    session.masks.dropIslands();
+    expect(area(session.masks.painting!.mask)).toBe(36);
+    session.masks.fillAt(at(10, 5), false);
+    expect(notices[0]).toContain("No hole");
+  });
+
+  it("grows in the background, unless the mask changed meanwhile", async () => {
+    session.select("left");
+    session.masks.options.radius = 1;
+    await session.masks.reshape("grow");
+    expect(textOfSaved("left")[0]).toBe("#####.......");
+    const growing = session.masks.reshape("grow");
+    session.undo();
+    await growing;
+    expect(saved("left").segmentation.counts).toBe(left.counts);
+  });
+
+  it("moves corners, and goes on with the corners that were made", () => {
+    session.setTool("vertices");
+    session.select("left");
+    expect(session.masks.rings).toEqual([[at(0, 0), at(4, 0), at(4, 6), at(0, 6)]]);
+    const moved = [[at(0, 0), at(6, 0), at(2, 6), at(0, 6)]];
+    session.masks.setRings(moved);
+    expect(session.masks.rings).toBe(moved);
+    session.undo();
+    expect(session.masks.rings[0]![1]).toEqual(at(4, 0));
+    session.redo();
+    expect(session.masks.rings).toBe(moved);
+    session.masks.setTolerance(0);
+    expect(session.masks.rings[0]!.length).toBeGreaterThan(4);
+  });
+});

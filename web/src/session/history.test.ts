@@ -1,0 +1,204 @@
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { imagePoint as at } from "../core/geometry.ts";
+import { reshape } from "../core/morphology.ts";
+import { BACKGROUND, FOREGROUND } from "../core/prompts.ts";
+import { FakeServer } from "../sync/fake-server.test-support.ts";
+import { print } from "../sync/operations.ts";
+import { FakeDecoder } from "./decoder.test-support.ts";
+import { createSession, type Session } from "./session.svelte.ts";
+import type { HandTool, Operation } from "./types.ts";
+
+const IMAGE = { id: 7, height: 48, width: 64 };
+
+const x = fc.integer({ min: 0, max: IMAGE.width });
+const y = fc.integer({ min: 0, max: IMAGE.height });
+const place = fc.tuple(x, y).map(([x, y]) => at(x, y));
+const number = fc.nat({ max: 1000 });
+
+type Act = (hand: Hand) => void | Promise<void>;
+
+/** A session, a decoder that answers at once, and the server that hears of every operation. */
+class Hand {
+  readonly decoder = new FakeDecoder();
+  readonly server = new FakeServer(IMAGE.id);
+  readonly session: Session;
+
+  constructor() {
+    const record = (_: number, operation: Operation) => this.server.store(structuredClone(operation));
+    this.session = createSession({
+      decoder: this.decoder,
+      record,
+      reshape: async (...request) => reshape(...request),
+    });
+    this.session.setCategories([1, 2, 3].map((id) => ({ id, name: `${id}`, color: "#ff0000" })));
+    this.session.open(IMAGE, []);
+  }
+
+  async answer(): Promise<void> {
+    while (this.decoder.requests.length > 0) await this.decoder.answer();
+  }
+
+  /** Every byte that can be saved or shown. */
+  get document(): string {
+    const { annotations, prompts, edited, reopenedUid } = this.session.document;
+    const mask = prompts.mask && Array.from(prompts.mask);
+    return JSON.stringify([
+      annotations.toSorted((a, b) => (a.uid < b.uid ? -1 : 1)),
+      { ...prompts, mask },
+      edited,
+      reopenedUid,
+    ]);
+  }
+
+  get saved(): string[] {
+    return this.session.annotations.map((each) => `${each.uid} ${print(each)}`).sort();
+  }
+
+  get stored(): string[] {
+    return this.server
+      .current()
+      .annotations.map((each) => `${each.uid} ${print(each)}`)
+      .sort();
+  }
+
+  pick(index: number): string | null {
+    const { annotations } = this.session;
+    return annotations[index % (annotations.length + 1)]?.uid ?? null;
+  }
+}
+
+const withTool =
+  (tool: HandTool, run: (session: Session) => void | Promise<void>): Act =>
+  ({ session }) => {
+    session.setTool(tool);
+    return run(session);
+  };
+
+const acts: fc.Arbitrary<Act> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc
+      .record({ from: place, to: place, size: fc.integer({ min: 1, max: 20 }), erases: fc.boolean() })
+      .map(({ from, to, size, erases }) =>
+        withTool(erases ? "eraser" : "brush", ({ masks }) => {
+          if (!masks.begin()) return;
+          masks.stroke(from, to, size, erases);
+          masks.stroke(to, at(to[0], from[1]), size, erases);
+          masks.finish();
+        }),
+      ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(place, fc.constantFrom(FOREGROUND, BACKGROUND)).map(
+      ([point, label]): Act =>
+        ({ session }) =>
+          session.addPoint(point, label),
+    ),
+  },
+  fc.tuple(place, place).map(
+    ([from, to]): Act =>
+      ({ session }) =>
+        session.setBox(from, to),
+  ),
+  { weight: 3, arbitrary: fc.constant<Act>(({ session }) => session.accept()) },
+  fc.constant<Act>(({ session }) => session.drop()),
+  fc.constantFrom<Act[]>(
+    ({ session }) => session.cycle(1),
+    ({ session }) => session.removeLastPrompt(),
+  ),
+  fc.tuple(number, place).map(
+    ([index, to]): Act =>
+      ({ session }) =>
+        session.movePoint(index % 3, to),
+  ),
+  fc
+    .tuple(fc.array(place, { minLength: 3, maxLength: 7 }), fc.boolean())
+    .map(([ring, cuts]) => withTool("polygon", ({ masks }) => masks.addPolygon(ring, cuts))),
+  fc
+    .tuple(place, fc.boolean())
+    .map(([point, drops]) => withTool("fill", ({ masks }) => masks.fillAt(point, drops))),
+  fc.constantFrom<Act[]>(
+    ({ session }) => session.masks.fillHoles(),
+    ({ session }) => session.masks.dropIslands(),
+  ),
+  fc.constantFrom("grow", "shrink", "smooth").map(
+    (how): Act =>
+      ({ session }) =>
+        session.masks.reshape(how),
+  ),
+  fc.tuple(number, place).map(([index, to]) =>
+    withTool("vertices", ({ masks }) => {
+      const [ring, ...others] = masks.rings;
+      if (ring) masks.setRings([ring.with(index % ring.length, to), ...others]);
+    }),
+  ),
+  number.map(
+    (index): Act =>
+      (hand) =>
+        hand.session.select(hand.pick(index)),
+  ),
+  number.map(
+    (index): Act =>
+      (hand) => {
+        const uid = hand.pick(index);
+        if (uid) hand.session.reopen(uid);
+      },
+  ),
+  number.map(
+    (index): Act =>
+      (hand) => {
+        const uid = hand.pick(index);
+        if (uid) hand.session.remove(uid);
+      },
+  ),
+  fc.constantFrom(1, 2, 3, null).map(
+    (id): Act =>
+      ({ session }) =>
+        session.chooseCategory(id),
+  ),
+  fc.constantFrom("allow", "protect", "overwrite").map(
+    (policy): Act =>
+      ({ session }) => {
+        session.masks.options.overlap = policy;
+      },
+  ),
+  fc.tuple(number, fc.boolean()).map(
+    ([index, locked]): Act =>
+      (hand) => {
+        const uid = hand.pick(index);
+        if (uid) hand.session.setLocked(uid, locked);
+      },
+  ),
+  fc.constantFrom<Act[]>(
+    ({ session }) => session.undo(),
+    ({ session }) => session.redo(),
+  ),
+);
+
+it("undoes 500 changes of every kind to the first bytes and redoes them to the last, on the page and on the server", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(acts, { minLength: 500, maxLength: 500 }), async (all) => {
+      const hand = new Hand();
+      const first = hand.document;
+      for (const act of all) {
+        await act(hand);
+        await hand.answer();
+        expect(hand.stored).toEqual(hand.saved);
+      }
+      while (hand.session.canRedo) hand.session.redo(); // the changes may have ended with an undo
+      const [last, lastSaved] = [hand.document, hand.saved];
+      let steps = 0;
+      for (; hand.session.canUndo; steps++) hand.session.undo();
+      expect(steps).toBeGreaterThan(50);
+      expect(hand.document).toBe(first);
+      expect(hand.stored).toEqual([]);
+      while (hand.session.canRedo) hand.session.redo();
+      expect(hand.document).toBe(last);
+      expect(hand.saved).toEqual(lastSaved);
+      expect(hand.stored).toEqual(lastSaved);
+    }),
+    { numRuns: 8 },
+  );
+}, 120_000);

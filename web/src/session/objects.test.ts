@@ -1,0 +1,97 @@
+import { describe, expect, it } from "vitest";
+import type { Bitmap } from "../core/bitmap.ts";
+import { area, decode, encode } from "../core/rle.ts";
+import { openDocument } from "./document.ts";
+import { addAll, changeAll, merge, placed, removeAll, split } from "./objects.ts";
+import type { Annotation } from "./types.ts";
+
+/** "#" is mask. */
+function picture(...rows: string[]): Bitmap {
+  const data = Uint8Array.from(rows.join(""), (pixel) => (pixel === "#" ? 1 : 0));
+  return { height: rows.length, width: rows[0]!.length, data };
+}
+
+function annotation(uid: string, bitmap: Bitmap, category: number | null = 1): Annotation {
+  return {
+    uid,
+    category_id: category,
+    segmentation: encode(bitmap),
+    iscrowd: 0,
+    attributes: { seen: "yes" },
+    provenance: null,
+  };
+}
+
+const left = annotation("left", picture("##..", "##..", "...."));
+const right = annotation("right", picture(".##.", "....", "...#"), 2);
+const document = openDocument([left, right]);
+const kinds = (operations: readonly { kind: string; uid: string }[]) =>
+  operations.map(({ kind, uid }) => `${kind} ${uid}`);
+
+describe("a change of several annotations", () => {
+  it("touches those that differ, and is undone as one", () => {
+    const step = changeAll(document, ["left", "right"], { category_id: 2 })!;
+    expect(step.after.annotations.map((each) => each.category_id)).toEqual([2, 2]);
+    expect(step.forward).toEqual([{ kind: "update", uid: "left", changes: { category_id: 2 } }]);
+    expect(step.backward).toEqual([{ kind: "update", uid: "left", changes: { category_id: 1 } }]);
+    expect(changeAll(document, ["right"], { category_id: 2 })).toBeNull();
+    expect(changeAll(document, ["gone"], { category_id: 2 })).toBeNull();
+  });
+
+  it("deletes in order and restores in the reverse order", () => {
+    const step = removeAll(document, ["left", "right"])!;
+    expect(step.before).toBe(document);
+    expect(step.after.annotations).toEqual([]);
+    expect(kinds(step.forward)).toEqual(["delete left", "delete right"]);
+    expect(kinds(step.backward)).toEqual(["restore right", "restore left"]);
+  });
+
+  it("adds without touching what is drawn", () => {
+    const drawing = { ...document, reopenedUid: "left", startedAt: 5 };
+    const step = addAll(drawing, [{ ...left, uid: "copy" }])!;
+    expect(step.after).toMatchObject({ reopenedUid: "left", startedAt: 5 });
+    expect(kinds(step.again)).toEqual(["restore copy"]);
+    expect(addAll(document, [])).toBeNull();
+  });
+});
+
+describe("merge", () => {
+  it("gives the first the pixels of all", () => {
+    const step = merge(document, ["left", "right"])!;
+    expect(step.after.annotations).toHaveLength(1);
+    const [merged] = step.after.annotations;
+    expect(merged).toMatchObject({ uid: "left", category_id: 1, attributes: { seen: "yes" } });
+    expect(decode(merged!.segmentation)).toEqual(picture("###.", "##..", "...#"));
+    expect(kinds(step.forward)).toEqual(["update left", "delete right"]);
+    expect(kinds(step.backward)).toEqual(["restore right", "update left"]);
+  });
+
+  it("needs two that are there", () => {
+    expect(merge(document, ["left"])).toBeNull();
+    expect(() => merge(document, ["left", "gone"])).toThrow(RangeError);
+  });
+});
+
+describe("split", () => {
+  it("leaves the largest part its identity", () => {
+    const step = split(document, "right", () => "piece")!;
+    const [, largest, piece] = step.after.annotations;
+    expect(decode(largest!.segmentation)).toEqual(picture(".##.", "....", "...."));
+    expect(largest!.uid).toBe("right");
+    expect(decode(piece!.segmentation)).toEqual(picture("....", "....", "...#"));
+    expect(piece).toMatchObject({ uid: "piece", category_id: 2, attributes: { seen: "yes" } });
+  });
+
+  it("has nothing to do for one part", () => {
+    expect(split(document, "left", () => "piece")).toBeNull();
+  });
+});
+
+describe("a mask placed elsewhere", () => {
+  it("is moved and cut off at the borders of the image", () => {
+    const moved = placed(left.segmentation, { height: 3, width: 4 }, 3, -1)!;
+    expect(decode(moved)).toEqual(picture("...#", "....", "...."));
+    expect(area(placed(left.segmentation, { height: 8, width: 9 }, 0, 0)!)).toBe(4);
+    expect(placed(left.segmentation, { height: 3, width: 4 }, 4, 0)).toBeNull();
+  });
+});

@@ -1,0 +1,110 @@
+/** Operations on saved annotations as a list: several at a time, each one step of the undo history. */
+
+import { ColumnMask, ColumnMaskBuilder } from "../core/column-mask.ts";
+import { union } from "../core/combine.ts";
+import { partsOf } from "../core/components.ts";
+import type { ImageSize } from "../core/geometry.ts";
+import type { Rle } from "../core/rle.ts";
+import { type Document, type DocumentStep, findAnnotation, joined, remove, update } from "./document.ts";
+import type { Annotation } from "./types.ts";
+
+/** What can be given to many annotations at once. */
+export type Shared = Partial<Pick<Annotation, "category_id" | "iscrowd" | "attributes">>;
+
+/** Change all that are not so already; null when none is left. */
+export function changeAll(before: Document, uids: readonly string[], shared: Shared): DocumentStep | null {
+  const keys = Object.keys(shared) as (keyof Shared)[];
+  const differs = (uid: string) => {
+    const annotation = findAnnotation(before, uid);
+    return annotation !== null && keys.some((key) => annotation[key] !== shared[key]);
+  };
+  return inOneStep(
+    before,
+    uids.filter(differs).map((uid) => (document) => update(document, uid, shared, document)),
+  );
+}
+
+export function removeAll(before: Document, uids: readonly string[]): DocumentStep | null {
+  return inOneStep(
+    before,
+    uids.map((uid) => (document) => remove(document, uid)),
+  );
+}
+
+/** Add annotations that exist nowhere yet; what is being drawn stays. */
+export function addAll(before: Document, added: readonly Annotation[]): DocumentStep | null {
+  return inOneStep(
+    before,
+    added.map((annotation) => (document) => add(document, annotation)),
+  );
+}
+
+/**
+ * The first annotation gets the pixels of all, and the others go. Null when there are not two.
+ * @throws RangeError when an annotation is not there
+ */
+export function merge(before: Document, uids: readonly string[]): DocumentStep | null {
+  const [first, ...others] = uids;
+  if (first === undefined || others.length === 0) return null;
+  const masks = uids.map((uid) => ColumnMask.from(known(before, uid).segmentation));
+  const segmentation = masks.reduce(union).toRle();
+  return inOneStep(before, [
+    (document) => update(document, first, { segmentation, provenance: null }, document),
+    ...others.map((uid) => (document: Document) => remove(document, uid)),
+  ]);
+}
+
+/**
+ * Every connected part becomes an annotation of its own; the largest keeps the identity. Null when there is one part only.
+ * @throws RangeError when the annotation is not there
+ */
+export function split(before: Document, uid: string, newUid: () => string): DocumentStep | null {
+  const whole = known(before, uid);
+  const [largest, ...others] = partsOf(ColumnMask.from(whole.segmentation)).map((part) => part.toRle());
+  if (!largest || others.length === 0) return null;
+  const { category_id, iscrowd, attributes } = whole;
+  const pieces = others.map((segmentation) => {
+    return { uid: newUid(), category_id, iscrowd, attributes, segmentation, provenance: null };
+  });
+  return inOneStep(before, [
+    (document) => update(document, uid, { segmentation: largest, provenance: null }, document),
+    ...pieces.map((piece) => (document: Document) => add(document, piece)),
+  ]);
+}
+
+/** A mask moved by whole pixels onto an image of any size; null when nothing of it lies there. */
+export function placed(mask: Rle, { height, width }: ImageSize, right: number, down: number): Rle | null {
+  const builder = new ColumnMaskBuilder({ height, width });
+  ColumnMask.from(mask).eachStretch((column, top, bottom) => {
+    const [x, from, to] = [column + right, Math.max(top + down, 0), Math.min(bottom + down, height)];
+    if (x >= 0 && x < width && from < to) builder.add(x, from, to);
+  });
+  const result = builder.build();
+  return result.isEmpty ? null : result.toRle();
+}
+
+function add(before: Document, annotation: Annotation): DocumentStep {
+  const { uid } = annotation;
+  return {
+    before,
+    after: { ...before, annotations: [...before.annotations, annotation] },
+    forward: [{ kind: "create", ...annotation }],
+    backward: [{ kind: "delete", uid }],
+    again: [{ kind: "restore", uid }],
+  };
+}
+
+function inOneStep(
+  before: Document,
+  changes: readonly ((document: Document) => DocumentStep)[],
+): DocumentStep | null {
+  let whole: DocumentStep | null = null;
+  for (const change of changes) whole = whole ? joined(whole, change(whole.after)) : change(before);
+  return whole;
+}
+
+function known(document: Document, uid: string): Annotation {
+  const annotation = findAnnotation(document, uid);
+  if (!annotation) throw new RangeError(`There is no annotation ${uid} on this image.`);
+  return annotation;
+}

@@ -1,0 +1,134 @@
+/** What a session knows and shows: its document, and what the decoder answers to it. */
+
+import { History } from "../core/history.ts";
+import type { Plane } from "../core/logits.ts";
+import { DRAFT_COLOUR } from "../core/palette.ts";
+import type { Rle } from "../core/rle.ts";
+import { AnnotationViews } from "./annotations.svelte.ts";
+import { type Answer, bestOf, candidatesOf, maskOf, planeOf } from "./answers.ts";
+import { type Decodes, isQuestion } from "./decodes.svelte.ts";
+import * as edit from "./document.ts";
+import type { MaskEditor } from "./mask-editor.svelte.ts";
+import type {
+  AnnotationView,
+  Candidate,
+  Decoder,
+  Manifest,
+  Operation,
+  SessionCategory,
+  SessionImage,
+  ToolName,
+} from "./types.ts";
+
+/** The side of a session that is read; it lacks only what changes it. */
+export abstract class SessionState {
+  image = $state.raw<SessionImage | null>(null);
+  categoryId = $state.raw<number | null>(null);
+  tool = $state.raw<ToolName>("points");
+  peeking = $state.raw(false);
+
+  document = $state.raw(edit.openDocument([]));
+  protected history = $state.raw(History.empty<edit.Document, Operation>());
+  protected readonly views = new AnnotationViews(() => this.document.annotations);
+  abstract readonly masks: MaskEditor;
+  protected abstract readonly decodes: Decodes;
+  private readonly answerMask = $derived.by(() => {
+    const { answer } = this.decodes;
+    return answer && maskOf(answer, this.shownIndex!, this.image!, this.model!);
+  });
+  readonly prompts = $derived(this.document.prompts);
+  readonly reopenedUid = $derived(this.document.reopenedUid);
+  readonly canUndo = $derived(this.history.toUndo !== null);
+  readonly canRedo = $derived(this.history.toRedo !== null);
+  readonly drawing = $derived(edit.hasDraft(this.document));
+
+  constructor(private readonly decoder: Decoder) {}
+
+  get annotations(): readonly AnnotationView[] {
+    return this.views.list;
+  }
+
+  get categories(): readonly SessionCategory[] {
+    return this.views.categories;
+  }
+
+  get selectedUid(): string | null {
+    return this.views.selectedUid;
+  }
+
+  get candidates(): readonly Candidate[] {
+    const answer = this.currentAnswer;
+    return answer ? candidatesOf(answer) : [];
+  }
+
+  get shownIndex(): number | null {
+    const { answer } = this.decodes;
+    if (!answer) return null;
+    const chosen = this.currentAnswer ? this.document.shown : null;
+    return chosen ?? bestOf(answer);
+  }
+
+  get decoding(): boolean {
+    return isQuestion(this.prompts) && !this.currentAnswer;
+  }
+
+  get canAccept(): boolean {
+    return this.currentAnswer !== null || this.showsEdited;
+  }
+
+  /** Whether the object being drawn shows the mask that was made by hand. */
+  get showsEdited(): boolean {
+    return this.document.edited !== null && !this.decodes.answer;
+  }
+
+  get hasDraftMask(): boolean {
+    return this.decodes.answer !== null || this.document.edited !== null || this.reopenedUid !== null;
+  }
+
+  get draftMask(): Rle | null {
+    const reopened = edit.findAnnotation(this.document, this.reopenedUid);
+    return this.answerMask ?? this.document.edited ?? reopened?.segmentation ?? null;
+  }
+
+  /** The logits to paint: of the object being drawn, else of what the pointer hovers over. */
+  get shownPlane(): Plane | null {
+    const { answer, hovered } = this.decodes;
+    if (this.masks.isPainting) return null;
+    if (answer) return planeOf(answer, this.shownIndex!);
+    return hovered && !this.drawing ? planeOf(hovered, bestOf(hovered)) : null;
+  }
+
+  /** True while {@link shownPlane} belongs to the pointer only. */
+  get hovering(): boolean {
+    return !this.drawing;
+  }
+
+  /** "#rrggbb" of the object being drawn. */
+  get draftColour(): string {
+    const reopened = edit.findAnnotation(this.document, this.reopenedUid);
+    return this.views.categoryColour(reopened ? reopened.category_id : this.categoryId) ?? DRAFT_COLOUR;
+  }
+
+  get model(): Manifest | null {
+    return this.decoder.manifest;
+  }
+
+  isHidden(uid: string): boolean {
+    return this.views.isHidden(uid);
+  }
+
+  isLocked(uid: string): boolean {
+    return this.views.isLocked(uid);
+  }
+
+  /** For the newest prompts; null until the decoder has answered them. */
+  protected get currentAnswer(): Answer | null {
+    const { answer } = this.decodes;
+    return answer?.prompts === this.prompts ? answer : null;
+  }
+
+  /** Since the first prompt of the object being drawn. */
+  protected get seconds(): number {
+    return Math.max(0, Date.now() - this.document.startedAt!) / 1000;
+  }
+}

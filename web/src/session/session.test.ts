@@ -1,0 +1,312 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { imagePoint } from "../core/geometry.ts";
+import { area, decode } from "../core/rle.ts";
+import { decodedMasks, FakeDecoder } from "./decoder.test-support.ts";
+import { createSession, type Session } from "./session.svelte.ts";
+import type { Annotation, Operation } from "./types.ts";
+
+const IMAGE = { id: 7, height: 48, width: 64 };
+const at = imagePoint;
+
+const saved: Annotation = {
+  uid: "saved",
+  category_id: 2,
+  segmentation: { size: [48, 64], counts: "P3`0`l2" }, // 96 pixels background, 16 mask: the top of column 2
+  iscrowd: 0,
+  attributes: {},
+  provenance: null,
+};
+
+let decoder: FakeDecoder;
+let operations: Operation[];
+let notices: string[];
+let session: Session;
+
+beforeEach(() => {
+  decoder = new FakeDecoder();
+  operations = [];
+  notices = [];
+  session = createSession({
+    decoder,
+    record: (imageId, operation) => {
+      expect(imageId).toBe(IMAGE.id);
+      operations.push(operation);
+    },
+    notify: ({ message }) => notices.push(message),
+  });
+  session.setCategories([
+    { id: 1, name: "cat", color: "#ff0000" },
+    { id: 2, name: "dog", color: "#00ff00" },
+  ]);
+  session.open(IMAGE, [saved]);
+});
+
+async function draw(): Promise<void> {
+  session.addPoint(at(10, 20), 1);
+  await decoder.answer();
+}
+
+describe("drawing an object", () => {
+  it("shows the best of masks 1 to 3 for one point, and all four for more", async () => {
+    session.addPoint(at(10, 20), 1);
+    expect([session.decoding, session.canAccept, session.candidates]).toEqual([true, false, []]);
+    await decoder.answer();
+    expect([session.decoding, session.canAccept, session.shownIndex]).toEqual([false, true, 2]);
+    expect(session.candidates.map(({ index }) => index)).toEqual([1, 2, 3]);
+    session.addPoint(at(12, 20), 0);
+    await decoder.answer();
+    expect(session.shownIndex).toBe(0);
+    expect(session.candidates).toHaveLength(4);
+  });
+
+  it("cycles both ways and saves the mask that is shown", async () => {
+    await draw();
+    session.cycle(1);
+    session.cycle(1);
+    expect(session.shownIndex).toBe(1);
+    session.cycle(-1);
+    expect(session.shownIndex).toBe(3);
+    session.accept();
+    expect(operations).toMatchObject([
+      {
+        kind: "create",
+        category_id: 1,
+        provenance: {
+          model_sha256: decoder.manifest!.weights_sha256,
+          mask_index: 3,
+          prompts: { points: [[10, 20, 1]], box: null, mask: false },
+        },
+      },
+    ]);
+    expect(area(session.annotations[1]!.segmentation)).toBe(48 * 32); // 4 of 8 columns
+    expect(session.drawing).toBe(false);
+    expect(session.shownPlane).toBeNull();
+  });
+
+  it("accepts as soon as the answer is there when Enter was faster", async () => {
+    session.addPoint(at(10, 20), 1);
+    session.accept();
+    expect(operations).toEqual([]);
+    await decoder.answer();
+    expect(operations).toHaveLength(1);
+  });
+
+  it("keeps what has a mask when the image is left, and says when there is none yet", async () => {
+    session.addPoint(at(10, 20), 1);
+    expect(session.keep()).toBe(false);
+    expect(operations).toEqual([]);
+    await decoder.answer();
+    expect(session.keep()).toBe(true);
+    expect(operations).toMatchObject([{ kind: "create" }]);
+  });
+
+  it("forgets an early Enter when the prompts change again", async () => {
+    session.addPoint(at(10, 20), 1);
+    session.accept();
+    session.addPoint(at(30, 20), 1);
+    await decoder.answer();
+    await decoder.answer();
+    expect(operations).toEqual([]);
+    expect(session.canAccept).toBe(true);
+  });
+
+  it("never shows an answer to older prompts as the current one", async () => {
+    session.addPoint(at(10, 20), 1);
+    session.addPoint(at(30, 20), 1);
+    await decoder.answer();
+    expect(session.canAccept).toBe(false);
+    session.drop();
+    await decoder.answer();
+    expect(session.shownPlane).toBeNull();
+  });
+
+  it("refuses an empty mask", async () => {
+    session.addPoint(at(10, 20), 1);
+    await decoder.answer({ ...decodedMasks(), lowRes: new Float32Array(4 * 64).fill(-1) });
+    session.accept();
+    expect(operations).toEqual([]);
+    expect(notices[0]).toContain("empty");
+    expect(session.drawing).toBe(true);
+  });
+
+  it("ignores points outside the image and clamps boxes", async () => {
+    session.addPoint(at(-1, 5), 1);
+    session.setBox(at(70, 60), at(70, -3));
+    expect(session.drawing).toBe(false);
+    session.setBox(at(70, 60), at(3.1378, -3));
+    expect(session.prompts.box).toEqual([3.14, 0, 64, 48]);
+  });
+
+  it("takes prompts back one by one", async () => {
+    session.setBox(at(1, 1), at(9, 9));
+    session.addPoint(at(10, 20), 1);
+    session.movePoint(0, at(99, 20));
+    expect(session.prompts.points[0]!.at).toEqual([64, 20]);
+    session.removeLastPrompt();
+    expect(session.prompts).toMatchObject({ points: [], box: [1, 1, 9, 9] });
+    session.removeLastPrompt();
+    expect(session.drawing).toBe(false);
+    session.removeLastPrompt();
+    expect(session.drawing).toBe(false);
+  });
+
+  it("waits for the embedding", async () => {
+    decoder.info = { ...decoder.info, state: "preparing" };
+    session.addPoint(at(10, 20), 1);
+    session.accept();
+    expect(notices[0]).toContain("still being encoded");
+    decoder.info = { ...decoder.info, state: "ready" };
+    session.embeddingReady();
+    await decoder.answer();
+    expect(session.canAccept).toBe(true);
+  });
+
+  it("says what went wrong in the decoder", async () => {
+    session.addPoint(at(10, 20), 1);
+    decoder.requests.shift()!.reject(new Error("out of memory"));
+    await vi.waitFor(() => expect(notices).toEqual(["out of memory"]));
+  });
+});
+
+describe("hovering", () => {
+  it("previews, and a click on the spot needs no second decode", async () => {
+    session.hover(at(10, 20));
+    await decoder.answer();
+    expect(session.hovering).toBe(true);
+    expect(session.shownPlane?.offset).toBe(128);
+    session.addPoint(at(10, 20), 1);
+    expect(decoder.requests).toEqual([]);
+    expect([session.hovering, session.canAccept]).toEqual([false, true]);
+  });
+
+  it("asks once per place, and not outside, while drawing or with the box", async () => {
+    session.hover(at(10, 20));
+    session.hover(at(10, 20.001));
+    session.hover(at(10, 48.5));
+    session.setTool("box");
+    session.hover(at(10, 20));
+    expect(decoder.requests).toHaveLength(1);
+    await decoder.answer();
+    expect(session.shownPlane).toBeNull(); // the pointer has left
+    session.setTool("points");
+    session.addPoint(at(10, 20), 1);
+    session.hover(at(30, 20));
+    expect(decoder.requests).toHaveLength(1);
+  });
+
+  it("does not show up on the next image", async () => {
+    session.hover(at(10, 20));
+    session.open({ ...IMAGE, id: 8 }, []);
+    session.hover(at(11, 20));
+    await decoder.answer();
+    expect(session.shownPlane).toBeNull();
+  });
+});
+
+describe("undo and redo", () => {
+  it("cover prompts, choice and acceptance, and tell the server", async () => {
+    await draw();
+    session.cycle(1);
+    session.accept();
+    const { uid } = session.annotations[1]!;
+    session.undo();
+    expect(operations.at(-1)).toEqual({ kind: "delete", uid });
+    expect(session.prompts.points).toHaveLength(1);
+    await decoder.answer();
+    expect(session.shownIndex).toBe(3);
+    session.undo();
+    session.undo();
+    expect([session.drawing, session.canUndo, session.canRedo]).toEqual([false, false, true]);
+    for (let step = 0; step < 3; step++) session.redo();
+    expect(operations.at(-1)).toEqual({ kind: "restore", uid });
+    expect(session.annotations[1]!.uid).toBe(uid);
+    expect(session.canRedo).toBe(false);
+  });
+
+  it("bring back what was deleted", () => {
+    session.select("saved");
+    session.remove("saved");
+    expect([session.annotations, session.selectedUid]).toEqual([[], null]);
+    session.undo();
+    expect(session.annotations).toHaveLength(1);
+    expect(operations.map(({ kind }) => kind)).toEqual(["delete", "restore"]);
+  });
+
+  it("start anew when the server's state replaces ours", async () => {
+    await draw();
+    session.replaceAnnotations([]);
+    expect([session.canUndo, session.drawing, session.annotations]).toEqual([false, true, []]);
+    expect(operations).toEqual([]);
+  });
+});
+
+describe("categories", () => {
+  it("go to the selected annotation, else to the next mask", async () => {
+    session.select("saved");
+    session.chooseCategory(1);
+    session.chooseCategory(1);
+    expect(operations).toEqual([{ kind: "update", uid: "saved", changes: { category_id: 1 } }]);
+    expect(session.annotations[0]!.colour).toBe("#ff0000");
+    await draw();
+    session.chooseCategory(2);
+    expect(session.draftColour).toBe("#00ff00");
+    session.accept();
+    expect(operations.at(-1)).toMatchObject({ kind: "create", category_id: 2 });
+    session.undo();
+    session.undo();
+    session.undo();
+    expect(operations.at(-1)).toEqual({ kind: "update", uid: "saved", changes: { category_id: 2 } });
+  });
+});
+
+describe("a saved annotation", () => {
+  it("is continued from its mask when it has no prompts", async () => {
+    session.reopen("saved");
+    expect(session.prompts.mask).toHaveLength(64);
+    expect([session.drawing, session.decoding, session.reopenedUid]).toEqual([true, false, "saved"]);
+    session.accept();
+    expect([operations, session.drawing]).toEqual([[], false]);
+    session.reopen("saved");
+    session.addPoint(at(10, 20), 1);
+    expect(decoder.requests[0]!.prompts.mask).not.toBeNull();
+    await decoder.answer();
+    session.accept();
+    expect(operations).toMatchObject([
+      { kind: "update", uid: "saved", changes: { provenance: { mask_index: 0, prompts: { mask: true } } } },
+    ]);
+    session.undo();
+    expect(operations[1]).toMatchObject({ changes: { segmentation: saved.segmentation, provenance: null } });
+  });
+
+  it("is continued from its prompts when this model made it", async () => {
+    await draw();
+    session.cycle(1);
+    session.accept();
+    const { uid, segmentation } = session.annotations[1]!;
+    session.reopen(uid);
+    expect(session.prompts).toMatchObject({ points: [{ at: [10, 20], label: 1 }], mask: null });
+    await decoder.answer();
+    expect(session.shownIndex).toBe(3);
+    session.accept();
+    expect(session.annotations[1]!.segmentation).toEqual(segmentation);
+    expect(session.annotations).toHaveLength(2);
+  });
+
+  it("is found under the pointer unless it is hidden", () => {
+    expect(decode(saved.segmentation).data[2]).toBe(1);
+    expect(session.annotationAt(at(2.5, 3))?.uid).toBe("saved");
+    expect(session.annotationAt(at(2.5, 30))).toBeNull();
+    session.setHidden("saved", true);
+    expect(session.annotationAt(at(2.5, 3))).toBeNull();
+  });
+
+  it("does not change while it is locked", () => {
+    session.setLocked("saved", true);
+    session.remove("saved");
+    session.reopen("saved");
+    session.select("saved");
+    session.chooseCategory(1);
+    expect(operations).toEqual([]);
+    expect(notices).toHaveLength(3);
+  });
+});

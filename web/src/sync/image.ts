@@ -1,0 +1,144 @@
+/** One open image: what this tab believes its annotations to be, and the operations that it adds. */
+import type { AnnotationContent, ImageAnnotations, Operation } from "../api/types.ts";
+import type { QueuedOperation, StoredOperation } from "./database.ts";
+import { applyOperation, type Belief, contentOf, print, visible } from "./operations.ts";
+import type { Acknowledgement } from "./store.ts";
+
+/** An annotation as the page shows it; `id` is null until the server has stored it. */
+export interface KnownAnnotation extends AnnotationContent {
+  uid: string;
+  id: number | null;
+}
+
+type NewEntry = Pick<QueuedOperation, "imageId" | "writer" | "seen" | "before" | "after"> & {
+  operation: Operation;
+};
+
+export class ImageSync {
+  private readonly beliefs = new Map<string, Belief>();
+  private readonly ids = new Map<string, number>();
+  private pending: readonly StoredOperation[];
+  private seen: number;
+  private latest: number;
+  private recorded = 0;
+  private readonly appending = new Set<Promise<void>>();
+
+  /** `append` makes an entry durable; `pending` are the operations of this image that the server does not have yet. */
+  constructor(
+    current: ImageAnnotations,
+    pending: readonly StoredOperation[],
+    private readonly writer: string,
+    private readonly append: (entry: NewEntry) => Promise<void>,
+  ) {
+    this.imageId = current.image_id;
+    this.pending = pending;
+    this.seen = current.revision;
+    this.latest = current.revision;
+    this.take(current);
+  }
+
+  readonly imageId: number;
+
+  /** Called when the server's state brought something that this tab did not make. */
+  onRemote: ((annotations: KnownAnnotation[]) => void) | null = null;
+
+  /** The newest revision that this tab has heard of. */
+  get revision(): number {
+    return this.latest;
+  }
+
+  /** Everything that should be on the screen: the server's annotations with the waiting operations applied. */
+  annotations(): KnownAnnotation[] {
+    return [...this.beliefs].flatMap(([uid, belief]) => {
+      const content = visible(belief);
+      return content ? [{ ...content, uid, id: this.ids.get(uid) ?? null }] : [];
+    });
+  }
+
+  /**
+   * Make `operation` durable in this browser. Resolves when it is on disk, not when the server has it. When the browser
+   * refuses to keep it, it is taken back here too.
+   */
+  async record(operation: Operation): Promise<void> {
+    const { uid } = operation;
+    const known = this.beliefs.get(uid);
+    const next = applyOperation(known, operation);
+    this.beliefs.set(uid, next);
+    this.recorded++;
+    const appended = this.append({
+      imageId: this.imageId,
+      writer: this.writer,
+      seen: this.seen,
+      operation,
+      before: print(visible(known)),
+      after: visible(next),
+    });
+    this.appending.add(appended);
+    try {
+      await appended;
+    } catch (error) {
+      if (known) this.beliefs.set(uid, known);
+      else this.beliefs.delete(uid);
+      throw error;
+    } finally {
+      this.appending.delete(appended);
+    }
+  }
+
+  /** What `read` finds in the queue, with everything in it that was recorded until it is returned. */
+  async withQueue<T>(read: () => Promise<T>): Promise<T> {
+    for (;;) {
+      while (this.appending.size > 0) await Promise.allSettled(this.appending);
+      const before = this.recorded;
+      const found = await read();
+      if (this.recorded === before) return found;
+    }
+  }
+
+  /** The server has stored an operation of this image. */
+  acknowledged(
+    { operation: { uid }, after }: StoredOperation,
+    { revision, annotation }: Acknowledgement,
+  ): void {
+    this.latest = Math.max(this.latest, revision);
+    if (!annotation) return;
+    this.ids.set(uid, annotation.id);
+    // The server may write the same mask differently; what comes next is compared with what it wrote.
+    const isNewest = print(visible(this.beliefs.get(uid))) === print(after);
+    if (isNewest) this.beliefs.set(uid, { content: contentOf(annotation), deleted: false });
+  }
+
+  /** Take in a newer state of the server; `pending` as for the constructor. */
+  merge(current: ImageAnnotations, pending: readonly StoredOperation[]): void {
+    // A state from before our own last acknowledged operation lacks it: what is newer will be announced.
+    if (current.revision < this.latest) return;
+    const before = this.fingerprint();
+    this.pending = pending;
+    this.seen = current.revision;
+    this.latest = Math.max(this.latest, current.revision);
+    this.take(current);
+    if (this.fingerprint() !== before) this.onRemote?.(this.annotations());
+  }
+
+  private take(current: ImageAnnotations): void {
+    const present = new Set(current.annotations.map((each) => each.uid));
+    for (const [uid, belief] of this.beliefs) {
+      if (!present.has(uid)) this.beliefs.set(uid, { ...belief, deleted: true });
+    }
+    for (const annotation of current.annotations) {
+      this.beliefs.set(annotation.uid, { content: contentOf(annotation), deleted: false });
+      this.ids.set(annotation.uid, annotation.id);
+    }
+    for (const { operation, after } of this.pending) {
+      const known = this.beliefs.get(operation.uid);
+      // What was made before a reload can name an annotation that somebody has deleted since: show the maker's state.
+      const base = known ?? (after ? { content: after, deleted: false } : undefined);
+      if (base) this.beliefs.set(operation.uid, applyOperation(base, operation));
+    }
+  }
+
+  private fingerprint(): string {
+    const prints = this.annotations().map((each) => `${each.uid} ${print(each)}`);
+    return prints.sort().join("\n");
+  }
+}

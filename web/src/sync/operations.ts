@@ -1,0 +1,67 @@
+/** Pure functions over operations: what an operation makes of an annotation, and whether two states are the same. */
+import type { Annotation, AnnotationContent, Operation } from "../api/types.ts";
+
+/** One annotation as a writer believes it to be; a deleted one keeps its content so that it can be restored. */
+export interface Belief {
+  content: AnnotationContent;
+  deleted: boolean;
+}
+
+export function contentOf(source: AnnotationContent): AnnotationContent {
+  const { category_id, segmentation, iscrowd, attributes, provenance } = source;
+  return { category_id, segmentation, iscrowd, attributes, provenance };
+}
+
+/** The belief after `operation`, or an Error when it names an annotation that the writer does not know. */
+export function applyOperation(belief: Belief | undefined, operation: Operation): Belief {
+  switch (operation.kind) {
+    case "create":
+      return { content: contentOf(operation), deleted: false };
+    case "update":
+      return { content: { ...known(belief, operation).content, ...operation.changes }, deleted: false };
+    case "delete":
+      return { content: known(belief, operation).content, deleted: true };
+    case "restore":
+      return { content: known(belief, operation).content, deleted: false };
+  }
+}
+
+function known(belief: Belief | undefined, operation: Operation): Belief {
+  if (!belief)
+    throw new Error(
+      `cannot ${operation.kind} annotation ${operation.uid}: this image has none with that uid`,
+    );
+  return belief;
+}
+
+export function visible(belief: Belief | undefined): AnnotationContent | null {
+  return belief && !belief.deleted ? belief.content : null;
+}
+
+/**
+ * A string that is equal for two states exactly when a person would call them the same annotation.
+ *
+ * Provenance is left out: it says how the mask came about, and two writers never disagree about the result through it.
+ */
+export function print(content: AnnotationContent | Annotation | null): string | null {
+  if (content === null) return null;
+  const attributes = Object.entries(content.attributes).sort(([a], [b]) => (a < b ? -1 : 1));
+  const { size, counts } = content.segmentation;
+  return JSON.stringify([content.category_id, size, counts, content.iscrowd, attributes]);
+}
+
+/**
+ * The operations that turn the server's state of an annotation into the writer's, for a conflict decided as "mine".
+ *
+ * Empty when both already agree.
+ */
+export function operationsTowards(
+  uid: string,
+  mine: AnnotationContent | null,
+  theirs: AnnotationContent | null,
+): Operation[] {
+  if (print(mine) === print(theirs)) return [];
+  if (mine === null) return [{ kind: "delete", uid }];
+  const update: Operation = { kind: "update", uid, changes: contentOf(mine) };
+  return theirs === null ? [{ kind: "restore", uid }, update] : [update];
+}

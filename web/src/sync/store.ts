@@ -1,0 +1,207 @@
+/** Transactions over the durable queue. Each method is one IndexedDB transaction, complete on disk when it resolves. */
+import type { Annotation, ImageAnnotations, Operation } from "../api/types.ts";
+import type { Problem, QueuedOperation, StoredOperation, SyncDatabase, WriterRevision } from "./database.ts";
+import { operationsTowards, print } from "./operations.ts";
+
+export interface Conflict {
+  imageId: number;
+  uid: string;
+  kind: "conflict" | "refused";
+  mine: QueuedOperation["after"];
+  theirs: Annotation | null;
+  problem: Problem | null;
+}
+
+export interface Acknowledgement {
+  revision: number;
+  annotation: Annotation | null;
+}
+
+const NAMES = ["operations", "revisions"] as const;
+
+/** A transaction that is on disk, not only in the browser's memory, when it is done. */
+function begin(database: SyncDatabase) {
+  const transaction = database.transaction(NAMES, "readwrite", { durability: "strict" });
+  return {
+    operations: transaction.objectStore("operations"),
+    revisions: transaction.objectStore("revisions"),
+    done: transaction.done,
+  };
+}
+
+type Stores = ReturnType<typeof begin>;
+
+/** Rows as read back: the database has given each its sequence. */
+function stored(rows: QueuedOperation[]): StoredOperation[] {
+  return rows.filter((row): row is StoredOperation => row.sequence !== undefined);
+}
+
+function groupBy<T>(rows: T[], key: (row: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const row of rows) groups.set(key(row), [...(groups.get(key(row)) ?? []), row]);
+  return groups;
+}
+
+export class OperationStore {
+  constructor(
+    private readonly database: SyncDatabase,
+    private readonly newId: () => string,
+  ) {}
+
+  /** Operations of one image in the order in which they were made. */
+  async ofImage(imageId: number): Promise<StoredOperation[]> {
+    return stored(await this.database.getAllFromIndex("operations", "by_image", imageId));
+  }
+
+  /** The operation of one image that is to be sent next. */
+  async head(imageId: number): Promise<StoredOperation | undefined> {
+    const row = await this.database.getFromIndex("operations", "by_image_and_state", [imageId, "waiting"]);
+    return row && stored([row])[0];
+  }
+
+  waiting(): Promise<number> {
+    return this.database.countFromIndex("operations", "by_state", "waiting");
+  }
+
+  async imagesWaiting(): Promise<number[]> {
+    const { store } = this.database.transaction("operations");
+    const found: number[] = [];
+    let cursor = await store.index("by_image_and_state").openKeyCursor(null, "nextunique");
+    for (; cursor; cursor = await cursor.continue()) {
+      const [imageId, state] = cursor.key;
+      if (state === "waiting") found.push(imageId);
+    }
+    return found;
+  }
+
+  revision(imageId: number, writer: string): Promise<WriterRevision | undefined> {
+    return this.database.get("revisions", [imageId, writer]);
+  }
+
+  /** The newest revision of an image that any tab of this browser has been told of; 0 when none was. */
+  async newestRevision(imageId: number): Promise<number> {
+    const writers = await this.database.getAll("revisions", IDBKeyRange.bound([imageId], [imageId, []]));
+    return Math.max(0, ...writers.map((each) => each.revision));
+  }
+
+  /** Append an operation. One on an annotation that is already held joins what is held. */
+  async append(queued: QueuedOperation): Promise<void> {
+    const { operations, revisions, done } = begin(this.database);
+    const { imageId, writer, seen } = queued;
+    const earlier = await operations.index("by_annotation").getAll([imageId, queued.operation.uid]);
+    const held = earlier.find((each) => each.state !== "waiting");
+    const busy = (await operations.index("by_writer").count([imageId, writer, "waiting"])) > 0;
+    await operations.add(
+      held ? { ...queued, state: held.state, theirs: held.theirs, problem: held.problem } : queued,
+    );
+    const known = await revisions.get([imageId, writer]);
+    if (!known) await revisions.put({ imageId, writer, revision: seen, floor: 0 });
+    else if (!busy && seen > known.revision) await revisions.put({ ...known, revision: seen });
+    await done;
+  }
+
+  /** Forget an operation that the server has stored. */
+  async acknowledge(sent: StoredOperation, { revision, annotation }: Acknowledgement): Promise<void> {
+    const { operations, revisions, done } = begin(this.database);
+    await operations.delete(sent.sequence);
+    const known = await revisions.get([sent.imageId, sent.writer]);
+    await revisions.put({ imageId: sent.imageId, writer: sent.writer, floor: known?.floor ?? 0, revision });
+    const later = await operations.index("by_annotation").getAll([sent.imageId, sent.operation.uid]);
+    const next = later.find((each) => each.writer === sent.writer);
+    // The server may write the same mask differently; what follows must be compared with what it wrote.
+    if (next) await operations.put({ ...next, before: print(annotation) });
+    await done;
+  }
+
+  /**
+   * Move a writer on to the server's current state: operations on annotations that nobody else touched keep waiting,
+   * those on annotations that changed meanwhile are held, those whose effect is already there are dropped.
+   */
+  async rebase(imageId: number, writer: string, current: ImageAnnotations): Promise<void> {
+    const { operations, revisions, done } = begin(this.database);
+    await revisions.put({ imageId, writer, revision: current.revision, floor: current.revision });
+    const theirs = new Map(current.annotations.map((each) => [each.uid, each]));
+    const waiting = stored(await operations.index("by_writer").getAll([imageId, writer, "waiting"]));
+    for (const [uid, group] of groupBy(waiting, (each) => each.operation.uid)) {
+      const now = theirs.get(uid) ?? null;
+      const touched = print(now) !== group[0]!.before;
+      const agreed = touched && print(now) === print(group.at(-1)!.after);
+      for (const each of group) {
+        if (agreed) await operations.delete(each.sequence);
+        else if (touched) await operations.put({ ...each, state: "conflict", theirs: now });
+        else await operations.put({ ...each, seen: current.revision });
+      }
+    }
+    await done;
+  }
+
+  /** Hold an operation that the server will never take, and what was done to the same annotation afterwards. */
+  async refuse(refused: StoredOperation, problem: Problem): Promise<void> {
+    const { operations, done } = begin(this.database);
+    const key: [number, string] = [refused.imageId, refused.operation.uid];
+    for (const each of stored(await operations.index("by_annotation").getAll(key))) {
+      if (each.sequence >= refused.sequence) await operations.put({ ...each, state: "refused", problem });
+    }
+    await done;
+  }
+
+  async conflicts(): Promise<Conflict[]> {
+    const index = this.database.transaction("operations").store.index("by_state");
+    const held = (await Promise.all([index.getAll("conflict"), index.getAll("refused")])).flat();
+    const groups = groupBy(held, (each) => `${each.imageId} ${each.operation.uid}`);
+    return [...groups.values()].map((group) => {
+      const last = group.at(-1)!;
+      const { imageId, theirs, problem } = last;
+      const kind = last.state === "refused" ? "refused" : "conflict";
+      return { imageId, uid: last.operation.uid, kind, mine: last.after, theirs, problem };
+    });
+  }
+
+  /**
+   * Settle what is held for one annotation. `mine` sends the writer's state on top of the server's; `theirs` gives
+   * the held operations up.
+   */
+  async resolve(conflict: Conflict, choice: "mine" | "theirs", writer: string): Promise<void> {
+    const { operations, revisions, done } = begin(this.database);
+    const ofAnnotation = await operations.index("by_annotation").getAll([conflict.imageId, conflict.uid]);
+    const held = stored(ofAnnotation).filter((each) => each.state !== "waiting");
+    const last = held.at(-1);
+    if (last && choice === "mine" && conflict.kind === "refused") {
+      for (const each of held) await operations.put({ ...each, state: "waiting", problem: null });
+    } else {
+      for (const each of held) await operations.delete(each.sequence);
+    }
+    if (last && choice === "mine" && conflict.kind === "conflict") {
+      const base = await revisions.get([conflict.imageId, last.writer]);
+      const revision = base?.revision ?? last.seen;
+      const own = await revisions.get([conflict.imageId, writer]);
+      if (!own) await revisions.put({ imageId: conflict.imageId, writer, revision, floor: revision });
+      await this.appendTowards(operations, conflict, writer, revision);
+    }
+    await done;
+  }
+
+  private async appendTowards(
+    operations: Stores["operations"],
+    conflict: Conflict,
+    writer: string,
+    seen: number,
+  ): Promise<void> {
+    const { imageId, uid, mine, theirs } = conflict;
+    let before = print(theirs);
+    for (const operation of operationsTowards(uid, mine, theirs)) {
+      await operations.add(this.queued({ imageId, writer, seen, operation, before, after: mine }));
+      before = print(mine);
+    }
+  }
+
+  /** A new queue entry with an operation id of its own. */
+  queued(
+    entry: Pick<QueuedOperation, "imageId" | "writer" | "seen" | "before" | "after"> & {
+      operation: Operation;
+    },
+  ): QueuedOperation {
+    const waiting = { state: "waiting", theirs: null, problem: null } as const;
+    return { ...entry, ...waiting, operationId: this.newId(), created: Date.now() };
+  }
+}

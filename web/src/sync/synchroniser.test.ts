@@ -1,0 +1,537 @@
+import "fake-indexeddb/auto";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { AnnotationContent, Operation } from "../api/types.ts";
+import { openSyncDatabase, type SyncDatabase } from "./database.ts";
+import { FakeServer } from "./fake-server.test-support.ts";
+import { type Locks, TabLocks } from "./locks.ts";
+import { OperationStore } from "./store.ts";
+import { Synchroniser, type SyncState } from "./synchroniser.ts";
+
+const content = (counts: string, category: number | null = 1): AnnotationContent => ({
+  category_id: category,
+  segmentation: { size: [4, 4], counts },
+  iscrowd: 0,
+  attributes: {},
+  provenance: null,
+});
+const create = (uid: string, counts = "00"): Operation => ({ kind: "create", uid, ...content(counts) });
+const recolour = (uid: string, category_id: number): Operation => ({
+  kind: "update",
+  uid,
+  changes: { category_id },
+});
+
+class Tab {
+  state: SyncState = { phase: "saved", waiting: 0, conflicts: [], message: "" };
+  signedOut = 0;
+  errors: unknown[] = [];
+  readonly sync: Synchroniser;
+
+  constructor(
+    server: FakeServer,
+    database: SyncDatabase,
+    locks: Locks,
+    channel: BroadcastChannel | null = null,
+  ) {
+    this.sync = new Synchroniser({
+      store: new OperationStore(database, () => crypto.randomUUID()),
+      send: server.client.sendOperation,
+      load: (imageId) => server.client.annotations(imageId),
+      locks,
+      writer: crypto.randomUUID(),
+      channel,
+      onSignedOut: () => this.signedOut++,
+      onError: (error) => this.errors.push(error),
+      onState: (state) => {
+        this.state = state;
+      },
+      backoff: () => 2 ** 30, // retried by hand
+    });
+  }
+}
+
+let database: SyncDatabase;
+let server: FakeServer;
+let locks: Locks;
+let tab: Tab;
+
+beforeEach(async () => {
+  database = await openSyncDatabase(`sync ${crypto.randomUUID()}`);
+  server = new FakeServer();
+  locks = new TabLocks();
+  tab = new Tab(server, database, locks);
+});
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await tab.sync.settled();
+  vi.useRealTimers();
+  database.close();
+});
+
+const open = (who = tab) => who.sync.openImage(server.current());
+const categories = () => server.current().annotations.map((each) => [each.uid, each.category_id]);
+
+describe("a queue with a good connection", () => {
+  it("sends operations in the order in which they were made, each on the revision of the one before", async () => {
+    const image = await open();
+    const made = [create("a"), create("b"), recolour("a", 2), recolour("a", 3), { kind: "delete", uid: "b" }];
+    for (const operation of made as Operation[]) void image.record(operation);
+    await vi.waitFor(() => expect(server.revision).toBe(5));
+    await tab.sync.settled();
+    expect(categories()).toEqual([["a", 3]]);
+    expect(tab.state).toMatchObject({ phase: "saved", waiting: 0, conflicts: [] });
+    expect(server.requests).toBe(5);
+  });
+
+  it("never says saved while an operation is on its way to the disk", async () => {
+    const image = await open();
+    const recorded = image.record(create("a"));
+    expect(tab.state).toMatchObject({ phase: "saving", waiting: 1 });
+    await recorded;
+    await tab.sync.settled();
+    expect(tab.state).toMatchObject({ phase: "saved", waiting: 0 });
+  });
+
+  it("sends what is added while a round of sending comes to its end", async () => {
+    const state: { atTheEnd: (() => Promise<void>) | null } = { atTheEnd: null };
+    const slow: Locks = {
+      async exclusive(_name, work) {
+        const result = await work();
+        await state.atTheEnd?.();
+        return result;
+      },
+    };
+    const other = new Tab(server, database, slow);
+    const image = await open(other);
+    state.atTheEnd = async () => {
+      state.atTheEnd = null;
+      await image.record(create("b"));
+    };
+    await image.record(create("a"));
+    await other.sync.settled();
+    expect(categories()).toEqual([
+      ["a", 1],
+      ["b", 1],
+    ]);
+  });
+
+  it("says when somebody else's change cannot be fetched, and goes on", async () => {
+    const image = await open();
+    server.store(create("theirs"));
+    server.weather = "offline";
+    await tab.sync.notice(image.imageId, server.revision);
+    expect(tab.errors).toEqual([expect.objectContaining({ code: "no_answer" })]);
+    server.weather = "fine";
+    await tab.sync.notice(image.imageId, server.revision);
+    expect(image.annotations().map((each) => each.uid)).toEqual(["theirs"]);
+  });
+
+  it("restores what was deleted, with its content", async () => {
+    const image = await open();
+    await image.record(create("a"));
+    await image.record({ kind: "delete", uid: "a" });
+    expect(image.annotations()).toEqual([]);
+    await image.record({ kind: "restore", uid: "a" });
+    await tab.sync.settled();
+    expect(categories()).toEqual([["a", 1]]);
+    expect(image.annotations()[0]).toMatchObject({ uid: "a", id: 1 });
+  });
+
+  it("refuses an operation on an annotation that the image does not have", async () => {
+    const image = await open();
+    await expect(image.record(recolour("nobody", 2))).rejects.toThrow(/nobody/);
+  });
+});
+
+describe("a state of the server that comes late", () => {
+  it("does not take away what was acknowledged meanwhile", async () => {
+    const image = await open();
+    server.store(create("theirs"));
+    const stale = server.current();
+    vi.spyOn(server.client, "annotations").mockImplementationOnce(async () => {
+      await image.record(create("a")); // its revision is refused, the answer brings theirs in, the second try is stored
+      await vi.waitFor(() => expect(image.revision).toBe(2));
+      return stale;
+    });
+    await tab.sync.notice(image.imageId, server.revision);
+    expect(image.annotations().map((each) => each.uid)).toContain("a");
+    await tab.sync.settled();
+    expect(categories()).toContainEqual(["a", 1]);
+  });
+
+  it("does not take away what is recorded while the queue is read", async () => {
+    const image = await open();
+    server.weather = "offline";
+    const recorded: Promise<void>[] = [];
+    const { ofImage } = OperationStore.prototype;
+    vi.spyOn(OperationStore.prototype, "ofImage").mockImplementationOnce(async function (
+      this: OperationStore,
+      imageId,
+    ) {
+      const rows = await ofImage.call(this, imageId);
+      recorded.push(image.record(create("a")));
+      return rows;
+    });
+    vi.spyOn(server.client, "annotations").mockResolvedValueOnce({ ...server.current(), revision: 1 });
+    await tab.sync.notice(image.imageId, 1);
+    await Promise.all(recorded);
+    expect(image.annotations().map((each) => each.uid)).toEqual(["a"]);
+  });
+
+  it("is asked for again when an image is opened with it", async () => {
+    const stale = server.current();
+    const earlier = await open();
+    await earlier.record(create("a"));
+    await tab.sync.settled();
+    tab.sync.closeImage(earlier);
+    const image = await tab.sync.openImage(stale);
+    expect(image.annotations().map((each) => each.uid)).toEqual(["a"]);
+  });
+});
+
+describe("a browser that refuses to keep an operation", () => {
+  it("takes it back, and says so to whoever recorded it", async () => {
+    const image = await open();
+    await image.record(create("a"));
+    await tab.sync.settled();
+    vi.spyOn(OperationStore.prototype, "append").mockRejectedValueOnce(new Error("no space"));
+    await expect(image.record(recolour("a", 2))).rejects.toThrow("no space");
+    expect(image.annotations().map((each) => each.category_id)).toEqual([1]);
+    expect(categories()).toEqual([["a", 1]]);
+  });
+});
+
+describe("a queue with a bad connection", () => {
+  it("stores an operation once when its answer is lost", async () => {
+    const image = await open();
+    server.weather = "lose_answer";
+    await image.record(create("a"));
+    await tab.sync.settled();
+    expect(tab.state).toMatchObject({ phase: "offline", waiting: 1 });
+    for (let retry = 0; retry < 4; retry++) {
+      await tab.sync.flush();
+      await tab.sync.settled();
+    }
+    server.weather = "fine";
+    await image.record(recolour("a", 5));
+    await tab.sync.flush();
+    await tab.sync.settled();
+    expect(server.log).toHaveLength(2);
+    expect(categories()).toEqual([["a", 5]]);
+    expect(tab.state.phase).toBe("saved");
+  });
+
+  it("keeps 200 edits made offline and sends them in order, none twice", async () => {
+    const image = await open();
+    server.weather = "offline";
+    for (let index = 0; index < 200; index++) await image.record(create(`uid ${index}`));
+    await tab.sync.settled();
+    expect(tab.state).toMatchObject({ phase: "offline", waiting: 200 });
+    server.weather = "fine";
+    await tab.sync.flush();
+    await tab.sync.settled();
+    expect(server.current().annotations.map((each) => each.uid)).toEqual(
+      Array.from({ length: 200 }, (_, index) => `uid ${index}`),
+    );
+    expect(new Set(server.log).size).toBe(200);
+    expect(server.log).toHaveLength(200);
+  });
+
+  it("retries by itself while the server is busy", async () => {
+    const image = await open();
+    server.weather = "busy";
+    const patient = new Synchroniser({
+      store: new OperationStore(database, () => crypto.randomUUID()),
+      send: server.client.sendOperation,
+      load: (imageId) => server.client.annotations(imageId),
+      locks,
+      writer: "patient",
+      channel: null,
+      onError: (error) => expect.unreachable(String(error)),
+      backoff: () => 1,
+    });
+    await image.record(create("a"));
+    await patient.flush();
+    await vi.waitFor(() => expect(server.requests).toBeGreaterThan(3));
+    server.weather = "fine";
+    await vi.waitFor(() => expect(server.revision).toBe(1));
+    await patient.settled();
+  });
+
+  it("sends after a restart what an earlier tab left behind, and shows it meanwhile", async () => {
+    server.store(create("old"));
+    const image = await open();
+    server.weather = "offline";
+    await image.record(create("a"));
+    await image.record(recolour("old", 9));
+    await tab.sync.settled();
+    const reopened = new Tab(server, database, locks);
+    const seen = await open(reopened);
+    expect(seen.annotations().map((each) => [each.uid, each.category_id])).toEqual([
+      ["old", 9],
+      ["a", 1],
+    ]);
+    await seen.record(recolour("a", 4));
+    server.weather = "fine";
+    await reopened.sync.flush();
+    await reopened.sync.settled();
+    expect(categories()).toEqual([
+      ["old", 9],
+      ["a", 4],
+    ]);
+    expect(reopened.state).toMatchObject({ phase: "saved", conflicts: [] });
+  });
+
+  it("waits for a new login without losing anything", async () => {
+    const image = await open();
+    server.weather = "signed_out";
+    await image.record(create("a"));
+    await tab.sync.settled();
+    expect(tab.signedOut).toBeGreaterThan(0);
+    expect(tab.state).toMatchObject({ phase: "signed_out", waiting: 1 });
+    server.weather = "fine";
+    await tab.sync.flush();
+    await tab.sync.settled();
+    expect(categories()).toEqual([["a", 1]]);
+  });
+});
+
+describe("an image that somebody else has changed", () => {
+  it("goes on from their revision when they touched other annotations, and takes theirs in", async () => {
+    server.store(create("a"));
+    server.store(create("b"));
+    const image = await open();
+    const remote = vi.fn();
+    image.onRemote = remote;
+    server.store(recolour("b", 8));
+    await image.record(recolour("a", 2));
+    await tab.sync.settled();
+    expect(categories()).toEqual([
+      ["a", 2],
+      ["b", 8],
+    ]);
+    expect(tab.state.conflicts).toEqual([]);
+    await vi.waitFor(() => expect(remote).toHaveBeenCalled());
+    expect(image.annotations().map((each) => each.category_id)).toEqual([2, 8]);
+  });
+
+  it("holds a change to an annotation that they changed too, and shows both", async () => {
+    server.store(create("a"));
+    const image = await open();
+    server.store(recolour("a", 8));
+    await image.record(recolour("a", 2));
+    await image.record(create("mine"));
+    await tab.sync.settled();
+    expect(categories()).toEqual([
+      ["a", 8],
+      ["mine", 1],
+    ]);
+    expect(tab.state).toMatchObject({ phase: "saved", waiting: 0 });
+    const [conflict] = tab.state.conflicts;
+    expect(conflict).toMatchObject({
+      uid: "a",
+      kind: "conflict",
+      mine: { category_id: 2 },
+      theirs: { category_id: 8 },
+    });
+    expect(image.annotations()[0]!.category_id).toBe(2);
+  });
+
+  it.each([
+    ["mine", 2],
+    ["theirs", 8],
+  ] as const)("decides for %s", async (choice, expected) => {
+    server.store(create("a"));
+    const image = await open();
+    server.store(recolour("a", 8));
+    await image.record(recolour("a", 2));
+    await tab.sync.settled();
+    await tab.sync.resolve(tab.state.conflicts[0]!, choice);
+    await tab.sync.settled();
+    expect(categories()).toEqual([["a", expected]]);
+    expect(image.annotations()[0]!.category_id).toBe(expected);
+    expect(tab.state).toMatchObject({ phase: "saved", conflicts: [] });
+  });
+
+  it("brings an annotation back that they deleted, when the person keeps mine", async () => {
+    server.store(create("a"));
+    const image = await open();
+    server.store({ kind: "delete", uid: "a" });
+    await image.record(recolour("a", 2));
+    await tab.sync.settled();
+    expect(tab.state.conflicts[0]).toMatchObject({ theirs: null });
+    await tab.sync.resolve(tab.state.conflicts[0]!, "mine");
+    await tab.sync.settled();
+    expect(categories()).toEqual([["a", 2]]);
+  });
+
+  it("is no conflict when both did the same", async () => {
+    server.store(create("a"));
+    const image = await open();
+    server.store({ kind: "delete", uid: "a" });
+    await image.record({ kind: "delete", uid: "a" });
+    await tab.sync.settled();
+    expect(tab.state).toMatchObject({ phase: "saved", conflicts: [] });
+    expect(categories()).toEqual([]);
+  });
+
+  it("never overwrites an edit that arrived between two of ours", async () => {
+    server.store(create("a"));
+    server.store(create("b"));
+    const image = await open();
+    server.store(recolour("b", 8));
+    const first = image.record(recolour("a", 2));
+    const second = image.record(recolour("b", 3));
+    await Promise.all([first, second]);
+    await tab.sync.settled();
+    expect(categories()).toEqual([
+      ["a", 2],
+      ["b", 8],
+    ]);
+    expect(tab.state.conflicts.map((each) => each.uid)).toEqual(["b"]);
+  });
+});
+
+describe("what this tab has not been shown yet", () => {
+  it("is not overwritten by an edit made before the page took it in", async () => {
+    server.store(create("a"));
+    server.store(create("b"));
+    const image = await open();
+    tab.sync.closeImage(image); // news does not reach the page
+    server.store(recolour("b", 8));
+    await image.record(recolour("a", 2));
+    await tab.sync.settled();
+    await image.record(recolour("b", 3));
+    await tab.sync.settled();
+    expect(categories()).toEqual([
+      ["a", 2],
+      ["b", 8],
+    ]);
+    expect(tab.state.conflicts.map((each) => each.uid)).toEqual(["b"]);
+  });
+
+  it("is not overwritten by going on with an annotation that is held", async () => {
+    server.store(create("a"));
+    const image = await open();
+    server.store(recolour("a", 8));
+    await image.record(recolour("a", 2));
+    await tab.sync.settled();
+    await image.record(recolour("a", 5));
+    await tab.sync.settled();
+    expect(categories()).toEqual([["a", 8]]);
+    expect(tab.state.conflicts).toMatchObject([{ mine: { category_id: 5 }, theirs: { category_id: 8 } }]);
+  });
+
+  it.each(["at once", "later"])(
+    "is no conflict when the server only writes our own mask differently, %s",
+    async (when) => {
+      server.store(create("other"));
+      const image = await open();
+      server.afterStore = () => {
+        server.afterStore = () => {};
+        server.store(recolour("other", 8));
+      };
+      const first = image.record(create("a", "00 "));
+      if (when === "later") {
+        await first;
+        await tab.sync.settled();
+      }
+      await image.record(recolour("a", 2));
+      await first;
+      await tab.sync.settled();
+      expect(tab.state.conflicts).toEqual([]);
+      expect(categories()).toEqual([
+        ["other", 8],
+        ["a", 2],
+      ]);
+    },
+  );
+});
+
+describe("an operation that the server will never take", () => {
+  it("is held and named, and the others go on", async () => {
+    const image = await open();
+    await image.record({ kind: "create", uid: "poison", ...content("00", 404) });
+    await image.record(recolour("poison", 2));
+    await image.record(create("good"));
+    await tab.sync.settled();
+    expect(categories()).toEqual([["good", 1]]);
+    expect(tab.state.conflicts).toMatchObject([
+      { uid: "poison", kind: "refused", problem: { code: "unknown_category" } },
+    ]);
+    await tab.sync.resolve(tab.state.conflicts[0]!, "theirs");
+    expect(tab.state.conflicts).toEqual([]);
+    expect(image.annotations().map((each) => each.uid)).toEqual(["good"]);
+  });
+});
+
+describe("two tabs on one image", () => {
+  it("store every operation once, and a clash is held", async () => {
+    server.store(create("a"));
+    const other = new Tab(server, database, locks);
+    const [here, there] = [await open(), await open(other)];
+    await Promise.all([
+      here.record(recolour("a", 2)),
+      there.record(recolour("a", 3)),
+      there.record(create("b")),
+    ]);
+    await tab.sync.flush();
+    await other.sync.flush();
+    await Promise.all([tab.sync.settled(), other.sync.settled()]);
+    expect(server.log).toHaveLength(2);
+    expect(new Set(categories().map(([uid]) => uid))).toEqual(new Set(["a", "b"]));
+    expect(await new OperationStore(database, String).conflicts()).toHaveLength(1);
+  });
+});
+
+describe("any mixture of edits, losses and retries", () => {
+  it("ends with the server and the page agreeing, and every operation stored once", async () => {
+    const step = fc.record({
+      kind: fc.constantFrom("create", "update", "delete", "restore"),
+      uid: fc.constantFrom("a", "b", "c"),
+      category: fc.integer({ min: 1, max: 9 }),
+      weather: fc.constantFrom("fine", "offline", "lose_answer", "busy"),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+        server = new FakeServer();
+        const name = `sync ${crypto.randomUUID()}`;
+        const fresh = await openSyncDatabase(name);
+        const page = new Tab(server, fresh, locks);
+        const image = await open(page);
+        let made = 0;
+        for (const { kind, uid, category, weather } of steps) {
+          server.weather = weather as FakeServer["weather"];
+          const present = image.annotations().some((each) => each.uid === uid);
+          if (present === (kind === "create" || kind === "restore")) continue;
+          const all = {
+            create: create(uid),
+            update: recolour(uid, category),
+            delete: { kind, uid },
+            restore: { kind, uid },
+          };
+          const known = await image.record(all[kind as keyof typeof all] as Operation).then(
+            () => true,
+            () => false, // a restore of what never was
+          );
+          made += known ? 1 : 0;
+        }
+        await page.sync.settled();
+        server.weather = "fine";
+        await page.sync.flush();
+        await page.sync.settled();
+        expect(server.log).toHaveLength(made);
+        expect(categories().sort()).toEqual(
+          image
+            .annotations()
+            .map((each) => [each.uid, each.category_id])
+            .sort(),
+        );
+        fresh.close();
+      }),
+      { numRuns: 30 },
+    );
+  });
+});

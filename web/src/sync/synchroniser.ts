@@ -1,0 +1,241 @@
+/** Gets what was made in this browser to the server: at once when it can, later when it cannot, never twice. */
+import type { Annotation, ImageAnnotations } from "../api/types.ts";
+import { ImageSync } from "./image.ts";
+import type { Locks } from "./locks.ts";
+import { type Drained, drain, type SenderEvents, type SendOperation } from "./sender.ts";
+import type { Conflict, OperationStore } from "./store.ts";
+
+export interface SyncState {
+  phase: "saved" | "saving" | "offline" | "signed_out";
+  /** Operations that the server does not have yet, without those that are held. */
+  waiting: number;
+  conflicts: Conflict[];
+  /** Why saving does not get on; empty when it does. */
+  message: string;
+}
+
+/** What the tabs of one browser tell each other. */
+type News =
+  | { kind: "changed" }
+  | { kind: "acknowledged"; imageId: number; uid: string; revision: number; annotation: Annotation | null }
+  | { kind: "moved"; imageId: number; current: ImageAnnotations };
+
+export interface SynchroniserOptions {
+  store: OperationStore;
+  send: SendOperation;
+  locks: Locks;
+  /** Names this tab among the writers of an image. */
+  writer: string;
+  /** Channel to the other tabs; null where the browser has none. */
+  channel: BroadcastChannel | null;
+  /** The current state of an image's annotations from the server. */
+  load: (imageId: number) => Promise<ImageAnnotations>;
+  onSignedOut?: () => void;
+  /** The server's state of an image was asked for in vain; nothing of ours is lost by that. */
+  onError: (error: unknown) => void;
+  onState?: (state: SyncState) => void;
+  /** Milliseconds to the n-th retry (n from 0). */
+  backoff?: (attempt: number) => number;
+}
+
+const LONGEST_WAIT = 30_000; // ms
+
+/** Half a second, doubling to half a minute, with jitter so that many tabs do not come back at the same instant. */
+function defaultBackoff(attempt: number): number {
+  return Math.min(LONGEST_WAIT, 500 * 2 ** attempt) * (0.75 + Math.random() / 2);
+}
+
+export class Synchroniser {
+  private readonly open = new Map<number, ImageSync>();
+  private readonly draining = new Map<number, Promise<void>>();
+  private readonly again = new Set<number>();
+  /** Newest revision heard of while an image's operations were on their way. */
+  private readonly heard = new Map<number, number>();
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private attempt = 0;
+  private trouble: Exclude<Drained, { outcome: "empty" }> | null = null;
+  private recording = 0;
+  private shown: SyncState = { phase: "saved", waiting: 0, conflicts: [], message: "" };
+
+  constructor(private readonly options: SynchroniserOptions) {
+    options.channel?.addEventListener("message", (event: MessageEvent<News>) => void this.hear(event.data));
+  }
+
+  /** Begin to work on an image whose annotations the server gave as `current`. */
+  async openImage(current: ImageAnnotations): Promise<ImageSync> {
+    const { store, writer, load } = this.options;
+    const pending = await store.ofImage(current.image_id);
+    // An operation that was acknowledged after `current` was asked for is neither in it nor in the queue: ask again.
+    const known = await store.newestRevision(current.image_id);
+    const fresh = known > current.revision ? await load(current.image_id) : current;
+    const image = new ImageSync(fresh, pending, writer, async (entry) => {
+      await this.whileRecording(() => store.append(store.queued(entry)));
+      this.tell({ kind: "changed" });
+      this.drainImage(entry.imageId);
+      await this.publish().catch(this.options.onError);
+    });
+    this.open.set(current.image_id, image);
+    return image;
+  }
+
+  closeImage(image: ImageSync): void {
+    if (this.open.get(image.imageId) === image) this.open.delete(image.imageId);
+  }
+
+  /**
+   * Try everything that waits, now: what earlier tabs left behind at the start, and again after signing in, coming
+   * online, or by a person's wish.
+   */
+  async flush(): Promise<void> {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    this.trouble = null;
+    for (const imageId of await this.options.store.imagesWaiting()) this.drainImage(imageId);
+    await this.publish();
+  }
+
+  /** Resolves when nothing is being sent: everything is stored, held, or waits for the network. */
+  async settled(): Promise<void> {
+    while (this.draining.size > 0) await Promise.all(this.draining.values());
+  }
+
+  async resolve(conflict: Conflict, choice: "mine" | "theirs"): Promise<void> {
+    await this.options.store.resolve(conflict, choice, this.options.writer);
+    this.tell({ kind: "changed" });
+    if (choice === "mine") this.drainImage(conflict.imageId);
+    else await this.refresh(conflict.imageId);
+    await this.publish();
+  }
+
+  /** Take in what others did to an open image, when `revision` is news. */
+  async notice(imageId: number, revision: number): Promise<void> {
+    const image = this.open.get(imageId);
+    if (!image || revision <= image.revision) return;
+    // It may be our own operation, whose answer is still to come: look again when all are answered.
+    if (this.draining.has(imageId)) this.heard.set(imageId, revision);
+    else await this.refresh(imageId);
+  }
+
+  private async refresh(imageId: number): Promise<void> {
+    if (!this.open.has(imageId)) return;
+    try {
+      await this.moved(imageId, await this.options.load(imageId));
+    } catch (error) {
+      this.options.onError(error);
+    }
+  }
+
+  private async moved(imageId: number, current: ImageAnnotations): Promise<void> {
+    const image = this.open.get(imageId);
+    image?.merge(current, await image.withQueue(() => this.options.store.ofImage(imageId)));
+  }
+
+  private drainImage(imageId: number): void {
+    if (this.draining.has(imageId)) {
+      this.again.add(imageId);
+      return;
+    }
+    const run = this.drainUntilQuiet(imageId)
+      .catch((error: unknown) =>
+        this.conclude({ outcome: "unreachable", message: String(error), retryAfter: null }),
+      )
+      .then(() => this.drained(imageId));
+    this.draining.set(imageId, run);
+  }
+
+  private async drained(imageId: number): Promise<void> {
+    this.draining.delete(imageId);
+    const revision = this.heard.get(imageId);
+    this.heard.delete(imageId);
+    await this.publish();
+    if (revision !== undefined) await this.notice(imageId, revision);
+  }
+
+  private async drainUntilQuiet(imageId: number): Promise<void> {
+    const { store, send, locks } = this.options;
+    do {
+      this.again.delete(imageId);
+      const result = await locks.exclusive(`limner-sync ${imageId}`, () =>
+        drain(store, send, imageId, this.events),
+      );
+      this.conclude(result);
+      if (result.outcome !== "empty") return;
+    } while (this.again.has(imageId));
+  }
+
+  private conclude(result: Drained): void {
+    if (result.outcome === "empty") {
+      this.attempt = 0;
+      this.trouble = null;
+      return;
+    }
+    this.trouble = result;
+    if (result.outcome === "signed_out") {
+      this.options.onSignedOut?.();
+    } else if (this.timer === null) {
+      const delay = (this.options.backoff ?? defaultBackoff)(this.attempt++);
+      const wait = Math.max(delay, (result.retryAfter ?? 0) * 1000);
+      this.timer = setTimeout(() => void this.flush(), wait);
+    }
+  }
+
+  private readonly events: SenderEvents = {
+    acknowledged: (sent, answer) => {
+      const { imageId, operation } = sent;
+      const { revision, annotation } = answer;
+      const news: News = { kind: "acknowledged", imageId, uid: operation.uid, revision, annotation };
+      this.open.get(imageId)?.acknowledged(sent, answer);
+      this.tell(news);
+      void this.publish();
+    },
+    rebased: (imageId, _writer, current) => {
+      this.tell({ kind: "moved", imageId, current });
+      void this.moved(imageId, current);
+    },
+  };
+
+  private async hear(news: News): Promise<void> {
+    if (news.kind === "moved") await this.moved(news.imageId, news.current);
+    if (news.kind === "acknowledged") await this.notice(news.imageId, news.revision);
+    await this.publish();
+  }
+
+  private tell(news: News): void {
+    this.options.channel?.postMessage(news);
+  }
+
+  /** The page must not say "saved" while an operation is on its way to the disk. */
+  private async whileRecording(append: () => Promise<void>): Promise<void> {
+    this.recording++;
+    const waiting = this.shown.waiting + 1;
+    this.show({ ...this.shown, waiting, phase: this.phase(waiting) });
+    try {
+      await append();
+    } finally {
+      this.recording--;
+    }
+  }
+
+  private async publish(): Promise<void> {
+    const { store, onState } = this.options;
+    if (!onState) return;
+    const [stored, conflicts] = await Promise.all([store.waiting(), store.conflicts()]);
+    const waiting = stored + this.recording;
+    this.show({ phase: this.phase(waiting), waiting, conflicts, message: this.message() });
+  }
+
+  private show(state: SyncState): void {
+    this.shown = state;
+    this.options.onState?.(state);
+  }
+
+  private phase(waiting: number): SyncState["phase"] {
+    if (waiting === 0) return "saved";
+    if (this.trouble?.outcome === "signed_out") return "signed_out";
+    return this.trouble ? "offline" : "saving";
+  }
+
+  private message(): string {
+    return this.trouble?.outcome === "unreachable" ? this.trouble.message : "";
+  }
+}

@@ -1,0 +1,92 @@
+/** All tools of one stage: hands each gesture to the tool that it began with. */
+
+import type { ToolName } from "../session/types.ts";
+import { BoxTool } from "./box-tool.ts";
+import { BrushTool } from "./brush-tool.ts";
+import { FillTool } from "./fill-tool.ts";
+import { PanTool } from "./pan-tool.ts";
+import { PointsTool } from "./points-tool.ts";
+import { PolygonTool } from "./polygon-tool.ts";
+import type { PointerInput, Tool, ToolSession, ToolStage } from "./tool.ts";
+import { VertexTool } from "./vertex-tool.ts";
+
+export class Toolbox {
+  private readonly tools: Readonly<Record<ToolName, Tool>>;
+  private readonly pan: PanTool;
+  private active: { readonly tool: Tool; readonly button: PointerInput["button"] } | null = null;
+  /** True while Space is held. */
+  panning = false;
+
+  constructor(
+    private readonly session: ToolSession & { readonly tool: ToolName },
+    stage: ToolStage,
+  ) {
+    this.tools = {
+      points: new PointsTool(session, stage),
+      box: new BoxTool(session, stage),
+      brush: new BrushTool(session, stage, false),
+      eraser: new BrushTool(session, stage, true),
+      polygon: new PolygonTool(session, stage),
+      fill: new FillTool(session),
+      vertices: new VertexTool(session, stage),
+    };
+    this.pan = new PanTool(stage);
+  }
+
+  /** CSS cursor for the stage. */
+  get cursor(): string {
+    return this.active?.tool === this.pan ? "grabbing" : this.resting.cursor;
+  }
+
+  /** Whether a stroke is under way. */
+  get isPainting(): boolean {
+    return this.active?.tool instanceof BrushTool;
+  }
+
+  down(input: PointerInput): void {
+    if (this.active) return; // a second button joins no gesture
+    const tool = input.button === "middle" ? this.pan : this.resting;
+    this.active = { tool, button: input.button };
+    tool.down(input);
+  }
+
+  move(input: PointerInput): void {
+    if (this.active) this.active.tool.drag(input);
+    else this.resting.hover(input);
+  }
+
+  up(input: PointerInput): void {
+    if (this.active?.button !== input.button) return;
+    const { tool } = this.active;
+    this.active = null;
+    tool.up(input);
+  }
+
+  leave(): void {
+    if (!this.active) this.resting.leave();
+  }
+
+  doubleClick(input: PointerInput): void {
+    if (!this.panning) this.resting.doubleClick?.(input);
+  }
+
+  /** Enter. @returns whether the tool had something to finish */
+  finish(): boolean {
+    return this.resting.finish?.() ?? false;
+  }
+
+  /** Backspace. @returns whether the tool had a click to take back */
+  back(): boolean {
+    return this.resting.back?.() ?? false;
+  }
+
+  /** @returns whether a gesture was under way */
+  cancel(): boolean {
+    this.active = null;
+    return [this.pan, ...Object.values(this.tools)].map((tool) => tool.cancel()).includes(true);
+  }
+
+  private get resting(): Tool {
+    return this.panning ? this.pan : this.tools[this.session.tool];
+  }
+}

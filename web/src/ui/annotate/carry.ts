@@ -1,0 +1,75 @@
+/** Objects of one image looked for on another: their prompts are asked again there. */
+import { clampToImage, type ImageBox, type ImageSize, imagePoint } from "../../core/geometry.ts";
+import { BACKGROUND, FOREGROUND, NO_PROMPTS, type PromptPoint, type Prompts } from "../../core/prompts.ts";
+import { boundingBox } from "../../core/rle.ts";
+import { bestOf, maskOf } from "../../session/answers.ts";
+import { provenanceOf } from "../../session/provenance.ts";
+import { boxBetween, rounded } from "../../session/rounding.ts";
+import type { Annotation, Decoder } from "../../session/types.ts";
+import { newUuid } from "../../sync/ids.ts";
+
+export interface Carried {
+  from: ImageSize;
+  annotations: readonly Annotation[];
+}
+
+/**
+ * The prompts that made an annotation, else a box around it, at the same relative place of another image. Null where
+ * nothing of them lies there.
+ */
+export function promptsElsewhere(annotation: Annotation, from: ImageSize, to: ImageSize): Prompts | null {
+  const place = (x: number, y: number) =>
+    clampToImage(imagePoint((x * to.width) / from.width, (y * to.height) / from.height), to);
+  const boxed = (box: readonly number[]): ImageBox | null =>
+    boxBetween(place(box[0]!, box[1]!), place(box[2]!, box[3]!));
+  const saved = annotation.provenance?.prompts;
+  if (saved && !saved.mask && (saved.points.length > 0 || saved.box)) {
+    const points = saved.points.map(
+      ([x, y, label]): PromptPoint => ({
+        at: rounded(place(x, y)),
+        label: label === 1 ? FOREGROUND : BACKGROUND,
+      }),
+    );
+    return { ...NO_PROMPTS, points, box: saved.box && boxed(saved.box) };
+  }
+  const { left, top, width, height } = boundingBox(annotation.segmentation);
+  const box = boxed([left, top, left + width, top + height]);
+  return box && { ...NO_PROMPTS, box };
+}
+
+/**
+ * What the decoder finds on its open image, which is `image`. Annotations for which it finds nothing are left out.
+ * @throws DecoderError
+ */
+export async function decodeAgain(
+  decoder: Decoder,
+  { from, annotations }: Carried,
+  image: ImageSize,
+): Promise<Annotation[]> {
+  const found: Annotation[] = [];
+  for (const annotation of annotations) {
+    const prompts = promptsElsewhere(annotation, from, image);
+    const decoded = prompts && (await newestDecode(decoder, prompts, image));
+    const model = decoder.manifest;
+    if (!prompts || !decoded || !model) continue;
+    const answer = { prompts, decoded };
+    const index = annotation.provenance?.mask_index ?? bestOf(answer);
+    const segmentation = maskOf(answer, index, image, model);
+    if (!segmentation) continue;
+    const { category_id, iscrowd, attributes } = annotation;
+    const provenance = provenanceOf(answer, index, model, 0);
+    found.push({ uid: newUuid(), category_id, iscrowd, attributes, segmentation, provenance });
+  }
+  return found;
+}
+
+const ATTEMPTS = 20;
+
+/** A hovering pointer supersedes what waits in the decoder; ask again then. Null when another image was opened. */
+async function newestDecode(decoder: Decoder, prompts: Prompts, image: ImageSize) {
+  for (let attempt = 0; attempt < ATTEMPTS && decoder.info.state === "ready"; attempt++) {
+    const decoded = await decoder.decode(prompts, image);
+    if (decoded) return decoded;
+  }
+  return null;
+}

@@ -1,0 +1,139 @@
+import type { ImageSize } from "../../core/geometry.ts";
+import * as change from "../../session/objects.ts";
+import type { Session } from "../../session/session.svelte.ts";
+import type { Annotation, AnnotationView } from "../../session/types.ts";
+import { newUuid } from "../../sync/ids.ts";
+
+/** What Ctrl+C took, for this image and the next ones. */
+export type Clipboard = readonly Annotation[];
+
+export type PasteResult = "pasted" | "empty" | "outside";
+
+const APART = 10; // px between a mask and its copy on the same image
+
+/** The saved annotations as a list: which are selected, and what is done to all of them at once. */
+export class Objects {
+  clipboard = $state.raw<Clipboard>([]);
+  /** With {@link Session.selectedUid} among them, else out of date: something was selected elsewhere. */
+  private group = $state.raw<ReadonlySet<string>>(new Set());
+  /** Where a range begins that Shift extends. */
+  private anchor: string | null = null;
+
+  /** In the order of the list. */
+  readonly selected: readonly AnnotationView[] = $derived.by(() => {
+    const { annotations, selectedUid } = this.session;
+    const group = selectedUid !== null && this.group.has(selectedUid) ? this.group : new Set([selectedUid]);
+    return annotations.filter(({ uid }) => group.has(uid));
+  });
+
+  constructor(private readonly session: Session) {}
+
+  private get uids(): string[] {
+    return this.selected.map(({ uid }) => uid);
+  }
+
+  has(uid: string): boolean {
+    return this.selected.some((each) => each.uid === uid);
+  }
+
+  /**
+   * As lists everywhere: alone, `adding` puts it to the others or takes it away, `extending` takes all from the last one.
+   * @param shown uids in the order in which they are shown
+   */
+  pick(uid: string, { adding = false, extending = false }, shown: readonly string[]): void {
+    const from = this.anchor === null ? -1 : shown.indexOf(this.anchor);
+    if (extending && from >= 0) {
+      const to = shown.indexOf(uid);
+      this.choose(shown.slice(Math.min(from, to), Math.max(from, to) + 1), uid);
+      return;
+    }
+    this.anchor = uid;
+    if (!adding) this.choose([uid], uid);
+    else if (!this.has(uid)) this.choose([...this.uids, uid], uid);
+    else {
+      const rest = this.uids.filter((each) => each !== uid);
+      this.choose(rest, rest.at(-1) ?? null);
+    }
+  }
+
+  /** @param primary the one that single-object commands mean */
+  choose(uids: readonly string[], primary: string | null): void {
+    this.group = new Set(uids);
+    this.session.select(primary);
+  }
+
+  setCategory(id: number | null): void {
+    this.share({ category_id: id });
+  }
+
+  setCrowd(crowd: boolean): void {
+    this.share({ iscrowd: crowd ? 1 : 0 });
+  }
+
+  setAttributes(attributes: Annotation["attributes"]): void {
+    this.share({ attributes });
+  }
+
+  remove(): void {
+    const { uids } = this;
+    this.session.changeObjects(uids, (document) => change.removeAll(document, uids));
+  }
+
+  merge(): void {
+    const { uids } = this;
+    const done = this.session.changeObjects(uids, (document) => change.merge(document, uids));
+    if (done) this.choose(uids.slice(0, 1), uids[0]!);
+  }
+
+  /** @returns false when the selected annotation has one part only */
+  split(): boolean {
+    const [uid] = this.uids;
+    if (uid === undefined) return false;
+    return this.session.changeObjects([uid], (document) => change.split(document, uid, newUuid));
+  }
+
+  toggleHidden(): void {
+    const hide = this.selected.some(({ hidden }) => !hidden);
+    for (const { uid } of this.selected) this.session.setHidden(uid, hide);
+  }
+
+  toggleLocked(): void {
+    const lock = this.selected.some(({ locked }) => !locked);
+    for (const { uid } of this.selected) this.session.setLocked(uid, lock);
+  }
+
+  copy(): void {
+    if (this.selected.length > 0) this.clipboard = this.selected;
+  }
+
+  /** On the image that they came from a little apart, on another one at the same place. */
+  paste(): PasteResult {
+    const { image, annotations } = this.session;
+    if (!image || this.clipboard.length === 0) return "empty";
+    const here = new Set(annotations.map(({ uid }) => uid));
+    const apart = this.clipboard.some(({ uid }) => here.has(uid)) ? APART : 0;
+    const copies = this.clipboard.flatMap((source) => copyOf(source, image, apart));
+    if (!this.add(copies)) return "outside";
+    return "pasted";
+  }
+
+  /** Add annotations and select them. */
+  add(added: readonly Annotation[]): boolean {
+    const done = this.session.changeObjects([], (document) => change.addAll(document, added));
+    const uids = added.map(({ uid }) => uid);
+    if (done) this.choose(uids, uids.at(-1) ?? null);
+    return done;
+  }
+
+  private share(shared: change.Shared): void {
+    const { uids } = this;
+    this.session.changeObjects(uids, (document) => change.changeAll(document, uids, shared));
+  }
+}
+
+function copyOf(source: Annotation, image: ImageSize, apart: number): Annotation[] {
+  const segmentation = change.placed(source.segmentation, image, apart, apart);
+  if (!segmentation) return [];
+  const { category_id, iscrowd, attributes } = source;
+  return [{ uid: newUuid(), category_id, iscrowd, attributes, segmentation, provenance: null }];
+}

@@ -1,0 +1,50 @@
+/** The page's own keys: going from image to image. The stage has those of the image, see tools/keys.ts. */
+import { HELP } from "../../tools/keys.ts";
+import { OBJECT_HELP } from "./object-keys.ts";
+
+export interface PageActions {
+  step: (direction: -1 | 1) => void;
+  toggleSheet: () => void;
+  /** Keys that point at the image. @returns whether this was one */
+  point: (event: KeyboardEvent) => boolean;
+}
+
+const PAGE_HELP = [
+  { keys: "Ctrl + Enter", does: "Accept the mask, go on to the next image" },
+  { keys: "D, →", does: "Next image" },
+  { keys: "A, ←", does: "Previous image" },
+  { keys: "Shift + arrows, +, -", does: "Point with keys: move, foreground, background" },
+  { keys: "?", does: "This sheet" },
+];
+
+/** Everything that keys and mouse do on the annotate page; alternatives are separated by commas. */
+export const SHEET = [...HELP, ...OBJECT_HELP, ...PAGE_HELP];
+
+const TEXT_FIELDS = "input, textarea, select, [contenteditable]";
+
+/** Whether a key is free to mean something: nobody is typing, and no dialog is open. */
+export function isForPage({ target, defaultPrevented }: KeyboardEvent): boolean {
+  const element = target instanceof Element ? target : null;
+  return (
+    !defaultPrevented && !element?.closest(TEXT_FIELDS) && document.querySelector("dialog[open]") === null
+  );
+}
+
+/** Run the page's shortcut that `event` means, if any. Keys that a text field needs stay its own. */
+export function handlePageKey(event: KeyboardEvent, { step, toggleSheet, point }: PageActions): void {
+  const { key, target } = event;
+  const typing = target instanceof Element && target.closest(TEXT_FIELDS) !== null;
+  const modified = event.ctrlKey || event.metaKey || event.altKey;
+  if (event.defaultPrevented || typing) return;
+  if (point(event)) event.preventDefault();
+  if (event.defaultPrevented) return;
+  if (event.ctrlKey && key === "Enter")
+    step(1); // leaving an image keeps the mask being drawn
+  else if (modified) return;
+  else if (key === "?") toggleSheet();
+  else if (event.shiftKey) return;
+  else if (key === "d" || key === "D" || key === "ArrowRight") step(1);
+  else if (key === "a" || key === "A" || key === "ArrowLeft") step(-1);
+  else return;
+  event.preventDefault();
+}

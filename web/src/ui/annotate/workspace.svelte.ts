@@ -1,0 +1,244 @@
+import { explain } from "../../api/errors.ts";
+import { listenToProject } from "../../api/events.ts";
+import type { EmbeddingAnswer, ImageDetails, Manifest, Project } from "../../api/types.ts";
+import { createDecoder } from "../../decoder/client.ts";
+import { createSession, type Session } from "../../session/session.svelte.ts";
+import type { Decoder, DecoderInfo, Operation } from "../../session/types.ts";
+import type { ImageSync } from "../../sync/image.ts";
+import type { Services } from "../services.ts";
+import { type Carried, decodeAgain } from "./carry.ts";
+import { EmbeddingNews } from "./embedding-news.ts";
+import { loadModel } from "./engine.ts";
+import { ImageLibrary } from "./library.ts";
+import { Objects } from "./objects.svelte.ts";
+
+export interface EncodeState {
+  state: "asking" | "waiting" | "encoding" | "preparing" | "ready" | "failed";
+  /** Images before this one in the encoder's queue. */
+  position: number | null;
+  message: string;
+}
+
+const ASKING: EncodeState = { state: "asking", position: null, message: "" };
+
+/** The annotate page's image: brings picture, embedding and annotations together and keeps the neighbours coming. */
+export class Workspace {
+  project = $state.raw<Project | null>(null);
+  image = $state.raw<ImageDetails | null>(null);
+  picture = $state.raw<ImageBitmap | null>(null);
+  encode = $state.raw<EncodeState>(ASKING);
+  manifest = $state.raw<Manifest | null>(null);
+  decoderInfo = $state.raw<DecoderInfo>();
+  problem = $state("");
+
+  readonly session: Session;
+  readonly objects: Objects;
+  /** What the next image is to be searched for, once it is there. */
+  private carried: Carried | null = null;
+  private readonly decoder: Decoder = createDecoder();
+  private readonly news = new EmbeddingNews();
+  private readonly library: ImageLibrary;
+  private readonly closing = new AbortController();
+  private readonly model: Promise<Manifest>;
+  private readonly disposers: (() => void)[] = [];
+  private imageSync: ImageSync | null = null;
+  /** The image that the person asked for last; answers for another one are dropped. */
+  private wanted = 0;
+
+  constructor(
+    private readonly services: Services,
+    private readonly projectId: number,
+  ) {
+    const { client, toasts } = services;
+    this.library = new ImageLibrary(client, this.news);
+    this.session = createSession({
+      decoder: this.decoder,
+      record: (imageId, operation) => void this.record(imageId, operation),
+      notify: ({ level, message }) =>
+        level === "error" ? toasts.error(new Error(message)) : toasts.info(message),
+    });
+    this.objects = new Objects(this.session);
+    this.disposers.push(
+      this.decoder.subscribe((info) => {
+        this.decoderInfo = info;
+      }),
+      listenToProject(projectId, {
+        embedding: ({ image_id }) => this.news.tell(image_id),
+        annotations: ({ image_id, revision }) => void this.notice(image_id, revision),
+        reset: () => this.catchUp(),
+      }),
+    );
+    this.model = loadModel(client, this.decoder, this.closing.signal);
+    void this.showModel();
+    void this.loadProject();
+  }
+
+  async open(id: number): Promise<void> {
+    this.leave();
+    this.wanted = id;
+    const loading = this.library.look(id, (pending) => {
+      if (this.wanted === id) this.encode = encodeState(pending);
+    });
+    try {
+      await Promise.all([
+        this.openAnnotations(id, loading.details),
+        this.openPicture(id, loading.file),
+        this.openEmbedding(id, loading.embedding),
+      ]);
+      if (this.wanted === id && this.encode.state === "ready") await this.findCarried();
+    } catch (error) {
+      if (this.wanted === id) this.problem = explained(error);
+    }
+  }
+
+  /** Open the same image again, from the server. */
+  async reload(): Promise<void> {
+    const id = this.wanted;
+    this.library.forget(id);
+    await this.open(id);
+  }
+
+  /** Take the selected objects along: the image that is opened next is searched for them. */
+  carrySelected(): void {
+    const { image } = this.session;
+    if (image) this.carried = { from: image, annotations: this.objects.selected };
+  }
+
+  async loadProject(): Promise<void> {
+    try {
+      const project = await this.services.client.project(this.projectId);
+      this.project = project;
+      this.session.setCategories(project.categories.toSorted((a, b) => a.position - b.position));
+    } catch (error) {
+      this.services.toasts.error(error);
+    }
+  }
+
+  dispose(): void {
+    this.leave();
+    this.closing.abort();
+    this.library.clear();
+    for (const dispose of this.disposers) dispose();
+    this.decoder.dispose();
+  }
+
+  /** Put the open image away. What is drawn and not yet accepted is kept as an annotation: leaving loses nothing. */
+  private leave(): void {
+    this.wanted = 0;
+    if (this.session.drawing) {
+      const kept = this.session.keep();
+      const message = kept
+        ? "What you were drawing was kept."
+        : "Prompts without an answer yet were dropped.";
+      this.services.toasts.info(message);
+    }
+    this.session.close();
+    this.decoder.closeImage();
+    if (this.imageSync) this.closeSync(this.imageSync);
+    this.imageSync = null;
+    this.picture?.close();
+    this.picture = null;
+    this.encode = ASKING;
+    this.problem = "";
+  }
+
+  private async openAnnotations(id: number, loading: Promise<ImageDetails>): Promise<void> {
+    const synchroniser = await this.services.saving.ready();
+    const [details, current] = await Promise.all([loading, this.services.client.annotations(id)]);
+    const sync = await synchroniser.openImage(current);
+    if (this.wanted !== id) return synchroniser.closeImage(sync);
+    this.imageSync = sync;
+    this.image = details;
+    sync.onRemote = (annotations) => this.session.replaceAnnotations(annotations);
+    this.session.open({ id, width: details.width, height: details.height }, sync.annotations());
+    if (this.encode.state === "ready") this.session.embeddingReady();
+    const { previous_id, next_id } = await this.fresh(id, details);
+    if (this.wanted === id) void this.library.prefetchAround({ ...details, previous_id, next_id });
+  }
+
+  private async findCarried(): Promise<void> {
+    const { carried, session } = this;
+    const { image } = session;
+    this.carried = null;
+    if (!carried || !image) return;
+    const found = await decodeAgain(this.decoder, carried, image);
+    if (session.image !== image) return;
+    this.objects.add(found);
+    const count = carried.annotations.length;
+    this.services.toasts.info(
+      `${found.length} of ${count} ${count === 1 ? "object" : "objects"} found here. Ctrl + Z takes them back.`,
+    );
+  }
+
+  /** Neighbours change when images are added or deleted; what was prefetched may not know. */
+  private async fresh(id: number, known: ImageDetails): Promise<ImageDetails> {
+    const details = await this.services.client.image(id);
+    if (this.wanted !== id) return known;
+    this.image = details;
+    return details;
+  }
+
+  private async openPicture(id: number, file: Promise<Blob>): Promise<void> {
+    const picture = await createImageBitmap(await file);
+    if (this.wanted === id) this.picture = picture;
+    else picture.close();
+  }
+
+  private async openEmbedding(id: number, loading: Promise<ArrayBuffer>): Promise<void> {
+    try {
+      const [bytes] = await Promise.all([loading, this.model]);
+      if (this.wanted !== id) return;
+      this.encode = { state: "preparing", position: null, message: "" };
+      // The decoder takes its buffer away to the worker; the library keeps one for coming back.
+      const opened = await this.decoder.openImage(bytes.slice(0));
+      if (!opened || this.wanted !== id) return;
+      this.encode = { state: "ready", position: null, message: "" };
+      if (this.session.image?.id === id) this.session.embeddingReady();
+    } catch (error) {
+      if (this.wanted === id) this.encode = { state: "failed", position: null, message: explained(error) };
+    }
+  }
+
+  private async showModel(): Promise<void> {
+    try {
+      this.manifest = await this.model;
+    } catch (error) {
+      if (!this.closing.signal.aborted) this.services.toasts.error(error);
+    }
+  }
+
+  private async record(imageId: number, operation: Operation): Promise<void> {
+    try {
+      if (this.imageSync?.imageId !== imageId) throw new Error("This image is no longer open.");
+      await this.imageSync.record(operation);
+    } catch (error) {
+      const { message } = explain(error);
+      this.services.toasts.error(new Error(`A change could not be kept in this browser: ${message}`));
+      if (this.imageSync?.imageId === imageId) this.session.replaceAnnotations(this.imageSync.annotations());
+    }
+  }
+
+  private async notice(imageId: number, revision: number): Promise<void> {
+    await (await this.services.saving.ready()).notice(imageId, revision);
+  }
+
+  /** After a gap in the events: ask for what they would have told. */
+  private catchUp(): void {
+    this.news.tell(this.wanted);
+    // Whatever the revision is by now, it counts as news.
+    if (this.imageSync) void this.notice(this.imageSync.imageId, Number.MAX_SAFE_INTEGER);
+  }
+
+  private closeSync(sync: ImageSync): void {
+    void this.services.saving.ready().then((synchroniser) => synchroniser.closeImage(sync));
+  }
+}
+
+function explained(error: unknown): string {
+  const { message, hint } = explain(error);
+  return `${message} ${hint}`.trim();
+}
+
+function encodeState({ state, position, error }: Exclude<EmbeddingAnswer, { state: "ready" }>): EncodeState {
+  return { state: state === "encoding" ? "encoding" : "waiting", position, message: error ?? "" };
+}

@@ -1,0 +1,96 @@
+import type { Client } from "../../api/client.ts";
+import { explain } from "../../api/errors.ts";
+import type { ImageFilter, ImagePage, ProjectImage } from "../../api/types.ts";
+
+const PAGE_SIZE = 100;
+
+/** The images of one project, page after page as the person scrolls, kept up to date by events. */
+export class GalleryImages {
+  list = $state.raw<ProjectImage[]>([]);
+  loading = $state(false);
+  complete = $state(false);
+  problem = $state("");
+  filter = $state<ImageFilter>("all");
+
+  private cursor: string | null = null;
+  /** Rises with every reset, so that an answer to an older question is dropped. */
+  private generation = 0;
+
+  constructor(
+    private readonly client: Client,
+    private readonly projectId: number,
+  ) {}
+
+  async reset(filter: ImageFilter = this.filter): Promise<void> {
+    this.generation += 1;
+    this.filter = filter;
+    this.cursor = null;
+    this.list = [];
+    this.complete = false;
+    this.loading = false;
+    await this.more();
+  }
+
+  /** Start with at least so many, as far as there are. */
+  async restore(filter: ImageFilter, count: number): Promise<void> {
+    await this.reset(filter);
+    while (this.list.length < count && !this.complete && !this.problem) await this.more();
+  }
+
+  async more(): Promise<void> {
+    if (this.loading || this.complete) return;
+    const generation = this.generation;
+    this.loading = true;
+    this.problem = "";
+    try {
+      const page = await this.client.images(this.projectId, this.cursor, PAGE_SIZE, this.filter);
+      if (generation !== this.generation) return;
+      const known = new Set(this.list.map((each) => each.id));
+      this.list = [...this.list, ...page.images.filter((each) => !known.has(each.id))];
+      this.cursor = page.next;
+      this.complete = page.next === null;
+    } catch (error) {
+      if (generation === this.generation) this.problem = explain(error).message;
+    } finally {
+      if (generation === this.generation) this.loading = false;
+    }
+  }
+
+  /** Read again what is on the page, and show it in place of the old at once, so that the page does not jump. */
+  async reload(): Promise<void> {
+    const { list, filter } = this;
+    const generation = ++this.generation;
+    this.loading = true;
+    const fresh: ProjectImage[] = [];
+    let cursor: string | null = null;
+    try {
+      do {
+        const page: ImagePage = await this.client.images(this.projectId, cursor, PAGE_SIZE, filter);
+        fresh.push(...page.images);
+        cursor = page.next;
+      } while (cursor !== null && fresh.length < list.length);
+      if (generation !== this.generation) return;
+      this.list = fresh;
+      this.cursor = cursor;
+      this.complete = cursor === null;
+    } finally {
+      if (generation === this.generation) this.loading = false;
+    }
+  }
+
+  add(image: ProjectImage): void {
+    const known = this.list.some((each) => each.id === image.id);
+    // New images come last: they show at once only where the end of the list is on the page.
+    if (!known && this.complete && this.filter !== "annotated") this.list = [...this.list, image];
+  }
+
+  change(id: number, change: Partial<ProjectImage>): void {
+    if (this.list.some((each) => each.id === id)) {
+      this.list = this.list.map((each) => (each.id === id ? { ...each, ...change } : each));
+    }
+  }
+
+  drop(id: number): void {
+    this.list = this.list.filter((each) => each.id !== id);
+  }
+}

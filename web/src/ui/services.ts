@@ -1,0 +1,50 @@
+/** What every page needs, made once and handed down through Svelte's context. */
+import { getContext, setContext } from "svelte";
+import { Client } from "../api/client.ts";
+import { Http } from "../api/http.ts";
+import { Account } from "./state/account.svelte.ts";
+import { Router } from "./state/router.svelte.ts";
+import { Saving } from "./state/saving.svelte.ts";
+import { ServerWatch } from "./state/server.svelte.ts";
+import { Toasts } from "./state/toasts.svelte.ts";
+import { View } from "./state/view.svelte.ts";
+
+export interface Services {
+  client: Client;
+  account: Account;
+  router: Router;
+  saving: Saving;
+  server: ServerWatch;
+  toasts: Toasts;
+  view: View;
+}
+
+export function createServices(): Services {
+  const http: Http = new Http({
+    fetch: (request) => fetch(request),
+    signInAgain: () => account.signInAgain(),
+    renewCsrfToken: async () => (await client.session()).csrf_token,
+  });
+  const client = new Client(http);
+  const account: Account = new Account(client, http, () => void saving.flush());
+  const toasts = new Toasts();
+  const saving = new Saving(
+    client,
+    () => void account.signInAgain(),
+    (error) => toasts.error(error),
+  );
+  return {
+    client,
+    account,
+    saving,
+    router: new Router(),
+    server: new ServerWatch(client),
+    toasts,
+    view: new View(),
+  };
+}
+
+const KEY = Symbol("services");
+
+export const provideServices = (services: Services): Services => setContext(KEY, services);
+export const useServices = (): Services => getContext(KEY);

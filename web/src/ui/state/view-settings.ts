@@ -1,0 +1,63 @@
+/** How the annotate page shows things. It never touches data, and stays with this browser. */
+import { PRESETS, type PresetName } from "../annotate/presets.ts";
+
+export interface ViewSettings {
+  /** Of the fill of saved masks, 0 to 1. */
+  readonly opacity: number;
+  readonly outlineOnly: boolean;
+  readonly colouring: "category" | "instance";
+  /** Factors; 1 shows the image as it is. */
+  readonly brightness: number;
+  readonly contrast: number;
+  readonly gamma: number;
+  readonly minimap: boolean;
+  readonly crosshair: boolean;
+  readonly keys: PresetName;
+}
+
+export const DEFAULTS: ViewSettings = {
+  opacity: 0.42,
+  outlineOnly: false,
+  colouring: "category",
+  brightness: 1,
+  contrast: 1,
+  gamma: 1,
+  minimap: true,
+  crosshair: false,
+  keys: "limner",
+};
+
+const RANGES = { opacity: [0, 1], brightness: [0.2, 3], contrast: [0.2, 3], gamma: [0.2, 4] } as const;
+type Ranged = keyof typeof RANGES;
+
+export const rangeOf = (name: Ranged): readonly [least: number, most: number] => RANGES[name];
+
+/** What was saved, as far as it makes sense; defaults for the rest. */
+export function parseSettings(text: string | null): ViewSettings {
+  const saved = objectFrom(text);
+  const settings: Record<string, unknown> = { ...DEFAULTS };
+  for (const [name, usual] of Object.entries(DEFAULTS)) {
+    const value = saved[name];
+    if (typeof value === typeof usual && isInRange(name, value)) settings[name] = value;
+  }
+  if (settings.colouring !== "instance") settings.colouring = DEFAULTS.colouring;
+  if (!Object.hasOwn(PRESETS, settings.keys as string)) settings.keys = DEFAULTS.keys;
+  return settings as unknown as ViewSettings;
+}
+
+function isInRange(name: string, value: unknown): boolean {
+  if (!(name in RANGES)) return true;
+  const [least, most] = RANGES[name as Ranged];
+  return typeof value === "number" && value >= least && value <= most;
+}
+
+function objectFrom(text: string | null): Record<string, unknown> {
+  if (text === null) return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  } catch (error) {
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
+}

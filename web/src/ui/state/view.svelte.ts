@@ -1,0 +1,18 @@
+import { DEFAULTS, parseSettings, type ViewSettings } from "./view-settings.ts";
+
+const KEY = "limner-view";
+
+/** The settings of the view, kept in this browser. */
+export class View {
+  settings = $state.raw<ViewSettings>(parseSettings(localStorage.getItem(KEY)));
+
+  change(change: Partial<ViewSettings>): void {
+    this.settings = { ...this.settings, ...change };
+    localStorage.setItem(KEY, JSON.stringify(this.settings));
+  }
+
+  /** As it was at first; the keys stay. */
+  reset(): void {
+    this.change({ ...DEFAULTS, keys: this.settings.keys });
+  }
+}

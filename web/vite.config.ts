@@ -1,0 +1,35 @@
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig } from "vitest/config";
+import { precompress } from "./plugins/precompress.ts";
+
+const BACKEND = process.env.LIMNER_BACKEND ?? "http://127.0.0.1:8000";
+
+// The decoder runs in threads only on a cross-origin isolated page, so the dev server isolates it as the backend does.
+const ISOLATION = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+export default defineConfig({
+  plugins: [svelte(), precompress({ minBytes: 1024 })],
+  build: {
+    outDir: "../server/limner/static",
+    emptyOutDir: true,
+    target: "es2022",
+    assetsInlineLimit: 0, // the CSP allows no data: fonts or scripts, and files compress better
+    chunkSizeWarningLimit: 700,
+    rolldownOptions: { checks: { pluginTimings: false } }, // compressing takes most of a build, as it must
+  },
+  worker: { format: "es" },
+  optimizeDeps: { exclude: ["onnxruntime-web"] },
+  server: {
+    headers: ISOLATION,
+    proxy: { "/api": { target: BACKEND, changeOrigin: false } },
+  },
+  test: {
+    environment: "node",
+    include: ["src/**/*.test.ts"],
+    restoreMocks: true,
+  },
+  resolve: process.env.VITEST ? { conditions: ["browser"] } : {},
+});
