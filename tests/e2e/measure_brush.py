@@ -21,7 +21,8 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import CDPSession, Page, sync_playwright
 
-from tests.e2e.conftest import FLAGS, VIEWPORT, start_server, stop_server
+from tests.e2e.conftest import FLAGS, VIEWPORT
+from tests.e2e.server import start_server, stop_server
 
 HEIGHT, WIDTH = 4000, 6000
 MOVES = 6  # per stroke

@@ -11,10 +11,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from limner.config import Settings
-from limner.store import Database, accounts
-from tests.e2e.conftest import VIEWPORT, LimnerServer
-from tests.e2e.test_annotating import TIMEOUT, AnnotatePage
+from tests.e2e.annotate_page import AnnotatePage
+from tests.e2e.api import Project, sign_in_link
+from tests.e2e.conftest import TIMEOUT, VIEWPORT
+from tests.e2e.server import LimnerServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 
@@ -23,16 +23,6 @@ def violations(page: Page) -> list[str]:
     """What axe has against the page as it is, in words."""
     found = Axe().run(page).response["violations"]
     return [f"{each['id']}: {each['help']}: {[node['html'][:160] for node in each['nodes']]}" for each in found]
-
-
-def sign_in_link(server: LimnerServer) -> str:
-    database = Database(Settings(home=server.home).resolved_database_url)
-    try:
-        with database.write() as session:
-            token = accounts.create_login_link(session, accounts.find_user(session, accounts.LOCAL_ADMIN))
-    finally:
-        database.close()
-    return f"{server.address}/login#token={token}"
 
 
 @pytest.fixture
@@ -60,8 +50,8 @@ def test_axe_on_the_pages(server: LimnerServer, stranger: BrowserContext) -> Non
     assert violations(page) == []
 
 
-def test_axe_while_annotating(server: LimnerServer, page: Page) -> None:
-    work = AnnotatePage(page, server, "cat.png")
+def test_axe_while_annotating(project: Project, page: Page) -> None:
+    work = AnnotatePage(page, project, "cat.png")
     assert violations(page) == []
     page.mouse.click(*work.at(200, 150))
     expect(work.candidates).to_have_count(3, timeout=TIMEOUT)
@@ -79,11 +69,11 @@ def test_axe_while_annotating(server: LimnerServer, page: Page) -> None:
     assert violations(page) == []
 
 
-def test_axe_on_the_sign_in_dialog(server: LimnerServer, stranger: BrowserContext) -> None:
+def test_axe_on_the_sign_in_dialog(server: LimnerServer, project: Project, stranger: BrowserContext) -> None:
     page = stranger.new_page()
     page.goto(sign_in_link(server))
     page.get_by_role("heading", name="Projects").wait_for()
-    work = AnnotatePage(page, server, "horse.png")
+    work = AnnotatePage(page, project, "horse.png")
     stranger.clear_cookies()
     page.mouse.click(*work.at(150, 150))
     page.keyboard.press("Enter")
@@ -91,8 +81,10 @@ def test_axe_on_the_sign_in_dialog(server: LimnerServer, stranger: BrowserContex
     assert violations(page) == []
 
 
-def test_axe_on_the_conflict_dialog(server: LimnerServer, page: Page, stranger: BrowserContext) -> None:
-    mine = AnnotatePage(page, server, "moon.png")
+def test_axe_on_the_conflict_dialog(
+    server: LimnerServer, project: Project, page: Page, stranger: BrowserContext
+) -> None:
+    mine = AnnotatePage(page, project, "moon.png")
     page.mouse.click(*mine.at(250, 250))
     page.keyboard.press("Enter")
     expect(mine.objects).to_have_count(1, timeout=TIMEOUT)
@@ -100,7 +92,7 @@ def test_axe_on_the_conflict_dialog(server: LimnerServer, page: Page, stranger: 
     other = stranger.new_page()
     other.goto(sign_in_link(server))
     other.get_by_role("heading", name="Projects").wait_for()
-    theirs = AnnotatePage(other, server, "moon.png")
+    theirs = AnnotatePage(other, project, "moon.png")
     page.route("**/operations", lambda route: route.abort())
     mine.objects.first.locator("[data-uid]").click()
     page.keyboard.press("3")

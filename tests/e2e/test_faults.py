@@ -15,10 +15,10 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from limner.config import Settings
-from limner.store import Database, accounts
-from tests.e2e.conftest import VIEWPORT, LimnerServer, start_server, stop_server
-from tests.e2e.test_annotating import TIMEOUT, AnnotatePage
+from tests.e2e.annotate_page import AnnotatePage
+from tests.e2e.api import demo_project, sign_in_link
+from tests.e2e.conftest import TIMEOUT, VIEWPORT
+from tests.e2e.server import LimnerServer, start_server, stop_server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e-faults")]
 
@@ -44,16 +44,6 @@ class Mortal:
 
     def start_again(self) -> None:
         self.running = start_server(self.running.home, port=urlsplit(self.running.address).port or 0)
-
-    def link(self) -> str:
-        """A fresh sign-in link, as `limner user link` prints."""
-        database = Database(Settings(home=self.running.home).resolved_database_url)
-        try:
-            with database.write() as session:
-                token = accounts.create_login_link(session, accounts.find_user(session, accounts.LOCAL_ADMIN))
-        finally:
-            database.close()
-        return f"{self.running.address}/login#token={token}"
 
     def edits(self, file_name: str) -> list[tuple[str, str, Any]]:
         """(kind, uid, category) of every edit of an image, in order."""
@@ -86,14 +76,14 @@ def sign_in(mortal: Mortal, browser: Browser) -> BrowserContext:
     context = browser.new_context(viewport=VIEWPORT)  # type: ignore[arg-type]
     context.set_default_timeout(TIMEOUT)
     page = context.new_page()
-    page.goto(mortal.link())
+    page.goto(sign_in_link(mortal.running))
     page.get_by_role("heading", name="Projects").wait_for()
     page.close()
     return context
 
 
 def open_image(context: BrowserContext, mortal: Mortal, file_name: str) -> AnnotatePage:
-    return AnnotatePage(context.new_page(), mortal.running, file_name)
+    return AnnotatePage(context.new_page(), demo_project(mortal.running), file_name)
 
 
 def draw(work: AnnotatePage, x: float, y: float) -> None:
@@ -204,7 +194,7 @@ def test_a_lost_login_is_mended_in_place(mortal: Mortal, person: BrowserContext)
     dialog = work.page.get_by_role("dialog", name="Sign in again")
     dialog.wait_for()
     work.page.unroute(OPERATIONS)
-    dialog.get_by_role("textbox").fill(mortal.link())
+    dialog.get_by_role("textbox").fill(sign_in_link(mortal.running))
     dialog.get_by_role("button", name="Sign in").click()
     expect(dialog).to_have_count(0)
     work.saved()

@@ -2,65 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
-import urllib.request
 from contextlib import closing
 from io import BytesIO
-from typing import Any
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, Request, expect
 
-from limner.config import Settings
-from limner.store import Database, accounts
-from tests.e2e.conftest import LimnerServer
+from tests.e2e.api import Api
+from tests.e2e.server import LimnerServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 
 IMAGES = 320  # several pages of the list
-BOUNDARY = "limner-test"
 
 
-class Api:
-    """The server with a bearer token."""
-
-    def __init__(self, server: LimnerServer) -> None:
-        self.address = server.address
-        database = Database(Settings(home=server.home).resolved_database_url)
-        try:
-            with database.write() as session:
-                user = accounts.find_user(session, accounts.LOCAL_ADMIN)
-                self.token = accounts.create_api_token(session, user, "gallery")
-        finally:
-            database.close()
-
-    def post(self, path: str, body: bytes, media_type: str = "application/json") -> Any:
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": media_type}
-        request = urllib.request.Request(f"{self.address}/api/v1{path}", body, headers)
-        with urllib.request.urlopen(request) as answer:
-            return json.load(answer)
-
-    def upload(self, project_id: int, count: int) -> None:
-        parts = []
-        for number in range(count):
-            file = BytesIO()
-            Image.new("RGB", (8, 6), (number % 256, number // 256, 90)).save(file, "PNG")
-            name = f"tile-{number:04}.png"
-            head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
-            parts.append(head.encode() + file.getvalue() + b"\r\n")
-        body = b"".join([*parts, f"--{BOUNDARY}--\r\n".encode()])
-        results = self.post(f"/projects/{project_id}/images", body, f"multipart/form-data; boundary={BOUNDARY}")
-        assert [each["status"] for each in results["results"]] == ["created"] * count
+def tile(number: int) -> bytes:
+    """A small PNG, unlike all others."""
+    file = BytesIO()
+    Image.new("RGB", (8, 6), (number % 256, number // 256, 90)).save(file, "PNG")
+    return file.getvalue()
 
 
 @pytest.fixture(scope="module")
 def large_project(server: LimnerServer) -> int:
     api = Api(server)
-    project_id = int(api.post("/projects", json.dumps({"name": "Tiles"}).encode())["id"])
-    api.upload(project_id, IMAGES)
+    project_id = api.create_project("Tiles")
+    api.upload(project_id, {f"tile-{number:04}.png": tile(number) for number in range(IMAGES)})
     return project_id
 
 

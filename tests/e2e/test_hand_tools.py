@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
 
 from limner import rle
-from tests.e2e.conftest import LimnerServer
-from tests.e2e.test_annotating import AnnotatePage, annotations_of, exported
+from tests.e2e.annotate_page import AnnotatePage, annotations_of, exported
+from tests.e2e.api import Project
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 
@@ -37,16 +37,16 @@ def drag(work: AnnotatePage, start: tuple[int, int], end: tuple[int, int]) -> No
     work.page.mouse.up()
 
 
-def only_mask(server: LimnerServer, work: AnnotatePage) -> Mask:
+def only_mask(project: Project, work: AnnotatePage) -> Mask:
     work.saved()
-    (annotation,) = annotations_of(exported(server, work.page), PHOTO)
+    (annotation,) = annotations_of(exported(project, work.page), PHOTO)
     mask = rle.decode(rle.validate(annotation["segmentation"], (work.height, work.width)))
     assert annotation["area"] == mask.sum()
     return mask
 
 
-def test_brush_eraser_and_polygon_give_exactly_their_pixels(server: LimnerServer, page: Page) -> None:
-    work = AnnotatePage(page, server, PHOTO)
+def test_brush_eraser_and_polygon_give_exactly_their_pixels(project: Project, page: Page) -> None:
+    work = AnnotatePage(page, project, PHOTO)
     page.keyboard.press("b")
     drag(work, (100, 100), (220, 160))
     page.keyboard.down("Shift")  # straight on from there
@@ -55,9 +55,9 @@ def test_brush_eraser_and_polygon_give_exactly_their_pixels(server: LimnerServer
     page.keyboard.press("Enter")
     expect(work.objects).to_have_count(1)
     painted = swept(work, (100, 100), (220, 160), BRUSH) | swept(work, (220, 160), (220, 60), BRUSH)
-    assert np.array_equal(only_mask(server, work), painted)
+    assert np.array_equal(only_mask(project, work), painted)
 
-    work = AnnotatePage(page, server, PHOTO)
+    work = AnnotatePage(page, project, PHOTO)
     page.keyboard.down("Control")
     page.mouse.click(*work.at(100, 100))  # selects
     page.keyboard.up("Control")
@@ -66,9 +66,9 @@ def test_brush_eraser_and_polygon_give_exactly_their_pixels(server: LimnerServer
     drag(work, (160, 90), (160, 170))
     page.keyboard.up("Alt")
     erased = painted & ~swept(work, (160, 90), (160, 170), BRUSH)
-    assert np.array_equal(only_mask(server, work), erased)
+    assert np.array_equal(only_mask(project, work), erased)
 
-    work = AnnotatePage(page, server, PHOTO)
+    work = AnnotatePage(page, project, PHOTO)
     page.keyboard.down("Control")
     page.mouse.click(*work.at(100, 100))
     page.keyboard.up("Control")
@@ -81,11 +81,11 @@ def test_brush_eraser_and_polygon_give_exactly_their_pixels(server: LimnerServer
     page.keyboard.press("e")
     page.keyboard.press("Control+z")
     page.keyboard.press("Control+Shift+z")
-    assert np.array_equal(only_mask(server, work), with_square)
+    assert np.array_equal(only_mask(project, work), with_square)
 
 
-def test_a_painted_mask_is_refined_by_points_and_its_corners_can_be_moved(server: LimnerServer, page: Page) -> None:
-    work = AnnotatePage(page, server, "rocket.jpg")
+def test_a_painted_mask_is_refined_by_points_and_its_corners_can_be_moved(project: Project, page: Page) -> None:
+    work = AnnotatePage(page, project, "rocket.jpg")
     before = work.objects.count()
     page.keyboard.press("b")
     drag(work, (320, 200), (320, 330))

@@ -7,14 +7,14 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import LimnerServer
-from tests.e2e.test_annotating import TIMEOUT, AnnotatePage, annotations_of, exported
+from tests.e2e.annotate_page import TIMEOUT, AnnotatePage, annotations_of, exported
+from tests.e2e.api import Project
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 
 
-def test_several_objects_at_once(server: LimnerServer, page: Page) -> None:
-    work = AnnotatePage(page, server, "coins.png")
+def test_several_objects_at_once(project: Project, page: Page) -> None:
+    work = AnnotatePage(page, project, "coins.png")
     for count, at in enumerate([(45, 45), (110, 50), (175, 45)], start=1):
         page.mouse.click(*work.at(*at))
         expect(page.get_by_role("button", name=re.compile("Accept"))).to_be_enabled(timeout=TIMEOUT)
@@ -55,5 +55,5 @@ def test_several_objects_at_once(server: LimnerServer, page: Page) -> None:
     page.get_by_text("View", exact=True).click()
     expect(page.get_by_label("Outlines only")).to_be_checked()
     page.get_by_role("button", name="Show as it is").click()
-    merged, other = sorted(annotations_of(exported(server, page), "coins.png"), key=lambda each: -each["iscrowd"])
+    merged, other = sorted(annotations_of(exported(project, page), "coins.png"), key=lambda each: -each["iscrowd"])
     assert (merged["iscrowd"], merged["attributes"], other["iscrowd"]) == (1, {"worn": 3}, 0)

@@ -7,16 +7,16 @@ import json
 import re
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from limner import rle
-from tests.e2e.conftest import LimnerServer
-from tests.e2e.test_annotating import AnnotatePage, annotations_of, exported
+from tests.e2e.annotate_page import AnnotatePage, annotations_of, exported
+from tests.e2e.api import Project, new_project
+from tests.e2e.server import LimnerServer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 
@@ -51,41 +51,40 @@ ODD = {
 
 
 @pytest.fixture(scope="module")
-def uploaded(server: LimnerServer, signed_in: object, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def uploaded(server: LimnerServer, signed_in: BrowserContext, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project into which a person put all of them, and a broken file."""
     folder = tmp_path_factory.mktemp("odd")
     for name, (make, _) in ODD.items():
         (folder / name).write_bytes(make())
     (folder / "broken.jpg").write_bytes(_rotated()[:900])
-    page = signed_in.new_page()  # type: ignore[attr-defined]
-    page.goto(f"{server.address}/projects/1")
+    project = new_project(server, "Odd images")
+    page = signed_in.new_page()
+    page.goto(project.url)
     page.locator("input[type=file]").first.set_input_files(sorted(map(str, folder.iterdir())))
     expect(page.get_by_text(re.compile("broken.jpg"))).to_be_visible()
     expect(page.get_by_role("link", name=re.compile("tiny.png"))).to_have_count(1)
     page.close()
-    return sorted(folder.iterdir())
+    return project
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_click_accept_export(server: LimnerServer, page: Page, uploaded: list[Path], name: str) -> None:
+def test_click_accept_export(page: Page, uploaded: Project, name: str) -> None:
     height, width = ODD[name][1]
-    work = AnnotatePage(page, server, name)
+    work = AnnotatePage(page, uploaded, name)
     assert (work.height, work.width) == (height, width)
     page.mouse.click(*work.at(width / 2, height / 2))
     expect(work.candidates).to_have_count(3)
     page.keyboard.press("Enter")
     expect(work.objects).to_have_count(1)
     work.saved()
-    (annotation,) = annotations_of(exported(server, page), name)
+    (annotation,) = annotations_of(exported(uploaded, page), name)
     mask = rle.decode(rle.validate(annotation["segmentation"], (height, width)))
     assert mask.sum() == annotation["area"] > 0
 
 
-def test_a_broken_file_is_named_and_not_stored(server: LimnerServer, page: Page, uploaded: list[Path]) -> None:
-    assert "broken.jpg" in {path.name for path in uploaded}
-    coco = exported(server, page)
-    names = {image["file_name"] for image in coco["images"]}
-    assert set(ODD) <= names
-    assert "broken.jpg" not in names
+def test_a_broken_file_is_named_and_not_stored(page: Page, uploaded: Project) -> None:
+    coco = exported(uploaded, page)
+    assert {image["file_name"] for image in coco["images"]} == set(ODD)
 
 
 def test_the_description_of_the_api_is_open_and_nothing_else_is(server: LimnerServer) -> None:

@@ -1,0 +1,115 @@
+"""The annotate page as tests use it, and what comes out of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.api import Project
+from tests.e2e.conftest import TIMEOUT
+
+Mask = NDArray[np.bool_]
+expect.set_options(timeout=TIMEOUT)
+
+
+class AnnotatePage:
+    """The annotate page in the words of a person."""
+
+    def __init__(self, page: Page, project: Project, file_name: str) -> None:
+        self.page = page
+        project.add_photo(file_name)
+        page.goto(project.url)
+        page.get_by_role("link", name=re.compile(re.escape(file_name))).click()
+        page.get_by_role("heading", name=file_name).wait_for()
+        self.wait_until_ready()
+        self.height, self.width = self._size()
+
+    def wait_until_ready(self) -> None:
+        expect(self.page.get_by_role("contentinfo")).to_contain_text("Ready")
+
+    @property
+    def stage(self) -> Locator:
+        return self.page.get_by_role("application")
+
+    @property
+    def objects(self) -> Locator:
+        return self.page.get_by_role("region", name="Objects").get_by_role("listitem")
+
+    @property
+    def candidates(self) -> Locator:
+        return self.page.get_by_role("region", name="Candidates").get_by_role("button", name=re.compile("Candidate"))
+
+    def _size(self) -> tuple[int, int]:
+        width, height = re.search(r"(\d+) × (\d+)", self.page.get_by_role("banner").inner_text()).groups()
+        return int(height), int(width)
+
+    def image_rectangle(self) -> tuple[float, float, float]:
+        """Left and top of the image on the screen, and screen pixels per image pixel: fitted and centred."""
+        box = self.stage.bounding_box()
+        assert box is not None
+        zoom = int(re.search(r"(\d+) %", self.page.get_by_role("contentinfo").inner_text())[1]) / 100
+        fits = [(box["width"] - 2 * margin) / self.width for margin in range(64)]
+        fits += [(box["height"] - 2 * margin) / self.height for margin in range(64)]
+        scale = min(fits, key=lambda fit: abs(fit - zoom))
+        left = box["x"] + (box["width"] - self.width * scale) / 2
+        return left, box["y"] + (box["height"] - self.height * scale) / 2, scale
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """Screen position of image coordinates."""
+        left, top, scale = self.image_rectangle()
+        return left + x * scale, top + y * scale
+
+    def leave(self) -> None:
+        """Take the pointer off the stage, so that nothing is previewed."""
+        self.page.mouse.move(5, 5)
+
+    def picture(self) -> NDArray[np.int16]:
+        """The stage as it is on the screen, (h, w, 3)."""
+        shot = Image.open(io.BytesIO(self.stage.screenshot())).convert("RGB")
+        return np.asarray(shot, np.int16)
+
+    def shown_mask(self, before: NDArray[np.int16]) -> Mask:
+        """Where the screen changed, sampled at the centres of the image's pixels: (H, W)."""
+        changed = np.abs(self.picture() - before).sum(axis=2) > 24
+        left, top, scale = self.image_rectangle()
+        box = self.stage.bounding_box()
+        rows = ((np.arange(self.height) + 0.5) * scale + top - box["y"]).astype(int)
+        columns = ((np.arange(self.width) + 0.5) * scale + left - box["x"]).astype(int)
+        return changed[np.ix_(rows, columns)]
+
+    def saved(self) -> None:
+        expect(self.page.get_by_role("contentinfo")).to_contain_text("Saved")
+
+
+def iou(a: Mask, b: Mask) -> float:
+    return float((a & b).sum() / (a | b).sum())
+
+
+def agreement(saved: Mask, seen: Mask) -> float:
+    """Share of pixels that agree, away from the borders of the saved mask: there an outline of two pixels is drawn."""
+    kernel = np.ones((7, 7), np.uint8)
+    as_bytes = saved.astype(np.uint8)
+    clear = cv2.dilate(as_bytes, kernel) == cv2.erode(as_bytes, kernel)
+    assert (clear & saved).any()
+    return float((saved == seen)[clear].mean())
+
+
+def exported(project: Project, page: Page) -> dict:
+    """COCO as the gallery's button gives it."""
+    page.goto(project.url)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="RLE").click()
+    return json.loads(Path(download.value.path()).read_text())
+
+
+def annotations_of(coco: dict, file_name: str) -> list[dict]:
+    (image,) = [image for image in coco["images"] if image["file_name"] == file_name]
+    return [annotation for annotation in coco["annotations"] if annotation["image_id"] == image["id"]]
