@@ -5,22 +5,22 @@
 
 import type { ImageSize } from "../core/geometry.ts";
 import type { Rle } from "../core/rle.ts";
-import type { AnnotationView } from "../session/types.ts";
 import { drawContour } from "./contour.ts";
 import { BoxCache, type ColouredMask, MaskSheet } from "./mask-sheet.ts";
-import type { Place } from "./painter.ts";
+import type { BaseScene, Place } from "./painter.ts";
 import type { Grid } from "./stencil.ts";
 import { isCrisp } from "./view.ts";
 
 const MAX_PIXELS = 4_000_000; // of the sheet over the whole image: 16 MB
 const REST_MILLISECONDS = 120; // without a change of view, until the detail is painted
-const SELECTED_LINE = 2; // CSS px
+const PRIMARY_LINE = 2.25; // CSS px, around the one that keys mean
+const SELECTED_LINE = 1.25; // CSS px, around the others that are selected
 
 export class AnnotationLayer {
   private readonly boxes = new BoxCache();
   private overview: { image: ImageSize; sheet: MaskSheet } | null = null;
   private detail: { place: Place; sheet: MaskSheet } | null = null;
-  private selected: { mask: Rle; path: Path2D } | null = null;
+  private readonly contours = new WeakMap<Rle, Path2D>();
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   /** @param repaint called when the detail for a view is ready */
@@ -29,9 +29,7 @@ export class AnnotationLayer {
   /** In a context whose unit is the device pixel. */
   paint(
     context: CanvasRenderingContext2D,
-    annotations: readonly AnnotationView[],
-    selectedUid: string | null,
-    fillAlpha: number,
+    { annotations, selected, primary, fillAlpha }: Omit<BaseScene, "picture">,
     place: Place,
   ): void {
     const { image, view, pixelRatio } = place;
@@ -46,8 +44,12 @@ export class AnnotationLayer {
     context.rect(0, 0, image.width, image.height); // the last pixels of a sheet may reach beyond the image
     context.clip();
     if (visible.length > 0) context.drawImage(sheet.canvas, left, top, width * step, height * step);
-    const selected = visible.find(({ uid }) => uid === selectedUid);
-    if (selected) this.strokeContour(context, selected.segmentation, SELECTED_LINE / view.scale);
+    for (const { uid, segmentation } of visible) {
+      if (uid !== primary && selected.has(uid))
+        this.strokeContour(context, segmentation, SELECTED_LINE / view.scale);
+    }
+    const first = visible.find(({ uid }) => uid === primary);
+    if (first) this.strokeContour(context, first.segmentation, PRIMARY_LINE / view.scale);
     context.restore();
   }
 
@@ -82,18 +84,19 @@ export class AnnotationLayer {
   }
 
   private strokeContour(context: CanvasRenderingContext2D, mask: Rle, lineWidth: number): void {
-    if (this.selected?.mask !== mask) {
-      const path = new Path2D();
+    let path = this.contours.get(mask);
+    if (!path) {
+      path = new Path2D();
       drawContour(mask, path);
-      this.selected = { mask, path };
+      this.contours.set(mask, path);
     }
     context.lineCap = "square";
     context.lineWidth = 2 * lineWidth;
     context.strokeStyle = "rgb(0 0 0 / 0.55)"; // under the white line, so that it shows on bright images
-    context.stroke(this.selected.path);
+    context.stroke(path);
     context.lineWidth = lineWidth;
     context.strokeStyle = "#ffffff";
-    context.stroke(this.selected.path);
+    context.stroke(path);
   }
 }
 

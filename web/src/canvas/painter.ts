@@ -30,7 +30,10 @@ export interface Place {
 export interface BaseScene {
   readonly picture: Picture | null;
   readonly annotations: readonly AnnotationView[];
-  readonly selectedUid: string | null;
+  /** uids of all that are selected. */
+  readonly selected: ReadonlySet<string>;
+  /** uid of the one among them that single-object commands mean. */
+  readonly primary: string | null;
   /** Of saved masks: 0 shows outlines only. */
   readonly fillAlpha: number;
 }
@@ -79,7 +82,7 @@ export class Painter {
     clear(this.picture, stage, pixelRatio);
     scene.picture?.paint(this.picture, image, view, pixelRatio);
     clear(this.base, stage, pixelRatio);
-    this.annotations.paint(this.base, scene.annotations, scene.selectedUid, scene.fillAlpha, place);
+    this.annotations.paint(this.base, scene, place);
   }
 
   paintEdited(place: Place, scene: EditScene | null): void {

@@ -22,6 +22,8 @@ export class Stage implements ToolStage {
   private repaints = $state.raw(0);
   /** Fill of saved masks, 0 to 1. */
   fillAlpha = $state.raw(0);
+  /** uids of all selected annotations; the session knows the one that keys mean. */
+  selected = $state.raw<readonly string[]>([]);
   /** Where a crosshair is, when no gesture shows its own. */
   aim = $state.raw<ImagePoint | null>(null);
 
@@ -44,7 +46,8 @@ export class Stage implements ToolStage {
     return {
       picture: this.picture,
       annotations: peeking ? [] : annotations.filter(({ uid }) => uid !== redrawn && uid !== editedUid),
-      selectedUid,
+      selected: new Set(this.selected),
+      primary: selectedUid,
       fillAlpha: this.fillAlpha,
     };
   }
