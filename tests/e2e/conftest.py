@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -21,6 +22,7 @@ FLAGS = [
     "--disable-sync",
 ]
 TIMEOUT = 120_000  # ms; nothing is measured, tests only fail after this
+FAILED = pytest.StashKey[bool]()
 VIEWPORT = {"width": 1280, "height": 720}
 
 
@@ -54,13 +56,26 @@ def signed_in(server: LimnerServer, browser: Browser) -> Iterator[BrowserContext
     context.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember on the test whether it failed, for its fixtures."""
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
 @pytest.fixture
-def page(signed_in: BrowserContext) -> Iterator[Page]:
-    """A fresh tab; errors on the page fail the test."""
+def page(signed_in: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A fresh tab; errors on the page fail the test. Of a test that fails, what the page said is logged."""
     opened = signed_in.new_page()
     errors: list[str] = []
     opened.on("pageerror", lambda error: errors.append(str(error)))
     yield opened
+    if request.node.stash.get(FAILED, False):
+        logging.getLogger(__name__).error("%s said:\n%s", opened.url, opened.locator("body").inner_text())
     opened.close()
     assert not errors
 

@@ -22,17 +22,13 @@ export class GalleryProject {
   }
 
   async load(): Promise<void> {
-    const [project, jobs] = await Promise.all([this.client.project(this.id), this.client.jobs(this.id)]);
-    this.project = project;
+    const [jobs] = await Promise.all([this.client.jobs(this.id), this.ask()]);
     this.job = jobs.filter((each) => each.kind === "precompute").toSorted((a, b) => b.id - a.id)[0] ?? null;
   }
 
-  /** Answers may overtake each other: only that to the latest question counts. */
   async refresh(): Promise<void> {
-    const question = ++this.asked;
     try {
-      const project = await this.client.project(this.id);
-      if (question === this.asked) this.project = project;
+      await this.ask();
     } catch (error) {
       this.report(error);
     }
@@ -84,6 +80,13 @@ export class GalleryProject {
     } catch (error) {
       this.report(error);
     }
+  }
+
+  /** Answers may overtake each other: only that to the latest question counts. */
+  private async ask(): Promise<void> {
+    const question = ++this.asked;
+    const project = await this.client.project(this.id);
+    if (question === this.asked) this.project = project;
   }
 
   private async adopt(imageId: number): Promise<void> {

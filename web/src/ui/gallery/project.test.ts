@@ -5,11 +5,14 @@ import { GalleryProject } from "./project.svelte.ts";
 
 const named = (name: string) => ({ id: 1, name }) as Project;
 
-it("shows the answer to the latest question, whichever comes last", async () => {
+it.each(["load", "refresh"] as const)("shows the answer to the latest question after %s", async (first) => {
   const answers: ((project: Project) => void)[] = [];
-  const client = { project: () => new Promise<Project>((resolve) => answers.push(resolve)) };
+  const client = {
+    project: () => new Promise<Project>((resolve) => answers.push(resolve)),
+    jobs: async () => [],
+  };
   const gallery = new GalleryProject(client as unknown as Client, 1, vi.fn());
-  const early = gallery.refresh();
+  const early = gallery[first]();
   const late = gallery.refresh();
   answers[1]!(named("new name"));
   answers[0]!(named("old name"));
