@@ -4,7 +4,8 @@
 ``materials``   a pattern, a palette and a scale
 ``shapes``      outlines around the origin, about one unit in radius
 ``things``      wholes with limbs, parts and subparts
-``canvas``      painting things with light, shadow and their labels
+``light``       shadows, shading, mixing and blurring of pixels
+``canvas``      painting things and their labels
 ``scene``       what stands where
 ``finish``      camera: light, blur, noise, JPEG
 ``generator``   scene number i of a seed

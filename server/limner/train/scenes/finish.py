@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import cv2
 import numpy as np
 
+from limner.train.scenes.light import blurred, darken, scale
 from limner.train.scenes.patterns import ByteMap, FloatMap, line_kernel
 from limner.train.scenes.shapes import fill, random_shape
+
+NORMAL = np.array([NormalDist().inv_cdf((level + 0.5) / 256) for level in range(256)], np.float32)
+"""Random bytes become normal numbers by this table, eight times faster than by numpy's generator."""
 
 
 def finish(rng: np.random.Generator, image: FloatMap) -> ByteMap:
     """A painted scene (S, S, 3), float -> the same as a camera might have stored it, uint8."""
-    image = _tone(rng, _lit(rng, image))
-    image = _noisy(rng, _unsharp(rng, image))
+    _light(rng, image)
     stored: ByteMap = np.clip(image, 0, 255).astype(np.uint8)
+    stored = _noisy(rng, _unsharp(rng, _tone(rng, stored)))
     if rng.random() < 0.07:
         stored = cv2.cvtColor(cv2.cvtColor(stored, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     if rng.random() < 0.5:
@@ -24,32 +29,31 @@ def finish(rng: np.random.Generator, image: FloatMap) -> ByteMap:
     return stored
 
 
-def _lit(rng: np.random.Generator, image: FloatMap) -> FloatMap:
-    """Soft blobs of light, and the edge of a shadow that falls across things and is none itself."""
+def _light(rng: np.random.Generator, image: FloatMap) -> None:
+    """Soft blobs of light, and the edge of a shadow that falls across things and is none itself; in place."""
     height, width = image.shape[:2]
     if rng.random() < 0.3:
         light = rng.uniform(0.45, 1.5, (3, 3)).astype(np.float32)
-        image = image * cv2.resize(light, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
+        scale(image, cv2.resize(light, (width, height), interpolation=cv2.INTER_CUBIC))
     if rng.random() < 0.2:
         shadow: ByteMap = np.zeros((height, width), np.uint8)
         fill(shadow, random_shape(rng) * width * rng.uniform(0.2, 0.7) + rng.uniform(0, width, 2))
-        shadow = cv2.GaussianBlur(shadow, (0, 0), rng.uniform(0.7, 8))
-        image = image * (1 - np.float32(rng.uniform(0.2, 0.6) / 255) * shadow[..., None])
-    return image
+        darken(image, blurred(shadow, rng.uniform(0.7, 8)), rng.uniform(0.2, 0.6))
 
 
-def _tone(rng: np.random.Generator, image: FloatMap) -> FloatMap:
+def _tone(rng: np.random.Generator, image: ByteMap) -> ByteMap:
     """Gamma, white balance, contrast."""
+    curve: FloatMap = np.repeat(np.arange(256, dtype=np.float32)[:, None], 3, axis=1)  # (256, RGB)
     if rng.random() < 0.5:
-        image = 255 * np.clip(image / 255, 0, 1) ** np.float32(math.exp(rng.normal(0, 0.3)))
+        curve = 255 * (curve / 255) ** math.exp(rng.normal(0, 0.3))
     if rng.random() < 0.5:
-        image = image * np.exp(rng.normal(0, 0.12, 3)).astype(np.float32)
+        curve = curve * np.exp(rng.normal(0, 0.12, 3))
     if rng.random() < 0.3:
-        image = (image - 128) * np.float32(rng.uniform(0.4, 1.2)) + np.float32(rng.uniform(90, 160))
-    return image
+        curve = (curve - 128) * rng.uniform(0.4, 1.2) + rng.uniform(90, 160)
+    return cv2.LUT(image, np.clip(curve, 0, 255).astype(np.uint8)[None])
 
 
-def _unsharp(rng: np.random.Generator, image: FloatMap) -> FloatMap:
+def _unsharp(rng: np.random.Generator, image: ByteMap) -> ByteMap:
     kind = rng.random()
     if kind < 0.5:
         return cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.6))
@@ -58,12 +62,16 @@ def _unsharp(rng: np.random.Generator, image: FloatMap) -> FloatMap:
     return image
 
 
-def _noisy(rng: np.random.Generator, image: FloatMap) -> FloatMap:
+def _noisy(rng: np.random.Generator, image: ByteMap) -> ByteMap:
     if rng.random() >= 0.5:
         return image
     height, width = image.shape[:2]
-    strength = np.float32(abs(rng.normal(0, 8)))
-    noise = rng.standard_normal((height, width, 3 if rng.random() < 0.5 else 1), dtype=np.float32)
+    table = NORMAL * np.float32(abs(rng.normal(0, 8)))
+    channels = 3 if rng.random() < 0.5 else 1
+    raw = np.frombuffer(rng.bytes(height * width * channels), np.uint8).reshape(height, width * channels)
+    noise = cv2.LUT(raw, table).reshape(height, width, channels)
     if rng.random() < 0.3:
-        noise = 1.7 * np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.8)).reshape(height, width, -1)
-    return np.asarray(image + strength * noise, np.float32)
+        noise = 1.7 * cv2.GaussianBlur(noise, (0, 0), 0.8).reshape(height, width, channels)
+    if channels == 1:
+        noise = cv2.merge([noise, noise, noise])
+    return cv2.add(image, noise, dtype=cv2.CV_8U)

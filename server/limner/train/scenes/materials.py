@@ -10,20 +10,31 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from limner.train.scenes.patterns import TAU, ByteMap
+from limner.train.scenes.patterns import TAU, ByteMap, FloatMap
 
 Colour = NDArray[Any]  # (3,) float RGB, 0 to 255
 PatternSource = Callable[[np.random.Generator], ByteMap]
+
+HUES = ((18, 8), (50, 20), (108, 8), (90, 90))  # skin and earth, foliage, sky, anything; OpenCV's half degrees
+MAX_STOPS = 4  # colours in a palette
+_GREY = np.linspace(0, 1, 256)
+RAMPS = {
+    stops: np.stack([np.interp(_GREY * (stops - 1), np.arange(stops), unit) for unit in np.eye(stops)], axis=1)
+    for stops in range(2, MAX_STOPS + 1)
+}
+"""By number of colours: the weight of each colour at each grey, (256, stops)."""
+STEPS = {stops: np.eye(stops)[np.minimum(_GREY * stops, stops - 1).astype(int)] for stops in RAMPS}
+"""The same without anything in between."""
 
 
 def random_colour(rng: np.random.Generator) -> Colour:
     """Often earth, skin, foliage, sky or grey, sometimes anything."""
     kind = rng.random()
     if kind < 0.45:
-        hues = [rng.normal(18, 8), rng.normal(50, 20), rng.normal(108, 8), rng.uniform(0, 180)]
-        hue = rng.choice(hues) % 180
-        saturation = np.clip(rng.normal(70, 50), 0, 255)
-        value = np.clip(rng.normal(130, 60), 5, 255)
+        middle, spread = HUES[int(rng.integers(len(HUES)))]
+        hue = rng.normal(middle, spread) % 180
+        saturation = min(max(rng.normal(70, 50), 0), 255)
+        value = min(max(rng.normal(130, 60), 5), 255)
     elif kind < 0.6:
         hue, saturation, value = 0, rng.uniform(0, 20), rng.uniform(0, 255)
     else:
@@ -32,21 +43,25 @@ def random_colour(rng: np.random.Generator) -> Colour:
     return np.asarray(cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0], np.float32)
 
 
-def random_palette(rng: np.random.Generator, base: Colour | None, contrast: float | None = None) -> ByteMap:
-    """A colour ramp (1, 256, 3) around a base colour; small contrasts are frequent."""
+def random_palette(rng: np.random.Generator, base: Colour | None, contrast: float | None = None) -> FloatMap:
+    """A colour ramp (1, 256, 3) around a base colour; small contrasts are frequent.
+
+    Without a given contrast, some ramps are hard steps: a surface with strong edges inside, like a zebra's.
+    """
     base = random_colour(rng) if base is None else base
-    contrast = abs(rng.normal(0, 0.45)) if contrast is None else contrast
+    hard = contrast is None and rng.random() < 0.08
+    if contrast is None:
+        contrast = abs(rng.normal(0, 0.45)) + (0.6 if hard else 0.0)
     stops = []
-    for _ in range(int(rng.integers(2, 5))):
+    for _ in range(int(rng.integers(2, MAX_STOPS + 1))):
         if rng.random() < 0.7:
             stop = base * math.exp(rng.normal(0, 0.5)) + rng.normal(0, 12, 3)
         else:
             stop = random_colour(rng)
         stops.append(base + (stop - base) * contrast)
-    colours = np.clip(np.array(stops), 0, 255)
-    places = np.linspace(0, len(stops) - 1, 256)
-    ramp = [np.interp(places, np.arange(len(stops)), colours[:, channel]) for channel in range(3)]
-    return np.stack(ramp, axis=1).astype(np.uint8)[None]
+    colours = np.clip(np.array(stops), 0, 255)  # (stops, RGB)
+    ramp = STEPS[len(stops)] if hard else RAMPS[len(stops)]
+    return np.asarray((ramp @ colours)[None], np.float32)
 
 
 class Material:
@@ -63,7 +78,7 @@ class Material:
     def middle_colour(self) -> Colour:
         return np.asarray(self.palette[0, 128], np.float32)
 
-    def draw(self, rng: np.random.Generator, width: int, height: int, perspective: bool = False) -> NDArray[np.float32]:
+    def draw(self, rng: np.random.Generator, width: int, height: int, perspective: bool = False) -> FloatMap:
         """A random piece of it (height, width, 3), RGB 0 to 255."""
         size = self.pattern.shape[0]
         cosine, sine = math.cos(self.angle) / self.scale, math.sin(self.angle) / self.scale
@@ -76,4 +91,4 @@ class Material:
             grey = cv2.warpPerspective(self.pattern, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_WRAP)
         else:
             grey = cv2.warpAffine(self.pattern, matrix[:2], (width, height), flags=flags, borderMode=cv2.BORDER_WRAP)
-        return cv2.LUT(cv2.merge([grey, grey, grey]), self.palette).astype(np.float32)
+        return cv2.LUT(cv2.merge([grey, grey, grey]), self.palette)

@@ -1,4 +1,4 @@
-"""What stands where: scatter, still life, piles of equal things, camouflage."""
+"""What stands where: scatter, still life, piles of equal things, crowds, camouflage."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from limner.train.scenes.canvas import Canvas
 from limner.train.scenes.finish import finish
+from limner.train.scenes.light import blurred
 from limner.train.scenes.materials import Material, PatternSource
 from limner.train.scenes.patterns import TAU
-from limner.train.scenes.things import Thing, make_thing, make_wire, turned_thing
+from limner.train.scenes.things import Thing, make_plant, make_thing, make_wire, turned_thing
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def paint_scene(rng: np.random.Generator, patterns: PatternSource, size: int) ->
     focus = int(rng.integers(len(placements))) if rng.random() < 0.3 else None
     for index, placement in enumerate(placements):
         if index == focus:  # what was painted so far is out of focus
-            canvas.image = cv2.GaussianBlur(canvas.image, (0, 0), rng.uniform(0.8, 5) * size / 256)
+            canvas.image = blurred(canvas.image, rng.uniform(0.8, 5) * size / 256)
         thing = placement.thing or _make(canvas, placement)
         canvas.place(thing, placement.centre, placement.radius)
     return finish(rng, canvas.image), canvas.labels
@@ -47,13 +47,18 @@ def _arrange(rng: np.random.Generator, patterns: PatternSource, size: int) -> It
         placements = _scatter(rng, size)
     elif kind < 0.7:
         placements = _still_life(rng, size)
-    elif kind < 0.9:
+    elif kind < 0.84:
         placements = _pile(rng, patterns, size)
+    elif kind < 0.92:
+        placements = _crowd(rng, patterns, size)
     else:
         placements = _camouflage(rng, size)
     if kind < 0.7 and rng.random() < 0.6:  # small things in front
         placements.sort(key=lambda placement: -placement.radius)
     yield from placements
+    if rng.random() < 0.1:
+        for _ in range(int(rng.integers(1, 4))):
+            yield Placement(_anywhere(rng, size), size * rng.uniform(0.1, 0.4), make_plant(rng, patterns))
     if rng.random() < 0.12:
         for _ in range(int(rng.integers(1, 5))):
             yield Placement(_anywhere(rng, size), size * rng.uniform(0.3, 0.8), make_wire(rng, patterns))
@@ -92,6 +97,20 @@ def _pile(rng: np.random.Generator, patterns: PatternSource, size: int) -> list[
         placements.append(Placement(centre, radius * math.exp(rng.normal(0, 0.12)), thing))
     others = [Placement(_anywhere(rng, size), size * rng.uniform(0.04, 0.3)) for _ in range(int(rng.integers(0, 4)))]
     return placements + others
+
+
+def _crowd(rng: np.random.Generator, patterns: PatternSource, size: int) -> list[Placement]:
+    """Similar upright things behind each other, smaller towards the horizon: people, bottles, trees, parked cars."""
+    models = [make_thing(rng, patterns, simple=rng.random() < 0.3) for _ in range(int(rng.integers(1, 5)))]
+    horizon, nearest = rng.uniform(0, 0.6) * size, rng.uniform(0.08, 0.2) * size
+    width = rng.uniform(0.4, 1.0)  # of the image
+    placements = []
+    for depth in np.sort(rng.uniform(0.15, 1, int(rng.integers(10, 34)))):
+        centre = np.array([0.5 + rng.uniform(-0.5, 0.5) * width, 0.0]) * size
+        centre[1] = horizon + depth * (size - horizon)
+        model = models[int(rng.integers(len(models)))]
+        placements.append(Placement(centre, nearest * depth * math.exp(rng.normal(0, 0.1)), model))
+    return placements
 
 
 def _camouflage(rng: np.random.Generator, size: int) -> list[Placement]:

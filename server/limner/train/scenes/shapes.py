@@ -92,7 +92,7 @@ def stroke(rng: np.random.Generator) -> Polygon:
     s = 1 - t
     spine = s**3 * control[0] + 3 * s**2 * t * control[1] + 3 * s * t**2 * control[2] + t**3 * control[3]
     width = rng.uniform(0.04, 0.3) * np.interp(t[:, 0], [0, 0.5, 1], rng.uniform(0.3, 1.2, 3))
-    outline = _thickened(spine, width[:, None])
+    outline = thickened(spine, width[:, None])
     return np.asarray(outline - outline.mean(axis=0))
 
 
@@ -108,7 +108,7 @@ def ring(rng: np.random.Generator) -> Polygon:
     span = rng.uniform(0.5, 0.98) * TAU
     theta = np.linspace(0, span, 48) + rng.uniform(0, TAU)
     width = rng.uniform(0.05, 0.35) * np.interp(np.linspace(0, 1, 48), [0, 0.5, 1], rng.uniform(0.4, 1, 3))
-    return _thickened(_polar(theta, np.full(48, 0.85)), width[:, None])
+    return thickened(_polar(theta, np.full(48, 0.85)), width[:, None])
 
 
 def wire(rng: np.random.Generator) -> Polygon:
@@ -116,7 +116,22 @@ def wire(rng: np.random.Generator) -> Polygon:
     x = np.linspace(-1, 1, 24)
     y = np.cumsum(rng.normal(0, 0.05, 24))
     width = np.full((24, 1), rng.uniform(0.006, 0.03))
-    return turned(_thickened(np.stack([x, y], axis=1), width), rng.uniform(0, TAU))
+    return turned(thickened(np.stack([x, y], axis=1), width), rng.uniform(0, TAU))
+
+
+def stem(rng: np.random.Generator) -> Polygon:
+    """The spine (24, 2) of a stem, from its foot at (0, 1) up to about (0, -1); not an outline."""
+    y = np.linspace(1, -1, 24)
+    sway = np.cumsum(rng.normal(0, 0.03, 24)) + rng.normal(0, 0.2) * (1 - y) ** 2 / 4
+    return np.stack([sway - sway[0], y], axis=1)
+
+
+def thickened(spine: Polygon, half_width: NDArray[np.float64] | float) -> Polygon:
+    """A band around a curve; half_width is one or (n, 1)."""
+    direction = np.gradient(spine, axis=0)
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True) + 1e-6
+    normal = np.stack([-direction[:, 1], direction[:, 0]], axis=1)
+    return np.concatenate([spine + normal * half_width, (spine - normal * half_width)[::-1]])
 
 
 SOLID: list[ShapeFamily] = [superellipse, blob, rectangle]
@@ -145,11 +160,3 @@ def _smoothed(outline: Polygon, rounds: int) -> Polygon:
         cut = np.stack([0.75 * outline + 0.25 * following, 0.25 * outline + 0.75 * following], axis=1)
         outline = cut.reshape(-1, 2)
     return outline
-
-
-def _thickened(spine: Polygon, half_width: NDArray[np.float64]) -> Polygon:
-    """A band around a curve; half_width (n, 1)."""
-    direction = np.gradient(spine, axis=0)
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True) + 1e-6
-    normal = np.stack([-direction[:, 1], direction[:, 0]], axis=1)
-    return np.concatenate([spine + normal * half_width, (spine - normal * half_width)[::-1]])

@@ -14,6 +14,7 @@ from limner.train.scenes.generator import SceneGenerator
 ROWS, SCENES_PER_ROW = 5, 4
 SIZE = 192  # px, of a scene
 MARGIN = 4  # px
+QUALITY = 60  # of the JPEG: the picture stays under 250 KB
 WHOLE, PART = 0, 1
 
 
@@ -35,4 +36,4 @@ def contact_sheet(seed: int) -> NDArray[np.uint8]:
 
 if __name__ == "__main__":
     sheet = contact_sheet(int(sys.argv[2]) if len(sys.argv) > 2 else 7)
-    cv2.imwrite(sys.argv[1], sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
+    cv2.imwrite(sys.argv[1], sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])

@@ -36,8 +36,7 @@ def make_thing(
     """A random thing; a simple one is a body and nothing else."""
     material = material or Material(rng, patterns)
     body = random_shape(rng)
-    holes = [random_shape(rng, shapes.SOLID) * rng.uniform(0.3, 0.7)] if rng.random() < 0.12 else []
-    thing = [Piece(body, material, WHOLE, holes=holes)]
+    thing = [Piece(body, material, WHOLE, holes=_holes(rng, body) if rng.random() < 0.18 else [])]
     if simple:
         return thing
     if rng.random() < 0.35:
@@ -61,13 +60,50 @@ def make_wire(rng: np.random.Generator, patterns: PatternSource) -> Thing:
     return [Piece(shapes.wire(rng), Material(rng, patterns), WHOLE)]
 
 
+def make_plant(rng: np.random.Generator, patterns: PatternSource) -> Thing:
+    """A thin stem with thin twigs, most of them with a leaf, fruit or flower: one whole of almost nothing but edges."""
+    green, end_material = Material(rng, patterns), Material(rng, patterns)
+    stem = shapes.stem(rng)
+    plant = [Piece(shapes.thickened(stem, rng.uniform(0.008, 0.05)), green, WHOLE)]
+    leaf = random_shape(rng, shapes.LIMBS) * rng.uniform(0.08, 0.3)
+    side = rng.choice([-1.0, 1.0])
+    for _ in range(int(rng.integers(3, 10))):
+        root = stem[rng.integers(len(stem) // 4, len(stem))]
+        side = -side
+        direction = turned(np.array([[1.0, 0.0]]), side * rng.uniform(0.3, 1.4) - TAU / 4)[0]
+        tip = root + direction * rng.uniform(0.15, 0.7)
+        twig = shapes.thickened(np.linspace(root, tip, 6), rng.uniform(0.006, 0.03))
+        plant.append(Piece(twig, green, PART, behind=rng.random() < 0.5))
+        if rng.random() < 0.7:
+            end = turned(leaf, rng.uniform(0, TAU)) * rng.uniform(0.6, 1.3) + tip
+            plant.append(Piece(end, end_material, PART, behind=rng.random() < 0.3))
+    return plant
+
+
+def _holes(rng: np.random.Generator, body: Polygon) -> list[Polygon]:
+    """One hole of any form, the body's own outline again (frames, tyres, rings), or a row or grid of them."""
+    kind = rng.random()
+    if kind < 0.4:
+        return [random_shape(rng, shapes.SOLID) * rng.uniform(0.3, 0.7)]
+    if kind < 0.65:
+        return [body * rng.uniform(0.45, 0.88)]
+    columns, rows = (int(count) for count in rng.integers(1, 5, 2))
+    pitch = 1.5 / max(columns, rows, 2)
+    hole = random_shape(rng, shapes.SOLID) * pitch * rng.uniform(0.25, 0.45)
+    places = [(column - (columns - 1) / 2, row - (rows - 1) / 2) for column in range(columns) for row in range(rows)]
+    return [hole + np.array(place) * pitch for place in places]
+
+
 def _limbs(rng: np.random.Generator, patterns: PatternSource, body: Polygon, material: Material) -> Thing:
     limb_material = material if rng.random() < 0.5 else Material(rng, patterns)
     mirrored = rng.random() < 0.5
     limbs: Thing = []
     for index in range(int(rng.integers(1, 5))):
         anchor = body[rng.integers(len(body))] * 0.9
-        outline = random_shape(rng, shapes.LIMBS) * rng.uniform(0.25, 0.7) + anchor
+        if rng.random() < 0.25:  # legs, masts, antennae
+            outline = shapes.wire(rng) * rng.uniform(0.4, 1.1) + anchor
+        else:
+            outline = random_shape(rng, shapes.LIMBS) * rng.uniform(0.25, 0.7) + anchor
         surface = limb_material if rng.random() < 0.8 else Material(rng, patterns)
         limb = Piece(outline, surface, PART, behind=rng.random() < 0.5)
         limbs.append(limb)
