@@ -24,6 +24,7 @@ from limner.formats.sa1b import import_sa1b, is_sa1b
 from limner.store import Database
 from limner.store.annotations import AnnotationState, annotations_of
 from limner.store.migrate import migrate
+from limner.store.operation import MarkOperation
 from tests.formats.test_coco import PROVENANCE, SIZES, World, new_world, random_mask
 
 
@@ -209,3 +210,16 @@ def test_paths_never_lead_elsewhere(name: str) -> None:
     assert ".." not in path.parts
     assert not any(character in path.as_posix() for character in ':\\\0"<>|?*')
     assert path.parts
+
+
+def test_skipped_images_stay_behind_when_asked(world: World) -> None:
+    mark = {"kind": "mark", "uid": "9e0f9b5c-7a0c-4a0f-9d2b-0f8a4f3f7b11", "state": "skipped", "note": "blurry"}
+    before = {form: export(world, form) for form in FOLDER_FORMATS}, world.export()
+    world.apply("wide.png", MarkOperation.model_validate(mark))
+    assert ({form: export(world, form) for form in FOLDER_FORMATS}, world.export()) == before
+    for form, exporter in FOLDER_FORMATS.items():
+        paths = [file.path for file in exporter(world.database, world.project_id, skipped=False)]
+        assert paths == [path for path in before[0][form] if "wide" not in path]
+    document = json.loads(world.export(skipped=False))
+    assert [image["file_name"] for image in document["images"]] == ["tall.png", "empty.png"]
+    assert len(document["annotations"]) == 3

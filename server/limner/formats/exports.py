@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Literal
+from collections.abc import Iterator
+from typing import Literal, Protocol
 
 from limner.formats.files import ExportFile
 from limner.formats.label_maps import export_label_maps
@@ -14,7 +14,25 @@ from limner.store import Database
 
 FolderFormat = Literal["sa1b", "panoptic", "yolo", "png"]
 
-FOLDER_FORMATS: dict[FolderFormat, Callable[[Database, int], Iterator[ExportFile]]] = {
+
+class FolderExport(Protocol):
+    """Gives the files of a project, one after the other."""
+
+    def __call__(self, database: Database, project_id: int, *, skipped: bool = True) -> Iterator[ExportFile]:
+        """Read the project in one snapshot.
+
+        Args:
+            database: where it is.
+            project_id: which.
+            skipped: whether images that were skipped come along.
+
+        Raises:
+            NotFound: no such project; at the first file.
+        """
+        ...
+
+
+FOLDER_FORMATS: dict[FolderFormat, FolderExport] = {
     "sa1b": export_sa1b,
     "panoptic": export_panoptic,
     "yolo": export_yolo,

@@ -25,7 +25,7 @@ MAX_PALETTE = 255  # classes, beside the background, that an indexed PNG holds; 
 MAX_NUMBER = 65_535
 
 
-def export_label_maps(database: Database, project_id: int) -> Iterator[ExportFile]:
+def export_label_maps(database: Database, project_id: int, *, skipped: bool = True) -> Iterator[ExportFile]:
     """``classes/<image name>.png`` and ``instances/<image name>.png`` for every image, then ``labels.json``.
 
     Classes are numbered from 1 in the order of the categories, instances of one image from 1 in the painting order;
@@ -40,7 +40,7 @@ def export_label_maps(database: Database, project_id: int) -> Iterator[ExportFil
         get_project(session, project_id)
         labels = list_labels(session, project_id)
         number_of = {label.category_id: number for number, label in enumerate(labels, start=1)}
-        for image in iterate_images(session, project_id):
+        for image in iterate_images(session, project_id, skipped=skipped):
             name = names.of(image.file_name)
             states = painting_order(annotations_of(session, image.id).annotations)
             if len(states) > MAX_NUMBER:

@@ -29,7 +29,7 @@ from limner.store.tables import Image
 FOLDER = "panoptic"
 
 
-def export_panoptic(database: Database, project_id: int) -> Iterator[ExportFile]:
+def export_panoptic(database: Database, project_id: int, *, skipped: bool = True) -> Iterator[ExportFile]:
     """``panoptic/<image name>.png`` for every image, then ``panoptic.json``.
 
     The id of a segment is its place in the painting order; a pixel of id n is coloured R + 256 G + 256² B = n, and 0 is
@@ -44,7 +44,7 @@ def export_panoptic(database: Database, project_id: int) -> Iterator[ExportFile]
         project = get_project(session, project_id)
         info = {"description": project.name, "version": "1.0"}
         categories = [_category(label) for label in list_labels(session, project_id)]
-        for image in iterate_images(session, project_id):
+        for image in iterate_images(session, project_id, skipped=skipped):
             file_name = f"{names.of(image.file_name)}.png"
             facts = {"id": image.id, "file_name": image.file_name, "height": image.height, "width": image.width}
             images.append(facts)

@@ -20,7 +20,7 @@ from limner.store.annotations import AnnotationState, annotations_of, iterate_im
 from limner.store.projects import get_project
 
 
-def export_yolo(database: Database, project_id: int) -> Iterator[ExportFile]:
+def export_yolo(database: Database, project_id: int, *, skipped: bool = True) -> Iterator[ExportFile]:
     """``data.yaml``, then ``labels/<image name>.txt`` for every image; the images belong into ``images/`` beside.
 
     Raises:
@@ -32,7 +32,7 @@ def export_yolo(database: Database, project_id: int) -> Iterator[ExportFile]:
         labels = list_labels(session, project_id)
         number_of = {label.category_id: number for number, label in enumerate(labels)}
         yield ExportFile("data.yaml", _yaml(labels))
-        for image in iterate_images(session, project_id):
+        for image in iterate_images(session, project_id, skipped=skipped):
             states = annotations_of(session, image.id).annotations
             lines = [
                 _line(state, number_of[state.category_id], image.height, image.width)

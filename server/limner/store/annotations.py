@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import ColumnElement, select, true, tuple_
 from sqlalchemy.orm import Session
 
 from limner import rle
@@ -88,12 +88,15 @@ def annotations_of(session: Session, image_id: int) -> ImageAnnotations:
     return ImageAnnotations(image_id, image.revision, [state_of(row, image.height, image.width) for row in rows])
 
 
-def iterate_images(session: Session, project_id: int, batch: int = 200) -> Iterator[Image]:
-    """All images of a project, oldest first, a batch in memory at a time."""
+def iterate_images(session: Session, project_id: int, *, skipped: bool = True, batch: int = 200) -> Iterator[Image]:
+    """All images of a project, oldest first, a batch in memory at a time; those that were skipped too, or not."""
     after = 0
     while True:
         rows = session.scalars(
-            select(Image).where(Image.project_id == project_id, Image.id > after).order_by(Image.id).limit(batch)
+            select(Image)
+            .where(Image.project_id == project_id, Image.id > after, _unless_skipped(skipped))
+            .order_by(Image.id)
+            .limit(batch)
         ).all()
         yield from rows
         if len(rows) < batch:
@@ -102,8 +105,13 @@ def iterate_images(session: Session, project_id: int, batch: int = 200) -> Itera
         session.expunge_all()
 
 
-def iterate_annotations(session: Session, project_id: int, batch: int = 1000) -> Iterator[AnnotationState]:
-    """All annotations of a project that are not deleted, by (image, position), a batch in memory at a time."""
+def iterate_annotations(
+    session: Session, project_id: int, *, skipped: bool = True, batch: int = 1000
+) -> Iterator[AnnotationState]:
+    """All annotations of a project that are not deleted, by (image, position), a batch in memory at a time.
+
+    Those on images that were skipped come too, or not.
+    """
     after = (0, -1, 0)  # image number, position, annotation number
     while True:
         image_id, position, annotation_id = after
@@ -113,6 +121,7 @@ def iterate_annotations(session: Session, project_id: int, batch: int = 1000) ->
             .where(
                 Image.project_id == project_id,
                 Annotation.deleted.is_(None),
+                _unless_skipped(skipped),
                 tuple_(Annotation.image_id, Annotation.position, Annotation.id)
                 > tuple_(image_id, position, annotation_id),
             )
@@ -126,3 +135,7 @@ def iterate_annotations(session: Session, project_id: int, batch: int = 1000) ->
         last = rows[-1][0]
         after = (last.image_id, last.position, last.id)
         session.expunge_all()
+
+
+def _unless_skipped(skipped: bool) -> ColumnElement[bool]:
+    return true() if skipped else Image.state != "skipped"

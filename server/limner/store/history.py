@@ -24,7 +24,7 @@ def annotation_at(session: Session, image: Image, uid: str, revision: int) -> An
     """
     edits = session.scalars(
         select(Edit)
-        .where(Edit.uid == uid, Edit.image_id == image.id, Edit.revision <= revision)
+        .where(Edit.uid == uid, Edit.image_id == image.id, Edit.revision <= revision, Edit.kind != "mark")
         .order_by(Edit.revision)
     )
     current = session.scalar(select(Annotation).where(Annotation.uid == uid))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -13,7 +13,7 @@ from limner.errors import InvalidInput, NotFound
 from limner.store.events import add_event
 from limner.store.tables import Image
 
-ImageFilter = Literal["all", "annotated", "unannotated"]
+ImageFilter = Literal["all", "annotated", "unannotated", "waiting", "submitted", "skipped"]
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def page_images(
         project_id: whose images.
         after: the cursor that the page before gave; None starts at the beginning.
         limit: most images to return, ≥ 1.
-        state: only those with, or without, annotations.
+        state: only those with, or without, annotations, or in this state of work.
 
     Raises:
         InvalidInput: when the cursor is not one.
@@ -113,6 +113,8 @@ def page_images(
         statement = statement.where(Image.annotation_count > 0)
     elif state == "unannotated":
         statement = statement.where(Image.annotation_count == 0)
+    elif state != "all":
+        statement = statement.where(Image.state == state)
     rows = session.scalars(statement.order_by(Image.id).limit(limit + 1)).all()
     more = len(rows) > limit
     return ImagePage(rows[:limit], str(rows[limit - 1].id) if more else None)
@@ -124,6 +126,23 @@ def neighbours(session: Session, image: Image) -> tuple[int | None, int | None]:
     previous_id = session.scalar(select(func.max(Image.id)).where(same, Image.id < image.id))
     next_id = session.scalar(select(func.min(Image.id)).where(same, Image.id > image.id))
     return previous_id, next_id
+
+
+def next_waiting(session: Session, image: Image) -> int | None:
+    """Number of the first image after this one that is waiting, going round to the beginning."""
+    waiting = select(func.min(Image.id)).where(Image.project_id == image.project_id, Image.state == "waiting")
+    after = session.scalar(waiting.where(Image.id > image.id))
+    return after if after is not None else session.scalar(waiting.where(Image.id < image.id))
+
+
+def mark_facts(image: Image) -> dict[str, Any]:
+    """How far the work on an image is, who said so and when, as JSON: what the API answers and what the event says."""
+    return {
+        "state": image.state,
+        "note": image.state_note,
+        "by": image.state_by,
+        "at": image.state_changed.isoformat() if image.state_changed else None,
+    }
 
 
 def position_of(session: Session, image: Image) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -14,9 +15,9 @@ from limner.prompts import Prompts
 from limner.store.annotations import AnnotationState, state_of
 from limner.store.events import add_event
 from limner.store.history import annotation_at, apply_payload, edit_of_operation
-from limner.store.images import lock_image
-from limner.store.operation import CreateOperation, Operation, body_sha256, payload_of
-from limner.store.tables import Annotation, Category, Edit, Image
+from limner.store.images import lock_image, mark_facts
+from limner.store.operation import CreateOperation, MarkOperation, Operation, body_sha256, payload_of
+from limner.store.tables import Annotation, Category, Edit, Image, User
 from limner.store.types import utc_now
 
 
@@ -38,7 +39,7 @@ class Applied:
 
     Attributes:
         revision: of the image, after the operation.
-        annotation: as it stood after the operation; None when it is deleted.
+        annotation: as it stood after the operation; None when it is deleted, or the operation marked the image.
         replayed: whether the operation had been applied before and nothing was written now.
     """
 
@@ -85,7 +86,14 @@ def apply_operation(
             hint="Read the annotations again, then repeat the operation on them.",
         )
     payload = _checked_payload(session, image, operation)
-    annotation = _changed_annotation(session, image, operation, payload)
+    now = utc_now()
+    annotation = None
+    if isinstance(operation, MarkOperation):
+        user = session.get(User, user_id) if user_id is not None else None
+        image.state, image.state_note = operation.state, operation.note
+        image.state_by, image.state_changed = user.name if user else None, now
+    else:
+        annotation = _changed_annotation(session, image, operation, payload, now)
     image.revision += 1
     session.add(
         Edit(
@@ -94,25 +102,26 @@ def apply_operation(
             body_sha256=body,
             revision=image.revision,
             kind=operation.kind,
-            uid=annotation.uid,
+            uid=str(operation.uid),
             payload=payload,
             user_id=user_id,
-            created=annotation.updated,
+            created=now,
         )
     )
     session.flush()
     if announce:
         announce_annotations(session, image)
-    after = None if annotation.deleted else state_of(annotation, image.height, image.width)
+    after = state_of(annotation, image.height, image.width) if annotation and not annotation.deleted else None
     return Applied(image.revision, after, replayed=False)
 
 
 def announce_annotations(session: Session, image: Image) -> None:
-    """Tell the pages of the project that an image has other annotations now. The last thing in a transaction."""
+    """Tell the pages of the project how an image and its annotations stand now. The last thing in a transaction."""
     facts = {
         "image_id": image.id,
         "revision": image.revision,
         "annotation_count": image.annotation_count,
+        "mark": mark_facts(image),
     }
     add_event(session, "annotations", facts, image.project_id)
 
@@ -162,8 +171,9 @@ def check_prompts(prompts: dict[str, Any] | None, height: int, width: int) -> No
         given.check_inside(height, width)
 
 
-def _changed_annotation(session: Session, image: Image, operation: Operation, payload: dict[str, Any]) -> Annotation:
-    now = utc_now()
+def _changed_annotation(
+    session: Session, image: Image, operation: Operation, payload: dict[str, Any], now: datetime
+) -> Annotation:
     uid = str(operation.uid)
     if isinstance(operation, CreateOperation):
         annotation = _new_annotation(session, image, uid)

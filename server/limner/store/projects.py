@@ -15,11 +15,13 @@ from limner.store.tables import Embedding, Image, Project
 
 @dataclass(frozen=True)
 class ProjectCounts:
-    """Sizes of a project: images, images with annotations, annotations, images whose embedding is ready."""
+    """Sizes of a project: images, those with annotations, annotations; images submitted, skipped, encoded."""
 
     images: int = 0
     annotated: int = 0
     annotations: int = 0
+    submitted: int = 0
+    skipped: int = 0
     encoded: int = 0
 
 
@@ -78,6 +80,8 @@ def count_projects(
         func.count(Image.id),
         func.count(Image.id).filter(Image.annotation_count > 0),
         func.coalesce(func.sum(Image.annotation_count), 0),
+        func.count(Image.id).filter(Image.state == "submitted"),
+        func.count(Image.id).filter(Image.state == "skipped"),
         encoded,
     ).outerjoin(
         Embedding,

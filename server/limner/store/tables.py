@@ -122,6 +122,8 @@ class Image(Base):
     __table_args__ = (
         UniqueConstraint("project_id", "sha256"),
         CheckConstraint("width > 0 AND height > 0", name="size"),
+        CheckConstraint("state IN ('waiting', 'submitted', 'skipped')", name="state"),
+        Index("ix_images_project_id_state_id", "project_id", "state", "id"),
         Index("ix_images_project_id_id", "project_id", "id"),
         Index("ix_images_project_id_file_name", "project_id", "file_name"),
         NEVER_REUSE_IDS,
@@ -139,6 +141,10 @@ class Image(Base):
     created: Mapped[Created]
     revision: Mapped[int] = mapped_column(default=0)  # number of edits so far
     annotation_count: Mapped[int] = mapped_column(default=0)  # of annotations that are not deleted
+    state: Mapped[str] = mapped_column(String(16), default="waiting", server_default="waiting")
+    state_note: Mapped[str] = mapped_column(Text, default="", server_default="")  # why it was skipped, or sent back
+    state_by: Mapped[str | None] = mapped_column(String(255))  # name of who set it, as in the edit
+    state_changed: Mapped[datetime | None]  # none: nobody has set it yet
 
 
 class Annotation(Base):
@@ -186,7 +192,7 @@ class Edit(Base):
     body_sha256: Mapped[Sha256]
     revision: Mapped[int]  # of the image, after this edit
     kind: Mapped[str] = mapped_column(String(16))
-    uid: Mapped[Uuid]  # of the annotation
+    uid: Mapped[Uuid]  # of the annotation; of the mark itself when the edit marks the image
     payload: Mapped[JsonObject]
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     created: Mapped[Created]

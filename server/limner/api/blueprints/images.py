@@ -71,9 +71,16 @@ def get_image(image_id: int) -> ImageDetails:
     with services().database.read() as session:
         row = store.get_image(session, image_id)
         previous_id, next_id = store.neighbours(session, row)
+        next_waiting_id = store.next_waiting(session, row)
         position = store.position_of(session, row)
         image = _present_all(session, [row])[0]
-    return ImageDetails(**image.model_dump(), position=position, previous_id=previous_id, next_id=next_id)
+    return ImageDetails(
+        **image.model_dump(),
+        position=position,
+        previous_id=previous_id,
+        next_id=next_id,
+        next_waiting_id=next_waiting_id,
+    )
 
 
 @blueprint.delete("/images/<int:image_id>")

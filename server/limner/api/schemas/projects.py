@@ -46,6 +46,8 @@ class Project(Answer):
     image_count: int
     annotated_count: int
     annotation_count: int
+    submitted_count: int
+    skipped_count: int
     encoded_count: int
     categories: list[Category]
 
@@ -59,6 +61,8 @@ class Project(Answer):
             image_count=counts.images,
             annotated_count=counts.annotated,
             annotation_count=counts.annotations,
+            submitted_count=counts.submitted,
+            skipped_count=counts.skipped,
             encoded_count=counts.encoded,
             categories=categories,
         )

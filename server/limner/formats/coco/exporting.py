@@ -30,20 +30,22 @@ CHUNK_BYTES = 1 << 16
 _Entry = dict[str, Any]
 
 
-def export_coco(database: Database, project_id: int, segmentations: Segmentations = "rle") -> Iterator[bytes]:
+def export_coco(
+    database: Database, project_id: int, segmentations: Segmentations = "rle", *, skipped: bool = True
+) -> Iterator[bytes]:
     """The COCO file of a project, in chunks.
 
     Masks are compressed RLE, bit by bit those of the store, whether ``iscrowd`` or not. As polygons they go along the
     edges of pixels, holes joined to the outline by a cut of no width (``limner.formats.coco.polygons``): pycocotools
     gives back the same pixels. Empty masks stay RLE. Annotations without a category have the category 0, which is
-    listed only when it is needed.
+    listed only when it is needed. Images that were skipped come along unless ``skipped`` says otherwise.
 
     Raises:
         NotFound: no such project; at the first chunk.
     """
     chunk = bytearray()
     with database.read() as session:
-        for line in _lines(session, project_id, segmentations):
+        for line in _lines(session, project_id, segmentations, skipped):
             chunk += line.encode()
             if len(chunk) >= CHUNK_BYTES:
                 yield bytes(chunk)
@@ -51,15 +53,15 @@ def export_coco(database: Database, project_id: int, segmentations: Segmentation
     yield bytes(chunk)
 
 
-def _lines(session: Session, project_id: int, segmentations: Segmentations) -> Iterator[str]:
+def _lines(session: Session, project_id: int, segmentations: Segmentations, skipped: bool) -> Iterator[str]:
     project = get_project(session, project_id)
     info = {"description": project.name, "version": "1.0"}
     yield f'{{\n"info":{_json(info)},\n"licenses":[],\n'
     yield from _array("categories", _categories(session, project_id))
     yield ",\n"
-    yield from _array("images", map(_image, iterate_images(session, project_id)))
+    yield from _array("images", map(_image, iterate_images(session, project_id, skipped=skipped)))
     yield ",\n"
-    annotations = iterate_annotations(session, project_id)
+    annotations = iterate_annotations(session, project_id, skipped=skipped)
     yield from _array("annotations", (_annotation(state, segmentations) for state in annotations))
     yield "\n}\n"
 

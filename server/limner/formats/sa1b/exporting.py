@@ -12,7 +12,7 @@ from limner.store.categories import list_categories
 from limner.store.projects import get_project
 
 
-def export_sa1b(database: Database, project_id: int) -> Iterator[ExportFile]:
+def export_sa1b(database: Database, project_id: int, *, skipped: bool = True) -> Iterator[ExportFile]:
     """``<image name>.json`` for every image, images without annotations too. Masks are bit by bit those of the store.
 
     Raises:
@@ -22,7 +22,7 @@ def export_sa1b(database: Database, project_id: int) -> Iterator[ExportFile]:
     with database.read() as session:
         get_project(session, project_id)
         categories = {category.id: category.name for category in list_categories(session, project_id)}
-        for image in iterate_images(session, project_id):
+        for image in iterate_images(session, project_id, skipped=skipped):
             found = annotations_of(session, image.id).annotations
             entry = image_entry(image.id, image.file_name, image.height, image.width, sha256=image.sha256)
             data = document_bytes(entry, [_annotation(state, categories) for state in found])
