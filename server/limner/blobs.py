@@ -18,6 +18,7 @@ from obstore.exceptions import AlreadyExistsError, GenericError
 from obstore.store import LocalStore, from_url
 
 from limner.errors import InvalidInput, NotFound, StorageFull
+from limner.geometry import Region
 
 KEY = re.compile(r"[A-Za-z0-9_\-]+(?:[./][A-Za-z0-9_\-]+)*")
 CHUNK_BYTES = 1 << 20
@@ -104,6 +105,12 @@ class BlobStore:
         except FileNotFoundError:
             return
 
+    def delete_folder(self, folder: str) -> None:
+        """Remove every blob whose key begins with ``folder`` and a slash."""
+        for page in obstore.list(self._store, prefix=_checked(folder)):
+            for blob in page:
+                self.delete(str(blob["path"]))
+
 
 def _checked(key: str) -> str:
     if not KEY.fullmatch(key):
@@ -126,7 +133,24 @@ def thumbnail_key(sha256: str) -> str:
     return f"thumbnails/{sha256[:2]}/{sha256}.webp"
 
 
-def embedding_key(image_sha256: str, model_sha256: str, preprocessing_version: int, dtype: str = "f16") -> str:
-    """The encoder's output for exactly this image, model and preprocessing. ``dtype`` is ``f16`` or ``i8``."""
+def embedding_key(
+    image_sha256: str,
+    model_sha256: str,
+    preprocessing_version: int,
+    dtype: str = "f16",
+    region: Region | None = None,
+) -> str:
+    """The encoder's output for exactly this image, or region of it, model and preprocessing.
+
+    ``dtype`` is ``f16`` or ``i8``.
+    """
     folder = f"embeddings/{model_sha256}/{preprocessing_version}/{image_sha256[:2]}"
-    return f"{folder}/{image_sha256}.{dtype}.safetensors"
+    if region is None:
+        return f"{folder}/{image_sha256}.{dtype}.safetensors"
+    name = f"{region.x}-{region.y}-{region.width}-{region.height}"
+    return f"{region_folder(image_sha256, model_sha256, preprocessing_version)}/{name}.{dtype}.safetensors"
+
+
+def region_folder(image_sha256: str, model_sha256: str, preprocessing_version: int) -> str:
+    """What the keys of all embeddings of regions of an image begin with."""
+    return f"embeddings/{model_sha256}/{preprocessing_version}/{image_sha256[:2]}/{image_sha256}"

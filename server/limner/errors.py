@@ -12,7 +12,6 @@
     │   └── OperationReused           one operation id, two different operations
     ├── NotSignedIn (401) · Forbidden (403) · NotFound (404)
     ├── Conflict (409)
-    │   └── ModelMismatch             an embedding and a decoder of different models
     ├── StaleRevision (412) · RevisionRequired (428)
     ├── ModelError (500)
     │   ├── MissingWeights            nothing to load under that name
@@ -104,10 +103,6 @@ class NotFound(LimnerError):
 class Conflict(LimnerError):
     code = "conflict"
     status = 409
-
-
-class ModelMismatch(Conflict):
-    code = "model_mismatch"
 
 
 class StaleRevision(LimnerError):

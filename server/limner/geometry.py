@@ -7,7 +7,9 @@ both to it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +18,8 @@ from limner.errors import InvalidInput
 
 LOW_RES_SIZE = 256  # cells per side of the decoder's logits, over the padded model input
 MASK_PROMPT_LOGIT = 8.0  # of a mask prompt where the mask is; about what SAM answers when it is sure
+REGION_GRID = 32  # px; a region's edges lie on it or on the image's edge, so that one view has one region
+MIN_REGION_SIDE = 128  # px; less would show the encoder nothing but blur
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,66 @@ class ImageGeometry:
         input_height, input_width = self.input_size
         cells_per_pixel = low_res_size / self.image_size
         return input_height * cells_per_pixel, input_width * cells_per_pixel
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of an image that is encoded on its own, in whole image pixels, so that small objects in it get the
+    encoder's full resolution.
+
+    Attributes:
+        x: left edge.
+        y: top edge.
+        width: at least :data:`MIN_REGION_SIDE`, or the image's.
+        height: at least :data:`MIN_REGION_SIDE`, or the image's.
+    """
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.x},{self.y},{self.width},{self.height}"
+
+    @classmethod
+    def parse(cls, text: str) -> Region:
+        """``x,y,width,height`` -> region.
+
+        Raises:
+            InvalidInput: for anything else.
+        """
+        if not re.fullmatch(r"\d{1,6}(,\d{1,6}){3}", text, re.ASCII):
+            raise InvalidInput(f"{text[:40]!r} is no region.", hint="Give x,y,width,height in whole image pixels.")
+        return cls(*map(int, text.split(",")))
+
+    def of(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        """Array (H, W, ...) of the image -> view (height, width, ...) of the region."""
+        return pixels[self.y : self.y + self.height, self.x : self.x + self.width]
+
+    def check(self, height: int, width: int) -> None:
+        """Make sure that this is a region of an image of this size.
+
+        Raises:
+            InvalidInput: when it is too small, leaves the image, lies off the grid, or is the whole image.
+        """
+        right, bottom = self.x + self.width, self.y + self.height
+        if right > width or bottom > height:
+            problem, hint = f"leaves the image of {width} × {height}", "Keep x + width and y + height inside."
+        elif self.width < min(MIN_REGION_SIDE, width) or self.height < min(MIN_REGION_SIDE, height):
+            problem, hint = "is too small", f"Both sides must be at least {MIN_REGION_SIDE} px."
+        elif any(edge % REGION_GRID and edge != end for edge, end in _edges(self, height, width)):
+            problem, hint = "lies off the grid", f"Edges are multiples of {REGION_GRID} px or the image's own."
+        elif (self.width, self.height) == (width, height):
+            problem, hint = "is the whole image", "Leave the region out."
+        else:
+            return
+        raise InvalidInput(f"The region {self} {problem}.", hint=hint)
+
+
+def _edges(region: Region, height: int, width: int) -> tuple[tuple[int, int], ...]:
+    """Each edge and the image's edge that it may lie on instead of the grid."""
+    return (region.x, 0), (region.y, 0), (region.x + region.width, width), (region.y + region.height, height)
 
 
 def _taps(

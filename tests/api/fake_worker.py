@@ -11,6 +11,7 @@ from limner.blobs import BlobStore, embedding_key, image_key
 from limner.catalogue import find_model
 from limner.config import Settings
 from limner.embed.protocol import Encode, Encoded, Failed, Ready
+from limner.embed.states import Target
 from limner.embed.wire import EmbeddingInfo, pack
 from limner.manifest import PREPROCESSING_VERSION, Manifest, graphs_folder
 
@@ -50,9 +51,10 @@ def write_graphs(settings: Settings, sha256: str) -> None:
     (folder / "manifest.json").write_text(manifest.to_json())
 
 
-def encode(blobs: BlobStore, sha256: str, model_sha256: str) -> Encoded | Failed:
+def encode(blobs: BlobStore, target: Target, model_sha256: str) -> Encoded | Failed:
+    sha256 = target.image_sha256
     if len(blobs.get(image_key(sha256))) < POISON_BYTES:
-        return Failed(image_sha256=sha256, code="invalid_image", message="it is poison", lasting=True)
+        return Failed(target=target, code="invalid_image", message="it is poison", lasting=True)
     info = EmbeddingInfo(
         image_sha256=sha256,
         model_sha256=model_sha256,
@@ -60,10 +62,11 @@ def encode(blobs: BlobStore, sha256: str, model_sha256: str) -> Encoded | Failed
         image_height=48,
         image_width=64,
         image_size=64,
+        region=target.region,
     )
     data = pack(np.random.default_rng(0).normal(size=(1, 2, 4, 4)).astype(np.float32), info)
-    blobs.put(embedding_key(sha256, model_sha256, PREPROCESSING_VERSION), data)
-    return Encoded(image_sha256=sha256, seconds=0.25, bytes=len(data))
+    blobs.put(embedding_key(sha256, model_sha256, PREPROCESSING_VERSION, region=target.region), data)
+    return Encoded(target=target, seconds=0.25, bytes=len(data))
 
 
 def main() -> None:
@@ -75,8 +78,8 @@ def main() -> None:
     out.write(Ready(device="cpu", model_sha256=sha256, threads=1, batch_size=1).line())
     out.flush()
     for line in sys.stdin.buffer:
-        for image_sha256 in Encode.model_validate_json(line).image_sha256s:
-            out.write(encode(blobs, image_sha256, sha256).line())
+        for target in Encode.model_validate_json(line).targets:
+            out.write(encode(blobs, target, sha256).line())
             out.flush()
 
 

@@ -37,6 +37,7 @@ def test_create_and_read(annotator: Annotator, project: Json) -> None:
         "mask_index": 2,
         "predicted_iou": 0.93,
         "prompts": {"points": [[3.5, 4.5, 1]], "box": [1, 2, 30, 40], "mask": False},
+        "region": [32, 0, 256, 128],
         "seconds": 4.2,
     }
     body = creation(project["categories"][0]["id"], iscrowd=1, attributes={"occluded": True}, provenance=provenance)

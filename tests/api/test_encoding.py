@@ -14,8 +14,9 @@ from safetensors.numpy import load
 from limner.api.blueprints import events as events_module
 from limner.api.context import Services
 from limner.blobs import embedding_key
+from limner.config import Settings
 from limner.manifest import PREPROCESSING_VERSION
-from tests.api.conftest import Upload, creation
+from tests.api.conftest import Upload, creation, stored_files
 from tests.conftest import TEST_MODEL_SHA256, png_bytes
 
 PATIENCE = 20.0  # s, after which a condition will not come true any more
@@ -131,6 +132,50 @@ def test_queries_of_embeddings_are_checked(script: FlaskClient, image: dict[str,
     assert embedding(script, image["id"], "?dtype=f64").status_code == 422
     assert embedding(script, image["id"], "?priority=precompute").status_code == 422
     assert embedding(script, 999).status_code == 404
+
+
+def test_a_region_has_an_embedding_of_its_own(
+    script: FlaskClient, upload: Upload, services: Services, settings: Settings, listen: Callable[..., Listener]
+) -> None:
+    image = upload(png_bytes(300, 400))["image"]
+    listener = listen(image["project_id"])
+    services.encoder.start()
+    query = "?region=96,128,304,160"
+    assert embedding(script, image["id"], query).status_code == 202
+    part = wait_for(lambda: (answer := embedding(script, image["id"], query)).status_code == 200 and answer)
+    assert b'"region":"96,128,304,160"' in part.data
+    assert script.get(f"/api/v1/images/{image['id']}").json["embedding"]["state"] == "none"
+    whole = wait_for(lambda: (answer := embedding(script, image["id"])).status_code == 200 and answer)
+    small = embedding(script, image["id"], query + "&dtype=i8")
+    assert len({answer.headers["ETag"] for answer in (part, whole, small)}) == 3
+    assert services.encoder.status()["queue"]["done"] == 2  # type: ignore[index]
+    wait_for(lambda: listener.of_kind("embedding") and listener.of_kind("embedding")[-1]["state"] == "ready")
+    told = [(event["state"], event["region"]) for event in listener.of_kind("region")]
+    assert told == [(state, "96,128,304,160") for state in ("waiting", "encoding", "ready")]
+
+    before = stored_files(settings)
+    assert sum("embeddings" in name for name in before) == 3
+    assert script.delete(f"/api/v1/images/{image['id']}").status_code == 204
+    assert stored_files(settings) == set()
+
+
+@pytest.mark.parametrize(
+    ("region", "problem"),
+    [
+        ("1,2,3", "is no region"),
+        ("0,0,128,-128", "is no region"),
+        ("288,0,128,128", "leaves the image of 400 × 300"),
+        ("0,0,96,128", "is too small"),
+        ("8,0,128,128", "lies off the grid"),
+        ("0,0,400,300", "is the whole image"),
+    ],
+)
+def test_regions_are_checked(script: FlaskClient, upload: Upload, region: str, problem: str) -> None:
+    image = upload(png_bytes(300, 400))["image"]
+    refused = embedding(script, image["id"], f"?region={region}")
+    assert refused.status_code == 422
+    assert problem in refused.json["error"]["message"]
+    assert refused.json["error"]["hint"]
 
 
 def test_server_models_manifest_and_graphs(script: FlaskClient, services: Services) -> None:

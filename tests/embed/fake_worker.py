@@ -13,6 +13,7 @@ from pathlib import Path
 from limner.blobs import BlobStore, embedding_key, image_key
 from limner.config import Settings
 from limner.embed.protocol import Broken, Encoded, Failed, Progress, Ready, Report, parse_request
+from limner.embed.states import Target
 from limner.manifest import (
     PREPROCESSING_VERSION,
     EmbeddingSpec,
@@ -51,6 +52,10 @@ def write_manifest(home: Path, sha256: str) -> None:
     (folder / "manifest.json").write_text(manifest.to_json())
 
 
+def name_of(target: Target) -> str:
+    return target.image_sha256 if target.region is None else f"{target.image_sha256}:{target.region}"
+
+
 def say(report: Report) -> None:
     sys.stdout.buffer.write(report.line())
     sys.stdout.buffer.flush()
@@ -67,23 +72,24 @@ def main(log: Path, model_sha256: str, start: str) -> None:
     sys.stdout.buffer.write(b"a library prints something\n")
     say(Ready(device="cpu", model_sha256=model_sha256, threads=1, batch_size=BATCH if start == "batch" else 1))
     for line in sys.stdin.buffer:
-        image_sha256s = parse_request(line).image_sha256s
+        targets = parse_request(line).targets
         with log.open("a") as file:
-            file.write(" ".join(image_sha256s) + "\n")
-        for image_sha256 in image_sha256s:
-            content = blobs.get(image_key(image_sha256)).decode()
+            file.write(" ".join(name_of(target) for target in targets) + "\n")
+        for target in targets:
+            content = blobs.get(image_key(target.image_sha256)).decode()
             if content == "crash":
                 os.kill(os.getpid(), signal.SIGKILL)
-            elif content == "crash in company" and len(image_sha256s) > 1:
+            elif content == "crash in company" and len(targets) > 1:
                 os._exit(3)
             elif content.startswith("wait "):
                 Path(content.removeprefix("wait ")).read_bytes()  # a FIFO: blocks until the test writes to it
             elif content.startswith("fail"):
                 lasting = content == "fail"
-                say(Failed(image_sha256=image_sha256, code="x", message="It is ugly.", lasting=lasting))
+                say(Failed(target=target, code="x", message="It is ugly.", lasting=lasting))
                 continue
-            blobs.put(embedding_key(image_sha256, model_sha256, PREPROCESSING_VERSION), b"embedding")
-            say(Encoded(image_sha256=image_sha256, seconds=0.5, bytes=9))
+            key = embedding_key(target.image_sha256, model_sha256, PREPROCESSING_VERSION, region=target.region)
+            blobs.put(key, b"embedding")
+            say(Encoded(target=target, seconds=0.5, bytes=9))
 
 
 if __name__ == "__main__":

@@ -16,9 +16,11 @@ from limner.blobs import BlobStore, embedding_key, image_key
 from limner.catalogue import ModelCard
 from limner.config import Settings
 from limner.embed import service as service_module
+from limner.embed import work as work_module
 from limner.embed.service import EmbeddingService
 from limner.embed.states import EmbeddingState, EncodeEvent
 from limner.errors import MissingWeights, NotFound, Unavailable
+from limner.geometry import Region
 from limner.manifest import PREPROCESSING_VERSION
 
 FAKE = Path(__file__).parent / "fake_worker.py"
@@ -166,16 +168,32 @@ def test_a_device_that_takes_batches_gets_them_but_what_is_looked_at_goes_alone(
     assert bench.taken() == [[first], [looked], images[:3], images[3:]]
 
 
-def test_pausing_holds_back_precomputing_only(bench: Bench) -> None:
-    service = bench.service()
-    service.pause()
-    slow, quick = bench.image("slow"), bench.image("quick")
-    service.request(slow, "precompute")
-    service.request(quick, "prefetch")
-    bench.wait_for(quick, "ready")
-    assert service.state(slow) == EmbeddingState("waiting", position=0)
-    service.resume()
-    bench.wait_for(slow, "ready")
+def test_a_region_is_a_target_of_its_own_and_encoded_once(bench: Bench) -> None:
+    image = bench.image("large")
+    here, there = Region(0, 0, 256, 128), Region(32, 0, 256, 128)
+    for _ in range(2):
+        service = bench.service()
+        for region in (None, here, there, here):
+            service.request(image, "look", region)
+        for region in (None, here, there):
+            bench.wait(lambda s=service, r=region: s.request(image, "look", r).state == "ready")  # type: ignore[misc]
+        service.stop()
+    assert sorted(bench.taken()) == [[image], [f"{image}:{here}"], [f"{image}:{there}"]]
+    assert [event.region for event in bench.events if event.state == "ready"] in (
+        [None, there, here],
+        [None, here, there],
+    )
+
+
+def test_forgetting_an_image_forgets_its_regions(bench: Bench) -> None:
+    service = bench.service(running=False)
+    image, other = bench.image("large"), bench.image("other")
+    service.request(image, "look", Region(0, 0, 256, 128))
+    service.request(image, "precompute")
+    service.request(other, "precompute")
+    service.cancel(image)
+    assert service.state(image) == EmbeddingState("none")
+    assert service.state(other) == EmbeddingState("waiting", position=0)
 
 
 def test_each_image_is_encoded_once_across_restarts_and_repeated_requests(bench: Bench) -> None:
@@ -205,7 +223,7 @@ def test_an_image_that_fails_stays_failed_and_is_not_tried_again(bench: Bench) -
 def test_a_failure_that_is_not_the_images_fault_may_be_tried_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service_module, "RETRY_AFTER", 0.0)
+    monkeypatch.setattr(work_module, "RETRY_AFTER", 0.0)
     image = bench.image("fail for lack of disk space")
     service = bench.service()
     service.request(image, "look")
@@ -309,15 +327,17 @@ def test_stopping_gives_up_the_image_in_hand_and_the_next_start_encodes_it(bench
 def test_a_listener_that_fails_does_not_stop_the_news(bench: Bench) -> None:
     heard = threading.Event()
 
+    bad, good = bench.image("x"), bench.image("y")
+
     def listener(event: EncodeEvent) -> None:
-        if event.state == "waiting":
+        if event.image_sha256 == bad:
             raise RuntimeError("the database is away")
         heard.set()
 
     service = EmbeddingService(bench.settings, bench.blobs, listener, command=(sys.executable, "-c", ""))
     service._announcer.start()
-    service.request(bench.image("x"), "look")
-    service._tell(EncodeEvent("x", "ready"))
+    service.request(bad, "look")
+    service.request(good, "look")
     assert heard.wait(PATIENCE)
     service.stop()
 

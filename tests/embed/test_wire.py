@@ -11,8 +11,9 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from limner.embed.wire import EmbeddingInfo, as_int8, check_model, pack, unpack
-from limner.errors import InvalidFile, ModelError, ModelMismatch
+from limner.embed.wire import EmbeddingInfo, as_int8, pack, unpack
+from limner.errors import InvalidFile, ModelError
+from limner.geometry import Region
 
 INFO = EmbeddingInfo("a" * 64, "b" * 64, 1, image_height=480, image_width=640, image_size=1024)
 
@@ -114,9 +115,9 @@ def test_damaged_files_are_refused(damage: object) -> None:
         unpack(damage(pack(embedding(), INFO)))
 
 
-def test_an_embedding_of_another_model_is_refused() -> None:
-    check_model(INFO, "b" * 64, 1)
-    with pytest.raises(ModelMismatch, match="bbbbbbbbbbbb"):
-        check_model(INFO, "c" * 64, 1)
-    with pytest.raises(ModelMismatch, match="preprocessing"):
-        check_model(replace(INFO, preprocessing_version=2), "b" * 64, 1)
+def test_a_region_is_named_and_a_whole_image_names_none() -> None:
+    of_region = replace(INFO, region=Region(32, 64, 320, 416))
+    assert unpack(pack(embedding(), of_region))[1] == of_region
+    assert unpack(as_int8(pack(embedding(), of_region)))[1] == of_region
+    assert b"region" in pack(embedding(), of_region)
+    assert b"region" not in pack(embedding(), INFO)

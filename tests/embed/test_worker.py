@@ -20,11 +20,13 @@ from limner.embed import worker as worker_module
 from limner.embed.encoder import Encoder
 from limner.embed.protocol import Encode, Encoded, Failed, Progress, Ready, Report
 from limner.embed.service import EmbeddingService
-from limner.embed.states import EncodeEvent
+from limner.embed.states import EncodeEvent, Target
 from limner.embed.wire import unpack
 from limner.embed.worker import Worker
 from limner.errors import StorageFull
+from limner.geometry import Region
 from limner.manifest import PREPROCESSING_VERSION, graphs_folder
+from limner.sam.predictor import Predictor
 from limner.sam.registry import LoadedModel
 from tests.embed.tiny import TinyModel
 
@@ -50,9 +52,10 @@ class Bench:
         self.blobs.put(image_key(sha256), data)
         return sha256
 
-    def encode(self, *image_sha256s: str) -> list[Report]:
+    def encode(self, *targets: str | Target) -> list[Report]:
         self.reports.clear()
-        self.worker.serve(iter([Encode(image_sha256s=list(image_sha256s))]))
+        asked = [Target(target) if isinstance(target, str) else target for target in targets]
+        self.worker.serve(iter([Encode(targets=asked)]))
         return list(self.reports)
 
 
@@ -85,6 +88,31 @@ def test_an_embedding_is_stored_with_what_it_is_of(bench: Bench) -> None:
     assert (info.image_height, info.image_width, info.image_size) == (30, 40, 32)
 
 
+def test_the_embedding_of_a_region_is_that_of_its_crop(bench: Bench) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    image, region = bench.image(buffer.getvalue()), Region(96, 128, 304, 160)
+    whole, part = bench.encode(image, Target(image, region))
+    assert isinstance(whole, Encoded)
+    assert isinstance(part, Encoded)
+    stored, info = unpack(bench.blobs.get(embedding_key(image, MODEL, PREPROCESSING_VERSION, region=region)))
+    expected = Predictor(bench.model).embed(pixels[128:288, 96:400]).embeddings.detach().numpy()
+    np.testing.assert_array_equal(stored, expected.astype(np.float16).astype(np.float32))
+    assert (info.image_height, info.image_width, info.region) == (300, 400, region)
+    (again,) = bench.encode(Target(image, region))
+    assert isinstance(again, Encoded)
+    assert again.seconds == 0
+
+
+def test_a_region_outside_of_the_image_is_refused(bench: Bench) -> None:
+    image = bench.image(png((1, 2, 3), (400, 300)))
+    (report,) = bench.encode(Target(image, Region(288, 0, 128, 128)))
+    assert isinstance(report, Failed)
+    assert (report.code, report.lasting) == ("invalid_input", True)
+    assert "leaves the image" in report.message
+
+
 def test_what_exists_is_not_encoded_again(bench: Bench) -> None:
     image = bench.image(png((1, 2, 3)))
     bench.encode(image)
@@ -97,8 +125,8 @@ def test_what_exists_is_not_encoded_again(bench: Bench) -> None:
 def test_a_bad_image_does_not_touch_the_others(bench: Bench) -> None:
     good, broken, absent = bench.image(png((1, 2, 3))), bench.image(png((3, 2, 1))[:60]), "d" * 64
     reports = bench.encode(broken, good, absent)
-    failed = {r.image_sha256: r for r in reports if isinstance(r, Failed)}
-    assert [r.image_sha256 for r in reports if isinstance(r, Encoded)] == [good]
+    failed = {r.target.image_sha256: r for r in reports if isinstance(r, Failed)}
+    assert [r.target.image_sha256 for r in reports if isinstance(r, Encoded)] == [good]
     assert failed[broken].code == "invalid_image"
     assert failed[broken].lasting
     assert failed[absent].code == "not_found"
@@ -118,7 +146,7 @@ def test_one_image_that_breaks_the_encoder_is_found_among_several(
     monkeypatch.setattr(Encoder, "encode", fragile)
     images = [bench.image(png((red, 0, 0))) for red in (1, 66, 2)]
     reports = bench.encode(*images)
-    assert [(type(r), r.image_sha256) for r in reports if isinstance(r, Encoded | Failed)] == [
+    assert [(type(r), r.target.image_sha256) for r in reports if isinstance(r, Encoded | Failed)] == [
         (Encoded, images[0]),
         (Failed, images[1]),
         (Encoded, images[2]),

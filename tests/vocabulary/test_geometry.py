@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limner.errors import InvalidInput
-from limner.geometry import MASK_PROMPT_LOGIT, ImageGeometry, logits_from_mask, upsample_logits
+from limner.geometry import MASK_PROMPT_LOGIT, ImageGeometry, Region, logits_from_mask, upsample_logits
 from tests.conftest import golden
 
 SIDE = st.integers(1, 9000)
@@ -73,3 +73,33 @@ def test_a_full_mask_is_a_sure_prompt_and_padding_is_not_mask() -> None:
 def test_an_image_without_pixels_is_refused() -> None:
     with pytest.raises(InvalidInput, match="0 × 5"):
         ImageGeometry(0, 5)
+
+
+def test_a_region_cuts_out_what_it_names() -> None:
+    pixels = np.arange(300 * 200).reshape(300, 200)
+    region = Region.parse("32,64,160,128")
+    region.check(300, 200)
+    assert str(region) == "32,64,160,128"
+    np.testing.assert_array_equal(region.of(pixels), pixels[64:192, 32:192])
+
+
+@given(st.integers(0, 500), st.integers(0, 500), st.integers(0, 700), st.integers(0, 700))
+def test_a_region_that_passes_is_inside_on_the_grid_and_less_than_the_image(
+    x: int, y: int, width: int, height: int
+) -> None:
+    region = Region(x, y, width, height)
+    try:
+        region.check(500, 100)  # narrower than a region has to be
+    except InvalidInput:
+        return
+    assert region.of(np.zeros((500, 100))).shape == (height, width)
+    assert height >= 128
+    assert width == 100
+    assert (x, y % 32) == (0, 0)
+    assert height < 500
+
+
+def test_regions_may_end_where_the_image_does() -> None:
+    Region(0, 32, 100, 468).check(500, 100)
+    with pytest.raises(InvalidInput, match="off the grid"):
+        Region(0, 372, 100, 128).check(500, 100)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from limner.api.context import Services
-from limner.blobs import display_key, embedding_key, image_key, thumbnail_key
+from limner.blobs import display_key, embedding_key, image_key, region_folder, thumbnail_key
 from limner.embed import images as pixels
 from limner.store.embeddings import EmbeddingKey
 from limner.store.images import NewImage, add_image, find_by_sha256
@@ -72,6 +72,7 @@ def forget_blobs(context: Services, sha256s: Sequence[str], embeddings: Iterable
     for sha256, key in (*embeddings, *unrecorded):
         for dtype in ("f16", "i8"):
             context.blobs.delete(embedding_key(sha256, key.model_sha256, key.preprocessing_version, dtype))
+        context.blobs.delete_folder(region_folder(sha256, key.model_sha256, key.preprocessing_version))
     for sha256 in sha256s:
         context.encoder.cancel(sha256)
         for blob in (thumbnail_key(sha256), display_key(sha256), image_key(sha256)):

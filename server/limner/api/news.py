@@ -27,7 +27,9 @@ class Newsroom:
 
     def __call__(self, news: EncodeEvent) -> None:
         """Handle one report; called in a thread of the encoder's service."""
-        if news.state in ("ready", "failed"):
+        if news.region is not None:
+            self._mention_region(news)
+        elif news.state in ("ready", "failed"):
             self._settle(news)
         else:
             self._mention(news)
@@ -53,6 +55,21 @@ class Newsroom:
             places = places_of(session, news.image_sha256)
         self._database.publish(
             [PublishedEvent(None, project_id, "embedding", _facts(image_id, news)) for project_id, image_id in places]
+        )
+
+    def _mention_region(self, news: EncodeEvent) -> None:
+        """Tell those who wait for a region. Whether an image counts as encoded is a matter of the whole."""
+        if news.state == "failed":
+            logger.error(
+                "region not encoded", image_sha256=news.image_sha256, region=str(news.region), error=news.error
+            )
+        with self._database.read() as session:
+            places = places_of(session, news.image_sha256)
+        self._database.publish(
+            [
+                PublishedEvent(None, project_id, "region", {**_facts(image_id, news), "region": str(news.region)})
+                for project_id, image_id in places
+            ]
         )
 
 

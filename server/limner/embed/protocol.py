@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from limner.embed.states import Target
+
 
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -19,10 +21,10 @@ class _Message(BaseModel):
 
 
 class Encode(_Message):
-    """Parent to child: encode these images, all at once where the device can. One answer follows for each."""
+    """Parent to child: encode these, all at once where the device can. One answer follows for each."""
 
     kind: Literal["encode"] = "encode"
-    image_sha256s: list[str]
+    targets: list[Target]
 
 
 class Progress(_Message):
@@ -36,7 +38,7 @@ class Ready(_Message):
     """Child to parent: the model is loaded and its graphs are there. Sent again when the device changes.
 
     Attributes:
-        batch_size: images that may be sent at once.
+        batch_size: targets that may be sent at once.
         message: what a person should know about the device, for instance that memory ran out.
     """
 
@@ -63,13 +65,13 @@ class Encoded(_Message):
     """
 
     kind: Literal["encoded"] = "encoded"
-    image_sha256: str
+    target: Target
     seconds: float
     bytes: int
 
 
 class Failed(_Message):
-    """Child to parent: this image has no embedding.
+    """Child to parent: this target has no embedding.
 
     Attributes:
         code: of the error.
@@ -77,7 +79,7 @@ class Failed(_Message):
     """
 
     kind: Literal["failed"] = "failed"
-    image_sha256: str
+    target: Target
     code: str
     message: str
     lasting: bool

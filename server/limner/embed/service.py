@@ -10,9 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -22,40 +20,21 @@ from limner.blobs import BlobStore, embedding_key
 from limner.catalogue import find_model
 from limner.config import Settings
 from limner.embed.announcer import Announcer
-from limner.embed.backlog import Backlog, Priority
+from limner.embed.backlog import Priority
 from limner.embed.child import Child
 from limner.embed.protocol import Broken, Encode, Encoded, Failed, Progress, Ready, Report
-from limner.embed.states import EmbeddingState, EncodeEvent
+from limner.embed.states import EmbeddingState, EncodeEvent, Target
+from limner.embed.work import RETRY_AFTER, Work
 from limner.errors import MissingWeights, ModelError, NotFound, Unavailable, WrongWeights
+from limner.geometry import Region
 from limner.manifest import PREPROCESSING_VERSION, Manifest, graphs_folder
 
 EncoderState = Literal["starting", "ready", "failed"]
 
 WORKER = (sys.executable, "-m", "limner.embed.worker")
-MAX_ATTEMPTS = 2  # times that the process may die over an image before the image is given up
 FIRST_BACKOFF, LAST_BACKOFF = 0.5, 30.0  # s, before a process that died is started again
-RETRY_AFTER = 30.0  # s, after which a failure that is not the image's fault may be tried again
 
 logger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class _Failure:
-    message: str
-    expires: float | None  # time.monotonic() after which it may be tried again
-
-
-@dataclass
-class _Counts:
-    done: int = 0
-    failed: int = 0
-    seconds_per_image: float | None = None  # moving average
-
-    def add(self, seconds: float) -> None:
-        self.done += 1
-        if seconds:
-            old = seconds if self.seconds_per_image is None else self.seconds_per_image
-            self.seconds_per_image = 0.8 * old + 0.2 * seconds
 
 
 class EmbeddingService:
@@ -87,12 +66,7 @@ class EmbeddingService:
         self._supervisor: threading.Thread | None = None
         self._stopping = threading.Event()
         self._lock = threading.RLock()  # guards everything below
-        self._backlog = Backlog()
-        self._encoding: dict[str, Priority] = {}  # what the child has in hand
-        self._deaths: dict[str, int] = {}  # of the process, over an image
-        self._failures: dict[str, _Failure] = {}
-        self._counts = _Counts()
-        self._paused = False
+        self._work = Work(lambda event: self._announcer.post(lambda: self._on_change(event)))
         self._child: Child | None = None
         self._ready: Ready | None = None
         self._manifest: Manifest | None = None
@@ -118,50 +92,39 @@ class EmbeddingService:
             self._supervisor.join()
         self._announcer.stop()
 
-    def request(self, image_sha256: str, priority: Priority) -> EmbeddingState:
+    def request(self, image_sha256: str, priority: Priority, region: Region | None = None) -> EmbeddingState:
         """Ask for an embedding, or raise the priority of one that waits. The newest ``look`` comes first.
 
         An image that has failed stays failed, unless the fault was not its own and some time has passed.
         """
+        target = Target(image_sha256, region)
         with self._lock:
-            known = self._known_state(image_sha256)
+            known = self._work.state(target)
         if known is not None and known.state != "waiting":
             return known
-        if known is None and self._is_done(image_sha256):
+        if known is None and self._is_done(target):
             return EmbeddingState("ready")
         with self._lock:
-            if image_sha256 not in self._encoding and self._backlog.add(image_sha256, priority):
-                self._failures.pop(image_sha256, None)
-                self._tell(EncodeEvent(image_sha256, "waiting"))
+            self._work.add(target, priority)
             self._feed()
-            return self._known_state(image_sha256) or EmbeddingState("ready")
+            return self._work.state(target) or EmbeddingState("ready")
 
     def state(self, image_sha256: str) -> EmbeddingState:
-        """Where an image stands; asks for nothing."""
+        """Where the whole of an image stands; asks for nothing."""
+        target = Target(image_sha256)
         with self._lock:
-            known = self._known_state(image_sha256)
-        return known or EmbeddingState("ready" if self._is_done(image_sha256) else "none")
+            known = self._work.state(target)
+        return known or EmbeddingState("ready" if self._is_done(target) else "none")
 
     def cancel(self, image_sha256: str) -> None:
-        """Forget that an image was asked for, when it still waits."""
+        """Forget that an image, or regions of it, were asked for, when they still wait."""
         with self._lock:
-            self._backlog.remove(image_sha256)
-
-    def pause(self) -> None:
-        """Hold back what waits with the priority ``precompute``."""
-        with self._lock:
-            self._paused = True
-
-    def resume(self) -> None:
-        """Go on with what :meth:`pause` held back."""
-        with self._lock:
-            self._paused = False
-            self._feed()
+            self._work.cancel(image_sha256)
 
     def status(self) -> dict[str, object]:
         """What people want to know about the encoder, JSON-serialisable."""
         with self._lock:
-            ready, counts = self._ready, self._counts
+            ready, counts, in_hand = self._ready, self._work.counts, self._work.in_hand
             return {
                 "device": ready.device if ready else self._settings.device.replace("auto", "cpu"),
                 "model": self._settings.model,
@@ -172,11 +135,11 @@ class EmbeddingService:
                     "threads": ready.threads if ready else self._settings.encoder_threads,
                 },
                 "queue": {
-                    "waiting": len(self._backlog),
-                    "running": len(self._encoding),
+                    "waiting": self._work.waiting,
+                    "running": len(in_hand),
                     "done": counts.done,
                     "failed": counts.failed,
-                    "encoding_image_sha256": next(iter(self._encoding), None),
+                    "encoding_image_sha256": in_hand[0].image_sha256 if in_hand else None,
                     "seconds_per_image": counts.seconds_per_image,
                 },
                 "cores": os.cpu_count() or 1,
@@ -217,26 +180,13 @@ class EmbeddingService:
         graph = manifest.graphs.prepare if name == "prepare" else manifest.graphs.decode
         return graphs_folder(self._settings.home, manifest.weights_sha256) / graph.file
 
-    def _is_done(self, image_sha256: str) -> bool:
+    def _is_done(self, target: Target) -> bool:
         if self._model_sha256 is None:
             return False
-        return self._blobs.exists(embedding_key(image_sha256, self._model_sha256, PREPROCESSING_VERSION))
+        key = embedding_key(target.image_sha256, self._model_sha256, PREPROCESSING_VERSION, region=target.region)
+        return self._blobs.exists(key)
 
     # --- with the lock held -------------------------------------------------------------------------------------------
-
-    def _known_state(self, image_sha256: str) -> EmbeddingState | None:
-        """The state as far as memory knows it; None when the blob store has to be asked."""
-        if image_sha256 in self._encoding:
-            return EmbeddingState("encoding")
-        if image_sha256 in self._backlog:
-            return EmbeddingState("waiting", position=len(self._encoding) + self._backlog.position(image_sha256))
-        failure = self._failures.get(image_sha256)
-        if failure is not None and (failure.expires is None or failure.expires > time.monotonic()):
-            return EmbeddingState("failed", error=failure.message)
-        return None
-
-    def _tell(self, event: EncodeEvent) -> None:
-        self._announcer.post(lambda: self._on_change(event))
 
     def _set_encoder_state(self, state: EncoderState, message: str) -> None:
         if (state, message) != (self._encoder_state, self._message):
@@ -245,21 +195,9 @@ class EmbeddingService:
             self._announcer.post(self._on_status)
 
     def _feed(self) -> None:
-        """Give the child its next images when it has none. What people look at, and what may kill it, goes alone."""
-        if self._ready is None or self._child is None or self._encoding:
-            return
-        while len(self._encoding) < self._ready.batch_size and (first := self._backlog.first()):
-            image_sha256, priority = first
-            alone = priority == "look" or image_sha256 in self._deaths
-            if (self._paused and priority == "precompute") or (alone and self._encoding):
-                break
-            self._backlog.pop()
-            self._encoding[image_sha256] = priority
-            self._tell(EncodeEvent(image_sha256, "encoding"))
-            if alone:
-                break
-        if self._encoding:
-            self._child.send(Encode(image_sha256s=list(self._encoding)))
+        """Give the child its next targets when it has none."""
+        if self._ready is not None and self._child is not None and (targets := self._work.take(self._ready.batch_size)):
+            self._child.send(Encode(targets=targets))
 
     def _take(self, report: Report) -> None:
         """Act on what the child says."""
@@ -277,36 +215,16 @@ class EmbeddingService:
                 self._ready = report
                 self._set_encoder_state("ready", report.message)
             case Encoded():
-                self._put_down(report.image_sha256)
-                self._counts.add(report.seconds)
-                self._tell(EncodeEvent(report.image_sha256, "ready", seconds=report.seconds, bytes=report.bytes))
+                self._work.done(report.target, report.seconds, report.bytes)
             case Failed():
-                self._put_down(report.image_sha256)
-                self._fail(report.image_sha256, report.message, lasting=report.lasting)
+                self._work.fail(report.target, report.message, lasting=report.lasting)
         self._feed()
 
-    def _put_down(self, image_sha256: str) -> None:
-        self._encoding.pop(image_sha256, None)
-        self._deaths.pop(image_sha256, None)
-
-    def _fail(self, image_sha256: str, message: str, *, lasting: bool) -> None:
-        self._failures[image_sha256] = _Failure(message, None if lasting else time.monotonic() + RETRY_AFTER)
-        self._counts.failed += 1
-        self._tell(EncodeEvent(image_sha256, "failed", error=message))
-
     def _mourn(self, cause: str) -> None:
-        """The process is gone: what it had in hand waits again, unless it died over the same image before."""
+        """The process is gone; another one goes on with what it had in hand."""
         if self._encoder_state != "failed":
             self._set_encoder_state("starting", f"The encoder process {cause}; starting it again.")
-        in_hand, self._encoding = self._encoding, {}
-        for image_sha256, priority in in_hand.items():
-            deaths = self._deaths.pop(image_sha256, 0) + 1
-            if len(in_hand) == 1 and deaths >= MAX_ATTEMPTS:
-                self._fail(image_sha256, f"The encoder process {cause} while it encoded this image.", lasting=True)
-            else:
-                self._deaths[image_sha256] = deaths
-                self._backlog.add(image_sha256, priority)
-                self._tell(EncodeEvent(image_sha256, "waiting"))
+        self._work.mourn(cause)
 
     # --- the supervisor's thread --------------------------------------------------------------------------------------
 
@@ -314,14 +232,14 @@ class EmbeddingService:
         """Keep a child running until the service stops."""
         backoff = FIRST_BACKOFF
         while not self._stopping.is_set():
-            done_before = self._counts.done
+            done_before = self._work.counts.done
             try:
                 if self._find_model():
                     self._run_child()
             except (OSError, ModelError) as error:
                 with self._lock:
                     self._set_encoder_state("failed", str(error))
-            backoff = FIRST_BACKOFF if self._counts.done > done_before else min(2 * backoff, LAST_BACKOFF)
+            backoff = FIRST_BACKOFF if self._work.counts.done > done_before else min(2 * backoff, LAST_BACKOFF)
             self._stopping.wait(RETRY_AFTER if self._encoder_state == "failed" else backoff)
 
     def _find_model(self) -> bool:
@@ -359,4 +277,4 @@ class EmbeddingService:
                     self._child = self._ready = None
                     if not self._stopping.is_set():
                         self._mourn(child.cause_of_death)
-                    self._encoding.clear()
+                    self._work.drop()

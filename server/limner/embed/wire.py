@@ -12,13 +12,14 @@ from __future__ import annotations
 import json
 import math
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from limner.errors import InvalidFile, ModelError, ModelMismatch
+from limner.errors import InvalidFile, ModelError
+from limner.geometry import Region
 
 Dtype = Literal["f16", "i8"]
 
@@ -44,6 +45,7 @@ class EmbeddingInfo:
         image_height: of the oriented image, in pixels.
         image_width: of the oriented image, in pixels.
         image_size: S, the side of the model's input in pixels.
+        region: the part of the image that was encoded on its own; None for the whole.
     """
 
     image_sha256: str
@@ -52,6 +54,12 @@ class EmbeddingInfo:
     image_height: int
     image_width: int
     image_size: int
+    region: Region | None = None
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """As the file says it: a region only where there is one."""
+        return {field.name: str(value) for field in fields(self) if (value := getattr(self, field.name)) is not None}
 
 
 def pack(embedding: NDArray[np.float32], info: EmbeddingInfo, dtype: Dtype = "f16") -> bytes:
@@ -94,6 +102,7 @@ def unpack(data: bytes) -> tuple[NDArray[np.float32], EmbeddingInfo]:
             image_height=int(metadata["image_height"]),
             image_width=int(metadata["image_width"]),
             image_size=int(metadata["image_size"]),
+            region=Region.parse(metadata["region"]) if "region" in metadata else None,
         )
         embedding = tensors["image_embeddings"].astype(np.float32)
         if tensors["image_embeddings"].dtype == np.int8:
@@ -109,27 +118,8 @@ def as_int8(data: bytes) -> bytes:
     return pack(embedding, info, "i8")
 
 
-def check_model(info: EmbeddingInfo, model_sha256: str, preprocessing_version: int) -> None:
-    """Make sure that an embedding and a decoder belong together.
-
-    Raises:
-        ModelMismatch: when they come from different weights or different preprocessing.
-    """
-    if info.model_sha256 != model_sha256:
-        raise ModelMismatch(
-            f"The embedding was made by model {info.model_sha256[:12]}…, the decoder is of {model_sha256[:12]}….",
-            hint="Encode the image with the model that decodes it.",
-        )
-    if info.preprocessing_version != preprocessing_version:
-        raise ModelMismatch(
-            f"The embedding was made by preprocessing {info.preprocessing_version}, not {preprocessing_version}.",
-            hint="Encode the image again.",
-        )
-
-
 def _write(tensors: Tensors, info: EmbeddingInfo) -> bytes:
-    metadata = {"format": FORMAT} | {name: str(value) for name, value in asdict(info).items()}
-    header: dict[str, object] = {"__metadata__": metadata}
+    header: dict[str, object] = {"__metadata__": {"format": FORMAT} | info.metadata}
     offset = 0
     for name, tensor in tensors.items():
         end = offset + tensor.nbytes

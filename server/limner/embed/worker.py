@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import IO, TypeVar
 
@@ -26,6 +27,7 @@ from limner.config import Settings
 from limner.embed.encoder import Encoder, choose_device
 from limner.embed.images import decode_image
 from limner.embed.protocol import Broken, Encode, Encoded, Failed, Progress, Ready, Report, parse_request
+from limner.embed.states import Target
 from limner.embed.wire import EmbeddingInfo, pack
 from limner.errors import EncoderFailed, InvalidInput, LimnerError, ModelError
 from limner.manifest import PREPROCESSING_VERSION, graphs_folder
@@ -37,6 +39,15 @@ DECODING_THREADS = 4  # images of one batch decoded at once
 
 Send = Callable[[Report], None]
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Pixels to encode (h, w, 3), and the size of the image that they are, or are a part of."""
+
+    rgb: NDArray[np.uint8]
+    image_height: int
+    image_width: int
 
 
 class Worker:
@@ -67,7 +78,7 @@ class Worker:
         """Answer requests until there are no more."""
         with ThreadPoolExecutor(DECODING_THREADS) as pool:
             for request in requests:
-                self._answer(request.image_sha256s, pool)
+                self._answer(request.targets, pool)
 
     def _report_ready(self, message: str) -> None:
         self._send(
@@ -80,59 +91,64 @@ class Worker:
             )
         )
 
-    def _answer(self, image_sha256s: Sequence[str], pool: ThreadPoolExecutor) -> None:
+    def _answer(self, targets: Sequence[Target], pool: ThreadPoolExecutor) -> None:
         started = time.perf_counter()
-        pixels: dict[str, NDArray[np.uint8]] = {}
-        for image_sha256, found in zip(image_sha256s, pool.map(self._find, image_sha256s), strict=True):
-            if isinstance(found, np.ndarray):
-                pixels[image_sha256] = found
+        pictures: dict[Target, Picture] = {}
+        for target, found in zip(targets, pool.map(self._find, targets), strict=True):
+            if isinstance(found, Picture):
+                pictures[target] = found
             else:
                 self._send(found)
-        if not pixels:
+        if not pictures:
             return
-        embeddings = _attempt(next(iter(pixels)), lambda: self._encoder.encode(list(pixels.values())))
+        pixels = [picture.rgb for picture in pictures.values()]
+        embeddings = _attempt(next(iter(pictures)), lambda: self._encoder.encode(pixels))
         if not isinstance(embeddings, Failed):
-            seconds = (time.perf_counter() - started) / len(pixels)
-            for (image_sha256, rgb), embedding in zip(pixels.items(), embeddings, strict=True):
-                store = partial(self._store, image_sha256, rgb.shape[0], rgb.shape[1], embedding, seconds)
-                self._send(_attempt(image_sha256, store))
-        elif len(pixels) == 1:
+            seconds = (time.perf_counter() - started) / len(pictures)
+            for (target, picture), embedding in zip(pictures.items(), embeddings, strict=True):
+                self._send(_attempt(target, partial(self._store, target, picture, embedding, seconds)))
+        elif len(pictures) == 1:
             self._send(embeddings)
         else:  # one of several is at fault: they go on one by one
-            for image_sha256 in pixels:
-                self._answer([image_sha256], pool)
+            for target in pictures:
+                self._answer([target], pool)
 
-    def _find(self, image_sha256: str) -> NDArray[np.uint8] | Report:
+    def _find(self, target: Target) -> Picture | Report:
         """The pixels to encode, or the report that there is nothing to encode."""
-        return _attempt(image_sha256, lambda: self._embedding_or_pixels(image_sha256))
+        return _attempt(target, lambda: self._embedding_or_pixels(target))
 
-    def _embedding_or_pixels(self, image_sha256: str) -> NDArray[np.uint8] | Encoded:
-        size = self._blobs.size(self._key(image_sha256))
+    def _embedding_or_pixels(self, target: Target) -> Picture | Encoded:
+        size = self._blobs.size(self._key(target))
         if size is not None:
-            return Encoded(image_sha256=image_sha256, seconds=0, bytes=size)
-        data = self._blobs.get(image_key(image_sha256))
-        return decode_image(data, max_pixels=self._settings.max_pixels).rgb
+            return Encoded(target=target, seconds=0, bytes=size)
+        data = self._blobs.get(image_key(target.image_sha256))
+        rgb = decode_image(data, max_pixels=self._settings.max_pixels).rgb
+        height, width, _ = rgb.shape
+        if target.region is not None:
+            target.region.check(height, width)
+            rgb = np.ascontiguousarray(target.region.of(rgb))  # lets go of the rest of the image
+        return Picture(rgb, height, width)
 
-    def _store(
-        self, image_sha256: str, height: int, width: int, embedding: NDArray[np.float32], seconds: float
-    ) -> Encoded:
+    def _store(self, target: Target, picture: Picture, embedding: NDArray[np.float32], seconds: float) -> Encoded:
         info = EmbeddingInfo(
-            image_sha256=image_sha256,
+            image_sha256=target.image_sha256,
             model_sha256=self._loaded.weights_sha256,
             preprocessing_version=PREPROCESSING_VERSION,
-            image_height=height,
-            image_width=width,
+            image_height=picture.image_height,
+            image_width=picture.image_width,
             image_size=self._loaded.model.config.image_size,
+            region=target.region,
         )
         data = pack(embedding, info)
-        self._blobs.put(self._key(image_sha256), data)
-        return Encoded(image_sha256=image_sha256, seconds=seconds, bytes=len(data))
+        self._blobs.put(self._key(target), data)
+        return Encoded(target=target, seconds=seconds, bytes=len(data))
 
-    def _key(self, image_sha256: str) -> str:
-        return embedding_key(image_sha256, self._loaded.weights_sha256, PREPROCESSING_VERSION)
+    def _key(self, target: Target) -> str:
+        weights = self._loaded.weights_sha256
+        return embedding_key(target.image_sha256, weights, PREPROCESSING_VERSION, region=target.region)
 
 
-def _attempt(image_sha256: str, action: Callable[[], T]) -> T | Failed:
+def _attempt(target: Target, action: Callable[[], T]) -> T | Failed:
     """What ``action`` returns, or the report that it failed; no fault of one image may end the process.
 
     Faults of the surroundings, such as a full disk, are not held against the image.
@@ -141,11 +157,11 @@ def _attempt(image_sha256: str, action: Callable[[], T]) -> T | Failed:
         return action()
     except LimnerError as error:
         lasting = isinstance(error, InvalidInput | ModelError)
-        return Failed(image_sha256=image_sha256, code=error.code, message=str(error), lasting=lasting)
+        return Failed(target=target, code=error.code, message=str(error), lasting=lasting)
     except Exception as error:  # noqa: BLE001  (reported to the server, with the trace on stderr)
         traceback.print_exception(error, file=sys.stderr)
         return Failed(
-            image_sha256=image_sha256,
+            target=target,
             code=EncoderFailed.code,
             message=f"{type(error).__name__}: {error}",
             lasting=not isinstance(error, OSError),

@@ -1,4 +1,4 @@
-"""What can be done to images and annotations: the operations, as they travel and as the history keeps them."""
+"""What can be done to annotations: the operations, as they travel and as they are stored in the history."""
 
 from __future__ import annotations
 
@@ -7,17 +7,7 @@ import json
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    JsonValue,
-    Strict,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Strict, model_validator
 from typing_extensions import TypeAliasType
 
 from limner.rle import Rle
@@ -44,16 +34,6 @@ def _storable(attributes: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return attributes
 
 
-def _one_line(value: object) -> object:
-    return " ".join(value.split()) if isinstance(value, str) else value
-
-
-Note = Annotated[
-    str,
-    BeforeValidator(_one_line),
-    StringConstraints(strict=True, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$"),
-]
-ImageState = Literal["waiting", "submitted", "skipped"]
 Attributes = Annotated[dict[str, JsonValue], Field(max_length=100), AfterValidator(_storable)]
 ModelHash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -82,12 +62,16 @@ class ProvenancePrompts(_Closed):
 
 
 class Provenance(_Closed):
-    """How a mask came about: which model, which of its candidates, from which prompts, in how many seconds of work."""
+    """How a mask came about: which model, which of its candidates, from which prompts, in how many seconds of work.
+
+    ``region`` is x, y, width, height of the part of the image that the model saw on its own; null for the whole.
+    """
 
     model_sha256: ModelHash | None = None
     mask_index: Annotated[int, Strict(), Field(ge=0, le=63)] | None = None
     predicted_iou: Number | None = None
     prompts: ProvenancePrompts | None = None
+    region: tuple[WholeNumber, WholeNumber, WholeNumber, WholeNumber] | None = None
     seconds: Annotated[Number, Field(ge=0)] | None = None
 
 
@@ -146,29 +130,8 @@ class RestoreOperation(_Closed):
 
 Operation = TypeAliasType(
     "Operation",
-    Annotated[
-        CreateOperation | UpdateOperation | DeleteOperation | RestoreOperation | MarkOperation,
-        Field(discriminator="kind"),
-    ],
+    Annotated[CreateOperation | UpdateOperation | DeleteOperation | RestoreOperation, Field(discriminator="kind")],
 )
-class MarkOperation(_Closed):
-    """Say how far the work on the image itself is; ``uid`` names the mark, which is on no annotation.
-
-    ``note`` says why an image was skipped, or what is left to do on one that was sent back.
-    """
-
-    kind: Literal["mark"]
-    uid: UUID
-    state: ImageState
-    note: Note = ""
-
-    @model_validator(mode="after")
-    def _check_reason(self) -> Self:
-        if self.state == "skipped" and not self.note:
-            raise ValueError("an image is skipped for a reason: say it in note")
-        return self
-
-
 
 
 def payload_of(operation: Operation) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from limner.api.schemas.images import EmbeddingPending, EmbeddingQuery
 from limner.blobs import embedding_key
 from limner.embed.wire import MEDIA_TYPE, as_int8
 from limner.errors import EncoderFailed
+from limner.geometry import Region
 from limner.store.images import get_image
 
 blueprint = APIBlueprint("embeddings", __name__)
@@ -23,34 +24,40 @@ POLL_SECONDS = 1
 @blueprint.input(EmbeddingQuery, location="query")
 @blueprint.doc(operation_id="getEmbedding", responses=embedding_responses())
 def get_embedding(image_id: int, query_data: EmbeddingQuery) -> Response:
-    """The embedding as a safetensors file, or 202 while the encoder works on it."""
+    """The embedding of an image, or of a region of it, as a safetensors file, or 202 while the encoder works on it."""
     with services().database.read() as session:
-        sha256 = get_image(session, image_id).sha256
-    response = _stored(sha256, query_data.dtype)
+        image = get_image(session, image_id)
+    sha256, dtype = image.sha256, query_data.dtype
+    region = None if query_data.region is None else Region.parse(query_data.region)
+    if region is not None:
+        region.check(image.height, image.width)
+    response = _stored(sha256, dtype, region)
     if response is None:
-        state = services().encoder.request(sha256, query_data.priority)
+        state = services().encoder.request(sha256, query_data.priority, region)
         if state.state == "failed":
             raise EncoderFailed(
                 f"Image {image_id} could not be encoded: {state.error}",
                 hint="The server's log says more; restart the server to try again.",
             )
-        response = (_stored(sha256, query_data.dtype) if state.state == "ready" else None) or _pending(
+        response = (_stored(sha256, dtype, region) if state.state == "ready" else None) or _pending(
             EmbeddingPending(state=state.state, position=state.position, error=services().encoder.trouble())
         )
     response.headers["X-Limner-Model-Sha256"] = services().embedding_key.model_sha256
     return response
 
 
-def _stored(sha256: str, dtype: str) -> Response | None:
+def _stored(sha256: str, dtype: str, region: Region | None) -> Response | None:
     context = services()
     key = context.embedding_key
-    wanted = embedding_key(sha256, key.model_sha256, key.preprocessing_version, dtype)
+    wanted = embedding_key(sha256, key.model_sha256, key.preprocessing_version, dtype, region)
     if not context.blobs.exists(wanted):
-        exact = embedding_key(sha256, key.model_sha256, key.preprocessing_version)
+        exact = embedding_key(sha256, key.model_sha256, key.preprocessing_version, region=region)
         if dtype == "f16" or not context.blobs.exists(exact):
             return None
         context.blobs.put(wanted, as_int8(context.blobs.get(exact)))
     tag = f"{sha256[:16]}-{key.model_sha256[:16]}-{key.preprocessing_version}-{dtype}"
+    if region is not None:
+        tag += f"-{region}".replace(",", "-")
     return blob_response(context.blobs, wanted, tag, MEDIA_TYPE)
 
 

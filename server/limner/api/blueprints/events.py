@@ -26,7 +26,7 @@ EVENTS_AT_ONCE = 1000
 @blueprint.get("/projects/<int:project_id>/events")
 @blueprint.doc(operation_id="streamEvents", responses=binary_response("text/event-stream", "The events"))
 def stream_events(project_id: int) -> Response:
-    """Events of a project: `image`, `annotations`, `embedding`, `job` and `server`.
+    """Events of a project: `image`, `annotations`, `embedding`, `region`, `job` and `server`.
 
     With Last-Event-ID the stream starts with what was missed since; the event `reset` says that too much was missed and
     everything should be read again.
