@@ -1,4 +1,4 @@
-"""What can be done to annotations: the operations, as they travel and as they are stored in the history."""
+"""What can be done to images and annotations: the operations, as they travel and as the history keeps them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ import json
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Strict, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    Strict,
+    StringConstraints,
+    model_validator,
+)
 from typing_extensions import TypeAliasType
 
 from limner.rle import Rle
@@ -34,6 +44,16 @@ def _storable(attributes: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return attributes
 
 
+def _one_line(value: object) -> object:
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+Note = Annotated[
+    str,
+    BeforeValidator(_one_line),
+    StringConstraints(strict=True, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$"),
+]
+ImageState = Literal["waiting", "submitted", "skipped"]
 Attributes = Annotated[dict[str, JsonValue], Field(max_length=100), AfterValidator(_storable)]
 ModelHash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -128,9 +148,30 @@ class RestoreOperation(_Closed):
     uid: UUID
 
 
+class MarkOperation(_Closed):
+    """Say how far the work on the image itself is; ``uid`` names the mark, which is on no annotation.
+
+    ``note`` says why an image was skipped, or what is left to do on one that was sent back.
+    """
+
+    kind: Literal["mark"]
+    uid: UUID
+    state: ImageState
+    note: Note = ""
+
+    @model_validator(mode="after")
+    def _check_reason(self) -> Self:
+        if self.state == "skipped" and not self.note:
+            raise ValueError("an image is skipped for a reason: say it in note")
+        return self
+
+
 Operation = TypeAliasType(
     "Operation",
-    Annotated[CreateOperation | UpdateOperation | DeleteOperation | RestoreOperation, Field(discriminator="kind")],
+    Annotated[
+        CreateOperation | UpdateOperation | DeleteOperation | RestoreOperation | MarkOperation,
+        Field(discriminator="kind"),
+    ],
 )
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from limner.api.schemas.base import Answer, ErrorInfo, Request, Timestamp
+from limner.store.images import ImageFilter, mark_facts
+from limner.store.operation import ImageState
 from limner.store.tables import Image as ImageRow
 
 EmbeddingStateName = Literal["none", "waiting", "encoding", "ready", "failed"]
@@ -18,6 +20,18 @@ class ImageEmbedding(Answer):
 
     state: EmbeddingStateName
     error: str | None
+
+
+class ImageMark(Answer):
+    """How far the work on an image is; ``note`` says why it was skipped, or what is left to do after it was sent back.
+
+    ``by`` and ``at`` are null until somebody has set the state.
+    """
+
+    state: ImageState
+    note: str
+    by: str | None
+    at: Timestamp | None
 
 
 class Image(Answer):
@@ -34,6 +48,7 @@ class Image(Answer):
     created: Timestamp
     revision: int
     annotation_count: int
+    mark: ImageMark
     embedding: ImageEmbedding
 
     @classmethod
@@ -51,16 +66,21 @@ class Image(Answer):
             created=row.created,
             revision=row.revision,
             annotation_count=row.annotation_count,
+            mark=ImageMark.model_validate(mark_facts(row)),
             embedding=embedding,
         )
 
 
 class ImageDetails(Image):
-    """An image, its place in the project (from 1) and its neighbours there."""
+    """An image, its place in the project (from 1) and its neighbours there.
+
+    ``next_waiting_id`` is the first one after it that is waiting, going round to the beginning.
+    """
 
     position: int
     previous_id: int | None
     next_id: int | None
+    next_waiting_id: int | None
 
 
 class ImageList(Answer):
@@ -75,7 +95,7 @@ class ImageQuery(Request):
 
     after: str | None = Field(default=None, description="cursor: `next` of the page before")
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 60
-    state: Literal["all", "annotated", "unannotated"] = "all"
+    state: ImageFilter = "all"
 
 
 class UploadResult(Answer):
