@@ -173,7 +173,7 @@ function paint(plane: Plane, image: ImageSize): void {
   const rows = makeAxis(0, step, height, valid.height / image.height, cells);
   const columns = makeAxis(0, step, width, valid.width / image.width, cells);
   const style = { fill: 0x80ff8040, rim: 0xffff8040, rimWidth: 2 };
-  painter.paint(plane, rows, columns, pixels.subarray(0, height * width), style);
+  painter.paint(plane, { rows, columns }, pixels.subarray(0, height * width), style);
 }
 
 async function bytes(file: string): Promise<ArrayBuffer> {

@@ -1,10 +1,11 @@
 /** The mask being drawn or hovered over, straight from the decoder's logits at the resolution of the screen. */
 
 import { ImageGeometry, type ImageSize } from "../core/geometry.ts";
-import { type Axis, makeAxis, type Plane } from "../core/logits.ts";
+import { type Axes, makeAxis, type Plane } from "../core/logits.ts";
 import { MaskPainter, rgba } from "../core/paint.ts";
+import type { Region } from "../core/region.ts";
 import type { Manifest } from "../session/types.ts";
-import { type DeviceRect, type StageSize, type View, visiblePart } from "./view.ts";
+import { type DeviceRect, pictureIn, type StageSize, type View, visiblePart } from "./view.ts";
 
 const LINE = 1.5; // CSS px
 
@@ -17,8 +18,7 @@ export interface PreviewStyle {
 interface Projection {
   readonly key: readonly unknown[];
   readonly part: DeviceRect;
-  readonly rows: Axis;
-  readonly columns: Axis;
+  readonly axes: Axes;
 }
 
 export class PreviewLayer {
@@ -31,15 +31,23 @@ export class PreviewLayer {
     context: CanvasRenderingContext2D,
     plane: Plane,
     style: PreviewStyle,
-    place: { image: ImageSize; view: View; stage: StageSize; pixelRatio: number; model: Manifest },
+    place: {
+      image: ImageSize;
+      view: View;
+      stage: StageSize;
+      pixelRatio: number;
+      model: Manifest;
+      /** What the logits are of; null for the whole image. */
+      region: Region | null;
+    },
   ): void {
     const projection = this.project(place);
     if (!projection) return;
-    const { part, rows, columns } = projection;
+    const { part, axes } = projection;
     const bytes = part.width * part.height * 4;
     if (this.buffer.byteLength < bytes) this.buffer = new ArrayBuffer(bytes);
     const pixels = new Uint32Array(this.buffer, 0, part.width * part.height);
-    const dirty = this.painter.paint(plane, rows, columns, pixels, {
+    const dirty = this.painter.paint(plane, axes, pixels, {
       fill: rgba(style.colour, style.alpha),
       rim: rgba(style.colour, 1),
       rimWidth: Math.round(LINE * place.pixelRatio),
@@ -49,16 +57,13 @@ export class PreviewLayer {
     context.putImageData(image, part.left, part.top, dirty.left, dirty.top, dirty.width, dirty.height);
   }
 
-  private project({
-    image,
-    view,
-    stage,
-    pixelRatio,
-    model,
-  }: Parameters<PreviewLayer["paint"]>[3]): Projection | null {
-    const key = [image, view, stage, pixelRatio, model];
+  private project(place: Parameters<PreviewLayer["paint"]>[3]): Projection | null {
+    const { stage, pixelRatio, model, region } = place;
+    const key = [place.image, place.view, stage, pixelRatio, model, region];
     if (this.projection?.key.every((value, index) => value === key[index])) return this.projection;
     this.projection = null;
+    const image = region ?? place.image;
+    const view = region ? pictureIn(place.view, region) : place.view;
     const part = visiblePart(view, image, stage, pixelRatio);
     if (!part) return null;
     const cells = model.low_res_size;
@@ -69,8 +74,10 @@ export class PreviewLayer {
     this.projection = {
       key,
       part,
-      rows: makeAxis(origin(part.top, view.y), step, part.height, valid.height / image.height, cells),
-      columns: makeAxis(origin(part.left, view.x), step, part.width, valid.width / image.width, cells),
+      axes: {
+        rows: makeAxis(origin(part.top, view.y), step, part.height, valid.height / image.height, cells),
+        columns: makeAxis(origin(part.left, view.x), step, part.width, valid.width / image.width, cells),
+      },
     };
     return this.projection;
   }

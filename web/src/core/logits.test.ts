@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createBitmap } from "./bitmap.ts";
 import { ImageGeometry, type ImageSize } from "./geometry.ts";
-import { type Axis, imageAxes, interpolateRow, makeAxis, neededCells, positiveStretches } from "./logits.ts";
+import { type Axes, imageAxes, makeAxis, neededCells, type Plane, StretchFinder } from "./logits.ts";
 import { logitsFromMask, MASK_PROMPT_LOGIT, maskFromLogits } from "./mask.ts";
 import { MaskPainter } from "./paint.ts";
 import { area, decode, encode } from "./rle.ts";
@@ -16,11 +16,19 @@ interface Case extends ImageSize {
 
 const INK = 0xff0000ff;
 
-/** Bilinear interpolation as one would write it down, pixel by pixel. */
-function upsample(line: Float64Array, axis: Axis): number[] {
-  return Array.from(axis.cell, (cell, pixel) => {
-    const next = Math.min(cell + 1, axis.cells - 1);
-    return line[cell]! + (line[next]! - line[cell]!) * axis.weight[pixel]!;
+/** Bilinear interpolation as one would write it down, pixel by pixel: (rows, columns). */
+function upsample({ data, offset }: Plane, { rows, columns }: Axes): number[][] {
+  const { cells } = rows;
+  return Array.from(rows.cell, (row, y) => {
+    const below = Math.min(row + 1, cells - 1);
+    return Array.from(columns.cell, (column, x) => {
+      const along = (line: number) => {
+        const [near, far] = [data[offset + row * cells + line]!, data[offset + below * cells + line]!];
+        return near + (far - near) * rows.weight[y]!;
+      };
+      const [near, far] = [along(column), along(Math.min(column + 1, cells - 1))];
+      return near + (far - near) * columns.weight[x]!;
+    });
   });
 }
 
@@ -34,14 +42,10 @@ describe.each(goldenCases<Case>("logits"))("logits of a $height × $width image"
   };
 
   it("are interpolated as in Python", () => {
-    const { rows, columns } = imageAxes(geometry, 8);
-    const line = new Float64Array(8);
-    for (let y = 0; y < golden.height; y++) {
-      interpolateRow(plane, rows, y, line);
-      upsample(line, columns).forEach((value, x) => {
-        expect(value).toBeCloseTo(golden.logits[y * golden.width + x]!, 5);
-      });
-    }
+    const upsampled = upsample(plane, imageAxes(geometry, 8)).flat();
+    upsampled.forEach((value, index) => {
+      expect(value).toBeCloseTo(golden.logits[index]!, 5);
+    });
   });
 
   it("give the same mask as in Python", () => {
@@ -50,29 +54,65 @@ describe.each(goldenCases<Case>("logits"))("logits of a $height × $width image"
   });
 
   it("paint the mask that is saved", () => {
-    const { rows, columns } = imageAxes(geometry, 8);
     const pixels = new Uint32Array(golden.height * golden.width);
-    new MaskPainter().paint(plane, rows, columns, pixels, { fill: INK, rim: INK, rimWidth: 1 });
+    new MaskPainter().paint(plane, imageAxes(geometry, 8), pixels, { fill: INK, rim: INK, rimWidth: 1 });
     expect([...pixels]).toEqual([...expected.data].map((value) => value * INK));
   });
 });
 
-it("finds the stretches that pixel-by-pixel interpolation finds, at any zoom", () => {
-  const values = fc.array(fc.double({ min: -9, max: 9, noNaN: true }), { minLength: 1, maxLength: 40 });
-  const origin = fc.double({ min: -3, max: 30, noNaN: true });
-  const step = fc.double({ min: 0.01, max: 40, noNaN: true });
-  fc.assert(
-    fc.property(values, origin, step, fc.integer({ min: 1, max: 300 }), (list, start, stride, length) => {
-      const line = new Float64Array(list);
-      const axis = makeAxis(start, stride, length, 0.37, line.length);
-      const out = new Int32Array(2 * (line.length + 1));
-      const count = positiveStretches(line, axis, out);
-      const painted = new Array<boolean>(length).fill(false);
-      for (let index = 0; index < count; index += 2) painted.fill(true, out[index], out[index + 1]);
-      expect(painted).toEqual(upsample(line, axis).map((value) => value > 0));
-    }),
-    { numRuns: 2000 },
-  );
+describe("the stretches of a mask, at any zoom and place", () => {
+  const CELLS = 9;
+  const zoom = fc.record({
+    rows: fc.tuple(
+      fc.double({ min: -3, max: 9, noNaN: true }),
+      fc.double({ min: 0.01, max: 4, noNaN: true }),
+    ),
+    columns: fc.tuple(
+      fc.double({ min: -3, max: 9, noNaN: true }),
+      fc.double({ min: 0.01, max: 4, noNaN: true }),
+    ),
+    height: fc.integer({ min: 1, max: 60 }),
+    width: fc.integer({ min: 1, max: 60 }),
+  });
+  const logit = fc.oneof(fc.double({ min: -9, max: 9, noNaN: true }), fc.constantFrom(-1, 0, 1));
+  const grid = fc.array(logit, { minLength: CELLS ** 2, maxLength: CELLS ** 2 });
+  const finder = new StretchFinder(); // used again and again, as on the page
+
+  it.each(["rows", "columns"] as const)("are those of pixel-by-pixel interpolation, along %s", (lines) => {
+    fc.assert(
+      fc.property(
+        grid,
+        zoom,
+        fc.integer({ min: 0, max: 5 }),
+        (logits, { rows, columns, height, width }, offset) => {
+          const plane = { data: new Float32Array([...new Array<number>(offset).fill(9), ...logits]), offset };
+          const axes = {
+            rows: makeAxis(...rows, height, 0.77, CELLS),
+            columns: makeAxis(...columns, width, 0.77, CELLS),
+          };
+          const found = Array.from({ length: height }, () => new Array<boolean>(width).fill(false));
+          finder.begin(plane, axes, lines);
+          for (let line = 0; line < axes[lines].length; line++) {
+            const count = finder.find(line);
+            for (let index = 0; index < count; index += 2) {
+              for (let pixel = finder.ends[index]!; pixel < finder.ends[index + 1]!; pixel++) {
+                const [y, x] = lines === "rows" ? [line, pixel] : [pixel, line];
+                found[y]![x] = true;
+              }
+            }
+          }
+          // Columns are interpolated first down, then across; in the last bit that may differ from the other way round.
+          const certain = upsample(plane, axes).map((row) => row.map((value) => Math.abs(value) > 1e-9));
+          const expected = upsample(plane, axes).map((row) => row.map((value) => value > 0));
+          const differing = found.flatMap((row, y) =>
+            row.filter((value, x) => value !== expected[y]![x] && (lines === "rows" || certain[y]![x])),
+          );
+          expect(differing).toEqual([]);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
 });
 
 it.each([

@@ -5,8 +5,8 @@
  * `align_corners=False` and cut at 0, in one step from the grid to the output: `upsample_logits` in
  * `server/limner/geometry.py` says the same, `tests/golden/logits.json` holds both to it.
  *
- * Along a line, the interpolated logits are straight between two cells: where both cells have one sign so has every pixel
- * between them, and where the sign changes it does so once. So a line costs a look at its cells, not at its pixels.
+ * Between four cell centres of one sign every pixel has that sign, and along a line the interpolated logits are straight from
+ * cell to cell, so that the sign changes once at most. So a mask costs a look at the cells along its outline, not at its pixels.
  */
 
 import type { ImageGeometry, ImageSize } from "./geometry.ts";
@@ -24,6 +24,11 @@ export interface Axis {
   readonly weight: Float64Array;
   /** (cells + 1,) the first pixel at or after each cell. */
   readonly first: Int32Array;
+}
+
+export interface Axes {
+  readonly rows: Axis;
+  readonly columns: Axis;
 }
 
 /** One of the decoder's masks: logits (cells, cells) at an offset of a larger array. */
@@ -59,7 +64,7 @@ export function makeAxis(
 }
 
 /** The axes (rows, columns) of the whole image at its own resolution. */
-export function imageAxes(geometry: ImageGeometry, cells: number): { rows: Axis; columns: Axis } {
+export function imageAxes(geometry: ImageGeometry, cells: number): Axes {
   const valid = geometry.validCells(cells);
   return {
     rows: makeAxis(0, 1, geometry.height, valid.height / geometry.height, cells),
@@ -77,91 +82,111 @@ export function neededCells(geometry: ImageGeometry, cells: number, coarseCells:
   return { height: needed(valid.height), width: needed(valid.width) };
 }
 
-/** Which rows and columns of the grid hold a logit above 0: lines between two that do not are empty, and need no look. */
-export function occupiedLines(plane: Plane, cells: number): { rows: Uint8Array; columns: Uint8Array } {
-  const rows = new Uint8Array(cells);
-  const columns = new Uint8Array(cells);
-  for (let row = 0, index = plane.offset; row < cells; row++) {
-    for (let column = 0; column < cells; column++, index++) {
-      if (plane.data[index]! > 0) rows[row] = columns[column] = 1;
+/** What a part of a line holds, where it is not the cell to be interpolated. */
+const EMPTY = -1;
+const FULL = -2;
+
+/**
+ * Finds the stretches of pixels whose logit is above 0, line by line: rows or columns of the output.
+ *
+ * Lines between the same two lines of the grid form a band and share what is known of it: a line is a sequence of parts, each
+ * empty, full, or one cell that has to be interpolated.
+ */
+export class StretchFinder {
+  /** [start, end) pairs of the line that {@link find} was called for. */
+  ends = new Int32Array(0);
+  private plane: Plane = { data: new Float32Array(0), offset: 0 };
+  private across!: Axis; // over the lines
+  private along!: Axis; // over the pixels of a line
+  private toNextLine = 0; // between cells, in the plane's array
+  private toNextCell = 0;
+  private band = -1; // the line of the grid before the lines that the parts hold for
+  private parts = new Int32Array(0); // pairs: first pixel; EMPTY, FULL or a cell
+  private partCount = 0; // numbers in `parts`
+
+  /** @param lines which of the output's axes numbers the lines */
+  begin(plane: Plane, { rows, columns }: Axes, lines: "rows" | "columns"): void {
+    this.plane = plane;
+    [this.across, this.along] = lines === "rows" ? [rows, columns] : [columns, rows];
+    [this.toNextLine, this.toNextCell] = lines === "rows" ? [rows.cells, 1] : [1, rows.cells];
+    this.band = -1;
+    const longest = 2 * (this.along.cells + 1);
+    if (this.ends.length < longest) {
+      this.ends = new Int32Array(longest);
+      this.parts = new Int32Array(longest);
     }
   }
-  return { rows, columns };
-}
 
-/** Whether an output line between cells may hold a logit above 0. */
-export function mayHoldMask(occupied: Uint8Array, axis: Axis, pixel: number): boolean {
-  const cell = axis.cell[pixel]!;
-  return occupied[cell] === 1 || occupied[cell + 1] === 1;
-}
+  /** @returns how many numbers of `ends` hold for this line */
+  find(line: number): number {
+    const { along, ends, parts, plane, toNextLine, toNextCell } = this;
+    const { data } = plane;
+    const { cells, first } = along;
+    const band = this.across.cell[line]!;
+    if (band !== this.band) this.divide(band);
+    const weight = this.across.weight[line]!;
+    const start = plane.offset + band * toNextLine;
+    const toFar = band + 1 < this.across.cells ? toNextLine : 0;
+    let written = 0;
+    let inside = false;
+    for (let part = 0; part < this.partCount; part += 2) {
+      const from = parts[part]!;
+      const cell = parts[part + 1]!;
+      let sign = cell === FULL;
+      let change = from;
+      if (cell >= 0) {
+        const index = start + cell * toNextCell;
+        const next = cell + 1 < cells ? index + toNextCell : index;
+        const near = data[index]! + (data[index + toFar]! - data[index]!) * weight;
+        const far = data[next]! + (data[next + toFar]! - data[next]!) * weight;
+        sign = near > 0;
+        if (sign !== far > 0) {
+          change = signChange(near, far, along, from, first[cell + 1]!);
+          if (change === from) sign = !sign;
+        }
+      }
+      if (sign !== inside) {
+        ends[written++] = from;
+        inside = sign;
+      }
+      if (change > from && change < first[cell + 1]!) {
+        ends[written++] = change;
+        inside = !inside;
+      }
+    }
+    if (inside) ends[written++] = along.length;
+    return written;
+  }
 
-/** Logits along the grid's row (cells,) under one pixel row of the output. */
-export function interpolateRow(plane: Plane, rows: Axis, pixel: number, line: Float64Array): void {
-  const { cells } = rows;
-  const near = plane.offset + rows.cell[pixel]! * cells;
-  interpolate(plane.data, near, rows.cell[pixel]! + 1 < cells ? cells : 0, 1, rows.weight[pixel]!, line);
-}
-
-/** Logits along the grid's column (cells,) under one pixel column of the output. */
-export function interpolateColumn(plane: Plane, columns: Axis, pixel: number, line: Float64Array): void {
-  const { cells } = columns;
-  const near = plane.offset + columns.cell[pixel]!;
-  interpolate(
-    plane.data,
-    near,
-    columns.cell[pixel]! + 1 < cells ? 1 : 0,
-    cells,
-    columns.weight[pixel]!,
-    line,
-  );
-}
-
-function interpolate(
-  data: Float32Array,
-  near: number,
-  toFar: number,
-  stride: number,
-  weight: number,
-  line: Float64Array,
-): void {
-  for (let cell = 0, index = near; cell < line.length; cell++, index += stride) {
-    const value = data[index]!;
-    line[cell] = value + (data[index + toFar]! - value) * weight;
+  /** Look at the signs of the cells in a band. */
+  private divide(band: number): void {
+    const { along, across, parts, plane, toNextLine, toNextCell } = this;
+    const { data } = plane;
+    const { cells, first } = along;
+    const toFar = band + 1 < across.cells ? toNextLine : 0;
+    const last = along.cell[along.length - 1]!;
+    let count = 0;
+    let before = NaN; // none yet
+    let index = plane.offset + band * toNextLine + along.cell[0]! * toNextCell;
+    for (let cell = along.cell[0]!; cell <= last; cell++, index += toNextCell) {
+      if (first[cell] === first[cell + 1]) continue;
+      const next = cell + 1 < cells ? index + toNextCell : index;
+      const positive =
+        +(data[index]! > 0) + +(data[index + toFar]! > 0) + +(data[next]! > 0) + +(data[next + toFar]! > 0);
+      const kind = positive === 0 ? EMPTY : positive === 4 ? FULL : cell;
+      if (kind === before) continue;
+      parts[count++] = first[cell]!;
+      parts[count++] = before = kind;
+    }
+    this.band = band;
+    this.partCount = count;
   }
 }
 
 /**
- * The stretches of pixels whose logit is above 0, as [start, end) pairs.
- * @param line logits at the cells of the axis
- * @param out takes the pairs; at least `2 * (cells + 1)` long
- * @returns how many numbers were written
+ * First pixel in [from, to) that has the sign of `far`, the logit of the next cell; `to` if there is none. The line is straight
+ * between the two: the place is computed, and corrected by what rounding may do.
  */
-export function positiveStretches(line: Float64Array, axis: Axis, out: Int32Array): number {
-  const { cells, first } = axis;
-  let written = 0;
-  let inside = false;
-  for (let cell = 0; cell < cells; cell++) {
-    const from = first[cell]!;
-    const to = first[cell + 1]!;
-    if (from === to) continue;
-    const near = line[cell]!;
-    const far = cell + 1 < cells ? line[cell + 1]! : near;
-    const change = near > 0 === far > 0 ? to : signChange(near, far, axis, from, to);
-    const sign = change === from ? far > 0 : near > 0;
-    if (sign !== inside) {
-      out[written++] = from;
-      inside = sign;
-    }
-    if (change > from && change < to) {
-      out[written++] = change;
-      inside = !inside;
-    }
-  }
-  if (inside) out[written++] = axis.length;
-  return written;
-}
-
-/** First pixel in [from, to) that has the sign of `far`, the logit of the next cell; `to` if there is none. */
 function signChange(near: number, far: number, axis: Axis, from: number, to: number): number {
   const { weight, step } = axis;
   const slope = far - near;

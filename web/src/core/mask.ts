@@ -1,31 +1,21 @@
 /** Between logits and saved masks, both ways, without ever laying out the image's pixels. */
 
 import type { ImageGeometry } from "./geometry.ts";
-import {
-  imageAxes,
-  interpolateColumn,
-  mayHoldMask,
-  occupiedLines,
-  type Plane,
-  positiveStretches,
-} from "./logits.ts";
+import { imageAxes, type Plane, StretchFinder } from "./logits.ts";
 import { forEachStretch, type Rle, RleBuilder } from "./rle.ts";
 
 /** A mask prompt's logit where the mask is; its negative where it is not. About what SAM itself answers when it is sure. */
 export const MASK_PROMPT_LOGIT = 8;
 
-/** The mask at the image's resolution; null when no pixel is in it. Costs width × cells, whatever the height. */
+/** The mask at the image's resolution; null when no pixel is in it. */
 export function maskFromLogits(plane: Plane, geometry: ImageGeometry, cells: number): Rle | null {
-  const { rows, columns } = imageAxes(geometry, cells);
-  const occupied = occupiedLines(plane, cells).columns;
+  const finder = new StretchFinder();
+  finder.begin(plane, imageAxes(geometry, cells), "columns");
   const builder = new RleBuilder(geometry);
-  const line = new Float64Array(cells);
-  const stretches = new Int32Array(2 * (cells + 1));
   for (let x = 0; x < geometry.width; x++) {
-    if (!mayHoldMask(occupied, columns, x)) continue;
-    interpolateColumn(plane, columns, x, line);
-    const count = positiveStretches(line, rows, stretches);
-    for (let index = 0; index < count; index += 2) builder.add(x, stretches[index]!, stretches[index + 1]!);
+    const count = finder.find(x);
+    for (let index = 0; index < count; index += 2)
+      builder.add(x, finder.ends[index]!, finder.ends[index + 1]!);
   }
   return builder.empty ? null : builder.build();
 }

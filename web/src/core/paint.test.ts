@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ImageGeometry } from "./geometry.ts";
-import { imageAxes, interpolateRow, makeAxis } from "./logits.ts";
+import { imageAxes, makeAxis } from "./logits.ts";
 import { MaskPainter, rgba } from "./paint.ts";
 
 const STYLE = { fill: 1, rim: 2, rimWidth: 1 };
@@ -23,7 +23,7 @@ describe("painting a mask", () => {
 
   it("fills it with a rim inside, but not along the border of the output", () => {
     const pixels = new Uint32Array(36);
-    const box = new MaskPainter().paint(planeOf(rows), axes.rows, axes.columns, pixels, STYLE);
+    const box = new MaskPainter().paint(planeOf(rows), axes, pixels, STYLE);
     expect(box).toEqual({ left: 0, top: 0, width: 6, height: 4 });
     expect(textOf(pixels, 6)).toEqual(["######", "####oo", "###o..", "oooo..", "......", "......"]);
   });
@@ -32,10 +32,10 @@ describe("painting a mask", () => {
     const pixels = new Uint32Array(36).fill(9);
     const painter = new MaskPainter();
     const hole = ["......", ".####.", ".#..#.", ".####.", "......", "......"];
-    painter.paint(planeOf(hole), axes.rows, axes.columns, pixels, STYLE);
+    painter.paint(planeOf(hole), axes, pixels, STYLE);
     expect(textOf(pixels, 6)).toEqual(["??????", "?oooo?", "?o..o?", "?oooo?", "??????", "??????"]);
     const empty = planeOf(rows.map(() => "......"));
-    expect(painter.paint(empty, axes.rows, axes.columns, pixels, STYLE)).toBeNull();
+    expect(painter.paint(empty, axes, pixels, STYLE)).toBeNull();
   });
 
   it("does what pixel-by-pixel painting does, at any zoom and rim", () => {
@@ -55,12 +55,18 @@ describe("painting a mask", () => {
             makeAxis(1, step, height, 0.7, cells),
             makeAxis(0.3, step, width, 0.7, cells),
           ];
-          const line = new Float64Array(cells);
+          const between = (near: number, far: number, weight: number) => near + (far - near) * weight;
           const inside = Array.from({ length: height }, (_, y) => {
-            interpolateRow(plane, down, y, line);
+            const [row, below] = [down.cell[y]!, Math.min(down.cell[y]! + 1, cells - 1)];
+            const onLine = (column: number) =>
+              between(
+                plane.data[row * cells + column]!,
+                plane.data[below * cells + column]!,
+                down.weight[y]!,
+              );
             return Array.from({ length: width }, (__, x) => {
-              const [near, far] = [line[across.cell[x]!]!, line[Math.min(across.cell[x]! + 1, cells - 1)]!];
-              return near + (far - near) * across.weight[x]! > 0;
+              const [column, right] = [across.cell[x]!, Math.min(across.cell[x]! + 1, cells - 1)];
+              return between(onLine(column), onLine(right), across.weight[x]!) > 0;
             });
           });
           /** Beyond the output, the mask is taken to go on. */
@@ -74,7 +80,7 @@ describe("painting a mask", () => {
             }),
           );
           const pixels = new Uint32Array(height * width);
-          painter.paint(plane, down, across, pixels, { ...STYLE, rimWidth });
+          painter.paint(plane, { rows: down, columns: across }, pixels, { ...STYLE, rimWidth });
           expect([...pixels]).toEqual(expected);
         },
       ),

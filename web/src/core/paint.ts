@@ -1,13 +1,6 @@
 /** Logits into RGBA pixels, at the resolution in which they are seen. */
 
-import {
-  type Axis,
-  interpolateRow,
-  mayHoldMask,
-  occupiedLines,
-  type Plane,
-  positiveStretches,
-} from "./logits.ts";
+import { type Axes, type Plane, StretchFinder } from "./logits.ts";
 import type { PixelBox } from "./rle.ts";
 
 /** A colour as one little-endian word of ImageData: 0xAABBGGRR, not premultiplied. */
@@ -31,7 +24,7 @@ export interface MaskStyle {
  * a hovering pointer costs little time and next to no memory.
  */
 export class MaskPainter {
-  private line = new Float64Array(0);
+  private readonly finder = new StretchFinder();
   private spans = new Int32Array(0); // [start, end) pairs of all rows, one row after the other
   private rowStarts = new Int32Array(0); // (rows + 1,) where each row's pairs begin
   private core = new Int32Array(0);
@@ -43,74 +36,89 @@ export class MaskPainter {
    * @param pixels (rows.length, columns.length)
    * @returns the box outside which nothing was touched, null when the mask is empty here. Inside it, all is repainted.
    */
-  paint(plane: Plane, rows: Axis, columns: Axis, pixels: Uint32Array, style: MaskStyle): PixelBox | null {
-    const box = this.findSpans(plane, rows, columns);
+  paint(plane: Plane, axes: Axes, pixels: Uint32Array, style: MaskStyle): PixelBox | null {
+    const box = this.findSpans(plane, axes);
     if (!box) return null;
-    const width = columns.length;
+    const { spans, rowStarts } = this;
+    const [height, width] = [axes.rows.length, axes.columns.length];
     for (let y = box.top; y < box.top + box.height; y++) {
       const start = y * width;
-      pixels.fill(0, start + box.left, start + box.left + box.width);
-      for (let index = this.rowStarts[y]!; index < this.rowStarts[y + 1]!; index += 2) {
-        pixels.fill(style.rim, start + this.spans[index]!, start + this.spans[index + 1]!);
+      const count = this.findCore(y, height, width, style.rimWidth);
+      const { core } = this;
+      let x = box.left; // painted up to here
+      let next = 0; // of the core
+      for (let index = rowStarts[y]!; index < rowStarts[y + 1]!; index += 2) {
+        fill(pixels, 0, start + x, start + spans[index]!);
+        x = spans[index]!;
+        const end = spans[index + 1]!;
+        for (; next < count && core[next]! < end; next += 2) {
+          fill(pixels, style.rim, start + x, start + core[next]!);
+          x = core[next + 1]!;
+          fill(pixels, style.fill, start + core[next]!, start + x);
+        }
+        fill(pixels, style.rim, start + x, start + end);
+        x = end;
       }
-      const count = this.coreOf(y, rows.length, width, style.rimWidth);
-      for (let index = 0; index < count; index += 2) {
-        pixels.fill(style.fill, start + this.core[index]!, start + this.core[index + 1]!);
-      }
+      fill(pixels, 0, start + x, start + box.left + box.width);
     }
     return box;
   }
 
-  private findSpans(plane: Plane, rows: Axis, columns: Axis): PixelBox | null {
-    this.allocate(rows, columns);
-    const occupied = occupiedLines(plane, rows.cells).rows;
-    const row = this.scratch;
-    let [left, right, top, bottom] = [columns.length, 0, -1, 0];
-    let end = 0;
-    for (let y = 0; y < rows.length; y++) {
+  private findSpans(plane: Plane, axes: Axes): PixelBox | null {
+    const { finder } = this;
+    const height = axes.rows.length;
+    finder.begin(plane, axes, "rows");
+    const { ends } = finder;
+    if (this.rowStarts.length <= height) this.rowStarts = new Int32Array(height + 1);
+    let [left, right, top, bottom] = [axes.columns.length, 0, -1, 0];
+    let [end, longest] = [0, 0];
+    for (let y = 0; y < height; y++) {
       this.rowStarts[y] = end;
-      if (!mayHoldMask(occupied, rows, y)) continue;
-      interpolateRow(plane, rows, y, this.line);
-      const count = positiveStretches(this.line, columns, row);
+      const count = finder.find(y);
       if (count === 0) continue;
       if (end + count > this.spans.length) this.spans = grown(this.spans, end + count);
-      for (let index = 0; index < count; index++) this.spans[end++] = row[index]!;
-      left = Math.min(left, row[0]!);
-      right = Math.max(right, row[count - 1]!);
+      for (let index = 0; index < count; index++) this.spans[end++] = ends[index]!;
+      if (ends[0]! < left) left = ends[0]!;
+      if (ends[count - 1]! > right) right = ends[count - 1]!;
+      if (count > longest) longest = count;
       if (top < 0) top = y;
       bottom = y + 1;
     }
-    this.rowStarts[rows.length] = end;
+    this.rowStarts[height] = end;
+    // An intersection has at most as many pairs as both together, and there are two of them.
+    if (this.core.length < 3 * longest)
+      [this.core, this.scratch] = [new Int32Array(3 * longest), new Int32Array(3 * longest)];
     return top < 0 ? null : { left, top, width: right - left, height: bottom - top };
   }
 
   /** Where a row is further than the rim from the border of the mask: in `core`. @returns how many numbers */
-  private coreOf(y: number, height: number, width: number, rim: number): number {
-    const { spans, rowStarts, core, scratch } = this;
+  private findCore(y: number, height: number, width: number, rim: number): number {
+    const { spans, rowStarts } = this;
     let count = 0;
     for (let index = rowStarts[y]!; index < rowStarts[y + 1]!; index += 2) {
       const start = spans[index]! > 0 ? spans[index]! + rim : 0;
       const end = spans[index + 1]! < width ? spans[index + 1]! - rim : width;
       if (start >= end) continue;
-      core[count++] = start;
-      core[count++] = end;
+      this.core[count++] = start;
+      this.core[count++] = end;
     }
-    for (const neighbour of [y - rim, y + rim]) {
-      if (neighbour < 0 || neighbour >= height) continue;
-      const [from, to] = [rowStarts[neighbour]!, rowStarts[neighbour + 1]!];
-      scratch.set(core.subarray(0, count));
-      count = intersect(scratch, count, spans, from, to, core);
-    }
+    if (y >= rim) count = this.intersectCore(count, y - rim);
+    if (y + rim < height) count = this.intersectCore(count, y + rim);
     return count;
   }
 
-  private allocate(rows: Axis, columns: Axis): void {
-    if (this.line.length !== rows.cells) this.line = new Float64Array(rows.cells);
-    const longest = 2 * (columns.cells + 1) * 2; // an intersection has at most as many pairs as both together
-    if (this.core.length < longest)
-      [this.core, this.scratch] = [new Int32Array(longest), new Int32Array(longest)];
-    if (this.rowStarts.length <= rows.length) this.rowStarts = new Int32Array(rows.length + 1);
+  private intersectCore(count: number, y: number): number {
+    const { core, scratch, spans, rowStarts } = this;
+    [this.core, this.scratch] = [scratch, core];
+    return intersect(core, count, spans, rowStarts[y]!, rowStarts[y + 1]!, scratch);
   }
+}
+
+const SHORT = 16; // pixels; up to here a call to fill() costs more than it saves
+
+function fill(pixels: Uint32Array, value: Rgba, from: number, to: number): void {
+  if (to - from > SHORT) pixels.fill(value, from, to);
+  else for (let index = from; index < to; index++) pixels[index] = value;
 }
 
 /** Pairs [start, end) that lie both in a[0, countA) and in b[from, to), in order. @returns how many numbers */
