@@ -12,6 +12,7 @@ import type {
   ImportSummary,
   Job,
   Manifest,
+  MarkOperation,
   Operation,
   OperationResult,
   Project,
@@ -144,7 +145,7 @@ export class Client {
   sendOperation = (request: {
     imageId: number;
     operationId: string;
-    operation: Operation;
+    operation: Operation | MarkOperation;
     revision: number;
   }) =>
     body<OperationResult>(

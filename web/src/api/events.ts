@@ -1,10 +1,15 @@
 /** What happens in a project, as it happens: server-sent events. The browser reconnects and asks for what it missed. */
 import { projectEvents } from "./client.ts";
-import type { EmbeddingState, Job } from "./types.ts";
+import type { EmbeddingState, ImageMark, Job } from "./types.ts";
 
 export interface ProjectEvents {
   image?: (event: { image_id: number; action: "created" | "deleted" }) => void;
-  annotations?: (event: { image_id: number; revision: number; annotation_count: number }) => void;
+  annotations?: (event: {
+    image_id: number;
+    revision: number;
+    annotation_count: number;
+    mark: ImageMark;
+  }) => void;
   embedding?: (event: { image_id: number; state: EmbeddingState; error?: string | null }) => void;
   job?: (event: Job) => void;
   /** Something may have been missed, e.g. while the server was restarted: read everything again. */

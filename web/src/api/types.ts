@@ -8,6 +8,7 @@ export type Category = Schemas["Category"];
 export type EmbeddingState = Schemas["ImageEmbedding"]["state"];
 export type ImageAnnotations = Schemas["AnnotationList"];
 export type ImageDetails = Schemas["ImageDetails"];
+export type ImageMark = Schemas["ImageMark"];
 export type ImagePage = Schemas["ImageList"];
 export type ImportSummary = Schemas["ImportResult"];
 export type Job = Schemas["Job"];
@@ -19,7 +20,9 @@ export type ServerStatus = Schemas["ServerStatus"];
 export type Session = Schemas["Session"];
 export type UploadResult = Schemas["UploadResult"];
 
-export type ImageFilter = "all" | "annotated" | "unannotated";
+/** How far the work on an image is. */
+export type ImageState = ImageMark["state"];
+export type ImageFilter = "all" | "annotated" | "unannotated" | ImageState;
 
 /** What a person can change about an annotation. */
 export type AnnotationContent = Pick<
@@ -33,6 +36,9 @@ export type Operation =
   | { kind: "update"; uid: string; changes: Partial<AnnotationContent> }
   | { kind: "delete"; uid: string }
   | { kind: "restore"; uid: string };
+
+/** Says how far the work on an image is; `uid` names the mark. It goes the way of operations, after those before it. */
+export type MarkOperation = { kind: "mark"; uid: string; state: ImageState; note: string };
 
 /** An answer to "give me the embedding": its bytes, or how far the encoder is. */
 export type EmbeddingAnswer =
