@@ -64,7 +64,7 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    /** The embedding as a safetensors file, or 202 while the encoder works on it. */
+    /** The embedding of an image, or of a region of it, as a safetensors file, or 202 while the encoder works on it. */
     get: operations["getEmbedding"];
     put?: never;
     post?: never;
@@ -255,7 +255,7 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * Events of a project: `image`, `annotations`, `embedding`, `job` and `server`.
+     * Events of a project: `image`, `annotations`, `embedding`, `region`, `job` and `server`.
      * @description With Last-Event-ID the stream starts with what was missed since; the event `reset` says that too much was missed and
      *     everything should be read again.
      */
@@ -523,12 +523,17 @@ export interface components {
       format: string;
       height: number;
       id: number;
+      mark: components["schemas"]["ImageMark"];
       project_id: number;
       revision: number;
       sha256: string;
       width: number;
     };
-    /** @description An image, its place in the project (from 1) and its neighbours there. */
+    /**
+     * @description An image, its place in the project (from 1) and its neighbours there.
+     *
+     *     ``next_waiting_id`` is the first one after it that is waiting, going round to the beginning.
+     */
     ImageDetails: {
       annotation_count: number;
       bytes: number;
@@ -539,7 +544,9 @@ export interface components {
       format: string;
       height: number;
       id: number;
+      mark: components["schemas"]["ImageMark"];
       next_id: number | null;
+      next_waiting_id: number | null;
       position: number;
       previous_id: number | null;
       project_id: number;
@@ -557,6 +564,18 @@ export interface components {
     ImageList: {
       images: components["schemas"]["Image"][];
       next: string | null;
+    };
+    /**
+     * @description How far the work on an image is; ``note`` says why it was skipped, or what is left to do after it was sent back.
+     *
+     *     ``by`` and ``at`` are null until somebody has set the state.
+     */
+    ImageMark: {
+      at: string | null;
+      by: string | null;
+      note: string;
+      /** @enum {string} */
+      state: "waiting" | "submitted" | "skipped";
     };
     /** @description How much an import brought. */
     ImportResult: {
@@ -631,6 +650,24 @@ export interface components {
       title: string;
       weights_sha256: string;
     };
+    /**
+     * @description Say how far the work on the image itself is; ``uid`` names the mark, which is on no annotation.
+     *
+     *     ``note`` says why an image was skipped, or what is left to do on one that was sent back.
+     */
+    MarkOperation: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      kind: "mark";
+      /** @default  */
+      note: string;
+      /** @enum {string} */
+      state: "waiting" | "submitted" | "skipped";
+      /** Format: uuid */
+      uid: string;
+    };
     /** @description A model that Limner knows or that is installed; ``default`` is the one in use. */
     Model: {
       default: boolean;
@@ -666,7 +703,8 @@ export interface components {
       | components["schemas"]["CreateOperation"]
       | components["schemas"]["UpdateOperation"]
       | components["schemas"]["DeleteOperation"]
-      | components["schemas"]["RestoreOperation"];
+      | components["schemas"]["RestoreOperation"]
+      | components["schemas"]["MarkOperation"];
     /** @description One operation and the id under which it may be repeated. */
     OperationRequest: {
       operation: components["schemas"]["Operation"];
@@ -690,6 +728,8 @@ export interface components {
       id: number;
       image_count: number;
       name: string;
+      skipped_count: number;
+      submitted_count: number;
     };
     /** @description What to change about a project. */
     ProjectChanges: {
@@ -699,12 +739,17 @@ export interface components {
     ProjectList: {
       projects: components["schemas"]["Project"][];
     };
-    /** @description How a mask came about: which model, which of its candidates, from which prompts, in how many seconds of work. */
+    /**
+     * @description How a mask came about: which model, which of its candidates, from which prompts, in how many seconds of work.
+     *
+     *     ``region`` is x, y, width, height of the part of the image that the model saw on its own; null for the whole.
+     */
     Provenance: {
       mask_index?: number | null;
       model_sha256?: string | null;
       predicted_iou?: number | null;
       prompts?: components["schemas"]["ProvenancePrompts"] | null;
+      region?: [number, number, number, number] | null;
       seconds?: number | null;
     };
     /** @description The prompts that made a mask, in image coordinates: points are [x, y, label]. */
@@ -961,6 +1006,7 @@ export interface operations {
       query?: {
         dtype?: "f16" | "i8";
         priority?: "look" | "prefetch";
+        region?: string | null;
       };
       header?: never;
       path: {
@@ -1486,7 +1532,7 @@ export interface operations {
       query?: {
         after?: string | null;
         limit?: number;
-        state?: "all" | "annotated" | "unannotated";
+        state?: "all" | "annotated" | "unannotated" | "waiting" | "submitted" | "skipped";
       };
       header?: never;
       path: {

@@ -3,6 +3,8 @@ import { explain } from "../../api/errors.ts";
 import type { ImageFilter, ImagePage, ProjectImage } from "../../api/types.ts";
 
 const PAGE_SIZE = 100;
+/** Filters that let a new image pass: it has no mask, and it waits. */
+const FOR_NEW: ReadonlySet<ImageFilter> = new Set(["all", "unannotated", "waiting"]);
 
 /** The images of one project, page after page as the person scrolls, kept up to date by events. */
 export class GalleryImages {
@@ -81,7 +83,7 @@ export class GalleryImages {
   add(image: ProjectImage): void {
     const known = this.list.some((each) => each.id === image.id);
     // New images come last: they show at once only where the end of the list is on the page.
-    if (!known && this.complete && this.filter !== "annotated") this.list = [...this.list, image];
+    if (!known && this.complete && FOR_NEW.has(this.filter)) this.list = [...this.list, image];
   }
 
   change(id: number, change: Partial<ProjectImage>): void {

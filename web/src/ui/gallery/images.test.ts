@@ -80,6 +80,21 @@ describe("GalleryImages", () => {
     expect(ids(images)).toEqual([2, 3, 4]);
   });
 
+  it("shows a new image only under filters that it passes", async () => {
+    const images = gallery(client(1));
+    for (const [filter, expected] of [
+      ["waiting", [1, 2]],
+      ["submitted", [1]],
+      ["skipped", [1]],
+      ["annotated", [1]],
+      ["unannotated", [1, 2]],
+    ] as const) {
+      await images.reset(filter);
+      images.add(image(2));
+      expect(ids(images)).toEqual(expected);
+    }
+  });
+
   it("comes back to as many images as there were", async () => {
     const images = gallery(client(9));
     await images.restore("unannotated", 5);

@@ -46,8 +46,8 @@ export class GalleryProject {
         else void this.adopt(image_id);
         this.refreshSoon();
       },
-      annotations: ({ image_id, revision, annotation_count }) => {
-        this.images.change(image_id, { revision, annotation_count });
+      annotations: ({ image_id, revision, annotation_count, mark }) => {
+        this.images.change(image_id, { revision, annotation_count, mark });
         this.refreshSoon();
       },
       embedding: ({ image_id, state, error }) => {
