@@ -4,44 +4,39 @@
  * Each change is a step: the document on both sides of it, and the operations that tell the server, in either direction.
  */
 
+import { type Draft, isDrawn, type KeptDraft, NO_DRAFT } from "../core/draft.ts";
 import type { Step } from "../core/history.ts";
-import { isEmpty, NO_PROMPTS, type PromptPoint, type Prompts } from "../core/prompts.ts";
+import { NO_PROMPTS, type PromptPoint, type Prompts } from "../core/prompts.ts";
 import type { Rle } from "../core/rle.ts";
 import type { Annotation, Operation } from "./types.ts";
 
-export interface Document {
+export interface Document extends Draft {
   readonly annotations: readonly Annotation[];
-  readonly prompts: Prompts;
-  /** Mask of the object being drawn as it was last edited by hand; prompts given since refine it. */
-  readonly edited: Rle | null;
-  /** Index of the candidate that was chosen by hand; null as long as `chooseMask` decides. */
-  readonly shown: number | null;
-  /** The saved annotation whose mask is being changed. */
-  readonly reopenedUid: string | null;
-  /** When the first prompt of this object was given, in milliseconds since 1970. */
-  readonly startedAt: number | null;
 }
 
 export type DocumentStep = Step<Document, Operation>;
-
-type Draft = Omit<Document, "annotations">;
-
-const NO_DRAFT: Draft = {
-  prompts: NO_PROMPTS,
-  edited: null,
-  shown: null,
-  reopenedUid: null,
-  startedAt: null,
-};
 
 export function openDocument(annotations: readonly Annotation[]): Document {
   return { annotations, ...NO_DRAFT };
 }
 
 /** Whether an object is being drawn. */
-export function hasDraft(document: Document): boolean {
-  const { prompts, edited, reopenedUid } = document;
-  return !isEmpty(prompts) || edited !== null || reopenedUid !== null;
+export const hasDraft: (document: Document) => boolean = isDrawn;
+
+/**
+ * With a draft from elsewhere. One of an annotation that is no longer there becomes an object of its own, when there is more
+ * to it than that it was reopened.
+ */
+export function withDraft(
+  { annotations }: Pick<Document, "annotations">,
+  { prompts, edited, shown, reopenedUid, startedAt }: Draft,
+): Document {
+  const known = annotations.some(({ uid }) => uid === reopenedUid);
+  if (reopenedUid === null || known) return { annotations, prompts, edited, shown, reopenedUid, startedAt };
+  const worked = edited !== null || prompts.points.length > 0 || prompts.box !== null;
+  return worked
+    ? { annotations, prompts, edited, shown, reopenedUid: null, startedAt }
+    : openDocument(annotations);
 }
 
 /** A mask made by hand for the object being drawn; what was asked of the model is settled with it. */
@@ -181,4 +176,11 @@ export function asPlainData(operation: Operation): Operation {
   if (operation.kind !== "update" || !operation.changes.segmentation) return operation;
   const { segmentation } = operation.changes;
   return { ...operation, changes: { ...operation.changes, segmentation: plain(segmentation) } };
+}
+
+/** The object being drawn, null when there is none. Copies of it (structuredClone, IndexedDB) are plain data. */
+export function keptDraft(document: Document, categoryId: number | null): KeptDraft | null {
+  if (!hasDraft(document)) return null;
+  const { prompts, edited, shown, reopenedUid, startedAt } = document;
+  return { prompts, edited, shown, reopenedUid, startedAt, categoryId };
 }

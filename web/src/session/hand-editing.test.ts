@@ -33,7 +33,7 @@ beforeEach(() => {
   notices = [];
   session = createSession({
     decoder,
-    record: (_, operation) => operations.push(structuredClone(operation)),
+    record: (_, made) => operations.push(...structuredClone(made)),
     notify: ({ message }) => notices.push(message),
     reshape: async (...request) => reshape(...request),
   });

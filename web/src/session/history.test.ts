@@ -25,7 +25,9 @@ class Hand {
   readonly session: Session;
 
   constructor() {
-    const record = (_: number, operation: Operation) => this.server.store(structuredClone(operation));
+    const record = (_: number, operations: readonly Operation[]) => {
+      for (const operation of operations) this.server.store(structuredClone(operation));
+    };
     this.session = createSession({
       decoder: this.decoder,
       record,

@@ -1,5 +1,6 @@
 /** One image being annotated. {@link AnnotationSession} says what the page relies on; the stage and its tools use the rest. */
 
+import { type KeptDraft, NO_DRAFT } from "../core/draft.ts";
 import { clampToImage, type ImagePoint, isInside } from "../core/geometry.ts";
 import { History } from "../core/history.ts";
 import type { PointLabel, Prompts } from "../core/prompts.ts";
@@ -42,11 +43,12 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
     this.masks = new MaskEditor(this, options.reshape ?? reshapeInBackground);
   }
 
-  open(image: SessionImage, annotations: readonly Annotation[]): void {
+  open(image: SessionImage, annotations: readonly Annotation[], draft: KeptDraft | null = null): void {
     this.image = image;
     this.decodes.open(image);
     this.views.reset();
-    this.startWith(edit.openDocument(annotations));
+    if (draft) this.categoryId = draft.categoryId;
+    this.startWith(edit.withDraft({ annotations }, draft ?? NO_DRAFT));
   }
 
   close(): void {
@@ -61,9 +63,7 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
   }
 
   replaceAnnotations(annotations: readonly Annotation[]): void {
-    const next = { ...this.document, annotations };
-    const lost = next.reopenedUid !== null && !edit.findAnnotation(next, next.reopenedUid);
-    this.startWith(lost ? edit.openDocument(annotations) : next);
+    this.startWith(edit.withDraft({ annotations }, this.document));
   }
 
   setCategories(categories: readonly SessionCategory[]): void {
@@ -100,8 +100,10 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
   chooseCategory(id: number | null): void {
     const uid = this.reopenedUid ?? (this.drawing ? null : this.selectedUid);
     const target = edit.findAnnotation(this.document, uid);
-    if (!target) this.categoryId = id;
-    else if (target.category_id !== id && this.isFree(target.uid)) {
+    if (!target) {
+      this.categoryId = id;
+      if (this.drawing) this.record([]);
+    } else if (target.category_id !== id && this.isFree(target.uid)) {
       this.commit(edit.setCategory(this.document, target.uid, id));
     }
   }
@@ -280,8 +282,14 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
     this.document = document;
     const selected = this.reopenedUid ?? (this.drawing ? null : this.selectedUid); // what is drawn is what keys act on
     this.select(edit.findAnnotation(document, selected)?.uid ?? null);
-    for (const operation of operations) this.options.record(this.image!.id, edit.asPlainData(operation));
+    this.record(operations);
     this.decodes.ask(document.prompts);
+  }
+
+  private record(operations: readonly Operation[]): void {
+    if (!this.image) return;
+    const draft = edit.keptDraft(this.document, this.categoryId);
+    this.options.record(this.image.id, operations.map(edit.asPlainData), draft);
   }
 
   private startWith(document: edit.Document): void {

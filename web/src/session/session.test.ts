@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { KeptDraft } from "../core/draft.ts";
 import { imagePoint } from "../core/geometry.ts";
 import { area, decode } from "../core/rle.ts";
 import { decodedMasks, FakeDecoder } from "./decoder.test-support.ts";
@@ -19,18 +20,21 @@ const saved: Annotation = {
 
 let decoder: FakeDecoder;
 let operations: Operation[];
+let draft: KeptDraft | null;
 let notices: string[];
 let session: Session;
 
 beforeEach(() => {
   decoder = new FakeDecoder();
   operations = [];
+  draft = null;
   notices = [];
   session = createSession({
     decoder,
-    record: (imageId, operation) => {
-      expect(imageId).toBe(IMAGE.id);
-      operations.push(operation);
+    record: (imageId, made, drawn) => {
+      expect(imageId).toBe(session.image!.id);
+      operations.push(...made);
+      draft = drawn;
     },
     notify: ({ message }) => notices.push(message),
   });
@@ -237,6 +241,63 @@ describe("undo and redo", () => {
     session.replaceAnnotations([]);
     expect([session.canUndo, session.drawing, session.annotations]).toEqual([false, true, []]);
     expect(operations).toEqual([]);
+  });
+});
+
+describe("what is being drawn", () => {
+  it("is recorded with every step of it, and as gone together with what it became", async () => {
+    await draw();
+    session.show(3);
+    session.chooseCategory(2);
+    expect(draft).toMatchObject({ prompts: session.prompts, shown: 3, reopenedUid: null, categoryId: 2 });
+    session.accept();
+    expect([operations.at(-1)?.kind, draft]).toEqual(["create", null]);
+    session.undo();
+    expect([operations.at(-1)?.kind, draft?.shown]).toEqual(["delete", 3]);
+    session.drop();
+    expect(draft).toBeNull();
+  });
+
+  it("is there again as it was when the image is opened with it", async () => {
+    await draw();
+    session.show(3);
+    session.chooseCategory(2);
+    const kept = structuredClone(draft);
+    session.close();
+    session.chooseCategory(1);
+    session.open(IMAGE, [saved], kept);
+    expect([session.drawing, session.categoryId, session.canUndo]).toEqual([true, 2, false]);
+    await decoder.answer();
+    expect(session.shownIndex).toBe(3);
+    session.accept();
+    expect(operations.at(-1)).toMatchObject({
+      kind: "create",
+      category_id: 2,
+      provenance: { mask_index: 3 },
+    });
+  });
+
+  it("stays what it was when the image is left without an answer", () => {
+    session.addPoint(at(10, 20), 1);
+    expect(session.keep()).toBe(false);
+    session.close();
+    expect(draft?.prompts.points).toHaveLength(1);
+  });
+
+  it("becomes an object of its own when the annotation that it changes is gone", async () => {
+    session.reopen("saved");
+    session.addPoint(at(10, 20), 1);
+    await decoder.answer();
+    session.replaceAnnotations([]);
+    expect([session.drawing, session.reopenedUid]).toEqual([true, null]);
+    session.accept();
+    expect(operations.at(-1)?.kind).toBe("create");
+  });
+
+  it("is nothing when an annotation was only reopened, and is gone", () => {
+    session.reopen("saved");
+    session.replaceAnnotations([]);
+    expect([session.drawing, draft]).toEqual([false, null]);
   });
 });
 

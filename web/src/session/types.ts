@@ -1,6 +1,7 @@
 /** The words between the engine (decoder, session, stage) and the rest of the client. */
 
 import type { AnnotationContent, Operation } from "../api/types.ts";
+import type { KeptDraft } from "../core/draft.ts";
 import type { ImageSize } from "../core/geometry.ts";
 import type { Prompts } from "../core/prompts.ts";
 import type { MaskEditor } from "./mask-editor.svelte.ts";
@@ -119,8 +120,11 @@ export interface Notice {
 
 export interface SessionOptions {
   readonly decoder: Decoder;
-  /** Called at once, in order, for every change to be made durable. */
-  readonly record: (imageId: number, operation: Operation) => void;
+  /**
+   * Called at once, in order, for every step to be made durable as a whole: its operations, and the object being drawn as it
+   * is afterwards.
+   */
+  readonly record: (imageId: number, operations: readonly Operation[], draft: KeptDraft | null) => void;
   readonly notify?: (notice: Notice) => void;
   /** Growing, shrinking and smoothing; by default in a worker where that takes long. */
   readonly reshape?: Reshaper;
@@ -158,8 +162,11 @@ export interface AnnotationSession {
   /** True when there is a mask that Enter would accept. */
   readonly canAccept: boolean;
 
-  /** Show an image; the history starts anew. The embedding may come before or after, see {@link embeddingReady}. */
-  open(image: SessionImage, annotations: readonly Annotation[]): void;
+  /**
+   * Show an image, and go on with what was being drawn on it; the history starts anew. The embedding may come before or
+   * after, see {@link embeddingReady}.
+   */
+  open(image: SessionImage, annotations: readonly Annotation[], draft?: KeptDraft | null): void;
   close(): void;
   /** Call after `decoder.openImage` resolved for this image: prompts given meanwhile are decoded now. */
   embeddingReady(): void;

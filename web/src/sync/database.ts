@@ -1,6 +1,7 @@
 /** The browser's durable copy of what has not reached the server yet. */
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import type { Annotation, AnnotationContent, Operation } from "../api/types.ts";
+import type { KeptDraft } from "../core/draft.ts";
 
 export interface Problem {
   code: string;
@@ -47,6 +48,17 @@ export interface WriterRevision {
   floor: number;
 }
 
+/** What one writer is drawing on one image. */
+export interface DraftRow {
+  imageId: number;
+  writer: string;
+  /** Whose draft it is. */
+  user: string;
+  draft: KeptDraft;
+  /** Milliseconds since the epoch. */
+  kept: number;
+}
+
 interface SyncSchema extends DBSchema {
   operations: {
     key: number;
@@ -61,11 +73,12 @@ interface SyncSchema extends DBSchema {
     };
   };
   revisions: { key: [imageId: number, writer: string]; value: WriterRevision };
+  drafts: { key: [imageId: number, writer: string]; value: DraftRow };
 }
 
 export type SyncDatabase = IDBPDatabase<SyncSchema>;
 
-export function openSyncDatabase(name = "limner-sync"): Promise<SyncDatabase> {
+export function openSyncDatabase(name = "limner-work"): Promise<SyncDatabase> {
   return openDB<SyncSchema>(name, 1, {
     upgrade(database) {
       const operations = database.createObjectStore("operations", {
@@ -78,6 +91,7 @@ export function openSyncDatabase(name = "limner-sync"): Promise<SyncDatabase> {
       operations.createIndex("by_image_and_state", ["imageId", "state"]);
       operations.createIndex("by_writer", ["imageId", "writer", "state"]);
       database.createObjectStore("revisions", { keyPath: ["imageId", "writer"] });
+      database.createObjectStore("drafts", { keyPath: ["imageId", "writer"] });
     },
   });
 }

@@ -1,5 +1,6 @@
 /** One open image: what this tab believes its annotations to be, and the operations that it adds. */
 import type { AnnotationContent, ImageAnnotations, Operation } from "../api/types.ts";
+import type { KeptDraft } from "../core/draft.ts";
 import type { QueuedOperation, StoredOperation } from "./database.ts";
 import { applyOperation, type Belief, contentOf, print, visible } from "./operations.ts";
 import type { Acknowledgement } from "./store.ts";
@@ -14,6 +15,9 @@ type NewEntry = Pick<QueuedOperation, "imageId" | "writer" | "seen" | "before" |
   operation: Operation;
 };
 
+/** With the operations goes what is drawn now; null when that is, and was, nothing. */
+type AppendStep = (entries: readonly NewEntry[], drawn: { draft: KeptDraft | null } | null) => Promise<void>;
+
 export class ImageSync {
   private readonly beliefs = new Map<string, Belief>();
   private readonly ids = new Map<string, number>();
@@ -22,14 +26,20 @@ export class ImageSync {
   private latest: number;
   private recorded = 0;
   private readonly appending = new Set<Promise<void>>();
+  private hasDraft: boolean;
 
-  /** `append` makes an entry durable; `pending` are the operations of this image that the server does not have yet. */
+  /**
+   * `append` makes a step durable; `pending` are the operations of this image that the server does not have yet; `draft` is
+   * what this tab goes on drawing.
+   */
   constructor(
     current: ImageAnnotations,
     pending: readonly StoredOperation[],
     private readonly writer: string,
-    private readonly append: (entry: NewEntry) => Promise<void>,
+    readonly draft: KeptDraft | null,
+    private readonly append: AppendStep,
   ) {
+    this.hasDraft = draft !== null;
     this.imageId = current.image_id;
     this.pending = pending;
     this.seen = current.revision;
@@ -56,33 +66,48 @@ export class ImageSync {
   }
 
   /**
-   * Make `operation` durable in this browser. Resolves when it is on disk, not when the server has it. When the browser
-   * refuses to keep it, it is taken back here too.
+   * Make one step durable in this browser, as a whole: its operations, and what is being drawn after it. Resolves when it is
+   * on disk, not when the server has it. When the browser refuses to keep it, its operations are taken back here too.
    */
-  async record(operation: Operation): Promise<void> {
-    const { uid } = operation;
-    const known = this.beliefs.get(uid);
-    const next = applyOperation(known, operation);
-    this.beliefs.set(uid, next);
+  async record(operations: readonly Operation[], draft: KeptDraft | null = null): Promise<void> {
+    const before = operations.map(({ uid }) => [uid, this.beliefs.get(uid)] as const);
+    try {
+      await this.keep(
+        operations.map((operation) => this.entryOf(operation)),
+        draft,
+      );
+    } catch (error) {
+      for (const [uid, belief] of before) this.restore(uid, belief);
+      throw error;
+    }
+  }
+
+  private async keep(entries: readonly NewEntry[], draft: KeptDraft | null): Promise<void> {
+    const drawn = draft || this.hasDraft ? { draft } : null;
+    if (entries.length === 0 && !drawn) return;
+    this.hasDraft = draft !== null;
     this.recorded++;
-    const appended = this.append({
-      imageId: this.imageId,
-      writer: this.writer,
-      seen: this.seen,
-      operation,
-      before: print(visible(known)),
-      after: visible(next),
-    });
+    const appended = this.append(entries, drawn);
     this.appending.add(appended);
     try {
       await appended;
-    } catch (error) {
-      if (known) this.beliefs.set(uid, known);
-      else this.beliefs.delete(uid);
-      throw error;
     } finally {
       this.appending.delete(appended);
     }
+  }
+
+  /** The belief moves on with it. */
+  private entryOf(operation: Operation): NewEntry {
+    const { imageId, writer, seen } = this;
+    const known = this.beliefs.get(operation.uid);
+    const next = applyOperation(known, operation);
+    this.beliefs.set(operation.uid, next);
+    return { imageId, writer, seen, operation, before: print(visible(known)), after: visible(next) };
+  }
+
+  private restore(uid: string, belief: Belief | undefined): void {
+    if (belief) this.beliefs.set(uid, belief);
+    else this.beliefs.delete(uid);
   }
 
   /** What `read` finds in the queue, with everything in it that was recorded until it is returned. */

@@ -1,24 +1,47 @@
-/** Exclusive sections across the tabs of one browser. */
+/** Exclusive sections across the tabs of one browser, and which of its tabs live. */
 
 export interface Locks {
   /** Runs `work` when no other holder of `name` is left, and resolves with its result. */
   exclusive<T>(name: string, work: () => Promise<T>): Promise<T>;
 }
 
+export interface Presence {
+  /** Takes `name` for as long as this tab lives; resolves when it is taken. */
+  hold(name: string): Promise<void>;
+  /** Runs `work` while nobody holds `name`; null when somebody does. */
+  ifFree<T>(name: string, work: () => Promise<T>): Promise<T | null>;
+}
+
 /** The Web Locks API: one tab at a time, released by the browser when a tab dies. */
-export class BrowserLocks implements Locks {
+export class BrowserLocks implements Locks, Presence {
   async exclusive<T>(name: string, work: () => Promise<T>): Promise<T> {
     return await navigator.locks.request(name, work);
+  }
+
+  hold(name: string): Promise<void> {
+    return new Promise((held, refused) => {
+      const forEver = () => {
+        held();
+        return new Promise<never>(() => undefined);
+      };
+      navigator.locks.request(name, forEver).catch(refused);
+    });
+  }
+
+  async ifFree<T>(name: string, work: () => Promise<T>): Promise<T | null> {
+    return await navigator.locks.request(name, { ifAvailable: true }, async (lock) => (lock ? work() : null));
   }
 }
 
 /**
  * Exclusive within this tab only, for pages that are not served from a secure context and so have no Web Locks.
  *
- * Two tabs may then send the same operation; its operation id keeps the server from storing it twice.
+ * Two tabs may then send the same operation; its operation id keeps the server from storing it twice. And a tab that opens an
+ * image may go on with what another one is drawing there, which then exists in both.
  */
-export class TabLocks implements Locks {
+export class TabLocks implements Locks, Presence {
   private readonly tails = new Map<string, Promise<unknown>>();
+  private readonly held = new Set<string>();
 
   async exclusive<T>(name: string, work: () => Promise<T>): Promise<T> {
     const previous = this.tails.get(name) ?? Promise.resolve();
@@ -30,8 +53,16 @@ export class TabLocks implements Locks {
       if (this.tails.get(name) === run) this.tails.delete(name);
     }
   }
+
+  async hold(name: string): Promise<void> {
+    this.held.add(name);
+  }
+
+  async ifFree<T>(name: string, work: () => Promise<T>): Promise<T | null> {
+    return this.held.has(name) ? null : await work();
+  }
 }
 
-export function availableLocks(): Locks {
+export function availableLocks(): Locks & Presence {
   return "locks" in navigator ? new BrowserLocks() : new TabLocks();
 }

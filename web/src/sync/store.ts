@@ -1,6 +1,13 @@
 /** Transactions over the durable queue. Each method is one IndexedDB transaction, complete on disk when it resolves. */
 import type { Annotation, ImageAnnotations, Operation } from "../api/types.ts";
-import type { Problem, QueuedOperation, StoredOperation, SyncDatabase, WriterRevision } from "./database.ts";
+import type {
+  DraftRow,
+  Problem,
+  QueuedOperation,
+  StoredOperation,
+  SyncDatabase,
+  WriterRevision,
+} from "./database.ts";
 import { operationsTowards, print } from "./operations.ts";
 
 export interface Conflict {
@@ -17,7 +24,14 @@ export interface Acknowledgement {
   annotation: Annotation | null;
 }
 
-const NAMES = ["operations", "revisions"] as const;
+/** The object that a writer is drawing on an image, from now on; none with `row` null. */
+export interface DraftChange {
+  imageId: number;
+  writer: string;
+  row: DraftRow | null;
+}
+
+const NAMES = ["operations", "revisions", "drafts"] as const;
 
 /** A transaction that is on disk, not only in the browser's memory, when it is done. */
 function begin(database: SyncDatabase) {
@@ -25,6 +39,7 @@ function begin(database: SyncDatabase) {
   return {
     operations: transaction.objectStore("operations"),
     revisions: transaction.objectStore("revisions"),
+    drafts: transaction.objectStore("drafts"),
     done: transaction.done,
   };
 }
@@ -84,9 +99,19 @@ export class OperationStore {
     return Math.max(0, ...writers.map((each) => each.revision));
   }
 
-  /** Append an operation. One on an annotation that is already held joins what is held. */
-  async append(queued: QueuedOperation): Promise<void> {
-    const { operations, revisions, done } = begin(this.database);
+  /**
+   * Append the operations of one step, all or none, and keep what is being drawn after it. An operation on an annotation that
+   * is already held joins what is held.
+   */
+  async append(step: readonly QueuedOperation[], draft: DraftChange | null = null): Promise<void> {
+    const stores = begin(this.database);
+    for (const queued of step) await this.appendTo(stores, queued);
+    if (draft?.row) await stores.drafts.put(draft.row);
+    else if (draft) await stores.drafts.delete([draft.imageId, draft.writer]);
+    await stores.done;
+  }
+
+  private async appendTo({ operations, revisions }: Stores, queued: QueuedOperation): Promise<void> {
     const { imageId, writer, seen } = queued;
     const earlier = await operations.index("by_annotation").getAll([imageId, queued.operation.uid]);
     const held = earlier.find((each) => each.state !== "waiting");
@@ -97,7 +122,6 @@ export class OperationStore {
     const known = await revisions.get([imageId, writer]);
     if (!known) await revisions.put({ imageId, writer, revision: seen, floor: 0 });
     else if (!busy && seen > known.revision) await revisions.put({ ...known, revision: seen });
-    await done;
   }
 
   /** Forget an operation that the server has stored. */

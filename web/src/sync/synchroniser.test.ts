@@ -3,8 +3,9 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AnnotationContent, Operation } from "../api/types.ts";
 import { openSyncDatabase, type SyncDatabase } from "./database.ts";
+import { Drafts } from "./drafts.ts";
 import { FakeServer } from "./fake-server.test-support.ts";
-import { type Locks, TabLocks } from "./locks.ts";
+import { type Locks, type Presence, TabLocks } from "./locks.ts";
 import { OperationStore } from "./store.ts";
 import { Synchroniser, type SyncState } from "./synchroniser.ts";
 
@@ -21,11 +22,12 @@ const recolour = (uid: string, category_id: number): Operation => ({
   uid,
   changes: { category_id },
 });
-
 class Tab {
   state: SyncState = { phase: "saved", waiting: 0, conflicts: [], message: "" };
   signedOut = 0;
   errors: unknown[] = [];
+  user = "ann";
+  readonly drafts: Drafts;
   readonly sync: Synchroniser;
 
   constructor(
@@ -33,13 +35,17 @@ class Tab {
     database: SyncDatabase,
     locks: Locks,
     channel: BroadcastChannel | null = null,
+    presence: Presence = new TabLocks(),
   ) {
+    const writer = crypto.randomUUID();
+    this.drafts = new Drafts({ database, presence, writer, user: () => this.user });
     this.sync = new Synchroniser({
       store: new OperationStore(database, () => crypto.randomUUID()),
       send: server.client.sendOperation,
       load: (imageId) => server.client.annotations(imageId),
       locks,
-      writer: crypto.randomUUID(),
+      drafts: this.drafts,
+      writer,
       channel,
       onSignedOut: () => this.signedOut++,
       onError: (error) => this.errors.push(error),
@@ -77,7 +83,7 @@ describe("a queue with a good connection", () => {
   it("sends operations in the order in which they were made, each on the revision of the one before", async () => {
     const image = await open();
     const made = [create("a"), create("b"), recolour("a", 2), recolour("a", 3), { kind: "delete", uid: "b" }];
-    for (const operation of made as Operation[]) void image.record(operation);
+    for (const operation of made as Operation[]) void image.record([operation]);
     await vi.waitFor(() => expect(server.revision).toBe(5));
     await tab.sync.settled();
     expect(categories()).toEqual([["a", 3]]);
@@ -87,7 +93,7 @@ describe("a queue with a good connection", () => {
 
   it("never says saved while an operation is on its way to the disk", async () => {
     const image = await open();
-    const recorded = image.record(create("a"));
+    const recorded = image.record([create("a")]);
     expect(tab.state).toMatchObject({ phase: "saving", waiting: 1 });
     await recorded;
     await tab.sync.settled();
@@ -107,9 +113,9 @@ describe("a queue with a good connection", () => {
     const image = await open(other);
     state.atTheEnd = async () => {
       state.atTheEnd = null;
-      await image.record(create("b"));
+      await image.record([create("b")]);
     };
-    await image.record(create("a"));
+    await image.record([create("a")]);
     await other.sync.settled();
     expect(categories()).toEqual([
       ["a", 1],
@@ -130,10 +136,10 @@ describe("a queue with a good connection", () => {
 
   it("restores what was deleted, with its content", async () => {
     const image = await open();
-    await image.record(create("a"));
-    await image.record({ kind: "delete", uid: "a" });
+    await image.record([create("a")]);
+    await image.record([{ kind: "delete", uid: "a" }]);
     expect(image.annotations()).toEqual([]);
-    await image.record({ kind: "restore", uid: "a" });
+    await image.record([{ kind: "restore", uid: "a" }]);
     await tab.sync.settled();
     expect(categories()).toEqual([["a", 1]]);
     expect(image.annotations()[0]).toMatchObject({ uid: "a", id: 1 });
@@ -141,7 +147,7 @@ describe("a queue with a good connection", () => {
 
   it("refuses an operation on an annotation that the image does not have", async () => {
     const image = await open();
-    await expect(image.record(recolour("nobody", 2))).rejects.toThrow(/nobody/);
+    await expect(image.record([recolour("nobody", 2)])).rejects.toThrow(/nobody/);
   });
 });
 
@@ -151,7 +157,7 @@ describe("a state of the server that comes late", () => {
     server.store(create("theirs"));
     const stale = server.current();
     vi.spyOn(server.client, "annotations").mockImplementationOnce(async () => {
-      await image.record(create("a")); // its revision is refused, the answer brings theirs in, the second try is stored
+      await image.record([create("a")]); // its revision is refused, the answer brings theirs in, the second try is stored
       await vi.waitFor(() => expect(image.revision).toBe(2));
       return stale;
     });
@@ -171,7 +177,7 @@ describe("a state of the server that comes late", () => {
       imageId,
     ) {
       const rows = await ofImage.call(this, imageId);
-      recorded.push(image.record(create("a")));
+      recorded.push(image.record([create("a")]));
       return rows;
     });
     vi.spyOn(server.client, "annotations").mockResolvedValueOnce({ ...server.current(), revision: 1 });
@@ -183,7 +189,7 @@ describe("a state of the server that comes late", () => {
   it("is asked for again when an image is opened with it", async () => {
     const stale = server.current();
     const earlier = await open();
-    await earlier.record(create("a"));
+    await earlier.record([create("a")]);
     await tab.sync.settled();
     tab.sync.closeImage(earlier);
     const image = await tab.sync.openImage(stale);
@@ -194,10 +200,10 @@ describe("a state of the server that comes late", () => {
 describe("a browser that refuses to keep an operation", () => {
   it("takes it back, and says so to whoever recorded it", async () => {
     const image = await open();
-    await image.record(create("a"));
+    await image.record([create("a")]);
     await tab.sync.settled();
     vi.spyOn(OperationStore.prototype, "append").mockRejectedValueOnce(new Error("no space"));
-    await expect(image.record(recolour("a", 2))).rejects.toThrow("no space");
+    await expect(image.record([recolour("a", 2)])).rejects.toThrow("no space");
     expect(image.annotations().map((each) => each.category_id)).toEqual([1]);
     expect(categories()).toEqual([["a", 1]]);
   });
@@ -207,7 +213,7 @@ describe("a queue with a bad connection", () => {
   it("stores an operation once when its answer is lost", async () => {
     const image = await open();
     server.weather = "lose_answer";
-    await image.record(create("a"));
+    await image.record([create("a")]);
     await tab.sync.settled();
     expect(tab.state).toMatchObject({ phase: "offline", waiting: 1 });
     for (let retry = 0; retry < 4; retry++) {
@@ -215,7 +221,7 @@ describe("a queue with a bad connection", () => {
       await tab.sync.settled();
     }
     server.weather = "fine";
-    await image.record(recolour("a", 5));
+    await image.record([recolour("a", 5)]);
     await tab.sync.flush();
     await tab.sync.settled();
     expect(server.log).toHaveLength(2);
@@ -226,7 +232,7 @@ describe("a queue with a bad connection", () => {
   it("keeps 200 edits made offline and sends them in order, none twice", async () => {
     const image = await open();
     server.weather = "offline";
-    for (let index = 0; index < 200; index++) await image.record(create(`uid ${index}`));
+    for (let index = 0; index < 200; index++) await image.record([create(`uid ${index}`)]);
     await tab.sync.settled();
     expect(tab.state).toMatchObject({ phase: "offline", waiting: 200 });
     server.weather = "fine";
@@ -247,12 +253,13 @@ describe("a queue with a bad connection", () => {
       send: server.client.sendOperation,
       load: (imageId) => server.client.annotations(imageId),
       locks,
+      drafts: tab.drafts,
       writer: "patient",
       channel: null,
       onError: (error) => expect.unreachable(String(error)),
       backoff: () => 1,
     });
-    await image.record(create("a"));
+    await image.record([create("a")]);
     await patient.flush();
     await vi.waitFor(() => expect(server.requests).toBeGreaterThan(3));
     server.weather = "fine";
@@ -264,8 +271,8 @@ describe("a queue with a bad connection", () => {
     server.store(create("old"));
     const image = await open();
     server.weather = "offline";
-    await image.record(create("a"));
-    await image.record(recolour("old", 9));
+    await image.record([create("a")]);
+    await image.record([recolour("old", 9)]);
     await tab.sync.settled();
     const reopened = new Tab(server, database, locks);
     const seen = await open(reopened);
@@ -273,7 +280,7 @@ describe("a queue with a bad connection", () => {
       ["old", 9],
       ["a", 1],
     ]);
-    await seen.record(recolour("a", 4));
+    await seen.record([recolour("a", 4)]);
     server.weather = "fine";
     await reopened.sync.flush();
     await reopened.sync.settled();
@@ -287,7 +294,7 @@ describe("a queue with a bad connection", () => {
   it("waits for a new login without losing anything", async () => {
     const image = await open();
     server.weather = "signed_out";
-    await image.record(create("a"));
+    await image.record([create("a")]);
     await tab.sync.settled();
     expect(tab.signedOut).toBeGreaterThan(0);
     expect(tab.state).toMatchObject({ phase: "signed_out", waiting: 1 });
@@ -306,7 +313,7 @@ describe("an image that somebody else has changed", () => {
     const remote = vi.fn();
     image.onRemote = remote;
     server.store(recolour("b", 8));
-    await image.record(recolour("a", 2));
+    await image.record([recolour("a", 2)]);
     await tab.sync.settled();
     expect(categories()).toEqual([
       ["a", 2],
@@ -321,8 +328,8 @@ describe("an image that somebody else has changed", () => {
     server.store(create("a"));
     const image = await open();
     server.store(recolour("a", 8));
-    await image.record(recolour("a", 2));
-    await image.record(create("mine"));
+    await image.record([recolour("a", 2)]);
+    await image.record([create("mine")]);
     await tab.sync.settled();
     expect(categories()).toEqual([
       ["a", 8],
@@ -346,7 +353,7 @@ describe("an image that somebody else has changed", () => {
     server.store(create("a"));
     const image = await open();
     server.store(recolour("a", 8));
-    await image.record(recolour("a", 2));
+    await image.record([recolour("a", 2)]);
     await tab.sync.settled();
     await tab.sync.resolve(tab.state.conflicts[0]!, choice);
     await tab.sync.settled();
@@ -359,7 +366,7 @@ describe("an image that somebody else has changed", () => {
     server.store(create("a"));
     const image = await open();
     server.store({ kind: "delete", uid: "a" });
-    await image.record(recolour("a", 2));
+    await image.record([recolour("a", 2)]);
     await tab.sync.settled();
     expect(tab.state.conflicts[0]).toMatchObject({ theirs: null });
     await tab.sync.resolve(tab.state.conflicts[0]!, "mine");
@@ -371,7 +378,7 @@ describe("an image that somebody else has changed", () => {
     server.store(create("a"));
     const image = await open();
     server.store({ kind: "delete", uid: "a" });
-    await image.record({ kind: "delete", uid: "a" });
+    await image.record([{ kind: "delete", uid: "a" }]);
     await tab.sync.settled();
     expect(tab.state).toMatchObject({ phase: "saved", conflicts: [] });
     expect(categories()).toEqual([]);
@@ -382,8 +389,8 @@ describe("an image that somebody else has changed", () => {
     server.store(create("b"));
     const image = await open();
     server.store(recolour("b", 8));
-    const first = image.record(recolour("a", 2));
-    const second = image.record(recolour("b", 3));
+    const first = image.record([recolour("a", 2)]);
+    const second = image.record([recolour("b", 3)]);
     await Promise.all([first, second]);
     await tab.sync.settled();
     expect(categories()).toEqual([
@@ -401,9 +408,9 @@ describe("what this tab has not been shown yet", () => {
     const image = await open();
     tab.sync.closeImage(image); // news does not reach the page
     server.store(recolour("b", 8));
-    await image.record(recolour("a", 2));
+    await image.record([recolour("a", 2)]);
     await tab.sync.settled();
-    await image.record(recolour("b", 3));
+    await image.record([recolour("b", 3)]);
     await tab.sync.settled();
     expect(categories()).toEqual([
       ["a", 2],
@@ -416,9 +423,9 @@ describe("what this tab has not been shown yet", () => {
     server.store(create("a"));
     const image = await open();
     server.store(recolour("a", 8));
-    await image.record(recolour("a", 2));
+    await image.record([recolour("a", 2)]);
     await tab.sync.settled();
-    await image.record(recolour("a", 5));
+    await image.record([recolour("a", 5)]);
     await tab.sync.settled();
     expect(categories()).toEqual([["a", 8]]);
     expect(tab.state.conflicts).toMatchObject([{ mine: { category_id: 5 }, theirs: { category_id: 8 } }]);
@@ -433,12 +440,12 @@ describe("what this tab has not been shown yet", () => {
         server.afterStore = () => {};
         server.store(recolour("other", 8));
       };
-      const first = image.record(create("a", "00 "));
+      const first = image.record([create("a", "00 ")]);
       if (when === "later") {
         await first;
         await tab.sync.settled();
       }
-      await image.record(recolour("a", 2));
+      await image.record([recolour("a", 2)]);
       await first;
       await tab.sync.settled();
       expect(tab.state.conflicts).toEqual([]);
@@ -453,9 +460,9 @@ describe("what this tab has not been shown yet", () => {
 describe("an operation that the server will never take", () => {
   it("is held and named, and the others go on", async () => {
     const image = await open();
-    await image.record({ kind: "create", uid: "poison", ...content("00", 404) });
-    await image.record(recolour("poison", 2));
-    await image.record(create("good"));
+    await image.record([{ kind: "create", uid: "poison", ...content("00", 404) }]);
+    await image.record([recolour("poison", 2)]);
+    await image.record([create("good")]);
     await tab.sync.settled();
     expect(categories()).toEqual([["good", 1]]);
     expect(tab.state.conflicts).toMatchObject([
@@ -473,9 +480,9 @@ describe("two tabs on one image", () => {
     const other = new Tab(server, database, locks);
     const [here, there] = [await open(), await open(other)];
     await Promise.all([
-      here.record(recolour("a", 2)),
-      there.record(recolour("a", 3)),
-      there.record(create("b")),
+      here.record([recolour("a", 2)]),
+      there.record([recolour("a", 3)]),
+      there.record([create("b")]),
     ]);
     await tab.sync.flush();
     await other.sync.flush();
@@ -512,7 +519,7 @@ describe("any mixture of edits, losses and retries", () => {
             delete: { kind, uid },
             restore: { kind, uid },
           };
-          const known = await image.record(all[kind as keyof typeof all] as Operation).then(
+          const known = await image.record([all[kind as keyof typeof all] as Operation]).then(
             () => true,
             () => false, // a restore of what never was
           );

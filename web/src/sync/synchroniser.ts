@@ -1,5 +1,6 @@
 /** Gets what was made in this browser to the server: at once when it can, later when it cannot, never twice. */
 import type { Annotation, ImageAnnotations } from "../api/types.ts";
+import type { Drafts } from "./drafts.ts";
 import { ImageSync } from "./image.ts";
 import type { Locks } from "./locks.ts";
 import { type Drained, drain, type SenderEvents, type SendOperation } from "./sender.ts";
@@ -22,6 +23,7 @@ type News =
 
 export interface SynchroniserOptions {
   store: OperationStore;
+  drafts: Drafts;
   send: SendOperation;
   locks: Locks;
   /** Names this tab among the writers of an image. */
@@ -61,20 +63,25 @@ export class Synchroniser {
     options.channel?.addEventListener("message", (event: MessageEvent<News>) => void this.hear(event.data));
   }
 
-  /** Begin to work on an image whose annotations the server gave as `current`. */
+  /** Begin to work on an image whose annotations the server gave as `current`, or go on with what was drawn on it. */
   async openImage(current: ImageAnnotations): Promise<ImageSync> {
-    const { store, writer, load } = this.options;
-    const pending = await store.ofImage(current.image_id);
+    const { store, drafts, writer, load } = this.options;
+    const imageId = current.image_id;
+    const draft = await drafts.claim(imageId);
+    const pending = await store.ofImage(imageId);
     // An operation that was acknowledged after `current` was asked for is neither in it nor in the queue: ask again.
-    const known = await store.newestRevision(current.image_id);
-    const fresh = known > current.revision ? await load(current.image_id) : current;
-    const image = new ImageSync(fresh, pending, writer, async (entry) => {
-      await this.whileRecording(() => store.append(store.queued(entry)));
+    const known = await store.newestRevision(imageId);
+    const fresh = known > current.revision ? await load(imageId) : current;
+    const image = new ImageSync(fresh, pending, writer, draft, async (entries, drawn) => {
+      const change = drawn && { imageId, writer, row: drawn.draft && drafts.row(imageId, drawn.draft) };
+      const step = entries.map((entry) => store.queued(entry));
+      await this.whileRecording(step.length, () => store.append(step, change));
+      if (step.length === 0) return;
       this.tell({ kind: "changed" });
-      this.drainImage(entry.imageId);
+      this.drainImage(imageId);
       await this.publish().catch(this.options.onError);
     });
-    this.open.set(current.image_id, image);
+    this.open.set(imageId, image);
     return image;
   }
 
@@ -205,14 +212,14 @@ export class Synchroniser {
   }
 
   /** The page must not say "saved" while an operation is on its way to the disk. */
-  private async whileRecording(append: () => Promise<void>): Promise<void> {
-    this.recording++;
-    const waiting = this.shown.waiting + 1;
-    this.show({ ...this.shown, waiting, phase: this.phase(waiting) });
+  private async whileRecording(operations: number, append: () => Promise<void>): Promise<void> {
+    this.recording += operations;
+    const waiting = this.shown.waiting + operations;
+    if (operations > 0) this.show({ ...this.shown, waiting, phase: this.phase(waiting) });
     try {
       await append();
     } finally {
-      this.recording--;
+      this.recording -= operations;
     }
   }
 

@@ -70,7 +70,7 @@ describe("commands", () => {
     fits = 0;
     operations = [];
     decoder = new FakeDecoder();
-    session = createSession({ decoder, record: (_, operation) => operations.push(operation) });
+    session = createSession({ decoder, record: (_, made) => operations.push(...made) });
     session.setCategories([
       { id: 1, name: "cat", color: "#ff0000" },
       { id: 2, name: "dog", color: "#00ff00" },

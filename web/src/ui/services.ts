@@ -28,11 +28,7 @@ export function createServices(): Services {
   const client = new Client(http);
   const account: Account = new Account(client, http, () => void saving.flush());
   const toasts = new Toasts();
-  const saving = new Saving(
-    client,
-    () => void account.signInAgain(),
-    (error) => toasts.error(error),
-  );
+  const saving = new Saving(client, account, (error) => toasts.error(error));
   return {
     client,
     account,

@@ -1,6 +1,7 @@
 import { explain } from "../../api/errors.ts";
 import { listenToProject } from "../../api/events.ts";
 import type { EmbeddingAnswer, ImageDetails, Manifest, Project } from "../../api/types.ts";
+import type { KeptDraft } from "../../core/draft.ts";
 import { createDecoder } from "../../decoder/client.ts";
 import { createSession, type Session } from "../../session/session.svelte.ts";
 import type { Decoder, DecoderInfo, Operation } from "../../session/types.ts";
@@ -53,7 +54,7 @@ export class Workspace {
     this.library = new ImageLibrary(client, this.news);
     this.session = createSession({
       decoder: this.decoder,
-      record: (imageId, operation) => void this.record(imageId, operation),
+      record: (...step) => void this.record(...step),
       notify: ({ level, message }) =>
         level === "error" ? toasts.error(new Error(message)) : toasts.info(message),
     });
@@ -122,14 +123,17 @@ export class Workspace {
     this.decoder.dispose();
   }
 
-  /** Put the open image away. What is drawn and not yet accepted is kept as an annotation: leaving loses nothing. */
+  /**
+   * Put the open image away. What is drawn and not yet accepted is kept as an annotation, or as what is drawn when the image
+   * is opened again: leaving loses nothing.
+   */
   private leave(): void {
     this.wanted = 0;
     if (this.session.drawing) {
       const kept = this.session.keep();
       const message = kept
         ? "What you were drawing was kept."
-        : "Prompts without an answer yet were dropped.";
+        : "What you were drawing waits on its image: the model had not answered yet.";
       this.services.toasts.info(message);
     }
     this.session.close();
@@ -150,7 +154,8 @@ export class Workspace {
     this.imageSync = sync;
     this.image = details;
     sync.onRemote = (annotations) => this.session.replaceAnnotations(annotations);
-    this.session.open({ id, width: details.width, height: details.height }, sync.annotations());
+    this.session.open({ id, width: details.width, height: details.height }, sync.annotations(), sync.draft);
+    if (sync.draft) this.services.toasts.info("What you were drawing here is back. Esc drops it.");
     if (this.encode.state === "ready") this.session.embeddingReady();
     const { previous_id, next_id } = await this.fresh(id, details);
     if (this.wanted === id) void this.library.prefetchAround({ ...details, previous_id, next_id });
@@ -207,13 +212,18 @@ export class Workspace {
     }
   }
 
-  private async record(imageId: number, operation: Operation): Promise<void> {
+  private async record(
+    imageId: number,
+    operations: readonly Operation[],
+    draft: KeptDraft | null,
+  ): Promise<void> {
     try {
       if (this.imageSync?.imageId !== imageId) throw new Error("This image is no longer open.");
-      await this.imageSync.record(operation);
+      await this.imageSync.record(operations, draft);
     } catch (error) {
       const { message } = explain(error);
       this.services.toasts.error(new Error(`A change could not be kept in this browser: ${message}`));
+      if (operations.length === 0) return; // only the draft: it is still on the screen
       if (this.imageSync?.imageId === imageId) this.session.replaceAnnotations(this.imageSync.annotations());
     }
   }

@@ -1,17 +1,19 @@
 import type { Client } from "../../api/client.ts";
 import { openSyncDatabase } from "../../sync/database.ts";
+import { Drafts } from "../../sync/drafts.ts";
 import { newUuid } from "../../sync/ids.ts";
 import { availableLocks } from "../../sync/locks.ts";
 import { OperationStore } from "../../sync/store.ts";
 import { Synchroniser, type SyncState } from "../../sync/synchroniser.ts";
+import type { Account } from "./account.svelte.ts";
 
 /** The durable queue of this browser and its state, for the pages. */
 export class Saving {
   state = $state.raw<SyncState>({ phase: "saved", waiting: 0, conflicts: [], message: "" });
   private synchroniser: Promise<Synchroniser>;
 
-  constructor(client: Client, onSignedOut: () => void, onError: (error: unknown) => void) {
-    this.synchroniser = this.build(client, onSignedOut, onError);
+  constructor(client: Client, account: Account, onError: (error: unknown) => void) {
+    this.synchroniser = this.build(client, account, onError);
   }
 
   ready(): Promise<Synchroniser> {
@@ -38,17 +40,23 @@ export class Saving {
 
   private async build(
     client: Client,
-    onSignedOut: () => void,
+    account: Account,
     onError: (error: unknown) => void,
   ): Promise<Synchroniser> {
+    const database = await openSyncDatabase();
+    const locks = availableLocks();
+    const writer = newUuid();
+    const drafts = new Drafts({ database, presence: locks, writer, user: () => account.name });
+    await drafts.announce();
     return new Synchroniser({
-      store: new OperationStore(await openSyncDatabase(), newUuid),
+      store: new OperationStore(database, newUuid),
+      drafts,
       send: client.sendOperation,
       load: (imageId) => client.annotations(imageId),
-      locks: availableLocks(),
-      writer: newUuid(),
+      locks,
+      writer,
       channel: "BroadcastChannel" in window ? new BroadcastChannel("limner-sync") : null,
-      onSignedOut,
+      onSignedOut: () => void account.signInAgain(),
       onError,
       onState: (state) => {
         this.state = state;

@@ -1,0 +1,145 @@
+import "fake-indexeddb/auto";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import type { Operation } from "../api/types.ts";
+import type { KeptDraft } from "../core/draft.ts";
+import { NO_PROMPTS } from "../core/prompts.ts";
+import { openSyncDatabase, type SyncDatabase } from "./database.ts";
+import { Drafts } from "./drafts.ts";
+import { FakeServer } from "./fake-server.test-support.ts";
+import { type Presence, TabLocks } from "./locks.ts";
+import { OperationStore } from "./store.ts";
+import { Synchroniser } from "./synchroniser.ts";
+
+const drawn = (counts: string): KeptDraft => ({
+  prompts: { ...NO_PROMPTS, mask: new Float32Array([1, -1]) },
+  edited: { size: [4, 4], counts },
+  shown: 2,
+  reopenedUid: null,
+  startedAt: 5_000,
+  categoryId: 3,
+});
+
+const accepted: Operation = {
+  kind: "create",
+  uid: "a",
+  category_id: 3,
+  segmentation: { size: [4, 4], counts: "00" },
+  iscrowd: 0,
+  attributes: {},
+  provenance: null,
+};
+
+/** Which tabs of the browser live: what Web Locks know. */
+class Living implements Presence {
+  readonly held = new Set<string>();
+
+  async hold(name: string): Promise<void> {
+    this.held.add(name);
+  }
+
+  async ifFree<T>(name: string, work: () => Promise<T>): Promise<T | null> {
+    return this.held.has(name) ? null : await work();
+  }
+}
+
+const server = new FakeServer();
+let database: SyncDatabase;
+let living: Living;
+
+async function openTab(user = "ann") {
+  const before = new Set(living.held);
+  const writer = crypto.randomUUID();
+  const drafts = new Drafts({ database, presence: living, writer, user: () => user });
+  await drafts.announce();
+  const sync = new Synchroniser({
+    store: new OperationStore(database, () => crypto.randomUUID()),
+    drafts,
+    send: () => new Promise(() => undefined),
+    load: async () => server.current(),
+    locks: new TabLocks(),
+    writer,
+    channel: null,
+    onError: (error) => expect.unreachable(String(error)),
+  });
+  const die = () => {
+    for (const name of living.held) if (!before.has(name)) living.held.delete(name);
+  };
+  return { open: () => sync.openImage(server.current()), die };
+}
+
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ["Date"], now: 10_000 });
+  database = await openSyncDatabase(`drafts ${crypto.randomUUID()}`);
+  living = new Living();
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  database.close();
+});
+
+it("is found as it was by the next tab when its own has died; the time between does not count as work", async () => {
+  const tab = await openTab();
+  const image = await tab.open();
+  await image.record([], drawn("11"));
+  await image.record([], drawn("22"));
+  tab.die();
+  vi.setSystemTime(1_000_000);
+  const { draft } = await (await openTab()).open();
+  expect(draft).toEqual({ ...drawn("22"), startedAt: 5_000 + 990_000 });
+});
+
+it("is not taken from a tab that lives, and by one only from a tab that is gone", async () => {
+  const tab = await openTab();
+  await (await tab.open()).record([], drawn("11"));
+  const second = await openTab();
+  expect((await second.open()).draft).toBeNull();
+  tab.die();
+  const third = await openTab();
+  const found = await Promise.all([second.open(), third.open()]);
+  expect(found.filter(({ draft }) => draft !== null)).toHaveLength(1);
+});
+
+it("is there when its own tab comes back to the image", async () => {
+  const tab = await openTab();
+  await (await tab.open()).record([], drawn("11"));
+  expect((await tab.open()).draft?.edited?.counts).toBe("11");
+});
+
+it("is gone in the same moment in which it is kept as an annotation", async () => {
+  const tab = await openTab();
+  const image = await tab.open();
+  await image.record([], drawn("11"));
+  vi.spyOn(OperationStore.prototype, "queued").mockImplementationOnce(() => {
+    throw new Error("the tab dies here");
+  });
+  await expect(image.record([accepted], null)).rejects.toThrow("dies");
+  tab.die();
+  const next = await openTab();
+  const again = await next.open();
+  expect([again.draft?.edited?.counts, again.annotations()]).toEqual(["11", []]);
+  await again.record([accepted], null);
+  next.die();
+  const last = await (await openTab()).open();
+  expect([last.draft, last.annotations().map(({ uid }) => uid)]).toEqual([null, ["a"]]);
+});
+
+it("is shown to nobody else who signs in on this browser", async () => {
+  const tab = await openTab();
+  await (await tab.open()).record([], drawn("11"));
+  tab.die();
+  expect((await (await openTab("bob")).open()).draft).toBeNull();
+  expect((await (await openTab()).open()).draft).not.toBeNull();
+});
+
+it("leaves every draft of several tabs that died to somebody", async () => {
+  const tabs = await Promise.all([openTab(), openTab()]);
+  for (const [index, counts] of ["11", "22"].entries()) {
+    await (await tabs[index]!.open()).record([], drawn(counts));
+    vi.setSystemTime(Date.now() + 1000);
+  }
+  living.held.clear();
+  const found: (string | undefined)[] = [];
+  for (let index = 0; index < 3; index++) found.push((await (await openTab()).open()).draft?.edited?.counts);
+  expect(found).toEqual(["22", "11", undefined]);
+});
