@@ -186,7 +186,10 @@ export class Client {
 /* Addresses that the browser itself loads: images, downloads, the event stream, uploads. */
 export const imageFile = (id: number) => `/api/v1/images/${id}/file`;
 export const imageThumbnail = (id: number) => `/api/v1/images/${id}/thumbnail`;
-export const cocoExport = (projectId: number, segmentation: "rle" | "polygon") =>
-  `/api/v1/projects/${projectId}/export/coco?segmentation=${segmentation}`;
+export const projectExport = (
+  projectId: number,
+  query: NonNullable<paths["/api/v1/projects/{project_id}/export"]["get"]["parameters"]["query"]>,
+) =>
+  `/api/v1/projects/${projectId}/export?${new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]))}`;
 export const projectEvents = (projectId: number) => `/api/v1/projects/${projectId}/events`;
 export const projectUpload = (projectId: number) => `/api/v1/projects/${projectId}/images`;
