@@ -21,7 +21,7 @@ def annotate(client: FlaskClient, image: Json, category_id: int | None) -> Json:
 
 
 def export(client: FlaskClient, project_id: int, query: str = "") -> Any:
-    return client.get(f"/api/v1/projects/{project_id}/export/coco{query}")
+    return client.get(f"/api/v1/projects/{project_id}/export{query}")
 
 
 def test_an_export_can_be_imported_again(script: FlaskClient, project: Json, image: Json, upload: Upload) -> None:

@@ -42,7 +42,7 @@ def test_savers_on_postgresql(app: APIFlask, script: FlaskClient, image: dict[st
     assert script.post(f"{address}/operations", json=gone, headers={"If-Match": '"24"'}).json["annotation"] is None
     project = script.get(f"/api/v1/projects/{image['project_id']}").json
     assert project["annotation_count"] == 23
-    exported = script.get(f"/api/v1/projects/{image['project_id']}/export/coco").json
+    exported = script.get(f"/api/v1/projects/{image['project_id']}/export").json
     assert len(exported["annotations"]) == 23
     assert script.delete(f"/api/v1/projects/{image['project_id']}").status_code == 204
     assert script.get(address).status_code == 404

@@ -20,6 +20,7 @@ from limner.api.blueprints import (
     coco,
     embeddings,
     events,
+    exports,
     health,
     images,
     jobs,
@@ -61,6 +62,7 @@ API_BLUEPRINTS = (
     embeddings.blueprint,
     annotations.blueprint,
     coco.blueprint,
+    exports.blueprint,
     jobs.blueprint,
     events.blueprint,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 IF_MATCH = {
@@ -30,8 +31,14 @@ SECURITY_SCHEMES = {
 
 def binary_response(media_type: str, description: str) -> dict[int, Any]:
     """Documents an answer that is a file."""
-    schema = {"type": "string"} if media_type.startswith("text/") else {"type": "string", "format": "binary"}
-    return {200: {"description": description, "content": {media_type: {"schema": schema}}}}
+    return binary_responses({media_type: description})
+
+
+def binary_responses(media_types: Mapping[str, str]) -> dict[int, Any]:
+    """Documents an answer that is a file of one of these media types, each with its description."""
+    text, binary = {"type": "string"}, {"type": "string", "format": "binary"}
+    content = {name: {"schema": text if name.startswith("text/") else binary} for name in media_types}
+    return {200: {"description": "; ".join(media_types.values()), "content": content}}
 
 
 def embedding_responses() -> dict[int, Any]:

@@ -127,12 +127,16 @@ def import_all(context: click.Context, name: str, sources: Sequence[Path], home:
     show_default=True,
     help="In COCO: RLE, or polygons along pixel edges, with holes cut in.",
 )
+@click.option(
+    "--skipped/--no-skipped", default=True, show_default=True, help="With images that were skipped, or without."
+)
 @HOME
 def export(
     name: str,
     out: Path,
     form: ExportFormat,
     segmentation: Literal["rle", "polygon"],
+    skipped: bool,
     home: Path | None,
 ) -> None:
     """Write PROJECT, a name or an id, as a COCO file or in another format.
@@ -147,11 +151,11 @@ def export(
     with _open(home) as services:
         project_id = _find(services, name)
         if form == "coco":
-            _write(out, export_coco(services.database, project_id, segmentation))
+            _write(out, export_coco(services.database, project_id, segmentation, skipped=skipped))
         elif out.suffix.lower() == ".zip":
-            _write(out, zip_chunks(FOLDER_FORMATS[form](services.database, project_id)))
+            _write(out, zip_chunks(FOLDER_FORMATS[form](services.database, project_id, skipped=skipped)))
         else:
-            count = write_folder(FOLDER_FORMATS[form](services.database, project_id), out)
+            count = write_folder(FOLDER_FORMATS[form](services.database, project_id, skipped=skipped), out)
             click.echo(f"{out}: {count} files")
             return
     click.echo(f"{out}: {out.stat().st_size} bytes")

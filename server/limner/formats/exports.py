@@ -13,6 +13,7 @@ from limner.formats.yolo import export_yolo
 from limner.store import Database
 
 FolderFormat = Literal["sa1b", "panoptic", "yolo", "png"]
+ExportFormat = Literal["coco", FolderFormat]
 
 
 class FolderExport(Protocol):

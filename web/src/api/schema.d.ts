@@ -268,15 +268,15 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
-  "/api/v1/projects/{project_id}/export/coco": {
+  "/api/v1/projects/{project_id}/export": {
     parameters: {
       query?: never;
       header?: never;
       path?: never;
       cookie?: never;
     };
-    /** The project as a COCO file, streamed; the same annotations give the same bytes. */
-    get: operations["exportCoco"];
+    /** The project as a file, streamed; the same annotations give the same bytes. */
+    get: operations["exportProject"];
     put?: never;
     post?: never;
     delete?: never;
@@ -1494,10 +1494,12 @@ export interface operations {
       };
     };
   };
-  exportCoco: {
+  exportProject: {
     parameters: {
       query?: {
-        segmentation?: "rle" | "polygon";
+        format?: "coco" | "sa1b" | "panoptic" | "yolo" | "png";
+        segmentation?: ("rle" | "polygon") | null;
+        skipped?: boolean;
       };
       header?: never;
       path: {
@@ -1507,13 +1509,14 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The COCO file */
+      /** @description The COCO file; Other formats: a ZIP archive of their files */
       200: {
         headers: {
           [name: string]: unknown;
         };
         content: {
           "application/json": string;
+          "application/zip": string;
         };
       };
       /** @description What was wrong, and what would be right */

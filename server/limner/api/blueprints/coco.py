@@ -1,4 +1,4 @@
-"""COCO in and out."""
+"""COCO in."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from contextlib import contextmanager
 from typing import IO
 
 from apiflask import APIBlueprint
-from flask import Response, request
+from flask import request
 
 from limner.api.auth import current_user
 from limner.api.context import services
-from limner.api.openapi import binary_response, import_body
-from limner.api.schemas.server import ExportQuery, ImportResult
+from limner.api.openapi import import_body
+from limner.api.schemas.exchange import ImportResult
 from limner.api.uploads import HashingFile, upload_folder
 from limner.errors import InvalidInput
 from limner.formats import coco
-from limner.store.projects import get_project
 
 blueprint = APIBlueprint("coco", __name__)
 
@@ -31,19 +30,6 @@ def import_coco(project_id: int) -> ImportResult:
     with _sent_file() as file:
         report = coco.import_coco(services().database, project_id, file, user_id=current_user().id)
     return ImportResult.model_validate(report)
-
-
-@blueprint.get("/projects/<int:project_id>/export/coco")
-@blueprint.input(ExportQuery, location="query")
-@blueprint.doc(operation_id="exportCoco", responses=binary_response("application/json", "The COCO file"))
-def export_coco(project_id: int, query_data: ExportQuery) -> Response:
-    """The project as a COCO file, streamed; the same annotations give the same bytes."""
-    with services().database.read() as session:
-        get_project(session, project_id)
-    chunks = coco.export_coco(services().database, project_id, query_data.segmentation)
-    response = Response(chunks, mimetype="application/json")
-    response.headers["Content-Disposition"] = f'attachment; filename="limner-project-{project_id}.json"'
-    return response
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Sessions, the server's own state, models, jobs and imports."""
+"""Sessions, the server's own state, models and jobs."""
 
 from __future__ import annotations
 
@@ -106,29 +106,7 @@ class JobList(Answer):
     jobs: list[Job]
 
 
-class Skipped(Answer):
-    """Something of an import that was left out, and why."""
-
-    what: str
-    why: str
-
-
-class ImportResult(Answer):
-    """How much an import brought."""
-
-    categories: int
-    images: int
-    annotations: int
-    skipped: list[Skipped]
-
-
 class GraphQuery(Request):
     """Which version of the graph is meant: with the sha256 that the manifest gives, the answer never goes stale."""
 
     v: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = None
-
-
-class ExportQuery(Request):
-    """How masks are written: RLE is exact, polygons are not."""
-
-    segmentation: Literal["rle", "polygon"] = "rle"

@@ -1,0 +1,37 @@
+"""Projects out, in any format."""
+
+from __future__ import annotations
+
+from apiflask import APIBlueprint
+from flask import Response
+
+from limner.api.context import services
+from limner.api.openapi import binary_responses
+from limner.api.schemas.exchange import ExportQuery
+from limner.formats.coco import export_coco
+from limner.formats.exports import FOLDER_FORMATS
+from limner.formats.files import zip_chunks
+from limner.store.projects import get_project
+
+blueprint = APIBlueprint("exports", __name__)
+
+MEDIA_TYPES = {"application/json": "The COCO file", "application/zip": "Other formats: a ZIP archive of their files"}
+
+
+@blueprint.get("/projects/<int:project_id>/export")
+@blueprint.input(ExportQuery, location="query")
+@blueprint.doc(operation_id="exportProject", responses=binary_responses(MEDIA_TYPES))
+def export_project(project_id: int, query_data: ExportQuery) -> Response:
+    """The project as a file, streamed; the same annotations give the same bytes."""
+    database, query = services().database, query_data
+    with database.read() as session:
+        get_project(session, project_id)
+    if query.format == "coco":
+        chunks = export_coco(database, project_id, query.segmentation or "rle", skipped=query.skipped)
+        name, media_type = f"limner-project-{project_id}.json", "application/json"
+    else:
+        chunks = zip_chunks(FOLDER_FORMATS[query.format](database, project_id, skipped=query.skipped))
+        name, media_type = f"limner-project-{project_id}-{query.format}.zip", "application/zip"
+    response = Response(chunks, mimetype=media_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

@@ -1,0 +1,123 @@
+"""Every format over HTTP; what is in the files is tested with limner.formats."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+from PIL import Image
+
+from limner import rle
+from limner.api.context import Services
+from limner.formats.exports import FOLDER_FORMATS
+from limner.formats.sa1b import import_sa1b
+from tests.api.conftest import Upload, mask_rle, new_uid
+from tests.api.test_coco import annotate
+from tests.api.test_marks import send
+from tests.conftest import png_bytes
+
+Json = dict[str, Any]
+
+
+def archive(client: FlaskClient, project_id: int, form: str, query: str = "") -> dict[str, bytes]:
+    answer = client.get(f"/api/v1/projects/{project_id}/export?format={form}{query}")
+    assert answer.status_code == 200, answer.json
+    assert answer.mimetype == "application/zip"
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="limner-project-{project_id}-{form}.zip"'
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as opened:
+        assert opened.testzip() is None
+        return {name: opened.read(name) for name in opened.namelist()}
+
+
+@pytest.mark.parametrize("form", FOLDER_FORMATS)
+def test_the_archive_holds_what_the_exporter_makes(
+    script: FlaskClient, project: Json, image: Json, services: Services, form: Any
+) -> None:
+    annotate(script, image, project["categories"][0]["id"])
+    files = {file.path: file.data for file in FOLDER_FORMATS[form](services.database, project["id"])}
+    assert files
+    assert archive(script, project["id"], form) == files
+
+
+def test_sa1b_comes_back_identical(
+    script: FlaskClient, project: Json, image: Json, upload: Upload, services: Services
+) -> None:
+    made = annotate(script, image, project["categories"][0]["id"])
+    other = script.post("/api/v1/projects", json={"name": "Copy"}).json
+    twin = upload(png_bytes(48, 64), project_id=other["id"])["image"]
+    report = import_sa1b(services.database, other["id"], archive(script, project["id"], "sa1b").items())
+    assert (report.annotations, report.skipped) == (1, [])
+    copied = script.get(f"/api/v1/images/{twin['id']}/annotations").json["annotations"]
+    assert [a["segmentation"] for a in copied] == [made["segmentation"]]
+
+
+def test_a_label_map_shows_the_mask(script: FlaskClient, project: Json, image: Json) -> None:
+    annotate(script, image, project["categories"][0]["id"])
+    classes = np.asarray(Image.open(io.BytesIO(archive(script, project["id"], "png")["classes/cat.png"])))
+    expected = mask_rle()
+    assert dict(rle.encode(classes == 1)) == expected
+
+
+def test_yolo_draws_the_same_pixels(script: FlaskClient, project: Json, image: Json) -> None:
+    mask = np.zeros((48, 64), np.bool_)
+    mask[10:20, 8:40] = True
+    mask[12:15, 10:12] = False
+    body = {
+        "operation_id": new_uid(),
+        "operation": {
+            "kind": "create",
+            "uid": new_uid(),
+            "category_id": project["categories"][0]["id"],
+            "segmentation": rle.encode(mask),
+        },
+    }
+    assert (
+        script.post(f"/api/v1/images/{image['id']}/operations", json=body, headers={"If-Match": '"0"'}).status_code
+        == 200
+    )
+    (line,) = archive(script, project["id"], "yolo")["labels/cat.txt"].decode().splitlines()
+    number, *shares = line.split()
+    corners = [float(share) * (48 if index % 2 else 64) for index, share in enumerate(shares)]
+    assert number == "0"
+    assert rle.from_polygons([corners], (48, 64)) == rle.encode(mask)
+
+
+def test_coco_is_the_default(script: FlaskClient, project: Json, image: Json) -> None:
+    annotate(script, image, None)
+    address = f"/api/v1/projects/{project['id']}/export"
+    assert script.get(address).data == script.get(f"{address}?format=coco&segmentation=rle").data
+    assert [entry["file_name"] for entry in script.get(address).json["images"]] == ["cat.png"]
+
+
+def test_skipped_images_stay_behind_on_request(script: FlaskClient, project: Json, image: Json, upload: Upload) -> None:
+    upload(png_bytes(seed=5), "dog.png")
+    assert send(script, image["id"], 0, "skipped", "blurry").status_code == 200
+    assert set(archive(script, project["id"], "sa1b")) == {"cat.json", "dog.json"}
+    assert set(archive(script, project["id"], "sa1b", "&skipped=false")) == {"dog.json"}
+    document = json.loads(script.get(f"/api/v1/projects/{project['id']}/export?skipped=false").data)
+    assert [entry["file_name"] for entry in document["images"]] == ["dog.png"]
+
+
+def test_errors_name_what_is_allowed(script: FlaskClient, project: Json) -> None:
+    address = f"/api/v1/projects/{project['id']}/export"
+    refused = script.get(f"{address}?format=svg")
+    assert refused.status_code == 422
+    for form in ("coco", *FOLDER_FORMATS):
+        assert form in refused.json["error"]["hint"]
+    assert "COCO only" in script.get(f"{address}?format=yolo&segmentation=rle").json["error"]["hint"]
+    assert script.get("/api/v1/projects/999/export?format=png").status_code == 404
+
+
+def test_an_archive_is_streamed(script: FlaskClient, project: Json, upload: Upload) -> None:
+    for seed in range(3):
+        upload(png_bytes(seed=seed), f"{seed}.png")
+    answer = script.get(f"/api/v1/projects/{project['id']}/export?format=png", buffered=False)
+    assert answer.is_streamed
+    chunks = list(answer.response)
+    assert len(chunks) >= 7  # two files for each image, and one for all
+    answer.close()
