@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { imagePoint } from "../core/geometry.ts";
-import { NO_PROMPTS, type Prompts } from "../core/prompts.ts";
+import { type Prompts, NO_PROMPTS } from "../core/prompts.ts";
 import type { Decoded, DecoderState } from "../session/types.ts";
-import { type DecoderBackend, DecoderClient } from "./client.ts";
+import { DecoderClient } from "./client.ts";
 import { embeddingFile, MANIFEST, METADATA } from "./embedding.test-support.ts";
 import type { DecodeInputs } from "./graphs.ts";
+import { type DecoderBackend, MAX_RESTARTS, RESTART_WINDOW } from "./host.ts";
 
 const IMAGE = { height: 48, width: 64 };
 const at = (x: number): Prompts => ({ ...NO_PROMPTS, points: [{ at: imagePoint(x, 5), label: 1 }] });
@@ -20,14 +21,21 @@ interface Deferred<Value> {
   reject: (reason: Error) => void;
 }
 
-/** A worker whose decodes are answered by hand. */
+/** A worker whose decodes are answered by hand, and that dies on demand. */
 class FakeBackend implements DecoderBackend {
   readonly decodes: (Deferred<Decoded> & { inputs: DecodeInputs })[] = [];
-  readonly opens: Deferred<number>[] = [];
-  load = vi.fn(async () => undefined);
+  readonly opens: (Deferred<number> & { embedding: ArrayBuffer })[] = [];
+  readonly loads: unknown[] = [];
+  terminated = false;
+
+  constructor(readonly die: (reason: string) => void) {}
+
+  load = vi.fn(async (manifest: unknown) => {
+    this.loads.push(manifest);
+  });
   close = vi.fn(async () => undefined);
-  open = async () => {
-    const open = deferred<number>();
+  open = async (embedding: ArrayBuffer) => {
+    const open = { ...deferred<number>(), embedding };
     this.opens.push(open);
     return open.promise;
   };
@@ -48,8 +56,34 @@ function deferred<Value>(): Deferred<Value> {
   return { promise, resolve, reject };
 }
 
-let backend: FakeBackend;
+const until = (condition: () => boolean) => vi.waitUntil(condition, { interval: 1 });
+
+let backends: FakeBackend[]; // the last one lives
+let backend: FakeBackend; // the first
 let client: DecoderClient;
+let clock: number; // ms
+
+function start(died: (reason: string) => void) {
+  const started = new FakeBackend(died);
+  backends.push(started);
+  return {
+    backend: started,
+    terminate: () => {
+      started.terminated = true;
+    },
+  };
+}
+
+/** Let the newest worker get its model and image, if there was one. */
+async function revived(image = true): Promise<FakeBackend> {
+  const next = backends.at(-1)!;
+  if (image) {
+    await until(() => next.opens.length > 0);
+    next.opens[0]!.resolve(20);
+  }
+  await until(() => client.info.state !== "loading");
+  return next;
+}
 
 async function loadModel(): Promise<void> {
   await client.loadModel(MANIFEST, new ArrayBuffer(1), new ArrayBuffer(1));
@@ -57,14 +91,16 @@ async function loadModel(): Promise<void> {
 
 async function openImage(): Promise<void> {
   const opened = client.openImage(embeddingFile());
-  await vi.waitUntil(() => backend.opens.length > 0);
+  await until(() => backend.opens.length > 0);
   backend.opens.pop()!.resolve(12);
   expect(await opened).toBe(true);
 }
 
 beforeEach(() => {
-  backend = new FakeBackend();
-  client = new DecoderClient(backend, () => undefined, { isolated: true, cores: 16 });
+  backends = [];
+  clock = 0;
+  client = new DecoderClient(start, { isolated: true, cores: 16, now: () => clock });
+  backend = backends[0]!;
 });
 
 describe("the decoder's client", () => {
@@ -81,7 +117,7 @@ describe("the decoder's client", () => {
   });
 
   it("runs one thread on a page that is not isolated", () => {
-    const single = new DecoderClient(backend, () => undefined, { isolated: false, cores: 16 });
+    const single = new DecoderClient(start, { isolated: false, cores: 16 });
     expect(single.info).toMatchObject({ threads: 1, isolated: false });
   });
 
@@ -89,6 +125,7 @@ describe("the decoder's client", () => {
     await loadModel();
     await openImage();
     const decoded = client.decode({ ...NO_PROMPTS, box: [0, 6, 32, 48] }, { height: 96, width: 128 });
+    await until(() => backend.decodes.length === 1);
     expect([...backend.decodes[0]!.inputs.pointCoords]).toEqual([0, 3, 16, 24]);
     backend.decodes[0]!.resolve(answer());
     expect(await decoded).toMatchObject({ milliseconds: 3 });
@@ -104,7 +141,7 @@ describe("the decoder's client", () => {
     expect(backend.decodes).toHaveLength(1);
     backend.decodes[0]!.resolve(answer());
     expect(await answers[0]).not.toBeNull();
-    await vi.waitUntil(() => backend.decodes.length === 2);
+    await until(() => backend.decodes.length === 2);
     expect(backend.decodes[1]!.inputs.pointCoords[0]).toBe(40);
     backend.decodes[1]!.resolve(answer());
     expect(await answers[3]).not.toBeNull();
@@ -116,6 +153,7 @@ describe("the decoder's client", () => {
     const [inFlight, waiting] = [client.decode(at(1), IMAGE), client.decode(at(2), IMAGE)];
     client.closeImage();
     expect(await waiting).toBeNull();
+    await until(() => backend.decodes.length === 1);
     backend.decodes[0]!.resolve(answer());
     expect(await inFlight).toBeNull();
     expect(await client.decode(at(3), IMAGE)).toBeNull();
@@ -125,30 +163,21 @@ describe("the decoder's client", () => {
   it("prepares only the newest of images opened in a hurry", async () => {
     await loadModel();
     const opened = [1, 2, 3].map(() => client.openImage(embeddingFile()));
-    await vi.waitUntil(() => backend.opens.length === 1);
+    await until(() => backend.opens.length === 1);
     backend.opens[0]!.resolve(5);
     expect(await Promise.all(opened)).toEqual([false, false, true]);
     expect(backend.opens).toHaveLength(1);
-  });
-
-  it("refuses what the worker had in hand when it died", async () => {
-    await loadModel();
-    await openImage();
-    const dying = client.decode(at(1), IMAGE);
-    const waiting = client.decode(at(2), IMAGE);
-    client.fail("The decoder stopped: unreachable");
-    await expect(dying).rejects.toMatchObject({ code: "decode_failed", message: /unreachable/ });
-    expect(await waiting).toBeNull();
-    expect(client.info.state).toBe("failed");
   });
 
   it("passes errors on and goes on", async () => {
     await loadModel();
     await openImage();
     const failing = client.decode(at(1), IMAGE);
+    await until(() => backend.decodes.length === 1);
     backend.decodes[0]!.reject(new Error("out of memory"));
     await expect(failing).rejects.toMatchObject({ code: "decode_failed", message: /out of memory/ });
     const next = client.decode(at(2), IMAGE);
+    await until(() => backend.decodes.length === 2);
     backend.decodes[1]!.resolve(answer());
     expect(await next).not.toBeNull();
   });
@@ -171,5 +200,138 @@ describe("the decoder's client", () => {
       state: "failed",
       message: "The decoder of Tiny does not load: bad magic",
     });
+  });
+});
+
+describe("a decoder whose worker dies", () => {
+  const embedding = embeddingFile();
+
+  async function ready(): Promise<void> {
+    await loadModel();
+    const opened = client.openImage(embedding);
+    await until(() => backend.opens.length > 0);
+    backend.opens[0]!.resolve(12);
+    await opened;
+  }
+
+  it("is started again with its model and image, and answers what was asked", async () => {
+    await ready();
+    const dying = client.decode(at(1), IMAGE);
+    await until(() => backend.decodes.length === 1);
+    backend.die("unreachable");
+    expect(client.info).toMatchObject({ state: "loading", message: /unreachable/ });
+    const meanwhile = [client.decode(at(2), IMAGE), client.decode(at(3), IMAGE)];
+    const next = await revived();
+    expect(backend.terminated).toBe(true);
+    expect(next.loads).toEqual([MANIFEST]);
+    expect(next.opens[0]!.embedding).toBe(embedding);
+    expect(client.info).toMatchObject({ state: "ready", message: null });
+    await until(() => next.decodes.length === 1);
+    expect(next.decodes[0]!.inputs.pointCoords[0]).toBe(1);
+    next.decodes[0]!.resolve(answer());
+    expect(await dying).not.toBeNull();
+    expect(await meanwhile[0]).toBeNull(); // a newer one came
+    await until(() => next.decodes.length === 2);
+    next.decodes[1]!.resolve(answer());
+    expect(await meanwhile[1]).not.toBeNull();
+  });
+
+  it("takes a trap of WebAssembly for death", async () => {
+    await ready();
+    const asked = client.decode(at(1), IMAGE);
+    await until(() => backend.decodes.length === 1);
+    const trap = Object.assign(new Error("memory access out of bounds"), { name: "RuntimeError" });
+    backend.decodes[0]!.reject(trap);
+    await until(() => backends.length === 2);
+    const next = await revived();
+    await until(() => next.decodes.length === 1);
+    next.decodes[0]!.resolve(answer());
+    expect(await asked).not.toBeNull();
+  });
+
+  it("is started again while nobody asks for anything", async () => {
+    await loadModel();
+    backend.die("unreachable");
+    const next = await revived(false);
+    expect(next.loads).toEqual([MANIFEST]);
+    expect(next.opens).toHaveLength(0);
+    expect(client.info.state).toBe("idle");
+  });
+
+  it("does not bring back an image that was closed meanwhile", async () => {
+    await ready();
+    backend.die("unreachable");
+    client.closeImage();
+    const next = await revived();
+    expect(client.info.state).toBe("idle");
+    expect(next.close).toHaveBeenCalledOnce();
+    expect(await client.decode(at(1), IMAGE)).toBeNull();
+  });
+
+  it("gives a prompt two chances", async () => {
+    await ready();
+    const poison = client.decode(at(1), IMAGE);
+    await until(() => backend.decodes.length === 1);
+    backend.die("unreachable");
+    const second = await revived();
+    await until(() => second.decodes.length === 1);
+    second.die("unreachable again");
+    await expect(poison).rejects.toMatchObject({ code: "decode_failed", message: /unreachable again/ });
+    const third = await revived();
+    const next = client.decode(at(2), IMAGE);
+    await until(() => third.decodes.length === 1);
+    third.decodes[0]!.resolve(answer());
+    expect(await next).not.toBeNull();
+  });
+
+  it("does not bring back an image that kills it", async () => {
+    await loadModel();
+    const poison = client.openImage(embedding);
+    await until(() => backend.opens.length === 1);
+    backend.die("unreachable");
+    await until(() => backends[1]!.opens.length === 1);
+    backends[1]!.die("unreachable");
+    await expect(poison).rejects.toMatchObject({ code: "broken_embedding" });
+    const next = await revived(false);
+    const opened = client.openImage(embeddingFile());
+    await until(() => next.opens.length === 1);
+    next.opens[0]!.resolve(5);
+    expect(await opened).toBe(true);
+  });
+
+  it("stays dead after too many deaths in a short time, and says what to do", async () => {
+    await ready();
+    for (let death = 0; death < MAX_RESTARTS; death++) {
+      backends.at(-1)!.die("unreachable");
+      await revived();
+      clock += RESTART_WINDOW / 10;
+    }
+    const asked = client.decode(at(1), IMAGE);
+    backends.at(-1)!.die("one too many");
+    await expect(asked).rejects.toMatchObject({ code: "decoder_stopped" });
+    expect(backends).toHaveLength(1 + MAX_RESTARTS);
+    expect(client.info).toMatchObject({ state: "failed", message: /one too many.*Reload the page/ });
+    expect(await client.decode(at(1), IMAGE)).toBeNull();
+    client.closeImage();
+    await expect(client.openImage(embeddingFile())).rejects.toMatchObject({ code: "decoder_stopped" });
+    expect(client.info.state).toBe("failed");
+  });
+
+  it("goes on for ever when deaths are rare", async () => {
+    await ready();
+    for (let death = 0; death < 3 * MAX_RESTARTS; death++) {
+      backends.at(-1)!.die("unreachable");
+      await revived();
+      clock += RESTART_WINDOW / MAX_RESTARTS;
+    }
+    expect(client.info.state).toBe("ready");
+  });
+
+  it("is not started again when the page has left", async () => {
+    await ready();
+    client.dispose();
+    expect(backend.terminated).toBe(true);
+    backend.die("late");
+    expect(backends).toHaveLength(1);
   });
 });

@@ -1,12 +1,12 @@
 /** The page's side of the decoder: one decode in flight, the newest request wins, stale images are dropped here. */
 
-import { releaseProxy, transfer, wrap } from "comlink";
+import { releaseProxy, wrap } from "comlink";
 import { ImageGeometry, type ImageSize } from "../core/geometry.ts";
 import { modelInputs, type Prompts } from "../core/prompts.ts";
-import type { Decoded, Decoder, DecoderInfo, Manifest } from "../session/types.ts";
+import type { Decoded, Decoder, DecoderInfo, DecoderState, Manifest } from "../session/types.ts";
 import { checkEmbedding } from "./embedding.ts";
 import { asDecoderError, DecoderError } from "./errors.ts";
-import type { DecodeInputs } from "./graphs.ts";
+import { DecoderHost, type StartedWorker, type StartWorker } from "./host.ts";
 import type { DecoderWorker } from "./worker.ts";
 
 const MAX_THREADS = 4; // more do not help a graph of this size
@@ -19,27 +19,22 @@ interface Request {
   readonly reject: (error: DecoderError) => void;
 }
 
-/** What the client needs of the worker; tests put their own in its place. */
-export interface DecoderBackend {
-  load(manifest: Manifest, prepare: ArrayBuffer, decode: ArrayBuffer, threads: number): Promise<void>;
-  open(embedding: ArrayBuffer): Promise<number>;
-  close(): Promise<void>;
-  decode(inputs: DecodeInputs): Promise<Decoded>;
-}
-
 export class DecoderClient implements Decoder {
   manifest: Manifest | null = null;
   info: DecoderInfo;
+  private readonly host: DecoderHost;
   private readonly listeners = new Set<(info: DecoderInfo) => void>();
+  /** What `info.state` is as long as the worker lives. */
+  private state: DecoderState = "empty";
+  private worker: "alive" | "restarting" | "stopped" = "alive";
   private generation = 0; // counts opened and closed images
   private opening: Promise<unknown> = Promise.resolve();
   private waiting: Request | null = null;
   private inFlight: Request | null = null;
 
   constructor(
-    private readonly backend: DecoderBackend,
-    private readonly terminate: () => void,
-    { isolated, cores }: { isolated: boolean; cores: number },
+    start: StartWorker,
+    { isolated, cores, now }: { isolated: boolean; cores: number; now?: () => number },
   ) {
     this.info = {
       state: "empty",
@@ -50,6 +45,16 @@ export class DecoderClient implements Decoder {
       prepareMs: null,
       message: null,
     };
+    this.host = new DecoderHost(
+      start,
+      {
+        restarting: (reason) =>
+          this.note("restarting", `The decoder stopped (${reason}) and is started again.`),
+        restarted: () => this.note("alive", null),
+        stopped: ({ message }) => this.note("stopped", message),
+      },
+      now,
+    );
   }
 
   subscribe(listener: (info: DecoderInfo) => void): () => void {
@@ -62,8 +67,7 @@ export class DecoderClient implements Decoder {
     this.manifest = null;
     this.update({ state: "loading", message: null });
     try {
-      const graphs = transfer(prepareGraph, [prepareGraph, decodeGraph]);
-      await this.backend.load(manifest, graphs, decodeGraph, this.info.threads);
+      await this.host.load(manifest, prepareGraph, decodeGraph, this.info.threads);
     } catch (error) {
       const failure = asDecoderError(error, "broken_model", `The decoder of ${manifest.title} does not load`);
       this.update({ state: "failed", message: failure.message });
@@ -92,11 +96,11 @@ export class DecoderClient implements Decoder {
     this.forgetImage();
     if (!this.manifest) return;
     this.update({ state: "idle" });
-    void this.backend.close();
+    this.host.close().catch(() => undefined); // a worker that stopped has nothing open, and has been reported
   }
 
   decode(prompts: Prompts, image: ImageSize): Promise<Decoded | null> {
-    if (this.info.state !== "ready") return Promise.resolve(null);
+    if (this.state !== "ready" || this.worker === "stopped") return Promise.resolve(null);
     return new Promise((resolve, reject) => {
       this.waiting?.resolve(null);
       this.waiting = { prompts, image, generation: this.generation, resolve, reject };
@@ -107,21 +111,13 @@ export class DecoderClient implements Decoder {
   dispose(): void {
     this.forgetImage();
     this.listeners.clear();
-    this.terminate();
-  }
-
-  /** The worker died: everything that waits learns of it, and the request that it had in hand is refused. */
-  fail(message: string): void {
-    this.forgetImage();
-    this.inFlight?.reject(new DecoderError("decode_failed", message));
-    this.manifest = null;
-    this.update({ state: "failed", message });
+    this.host.terminate();
   }
 
   private async prepare(embedding: ArrayBuffer, generation: number): Promise<boolean> {
     if (generation !== this.generation) return false;
     try {
-      const prepareMs = await this.backend.open(transfer(embedding, [embedding]));
+      const prepareMs = await this.host.open(embedding);
       if (generation !== this.generation) return false;
       this.update({ state: "ready", prepareMs });
       return true;
@@ -144,7 +140,7 @@ export class DecoderClient implements Decoder {
       const { prompts, image, generation } = request;
       try {
         const geometry = new ImageGeometry(image, this.manifest!.input.image_size);
-        const decoded = await this.backend.decode({ ...modelInputs(prompts, geometry), mask: prompts.mask });
+        const decoded = await this.host.decode({ ...modelInputs(prompts, geometry), mask: prompts.mask });
         const stale = generation !== this.generation;
         if (!stale) this.update({ lastDecodeMs: decoded.milliseconds });
         request.resolve(stale ? null : decoded);
@@ -163,26 +159,37 @@ export class DecoderClient implements Decoder {
     return ++this.generation;
   }
 
-  private update(change: Partial<DecoderInfo>): void {
-    this.info = { ...this.info, ...change };
+  private note(worker: typeof this.worker, message: string | null): void {
+    this.worker = worker;
+    this.update({ message });
+  }
+
+  private update({ state = this.state, ...change }: Partial<DecoderInfo>): void {
+    this.state = state;
+    const shown = { alive: state, restarting: "loading", stopped: "failed" } as const;
+    this.info = { ...this.info, ...change, state: shown[this.worker] };
     for (const listener of this.listeners) listener(this.info);
   }
 }
 
 /** Starts the worker. The model comes with {@link Decoder.loadModel}. */
 export function createDecoder(): Decoder {
-  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "decoder" });
-  const remote = wrap<DecoderWorker>(worker);
-  const terminate = () => {
-    remote[releaseProxy]();
-    worker.terminate();
-  };
-  const client = new DecoderClient(remote, terminate, {
+  return new DecoderClient(startWorker, {
     isolated: globalThis.crossOriginIsolated,
     cores: navigator.hardwareConcurrency,
   });
-  worker.addEventListener("error", (event) =>
-    client.fail(`The decoder stopped: ${event.message || "unknown reason"}`),
-  );
-  return client;
+}
+
+function startWorker(died: (reason: string) => void): StartedWorker {
+  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "decoder" });
+  const backend = wrap<DecoderWorker>(worker);
+  worker.addEventListener("error", (event) => {
+    event.preventDefault(); // it is dealt with here
+    died(event.message || "its script does not run");
+  });
+  const terminate = () => {
+    backend[releaseProxy]();
+    worker.terminate();
+  };
+  return { backend, terminate };
 }

@@ -3,7 +3,8 @@ export type DecoderErrorCode =
   | "broken_model" // the graphs do not load, or are not those that the manifest describes
   | "broken_embedding" // not a file that Limner's encoder writes
   | "model_mismatch" // the embedding was made by another model
-  | "decode_failed"; // the worker or the runtime gave up
+  | "decode_failed" // the runtime gave up, or this prompt ended the worker twice
+  | "decoder_stopped"; // the worker died too often, or was closed
 
 /** What went wrong in the decoder, in words for people. */
 export class DecoderError extends Error {

@@ -47,23 +47,27 @@ export interface DecoderInfo {
   readonly provider: "wasm";
   readonly lastDecodeMs: number | null;
   readonly prepareMs: number | null;
-  /** Why `state` is `failed`. */
+  /** What went wrong last: why `state` is `failed`, or what the decoder is recovering from. */
   readonly message: string | null;
 }
 
 /**
- * The prompt encoder and mask decoder of one model, in a worker. One decode is in flight; of those that wait, the newest
- * wins and the others resolve to null, as do all that were asked for another image than the open one.
+ * The prompt encoder and mask decoder of one model, in a worker that is started again when it dies. One decode is in flight;
+ * of those that wait, the newest wins and the others resolve to null, as do all that were asked for another image than the
+ * open one.
  */
 export interface Decoder {
   readonly info: DecoderInfo;
   readonly manifest: Manifest | null;
   /** @returns disposer */
   subscribe(listener: (info: DecoderInfo) => void): () => void;
-  /** Buffers are transferred. @throws DecoderError when the graphs do not load or do not fit the manifest. */
+  /**
+   * Buffers are kept, for a worker that has to be started again.
+   * @throws DecoderError when the graphs do not load or do not fit the manifest.
+   */
   loadModel(manifest: Manifest, prepareGraph: ArrayBuffer, decodeGraph: ArrayBuffer): Promise<void>;
   /**
-   * Parse an embedding (safetensors bytes, transferred) and run `prepare`.
+   * Parse an embedding (safetensors bytes, kept while the image is open) and run `prepare`.
    * @returns false when another image was opened or closed meanwhile.
    * @throws DecoderError for an embedding of another model, a broken file, or when no model is loaded.
    */

@@ -194,8 +194,7 @@ export class Workspace {
       const [bytes] = await Promise.all([loading, this.model]);
       if (this.wanted !== id) return;
       this.encode = { state: "preparing", position: null, message: "" };
-      // The decoder takes its buffer away to the worker; the library keeps one for coming back.
-      const opened = await this.decoder.openImage(bytes.slice(0));
+      const opened = await this.decoder.openImage(bytes);
       if (!opened || this.wanted !== id) return;
       this.encode = { state: "ready", position: null, message: "" };
       if (this.session.image?.id === id) this.session.embeddingReady();

@@ -1,0 +1,177 @@
+/**
+ * The decoder's worker, started again when it dies: model and open image are brought back, and what it had in hand is
+ * asked once more. Callers notice a delay only, until it has died too often.
+ */
+
+import type { Decoded, Manifest } from "../session/types.ts";
+import { DecoderError } from "./errors.ts";
+import type { DecodeInputs } from "./graphs.ts";
+
+/** More restarts than this within {@link RESTART_WINDOW} and the worker stays dead. */
+export const MAX_RESTARTS = 5;
+export const RESTART_WINDOW = 60_000; // ms
+
+/** What a worker does. Buffers are copied, not transferred: they may be needed again. */
+export interface DecoderBackend {
+  load(manifest: Manifest, prepare: ArrayBuffer, decode: ArrayBuffer, threads: number): Promise<void>;
+  /** @returns milliseconds that `prepare` took */
+  open(embedding: ArrayBuffer): Promise<number>;
+  close(): Promise<void>;
+  decode(inputs: DecodeInputs): Promise<Decoded>;
+}
+
+export interface StartedWorker {
+  readonly backend: DecoderBackend;
+  terminate(): void;
+}
+
+/** @param died to be called with the reason when the worker stops by itself */
+export type StartWorker = (died: (reason: string) => void) => StartedWorker;
+
+export interface HostListener {
+  /** The worker died; model and image are on their way into a new one. */
+  restarting(reason: string): void;
+  restarted(): void;
+  /** The worker died too often. All calls from now on are refused with this error. */
+  stopped(error: DecoderError): void;
+}
+
+class WorkerDied extends Error {
+  override readonly name = "WorkerDied";
+}
+
+/** One worker, as long as it lives. */
+interface Life extends StartedWorker {
+  /** Never resolves; rejects with {@link WorkerDied}. */
+  readonly death: Promise<never>;
+  readonly die: (reason: string) => void;
+}
+
+type Question<Answer> = (backend: DecoderBackend) => Promise<Answer>;
+
+export class DecoderHost implements DecoderBackend {
+  private life: Life;
+  /** Settles when the living worker has everything that the one before had. */
+  private revival: Promise<unknown> = Promise.resolve();
+  private restarts: number[] = []; // times of those within the window
+  private model: Parameters<DecoderBackend["load"]> | null = null;
+  private embedding: ArrayBuffer | null = null;
+  private failure: DecoderError | null = null;
+
+  constructor(
+    private readonly start: StartWorker,
+    private readonly listener: HostListener,
+    private readonly now: () => number = () => performance.now(),
+  ) {
+    this.life = this.begin();
+  }
+
+  async load(...model: Parameters<DecoderBackend["load"]>): Promise<void> {
+    this.model = this.embedding = null;
+    await this.ask((backend) => backend.load(...model));
+    this.model = model; // not before: a model that kills the worker is not brought back
+  }
+
+  async open(embedding: ArrayBuffer): Promise<number> {
+    this.embedding = null;
+    const milliseconds = await this.ask((backend) => backend.open(embedding));
+    this.embedding = embedding;
+    return milliseconds;
+  }
+
+  async close(): Promise<void> {
+    this.embedding = null;
+    await this.ask((backend) => backend.close());
+  }
+
+  async decode(inputs: DecodeInputs): Promise<Decoded> {
+    return this.ask((backend) => backend.decode(inputs));
+  }
+
+  terminate(): void {
+    this.failure = new DecoderError("decoder_stopped", "The decoder was closed.");
+    this.life.terminate();
+  }
+
+  /** What is asked of a worker that dies is asked of the next one too, but only once: it may be what killed it. */
+  private async ask<Answer>(question: Question<Answer>): Promise<Answer> {
+    await this.alive();
+    try {
+      return await put(this.life, question);
+    } catch (error) {
+      if (!(error instanceof WorkerDied)) throw error;
+      await this.alive();
+      return put(this.life, question);
+    }
+  }
+
+  private async alive(): Promise<void> {
+    for (let revival: unknown = null; revival !== this.revival; ) {
+      revival = this.revival;
+      await this.revival;
+    }
+    if (this.failure) throw this.failure;
+  }
+
+  private begin(): Life {
+    let bury!: (reason: WorkerDied) => void;
+    const death = new Promise<never>((_, reject) => {
+      bury = reject;
+    });
+    death.catch(() => undefined); // whoever waits for an answer hears of it; while idle nobody does
+    let dead = false;
+    const die = (reason: string) => {
+      if (dead) return;
+      dead = true;
+      life.terminate();
+      if (!this.failure) this.restart(reason);
+      bury(new WorkerDied(reason));
+    };
+    const life: Life = { ...this.start(die), death, die };
+    return life;
+  }
+
+  private restart(reason: string): void {
+    const now = this.now();
+    this.restarts = [...this.restarts.filter((time) => now - time < RESTART_WINDOW), now];
+    if (this.restarts.length > MAX_RESTARTS) {
+      this.failure = new DecoderError(
+        "decoder_stopped",
+        `The decoder stopped ${this.restarts.length} times within a minute, the last time with “${reason}”. ` +
+          "What you accepted is kept. Reload the page to start it again.",
+      );
+      this.listener.stopped(this.failure);
+      return;
+    }
+    this.listener.restarting(reason);
+    this.life = this.begin();
+    this.revival = this.bringBack();
+  }
+
+  private async bringBack(): Promise<void> {
+    const { model, embedding, life } = this;
+    try {
+      if (model) await put(life, (backend) => backend.load(...model));
+      if (embedding) await put(life, (backend) => backend.open(embedding));
+      if (life === this.life && !this.failure) this.listener.restarted();
+    } catch (error) {
+      // A worker that died has been replaced by now; any other failure is one of a worker that is of no use.
+      if (!(error instanceof WorkerDied)) life.die(error instanceof Error ? error.message : String(error));
+    }
+  }
+}
+
+async function put<Answer>(life: Life, question: Question<Answer>): Promise<Answer> {
+  try {
+    return await Promise.race([question(life.backend), life.death]);
+  } catch (error) {
+    if (!isTrap(error)) throw error;
+    life.die(error.message);
+    return life.death;
+  }
+}
+
+/** WebAssembly stopped in the middle of something (out of memory, unreachable code): nothing in it can be relied on. */
+function isTrap(error: unknown): error is Error {
+  return error instanceof Error && error.name === "RuntimeError"; // its class is lost on the way from the worker
+}
