@@ -116,10 +116,11 @@ export class Client {
   async embedding(
     imageId: number,
     priority: "look" | "prefetch",
-    init: Signal = {},
+    { region, ...init }: Signal & { region?: string } = {},
   ): Promise<EmbeddingAnswer> {
+    const query = { dtype: "f16", priority, ...(region === undefined ? {} : { region }) } as const;
     const { response } = await this.api.GET("/api/v1/images/{image_id}/embedding", {
-      params: { path: { image_id: imageId }, query: { dtype: "f16", priority } },
+      params: { path: { image_id: imageId }, query },
       parseAs: "stream",
       ...init,
     });

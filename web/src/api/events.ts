@@ -11,6 +11,8 @@ export interface ProjectEvents {
     mark: ImageMark;
   }) => void;
   embedding?: (event: { image_id: number; state: EmbeddingState; error?: string | null }) => void;
+  /** A part of an image, encoded on its own; `region` is "x,y,width,height". */
+  region?: (event: { image_id: number; region: string; state: EmbeddingState }) => void;
   job?: (event: Job) => void;
   /** Something may have been missed, e.g. while the server was restarted: read everything again. */
   reset?: () => void;

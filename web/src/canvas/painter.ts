@@ -8,6 +8,7 @@ import type { ImageBox, ImagePoint, ImageSize } from "../core/geometry.ts";
 import type { Plane } from "../core/logits.ts";
 import type { Ring } from "../core/polygon.ts";
 import type { Prompts } from "../core/prompts.ts";
+import type { Region } from "../core/region.ts";
 import type { AnnotationView, Manifest } from "../session/types.ts";
 import { AnnotationLayer } from "./annotation-layer.ts";
 import { clear } from "./clear.ts";
@@ -16,6 +17,7 @@ import { type BrushCursor, paintBrush, paintPath, paintRings } from "./hand-mark
 import { paintBox, paintCrosshair, paintPrompts } from "./markers.ts";
 import type { Picture } from "./picture.ts";
 import { PreviewLayer, type PreviewStyle } from "./preview-layer.ts";
+import { paintRegionFrame } from "./region-frame.ts";
 import type { StageSize, View } from "./view.ts";
 
 /** How everything lies on the stage. */
@@ -45,7 +47,15 @@ export interface EditScene {
 }
 
 export interface OverlayScene {
-  readonly mask: { readonly plane: Plane; readonly style: PreviewStyle; readonly model: Manifest } | null;
+  readonly mask: {
+    readonly plane: Plane;
+    /** What the logits are of; null for the whole image. */
+    readonly region: Region | null;
+    readonly style: PreviewStyle;
+    readonly model: Manifest;
+  } | null;
+  /** What is looked at closer. */
+  readonly frame: Region | null;
   readonly prompts: Prompts;
   readonly band: ImageBox | null;
   readonly crosshair: ImagePoint | null;
@@ -94,13 +104,19 @@ export class Painter {
   }
 
   paintOverlay(place: Place, scene: OverlayScene): void {
-    const { mask, prompts, band, crosshair, brush, path, rings } = scene;
+    const { mask, frame, prompts, band, crosshair, brush, path, rings } = scene;
     const { overlay } = this;
     const { view, stage, pixelRatio } = place;
     clear(overlay, stage, pixelRatio);
-    if (mask) this.preview.paint(overlay, mask.plane, mask.style, { ...place, model: mask.model });
+    if (mask)
+      this.preview.paint(overlay, mask.plane, mask.style, {
+        ...place,
+        model: mask.model,
+        region: mask.region,
+      });
     overlay.save();
     overlay.scale(pixelRatio, pixelRatio);
+    if (frame) paintRegionFrame(overlay, frame, view, stage);
     if (crosshair) paintCrosshair(overlay, crosshair, view, stage);
     paintPrompts(overlay, prompts, view);
     if (band) paintBox(overlay, band, view);

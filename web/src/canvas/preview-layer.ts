@@ -3,8 +3,9 @@
 import { ImageGeometry, type ImageSize } from "../core/geometry.ts";
 import { type Axes, makeAxis, type Plane } from "../core/logits.ts";
 import { MaskPainter, rgba } from "../core/paint.ts";
+import type { Region } from "../core/region.ts";
 import type { Manifest } from "../session/types.ts";
-import { type DeviceRect, type StageSize, type View, visiblePart } from "./view.ts";
+import { type DeviceRect, pictureIn, type StageSize, type View, visiblePart } from "./view.ts";
 
 const LINE = 1.5; // CSS px
 
@@ -30,7 +31,15 @@ export class PreviewLayer {
     context: CanvasRenderingContext2D,
     plane: Plane,
     style: PreviewStyle,
-    place: { image: ImageSize; view: View; stage: StageSize; pixelRatio: number; model: Manifest },
+    place: {
+      image: ImageSize;
+      view: View;
+      stage: StageSize;
+      pixelRatio: number;
+      model: Manifest;
+      /** What the logits are of; null for the whole image. */
+      region: Region | null;
+    },
   ): void {
     const projection = this.project(place);
     if (!projection) return;
@@ -48,16 +57,13 @@ export class PreviewLayer {
     context.putImageData(image, part.left, part.top, dirty.left, dirty.top, dirty.width, dirty.height);
   }
 
-  private project({
-    image,
-    view,
-    stage,
-    pixelRatio,
-    model,
-  }: Parameters<PreviewLayer["paint"]>[3]): Projection | null {
-    const key = [image, view, stage, pixelRatio, model];
+  private project(place: Parameters<PreviewLayer["paint"]>[3]): Projection | null {
+    const { stage, pixelRatio, model, region } = place;
+    const key = [place.image, place.view, stage, pixelRatio, model, region];
     if (this.projection?.key.every((value, index) => value === key[index])) return this.projection;
     this.projection = null;
+    const image = region ?? place.image;
+    const view = region ? pictureIn(place.view, region) : place.view;
     const part = visiblePart(view, image, stage, pixelRatio);
     if (!part) return null;
     const cells = model.low_res_size;

@@ -1,12 +1,15 @@
 /** How the image lies on the stage: a scale and an offset, as an immutable value. */
 
 import {
+  clampToImage,
+  type ImageBox,
   type ImagePoint,
   type ImageSize,
   imagePoint,
   type ScreenPoint,
   screenPoint,
 } from "../core/geometry.ts";
+import type { Region } from "../core/region.ts";
 
 /** In CSS pixels. */
 export interface StageSize {
@@ -67,6 +70,19 @@ export function toImage(view: View, [x, y]: ScreenPoint): ImagePoint {
 
 export function toScreen(view: View, [x, y]: ImagePoint): ScreenPoint {
   return screenPoint(view.x + x * view.scale, view.y + y * view.scale);
+}
+
+/** Where a region lies, as if it were an image of its own. */
+export function pictureIn(view: View, { x, y }: Region): View {
+  const [left, top] = toScreen(view, imagePoint(x, y));
+  return { scale: view.scale, x: left, y: top };
+}
+
+/** The part of the image that is on the stage; null when there is none. */
+export function seenPart(view: View, image: ImageSize, stage: StageSize): ImageBox | null {
+  const [x0, y0] = clampToImage(toImage(view, screenPoint(0, 0)), image);
+  const [x1, y1] = clampToImage(toImage(view, screenPoint(stage.width, stage.height)), image);
+  return x0 < x1 && y0 < y1 ? [x0, y0, x1, y1] : null;
 }
 
 export function isCrisp(view: View): boolean {

@@ -21,7 +21,7 @@ function promptsOf(golden: Case): Prompts {
   return {
     points: golden.points.map(([x, y], index) => ({ at: imagePoint(x, y), label: golden.labels[index]! })),
     box: golden.box,
-    mask: golden.has_mask ? new Float32Array(256 * 256) : null,
+    mask: golden.has_mask ? { size: [golden.height, golden.width], counts: "" } : null,
   };
 }
 

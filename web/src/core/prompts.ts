@@ -6,6 +6,7 @@
 
 import type { ImageBox, ImageGeometry, ImagePoint } from "./geometry.ts";
 import { imagePoint, modelPoint } from "./geometry.ts";
+import type { Rle } from "./rle.ts";
 
 /** SAM's point labels. */
 export const BACKGROUND = 0;
@@ -25,11 +26,16 @@ export interface PromptPoint {
 export interface Prompts {
   readonly points: readonly PromptPoint[];
   readonly box: ImageBox | null;
+  readonly mask: Rle | null;
+}
+
+/** Prompts in pixels of the picture that the decoder sees: an image, or a region of it. */
+export interface DecoderPrompts extends Omit<Prompts, "mask"> {
   /** Logits (lowResSize²), row-major over the padded model input; what the decoder takes as `mask_input`. */
   readonly mask: Float32Array | null;
 }
 
-export const NO_PROMPTS: Prompts = { points: [], box: null, mask: null };
+export const NO_PROMPTS: Prompts & DecoderPrompts = { points: [], box: null, mask: null };
 
 export interface ModelInputs {
   /** (N, 2) in model pixels. */
@@ -49,7 +55,7 @@ export function isEmpty(prompts: Prompts): boolean {
  * A box becomes its two corners after the points. Without a box one padding point is appended: SAM was trained so, and with
  * a box it was not (the official export pads always and so departs from PyTorch).
  */
-export function modelInputs(prompts: Prompts, geometry: ImageGeometry): ModelInputs {
+export function modelInputs(prompts: Pick<Prompts, "points" | "box">, geometry: ImageGeometry): ModelInputs {
   const coords = prompts.points.map(({ at }) => geometry.toModel(at));
   const labels: number[] = prompts.points.map(({ label }) => label);
   if (prompts.box) {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { imagePoint } from "../core/geometry.ts";
-import { type Prompts, NO_PROMPTS } from "../core/prompts.ts";
+import { type DecoderPrompts, NO_PROMPTS } from "../core/prompts.ts";
 import type { Decoded, DecoderState } from "../session/types.ts";
 import { DecoderClient } from "./client.ts";
 import { embeddingFile, MANIFEST, METADATA } from "./embedding.test-support.ts";
@@ -8,7 +8,7 @@ import type { DecodeInputs } from "./graphs.ts";
 import { type DecoderBackend, MAX_RESTARTS, RESTART_WINDOW } from "./host.ts";
 
 const IMAGE = { height: 48, width: 64 };
-const at = (x: number): Prompts => ({ ...NO_PROMPTS, points: [{ at: imagePoint(x, 5), label: 1 }] });
+const at = (x: number): DecoderPrompts => ({ ...NO_PROMPTS, points: [{ at: imagePoint(x, 5), label: 1 }] });
 const answer = (): Decoded => ({
   lowRes: new Float32Array(4 * 64),
   iou: new Float32Array(4),

@@ -2,7 +2,7 @@
 
 import { releaseProxy, wrap } from "comlink";
 import { ImageGeometry, type ImageSize } from "../core/geometry.ts";
-import { modelInputs, type Prompts } from "../core/prompts.ts";
+import { type DecoderPrompts, modelInputs } from "../core/prompts.ts";
 import type { Decoded, Decoder, DecoderInfo, DecoderState, Manifest } from "../session/types.ts";
 import { checkEmbedding } from "./embedding.ts";
 import { asDecoderError, DecoderError } from "./errors.ts";
@@ -12,7 +12,7 @@ import type { DecoderWorker } from "./worker.ts";
 const MAX_THREADS = 4; // more do not help a graph of this size
 
 interface Request {
-  readonly prompts: Prompts;
+  readonly prompts: DecoderPrompts;
   readonly image: ImageSize;
   readonly generation: number;
   readonly resolve: (decoded: Decoded | null) => void;
@@ -99,7 +99,7 @@ export class DecoderClient implements Decoder {
     this.host.close().catch(() => undefined); // a worker that stopped has nothing open, and has been reported
   }
 
-  decode(prompts: Prompts, image: ImageSize): Promise<Decoded | null> {
+  decode(prompts: DecoderPrompts, image: ImageSize): Promise<Decoded | null> {
     if (this.state !== "ready" || this.worker === "stopped") return Promise.resolve(null);
     return new Promise((resolve, reject) => {
       this.waiting?.resolve(null);

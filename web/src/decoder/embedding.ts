@@ -76,16 +76,19 @@ export function readEmbedding(
 }
 
 /**
- * Size of the image that an embedding was made from.
+ * Size of what an embedding was made from: an image, or a region of one.
  * @throws DecoderError `broken_embedding`
  */
 export function imageSizeOf(buffer: ArrayBuffer): ImageSize {
-  const { image_height, image_width } = parseSafetensors(buffer).metadata;
-  const [height, width] = [Number(image_height), Number(image_width)];
+  const { image_height, image_width, region } = parseSafetensors(buffer).metadata;
+  const [width, height] = (region ? region.split(",").slice(2) : [image_width, image_height]).map(Number) as [
+    number,
+    number,
+  ];
   if (!(height >= 1 && width >= 1)) {
     throw new DecoderError(
       "broken_embedding",
-      `The embedding is of an image of ${image_height} × ${image_width} pixels, which cannot be.`,
+      `The embedding is of an image of ${height} × ${width} pixels, which cannot be.`,
     );
   }
   return { height, width };

@@ -4,13 +4,17 @@ import { ImageGeometry, type ImageSize } from "../core/geometry.ts";
 import type { Plane } from "../core/logits.ts";
 import { maskFromLogits } from "../core/mask.ts";
 import { chooseMask, type Prompts } from "../core/prompts.ts";
+import type { Region } from "../core/region.ts";
 import type { Rle } from "../core/rle.ts";
+import { unframed } from "./framing.ts";
 import type { Candidate, Decoded, Manifest } from "./types.ts";
 
 export interface Answer {
   /** Those that were asked about, by identity. */
   readonly prompts: Prompts;
   readonly decoded: Decoded;
+  /** What the decoder saw; null for the whole image. */
+  readonly region: Region | null;
 }
 
 /** The mask to show as long as nobody chose another. */
@@ -30,9 +34,7 @@ export function planeOf({ decoded: { lowRes, iou } }: Answer, index: number): Pl
 
 /** The mask at the image's resolution, null when no pixel is in it. */
 export function maskOf(answer: Answer, index: number, image: ImageSize, model: Manifest): Rle | null {
-  return maskFromLogits(
-    planeOf(answer, index),
-    new ImageGeometry(image, model.input.image_size),
-    model.low_res_size,
-  );
+  const geometry = new ImageGeometry(answer.region ?? image, model.input.image_size);
+  const mask = maskFromLogits(planeOf(answer, index), geometry, model.low_res_size);
+  return unframed(mask, answer.region, image);
 }

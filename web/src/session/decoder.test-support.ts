@@ -1,7 +1,7 @@
 /** A decoder that answers by hand, for tests of what is built on it. */
 
 import type { ImageSize } from "../core/geometry.ts";
-import type { Prompts } from "../core/prompts.ts";
+import type { DecoderPrompts } from "../core/prompts.ts";
 import { MANIFEST } from "../decoder/embedding.test-support.ts";
 import type { Decoded, Decoder, DecoderInfo } from "./types.ts";
 
@@ -28,14 +28,15 @@ export class FakeDecoder implements Decoder {
   };
   /** Unanswered requests, oldest first. */
   readonly requests: {
-    prompts: Prompts;
+    prompts: DecoderPrompts;
+    image: ImageSize;
     resolve: (decoded: Decoded | null) => void;
     reject: (error: Error) => void;
   }[] = [];
 
-  decode(prompts: Prompts, _image: ImageSize): Promise<Decoded | null> {
+  decode(prompts: DecoderPrompts, image: ImageSize): Promise<Decoded | null> {
     if (this.info.state !== "ready") return Promise.resolve(null);
-    return new Promise((resolve, reject) => this.requests.push({ prompts, resolve, reject }));
+    return new Promise((resolve, reject) => this.requests.push({ prompts, image, resolve, reject }));
   }
 
   /** Answer the oldest request and let the page hear of it. */

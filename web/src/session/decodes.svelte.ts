@@ -2,8 +2,10 @@
 
 import type { ImagePoint, ImageSize } from "../core/geometry.ts";
 import { FOREGROUND, NO_PROMPTS, type Prompts } from "../core/prompts.ts";
+import { holds, type Region } from "../core/region.ts";
 import type { Answer } from "./answers.ts";
-import type { Decoded, Decoder } from "./types.ts";
+import { framed } from "./framing.ts";
+import type { Decoder } from "./types.ts";
 
 /** Whether a decode would say anything: a mask alone shows itself. */
 export function isQuestion({ points, box }: Prompts): boolean {
@@ -15,6 +17,8 @@ export class Decodes {
   answer = $state.raw<Answer | null>(null);
   /** For the pointer, as long as nothing is being drawn. */
   hovered = $state.raw<Answer | null>(null);
+  /** What the decoder sees; null for the whole image. */
+  region = $state.raw<Region | null>(null);
   private image: ImageSize | null = null;
   private asked: Prompts = NO_PROMPTS;
   private pointer: ImagePoint | null = null;
@@ -23,14 +27,23 @@ export class Decodes {
     private readonly decoder: Decoder,
     private readonly onAnswer: () => void,
     private readonly onError: (error: unknown) => void,
+    /** Something outside of the region is asked for; it is asked again by {@link retry}. */
+    private readonly onOutside: () => void,
   ) {}
 
   /** Start anew with another image, or none. */
   open(image: ImageSize | null): void {
     this.image = image;
+    this.region = null;
     this.asked = NO_PROMPTS;
     this.pointer = null;
     this.answer = null;
+    this.hovered = null;
+  }
+
+  /** The decoder is about to see something else; {@link retry} asks it what was asked before. */
+  lookAt(region: Region | null): void {
+    this.region = region;
     this.hovered = null;
   }
 
@@ -50,9 +63,9 @@ export class Decodes {
     const preview = this.hovered;
     this.pointer = null;
     this.hovered = null;
-    if (this.answer?.prompts === prompts) return;
+    if (this.answer?.prompts === prompts && this.answer.region === this.region) return;
     if (preview && isSamePoint(preview.prompts, prompts)) {
-      this.answer = { prompts, decoded: preview.decoded }; // a click where the preview was is answered at once
+      this.answer = { ...preview, prompts }; // a click where the preview was is answered at once
       this.onAnswer();
     } else {
       this.decodeAsked();
@@ -71,26 +84,31 @@ export class Decodes {
 
   private decodeAsked(): void {
     const prompts = this.asked;
-    this.decode(prompts, (decoded) => {
+    this.decode(prompts, (answer) => {
       if (this.asked !== prompts) return;
-      this.answer = { prompts, decoded };
+      this.answer = answer;
       this.onAnswer();
     });
   }
 
   private decodeHovered(at: ImagePoint): void {
     const prompts: Prompts = { ...NO_PROMPTS, points: [{ at, label: FOREGROUND }] };
-    this.decode(prompts, (decoded) => {
-      if (this.pointer) this.hovered = { prompts, decoded };
+    this.decode(prompts, (answer) => {
+      if (this.pointer) this.hovered = answer;
     });
   }
 
   /** Superseded requests and those for another image come back as null. */
-  private decode(prompts: Prompts, use: (decoded: Decoded) => void): void {
-    const { image } = this;
-    if (!image) return;
-    this.decoder.decode(prompts, image).then((decoded) => {
-      if (decoded && this.image === image) use(decoded);
+  private decode(prompts: Prompts, use: (answer: Answer) => void): void {
+    const { image, region } = this;
+    const { manifest } = this.decoder;
+    if (!image || !manifest) return;
+    if (region && !holds(region, prompts)) {
+      this.onOutside();
+      return;
+    }
+    this.decoder.decode(framed(prompts, region, manifest), region ?? image).then((decoded) => {
+      if (decoded && this.image === image && this.region === region) use({ prompts, decoded, region });
     }, this.onError);
   }
 }

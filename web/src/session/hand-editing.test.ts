@@ -102,7 +102,7 @@ describe("the brush", () => {
     const painted = shown()!;
     session.addPoint(at(2, 2), 1);
     expect(session.prompts.mask).not.toBeNull();
-    expect(decoder.requests.at(-1)!.prompts.mask).toBe(session.prompts.mask);
+    expect(decoder.requests.at(-1)!.prompts.mask).toHaveLength(64);
     expect(shown()).toEqual(painted); // until the answer is there
     await decoder.answer();
     expect(shown()).toBeNull();

@@ -44,7 +44,7 @@ class Hand {
   /** Every byte that can be saved or shown. */
   get document(): string {
     const { annotations, prompts, edited, reopenedUid } = this.session.document;
-    const mask = prompts.mask && Array.from(prompts.mask);
+    const mask = prompts.mask?.counts;
     return JSON.stringify([
       annotations.toSorted((a, b) => (a.uid < b.uid ? -1 : 1)),
       { ...prompts, mask },

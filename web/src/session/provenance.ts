@@ -1,16 +1,15 @@
 /** How a mask came about, so that the same prompts give the same mask again, on the page and by `limner segment`. */
 
-import { ImageGeometry, type ImageSize, imagePoint } from "../core/geometry.ts";
-import { logitsFromMask } from "../core/mask.ts";
+import { imagePoint } from "../core/geometry.ts";
 import { BACKGROUND, FOREGROUND, NO_PROMPTS, type Prompts } from "../core/prompts.ts";
-import type { Rle } from "../core/rle.ts";
+import { type Region, regionNumbers, regionText } from "../core/region.ts";
 import type { Answer } from "./answers.ts";
 import type { Document } from "./document.ts";
 import type { Annotation, Manifest, Provenance } from "./types.ts";
 
 /** @param seconds from the first prompt to now */
 export function provenanceOf(
-  { prompts: { points, box, mask }, decoded }: Answer,
+  { prompts: { points, box, mask }, decoded, region }: Answer,
   index: number,
   model: Manifest,
   seconds: number,
@@ -24,6 +23,7 @@ export function provenanceOf(
       box: box && [box[0], box[1], box[2], box[3]],
       mask: mask !== null,
     },
+    ...(region && { region: regionNumbers(region) }),
     seconds,
   };
 }
@@ -35,27 +35,24 @@ export function byHand(provenance: Provenance | null, seconds = provenance?.seco
 }
 
 /**
- * What a reopened annotation starts from: its prompts where this model answered them with the saved mask, else that mask.
+ * What a reopened annotation starts from: its prompts where this model answered them with the saved mask and sees the same
+ * part of the image, else that mask.
  */
 export function draftOf(
   { provenance, segmentation }: Annotation,
-  image: ImageSize,
+  region: Region | null,
   model: Manifest,
 ): Pick<Document, "prompts" | "shown"> {
-  const prompts = promptsOf(provenance, model);
+  const prompts = promptsOf(provenance, region, model);
   if (prompts) return { prompts, shown: provenance?.mask_index ?? null };
-  return { prompts: { ...NO_PROMPTS, mask: maskPrompt(segmentation, image, model) }, shown: null };
+  return { prompts: { ...NO_PROMPTS, mask: segmentation }, shown: null };
 }
 
-/** A mask as the model takes it: logits over its padded input. */
-export function maskPrompt(mask: Rle, image: ImageSize, model: Manifest): Float32Array {
-  return logitsFromMask(mask, new ImageGeometry(image, model.input.image_size), model.low_res_size);
-}
-
-function promptsOf(provenance: Provenance | null, model: Manifest): Prompts | null {
+function promptsOf(provenance: Provenance | null, region: Region | null, model: Manifest): Prompts | null {
   const saved = provenance?.prompts;
   if (!saved || saved.mask || provenance.model_sha256 !== model.weights_sha256) return null;
   if (saved.points.length === 0 && !saved.box) return null;
+  if ((provenance.region ?? "").toString() !== (region ? regionText(region) : "")) return null;
   return {
     points: saved.points.map(([x, y, label]) => ({
       at: imagePoint(x, y),

@@ -3,6 +3,7 @@
 import { History } from "../core/history.ts";
 import type { Plane } from "../core/logits.ts";
 import { DRAFT_COLOUR } from "../core/palette.ts";
+import type { Region } from "../core/region.ts";
 import type { Rle } from "../core/rle.ts";
 import { AnnotationViews } from "./annotations.svelte.ts";
 import { type Answer, bestOf, candidatesOf, maskOf, planeOf } from "./answers.ts";
@@ -107,6 +108,16 @@ export abstract class SessionState {
   get draftColour(): string {
     const reopened = edit.findAnnotation(this.document, this.reopenedUid);
     return this.views.categoryColour(reopened ? reopened.category_id : this.categoryId) ?? DRAFT_COLOUR;
+  }
+
+  /** The region that {@link shownPlane} is of; null for the whole image. */
+  get shownRegion(): Region | null {
+    return (this.decodes.answer ?? this.decodes.hovered)?.region ?? null;
+  }
+
+  /** What the decoder sees; null for the whole image. */
+  get region(): Region | null {
+    return this.decodes.region;
   }
 
   get model(): Manifest | null {

@@ -4,6 +4,7 @@ import { type KeptDraft, NO_DRAFT } from "../core/draft.ts";
 import { clampToImage, type ImagePoint, isInside } from "../core/geometry.ts";
 import { History } from "../core/history.ts";
 import type { PointLabel, Prompts } from "../core/prompts.ts";
+import type { Region } from "../core/region.ts";
 import { area, contains, type Rle } from "../core/rle.ts";
 import { newUuid } from "../sync/ids.ts";
 import { type Answer, maskOf } from "./answers.ts";
@@ -11,7 +12,7 @@ import { Decodes, isQuestion } from "./decodes.svelte.ts";
 import * as edit from "./document.ts";
 import { MaskEditor, type MaskHost } from "./mask-editor.svelte.ts";
 import { saveStep } from "./overlap.ts";
-import { byHand, draftOf, maskPrompt, provenanceOf } from "./provenance.ts";
+import { byHand, draftOf, provenanceOf } from "./provenance.ts";
 import { reshapeInBackground } from "./reshaper.ts";
 import { boxBetween, rounded } from "./rounding.ts";
 import { SessionState } from "./session-state.svelte.ts";
@@ -39,6 +40,7 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
       options.decoder,
       () => this.acceptsOnAnswer && this.accept(),
       (error) => this.complain(error instanceof Error ? error.message : String(error)),
+      () => options.onOutside?.(),
     );
     this.masks = new MaskEditor(this, options.reshape ?? reshapeInBackground);
   }
@@ -56,6 +58,10 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
     this.decodes.open(null);
     this.views.reset();
     this.startWith(edit.openDocument([]));
+  }
+
+  lookAt(region: Region | null): void {
+    this.decodes.lookAt(region);
   }
 
   embeddingReady(): void {
@@ -209,7 +215,7 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
       this.complain("The model is still loading. Reopen the mask once it is there.");
       return;
     }
-    const draft = draftOf(annotation, this.image, this.model);
+    const draft = draftOf(annotation, this.region, this.model);
     this.commit(edit.reopen(this.document, uid, { ...draft, startedAt: Date.now() }));
   }
 
@@ -234,13 +240,8 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
 
   /** More prompts; a mask made by hand becomes one of them. */
   private refine(changes: Partial<Prompts>): void {
-    const { image, model, prompts } = this;
-    const { edited } = this.document;
-    if (edited && !model) {
-      this.complain("The model is still loading. Refine the mask once it is there.");
-      return;
-    }
-    const mask = prompts.mask ?? (edited && maskPrompt(edited, image!, model!));
+    const { prompts } = this;
+    const mask = prompts.mask ?? this.document.edited;
     this.commit(edit.setPrompts(this.document, { ...prompts, mask, ...changes }, Date.now()));
   }
 

@@ -3,7 +3,8 @@
 import type { AnnotationContent, Operation } from "../api/types.ts";
 import type { KeptDraft } from "../core/draft.ts";
 import type { ImageSize } from "../core/geometry.ts";
-import type { Prompts } from "../core/prompts.ts";
+import type { DecoderPrompts, Prompts } from "../core/prompts.ts";
+import type { Region } from "../core/region.ts";
 import type { MaskEditor } from "./mask-editor.svelte.ts";
 import type { Reshaper } from "./reshaper.ts";
 
@@ -74,7 +75,8 @@ export interface Decoder {
   openImage(embedding: ArrayBuffer): Promise<boolean>;
   /** Forget the open image, e.g. on navigation while the next embedding is still on its way. */
   closeImage(): void;
-  decode(prompts: Prompts, image: ImageSize): Promise<Decoded | null>;
+  /** @param image size of what the open embedding was made from */
+  decode(prompts: DecoderPrompts, image: ImageSize): Promise<Decoded | null>;
   dispose(): void;
 }
 
@@ -130,6 +132,8 @@ export interface SessionOptions {
    */
   readonly record: (imageId: number, operations: readonly Operation[], draft: KeptDraft | null) => void;
   readonly notify?: (notice: Notice) => void;
+  /** The decoder sees a region, and something outside of it is asked for. */
+  readonly onOutside?: () => void;
   /** Growing, shrinking and smoothing; by default in a worker where that takes long. */
   readonly reshape?: Reshaper;
 }
@@ -174,6 +178,8 @@ export interface AnnotationSession {
   close(): void;
   /** Call after `decoder.openImage` resolved for this image: prompts given meanwhile are decoded now. */
   embeddingReady(): void;
+  /** From now on the decoder sees this region only, or (null) the whole image. Call before `decoder.openImage`. */
+  lookAt(region: Region | null): void;
   /** The server's state replaces ours (another writer won, or an event came in); prompts stay, the history starts anew. */
   replaceAnnotations(annotations: readonly Annotation[]): void;
   setCategories(categories: readonly SessionCategory[]): void;

@@ -11,7 +11,7 @@ import { OperationStore } from "./store.ts";
 import { Synchroniser } from "./synchroniser.ts";
 
 const drawn = (counts: string): KeptDraft => ({
-  prompts: { ...NO_PROMPTS, mask: new Float32Array([1, -1]) },
+  prompts: { ...NO_PROMPTS, mask: { size: [4, 4], counts } },
   edited: { size: [4, 4], counts },
   shown: 2,
   reopenedUid: null,

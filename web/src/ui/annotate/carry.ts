@@ -1,8 +1,16 @@
 /** Objects of one image looked for on another: their prompts are asked again there. */
 import { clampToImage, type ImageBox, type ImageSize, imagePoint } from "../../core/geometry.ts";
-import { BACKGROUND, FOREGROUND, NO_PROMPTS, type PromptPoint, type Prompts } from "../../core/prompts.ts";
+import {
+  BACKGROUND,
+  type DecoderPrompts,
+  FOREGROUND,
+  NO_PROMPTS,
+  type PromptPoint,
+  type Prompts,
+} from "../../core/prompts.ts";
 import { boundingBox } from "../../core/rle.ts";
 import { bestOf, maskOf } from "../../session/answers.ts";
+import { framed } from "../../session/framing.ts";
 import { provenanceOf } from "../../session/provenance.ts";
 import { boxBetween, rounded } from "../../session/rounding.ts";
 import type { Annotation, Decoder } from "../../session/types.ts";
@@ -49,10 +57,10 @@ export async function decodeAgain(
   const found: Annotation[] = [];
   for (const annotation of annotations) {
     const prompts = promptsElsewhere(annotation, from, image);
-    const decoded = prompts && (await newestDecode(decoder, prompts, image));
     const model = decoder.manifest;
+    const decoded = prompts && model && (await newestDecode(decoder, framed(prompts, null, model), image));
     if (!prompts || !decoded || !model) continue;
-    const answer = { prompts, decoded };
+    const answer = { prompts, decoded, region: null };
     const index = annotation.provenance?.mask_index ?? bestOf(answer);
     const segmentation = maskOf(answer, index, image, model);
     if (!segmentation) continue;
@@ -66,7 +74,7 @@ export async function decodeAgain(
 const ATTEMPTS = 20;
 
 /** A hovering pointer supersedes what waits in the decoder; ask again then. Null when another image was opened. */
-async function newestDecode(decoder: Decoder, prompts: Prompts, image: ImageSize) {
+async function newestDecode(decoder: Decoder, prompts: DecoderPrompts, image: ImageSize) {
   for (let attempt = 0; attempt < ATTEMPTS && decoder.info.state === "ready"; attempt++) {
     const decoded = await decoder.decode(prompts, image);
     if (decoded) return decoded;

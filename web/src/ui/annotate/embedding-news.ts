@@ -1,3 +1,38 @@
+/** Waiting for embeddings that the encoder has not made yet. */
+import { ApiError } from "../../api/errors.ts";
+import type { EmbeddingAnswer } from "../../api/types.ts";
+
+export type Pending = Exclude<EmbeddingAnswer, { state: "ready" }>;
+
+interface Asking {
+  ask: () => Promise<EmbeddingAnswer>;
+  /** Resolves when it is worth asking again. */
+  wait: () => Promise<void>;
+  /** The encoder's last word; null once the embedding is there. */
+  onPending: (pending: Pending | null) => void;
+  signal: AbortSignal;
+}
+
+/**
+ * Ask for an embedding until it is there.
+ * @throws ApiError `encoder_failed`
+ */
+export async function whenEncoded({ ask, wait, onPending, signal }: Asking): Promise<ArrayBuffer> {
+  for (;;) {
+    const answer = await ask();
+    if (answer.state === "ready") {
+      onPending(null);
+      return answer.bytes;
+    }
+    if (answer.state === "failed") {
+      throw new ApiError("encoder_failed", answer.error ?? "The encoder failed on this image.", "", 500);
+    }
+    onPending(answer);
+    await wait();
+    signal.throwIfAborted();
+  }
+}
+
 /** Lets those who wait for an embedding know that the server has said something about it. */
 export class EmbeddingNews {
   private readonly waiting = new Map<number, Set<() => void>>();

@@ -1,11 +1,9 @@
 /** Images and embeddings on their way into this page: the one being looked at, and its neighbours ahead of time. */
 import type { Client } from "../../api/client.ts";
-import { ApiError } from "../../api/errors.ts";
-import type { EmbeddingAnswer, ImageDetails } from "../../api/types.ts";
-import type { EmbeddingNews } from "./embedding-news.ts";
+import type { ImageDetails } from "../../api/types.ts";
+import { type EmbeddingNews, type Pending, whenEncoded } from "./embedding-news.ts";
 
-type Pending = Exclude<EmbeddingAnswer, { state: "ready" }>;
-export type Priority = "look" | "prefetch";
+type Priority = "look" | "prefetch";
 
 interface Entry {
   abort: AbortController;
@@ -101,19 +99,14 @@ export class ImageLibrary {
 
   private async embedding(id: number, entry: Entry): Promise<ArrayBuffer> {
     const { signal } = entry.abort;
-    for (;;) {
-      const answer = await this.client.embedding(id, entry.priority, { signal });
-      if (answer.state === "ready") {
-        entry.pending = null;
-        return answer.bytes;
-      }
-      if (answer.state === "failed") {
-        throw new ApiError("encoder_failed", answer.error ?? "The encoder failed on this image.", "", 500);
-      }
-      entry.pending = answer;
-      entry.onPending?.(answer);
-      await this.news.next(id, POLL[entry.priority], signal);
-      signal.throwIfAborted();
-    }
+    return await whenEncoded({
+      ask: () => this.client.embedding(id, entry.priority, { signal }),
+      wait: () => this.news.next(id, POLL[entry.priority], signal),
+      onPending: (pending) => {
+        entry.pending = pending;
+        if (pending) entry.onPending?.(pending);
+      },
+      signal,
+    });
   }
 }

@@ -3,9 +3,10 @@
 import { markerAt } from "../../canvas/markers.ts";
 import type { BaseScene, EditScene, OverlayScene, Place } from "../../canvas/painter.ts";
 import { Picture } from "../../canvas/picture.ts";
-import { fitted, pan, resize, type StageSize, toImage, type View, zoomAt } from "../../canvas/view.ts";
+import { fitted, pan, resize, seenPart, type StageSize, toImage, type View, zoomAt } from "../../canvas/view.ts";
 import type { ImageBox, ImagePoint, ImageSize, ScreenPoint } from "../../core/geometry.ts";
 import type { Prompts } from "../../core/prompts.ts";
+import type { Region } from "../../core/region.ts";
 import type { Session } from "../../session/session.svelte.ts";
 import type { Gesture, ToolStage } from "../../tools/tool.ts";
 
@@ -24,6 +25,8 @@ export class Stage implements ToolStage {
   fillAlpha = $state.raw(0);
   /** uids of all selected annotations; the session knows the one that keys mean. */
   selected = $state.raw<readonly string[]>([]);
+  /** What is looked at closer. */
+  frame = $state.raw<Region | null>(null);
   /** Where a crosshair is, when no gesture shows its own. */
   aim = $state.raw<ImagePoint | null>(null);
 
@@ -60,17 +63,23 @@ export class Stage implements ToolStage {
     return { mask: painting.mask, style: { colour, alpha: DRAFT_ALPHA } };
   });
 
+  /** The part of the image that is seen. */
+  readonly seen: ImageBox | null = $derived(
+    this.place && seenPart(this.place.view, this.place.image, this.place.stage),
+  );
+
   get scale(): number {
     return this.place?.view.scale ?? 1;
   }
 
   get overlay(): OverlayScene {
-    const { peeking, hovering, shownPlane: plane, model, draftColour: colour } = this.session;
+    const { peeking, hovering, shownPlane: plane, shownRegion: region, model, draftColour: colour } = this.session;
     const style = { colour, alpha: hovering ? HOVER_ALPHA : DRAFT_ALPHA };
     const { band, crosshair = this.aim, brush, path = [], rings } = this.gesture;
     const { size, shape } = this.session.masks.options;
     return {
-      mask: plane && model && !peeking ? { plane, style, model } : null,
+      mask: plane && model && !peeking ? { plane, region, style, model } : null,
+      frame: peeking ? null : this.frame,
       prompts: this.promptsWithMove(),
       band: band ? ([...band[0], ...band[1]] as unknown as ImageBox) : null,
       crosshair,
