@@ -17,7 +17,7 @@ from limner.blobs import embedding_key
 from limner.config import Settings
 from limner.manifest import PREPROCESSING_VERSION
 from tests.api.conftest import Upload, creation, stored_files
-from tests.conftest import TEST_MODEL_SHA256, png_bytes
+from tests.conftest import TEST_MODEL, TEST_MODEL_SHA256, png_bytes
 
 PATIENCE = 20.0  # s, after which a condition will not come true any more
 
@@ -238,6 +238,43 @@ def test_precompute_encodes_a_project_and_survives_a_poisoned_image(
     wait_for(lambda: len(settled()) == 7)
     assert sorted(settled()) == ["failed"] + ["ready"] * 6
     assert listener.of_kind("server")[-1]["encoder"]["state"] == "ready"
+
+
+def test_a_job_fails_when_the_encoder_cannot_run_and_goes_on_when_it_can(
+    script: FlaskClient,
+    image: dict[str, Any],
+    services: Services,
+    settings: Settings,
+    listen: Callable[..., Listener],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("limner.embed.service.RETRY_AFTER", 0.1)
+    project = {"id": image["project_id"]}
+    listener = listen(project["id"])
+    card = settings.models_dir / TEST_MODEL / "model.json"
+    hidden = card.rename(card.with_suffix(".away"))
+    job = script.post(f"/api/v1/projects/{project['id']}/jobs", json={"kind": "precompute"}).json
+    services.encoder.start()
+    failed = wait_for(lambda: (jobs := job_list(script, project))[0]["state"] == "failed" and jobs[0])
+    assert TEST_MODEL in failed["message"]
+    wait_for(lambda: listener.of_kind("job") and listener.of_kind("job")[-1]["state"] == "failed")
+    assert script.post(f"/api/v1/projects/{project['id']}/jobs", json={"kind": "precompute"}).status_code == 409
+    resumed = script.post(f"/api/v1/jobs/{job['id']}/resume").json
+    assert (resumed["state"], resumed["message"]) == ("failed", failed["message"])  # nothing is better yet
+
+    hidden.rename(card)
+    done = wait_for(lambda: (jobs := job_list(script, project))[0]["state"] == "done" and jobs[0])
+    assert (done["id"], done["done"], done["failed"], done["message"]) == (job["id"], 1, 0, "")
+
+
+def test_a_failed_job_can_be_cancelled(
+    script: FlaskClient, image: dict[str, Any], services: Services, settings: Settings
+) -> None:
+    (settings.models_dir / TEST_MODEL / "model.json").unlink()
+    job = script.post(f"/api/v1/projects/{image['project_id']}/jobs", json={"kind": "precompute"}).json
+    services.encoder.start()
+    wait_for(lambda: job_list(script, {"id": image["project_id"]})[0]["state"] == "failed")
+    assert script.post(f"/api/v1/jobs/{job['id']}/cancel").json["state"] == "cancelled"
 
 
 def job_list(client: FlaskClient, project: dict[str, Any]) -> list[dict[str, Any]]:

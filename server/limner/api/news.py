@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import structlog
 
 from limner.api.precompute import Precompute
@@ -35,10 +37,14 @@ class Newsroom:
             self._mention(news)
 
     def encoder_changed(self) -> None:
-        """Tell every page how the encoder process stands."""
+        """Tell every page how the encoder process stands; jobs cannot go on without it, and go on when it is back."""
         status = self.encoder.status()
-        facts = {"device": status["device"], "encoder": status["encoder"]}
-        self._database.publish([PublishedEvent(None, None, "server", facts)])
+        encoder = cast(dict[str, object], status["encoder"])
+        self._database.publish([PublishedEvent(None, None, "server", {"device": status["device"], "encoder": encoder})])
+        if encoder["state"] == "failed":
+            self.precompute.advance()
+        elif encoder["state"] == "ready":
+            self.precompute.revive()
 
     def _settle(self, news: EncodeEvent) -> None:
         with self._database.write() as session:

@@ -7,7 +7,7 @@ import threading
 from limner.embed.service import EmbeddingService
 from limner.store import Database
 from limner.store.embeddings import EmbeddingKey, add_embedding, next_unencoded
-from limner.store.jobs import announce_job, create_job, get_job, running_jobs
+from limner.store.jobs import act_on_job, announce_job, create_job, get_job, jobs_in_state
 from limner.store.projects import count_projects, get_project
 from limner.store.tables import Job
 from limner.store.types import utc_now
@@ -19,7 +19,8 @@ class Precompute:
     """Feeds the encoder from the running jobs. It has no thread: every answer of the encoder asks for the next images.
 
     What is done is read from the embeddings that exist, so that nothing is encoded twice and a job goes on where it was
-    after a restart. Images that failed are remembered until the server stops.
+    after a restart. Images that failed are remembered until the server stops. A job fails when the encoder cannot run;
+    it goes on by itself once that is mended.
     """
 
     def __init__(self, database: Database, encoder: EmbeddingService, key: EmbeddingKey) -> None:
@@ -55,10 +56,30 @@ class Precompute:
             if failed_sha256 is not None:
                 self._failed.add(failed_sha256)
             with self._database.read() as session:
-                ids = [job.id for job in running_jobs(session)]
+                ids = [job.id for job in jobs_in_state(session, "running")]
+            trouble = self._encoder.trouble()
             for job_id in ids:
+                if trouble is not None:
+                    self._fail(job_id, trouble)
+                    continue
                 while self._advance_job(job_id):
                     pass
+
+    def revive(self) -> None:
+        """The encoder runs: jobs go on that had failed because it did not."""
+        with self._lock:
+            with self._database.write() as session:
+                for job in jobs_in_state(session, "failed"):
+                    act_on_job(job, "resume")
+                    announce_job(session, job)
+            self.advance()
+
+    def _fail(self, job_id: int, reason: str) -> None:
+        with self._database.write() as session:
+            job = get_job(session, job_id)
+            if job.state == "running":
+                job.state, job.message, job.updated = "failed", reason, utc_now()
+                announce_job(session, job)
 
     def _advance_job(self, job_id: int) -> bool:
         """Ask for the next images of a job.

@@ -17,6 +17,8 @@ JobKind = Literal["precompute"]
 JobState = Literal["running", "paused", "done", "cancelled", "failed"]
 JobAction = Literal["pause", "resume", "cancel"]
 
+UNFINISHED = ("running", "paused", "failed")
+
 # action: (states in which it makes sense, state that it leads to)
 TRANSITIONS: dict[JobAction, tuple[frozenset[str], JobState]] = {
     "pause": (frozenset({"running"}), "paused"),
@@ -29,11 +31,9 @@ def create_job(session: Session, project_id: int, kind: JobKind, total: int, don
     """A new running job.
 
     Raises:
-        Conflict: when the project has one of this kind that is running or paused.
+        Conflict: when the project has one of this kind that is running or can be resumed.
     """
-    busy = session.scalar(
-        select(Job).where(Job.project_id == project_id, Job.kind == kind, Job.state.in_(("running", "paused")))
-    )
+    busy = session.scalar(select(Job).where(Job.project_id == project_id, Job.kind == kind, Job.state.in_(UNFINISHED)))
     if busy is not None:
         raise Conflict(
             f"Job {busy.id} is {busy.state} on this project already.",
@@ -63,9 +63,9 @@ def list_jobs(session: Session, project_id: int, limit: int = 100) -> Sequence[J
     return session.scalars(select(Job).where(Job.project_id == project_id).order_by(Job.id.desc()).limit(limit)).all()
 
 
-def running_jobs(session: Session) -> Sequence[Job]:
-    """All jobs that are running, oldest first."""
-    return session.scalars(select(Job).where(Job.state == "running").order_by(Job.id)).all()
+def jobs_in_state(session: Session, state: JobState) -> Sequence[Job]:
+    """All jobs in this state, oldest first."""
+    return session.scalars(select(Job).where(Job.state == state).order_by(Job.id)).all()
 
 
 def act_on_job(job: Job, action: JobAction) -> None:
@@ -81,6 +81,8 @@ def act_on_job(job: Job, action: JobAction) -> None:
             hint=f"Possible when it is {' or '.join(sorted(allowed))}.",
         )
     job.state, job.updated = state, utc_now()
+    if action == "resume":
+        job.message = ""
 
 
 def announce_job(session: Session, job: Job) -> None:
