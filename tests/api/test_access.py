@@ -112,7 +112,9 @@ def test_the_cookie_outlives_a_restart(browser: FlaskClient, settings: Settings)
     services = open_services(settings)
     restarted = create_app(services).test_client()
     restarted.set_cookie("limner_session", cookie.value)
-    assert restarted.get("/api/v1/session").json["user"]["name"] == "admin"
+    again = restarted.get("/api/v1/session").json
+    assert again["user"]["name"] == "admin"
+    assert again["installation"] == browser.get("/api/v1/session").json["installation"]
     stop_services(services)
 
 

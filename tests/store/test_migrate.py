@@ -1,6 +1,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -10,6 +11,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from limner.store import Database
+from limner.store.installation import installation_id
 from limner.store.migrate import SCRIPTS, migrate
 from limner.store.tables import Base
 
@@ -38,6 +40,18 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
     heads = ScriptDirectory(str(SCRIPTS)).get_heads()
     with database.read() as session:
         assert session.scalars(text("SELECT version_num FROM alembic_version")).all() == heads
+
+
+def test_an_installation_keeps_its_id_and_no_other_has_it(database: Database, tmp_path: Path) -> None:
+    with database.read() as session:
+        first = installation_id(session)
+    migrate(database)  # as every start does
+    other = Database(f"sqlite:///{tmp_path / 'other.db'}")
+    migrate(other)
+    with database.read() as session, other.read() as elsewhere:
+        assert installation_id(session) == first
+        assert installation_id(elsewhere) != first
+    other.close()
 
 
 def test_servers_that_start_at_once_migrate_once(database_url: str) -> None:

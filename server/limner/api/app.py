@@ -46,6 +46,7 @@ from limner.manifest import PREPROCESSING_VERSION
 from limner.store import Database
 from limner.store.accounts import SESSION_LIFETIME, ensure_local_admin
 from limner.store.embeddings import EmbeddingKey
+from limner.store.installation import installation_id
 from limner.store.migrate import migrate
 
 API_PREFIX = "/api/v1"
@@ -85,6 +86,7 @@ def open_services(settings: Settings, encoder_command: Sequence[str] = WORKER) -
     migrate(database)
     with database.write() as transaction:
         ensure_local_admin(transaction)
+        installation = installation_id(transaction)
     blobs = BlobStore(settings.resolved_blob_url)
     broadcaster = Broadcaster()
     database.listen(broadcaster.publish)
@@ -99,6 +101,7 @@ def open_services(settings: Settings, encoder_command: Sequence[str] = WORKER) -
         encoder=encoder,
         broadcaster=broadcaster,
         precompute=newsroom.precompute,
+        installation=installation,
         model=model.name,
         embedding_key=key,
     )

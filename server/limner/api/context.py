@@ -24,6 +24,7 @@ class Services:
     """Everything a handler may need.
 
     Attributes:
+        installation: UUID of the database.
         model: name of the model in use.
         embedding_key: identifies embeddings made by the model in use.
         blob_lock: held while blobs and the rows that point to them change together.
@@ -35,6 +36,7 @@ class Services:
     encoder: EmbeddingService
     broadcaster: Broadcaster
     precompute: Precompute
+    installation: str
     model: str
     embedding_key: EmbeddingKey
     blob_lock: threading.Lock = field(default_factory=threading.Lock)

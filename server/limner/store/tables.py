@@ -41,6 +41,14 @@ class Base(DeclarativeBase):
 NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
 
 
+class Installation(Base):
+    """Which installation this database belongs to: one row, written when the tables are made."""
+
+    __tablename__ = "installation"
+
+    id: Mapped[Uuid] = mapped_column(primary_key=True)
+
+
 class User(Base):
     """A person who may sign in. There is one local administrator; roles for more people come with them."""
 

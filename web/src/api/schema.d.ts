@@ -793,9 +793,16 @@ export interface components {
       queue: components["schemas"]["QueueStatus"];
       version: string;
     };
-    /** @description The signed-in person, and the token that changes must carry in the header X-CSRFToken. */
+    /**
+     * @description The signed-in person, and the token that changes must carry in the header X-CSRFToken.
+     *
+     *     ``installation`` names the database, wherever it is served: what a client keeps for later belongs to that and
+     *     not to the address.
+     */
     Session: {
       csrf_token: string;
+      /** Format: uuid */
+      installation: string;
       user: components["schemas"]["SessionUser"];
     };
     /** @description Who is signed in. */

@@ -78,7 +78,7 @@ interface SyncSchema extends DBSchema {
 
 export type SyncDatabase = IDBPDatabase<SyncSchema>;
 
-export function openSyncDatabase(name = "limner-work"): Promise<SyncDatabase> {
+export function openSyncDatabase(name: string): Promise<SyncDatabase> {
   return openDB<SyncSchema>(name, 1, {
     upgrade(database) {
       const operations = database.createObjectStore("operations", {

@@ -14,8 +14,11 @@ export interface Presence {
 
 /** The Web Locks API: one tab at a time, released by the browser when a tab dies. */
 export class BrowserLocks implements Locks, Presence {
+  /** @param scope sets these names apart from those of others on the same origin */
+  constructor(private readonly scope: string) {}
+
   async exclusive<T>(name: string, work: () => Promise<T>): Promise<T> {
-    return await navigator.locks.request(name, work);
+    return await navigator.locks.request(this.scoped(name), work);
   }
 
   hold(name: string): Promise<void> {
@@ -24,12 +27,17 @@ export class BrowserLocks implements Locks, Presence {
         held();
         return new Promise<never>(() => undefined);
       };
-      navigator.locks.request(name, forEver).catch(refused);
+      navigator.locks.request(this.scoped(name), forEver).catch(refused);
     });
   }
 
   async ifFree<T>(name: string, work: () => Promise<T>): Promise<T | null> {
-    return await navigator.locks.request(name, { ifAvailable: true }, async (lock) => (lock ? work() : null));
+    const request = async (lock: Lock | null) => (lock ? await work() : null);
+    return await navigator.locks.request(this.scoped(name), { ifAvailable: true }, request);
+  }
+
+  private scoped(name: string): string {
+    return `${this.scope} ${name}`;
   }
 }
 
@@ -63,6 +71,6 @@ export class TabLocks implements Locks, Presence {
   }
 }
 
-export function availableLocks(): Locks & Presence {
-  return "locks" in navigator ? new BrowserLocks() : new TabLocks();
+export function availableLocks(scope: string): Locks & Presence {
+  return "locks" in navigator ? new BrowserLocks(scope) : new TabLocks();
 }

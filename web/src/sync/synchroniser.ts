@@ -162,9 +162,7 @@ export class Synchroniser {
     const { store, send, locks } = this.options;
     do {
       this.again.delete(imageId);
-      const result = await locks.exclusive(`limner-sync ${imageId}`, () =>
-        drain(store, send, imageId, this.events),
-      );
+      const result = await locks.exclusive(`sync ${imageId}`, () => drain(store, send, imageId, this.events));
       this.conclude(result);
       if (result.outcome !== "empty") return;
     } while (this.again.has(imageId));

@@ -26,7 +26,12 @@ export function createServices(): Services {
     renewCsrfToken: async () => (await client.session()).csrf_token,
   });
   const client = new Client(http);
-  const account: Account = new Account(client, http, () => void saving.flush());
+  const account: Account = new Account(
+    client,
+    http,
+    () => void saving.flush(),
+    () => location.reload(),
+  );
   const toasts = new Toasts();
   const saving = new Saving(client, account, (error) => toasts.error(error));
   return {

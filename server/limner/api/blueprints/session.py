@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from apiflask import APIBlueprint
 from flask import Response, session
 
@@ -46,4 +48,8 @@ def sign_out() -> Response:
 
 
 def _session_of(user: User, token: str) -> Session:
-    return Session(user=SessionUser(id=user.id, name=user.name, role="admin"), csrf_token=token)
+    return Session(
+        user=SessionUser(id=user.id, name=user.name, role="admin"),
+        csrf_token=token,
+        installation=UUID(services().installation),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import StringConstraints
 
@@ -18,10 +19,15 @@ class SessionUser(Answer):
 
 
 class Session(Answer):
-    """The signed-in person, and the token that changes must carry in the header X-CSRFToken."""
+    """The signed-in person, and the token that changes must carry in the header X-CSRFToken.
+
+    ``installation`` names the database, wherever it is served: what a client keeps for later belongs to that and
+    not to the address.
+    """
 
     user: SessionUser
     csrf_token: str
+    installation: UUID
 
 
 class SignIn(Request):

@@ -16,13 +16,23 @@ export class Account {
   /** True while the page is kept and a dialog asks for a new link. */
   expired = $state(false);
 
+  /** As it was when somebody first signed in on this page. */
+  readonly session: Promise<Session>;
+  private installation: string | null = null;
+  private firstSession: (session: Session) => void = () => undefined;
   private waiting: (() => void)[] = [];
 
+  /** `onMoved`: another installation is served at this address than the one that the page began with. */
   constructor(
     private readonly client: Client,
     private readonly http: Http,
     private readonly onSignedIn: () => void,
-  ) {}
+    private readonly onMoved: () => void,
+  ) {
+    this.session = new Promise((resolve) => {
+      this.firstSession = resolve;
+    });
+  }
 
   async check(): Promise<void> {
     try {
@@ -49,6 +59,12 @@ export class Account {
   }
 
   private accept(session: Session): void {
+    this.installation ??= session.installation;
+    if (session.installation !== this.installation) {
+      this.onMoved(); // what waits here is not for it
+      return;
+    }
+    this.firstSession(session);
     this.http.csrfToken = session.csrf_token;
     this.name = session.user.name;
     this.status = "in";

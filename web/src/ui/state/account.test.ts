@@ -4,11 +4,12 @@ import { ApiError, NetworkError } from "../../api/errors.ts";
 import type { Http } from "../../api/http.ts";
 import { Account, tokenIn } from "./account.svelte.ts";
 
-const SESSION = { user: { id: 1, name: "admin", role: "admin" }, csrf_token: "c" };
+const SESSION = { user: { id: 1, name: "admin", role: "admin" }, csrf_token: "c", installation: "here" };
 
 function account(client: object, onSignedIn = vi.fn()) {
   const http = { csrfToken: "" } as Http;
-  return { http, onSignedIn, made: new Account(client as Client, http, onSignedIn) };
+  const onMoved = vi.fn();
+  return { http, onSignedIn, onMoved, made: new Account(client as Client, http, onSignedIn, onMoved) };
 }
 
 describe("tokenIn", () => {
@@ -22,6 +23,25 @@ describe("tokenIn", () => {
 });
 
 describe("Account", () => {
+  it("says once which session the page began with", async () => {
+    const signIn = vi.fn(async () => SESSION).mockResolvedValueOnce({ ...SESSION, csrf_token: "first" });
+    const { made, onSignedIn } = account({ signIn });
+    await made.signIn("token");
+    await made.signIn("token");
+    expect((await made.session).csrf_token).toBe("first");
+    expect(onSignedIn).toHaveBeenCalledTimes(2);
+  });
+
+  it("sends nothing that waits to another installation at the same address", async () => {
+    const signIn = vi
+      .fn(async () => ({ ...SESSION, installation: "elsewhere" }))
+      .mockResolvedValueOnce(SESSION);
+    const { made, http, onSignedIn, onMoved } = account({ signIn });
+    await made.signIn("token");
+    await made.signIn("token");
+    expect([onSignedIn.mock.calls.length, onMoved.mock.calls.length, http.csrfToken]).toEqual([1, 1, "c"]);
+  });
+
   it("is in with a session, out without one", async () => {
     const inside = account({ session: async () => SESSION });
     await inside.made.check();

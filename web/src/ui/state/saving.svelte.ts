@@ -16,6 +16,7 @@ export class Saving {
     this.synchroniser = this.build(client, account, onError);
   }
 
+  /** Resolves once somebody has signed in. */
   ready(): Promise<Synchroniser> {
     return this.synchroniser;
   }
@@ -43,8 +44,10 @@ export class Saving {
     account: Account,
     onError: (error: unknown) => void,
   ): Promise<Synchroniser> {
-    const database = await openSyncDatabase();
-    const locks = availableLocks();
+    // One address may serve one installation today and another one tomorrow: each has work of its own.
+    const scope = `limner ${(await account.session).installation}`;
+    const database = await openSyncDatabase(scope);
+    const locks = availableLocks(scope);
     const writer = newUuid();
     const drafts = new Drafts({ database, presence: locks, writer, user: () => account.name });
     await drafts.announce();
@@ -55,7 +58,7 @@ export class Saving {
       load: (imageId) => client.annotations(imageId),
       locks,
       writer,
-      channel: "BroadcastChannel" in window ? new BroadcastChannel("limner-sync") : null,
+      channel: "BroadcastChannel" in window ? new BroadcastChannel(`${scope} sync`) : null,
       onSignedOut: () => void account.signInAgain(),
       onError,
       onState: (state) => {
