@@ -30,7 +30,7 @@ export type AnnotationContent = Pick<
   "category_id" | "segmentation" | "iscrowd" | "attributes" | "provenance"
 >;
 
-/** One undoable, idempotent change. The queue gives it its operation id. */
+/** One undoable, idempotent change to an annotation. The queue gives it its operation id. */
 export type Operation =
   | ({ kind: "create"; uid: string } & AnnotationContent)
   | { kind: "update"; uid: string; changes: Partial<AnnotationContent> }

@@ -1,6 +1,6 @@
 /** The browser's durable copy of what has not reached the server yet. */
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
-import type { Annotation, AnnotationContent, Operation } from "../api/types.ts";
+import type { Annotation, AnnotationContent, MarkOperation, Operation } from "../api/types.ts";
 import type { KeptDraft } from "../core/draft.ts";
 
 export interface Problem {
@@ -18,10 +18,10 @@ export interface QueuedOperation {
   imageId: number;
   writer: string;
   operationId: string;
-  operation: Operation;
+  operation: Operation | MarkOperation;
   /** The newest revision that the writer had been shown when it made this operation. */
   seen: number;
-  /** Fingerprint of the annotation as the writer knew it before this operation; null when there was none. */
+  /** Fingerprint of the annotation as the writer knew it before this operation; null when there was none, or for a mark. */
   before: string | null;
   /** What the annotation is after this operation; null when deleted. */
   after: AnnotationContent | null;

@@ -1,7 +1,7 @@
 /** The operations endpoint as the API describes it, in memory, behind `fetch`, with a network that can be broken. */
 import { Client } from "../api/client.ts";
 import { Http } from "../api/http.ts";
-import type { Annotation, ImageAnnotations, Operation } from "../api/types.ts";
+import type { Annotation, ImageAnnotations, MarkOperation, Operation } from "../api/types.ts";
 import { applyOperation, type Belief, contentOf } from "./operations.ts";
 
 type Weather = "fine" | "offline" | "lose_answer" | "signed_out" | "busy";
@@ -11,6 +11,8 @@ export class FakeServer {
   revision = 0;
   /** operation ids that were stored, in order */
   readonly log: string[] = [];
+  /** What was said about the image, in order */
+  readonly marks: string[] = [];
   requests = 0;
   /** Runs after each operation that came over the network, before its answer. */
   afterStore: () => void = () => {};
@@ -36,8 +38,9 @@ export class FakeServer {
   }
 
   /** Somebody else's operation, based on the current revision. */
-  store(operation: Operation): void {
-    this.rows.set(operation.uid, applyOperation(this.rows.get(operation.uid), operation));
+  store(operation: Operation | MarkOperation): void {
+    if (operation.kind === "mark") this.marks.push(operation.state);
+    else this.rows.set(operation.uid, applyOperation(this.rows.get(operation.uid), operation));
     this.revision += 1;
   }
 
@@ -65,7 +68,7 @@ export class FakeServer {
   private operate(body: string, ifMatch: string | null): Response {
     const { operation_id: id, operation } = JSON.parse(body) as {
       operation_id: string;
-      operation: Operation;
+      operation: Operation | MarkOperation;
     };
     const replay = this.answers.get(id);
     if (replay)
@@ -73,13 +76,15 @@ export class FakeServer {
     if (ifMatch === null) return problem(428, "revision_required");
     if (ifMatch !== `"${this.revision}"`) return problem(412, "stale_revision", { current: this.current() });
     if (operation.kind === "create" && operation.category_id === 404) return problem(422, "unknown_category");
-    if (operation.kind !== "create" && !this.rows.has(operation.uid)) return problem(404, "not_found");
+    if (operation.kind === "mark" && operation.note === "refuse me") return problem(422, "invalid_input");
+    const fresh = operation.kind === "create" || operation.kind === "mark";
+    if (!fresh && !this.rows.has(operation.uid)) return problem(404, "not_found");
     this.store(operation);
     this.log.push(id);
-    const row = this.rows.get(operation.uid)!;
+    const row = this.rows.get(operation.uid);
     const answer = {
       revision: this.revision,
-      annotation: row.deleted ? null : this.annotation(operation.uid, row),
+      annotation: row && !row.deleted ? this.annotation(operation.uid, row) : null,
     };
     this.answers.set(id, { body, answer });
     this.afterStore();

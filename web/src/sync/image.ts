@@ -1,5 +1,5 @@
 /** One open image: what this tab believes its annotations to be, and the operations that it adds. */
-import type { AnnotationContent, ImageAnnotations, Operation } from "../api/types.ts";
+import type { AnnotationContent, ImageAnnotations, MarkOperation, Operation } from "../api/types.ts";
 import type { KeptDraft } from "../core/draft.ts";
 import type { QueuedOperation, StoredOperation } from "./database.ts";
 import { applyOperation, type Belief, contentOf, print, visible } from "./operations.ts";
@@ -12,7 +12,7 @@ export interface KnownAnnotation extends AnnotationContent {
 }
 
 type NewEntry = Pick<QueuedOperation, "imageId" | "writer" | "seen" | "before" | "after"> & {
-  operation: Operation;
+  operation: Operation | MarkOperation;
 };
 
 /** With the operations goes what is drawn now; null when that is, and was, nothing. */
@@ -25,6 +25,7 @@ export class ImageSync {
   private seen: number;
   private latest: number;
   private recorded = 0;
+  private mark: MarkOperation | null = null;
   private readonly appending = new Set<Promise<void>>();
   private hasDraft: boolean;
 
@@ -82,12 +83,36 @@ export class ImageSync {
     }
   }
 
+  /**
+   * The same for how far the work on the image is; what is being drawn stays as it is. It never conflicts: of two people's
+   * marks the later one counts.
+   */
+  async recordMark(operation: MarkOperation): Promise<void> {
+    const { imageId, writer, seen, mark: known } = this;
+    this.mark = operation;
+    try {
+      await this.write([{ imageId, writer, seen, operation, before: null, after: null }], null);
+    } catch (error) {
+      this.mark = known;
+      throw error;
+    }
+  }
+
+  /** What this browser has said about the image and the server does not know yet. */
+  get waitingMark(): MarkOperation | null {
+    return this.mark;
+  }
+
   private async keep(entries: readonly NewEntry[], draft: KeptDraft | null): Promise<void> {
     const drawn = draft || this.hasDraft ? { draft } : null;
     if (entries.length === 0 && !drawn) return;
     this.hasDraft = draft !== null;
+    await this.write(entries, drawn);
+  }
+
+  private async write(...step: Parameters<AppendStep>): Promise<void> {
     this.recorded++;
-    const appended = this.append(entries, drawn);
+    const appended = this.append(...step);
     this.appending.add(appended);
     try {
       await appended;
@@ -126,6 +151,7 @@ export class ImageSync {
     { revision, annotation }: Acknowledgement,
   ): void {
     this.latest = Math.max(this.latest, revision);
+    if (this.mark?.uid === uid) this.mark = null;
     if (!annotation) return;
     this.ids.set(uid, annotation.id);
     // The server may write the same mask differently; what comes next is compared with what it wrote.
@@ -154,7 +180,12 @@ export class ImageSync {
       this.beliefs.set(annotation.uid, { content: contentOf(annotation), deleted: false });
       this.ids.set(annotation.uid, annotation.id);
     }
-    for (const { operation, after } of this.pending) {
+    this.mark = null;
+    for (const { operation, after, state } of this.pending) {
+      if (operation.kind === "mark") {
+        if (state === "waiting") this.mark = operation;
+        continue;
+      }
       const known = this.beliefs.get(operation.uid);
       // What was made before a reload can name an annotation that somebody has deleted since: show the maker's state.
       const base = known ?? (after ? { content: after, deleted: false } : undefined);

@@ -1,6 +1,6 @@
 /** Sends one image's waiting operations in order, and decides what each answer means. */
 import { ApiError, NetworkError } from "../api/errors.ts";
-import type { ImageAnnotations, Operation } from "../api/types.ts";
+import type { ImageAnnotations, MarkOperation, Operation } from "../api/types.ts";
 import type { StoredOperation } from "./database.ts";
 import type { Acknowledgement, OperationStore } from "./store.ts";
 
@@ -8,7 +8,7 @@ import type { Acknowledgement, OperationStore } from "./store.ts";
 export type SendOperation = (request: {
   imageId: number;
   operationId: string;
-  operation: Operation;
+  operation: Operation | MarkOperation;
   revision: number;
 }) => Promise<Acknowledgement>;
 

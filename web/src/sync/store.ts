@@ -1,5 +1,5 @@
 /** Transactions over the durable queue. Each method is one IndexedDB transaction, complete on disk when it resolves. */
-import type { Annotation, ImageAnnotations, Operation } from "../api/types.ts";
+import type { Annotation, ImageAnnotations, MarkOperation, Operation } from "../api/types.ts";
 import type {
   DraftRow,
   Problem,
@@ -17,6 +17,8 @@ export interface Conflict {
   mine: QueuedOperation["after"];
   theirs: Annotation | null;
   problem: Problem | null;
+  /** Set when it is not about an annotation but about how far the work on the image is. */
+  mark: MarkOperation | null;
 }
 
 export interface Acknowledgement {
@@ -175,9 +177,10 @@ export class OperationStore {
     const groups = groupBy(held, (each) => `${each.imageId} ${each.operation.uid}`);
     return [...groups.values()].map((group) => {
       const last = group.at(-1)!;
-      const { imageId, theirs, problem } = last;
+      const { imageId, theirs, problem, operation } = last;
       const kind = last.state === "refused" ? "refused" : "conflict";
-      return { imageId, uid: last.operation.uid, kind, mine: last.after, theirs, problem };
+      const mark = operation.kind === "mark" ? operation : null;
+      return { imageId, uid: operation.uid, kind, mine: last.after, theirs, problem, mark };
     });
   }
 
@@ -222,7 +225,7 @@ export class OperationStore {
   /** A new queue entry with an operation id of its own. */
   queued(
     entry: Pick<QueuedOperation, "imageId" | "writer" | "seen" | "before" | "after"> & {
-      operation: Operation;
+      operation: Operation | MarkOperation;
     },
   ): QueuedOperation {
     const waiting = { state: "waiting", theirs: null, problem: null } as const;

@@ -1,7 +1,7 @@
 import "fake-indexeddb/auto";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { AnnotationContent, Operation } from "../api/types.ts";
+import type { AnnotationContent, ImageState, MarkOperation, Operation } from "../api/types.ts";
 import { openSyncDatabase, type SyncDatabase } from "./database.ts";
 import { Drafts } from "./drafts.ts";
 import { FakeServer } from "./fake-server.test-support.ts";
@@ -22,6 +22,13 @@ const recolour = (uid: string, category_id: number): Operation => ({
   uid,
   changes: { category_id },
 });
+const marked = (state: ImageState, note = ""): MarkOperation => ({
+  kind: "mark",
+  uid: crypto.randomUUID(),
+  state,
+  note,
+});
+
 class Tab {
   state: SyncState = { phase: "saved", waiting: 0, conflicts: [], message: "" };
   signedOut = 0;
@@ -471,6 +478,65 @@ describe("an operation that the server will never take", () => {
     await tab.sync.resolve(tab.state.conflicts[0]!, "theirs");
     expect(tab.state.conflicts).toEqual([]);
     expect(image.annotations().map((each) => each.uid)).toEqual(["good"]);
+  });
+});
+
+describe("how far the work on the image is", () => {
+  it("reaches the server after the edits before it, and is no annotation", async () => {
+    const image = await open();
+    await Promise.all([image.record([create("a")]), image.recordMark(marked("submitted"))]);
+    await tab.sync.settled();
+    expect(server.log).toHaveLength(2);
+    expect([server.marks, categories()]).toEqual([["submitted"], [["a", 1]]]);
+    expect(image.annotations().map((each) => each.uid)).toEqual(["a"]);
+    expect(image.waitingMark).toBeNull();
+    expect(tab.state).toMatchObject({ phase: "saved", waiting: 0, conflicts: [] });
+  });
+
+  it("survives being offline and a restart, and is known meanwhile", async () => {
+    const image = await open();
+    server.weather = "offline";
+    await image.recordMark(marked("submitted"));
+    await image.recordMark(marked("skipped", "blurry"));
+    await tab.sync.settled();
+    expect(tab.state).toMatchObject({ phase: "offline", waiting: 2 });
+    const reopened = new Tab(server, database, locks);
+    expect((await open(reopened)).waitingMark).toMatchObject({ state: "skipped", note: "blurry" });
+    server.weather = "fine";
+    await reopened.sync.flush();
+    await reopened.sync.settled();
+    expect(server.marks).toEqual(["submitted", "skipped"]);
+  });
+
+  it("is sent once when its answer is lost, and on top of what others did meanwhile", async () => {
+    const image = await open();
+    server.store(create("theirs"));
+    server.weather = "lose_answer";
+    await image.recordMark(marked("submitted"));
+    await tab.sync.settled();
+    server.weather = "fine";
+    for (let retry = 0; retry < 3; retry++) {
+      await tab.sync.flush();
+      await tab.sync.settled();
+    }
+    expect(server.marks).toEqual(["submitted"]);
+    expect(image.annotations().map((each) => each.uid)).toEqual(["theirs"]);
+    expect(tab.state).toMatchObject({ phase: "saved", conflicts: [] });
+  });
+
+  it("is taken back when the browser cannot keep it, and held when the server says no", async () => {
+    const image = await open();
+    vi.spyOn(OperationStore.prototype, "append").mockRejectedValueOnce(new Error("no space"));
+    await expect(image.recordMark(marked("submitted"))).rejects.toThrow("no space");
+    expect(image.waitingMark).toBeNull();
+    await image.recordMark(marked("skipped", "refuse me"));
+    await image.record([create("a")]);
+    await tab.sync.settled();
+    expect(categories()).toEqual([["a", 1]]);
+    expect(tab.state.conflicts).toMatchObject([{ kind: "refused", mark: { state: "skipped" } }]);
+    await tab.sync.resolve(tab.state.conflicts[0]!, "theirs");
+    expect(tab.state.conflicts).toEqual([]);
+    expect(image.waitingMark).toBeNull();
   });
 });
 
