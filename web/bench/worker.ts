@@ -1,7 +1,7 @@
 /**
  * Times Limner's decoder against the published export in onnxruntime-web, in a worker as on the real page.
  *
- * Contenders take turns, so that whatever else the machine does falls on both. Times are in milliseconds.
+ * Who drives it lets contenders take turns, so that whatever else the machine does falls on both. Times are in milliseconds.
  */
 
 import { expose } from "comlink";
@@ -15,7 +15,6 @@ import { readEmbedding } from "../src/decoder/embedding.ts";
 import { type DecodeInputs, DecoderGraphs } from "../src/decoder/graphs.ts";
 import type { Manifest } from "../src/session/types.ts";
 
-const WARM_UP = 3; // rounds
 const SCREEN = { height: 1080, width: 1920 }; // device pixels of the view that is painted
 
 export interface BenchCase {
@@ -25,10 +24,22 @@ export interface BenchCase {
   readonly mask: boolean;
 }
 
-interface Times {
-  readonly ours: number[];
-  readonly reference: number[];
-}
+/** What is timed; each side does it in its own way. */
+export type Task =
+  | { readonly kind: "decode"; readonly prompt: BenchCase }
+  /** We paint what a screen shows of the mask; the reference upsamples to the whole image. */
+  | { readonly kind: "decodeAndPaint"; readonly prompt: BenchCase; readonly image: ImageSize }
+  /** From asking for the embedding to the painted mask; for the reference, which prepares nothing, to its logits. */
+  | {
+      readonly kind: "firstPreview";
+      readonly prompt: BenchCase;
+      readonly image: ImageSize;
+      readonly file: string;
+    }
+  /** Upsample and paint a mask, as one preview does; the reference does nothing. */
+  | { readonly kind: "paint"; readonly image: ImageSize };
+
+export type Side = "ours" | "reference";
 
 let manifest: Manifest;
 let graphs: DecoderGraphs;
@@ -39,7 +50,12 @@ const pixels = new Uint32Array(SCREEN.height * SCREEN.width);
 
 const api = {
   /** Loads our graphs, runs them once, and does the same with the reference. @returns how long each took */
-  async load(threads: number, model: string, official: string, officialEmbedding: string): Promise<Times> {
+  async load(
+    threads: number,
+    model: string,
+    official: string,
+    officialEmbedding: string,
+  ): Promise<Record<Side, number[]>> {
     env.wasm.wasmPaths = { mjs: runtimeScript, wasm: runtimeBinary };
     env.wasm.numThreads = threads;
     manifest = (await (await fetch(`/${model}/manifest.json`)).json()) as Manifest;
@@ -64,65 +80,25 @@ const api = {
     return graphs.prepare(await bytes(file));
   },
 
-  async decode(prompt: BenchCase, rounds: number): Promise<Times> {
-    return inTurn(
-      rounds,
-      () => graphs.decode(ourInputs(prompt)),
-      () => runReference(prompt),
-    );
-  },
-
-  /** Decode and paint what a screen shows of a mask, against a reference that upsamples to the whole image. */
-  async decodeAndPaint(prompt: BenchCase, image: ImageSize, rounds: number): Promise<Times> {
+  /** @returns the times of `count` runs of one side */
+  async run(side: Side, task: Task, count: number): Promise<number[]> {
     const mask = wavyMask();
-    const ours = async () => {
-      await graphs.decode(ourInputs(prompt));
-      paint(mask, image);
-    };
-    return inTurn(rounds, ours, () => runReference(prompt));
-  },
-
-  /** Upsample and paint a mask, as one preview does. */
-  paint(image: ImageSize, rounds: number): number[] {
-    const mask = wavyMask();
+    const work = side === "ours" ? () => ours(task, mask) : () => theirs(task);
     const times: number[] = [];
-    for (let round = 0; round < WARM_UP + rounds; round++) {
-      const start = performance.now();
-      paint(mask, image);
-      times.push(performance.now() - start);
-    }
-    return times.slice(WARM_UP);
-  },
-
-  /** From asking for the embedding to the painted mask; the reference, which prepares nothing, to its logits. */
-  async firstPreview(file: string, prompt: BenchCase, image: ImageSize, rounds: number): Promise<Times> {
-    const mask = wavyMask();
-    const ours = async () => {
-      await graphs.prepare(await bytes(file));
-      await graphs.decode(ourInputs(prompt));
-      paint(mask, image);
-    };
-    const theirs = async () => {
-      await bytes(file);
-      await runReference(prompt);
-    };
-    return inTurn(rounds, ours, theirs);
+    for (let index = 0; index < count; index++) times.push(await timed(work));
+    return times;
   },
 };
 
-async function inTurn(
-  rounds: number,
-  ours: () => Promise<unknown>,
-  theirs: () => Promise<unknown>,
-): Promise<Times> {
-  const times: Times = { ours: [], reference: [] };
-  for (let round = 0; round < WARM_UP + rounds; round++) {
-    const [mine, others] = [await timed(ours), await timed(theirs)];
-    if (round < WARM_UP) continue;
-    times.ours.push(mine);
-    times.reference.push(others);
-  }
-  return times;
+async function ours(task: Task, mask: Plane): Promise<void> {
+  if (task.kind === "firstPreview") await graphs.prepare(await bytes(task.file));
+  if (task.kind !== "paint") await graphs.decode(ourInputs(task.prompt));
+  if (task.kind !== "decode") paint(mask, task.image);
+}
+
+async function theirs(task: Task): Promise<void> {
+  if (task.kind === "firstPreview") await bytes(task.file);
+  if (task.kind !== "paint") await runReference(task.prompt);
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

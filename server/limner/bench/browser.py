@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from limner.bench.contenders import CASES, LOW_RES, PUBLISHED, Case, published_file
-from limner.bench.harness import Result, result
+from limner.bench.harness import WARM_UP, Result, progress, result
 from limner.embed.wire import EmbeddingInfo, pack
 from limner.errors import Unavailable
 from limner.geometry import ImageGeometry
@@ -28,6 +28,7 @@ WEB = Path(__file__).parents[3] / "web"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--headless", "--no-sandbox", "--no-first-run", "--disable-background-networking")
 PAINT_BUDGET = 4.0  # ms for one preview
+BLOCK = 5  # runs of one side between two looks at the CPU time, which counts in steps of 10 ms
 IMAGES = {(64, 64): (1024, 1024), (43, 64): (683, 1024)}  # sizes of images that need so many cells
 
 
@@ -37,6 +38,7 @@ def run(folder: Path, manifests: dict[str, Manifest], threads: tuple[int, ...], 
     Raises:
         Unavailable: without the source of the page, npm or Chromium.
     """
+    progress("Building the page for the browser")
     _build_page(folder)
     for name, manifest in manifests.items():
         for height, width in IMAGES.values():
@@ -44,6 +46,7 @@ def run(folder: Path, manifests: dict[str, Manifest], threads: tuple[int, ...], 
     with _served(folder) as address, _chromium() as browser:
         for count in threads:
             for name in manifests:
+                progress(f"Measuring {name} in Chromium, {count} thread(s)")
                 page = browser.new_page()
                 page.goto(address)
                 yield from _measure(page, name, count, rounds)
@@ -52,29 +55,64 @@ def run(folder: Path, manifests: dict[str, Manifest], threads: tuple[int, ...], 
 
 def _measure(page: Page, name: str, threads: int, rounds: int) -> Iterator[Result]:
     notes = f"Chromium, {threads} thread(s)"
+    turns = _Turns(page)
 
-    def against(
-        case: str, times: dict[str, list[float]], reference: str = "official, low-res", ours: str = "limner"
-    ) -> Result:
-        return result(f"{name}: {case}", (ours, times["ours"], None), (reference, times["reference"], None), notes)
+    def against(case: str, times: _Times, reference: str = "official, low-res", ours: str = "limner") -> Result:
+        (subject, subject_cpu), (other, other_cpu) = times["ours"], times["reference"]
+        return result(f"{name}: {case}", (ours, subject, subject_cpu), (reference, other, other_cpu), notes)
 
-    square = _embedding_file("sam_vit_b", 1024, 1024)
-    yield against("sessions and first runs", _call(page, "load", threads, name, LOW_RES, square))
+    square, fewer = _embedding_file("sam_vit_b", 1024, 1024), max(1, rounds // 3)
+    loaded = _call(page, "load", threads, name, LOW_RES, square)
+    yield against("sessions and first runs", {side: (times, None) for side, times in loaded.items()})
     for case in CASES:
         _call(page, "open", _embedding_file(name, *IMAGES[case.valid_size]))
-        yield against(case.name, _call(page, "decode", _prompt(case), rounds))
-    point, photo = _prompt(CASES[1]), _size(PUBLISHED[-1])
-    opened = _call(page, "firstPreview", _embedding_file(name, 683, 1024), point, photo, max(1, rounds // 3))
-    yield against("open an image that is encoded, to its first preview", opened)
-    painted = _call(page, "paint", photo, rounds)
-    yield against("upsample and paint 1920 × 1080", {"ours": painted, "reference": [PAINT_BUDGET]}, "budget")
+        yield against(case.name, turns.take({"kind": "decode", "prompt": _prompt(case)}, rounds))
+    preview = {
+        "kind": "firstPreview",
+        "prompt": _prompt(CASES[1]),
+        "image": _size(PUBLISHED[-1]),
+        "file": _embedding_file(name, 683, 1024),
+    }
+    yield against("open an image that is encoded, to its first preview", turns.take(preview, fewer))
+    painted = turns.take({"kind": "paint", "image": _size(PUBLISHED[-1])}, rounds)
+    yield against("upsample and paint 1920 × 1080", {**painted, "reference": ([PAINT_BUDGET], None)}, "budget")
     if name == "sam_vit_b":
         for geometry in PUBLISHED:
             _call(page, "load", threads, name, published_file(geometry), square)
             _call(page, "open", _embedding_file(name, 683, 1024))
-            times = _call(page, "decodeAndPaint", point, _size(geometry), max(1, rounds // 3))
+            task = {"kind": "decodeAndPaint", "prompt": _prompt(CASES[1]), "image": _size(geometry)}
             what = f"1 point, image of {geometry.width} × {geometry.height}"
+            times = turns.take(task, fewer)
             yield against(what, times, "official, as published", "limner, painted on 1920 × 1080")
+
+
+_Times = Mapping[str, tuple[list[float], list[float] | None]]  # side -> wall and CPU milliseconds of its runs
+
+
+class _Turns:
+    """Both sides in turn on one page, with the CPU time that all threads of the page's process take."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.devtools = page.context.new_cdp_session(page)
+        self.devtools.send("Performance.enable")
+
+    def take(self, task: Mapping[str, object], rounds: int) -> _Times:
+        """Run a task ``rounds`` times on each side, in blocks, after a warm-up."""
+        wall: dict[str, list[float]] = {"ours": [], "reference": []}
+        cpu: dict[str, float] = dict.fromkeys(wall, 0.0)
+        for side in wall:
+            _call(self.page, "run", side, task, WARM_UP)
+        for done in range(0, rounds, BLOCK):
+            for side, times in wall.items():
+                before = self._cpu_ms()
+                times += _call(self.page, "run", side, task, min(BLOCK, rounds - done))
+                cpu[side] += self._cpu_ms() - before
+        return {side: (times, [cpu[side] / rounds]) for side, times in wall.items()}
+
+    def _cpu_ms(self) -> float:
+        metrics = self.devtools.send("Performance.getMetrics")["metrics"]
+        return 1000 * next(float(each["value"]) for each in metrics if each["name"] == "ProcessTime")
 
 
 def _call(page: Page, function: str, *arguments: object) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from limner.bench.harness import progress
 from limner.bench.reference import reference_package
 from limner.geometry import ImageGeometry
 from limner.manifest import Manifest
@@ -67,14 +68,17 @@ def write_contenders(folder: Path, names: tuple[str, ...] = MODELS) -> Models:
         Unavailable: when the published package is not installed.
         ExportFailed: when a graph does not give what its model gives.
     """
+    progress("Exporting the published decoder, seeded")
     sam = build_model("sam_vit_b", SEED)
     reference = reference_package().sam_model_registry["vit_b"](checkpoint=None).eval()
     reference.load_state_dict(sam.state_dict())
     write_official(LowRes(reference), folder / LOW_RES)
     for geometry in PUBLISHED:
+        progress(f"Exporting it as published, for images of {geometry.width} × {geometry.height}")
         write_official(Upsampling(reference, geometry), folder / published_file(geometry))
     written = {}
     for name in names:
+        progress(f"Exporting Limner's graphs of {name}")
         model = sam if name == "sam_vit_b" else build_model(name, SEED)
         (folder / name).mkdir()
         seeded = LoadedModel(model, name, hashlib.sha256(f"{name} {SEED}".encode()).hexdigest())

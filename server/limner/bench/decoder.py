@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from limner.bench import browser
 from limner.bench.contenders import CASES, LOW_RES, PUBLISHED, Case, Models, published_file
-from limner.bench.harness import Result, compare
+from limner.bench.harness import Result, compare, progress
 from limner.geometry import ImageGeometry, upsample_logits
 from limner.sam.model import PromptableModel
 from limner_onnx.check import OnnxModel
@@ -52,6 +52,7 @@ def run_native(folder: Path, models: dict[str, PromptableModel], threads: int, r
     official = Session(folder / LOW_RES, threads)
     notes = f"native, {threads} thread(s)"
     for name, model in models.items():
+        progress(f"Measuring {name} in native onnxruntime, {threads} thread(s)")
         ours = OnnxModel(folder / name / "prepare.onnx", folder / name / "decode.onnx", threads)
         for case in CASES:
             prepared = ours.prepare(example_embedding(model.config).numpy(), case.valid_size)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +21,10 @@ WARM_UP = 3  # calls of each before anything is timed
 
 @dataclass(frozen=True)
 class Milliseconds:
-    """One contender's times for one call, in milliseconds; ``cpu`` is the median over all threads, None if unknown."""
+    """One contender's times for one call, in milliseconds.
+
+    ``cpu`` is the time of all threads together, the median (in a browser the mean); None if unknown.
+    """
 
     median: float
     p95: float
@@ -92,6 +96,12 @@ def summary(wall: Sequence[float], cpu: Sequence[float] | None = None) -> Millis
         min=round(min(wall), 3),
         cpu=None if cpu is None else round(statistics.median(cpu), 3),
     )
+
+
+def progress(message: str) -> None:
+    """Say on the terminal what is being done: some of it takes minutes before the first figure comes."""
+    sys.stderr.write(f"{message} …\n")
+    sys.stderr.flush()
 
 
 def environment() -> dict[str, object]:
