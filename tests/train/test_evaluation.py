@@ -12,7 +12,15 @@ from limner.cli import cli
 from limner.errors import InvalidInput
 from limner.prompts import Prompts
 from limner.train.baselines import BASELINES
-from limner.train.evaluation import Protocol, evaluate_mask, evaluate_photos
+from limner.train.evaluation import (
+    SCENES_SOURCE,
+    SMALLEST_IN_SCENE,
+    Protocol,
+    evaluate_mask,
+    evaluate_photos,
+    held_out_scenes,
+    measure,
+)
 from limner.train.photos import find_photos
 from tests.train.helpers import two_squares, write_photo
 
@@ -111,3 +119,14 @@ def test_the_command_says_when_a_baseline_cannot_answer(tmp_path: Path) -> None:
 def test_the_command_refuses_nonsense(tmp_path: Path, clicks: str) -> None:
     result = CliRunner().invoke(cli, ["evaluate", str(tmp_path), "--clicks", clicks])
     assert result.exit_code == 2
+
+
+def test_scenes_to_measure_on_are_always_the_same() -> None:
+    first, again = held_out_scenes(3, 64), held_out_scenes(3, 64)
+    for scene, same in zip(reversed(first), reversed(again), strict=True):
+        assert np.array_equal(scene.image(), same.image())
+        assert all(mask.sum() >= SMALLEST_IN_SCENE * mask.size for mask in scene.masks())
+        assert len(scene.masks()) == len({mask.tobytes() for mask in scene.masks()})
+    results = measure(BASELINES["box-fill"](), first, Protocol(clicks=(), box=True, masks_per_image=2))
+    assert set(results) == {SCENES_SOURCE}
+    assert all(0 < row["box"] <= 1 for row in results[SCENES_SOURCE])

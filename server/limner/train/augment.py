@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from limner.train.scenes.finish import normal_noise
+
 Image = NDArray[Any]  # (H, W, 3) uint8 RGB
 Labels = NDArray[Any]  # (3, H, W) uint8
 
@@ -47,17 +49,18 @@ def resized(image: Image, labels: Labels, scale_x: float, scale_y: float) -> tup
 
 def recoloured(rng: np.random.Generator, image: Image) -> Image:
     """White balance, exposure and gamma; sometimes saturation, noise or blur."""
-    values: NDArray[Any] = image.astype(np.float32)
-    values *= (np.exp(rng.normal(0, 0.1, 3)) * math.exp(rng.normal(0, 0.15))).astype(np.float32)
+    gain = np.exp(rng.normal(0, 0.1, 3)) * math.exp(rng.normal(0, 0.15))
+    curve = np.clip(np.linspace(0, 1, 256)[:, None] * gain, 0, 1) ** math.exp(rng.normal(0, 0.2))  # (256, RGB)
+    changed: Image = cv2.LUT(image, np.round(255 * curve).astype(np.uint8)[None])
     if rng.random() < 0.3:
-        grey = values.mean(axis=2, keepdims=True)
-        values = grey + (values - grey) * np.float32(rng.uniform(0, 1.6))
-    values = 255 * np.clip(values / 255, 0, 1) ** np.float32(math.exp(rng.normal(0, 0.2)))
+        saturation = rng.uniform(0, 1.6)
+        changed = cv2.transform(changed, saturation * np.eye(3) + np.full((3, 3), (1 - saturation) / 3))
     if rng.random() < 0.15:
-        values = cv2.GaussianBlur(values, (0, 0), rng.uniform(0.4, 1.5))
+        changed = cv2.GaussianBlur(changed, (0, 0), rng.uniform(0.4, 1.5))
     if rng.random() < 0.15:
-        values += np.float32(rng.uniform(1, 10)) * rng.standard_normal(values.shape, dtype=np.float32)
-    return np.clip(values, 0, 255).astype(np.uint8)
+        height, width = changed.shape[:2]
+        changed = cv2.add(changed, normal_noise(rng, (height, width, 3), rng.uniform(1, 10)), dtype=cv2.CV_8U)
+    return changed
 
 
 def letterboxed(rng: np.random.Generator, image: Image, labels: Labels) -> tuple[Image, Labels]:

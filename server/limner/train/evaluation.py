@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from typing import Protocol as Interface
 
@@ -25,11 +26,15 @@ from limner.sam.model import PromptableModel
 from limner.sam.transforms import to_model_input
 from limner.train.clicks import correcting_click, deepest_point, tight_box
 from limner.train.photos import Photo
+from limner.train.scenes import Scene, SceneGenerator
 
 Results = dict[str, list[dict[str, float]]]  # by source: for each mask the IoUs, as evaluate_mask gives them
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Box = tuple[float, float, float, float]
+SCENES_SEED = 2**40  # of the scenes to measure on; runs have seeds below it
+SCENES_SOURCE = "scenes"
+SMALLEST_IN_SCENE = 2e-3  # of the image: smaller masks of scenes are not asked for
 MAX_CLICKS = 20  # of the NoC measures; an object not segmented well by then counts as this many
 
 
@@ -44,6 +49,39 @@ class Subject(Interface):
 
     def answer(self, prompts: Prompts, previous: Any) -> tuple[Mask, Any]:
         """A mask (H, W), and whatever it wants back with the next click on the same object."""
+
+
+class Sample(Interface):
+    """An image with masks to measure on: a `Photo`, a `SceneSample`."""
+
+    @property
+    def source(self) -> str:
+        """Where it comes from; figures are first averaged over a source."""
+
+    def image(self) -> Image:
+        """RGB (H, W, 3)."""
+
+    def masks(self) -> list[Mask]:
+        """(H, W) each."""
+
+
+class SceneSample:
+    """A procedural scene, made when it is looked at."""
+
+    source = SCENES_SOURCE
+
+    def __init__(self, scenes: SceneGenerator, number: int, size: int):
+        self.scenes, self.number, self.size = scenes, number, size
+
+    @cached_property
+    def _scene(self) -> Scene:
+        return self.scenes.scene(self.number, self.size)
+
+    def image(self) -> Image:
+        return self._scene.image
+
+    def masks(self) -> list[Mask]:
+        return self._scene.masks(SMALLEST_IN_SCENE)
 
 
 @dataclass(frozen=True)
@@ -108,10 +146,12 @@ class ModelSubject:
     @torch.inference_mode()
     def open(self, image: Image) -> None:
         """Encode and prepare."""
-        config = self.model.config
-        self.geometry = ImageGeometry(image.shape[0], image.shape[1], config.image_size)
-        pixels = to_model_input(image, config).to(self.device)
-        self.prepared = self.split.prepare(self.model.encode(pixels[None]))
+        self.geometry = ImageGeometry(image.shape[0], image.shape[1], self.model.config.image_size)
+        self.prepared = self.split.prepare(self.embed(image))
+
+    def embed(self, image: Image) -> torch.Tensor:
+        """The embedding (1, C, h, w)."""
+        return self.model.encode(to_model_input(image, self.model.config).to(self.device)[None])
 
     @torch.inference_mode()
     def answer(self, prompts: Prompts, previous: NDArray[np.float32] | None) -> tuple[Mask, NDArray[np.float32]]:
@@ -130,8 +170,8 @@ class ModelSubject:
         return upsample_logits(shown, self.geometry) > 0, shown
 
 
-def evaluate_photos(subject: Subject, photos: Sequence[Photo], protocol: Protocol, progress: bool = False) -> Report:
-    """Measure a model or a baseline on photos with masks; `progress` shows a bar on standard error.
+def evaluate_photos(subject: Subject, photos: Sequence[Sample], protocol: Protocol, progress: bool = False) -> Report:
+    """Measure a model or a baseline on photos or scenes with masks; `progress` shows a bar on standard error.
 
     Raises:
         InvalidFile: when there is no mask to measure on, or a photo cannot be read.
@@ -143,7 +183,7 @@ def evaluate_photos(subject: Subject, photos: Sequence[Photo], protocol: Protoco
     return Report(sources, (time.monotonic() - started) / count)
 
 
-def measure(subject: Subject, photos: Sequence[Photo], protocol: Protocol, progress: bool = False) -> Results:
+def measure(subject: Subject, photos: Sequence[Sample], protocol: Protocol, progress: bool = False) -> Results:
     """The figures of every single mask, by source; sources in alphabetical order, masks in that of the photos.
 
     Raises:
@@ -188,6 +228,12 @@ def first_of_each_source(photos: Sequence[Photo], per_source: int) -> list[Photo
             counts[photo.source] = counts.get(photo.source, 0) + 1
             sample.append(photo)
     return sample
+
+
+def held_out_scenes(count: int, size: int) -> list[SceneSample]:
+    """Scenes that no run is trained on, always the same, `size` pixels wide and high."""
+    scenes = SceneGenerator(SCENES_SEED)
+    return [SceneSample(scenes, number, size) for number in range(count)]
 
 
 def _click_ious(subject: Subject, target: Mask, most: int) -> list[float]:

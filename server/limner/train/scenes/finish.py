@@ -29,6 +29,13 @@ def finish(rng: np.random.Generator, image: FloatMap) -> ByteMap:
     return stored
 
 
+def normal_noise(rng: np.random.Generator, shape: tuple[int, int, int], strength: float) -> FloatMap:
+    """Normal numbers (h, w, channels) with the standard deviation `strength`."""
+    height, width, channels = shape
+    raw = np.frombuffer(rng.bytes(height * width * channels), np.uint8).reshape(height, width * channels)
+    return cv2.LUT(raw, NORMAL * np.float32(strength)).reshape(shape)
+
+
 def _light(rng: np.random.Generator, image: FloatMap) -> None:
     """Soft blobs of light, and the edge of a shadow that falls across things and is none itself; in place."""
     height, width = image.shape[:2]
@@ -66,10 +73,8 @@ def _noisy(rng: np.random.Generator, image: ByteMap) -> ByteMap:
     if rng.random() >= 0.5:
         return image
     height, width = image.shape[:2]
-    table = NORMAL * np.float32(abs(rng.normal(0, 8)))
     channels = 3 if rng.random() < 0.5 else 1
-    raw = np.frombuffer(rng.bytes(height * width * channels), np.uint8).reshape(height, width * channels)
-    noise = cv2.LUT(raw, table).reshape(height, width, channels)
+    noise = normal_noise(rng, (height, width, channels), abs(rng.normal(0, 8)))
     if rng.random() < 0.3:
         noise = 1.7 * cv2.GaussianBlur(noise, (0, 0), 0.8).reshape(height, width, channels)
     if channels == 1:

@@ -23,6 +23,16 @@ class Scene:
     image: NDArray[np.uint8]  # (S, S, 3) RGB
     labels: NDArray[np.uint8]  # (3, S, S): whole, part, subpart; 0 is none
 
+    def masks(self, smallest: float) -> list[NDArray[np.bool_]]:
+        """All masks (S, S) that cover at least this share of the image, wholes first."""
+        pixels = smallest * self.labels[0].size
+        return [
+            layer == number
+            for layer in self.labels
+            for number in np.flatnonzero(np.bincount(layer.ravel(), minlength=1) >= pixels)
+            if number
+        ]
+
 
 class SceneGenerator:
     """Makes scenes by number. Textures are made when first needed and kept while neighbouring scenes use them.
