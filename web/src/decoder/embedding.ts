@@ -100,24 +100,36 @@ function scaled(values: Int8Array, scale: TensorView | undefined, channels: numb
   }
   const scales = new Float32Array(copied(scale));
   const perChannel = values.length / channels;
-  return Float32Array.from(values, (value, index) => value * scales[Math.floor(index / perChannel)]!);
+  const floats = new Float32Array(values.length);
+  for (let channel = 0, index = 0; channel < channels; channel++) {
+    const factor = scales[channel]!;
+    for (const end = index + perChannel; index < end; index++) floats[index] = values[index]! * factor;
+  }
+  return floats;
 }
 
 function copied(tensor: TensorView): ArrayBuffer {
   return tensor.bytes.slice().buffer;
 }
 
-/** IEEE 754 binary16 -> binary32, exact. Halves are looked up: there are only 65,536. */
+/** IEEE 754 binary16 -> binary32, exact. */
 export function halfToFloat(halves: Uint16Array): Float32Array {
-  const table = Float32Array.from({ length: 1 << 16 }, (_, bits) => {
-    const sign = bits & 0x8000 ? -1 : 1;
-    const exponent = (bits >> 10) & 0x1f;
-    const fraction = bits & 0x3ff;
-    if (exponent === 0) return sign * fraction * 2 ** -24;
-    if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  });
-  return Float32Array.from(halves, (bits) => table[bits]!);
+  table ??= Float32Array.from({ length: 1 << 16 }, (_, bits) => valueOfHalf(bits));
+  const floats = new Float32Array(halves.length);
+  for (let index = 0; index < halves.length; index++) floats[index] = table[halves[index]!]!;
+  return floats;
+}
+
+/** There are only 65,536 halves: each is worked out once. */
+let table: Float32Array | null = null;
+
+function valueOfHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 function short(sha256: string | undefined): string {
