@@ -35,9 +35,13 @@ def wait_for(condition: Callable[[], Any]) -> Any:
 class Listener:
     """Reads a project's event stream in a thread."""
 
-    def __init__(self, client: FlaskClient, project_id: int, last_event_id: int | None = None) -> None:
+    def __init__(
+        self, client: FlaskClient, project_id: int, last_event_id: int | None = None, after: int | None = None
+    ) -> None:
         headers = {} if last_event_id is None else {"Last-Event-ID": str(last_event_id)}
-        self._answer = client.get(f"/api/v1/projects/{project_id}/events", headers=headers, buffered=False)
+        query = {} if after is None else {"after": after}
+        path = f"/api/v1/projects/{project_id}/events"
+        self._answer = client.get(path, query_string=query, headers=headers, buffered=False)
         assert self._answer.mimetype == "text/event-stream"
         self.events: list[dict[str, Any]] = []
         self.connected = threading.Event()
@@ -51,7 +55,9 @@ class Listener:
             if text.startswith("retry:"):
                 self.connected.set()
             fields = dict(line.split(": ", 1) for line in text.strip().splitlines() if not line.startswith(":"))
-            if "event" in fields:
+            if fields.get("event") == "start":
+                self.start = int(fields["id"])
+            elif "event" in fields:
                 number = int(fields["id"]) if "id" in fields else None
                 self.events.append({"id": number, "event": fields["event"], **json.loads(fields["data"])})
 
@@ -67,8 +73,8 @@ class Listener:
 def listen(script: FlaskClient, services: Services) -> Iterator[Callable[..., Listener]]:
     listeners: list[Listener] = []
 
-    def start(project_id: int, last_event_id: int | None = None) -> Listener:
-        listeners.append(Listener(script, project_id, last_event_id))
+    def start(project_id: int, last_event_id: int | None = None, after: int | None = None) -> Listener:
+        listeners.append(Listener(script, project_id, last_event_id, after))
         return listeners[-1]
 
     yield start
@@ -320,6 +326,14 @@ def test_events_are_live_and_replayed(
     again = listen(project["id"], last_event_id=first.events[1]["id"])
     wait_for(lambda: len(again.events) == 2)
     assert again.events == first.events[2:]
+
+    # What a page heard before it opened this stream; what the stream said since counts for more.
+    later = listen(project["id"], after=first.events[0]["id"])
+    wait_for(lambda: len(later.events) == 3)
+    assert (later.start, later.events) == (first.events[0]["id"], first.events[1:])
+    latest = listen(project["id"], last_event_id=first.events[2]["id"], after=first.events[0]["id"])
+    wait_for(lambda: len(latest.events) == 1)
+    assert latest.events == first.events[3:]
 
 
 def test_listening_pages_leave_threads_for_saving(

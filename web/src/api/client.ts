@@ -192,5 +192,7 @@ export const projectExport = (
   query: NonNullable<paths["/api/v1/projects/{project_id}/export"]["get"]["parameters"]["query"]>,
 ) =>
   `/api/v1/projects/${projectId}/export?${new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]))}`;
-export const projectEvents = (projectId: number) => `/api/v1/projects/${projectId}/events`;
+/** @param after number of the last event that is known; null when none is */
+export const projectEvents = (projectId: number, after: string | null) =>
+  `/api/v1/projects/${projectId}/events${after ? `?after=${after}` : ""}`;
 export const projectUpload = (projectId: number) => `/api/v1/projects/${projectId}/images`;

@@ -18,22 +18,44 @@ export interface ProjectEvents {
   reset?: () => void;
 }
 
+/** `start` opens every stream and says nothing but where that is. */
+const NAMES = ["start", "image", "annotations", "embedding", "region", "job", "reset"] as const;
+
+export interface StreamEvent {
+  name: (typeof NAMES)[number];
+  data: unknown;
+  /** The newest stored event that the stream has told of, this one included. */
+  last: string;
+}
+
 const RETRY = 5000; // ms; after an answer that EventSource does not retry, e.g. an expired login
 
-/** @returns disposer */
-export function listenToProject(projectId: number, handlers: ProjectEvents): () => void {
+/**
+ * One connection, opened again whenever it breaks.
+ * @param after the last event that is known; null begins with what comes next
+ * @returns disposer
+ */
+export function openStream(
+  projectId: number,
+  after: string | null,
+  heard: (event: StreamEvent) => void,
+): () => void {
   let source: EventSource;
   let timer: ReturnType<typeof setTimeout> | null = null;
   let interrupted = false;
+  let last = after;
 
   const connect = () => {
-    source = new EventSource(projectEvents(projectId));
-    for (const [name, handle] of Object.entries(handlers) as [string, (event: unknown) => void][]) {
-      source.addEventListener(name, (event: MessageEvent<string>) => handle(JSON.parse(event.data)));
+    source = new EventSource(projectEvents(projectId, last));
+    for (const name of NAMES) {
+      source.addEventListener(name, ({ data, lastEventId }: MessageEvent<string>) => {
+        last = lastEventId;
+        heard({ name, data: JSON.parse(data), last });
+      });
     }
     source.addEventListener("open", () => {
-      // A new source, or one that has heard nothing yet, cannot say what it missed.
-      if (interrupted) handlers.reset?.();
+      // Stored events come again by their number; those that are not stored were missed.
+      if (interrupted) heard({ name: "reset", data: {}, last: last ?? "" });
       interrupted = false;
     });
     source.addEventListener("error", () => {

@@ -255,9 +255,9 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * Events of a project: `image`, `annotations`, `embedding`, `region`, `job` and `server`.
-     * @description With Last-Event-ID the stream starts with what was missed since; the event `reset` says that too much was missed and
-     *     everything should be read again.
+     * Events of a project: `image`, `annotations`, `embedding`, `region`, `job` and `server`, after one `start`.
+     * @description With Last-Event-ID, or else `after`, the stream starts with what was missed since; the event `reset`
+     *     says that too much was missed and everything should be read again.
      */
     get: operations["streamEvents"];
     put?: never;
@@ -1472,7 +1472,9 @@ export interface operations {
   };
   streamEvents: {
     parameters: {
-      query?: never;
+      query?: {
+        after?: number | null;
+      };
       header?: never;
       path: {
         project_id: number;

@@ -1,8 +1,10 @@
 /** Exclusive sections across the tabs of one browser, and which of its tabs live. */
 
 export interface Locks {
-  /** Runs `work` when no other holder of `name` is left, and resolves with its result. */
-  exclusive<T>(name: string, work: () => Promise<T>): Promise<T>;
+  /**
+   * Runs `work` when no other holder of `name` is left, and resolves with its result. Rejects when `signal` ends the waiting.
+   */
+  exclusive<T>(name: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
 }
 
 export interface Presence {
@@ -17,8 +19,8 @@ export class BrowserLocks implements Locks, Presence {
   /** @param scope sets these names apart from those of others on the same origin */
   constructor(private readonly scope: string) {}
 
-  async exclusive<T>(name: string, work: () => Promise<T>): Promise<T> {
-    return await navigator.locks.request(this.scoped(name), work);
+  async exclusive<T>(name: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return await navigator.locks.request(this.scoped(name), signal ? { signal } : {}, work);
   }
 
   hold(name: string): Promise<void> {
@@ -51,9 +53,13 @@ export class TabLocks implements Locks, Presence {
   private readonly tails = new Map<string, Promise<unknown>>();
   private readonly held = new Set<string>();
 
-  async exclusive<T>(name: string, work: () => Promise<T>): Promise<T> {
+  async exclusive<T>(name: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const previous = this.tails.get(name) ?? Promise.resolve();
-    const run = previous.then(work, work);
+    const start = () => {
+      signal?.throwIfAborted();
+      return work();
+    };
+    const run = previous.then(start, start);
     this.tails.set(name, run);
     try {
       return await run;
@@ -67,7 +73,7 @@ export class TabLocks implements Locks, Presence {
   }
 
   async ifFree<T>(name: string, work: () => Promise<T>): Promise<T | null> {
-    return this.held.has(name) ? null : await work();
+    return this.held.has(name) || this.tails.has(name) ? null : await this.exclusive(name, work);
   }
 }
 

@@ -2,6 +2,7 @@
 import { getContext, setContext } from "svelte";
 import { Client } from "../api/client.ts";
 import { Http } from "../api/http.ts";
+import { ProjectStreams, sharingIn } from "../sync/streams.ts";
 import { Account } from "./state/account.svelte.ts";
 import { Router } from "./state/router.svelte.ts";
 import { Saving } from "./state/saving.svelte.ts";
@@ -14,6 +15,7 @@ export interface Services {
   account: Account;
   router: Router;
   saving: Saving;
+  streams: ProjectStreams;
   server: ServerWatch;
   toasts: Toasts;
   view: View;
@@ -33,11 +35,14 @@ export function createServices(): Services {
     () => location.reload(),
   );
   const toasts = new Toasts();
-  const saving = new Saving(client, account, (error) => toasts.error(error));
+  // One address may serve one installation today and another one tomorrow: the browser keeps their work apart.
+  const scope = account.session.then(({ installation }) => `limner ${installation}`);
+  const saving = new Saving(client, account, scope, (error) => toasts.error(error));
   return {
     client,
     account,
     saving,
+    streams: new ProjectStreams(scope.then(sharingIn)),
     router: new Router(),
     server: new ServerWatch(client),
     toasts,

@@ -11,6 +11,7 @@ from flask import Response, request
 from limner.api.broadcast import Subscription
 from limner.api.context import Services, services
 from limner.api.openapi import binary_response
+from limner.api.schemas.server import EventsQuery
 from limner.errors import Unavailable
 from limner.store.events import PublishedEvent, events_after, latest_event_id
 from limner.store.projects import get_project
@@ -24,12 +25,13 @@ EVENTS_AT_ONCE = 1000
 
 
 @blueprint.get("/projects/<int:project_id>/events")
+@blueprint.input(EventsQuery, location="query")
 @blueprint.doc(operation_id="streamEvents", responses=binary_response("text/event-stream", "The events"))
-def stream_events(project_id: int) -> Response:
-    """Events of a project: `image`, `annotations`, `embedding`, `region`, `job` and `server`.
+def stream_events(project_id: int, query_data: EventsQuery) -> Response:
+    """Events of a project: `image`, `annotations`, `embedding`, `region`, `job` and `server`, after one `start`.
 
-    With Last-Event-ID the stream starts with what was missed since; the event `reset` says that too much was missed and
-    everything should be read again.
+    With Last-Event-ID, or else `after`, the stream starts with what was missed since; the event `reset`
+    says that too much was missed and everything should be read again.
     """
     if services().broadcaster.listeners >= MAX_STREAMS:
         raise Unavailable(
@@ -39,7 +41,8 @@ def stream_events(project_id: int) -> Response:
         get_project(session, project_id)
         newest = latest_event_id(session)
     header = request.headers.get("Last-Event-ID", "")
-    last = min(int(header), newest) if header.isascii() and header.isdigit() and len(header) < 19 else newest
+    known = int(header) if header.isascii() and header.isdigit() and len(header) < 19 else query_data.after
+    last = newest if known is None else min(known, newest)
     response = Response(_stream(services(), project_id, last), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
@@ -48,6 +51,7 @@ def stream_events(project_id: int) -> Response:
 
 def _stream(context: Services, project_id: int, last: int) -> Iterator[str]:
     yield f"retry: {RETRY_MS}\n: connected\n\n"
+    yield _format(PublishedEvent(last, project_id, "start", {}))
     told: set[int] = set()  # numbers above `last` that the page has already
     with context.broadcaster.subscribe(project_id) as subscription:
         while not subscription.overrun.is_set():

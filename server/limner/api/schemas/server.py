@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from limner.api.schemas.base import Answer, Request, Timestamp
 
@@ -110,6 +110,12 @@ class JobList(Answer):
     """The newest jobs of a project, newest first."""
 
     jobs: list[Job]
+
+
+class EventsQuery(Request):
+    """The last event that is known: what came since is told first."""
+
+    after: Annotated[int, Field(ge=0, lt=2**63)] | None = None
 
 
 class GraphQuery(Request):

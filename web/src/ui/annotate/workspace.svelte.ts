@@ -1,5 +1,4 @@
 import { explain } from "../../api/errors.ts";
-import { listenToProject } from "../../api/events.ts";
 import type { EmbeddingAnswer, ImageDetails, Manifest, Project } from "../../api/types.ts";
 import type { KeptDraft } from "../../core/draft.ts";
 import { createDecoder } from "../../decoder/client.ts";
@@ -63,7 +62,7 @@ export class Workspace {
       this.decoder.subscribe((info) => {
         this.decoderInfo = info;
       }),
-      listenToProject(projectId, {
+      services.streams.listen(projectId, {
         embedding: ({ image_id }) => this.news.tell(image_id),
         annotations: ({ image_id, revision }) => void this.notice(image_id, revision),
         reset: () => this.catchUp(),

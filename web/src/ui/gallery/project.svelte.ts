@@ -1,6 +1,6 @@
 import type { Client } from "../../api/client.ts";
-import { listenToProject } from "../../api/events.ts";
 import type { Job, Project } from "../../api/types.ts";
+import type { ProjectStreams } from "../../sync/streams.ts";
 import { GalleryImages } from "./images.svelte.ts";
 
 const SETTLE = 400; // ms; many events in a row ask for the project's counts once
@@ -39,8 +39,8 @@ export class GalleryProject {
   }
 
   /** @returns disposer */
-  listen(): () => void {
-    const stop = listenToProject(this.id, {
+  listen(streams: ProjectStreams): () => void {
+    const stop = streams.listen(this.id, {
       image: ({ image_id, action }) => {
         if (action === "deleted") this.images.drop(image_id);
         else void this.adopt(image_id);

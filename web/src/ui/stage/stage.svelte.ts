@@ -3,7 +3,16 @@
 import { markerAt } from "../../canvas/markers.ts";
 import type { BaseScene, EditScene, OverlayScene, Place } from "../../canvas/painter.ts";
 import { Picture } from "../../canvas/picture.ts";
-import { fitted, pan, resize, seenPart, type StageSize, toImage, type View, zoomAt } from "../../canvas/view.ts";
+import {
+  fitted,
+  pan,
+  resize,
+  type StageSize,
+  seenPart,
+  toImage,
+  type View,
+  zoomAt,
+} from "../../canvas/view.ts";
 import type { ImageBox, ImagePoint, ImageSize, ScreenPoint } from "../../core/geometry.ts";
 import type { Prompts } from "../../core/prompts.ts";
 import type { Region } from "../../core/region.ts";
@@ -73,7 +82,14 @@ export class Stage implements ToolStage {
   }
 
   get overlay(): OverlayScene {
-    const { peeking, hovering, shownPlane: plane, shownRegion: region, model, draftColour: colour } = this.session;
+    const {
+      peeking,
+      hovering,
+      shownPlane: plane,
+      shownRegion: region,
+      model,
+      draftColour: colour,
+    } = this.session;
     const style = { colour, alpha: hovering ? HOVER_ALPHA : DRAFT_ALPHA };
     const { band, crosshair = this.aim, brush, path = [], rings } = this.gesture;
     const { size, shape } = this.session.masks.options;

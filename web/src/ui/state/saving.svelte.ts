@@ -12,8 +12,9 @@ export class Saving {
   state = $state.raw<SyncState>({ phase: "saved", waiting: 0, conflicts: [], message: "" });
   private synchroniser: Promise<Synchroniser>;
 
-  constructor(client: Client, account: Account, onError: (error: unknown) => void) {
-    this.synchroniser = this.build(client, account, onError);
+  /** @param scope names what this browser keeps for the installation */
+  constructor(client: Client, account: Account, scope: Promise<string>, onError: (error: unknown) => void) {
+    this.synchroniser = scope.then((known) => this.build(client, account, known, onError));
   }
 
   /** Resolves once somebody has signed in. */
@@ -42,10 +43,9 @@ export class Saving {
   private async build(
     client: Client,
     account: Account,
+    scope: string,
     onError: (error: unknown) => void,
   ): Promise<Synchroniser> {
-    // One address may serve one installation today and another one tomorrow: each has work of its own.
-    const scope = `limner ${(await account.session).installation}`;
     const database = await openSyncDatabase(scope);
     const locks = availableLocks(scope);
     const writer = newUuid();
