@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from limner.bench.harness import compare, report, table
+from limner.bench.harness import compare, report, result, table
 
 
 def test_contenders_take_turns_and_both_are_warmed_up() -> None:
@@ -29,3 +29,11 @@ def test_the_report_is_json_and_the_table_has_a_row_per_case() -> None:
     assert {"median", "p95", "min", "cpu"} == set(document["results"][0]["subject_ms"])
     assert document["environment"]["cores"]
     assert table([result, result]).count("| case | ours |") == 2
+
+
+def test_the_table_has_the_ratio_of_cpu_time_where_both_are_known() -> None:
+    both = result("case", ("ours", [2.0], [3.0]), ("theirs", [4.0], [12.0]))
+    one = result("case", ("ours", [2.0], [3.0]), ("budget", [4.0], None))
+    rows = table([both, one]).splitlines()[2:]
+    assert rows[0].endswith("| 0.500 | 0.250 |")
+    assert rows[1].endswith("| 4.0 | 4.0 | 4.0 | – | 0.500 | – |")

@@ -125,12 +125,23 @@ def report(results: Sequence[Result]) -> dict[str, object]:
 
 
 def table(results: Sequence[Result]) -> str:
-    """The results as a Markdown table."""
+    """The results as a Markdown table; CPU is the time of all threads together."""
+    times = "median ms | p95 | min | CPU"
     rows = [
-        "| case | subject | median ms | p95 | min | reference | median ms | p95 | min | ratio |",
-        "|---|---|---:|---:|---:|---|---:|---:|---:|---:|",
+        f"| case | subject | {times} | reference | {times} | ratio | of CPU |",
+        "|---|---|---:|---:|---:|---:|---|---:|---:|---:|---:|---:|---:|",
     ]
     for r in results:
-        ours, theirs = (f"{ms.median:.1f} | {ms.p95:.1f} | {ms.min:.1f}" for ms in (r.subject_ms, r.reference_ms))
-        rows.append(f"| {r.case} | {r.subject} | {ours} | {r.reference} | {theirs} | {r.ratio:.3f} |")
+        ours, theirs = (
+            f"{ms.median:.1f} | {ms.p95:.1f} | {ms.min:.1f} | {_known(ms.cpu, 1)}"
+            for ms in (r.subject_ms, r.reference_ms)
+        )
+        cpu = r.subject_ms.cpu / r.reference_ms.cpu if r.subject_ms.cpu and r.reference_ms.cpu else None
+        rows.append(
+            f"| {r.case} | {r.subject} | {ours} | {r.reference} | {theirs} | {r.ratio:.3f} | {_known(cpu, 3)} |"
+        )
     return "\n".join(rows)
+
+
+def _known(figure: float | None, digits: int) -> str:
+    return "–" if figure is None else f"{figure:.{digits}f}"

@@ -18,7 +18,9 @@ Made by `limner bench decoder --markdown docs/performance.md`; run it to get the
 Limner's two graphs are compared with the published package's ONNX export of SAM ViT-B, on the same seeded weights
 (Samlet, another model, against SAM's export too). Both sides take turns within one run, so that whatever else the
 machine does falls on both: read the ratios. The official export ends at the low-resolution logits where Limner's graphs
-end too; "as published" it also upsamples to the image, inside its graph. All times are wall clock, in milliseconds.
+end too; "as published" it also upsamples to the image, inside its graph. Times are in milliseconds: wall clock and,
+under CPU, that of all threads together, which a busy machine changes less. "ratio" is that of the medians, "of CPU"
+that of the CPU times.
 """
 
 NOTES = """
