@@ -8,8 +8,9 @@ import torch
 
 from limner.train.augment import letterboxed, paste_cut_out, random_view
 from limner.train.batches import BatchDataset, step_size
-from limner.train.config import Photos, Size
+from limner.train.config import Photos, Scenes, Size
 from limner.train.photos import label_layers
+from limner.train.scenes import Scene
 from tests.train.helpers import tiny_config, two_squares, write_photo
 
 
@@ -43,6 +44,29 @@ def test_all_processes_use_the_same_size_in_a_step(tmp_path: Path) -> None:
     assert set(drawn) == {64, 96}
     for rank in range(2):
         assert BatchDataset(config, rank, 2)[3].images.shape[-1] == drawn[3]
+
+
+def test_a_scene_is_used_again_with_other_crops_and_prompts(tmp_path: Path) -> None:
+    config = tiny_config(tmp_path)
+    sizes = (Size(64, images=6, share=1.0),)
+    config = dataclasses.replace(config, sizes=sizes, scenes=Scenes(share=1.0, reuse=3))
+    dataset = BatchDataset(config)
+    asked: list[int] = []
+    genuine = dataset.scenes
+
+    class Counting:
+        def scene(self, index: int, size: int) -> Scene:
+            assert genuine is not None
+            asked.append(index)
+            return genuine.scene(index, size)
+
+    dataset.scenes = Counting()  # type: ignore[assignment]
+    batch = dataset[0]
+    assert len(asked) == len(set(asked)) <= 4  # two, and more only after a crop without masks
+    for a in range(6):
+        for b in range(a):
+            assert not torch.equal(batch.images[a], batch.images[b])
+    assert torch.equal(batch.images, BatchDataset(config)[0].images)
 
 
 def test_photos_come_with_incomplete_labels(tmp_path: Path) -> None:

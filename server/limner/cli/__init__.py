@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": ("limner.cli.demo:demo", "Start Limner with a project of demo photos."),
     "evaluate": ("limner.cli.evaluate:evaluate", "Measure a model's masks by simulated clicks."),
     "everything": ("limner.cli.everything:everything", "Find all masks of an image or of a folder."),
+    "finetune": ("limner.cli.finetune:finetune", "Adapt a model to masks of your own."),
     "models": ("limner.cli.models:models", "List, pull, add, export, compare and promote models."),
     "openapi": ("limner.cli.openapi:openapi", "Print the API's OpenAPI description."),
     "project": ("limner.cli.project:project", "Create, fill and export projects."),

@@ -84,6 +84,7 @@ class PromptableModel(nn.Module, ABC):
     """An image encoder and a decoder that answers points, boxes and masks with four candidates."""
 
     config: ModelConfig
+    encoder_name: ClassVar[str] = "image_encoder"  # the submodule behind `encode`; the rest is the decoder
     unused_keys: tuple[
         str, ...
     ] = ()  # prefixes of tensors that published checkpoints hold and the model has no use for
@@ -120,6 +121,10 @@ class PromptableModel(nn.Module, ABC):
 
     def split(self) -> SplitDecoder:
         """The decoder cut into a per-image and a per-prompt part; here the trivial cut, preparing nothing."""
+        return self.trainable_split()
+
+    def trainable_split(self) -> SplitDecoder:
+        """A cut that multiplies no weights together, so that gradients reach all of them; several images at a time."""
         return _WholeDecoder(self)
 
 

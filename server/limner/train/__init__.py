@@ -3,6 +3,7 @@
 ``config``      one TOML file says everything
 ``scenes``      procedural scenes with nested masks
 ``photos``      folders of photos with masks in SA-1B's JSON form
+``projects``    a Limner home's projects as such folders
 ``augment``     crops, colours, cut-outs pasted elsewhere
 ``targets``     which masks to ask for, first clicks and boxes
 ``batches``     batch number i of a run
@@ -12,6 +13,7 @@
 ``state``       model, average, optimiser: saved and resumed exactly
 ``parallel``    several processes, one set of gradients
 ``loop``        the run itself
+``finetune``    any promptable model, adapted to masks of one's own
 ``launch``      one process or several
 ``curves``      the log as a picture
 ``evaluation``  mIoU after so many clicks

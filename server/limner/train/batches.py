@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -15,22 +16,28 @@ from limner.sam.model import PIXEL_MEAN, PIXEL_STD
 from limner.train.augment import letterboxed, paste_cut_out, random_view
 from limner.train.config import Size, TrainConfig
 from limner.train.photos import PhotoLibrary, find_photos
-from limner.train.scenes import SceneGenerator
+from limner.train.scenes import Scene, SceneGenerator
 from limner.train.targets import Target, choose_targets
 
 _SIZES, _IMAGES = 10, 11  # streams of random numbers, apart from each other and from those of the scenes
 EMBEDDING_STRIDE = 8
 EDGE_STRIDE = 4
+_NONE = torch.empty(0)
+_NORMALISED = ((np.arange(256) - np.array(PIXEL_MEAN)[:, None]) / np.array(PIXEL_STD)[:, None]).astype(np.float16)
+"""(RGB, 256): every byte normalised."""
+
+Labelled = tuple[NDArray[Any], NDArray[Any], bool]  # image (h, w, 3), labels (3, h, w), whether everything is labelled
 
 
 class Batch(NamedTuple):
     """B images of side S and P = B · per_image targets, those of one image in a row."""
 
-    images: Tensor  # (B, 3, S, S) float16, normalised, padding zero
+    images: Tensor  # (B, 3, S, S) float16, normalised, padding zero; (0,) where there are embeddings
+    embeddings: Tensor  # (B, C, h, w) of a frozen encoder; (0,) where there are images
     labels: Tensor  # (B, 3, S/8, S/8) uint8, sampled at the centres of the embedding's cells
     edges: Tensor  # (B, 2, S/4, S/4) bool: outlines of wholes, outlines of everything
     complete: Tensor  # (B,) bool, whether everything in the image is labelled
-    masks: Tensor  # (P, 3, S/2, S/2) uint8, the intended mask first
+    masks: Tensor  # (P, 3, S/stride, S/stride) uint8, the intended mask first
     present: Tensor  # (P, 3) float32
     clicks: Tensor  # (P, 2) float32, model pixels
     boxes: Tensor  # (P, 4) float32, model pixels
@@ -47,6 +54,7 @@ class BatchDataset(Dataset[Batch]):
     def __init__(self, config: TrainConfig, rank: int = 0, processes: int = 1):
         self.config, self.rank, self.processes = config, rank, processes
         self.scenes = SceneGenerator(config.run.seed, config.scenes.scenes_per_pattern) if config.scenes else None
+        self._last_scene: tuple[tuple[int, int], Scene] | None = None
         self.photos = None
         if config.photos:
             self.photos = PhotoLibrary(find_photos(config.photos.folders), config.photos.balance)
@@ -62,34 +70,46 @@ class BatchDataset(Dataset[Batch]):
         rng = np.random.default_rng([self.config.run.seed, _IMAGES, self.rank, step])
         most = max(option.images for option in self.config.sizes)
         first_scene = (step * self.processes + self.rank) * most
-        images: list[tuple[NDArray[Any], NDArray[Any], bool]] = []
+        images: list[Labelled] = []
         targets: list[Target] = []
+        scenes = 0  # images made of scenes so far
+        reuse = self.config.scenes.reuse if self.config.scenes else 1
         while len(images) < size.images:
-            image, labels, complete = self._labelled(rng, first_scene + len(images), size.size)
-            chosen = choose_targets(rng, _padded(labels, size.size), self.config.prompts)
+            image, labels, complete = self._labelled(rng, first_scene + scenes // reuse, size.size)
+            chosen = choose_targets(rng, padded(labels, size.size), self.config.prompts)
             if not chosen:  # an empty scene: take the next one
                 first_scene += most * len(self) * self.processes
                 continue
             images.append((image, labels, complete))
+            scenes += complete
             targets += chosen
-        return _batch(images, targets, size.size)
+        return make_batch(images, targets, size.size)
 
-    def _labelled(self, rng: np.random.Generator, scene: int, size: int) -> tuple[NDArray[Any], NDArray[Any], bool]:
+    def _labelled(self, rng: np.random.Generator, scene: int, size: int) -> Labelled:
         """Image (h, w, 3) and labels (3, h, w), h and w at most `size`, and whether the labels are complete."""
         paste = self.config.photos.paste if self.config.photos else 0.0
         if self.photos is not None and (self.scenes is None or rng.random() < self._photo_probability):
             image, labels = random_view(rng, *self.photos.draw(rng), size)
             complete = False
         else:
-            assert self.scenes is not None, "the configuration names at least one source"
-            generated = self.scenes.scene(scene, size)
-            image, labels, complete = generated.image, generated.labels, True
+            image, labels = self._view_of_scene(rng, scene, size)
+            complete = True
             if rng.random() < 0.4:
                 image, labels = letterboxed(rng, image, labels)
         if self.photos is not None and rng.random() < paste:
             for _ in range(int(rng.integers(1, 4))):
                 image, labels = paste_cut_out(rng, image, labels, *self.photos.draw(rng))
         return image, labels, complete
+
+    def _view_of_scene(self, rng: np.random.Generator, scene: int, size: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The scene as it is, or a crop of it when each is used several times; the last one is kept for that."""
+        assert self.scenes is not None, "the configuration names at least one source"
+        if self._last_scene is None or self._last_scene[0] != (scene, size):
+            self._last_scene = (scene, size), self.scenes.scene(scene, size)
+        generated = self._last_scene[1]
+        if self.config.scenes is None or self.config.scenes.reuse == 1:
+            return generated.image, generated.labels
+        return random_view(rng, generated.image, generated.labels, size)
 
 
 def step_size(config: TrainConfig, step: int) -> Size:
@@ -99,16 +119,21 @@ def step_size(config: TrainConfig, step: int) -> Size:
     return config.sizes[rng.choice(len(shares), p=shares / shares.sum())]
 
 
-def _padded(labels: NDArray[Any], size: int) -> NDArray[Any]:
+def padded(labels: NDArray[Any], size: int) -> NDArray[Any]:
+    """Labels (3, h, w) -> (3, size, size), nothing at the bottom and right."""
     _, height, width = labels.shape
     return np.pad(labels, ((0, 0), (0, size - height), (0, size - width)))
 
 
-def _batch(images: list[tuple[NDArray[Any], NDArray[Any], bool]], targets: list[Target], size: int) -> Batch:
-    labels = np.stack([_padded(labels, size) for _, labels, _ in images])  # (B, 3, S, S)
+def make_batch(
+    images: Sequence[Labelled], targets: Sequence[Target], size: int, embeddings: Tensor | None = None
+) -> Batch:
+    """Images with their labels, the targets of one image in a row; `embeddings` (B, C, h, w) stand for the images."""
+    labels = np.stack([padded(labels, size) for _, labels, _ in images])  # (B, 3, S, S)
     half = EMBEDDING_STRIDE // 2
     return Batch(
-        images=torch.from_numpy(np.stack([_normalised(image, size) for image, _, _ in images])),
+        images=_NONE if embeddings is not None else stacked([image for image, _, _ in images], size),
+        embeddings=_NONE if embeddings is None else embeddings,
         labels=torch.from_numpy(labels[:, :, half::EMBEDDING_STRIDE, half::EMBEDDING_STRIDE].copy()),
         edges=torch.from_numpy(np.stack([_edges(layers) for layers in labels])),
         complete=torch.tensor([complete for _, _, complete in images]),
@@ -120,12 +145,18 @@ def _batch(images: list[tuple[NDArray[Any], NDArray[Any], bool]], targets: list[
     )
 
 
+def stacked(images: Sequence[NDArray[Any]], size: int) -> Tensor:
+    """Images (h, w, 3), at most `size` high and wide -> (B, 3, size, size) float16, normalised and padded."""
+    return torch.from_numpy(np.stack([_normalised(image, size) for image in images]))
+
+
 def _normalised(image: NDArray[Any], size: int) -> NDArray[np.float16]:
     """(h, w, 3) uint8 -> (3, S, S) float16; the padding is zero after normalisation, as SAM has it."""
     height, width = image.shape[:2]
-    square = np.zeros((size, size, 3), np.float32)
-    square[:height, :width] = (image - np.array(PIXEL_MEAN)) / np.array(PIXEL_STD)
-    return square.transpose(2, 0, 1).astype(np.float16)
+    square = np.zeros((3, size, size), np.float16)
+    for channel, values in enumerate(_NORMALISED):
+        square[channel, :height, :width] = values[image[..., channel]]
+    return square
 
 
 def _edges(labels: NDArray[Any]) -> NDArray[np.bool_]:

@@ -44,6 +44,7 @@ class Schedule:
     checkpoint_every: int = 200
     validate_every: int = 1000
     minutes: float | None = None  # stop and save after so long, to be resumed
+    finish_in: float | None = None  # minutes for the whole run: its rate falls in time, and it ends then
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Scenes:
 
     share: float
     scenes_per_pattern: int = 16
+    reuse: int = 1  # images made of each scene, in the same batch; if more than 1, each a crop with colours of its own
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,19 @@ class Photos:
 
 
 @dataclass(frozen=True)
+class Project:
+    """A project of a Limner home: its images and finished masks are one more source of photos."""
+
+    home: Path  # the folder that `limner serve` was given
+    name: str
+
+
+@dataclass(frozen=True)
 class Validation:
-    """The held-out part of the photos, asked as in `limner evaluate`."""
+    """The held-out part of the photos, and scenes that no run is trained on, asked as in `limner evaluate`."""
 
     images_per_source: int = 8
+    scenes: int = 16  # measured apart, in runs with scenes
     masks_per_image: int = 3
     clicks: tuple[int, ...] = (1, 3, 5)
 
@@ -103,6 +114,7 @@ class TrainConfig:
     prompts: PromptMix = field(default_factory=PromptMix)
     scenes: Scenes | None = None
     photos: Photos | None = None
+    projects: tuple[Project, ...] = ()
     validation: Validation = field(default_factory=Validation)
     model: SamletConfig = field(default_factory=SamletConfig)
 
@@ -130,8 +142,10 @@ def _check(config: TrainConfig, path: Path) -> None:
     for size in config.sizes:
         if size.size % 32 or size.size <= 0:
             raise InvalidFile(f"{path}: the size {size.size} is no multiple of 32.")
-    if config.scenes is None and config.photos is None:
-        raise InvalidFile(f"{path} names no data.", hint="Add a [scenes] or a [photos] table.")
+    if config.scenes is None and config.photos is None and not config.projects:
+        raise InvalidFile(f"{path} names no data.", hint="Add [scenes], [photos] or [[projects]].")
+    if config.scenes is not None and config.scenes.reuse < 1:
+        raise InvalidFile(f"{path}: reuse is {config.scenes.reuse}.", hint="It is 1 or more.")
     if config.prompts.boxes + config.prompts.boxes_with_click > 1:
         raise InvalidFile(f"{path}: boxes and boxes_with_click add up to more than 1.")
 

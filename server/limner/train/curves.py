@@ -42,7 +42,7 @@ def read_curves(log: Path) -> dict[str, Curve]:
     for line in log.read_text("utf-8").splitlines():
         entry = json.loads(line)
         for name, value in _flat(entry):
-            if name not in ("step", "time"):
+            if name not in ("step", "time", "cpu"):
                 curves.setdefault(name, []).append((entry["step"], value))
     if not curves:
         raise InvalidFile(f"The log {log} is empty.")

@@ -7,24 +7,27 @@ import json
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from limner.errors import InvalidFile, ModelError
+from limner.sam.model import PromptableModel
 from limner.train.batches import Batch, BatchDataset, step_size
 from limner.train.config import TrainConfig
-from limner.train.evaluation import ModelSubject, Protocol, evaluate_photos, first_of_each_source
+from limner.train.evaluation import ModelSubject, Protocol, evaluate_photos, first_of_each_source, held_out_scenes
 from limner.train.parallel import Group, joined_group
-from limner.train.photos import find_photos
+from limner.train.photos import Photo, find_photos
+from limner.train.projects import with_projects
 from limner.train.simulation import Metrics, train_on_batch
-from limner.train.state import TrainingState, save_weights
+from limner.train.state import TrainingState, new_samlet, save_weights
 
 CHECKPOINT, WEIGHTS, LOG = "checkpoint.pt", "weights.safetensors", "log.jsonl"
 _ROUNDS = 12  # stream of random numbers for clicks and rounds
@@ -34,6 +37,27 @@ class Diverged(ModelError):
     """A loss or gradient was no number."""
 
     code = "training_diverged"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a run learns from, how it is measured, and what it leaves.
+
+    Attributes:
+        batches: by step number.
+        held_out: photos to validate on; may be none.
+        write: the averaged model, the file to write its weights to, and the steps done.
+        subject: what answers in validation.
+        moving_statistics: whether batch norms follow the batches; a model that is fine-tuned keeps its own.
+        validate_ends: whether to validate before the first step and after the last, too.
+    """
+
+    batches: Dataset[Batch]
+    held_out: Sequence[Photo]
+    write: Callable[[PromptableModel, Path, int], None]
+    subject: Callable[[PromptableModel], ModelSubject] = ModelSubject
+    moving_statistics: bool = True
+    validate_ends: bool = False
 
 
 class StopRequest:
@@ -57,7 +81,7 @@ class StopRequest:
 
 
 def train(config: TrainConfig, resume: bool = False) -> Path:
-    """Train until the schedule's last step, its time limit or a signal; returns the weights file.
+    """Train Samlet until the schedule's last step, its time limit or a signal; returns the weights file.
 
     Raises:
         InvalidFile: for data or a checkpoint that cannot be used, or a run that would overwrite another.
@@ -65,53 +89,78 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
     """
     torch.set_num_threads(config.run.threads)
     with joined_group(config.run.device) as group:
-        output = config.run.output
-        output.mkdir(parents=True, exist_ok=True)
-        group.wait()
-        state = TrainingState(config, group.device)
-        checkpoint = output / CHECKPOINT
-        if resume:
-            state.load(checkpoint)
-        elif checkpoint.exists():
-            raise InvalidFile(f"{output} holds a run already.", hint="Add --resume, or name another output.")
-        group.wait()
-        _run(config, state, group)
+        config = with_projects(config, group)
+        state = TrainingState(*new_samlet(config, group.device), config.schedule)
+        held_out = [photo for photo in find_photos(config.photos.folders) if photo.held_out] if config.photos else []
+        dataset = BatchDataset(config, group.rank, group.processes)
+        run(config, Task(dataset, held_out, _write_samlet), state, group, resume)
+    return config.run.output / WEIGHTS
+
+
+def run(config: TrainConfig, task: Task, state: TrainingState, group: Group, resume: bool) -> None:
+    """From the first step or the checkpoint on, until the last, a limit or a signal; leaves a checkpoint and weights.
+
+    Raises:
+        InvalidFile: when there is no checkpoint to resume from, or one that would be overwritten.
+        Diverged: when a loss is no number.
+    """
+    output = config.run.output
+    output.mkdir(parents=True, exist_ok=True)
+    group.wait()
+    checkpoint = output / CHECKPOINT
+    if resume:
+        state.load(checkpoint)
+    elif checkpoint.exists():
+        raise InvalidFile(f"{output} holds a run already.", hint="Add --resume, or name another output.")
+    group.wait()
+    stop, log = StopRequest(), _Log(output / LOG if group.leads else None)
+    with stop.listening(), log:
+        if task.validate_ends and state.step == 0 and group.leads:
+            log.note(0, _validate(config, task, state))
+        _steps(config, task, state, group, stop, log)
         if group.leads:
-            _save(state, output)
-        group.wait()
-    return output / WEIGHTS
+            _save(task, state, output)
+            if task.validate_ends:
+                log.note(state.step, _validate(config, task, state))
+    group.wait()
 
 
-def _run(config: TrainConfig, state: TrainingState, group: Group) -> None:
-    schedule = config.schedule
-    stop, started = StopRequest(), time.monotonic()
-    log = _Log(config.run.output / LOG if group.leads else None)
-    batches = iter(_loader(config, group, first_step=state.step))
+def _steps(config: TrainConfig, task: Task, state: TrainingState, group: Group, stop: StopRequest, log: _Log) -> None:
+    schedule, seconds_before = config.schedule, state.seconds
+    started = time.monotonic()
+    batches = iter(_loader(config, task, group, first_step=state.step))
     progress = tqdm(total=schedule.steps, initial=state.step, disable=not group.leads, mininterval=5, unit="step")
-    with stop.listening(), log, progress:
+    with progress:
         while state.step < schedule.steps:
-            late = schedule.minutes is not None and time.monotonic() - started > 60 * schedule.minutes
-            if group.any(stop.received or late):
+            now = time.monotonic() - started
+            state.seconds = seconds_before + now
+            late = schedule.minutes is not None and now > 60 * schedule.minutes
+            over = schedule.finish_in is not None and state.seconds > 60 * schedule.finish_in
+            if group.any(stop.received or late or over):
                 break
-            metrics = _step(config, state, group, next(batches))
+            asked = time.monotonic()
+            batch = next(batches)
+            waited = time.monotonic() - asked
+            metrics = _step(config, task, state, group, batch)
+            metrics["waited"] = waited
             metrics["images"] = float(step_size(config, state.step - 1).images * group.processes)
             log.add(metrics)
             progress.update()
             if state.step % schedule.log_every == 0:
                 progress.set_postfix(log.write(state.step))
             if state.step % schedule.checkpoint_every == 0 and group.leads:
-                _save(state, config.run.output)
+                _save(task, state, config.run.output)
             if state.step % schedule.validate_every == 0:
                 if group.leads:
-                    log.note(state.step, _validate(config, state))
+                    log.note(state.step, _validate(config, task, state))
                 group.wait()
 
 
-def _step(config: TrainConfig, state: TrainingState, group: Group, batch: Batch) -> Metrics:
+def _step(config: TrainConfig, task: Task, state: TrainingState, group: Group, batch: Batch) -> Metrics:
     """One step of the optimiser."""
     rate = state.set_learning_rate(config.schedule)
     rng = np.random.default_rng([config.run.seed, _ROUNDS, group.rank, state.step])
-    state.model.train()
+    state.model.train(task.moving_statistics)
     on_device = Batch(*(tensor.to(group.device, non_blocking=True) for tensor in batch))
     metrics = train_on_batch(state.model, state.heads, on_device, rng, config.prompts.schedule)
     group.average_gradients(state.parameters())
@@ -128,18 +177,20 @@ def _step(config: TrainConfig, state: TrainingState, group: Group, batch: Batch)
     return metrics | {"learning_rate": rate, "gradient_norm": norm}
 
 
-def _save(state: TrainingState, output: Path) -> None:
+def _save(task: Task, state: TrainingState, output: Path) -> None:
     """The checkpoint to resume from, and the averaged weights to use."""
     state.save(output / CHECKPOINT)
-    metadata = {"format": "limner-weights-1", "family": "samlet", "steps": str(state.step)}
-    save_weights(state.average, output / WEIGHTS, metadata)
+    task.write(state.average, output / WEIGHTS, state.step)
 
 
-def _loader(config: TrainConfig, group: Group, first_step: int) -> DataLoader[Batch]:
-    dataset = BatchDataset(config, group.rank, group.processes)
+def _write_samlet(model: PromptableModel, path: Path, steps: int) -> None:
+    save_weights(model, path, {"format": "limner-weights-1", "family": "samlet", "steps": str(steps)})
+
+
+def _loader(config: TrainConfig, task: Task, group: Group, first_step: int) -> DataLoader[Batch]:
     workers = config.run.workers
     return DataLoader(
-        dataset,
+        task.batches,
         batch_size=None,
         sampler=range(first_step, config.schedule.steps),
         num_workers=workers,
@@ -159,18 +210,22 @@ def _single_thread(worker: int) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _validate(config: TrainConfig, state: TrainingState) -> dict[str, object]:
-    """Measure the averaged weights on some of the held-out photos."""
-    if config.photos is None:
-        return {}
+def _validate(config: TrainConfig, task: Task, state: TrainingState) -> dict[str, object]:
+    """Measure the averaged weights on some of the held-out photos and, in a run with scenes, on scenes of their own."""
     choice = config.validation
-    held_out = [photo for photo in find_photos(config.photos.folders) if photo.held_out]
-    photos = first_of_each_source(held_out, choice.images_per_source)
-    if not photos:
-        return {}
+    subject = task.subject(state.average)
     protocol = Protocol(clicks=choice.clicks, box=True, masks_per_image=choice.masks_per_image)
-    report = evaluate_photos(ModelSubject(state.average), photos, protocol)
-    return {"miou": report.miou, "sources": {name: source.miou for name, source in report.sources.items()}}
+    figures: dict[str, object] = {}
+    photos = first_of_each_source(task.held_out, choice.images_per_source)
+    if photos:
+        report = evaluate_photos(subject, photos, protocol)
+        figures["miou"] = report.miou
+        figures["masks"] = sum(source.masks for source in report.sources.values())
+        figures["sources"] = {name: source.miou for name, source in report.sources.items()}
+    if config.scenes is not None and choice.scenes:
+        scenes = held_out_scenes(choice.scenes, config.model.image_size)
+        figures["miou_scenes"] = evaluate_photos(subject, scenes, protocol).miou
+    return figures
 
 
 class _Log:
@@ -188,17 +243,17 @@ class _Log:
     def write(self, step: int) -> dict[str, float]:
         """Write and forget what was added; returns a few figures for the eye."""
         seconds = time.monotonic() - self._since
+        waiting = float(np.sum(self._values.pop("waited", [0.0]))) / seconds  # share of the time without a batch
         means = {name: float(np.mean(values)) for name, values in self._values.items()}
         images_per_second = float(np.sum(self._values.get("images", [0.0]))) / seconds
-        self.note(
-            step, {name: round(value, 6) for name, value in means.items()} | {"images_per_second": images_per_second}
-        )
+        speed = {"images_per_second": images_per_second, "waiting_for_data": round(waiting, 4)}
+        self.note(step, {name: round(value, 6) for name, value in means.items()} | speed)
         self._values, self._since = {}, time.monotonic()
         return {name: round(value, 3) for name, value in means.items() if name.startswith("iou")}
 
     def note(self, step: int, figures: dict[str, object] | dict[str, float]) -> None:
         if self._file is not None and figures:
-            self._file.write(json.dumps({"step": step, "time": round(time.time(), 1), **figures}) + "\n")
+            self._file.write(json.dumps({"step": step, **_clocks(), **figures}) + "\n")
             self._file.flush()
 
     def __enter__(self) -> _Log:
@@ -207,3 +262,8 @@ class _Log:
     def __exit__(self, *error: object) -> None:
         if self._file is not None:
             self._file.close()
+
+
+def _clocks() -> dict[str, float]:
+    """Seconds: since 1970, and of computing by this process, without its data processes."""
+    return {"time": round(time.time(), 1), "cpu": round(time.process_time(), 1)}

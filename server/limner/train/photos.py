@@ -1,13 +1,16 @@
 """Folders of photos with masks: X.jpg beside X.json, in the form of SA-1B.
 
-Every tenth photo, chosen by the hash of its bytes, is held out: never trained on, whichever folder it lies in.
+Every tenth photo, chosen by the hash of its bytes, is held out: never trained on, whichever folder it lies in. A JSON
+may name that hash (`image.sha256`), as Limner's exports do: a photo stays where it was when it was converted.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,11 +122,20 @@ class PhotoLibrary:
 
     def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """A photo (H, W, 3) and its label layers (3, H, W)."""
-        source = self._sources[rng.choice(len(self._sources), p=self._weights)]
-        photo = source[rng.integers(len(source))]
-        return photo.image(), self._labels(photo)
+        photo = self.pick(rng)
+        return photo.image(), self.labels(photo)
 
-    def _labels(self, photo: Photo) -> NDArray[np.uint8]:
+    def pick(self, rng: np.random.Generator) -> Photo:
+        """A photo, not yet decoded."""
+        source = self._sources[rng.choice(len(self._sources), p=self._weights)]
+        return source[rng.integers(len(source))]
+
+    def photos(self) -> Iterator[Photo]:
+        """All that may be drawn."""
+        return itertools.chain.from_iterable(self._sources)
+
+    def labels(self, photo: Photo) -> NDArray[np.uint8]:
+        """The label layers (3, H, W) of a photo."""
         stored = self._layers.get(photo.image_path)
         if stored is None:
             layers = label_layers(photo.masks())
@@ -134,9 +146,9 @@ class PhotoLibrary:
         return np.ascontiguousarray(decoded.transpose(2, 0, 1))
 
 
-def is_held_out(image_bytes: bytes) -> bool:
-    """Whether a photo belongs to the part that is never trained on."""
-    return int(hashlib.sha256(image_bytes).hexdigest()[:8], 16) % HELD_OUT_EVERY == 0
+def is_held_out(sha256: str) -> bool:
+    """Whether the photo whose bytes have this hash, in hex, belongs to the part that is never trained on."""
+    return int(sha256[:8], 16) % HELD_OUT_EVERY == 0
 
 
 def _read(document: Path) -> Photo:
@@ -158,7 +170,7 @@ def _read(document: Path) -> Photo:
     return Photo(
         image_path=image_path,
         source=str(content.get("source") or document.parent.name),
-        held_out=is_held_out(image_path.read_bytes()),
+        held_out=is_held_out(_sha256(image, image_path)),
         segmentations=tuple(mask for mask in masks if rle.area(mask)),
         size=size,
     )
@@ -171,3 +183,11 @@ def _image_beside(document: Path, file_name: str | None) -> Path:
         if (document.parent / Path(name).name).is_file():
             return document.parent / Path(name).name
     raise InvalidFile(f"There is no photo beside {document}.", hint=f"Expected {names[0]} in the same folder.")
+
+
+def _sha256(image: dict[str, Any], path: Path) -> str:
+    """Of the photo as it was uploaded, where the JSON says it, otherwise of the file."""
+    named = image.get("sha256")
+    if isinstance(named, str) and re.fullmatch("[0-9a-f]{64}", named):
+        return named
+    return hashlib.sha256(path.read_bytes()).hexdigest()

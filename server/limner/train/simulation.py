@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from limner.sam.samlet import AuxiliaryHeads, Samlet
-from limner.sam.samlet.decoder import Prepared
+from limner.sam.model import PromptableModel
+from limner.sam.samlet import AuxiliaryHeads
 from limner.train.batches import Batch
 from limner.train.clicks import simulated_correction
+from limner.train.gpu_clicks import simulated_corrections
 from limner.train.losses import (
     ambiguous_loss,
     edge_loss,
@@ -22,7 +23,6 @@ from limner.train.losses import (
 )
 from limner.train.targets import FirstPrompt
 
-MASK_STRIDE = 2  # model pixels per cell of the masks
 INSTANCE_WEIGHT, EDGE_WEIGHT = 0.25, 0.5
 PREVIOUS_MASK_PROBABILITY = 0.9  # that a round is given the previous logits
 SHORT_ROUNDS = ((1, 0.15), (2, 0.4), (3, 0.2), (4, 0.15), (6, 0.1))
@@ -66,8 +66,8 @@ class Conversation:
 
 
 def train_on_batch(
-    model: Samlet,
-    heads: AuxiliaryHeads,
+    model: PromptableModel,
+    heads: AuxiliaryHeads | None,
     batch: Batch,
     rng: np.random.Generator,
     schedule: Literal["short", "paper"],
@@ -75,29 +75,34 @@ def train_on_batch(
     """Add the gradients of one batch to the parameters; returns the losses and IoUs on the way.
 
     The graph is cut between what depends on the image and the rounds, so that only one round is in memory at a time.
+    A batch that brings embeddings leaves the encoder alone. `heads` are for completely labelled images.
     """
-    device = batch.images.device
+    device = batch.masks.device
+    stride = model.config.image_size // model.config.low_res_size
+    split = model.trainable_split()
     targets = batch.masks.float()
-    per_image = len(batch.masks) // len(batch.images)
+    per_image = len(batch.masks) // len(batch.complete)
     with torch.autocast(device.type, torch.bfloat16):
-        images = batch.images.float().contiguous(memory_format=torch.channels_last)
-        embedding = model.encode(images)
-        prepared: Prepared = model.decoder.prepare(embedding)
-    cut = Prepared(*(tensor.detach().requires_grad_() for tensor in prepared))
+        if len(batch.embeddings):
+            embedding = batch.embeddings.float()
+        else:
+            embedding = model.encode(batch.images.float().contiguous(memory_format=torch.channels_last))
+        prepared = split.prepare(embedding)
+    cut = tuple(tensor.detach().requires_grad_(tensor.requires_grad) for tensor in prepared)
 
     def answer(talk: Conversation, use_mask: bool) -> tuple[Tensor, Tensor]:
         has_mask = torch.full((len(talk.points),), float(use_mask), device=device)
         with torch.autocast(device.type, torch.bfloat16):
-            return model.decode_prepared(
-                cut.repeat(per_image), talk.points, talk.labels, talk.logits[:, None], has_mask
-            )
+            repeated = tuple(tensor.repeat_interleave(per_image, 0) for tensor in cut)
+            logits, iou = split.decode(repeated, talk.points, talk.labels, talk.logits[:, None], has_mask)
+        return logits.float(), iou.float()
 
     talk = first_prompts(batch)
     logits, iou = answer(talk, use_mask=False)
     first_loss(batch, targets, logits, iou, talk).backward()  # type: ignore[no-untyped-call]
     for step in plan_rounds(rng, schedule):
         if step.new_click:
-            add_corrections(talk, targets[:, 0], rng)
+            add_corrections(talk, targets[:, 0], rng, stride)
         with torch.set_grad_enabled(step.with_gradient):
             logits, iou = answer(talk, use_mask=rng.random() < PREVIOUS_MASK_PROBABILITY)
         if step.with_gradient:
@@ -107,10 +112,13 @@ def train_on_batch(
             talk.metrics |= {"loss_corrected": loss.item(), "iou_corrected": reached}
         talk.logits = logits[:, 0].detach()
 
-    auxiliary = auxiliary_loss(heads, embedding, batch, rng, talk.metrics)
-    tensors = [*prepared, auxiliary]
-    gradients = [tensor.grad for tensor in cut] + [torch.ones_like(auxiliary)]
-    torch.autograd.backward(tensors, gradients)
+    ends = [(tensor, held.grad) for tensor, held in zip(prepared, cut, strict=True) if held.grad is not None]
+    if heads is not None:
+        auxiliary = auxiliary_loss(heads, embedding, batch, rng, talk.metrics)
+        ends.append((auxiliary, torch.ones_like(auxiliary)))
+    if ends:
+        tensors, gradients = zip(*ends, strict=True)
+        torch.autograd.backward(tensors, gradients)
     return talk.metrics
 
 
@@ -152,14 +160,19 @@ def first_loss(batch: Batch, targets: Tensor, logits: Tensor, iou: Tensor, talk:
     return loss
 
 
-def add_corrections(talk: Conversation, targets: Tensor, rng: np.random.Generator) -> None:
-    """One more click for every conversation, where the current answer is wrong."""
-    predicted, wanted = (talk.logits > 0).cpu().numpy(), (targets > 0.5).cpu().numpy()
-    clicks = [simulated_correction(p, w, rng) for p, w in zip(predicted, wanted, strict=True)]
-    places = torch.tensor([[click.x + 0.5, click.y + 0.5] for click in clicks]) * MASK_STRIDE
-    labels = torch.tensor([[float(click.foreground)] for click in clicks])
-    talk.points = torch.cat([talk.points, places[:, None].to(talk.points)], dim=1)
-    talk.labels = torch.cat([talk.labels, labels.to(talk.labels)], dim=1)
+def add_corrections(talk: Conversation, targets: Tensor, rng: np.random.Generator, stride: int) -> None:
+    """One more click for every conversation, where the current answer is wrong; `stride` model pixels per cell."""
+    predicted, wanted = talk.logits > 0, targets > 0.5
+    if predicted.is_cuda:
+        generator = torch.Generator(predicted.device).manual_seed(int(rng.integers(2**63)))
+        places, labels = simulated_corrections(predicted, wanted, generator)
+    else:
+        pairs = zip(predicted.numpy(), wanted.numpy(), strict=True)
+        clicks = [simulated_correction(prediction, target, rng) for prediction, target in pairs]
+        places = torch.tensor([[click.x + 0.5, click.y + 0.5] for click in clicks])
+        labels = torch.tensor([float(click.foreground) for click in clicks])
+    talk.points = torch.cat([talk.points, stride * places[:, None]], dim=1)
+    talk.labels = torch.cat([talk.labels, labels[:, None]], dim=1)
 
 
 def auxiliary_loss(

@@ -1,10 +1,15 @@
-"""Everything that a run is at one step: saved in one file, and resumed as if it had never stopped."""
+"""Everything that a run is at one step: saved in one file, and resumed as if it had never stopped.
+
+What does not learn (``requires_grad`` is off) is neither averaged nor saved: of a large model with a frozen encoder,
+the decoder alone is in the checkpoint.
+"""
 
 from __future__ import annotations
 
 import copy
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from limner.errors import InvalidFile, MissingWeights, WrongWeights
+from limner.sam.model import PromptableModel
 from limner.sam.samlet import AuxiliaryHeads, Samlet
 from limner.train.config import Schedule, TrainConfig
 
@@ -23,29 +29,46 @@ AVERAGE_RAMP = 20  # steps; early on, the average follows the weights more close
 
 
 class TrainingState:
-    """Model, training-only heads, averaged model, optimiser and the number of steps done.
+    """Model, training-only heads, averaged model, optimiser, the number of steps done and the seconds they took.
 
     Random numbers need no saving: those of every step come from the seed and the step's number.
+
+    Args:
+        model: on the device where it trains.
+        heads: auxiliary ones, if any.
+        schedule: for the optimiser.
+        origin: what the run started from and how it learns; a checkpoint of another origin is refused.
     """
 
-    def __init__(self, config: TrainConfig, device: torch.device):
-        torch.manual_seed(config.run.seed)
-        self.model = Samlet(config.model).to(device)
-        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.heads = AuxiliaryHeads(config.model.embed_dim).to(device)
-        if config.run.start_from is not None:
-            _load_start(config.run.start_from, self.model, self.heads)
-        self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
-        self.optimizer = _optimizer([self.model, self.heads], config.schedule)
-        self.step = 0
+    def __init__(
+        self,
+        model: PromptableModel,
+        heads: AuxiliaryHeads | None,
+        schedule: Schedule,
+        origin: Mapping[str, str] | None = None,
+    ):
+        self.model, self.heads, self.origin = model, heads, dict(origin or {})
+        frozen = [parameter for parameter in model.parameters() if not parameter.requires_grad]
+        shared = {id(parameter): parameter for parameter in frozen}
+        self.average = copy.deepcopy(model, shared).eval().requires_grad_(False)
+        self.optimizer = _optimizer(self.parameters(), schedule)
+        self.step, self.seconds = 0, 0.0
+        held = {id(parameter) for parameter in frozen}
+        self._frozen = {name for name, value in model.named_parameters(remove_duplicate=False) if id(value) in held}
 
     def parameters(self) -> list[Tensor]:
         """All that is trained."""
-        return [*self.model.parameters(), *self.heads.parameters()]
+        heads = [] if self.heads is None else list(self.heads.parameters())
+        return [parameter for parameter in [*self.model.parameters(), *heads] if parameter.requires_grad]
 
     def set_learning_rate(self, schedule: Schedule) -> float:
-        """Linear warm-up, then a cosine down to the final share of the peak; returns the rate."""
+        """Linear warm-up, then a cosine down to the final share of the peak; returns the rate.
+
+        The cosine follows the steps or, in a run that has a time limit for the whole of it, the time if that is ahead.
+        """
         progress = min(1.0, self.step / schedule.steps)
+        if schedule.finish_in is not None:
+            progress = max(progress, min(1.0, self.seconds / (60 * schedule.finish_in)))
         cosine = 0.5 * (1 + math.cos(math.pi * progress))
         warm = min(1.0, (self.step + 1) / schedule.warmup) if schedule.warmup else 1.0
         rate = schedule.learning_rate * warm * (schedule.final_rate + (1 - schedule.final_rate) * cosine)
@@ -58,8 +81,8 @@ class TrainingState:
         """Count the step and move the average towards the weights."""
         self.step += 1
         decay = min(decay, self.step / (self.step + AVERAGE_RAMP))
-        current = self.model.state_dict()
-        for name, averaged in self.average.state_dict().items():
+        current = self.learned(self.model)
+        for name, averaged in self.learned(self.average).items():
             if averaged.dtype.is_floating_point:
                 averaged.lerp_(current[name], 1 - decay)
             else:
@@ -70,9 +93,11 @@ class TrainingState:
         content = {
             "format": FORMAT,
             "step": self.step,
-            "model": self.model.state_dict(),
-            "heads": self.heads.state_dict(),
-            "average": self.average.state_dict(),
+            "seconds": self.seconds,
+            "origin": self.origin,
+            "model": self.learned(self.model),
+            "heads": {} if self.heads is None else self.heads.state_dict(),
+            "average": self.learned(self.average),
             "optimizer": self.optimizer.state_dict(),
         }
         temporary = path.with_suffix(".partial")
@@ -83,19 +108,49 @@ class TrainingState:
         """Continue from a checkpoint.
 
         Raises:
-            InvalidFile: when there is none, or it belongs to another network.
+            InvalidFile: when there is none, or it belongs to another network or another start.
         """
         content = read_checkpoint(path)
+        if content.get("origin", {}) != self.origin:
+            raise InvalidFile(
+                f"{path} belongs to another run: it has {content.get('origin')}, not {self.origin}.",
+                hint="Resume with what the run began with, or name another output.",
+            )
         try:
-            self.model.load_state_dict(content["model"])
-            self.heads.load_state_dict(content["heads"])
-            self.average.load_state_dict(content["average"])
+            self._restore(self.model, content["model"])
+            self._restore(self.average, content["average"])
+            if self.heads is not None:
+                self.heads.load_state_dict(content["heads"])
             self.optimizer.load_state_dict(content["optimizer"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise InvalidFile(
                 f"{path} does not fit this configuration: {error}", hint="Is [model] what the run began with?"
             ) from error
         self.step = int(content["step"])
+        self.seconds = float(content.get("seconds", 0.0))
+
+    def learned(self, model: PromptableModel) -> dict[str, Tensor]:
+        """What learns in the model or its average, and the buffers that may move along."""
+        return {name: value for name, value in model.state_dict().items() if name not in self._frozen}
+
+    def _restore(self, model: PromptableModel, saved: dict[str, Tensor]) -> None:
+        fixed = {name: value for name, value in model.state_dict().items() if name in self._frozen}
+        model.load_state_dict({**fixed, **saved})
+
+
+def new_samlet(config: TrainConfig, device: torch.device) -> tuple[Samlet, AuxiliaryHeads]:
+    """The network that the configuration describes, random or with the weights that it names, and heads for training.
+
+    Raises:
+        MissingWeights, WrongWeights: when there are no such weights, or they are of another network.
+    """
+    torch.manual_seed(config.run.seed)
+    model = Samlet(config.model).to(device)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    heads = AuxiliaryHeads(config.model.embed_dim).to(device)
+    if config.run.start_from is not None:
+        _load_start(config.run.start_from, model, heads)
+    return model, heads
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -115,10 +170,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def save_weights(model: nn.Module, path: Path, metadata: dict[str, str]) -> None:
-    """The inference weights as fp16 safetensors, without counters of batch norm."""
+def save_weights(model: nn.Module, path: Path, metadata: dict[str, str], dtype: torch.dtype = torch.float16) -> None:
+    """The inference weights as safetensors, without counters of batch norm."""
     tensors = {
-        name: value.detach().cpu().half().contiguous()
+        name: value.detach().cpu().to(dtype).contiguous()
         for name, value in model.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
@@ -143,8 +198,7 @@ def _load_start(path: Path, model: Samlet, heads: AuxiliaryHeads) -> None:
         raise WrongWeights(f"{path} does not fit this model: {error}") from error
 
 
-def _optimizer(modules: list[nn.Module], schedule: Schedule) -> torch.optim.AdamW:
-    parameters = [parameter for module in modules for parameter in module.parameters()]
+def _optimizer(parameters: list[Tensor], schedule: Schedule) -> torch.optim.AdamW:
     decayed = [parameter for parameter in parameters if parameter.ndim > 1]
     others = [parameter for parameter in parameters if parameter.ndim <= 1]
     return torch.optim.AdamW(

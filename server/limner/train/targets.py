@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from limner.train.clicks import first_click, noisy_box, tight_box
 from limner.train.config import PromptMix
 
+SAMLET_STRIDE = 2  # model pixels per cell of Samlet's masks
 NESTED = 3  # masks that a click may mean: the intended one and up to two others
 SAME = 0.93  # two masks with more IoU than this are one
 SMALLEST = 5e-4  # of the image: smaller masks are not asked for
@@ -32,15 +33,20 @@ class FirstPrompt(IntEnum):
 class Target:
     """One mask to ask for."""
 
-    masks: NDArray[np.uint8]  # (3, S/2, S/2): the intended mask, then others under the same click
+    masks: NDArray[np.uint8]  # (3, S/stride, S/stride): the intended mask, then others under the same click
     present: NDArray[np.float32]  # (3,) which of them exist
     click: NDArray[np.float32]  # (2,) x, y in pixels
     box: NDArray[np.float32]  # (4,) x0, y0, x1, y1 in pixels
     prompt: FirstPrompt
 
 
-def choose_targets(rng: np.random.Generator, labels: NDArray[Any], mix: PromptMix) -> list[Target]:
-    """`mix.per_image` targets from label layers (3, S, S); none when nothing is large enough."""
+def choose_targets(
+    rng: np.random.Generator, labels: NDArray[Any], mix: PromptMix, stride: int = SAMLET_STRIDE
+) -> list[Target]:
+    """`mix.per_image` targets from label layers (3, S, S); none when nothing is large enough.
+
+    `stride` is how many model pixels a cell of the model's masks covers.
+    """
     candidates = _candidates(labels)
     if not candidates:
         return []
@@ -55,7 +61,7 @@ def choose_targets(rng: np.random.Generator, labels: NDArray[Any], mix: PromptMi
         if prompt != FirstPrompt.CLICK and rng.random() < mix.concave_boxes:
             rival = candidates[rng.choice(len(candidates), p=weights)]
             layer, number = min((layer, number), rival[:2], key=lambda item: _box_filled(labels[item[0]] == item[1]))
-        target = _target(rng, labels, layer, number, prompt)
+        target = _target(rng, labels, layer, number, prompt, stride)
         if target is not None:
             targets.append(target)
     while targets and len(targets) < mix.per_image:
@@ -63,9 +69,9 @@ def choose_targets(rng: np.random.Generator, labels: NDArray[Any], mix: PromptMi
     return targets
 
 
-def halved(mask: NDArray[Any]) -> NDArray[np.uint8]:
-    """(S, S) bool -> (S/2, S/2): cells at least half covered."""
-    size = mask.shape[1] // 2, mask.shape[0] // 2
+def shrunk(mask: NDArray[Any], stride: int) -> NDArray[np.uint8]:
+    """(S, S) bool -> (S/stride, S/stride): cells at least half covered."""
+    size = mask.shape[1] // stride, mask.shape[0] // stride
     covered = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA)
     return (covered > 127).astype(np.uint8)
 
@@ -96,7 +102,7 @@ def _box_filled(mask: NDArray[np.bool_]) -> float:
 
 
 def _target(
-    rng: np.random.Generator, labels: NDArray[Any], layer: int, number: int, prompt: FirstPrompt
+    rng: np.random.Generator, labels: NDArray[Any], layer: int, number: int, prompt: FirstPrompt, stride: int
 ) -> Target | None:
     intended = labels[layer] == number
     click = first_click(intended, rng)
@@ -107,7 +113,7 @@ def _target(
             mask = labels[other] == under_click
             if all((mask & known).sum() < SAME * (mask | known).sum() for known in nested):
                 nested.append(mask)
-    small = [halved(mask) for mask in nested]
+    small = [shrunk(mask, stride) for mask in nested]
     if not small[0].any():
         return None
     masks = np.zeros((NESTED, *small[0].shape), np.uint8)

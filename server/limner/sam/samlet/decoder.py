@@ -34,10 +34,6 @@ class Prepared(NamedTuple):
     image16: Tensor  # (B, C, h/2, w/2), the image's share of what the tokens attend to
     skip8: Tensor  # (B, U, h, w), the image's share of the upscaler
 
-    def repeat(self, times: int) -> Prepared:
-        """Each image `times` in a row, for as many prompts per image."""
-        return Prepared(*(tensor.repeat_interleave(times, 0) for tensor in self))
-
 
 class TwoWayBlock(nn.Module):
     """Self-attention of the tokens, tokens to image, MLP, image to tokens; as in SAM."""

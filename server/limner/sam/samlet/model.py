@@ -44,6 +44,8 @@ class Samlet(PromptableModel):
     Points are continuous model pixels, the centre of the first pixel at (0.5, 0.5), and are used as they are.
     """
 
+    encoder_name = "encoder"
+
     def __init__(self, config: SamletConfig | None = None) -> None:
         config = config or SamletConfig()
         super().__init__(config.model_config)
@@ -80,7 +82,7 @@ class Samlet(PromptableModel):
         )
         return decoded
 
-    def split(self) -> SplitDecoder:
+    def trainable_split(self) -> SplitDecoder:
         return SplitSamlet(self)
 
 

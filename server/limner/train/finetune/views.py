@@ -1,0 +1,105 @@
+"""Batches for fine-tuning: views of photos, fresh ones at every step or, for a frozen encoder, a few of each photo."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from limner.errors import InvalidFile
+from limner.sam.model import PromptableModel
+from limner.train.augment import random_view, resized
+from limner.train.batches import Batch, Labelled, make_batch, padded, stacked, step_size
+from limner.train.config import TrainConfig
+from limner.train.finetune.embeddings import EmbeddingCache
+from limner.train.photos import Photo, PhotoLibrary
+from limner.train.targets import Target, choose_targets
+
+_STEPS, _VIEWS = 20, 21  # streams of random numbers
+MOST_ATTEMPTS = 1000  # views in a row without a mask to ask for
+
+View = tuple[NDArray[Any], NDArray[Any]]  # image (h, w, 3) and labels (3, h, w)
+
+
+class ViewBatches(Dataset[Batch]):
+    """Batches by step number.
+
+    Args:
+        config: seed, sizes, prompts.
+        library: the photos to learn from.
+        stride: model pixels per cell of the model's masks.
+        views: of each photo, the first of which is the whole; fresh ones at every step when None.
+        cache: where the embeddings of these views are; images are batched when None.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        library: PhotoLibrary,
+        stride: int,
+        views: int | None = None,
+        cache: EmbeddingCache | None = None,
+    ) -> None:
+        self.config, self.library, self.stride, self.views, self.cache = config, library, stride, views, cache
+
+    def __len__(self) -> int:
+        return self.config.schedule.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        size = step_size(self.config, step)
+        rng = np.random.default_rng([self.config.run.seed, _STEPS, step])
+        images: list[Labelled] = []
+        targets: list[Target] = []
+        for _ in range(MOST_ATTEMPTS):
+            if len(images) == size.images:
+                break
+            photo = self.library.pick(rng)
+            if self.views is None:
+                image, labels = random_view(rng, photo.image(), self.library.labels(photo), size.size)
+            else:
+                image, labels = self.view(photo, int(rng.integers(self.views)), size.size)
+            chosen = choose_targets(rng, padded(labels, size.size), self.config.prompts, self.stride)
+            if chosen:
+                images.append((image, labels, False))
+                targets += chosen
+        else:
+            raise InvalidFile("No mask is large enough to learn from.", hint="Masks need 0.05 % of their image.")
+        return make_batch(images, targets, size.size, self._embeddings(images) if self.cache else None)
+
+    def view(self, photo: Photo, number: int, size: int) -> View:
+        """View `number` of a photo, at most `size` high and wide: always the same one."""
+        image, labels = photo.image(), self.library.labels(photo)
+        if number == 0:
+            scale = size / max(photo.size)
+            return resized(image, labels, scale, scale)
+        name = int.from_bytes(photo.image_path.name.encode()[-8:], "big")
+        return random_view(np.random.default_rng([self.config.run.seed, _VIEWS, number, name]), image, labels, size)
+
+    def fill_cache(self, model: PromptableModel) -> None:
+        """Encode every view that the cache does not have, with a progress bar."""
+        if self.cache is None:
+            return
+        size = self.config.sizes[0].size
+        device = next(model.parameters()).device
+        total = (self.views or 0) * sum(1 for _ in self.library.photos())
+        for image in tqdm(self._all_views(size), total=total, unit="view", desc="encoding", mininterval=2):
+            if not self.cache.path(image).is_file():
+                with torch.inference_mode():
+                    self.cache.write(image, model.encode(stacked([image], size).float().to(device)))
+
+    def _all_views(self, size: int) -> Iterator[NDArray[Any]]:
+        for number, photo in itertools.product(range(self.views or 0), self.library.photos()):
+            yield self.view(photo, number, size)[0]
+
+    def _embeddings(self, images: list[Labelled]) -> torch.Tensor:
+        assert self.cache is not None
+        found = [self.cache.read(image) for image, _, _ in images]
+        if any(embedding is None for embedding in found):
+            raise InvalidFile(f"An embedding is missing in {self.cache.folder}.", hint="Run again with --resume.")
+        return torch.cat([embedding for embedding in found if embedding is not None])

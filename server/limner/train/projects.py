@@ -1,0 +1,135 @@
+"""Projects of a Limner home as a source of photos: the one place where training meets the store.
+
+A project is written out as a folder of pairs in SA-1B's form below the run's output, once: the data of a resumed run
+are those that it began with, and everything else in training knows folders only. Machines without the service's
+libraries train on such folders; nothing of them is imported before a project is asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from limner.errors import InvalidFile, InvalidInput, InvalidRle, NotFound
+from limner.train.config import Photos, Project, TrainConfig
+from limner.train.parallel import Group
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from limner.rle import Rle
+    from limner.store.tables import Image
+
+SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
+UNFINISHED = ".partial"  # ends the name of a folder that is still being written
+
+
+def with_projects(config: TrainConfig, group: Group | None = None) -> TrainConfig:
+    """The configuration with its projects written out and named among the folders of photos.
+
+    Raises:
+        NotFound, InvalidInput, InvalidFile: see `write_project`.
+    """
+    if not config.projects:
+        return config
+    folders = [_folder(config.run.output, number, project) for number, project in enumerate(config.projects)]
+    if group is None or group.leads:
+        for folder, project in zip(folders, config.projects, strict=True):
+            if not folder.is_dir():
+                write_project(project, folder)
+    if group is not None:
+        group.wait()
+    photos = config.photos or Photos(share=1.0, folders=())
+    photos = dataclasses.replace(photos, folders=(*photos.folders, *folders))
+    return dataclasses.replace(config, photos=photos, projects=())
+
+
+def write_project(project: Project, folder: Path) -> int:
+    """Write the images of a project that have masks, and the masks; returns the number of masks.
+
+    The folder appears whole or not at all. Crowds and empty masks are left out. Images are those that the page shows,
+    upright; their documents keep the hash of the file that was uploaded, which decides what is held out.
+
+    Raises:
+        NotFound: when the home has no database or no such project.
+        InvalidInput: when several projects have the name.
+        InvalidFile: when the project has no masks, or one does not fit its image.
+    """
+    from limner.blobs import BlobStore, display_key
+    from limner.config import Settings
+    from limner.store import Database
+
+    settings = Settings(home=project.home.expanduser().absolute())
+    database_url = settings.resolved_database_url
+    if database_url.startswith("sqlite:///") and not Path(database_url.removeprefix("sqlite:///")).is_file():
+        raise NotFound(f"There are no projects in {settings.home}.", hint="Name the home that the server uses: --home")
+    blobs, database = BlobStore(settings.resolved_blob_url), Database(database_url)
+    unfinished = folder.with_name(folder.name + UNFINISHED)
+    unfinished.mkdir(parents=True, exist_ok=True)
+    count = 0
+    try:
+        with database.read() as session:
+            for image, masks in _images(session, project):
+                name = image.sha256 + SUFFIXES[image.display_type]
+                (unfinished / name).write_bytes(blobs.get(display_key(image.sha256)))
+                (unfinished / f"{image.sha256}.json").write_bytes(_document(image, name, masks, project.name))
+                count += len(masks)
+    finally:
+        database.close()
+    if not count:
+        raise InvalidFile(
+            f"The project {project.name!r} has no masks to learn from.", hint="Annotate some of its images first."
+        )
+    os.replace(unfinished, folder)
+    return count
+
+
+def _folder(output: Path, number: int, project: Project) -> Path:
+    """Projects of several homes may share a name: the number tells them apart."""
+    clean = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in project.name)
+    return output / "projects" / f"{number}-{clean}"
+
+
+def _images(session: Session, project: Project) -> Iterator[tuple[Image, list[Rle]]]:
+    """The images of a project that have masks, with these."""
+    from limner import rle
+    from limner.store.annotations import annotations_of, iterate_images
+
+    for image in iterate_images(session, _find(session, project)):
+        masks = []
+        for annotation in annotations_of(session, image.id).annotations:
+            try:
+                mask = rle.validate(annotation.segmentation, (image.height, image.width))
+            except InvalidRle as error:
+                raise InvalidFile(
+                    f"In the project {project.name!r}, a mask does not fit {image.file_name}: {error.message}",
+                    hint=f"The image is {image.width} pixels wide and {image.height} high.",
+                ) from error
+            if not annotation.iscrowd and rle.area(mask):
+                masks.append(mask)
+        if masks:
+            yield image, masks
+
+
+def _find(session: Session, project: Project) -> int:
+    from limner.store.projects import list_projects
+
+    known = list_projects(session)
+    found = [each.id for each in known if each.name == project.name]
+    if not found:
+        names = ", ".join(repr(each.name) for each in known) or "none"
+        raise NotFound(f"There is no project {project.name!r} in {project.home}.", hint=f"There are: {names}.")
+    if len(found) > 1:
+        raise InvalidInput(f"{len(found)} projects are called {project.name!r}.", hint="Rename all but one.")
+    return found[0]
+
+
+def _document(image: Image, file_name: str, masks: list[Rle], source: str) -> bytes:
+    from limner.formats.sa1b.document import annotation_entry, document_bytes, image_entry
+
+    entry = image_entry(image.id, file_name, image.height, image.width, sha256=image.sha256)
+    annotations = [annotation_entry(number, mask) for number, mask in enumerate(masks)]
+    return document_bytes(entry, annotations, source=source)
