@@ -55,9 +55,9 @@ def run(folder: Path, manifests: dict[str, Manifest], threads: tuple[int, ...], 
 
 def _measure(page: Page, name: str, threads: int, rounds: int) -> Iterator[Result]:
     notes = f"Chromium, {threads} thread(s)"
-    turns = _Turns(page)
+    turns = Turns(page)
 
-    def against(case: str, times: _Times, reference: str = "official, low-res", ours: str = "limner") -> Result:
+    def against(case: str, times: Times, reference: str = "official, low-res", ours: str = "limner") -> Result:
         (subject, subject_cpu), (other, other_cpu) = times["ours"], times["reference"]
         return result(f"{name}: {case}", (ours, subject, subject_cpu), (reference, other, other_cpu), notes)
 
@@ -86,10 +86,10 @@ def _measure(page: Page, name: str, threads: int, rounds: int) -> Iterator[Resul
             yield against(what, times, "official, as published", "limner, painted on 1920 × 1080")
 
 
-_Times = Mapping[str, tuple[list[float], list[float] | None]]  # side -> wall and CPU milliseconds of its runs
+Times = Mapping[str, tuple[list[float], list[float] | None]]  # side -> wall and CPU milliseconds of its runs
 
 
-class _Turns:
+class Turns:
     """Both sides in turn on one page, with the CPU time that all threads of the page's process take."""
 
     def __init__(self, page: Page) -> None:
@@ -97,7 +97,7 @@ class _Turns:
         self.devtools = page.context.new_cdp_session(page)
         self.devtools.send("Performance.enable")
 
-    def take(self, task: Mapping[str, object], rounds: int) -> _Times:
+    def take(self, task: Mapping[str, object], rounds: int) -> Times:
         """Run a task ``rounds`` times on each side, in blocks, after a warm-up."""
         wall: dict[str, list[float]] = {"ours": [], "reference": []}
         cpu: dict[str, float] = dict.fromkeys(wall, 0.0)
