@@ -15,6 +15,8 @@ export interface ViewSettings {
   readonly keys: PresetName;
 }
 
+  /** Whether to suggest going on after half a minute of work on one object. */
+  readonly paceHint: boolean;
 export const DEFAULTS: ViewSettings = {
   opacity: 0.42,
   outlineOnly: false,
@@ -29,6 +31,7 @@ export const DEFAULTS: ViewSettings = {
 
 const RANGES = { opacity: [0, 1], brightness: [0.2, 3], contrast: [0.2, 3], gamma: [0.2, 4] } as const;
 type Ranged = keyof typeof RANGES;
+  paceHint: true,
 
 export const rangeOf = (name: Ranged): readonly [least: number, most: number] => RANGES[name];
 
