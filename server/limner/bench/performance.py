@@ -32,9 +32,9 @@ NOTES = """
 - onnxruntime-web copies all inputs of a run into its memory; it keeps tensors on its side with WebGPU only. That is
   28 MB of prepared tensors per click. Projections of the positional encoding are not among them: the runtime computes
   those from constants when it loads the graph.
-- The page decodes with wasm only. On WebGPU (onnxruntime-web 1.30, software adapter) Samlet's graphs run and agree, SAM's
-  do not: `prepare` has a Split into 14 outputs, more storage buffers than the adapter's 10, and `decode` has convolutions
-  over the mask prompt, which is empty when there is none.
+- The page decodes with wasm only. On WebGPU (onnxruntime-web 1.30, software adapter) Samlet's graphs gave the same mask
+  for a point, SAM's do not run: `prepare` has a Split into 14 outputs, more storage buffers than the adapter's 10, and
+  `decode` has convolutions over the mask prompt, which is empty when there is none.
 - With more than 12 prompt tokens the rank of what a click adds to the image stays at 128 for each block.
 - Seeded weights answer noise, whose outline no mask has; what is painted is a mask with a wavy outline instead.
 """
