@@ -11,7 +11,7 @@ export interface Draft {
   readonly shown: number | null;
   /** The saved annotation whose mask is being changed. */
   readonly reopenedUid: string | null;
-  /** When the first prompt of this object was given, in milliseconds since 1970. */
+  /** When the first prompt of this object was given, in milliseconds of the session's clock; as kept, since 1970. */
   readonly startedAt: number | null;
 }
 

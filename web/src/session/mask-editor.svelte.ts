@@ -32,6 +32,8 @@ export interface MaskHost {
   readonly showsEdited: boolean;
   isHidden(uid: string): boolean;
   isLocked(uid: string): boolean;
+  /** The moment for a step of the object being drawn. */
+  workedUntil(): number;
   commit(step: edit.DocumentStep): void;
   notify(notice: Notice): void;
 }
@@ -221,7 +223,7 @@ export class MaskEditor {
     const { document } = this.host;
     if (target.uid !== null) this.applyTo(target.uid, mask, target.mask!);
     else if (mask.isEmpty && !document.reopenedUid) this.host.commit(edit.drop(document));
-    else this.host.commit(edit.editDraft(document, mask, Date.now()));
+    else this.host.commit(edit.editDraft(document, mask, this.host.workedUntil()));
     return mask;
   }
 

@@ -7,12 +7,27 @@ import type { Answer } from "./answers.ts";
 import type { Document } from "./document.ts";
 import type { Annotation, Manifest, Provenance } from "./types.ts";
 
-/** @param seconds from the first prompt to now */
+/** What a mask has cost: seconds in which somebody worked on it, and presses of the pointer; null where nobody counted. */
+export interface Effort {
+  readonly seconds: number | null;
+  readonly clicks: number | null;
+}
+
+/** What was spent before, as far as it is known, and what came on top. */
+export function added(before: Provenance | null, more: Effort): Effort {
+  const sum = (a: number | null | undefined, b: number | null) => (b === null ? (a ?? null) : (a ?? 0) + b);
+  return { seconds: sum(before?.seconds, more.seconds), clicks: sum(before?.clicks, more.clicks) };
+}
+
+/** Clicks that nobody counted are left out, as in what was stored before there were any. */
+const counted = ({ seconds, clicks }: Effort) => ({ seconds, ...(clicks !== null && { clicks }) });
+
+/** @param effort up to now */
 export function provenanceOf(
   { prompts: { points, box, mask }, decoded, region }: Answer,
   index: number,
   model: Manifest,
-  seconds: number,
+  effort: Effort,
 ): Provenance {
   return {
     model_sha256: model.weights_sha256,
@@ -24,14 +39,19 @@ export function provenanceOf(
       mask: mask !== null,
     },
     ...(region && { region: regionNumbers(region) }),
-    seconds,
+    ...counted(effort),
   };
 }
 
-/** Of a mask that was then changed by hand: no prompts give it again. What it began with and the time it took stay. */
-export function byHand(provenance: Provenance | null, seconds = provenance?.seconds ?? null): Provenance {
+const NOTHING: Effort = { seconds: null, clicks: null };
+
+/**
+ * Of a mask that was then changed by hand: no prompts give it again. What it began with stays.
+ * @param effort with what was spent before; by default that alone
+ */
+export function byHand(provenance: Provenance | null, effort = added(provenance, NOTHING)): Provenance {
   const model_sha256 = provenance?.model_sha256 ?? null;
-  return { model_sha256, mask_index: null, predicted_iou: null, prompts: null, seconds };
+  return { model_sha256, mask_index: null, predicted_iou: null, prompts: null, ...counted(effort) };
 }
 
 /**

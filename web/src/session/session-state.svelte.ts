@@ -10,6 +10,8 @@ import { type Answer, bestOf, candidatesOf, maskOf, planeOf } from "./answers.ts
 import { type Decodes, isQuestion } from "./decodes.svelte.ts";
 import * as edit from "./document.ts";
 import type { MaskEditor } from "./mask-editor.svelte.ts";
+import type { WorkClock } from "./pace.ts";
+import { added, type Effort } from "./provenance.ts";
 import type {
   AnnotationView,
   Candidate,
@@ -43,7 +45,13 @@ export abstract class SessionState {
   readonly canRedo = $derived(this.history.toRedo !== null);
   readonly drawing = $derived(edit.hasDraft(this.document));
 
-  constructor(private readonly decoder: Decoder) {}
+  /** Clicks before each object's first prompt, by the time of that. */
+  private readonly clicksBefore = new Map<number, number>();
+
+  constructor(
+    private readonly decoder: Decoder,
+    protected readonly clock: WorkClock,
+  ) {}
 
   get annotations(): readonly AnnotationView[] {
     return this.views.list;
@@ -138,8 +146,25 @@ export abstract class SessionState {
     return answer?.prompts === this.prompts ? answer : null;
   }
 
-  /** Since the first prompt of the object being drawn. */
-  protected get seconds(): number {
-    return Math.max(0, Date.now() - this.document.startedAt!) / 1000;
+  /** Seconds of work on the object being drawn, since its first prompt. Not reactive: time passes. */
+  secondsWorked(): number {
+    const { startedAt } = this.document;
+    return startedAt === null ? 0 : Math.max(0, this.clock.now() - startedAt) / 1000;
+  }
+
+  /** What the object being drawn has cost, with what was spent on it before when it was reopened. */
+  protected get effort(): Effort {
+    const { startedAt, reopenedUid } = this.document;
+    const before = startedAt === null ? undefined : this.clicksBefore.get(startedAt);
+    const clicks = before === undefined ? null : this.clock.clicks - before;
+    const earlier = edit.findAnnotation(this.document, reopenedUid)?.provenance ?? null;
+    return added(earlier, { seconds: this.secondsWorked(), clicks });
+  }
+
+  /** The moment for a step of the object being drawn; with its first one its clicks begin to count. */
+  workedUntil(): number {
+    const now = this.clock.now();
+    if (this.document.startedAt === null) this.clicksBefore.set(now, this.clock.clicksBefore);
+    return now;
   }
 }

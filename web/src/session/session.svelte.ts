@@ -12,6 +12,7 @@ import { Decodes, isQuestion } from "./decodes.svelte.ts";
 import * as edit from "./document.ts";
 import { MaskEditor, type MaskHost } from "./mask-editor.svelte.ts";
 import { saveStep } from "./overlap.ts";
+import { WorkClock } from "./pace.ts";
 import { byHand, draftOf, provenanceOf } from "./provenance.ts";
 import { reshapeInBackground } from "./reshaper.ts";
 import { boxBetween, rounded } from "./rounding.ts";
@@ -35,7 +36,7 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
   private acceptsOnAnswer = false;
 
   constructor(private readonly options: SessionOptions) {
-    super(options.decoder);
+    super(options.decoder, options.clock ?? new WorkClock());
     this.decodes = new Decodes(
       options.decoder,
       () => this.acceptsOnAnswer && this.accept(),
@@ -50,7 +51,8 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
     this.decodes.open(image);
     this.views.reset();
     if (draft) this.categoryId = draft.categoryId;
-    this.startWith(edit.withDraft({ annotations }, draft ?? NO_DRAFT));
+    const startedAt = draft?.startedAt == null ? null : this.clock.fromWall(draft.startedAt);
+    this.startWith(edit.withDraft({ annotations }, draft ? { ...draft, startedAt } : NO_DRAFT));
   }
 
   close(): void {
@@ -130,11 +132,11 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
     const point = this.prompts.points[index];
     if (!this.image || !point) return;
     const to = { ...point, at: rounded(clampToImage(at, this.image)) };
-    this.commit(edit.movePoint(this.document, index, to, Date.now()));
+    this.commit(edit.movePoint(this.document, index, to, this.workedUntil()));
   }
 
   removePoint(index: number): void {
-    if (this.prompts.points[index]) this.commit(edit.removePoint(this.document, index, Date.now()));
+    if (this.prompts.points[index]) this.commit(edit.removePoint(this.document, index, this.workedUntil()));
   }
 
   /** Replaces the box there was. Corners may come in any order and lie outside; a box without area is ignored. */
@@ -146,7 +148,8 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
   removeLastPrompt(): void {
     const { points, box } = this.prompts;
     if (points.length > 0) this.removePoint(points.length - 1);
-    else if (box) this.commit(edit.setPrompts(this.document, { ...this.prompts, box: null }, Date.now()));
+    else if (box)
+      this.commit(edit.setPrompts(this.document, { ...this.prompts, box: null }, this.workedUntil()));
     else if (this.document.edited) this.undo();
     else this.drop();
   }
@@ -216,7 +219,7 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
       return;
     }
     const draft = draftOf(annotation, this.region, this.model);
-    this.commit(edit.reopen(this.document, uid, { ...draft, startedAt: Date.now() }));
+    this.commit(edit.reopen(this.document, uid, { ...draft, startedAt: this.workedUntil() }));
   }
 
   undo(): void {
@@ -242,7 +245,7 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
   private refine(changes: Partial<Prompts>): void {
     const { prompts } = this;
     const mask = prompts.mask ?? this.document.edited;
-    this.commit(edit.setPrompts(this.document, { ...prompts, mask, ...changes }, Date.now()));
+    this.commit(edit.setPrompts(this.document, { ...prompts, mask, ...changes }, this.workedUntil()));
   }
 
   private save(answer: Answer): void {
@@ -252,7 +255,7 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
       this.complain("This mask is empty. Press Tab for another one, or move the points.");
       return;
     }
-    this.saveMask(segmentation, provenanceOf(answer, index, model, this.seconds));
+    this.saveMask(segmentation, provenanceOf(answer, index, model, this.effort));
   }
 
   private saveEdited(mask: Rle): void {
@@ -261,7 +264,7 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
       return;
     }
     const { provenance } = edit.findAnnotation(this.document, this.reopenedUid) ?? { provenance: null };
-    this.saveMask(mask, byHand(provenance, this.seconds));
+    this.saveMask(mask, byHand(provenance, this.effort));
   }
 
   private saveMask(mask: Rle, provenance: Provenance): void {
@@ -289,7 +292,9 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
 
   private record(operations: readonly Operation[]): void {
     if (!this.image) return;
-    const draft = edit.keptDraft(this.document, this.categoryId);
+    const drawn = edit.keptDraft(this.document, this.categoryId);
+    const startedAt = drawn?.startedAt == null ? null : this.clock.toWall(drawn.startedAt);
+    const draft = drawn && { ...drawn, startedAt };
     this.options.record(this.image.id, operations.map(edit.asPlainData), draft);
   }
 

@@ -6,6 +6,7 @@ import type { ImageSize } from "../core/geometry.ts";
 import type { DecoderPrompts, Prompts } from "../core/prompts.ts";
 import type { Region } from "../core/region.ts";
 import type { MaskEditor } from "./mask-editor.svelte.ts";
+import type { WorkClock } from "./pace.ts";
 import type { Reshaper } from "./reshaper.ts";
 
 /** What the page reads of a model's manifest.json; `server/limner/manifest.py` describes the whole. */
@@ -136,6 +137,8 @@ export interface SessionOptions {
   readonly onOutside?: () => void;
   /** Growing, shrinking and smoothing; by default in a worker where that takes long. */
   readonly reshape?: Reshaper;
+  /** Measures the work; by default one that hears nothing. */
+  readonly clock?: WorkClock;
 }
 
 /**

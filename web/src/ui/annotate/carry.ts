@@ -65,7 +65,7 @@ export async function decodeAgain(
     const segmentation = maskOf(answer, index, image, model);
     if (!segmentation) continue;
     const { category_id, iscrowd, attributes } = annotation;
-    const provenance = provenanceOf(answer, index, model, 0);
+    const provenance = provenanceOf(answer, index, model, { seconds: 0, clicks: 0 });
     found.push({ uid: newUuid(), category_id, iscrowd, attributes, segmentation, provenance });
   }
   return found;

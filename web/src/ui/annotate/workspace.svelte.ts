@@ -1,7 +1,15 @@
 import { explain } from "../../api/errors.ts";
-import type { EmbeddingAnswer, ImageDetails, Manifest, Project } from "../../api/types.ts";
+import type {
+  EmbeddingAnswer,
+  ImageDetails,
+  ImageMark,
+  ImageState,
+  Manifest,
+  Project,
+} from "../../api/types.ts";
 import type { KeptDraft } from "../../core/draft.ts";
 import { createDecoder } from "../../decoder/client.ts";
+import { WorkClock, watchWork } from "../../session/pace.ts";
 import { createSession, type Session } from "../../session/session.svelte.ts";
 import type { Decoder, DecoderInfo, Operation } from "../../session/types.ts";
 import type { ImageSync } from "../../sync/image.ts";
@@ -10,6 +18,7 @@ import { type Carried, decodeAgain } from "./carry.ts";
 import { EmbeddingNews } from "./embedding-news.ts";
 import { loadModel } from "./engine.ts";
 import { ImageLibrary } from "./library.ts";
+import { Marks } from "./marks.ts";
 import { Objects } from "./objects.svelte.ts";
 
 export interface EncodeState {
@@ -33,6 +42,7 @@ export class Workspace {
 
   readonly session: Session;
   readonly objects: Objects;
+  readonly marks: Marks;
   /** What the next image is to be searched for, once it is there. */
   private carried: Carried | null = null;
   private readonly decoder: Decoder = createDecoder();
@@ -51,20 +61,27 @@ export class Workspace {
   ) {
     const { client, toasts } = services;
     this.library = new ImageLibrary(client, this.news);
+    const clock = new WorkClock();
+    this.disposers.push(watchWork(clock, window));
     this.session = createSession({
       decoder: this.decoder,
       record: (...step) => void this.record(...step),
       notify: ({ level, message }) =>
         level === "error" ? toasts.error(new Error(message)) : toasts.info(message),
+      clock,
     });
     this.objects = new Objects(this.session);
+    this.marks = new Marks(client, projectId);
     this.disposers.push(
       this.decoder.subscribe((info) => {
         this.decoderInfo = info;
       }),
       services.streams.listen(projectId, {
         embedding: ({ image_id }) => this.news.tell(image_id),
-        annotations: ({ image_id, revision }) => void this.notice(image_id, revision),
+        annotations: ({ image_id, revision, mark }) => {
+          void this.notice(image_id, revision);
+          this.hearMark(image_id, mark);
+        },
         reset: () => this.catchUp(),
       }),
     );
@@ -151,7 +168,7 @@ export class Workspace {
     const sync = await synchroniser.openImage(current);
     if (this.wanted !== id) return synchroniser.closeImage(sync);
     this.imageSync = sync;
-    this.image = details;
+    this.image = this.marked(details);
     sync.onRemote = (annotations) => this.session.replaceAnnotations(annotations);
     this.session.open({ id, width: details.width, height: details.height }, sync.annotations(), sync.draft);
     if (sync.draft) this.services.toasts.info("What you were drawing here is back. Esc drops it.");
@@ -178,7 +195,7 @@ export class Workspace {
   private async fresh(id: number, known: ImageDetails): Promise<ImageDetails> {
     const details = await this.services.client.image(id);
     if (this.wanted !== id) return known;
-    this.image = details;
+    this.image = this.marked(details);
     return details;
   }
 
@@ -224,6 +241,43 @@ export class Workspace {
       if (operations.length === 0) return; // only the draft: it is still on the screen
       if (this.imageSync?.imageId === imageId) this.session.replaceAnnotations(this.imageSync.annotations());
     }
+  }
+
+  /**
+   * Say how far the work on the open image is. It is durable in this browser at once and reaches the server after the edits
+   * before it. @returns whether it is kept; if not, the person has been told
+   */
+  async mark(state: ImageState, note: string): Promise<boolean> {
+    const { image, imageSync } = this;
+    if (!image || imageSync?.imageId !== image.id) return false;
+    this.image = {
+      ...image,
+      mark: { state, note, by: this.services.account.name, at: new Date().toISOString() },
+    };
+    try {
+      await this.marks.say(imageSync, state, note);
+      return true;
+    } catch (error) {
+      this.services.toasts.error(new Error(`The image could not be marked: ${explain(error).message}`));
+      if (this.image?.id === image.id) this.image = { ...this.image, mark: image.mark };
+      return false;
+    }
+  }
+
+  private hearMark(imageId: number, mark: ImageMark): void {
+    this.marks.hear(imageId, mark);
+    const { image, imageSync } = this;
+    if (image?.id !== imageId || imageSync?.waitingMark) return;
+    const sentBack = mark.state === "waiting" && mark.at !== image.mark.at && image.mark.state !== "waiting";
+    if (sentBack) this.services.toasts.info(`This image was sent back${mark.note ? `: ${mark.note}` : "."}`);
+    this.image = { ...image, mark };
+  }
+
+  /** With what this browser has said and the server does not know yet. */
+  private marked(details: ImageDetails): ImageDetails {
+    const { waitingMark: said } = this.imageSync ?? {};
+    if (!said) return details;
+    return { ...details, mark: { ...details.mark, state: said.state, note: said.note } };
   }
 
   private async notice(imageId: number, revision: number): Promise<void> {

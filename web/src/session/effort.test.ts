@@ -1,0 +1,101 @@
+/** What a mask has cost is stored with it: work only, over all that was done to it. */
+import { beforeEach, expect, it } from "vitest";
+import type { KeptDraft } from "../core/draft.ts";
+import { imagePoint } from "../core/geometry.ts";
+import { FakeDecoder } from "./decoder.test-support.ts";
+import { WorkClock } from "./pace.ts";
+import { createSession, type Session } from "./session.svelte.ts";
+import type { Operation, Provenance } from "./types.ts";
+
+const IMAGE = { id: 7, height: 48, width: 64 };
+
+/** A tab of its own on the image. */
+class Tab {
+  readonly clock = new WorkClock(() => now);
+  readonly decoder = new FakeDecoder();
+  draft: KeptDraft | null = null;
+  operations: Operation[] = [];
+  readonly session: Session = createSession({
+    decoder: this.decoder,
+    clock: this.clock,
+    record: (_image, operations, draft) => {
+      this.operations.push(...operations);
+      this.draft = draft;
+    },
+  });
+
+  async click(x: number): Promise<void> {
+    this.clock.sign("press");
+    this.session.addPoint(imagePoint(x, 20), 1);
+    await this.decoder.answer();
+  }
+
+  /** Accept, with a key. */
+  accept(): Provenance {
+    this.clock.sign("key");
+    this.session.accept();
+    const last = this.operations.at(-1)!;
+    const provenance = last.kind === "update" ? last.changes.provenance : "provenance" in last && last.provenance;
+    if (!provenance) throw new Error("nothing was saved");
+    return provenance;
+  }
+}
+
+let now: number;
+let tab: Tab;
+
+beforeEach(() => {
+  now = 5_000_000;
+  tab = new Tab();
+  tab.session.open(IMAGE, []);
+});
+
+it("counts from the first prompt, that click included, and not while nobody worked", async () => {
+  tab.clock.sign("press"); // on a tool, before
+  now += 7000;
+  await tab.click(10);
+  now += 4000;
+  await tab.click(12);
+  now += 3_600_000; // lunch: ten seconds of it are taken for work
+  expect(tab.accept()).toMatchObject({ seconds: 14, clicks: 2 });
+});
+
+it("begins anew with the next object", async () => {
+  await tab.click(10);
+  tab.accept();
+  now += 9000;
+  await tab.click(20);
+  now += 1000;
+  expect(tab.accept()).toMatchObject({ seconds: 1, clicks: 1 });
+});
+
+it("adds up when a mask is drawn on later", async () => {
+  await tab.click(10);
+  now += 2000;
+  tab.accept();
+  const { uid } = tab.operations[0]!;
+  now += 60_000;
+  tab.clock.sign("press");
+  tab.session.reopen(uid);
+  await tab.decoder.answer();
+  now += 3000;
+  await tab.click(14);
+  expect(tab.accept()).toMatchObject({ seconds: 5, clicks: 3 });
+});
+
+it("goes on in another tab, where clicks are not known any more", async () => {
+  now += 100_000; // of which 90 s nobody worked
+  await tab.click(10);
+  now += 4000;
+  tab.clock.sign("key");
+  tab.session.chooseCategory(null);
+  now += 1000;
+  const resumed = { ...tab.draft!, startedAt: tab.draft!.startedAt! + 1000 }; // as Drafts.claim does
+  const other = new Tab();
+  other.session.open(IMAGE, [], resumed);
+  await other.decoder.answer();
+  now += 2000;
+  const provenance = other.accept();
+  expect(provenance.seconds).toBe(6);
+  expect(provenance).not.toHaveProperty("clicks");
+});
