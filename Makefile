@@ -4,6 +4,7 @@
 # make bench   measure: decoder, encoder
 # make wheel   dist/limner-*.whl with the web client and the model inside
 # make train   train Samlet further on this machine (see docs/samlet.md)
+# make train-gpu PHOTOS="a b"   nine minutes of training on a rented GPU; call it again to go on (see docs/samlet.md)
 #
 # Needs Python >= 3.11, Node >= 20 and make; everything else is installed into .venv and web/node_modules.
 
@@ -15,12 +16,15 @@ LIMNER_HOME ?= .limner
 PIP_ARGS ?=
 JOBS    ?= 2
 RECIPE  ?= server/limner/train/recipes/samlet-cpu.toml
+GPU_RECIPE ?= server/limner/train/recipes/samlet-gpu.toml
+GPU_PACK   ?= runs/gpu-photos.zip
+GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 
 BIN     := $(VENV)/bin
 STATIC  := server/limner/static/index.html
 WEB_SOURCES := $(shell find web/src web/public -type f 2>/dev/null) web/index.html web/vite.config.ts web/package.json
 
-.PHONY: run test check format bench wheel train client browser python-tests web-tests clean
+.PHONY: run test check format bench wheel train train-gpu client browser python-tests web-tests clean
 
 run: $(VENV)/.installed $(STATIC)
 	$(BIN)/limner demo --home $(LIMNER_HOME) --host $(HOST) --port $(PORT)
@@ -63,6 +67,13 @@ wheel: $(VENV)/.installed-dev $(STATIC)
 
 train: $(VENV)/.installed
 	nice -n 19 $(BIN)/limner train --config $(RECIPE) --resume
+
+# Needs no installation: torch, numpy, OpenCV, safetensors and tqdm. Only the pack has to travel with the source.
+train-gpu: $(GPU_PACK)
+	PYTHONPATH=server $(GPU_PYTHON) -m limner.train.gpu $(GPU_RECIPE) $(GPU_PACK) "$${OUT:-runs/gpu}"
+
+$(GPU_PACK):
+	PYTHONPATH=server $(GPU_PYTHON) -m limner.train.pack $@ $(PHOTOS)
 
 client: $(STATIC)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from limner.errors import InvalidFile
-from limner.train.config import read_config
+from limner.train.config import Project, read_config
 
 RECIPES = Path(__file__).parents[2] / "server" / "limner" / "train" / "recipes"
 GOOD = """
@@ -68,3 +68,16 @@ def test_mistakes_are_named(tmp_path: Path, before: str, after: str, message: st
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidFile, match=r"none\.toml cannot be read"):
         read_config(tmp_path / "none.toml")
+
+
+def test_a_project_alone_is_a_source(tmp_path: Path) -> None:
+    text = GOOD.replace("[scenes]\nshare = 1.0\n", '[[projects]]\nhome = "lab"\nname = "birds"\n')
+    (tmp_path / "run.toml").write_text(text)
+    assert read_config(tmp_path / "run.toml").projects == (Project(Path("lab"), "birds"),)
+
+
+def test_a_scene_is_used_at_least_once(tmp_path: Path) -> None:
+    text = '[run]\noutput = "x"\n[schedule]\nsteps = 1\n[[sizes]]\nsize = 64\nimages = 1\nshare = 1\n'
+    (tmp_path / "run.toml").write_text(f"{text}[scenes]\nshare = 1\nreuse = 0\n")
+    with pytest.raises(InvalidFile, match="reuse is 0"):
+        read_config(tmp_path / "run.toml")

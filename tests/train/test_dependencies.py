@@ -15,6 +15,8 @@ import limner.train.baselines
 import limner.train.curves
 import limner.train.evaluation
 import limner.train.finetune.tuning
+import limner.train.gpu
+import limner.train.pack
 """
 
 
