@@ -12,11 +12,11 @@ export interface ViewSettings {
   readonly gamma: number;
   readonly minimap: boolean;
   readonly crosshair: boolean;
+  /** Whether to suggest going on after half a minute of work on one object. */
+  readonly paceHint: boolean;
   readonly keys: PresetName;
 }
 
-  /** Whether to suggest going on after half a minute of work on one object. */
-  readonly paceHint: boolean;
 export const DEFAULTS: ViewSettings = {
   opacity: 0.42,
   outlineOnly: false,
@@ -26,12 +26,12 @@ export const DEFAULTS: ViewSettings = {
   gamma: 1,
   minimap: true,
   crosshair: false,
+  paceHint: true,
   keys: "limner",
 };
 
 const RANGES = { opacity: [0, 1], brightness: [0.2, 3], contrast: [0.2, 3], gamma: [0.2, 4] } as const;
 type Ranged = keyof typeof RANGES;
-  paceHint: true,
 
 export const rangeOf = (name: Ranged): readonly [least: number, most: number] => RANGES[name];
 
