@@ -31,7 +31,7 @@ describe("a decoder that sees a region", () => {
           const at = imagePoint(region.x + right * region.width, region.y + down * region.height);
           const prompts: Prompts = {
             points: [{ at, label: 1 }],
-            box: [region.x, region.y, ...at],
+            box: [region.x, region.y, at[0], at[1]],
             mask: null,
           };
           const geometry = new ImageGeometry(region, SIDE);

@@ -5,6 +5,8 @@ import { OBJECT_HELP } from "./object-keys.ts";
 export interface PageActions {
   step: (direction: -1 | 1) => void;
   toggleSheet: () => void;
+  /** Look closer at what is seen, or at the whole image again. */
+  lookCloser: () => void;
   /** Keys that point at the image. @returns whether this was one */
   point: (event: KeyboardEvent) => boolean;
 }
@@ -14,6 +16,7 @@ const PAGE_HELP = [
   { keys: "D, →", does: "Next image" },
   { keys: "A, ←", does: "Previous image" },
   { keys: "Shift + arrows, +, -", does: "Point with keys: move, foreground, background" },
+  { keys: "C", does: "Look closer at what is seen; again: the whole image" },
   { keys: "?", does: "This sheet" },
 ];
 
@@ -31,7 +34,10 @@ export function isForPage({ target, defaultPrevented }: KeyboardEvent): boolean 
 }
 
 /** Run the page's shortcut that `event` means, if any. Keys that a text field needs stay its own. */
-export function handlePageKey(event: KeyboardEvent, { step, toggleSheet, point }: PageActions): void {
+export function handlePageKey(
+  event: KeyboardEvent,
+  { step, toggleSheet, lookCloser, point }: PageActions,
+): void {
   const { key, target } = event;
   const typing = target instanceof Element && target.closest(TEXT_FIELDS) !== null;
   const modified = event.ctrlKey || event.metaKey || event.altKey;
@@ -43,6 +49,7 @@ export function handlePageKey(event: KeyboardEvent, { step, toggleSheet, point }
   else if (modified) return;
   else if (key === "?") toggleSheet();
   else if (event.shiftKey) return;
+  else if (key === "c" || key === "C") lookCloser();
   else if (key === "d" || key === "D" || key === "ArrowRight") step(1);
   else if (key === "a" || key === "A" || key === "ArrowLeft") step(-1);
   else return;

@@ -15,6 +15,7 @@ import type { Decoder, DecoderInfo, Operation } from "../../session/types.ts";
 import type { ImageSync } from "../../sync/image.ts";
 import type { Services } from "../services.ts";
 import { type Carried, decodeAgain } from "./carry.ts";
+import { Closer, encodeRegion } from "./closer.svelte.ts";
 import { EmbeddingNews } from "./embedding-news.ts";
 import { loadModel } from "./engine.ts";
 import { ImageLibrary } from "./library.ts";
@@ -42,6 +43,7 @@ export class Workspace {
 
   readonly session: Session;
   readonly objects: Objects;
+  readonly closer: Closer;
   readonly marks: Marks;
   /** What the next image is to be searched for, once it is there. */
   private carried: Carried | null = null;
@@ -52,6 +54,8 @@ export class Workspace {
   private readonly model: Promise<Manifest>;
   private readonly disposers: (() => void)[] = [];
   private imageSync: ImageSync | null = null;
+  /** Of the open image as a whole, once the decoder has it. */
+  private bytes: ArrayBuffer | null = null;
   /** The image that the person asked for last; answers for another one are dropped. */
   private wanted = 0;
 
@@ -68,7 +72,14 @@ export class Workspace {
       record: (...step) => void this.record(...step),
       notify: ({ level, message }) =>
         level === "error" ? toasts.error(new Error(message)) : toasts.info(message),
+      onOutside: () => void this.closer.leave(),
       clock,
+    });
+    this.closer = new Closer(this.decoder, this.session, {
+      encode: (imageId, region, signal) => encodeRegion(client, this.news, imageId, region, signal),
+      whole: () => this.bytes,
+      tell: (message) => toasts.info(message),
+      fail: (error) => toasts.error(error),
     });
     this.objects = new Objects(this.session);
     this.marks = new Marks(client, projectId);
@@ -78,6 +89,7 @@ export class Workspace {
       }),
       services.streams.listen(projectId, {
         embedding: ({ image_id }) => this.news.tell(image_id),
+        region: ({ image_id }) => this.news.tell(image_id),
         annotations: ({ image_id, revision, mark }) => {
           void this.notice(image_id, revision);
           this.hearMark(image_id, mark);
@@ -152,6 +164,8 @@ export class Workspace {
         : "What you were drawing waits on its image: the model had not answered yet.";
       this.services.toasts.info(message);
     }
+    this.closer.reset();
+    this.bytes = null;
     this.session.close();
     this.decoder.closeImage();
     if (this.imageSync) this.closeSync(this.imageSync);
@@ -212,6 +226,7 @@ export class Workspace {
       this.encode = { state: "preparing", position: null, message: "" };
       const opened = await this.decoder.openImage(bytes);
       if (!opened || this.wanted !== id) return;
+      this.bytes = bytes;
       this.encode = { state: "ready", position: null, message: "" };
       if (this.session.image?.id === id) this.session.embeddingReady();
     } catch (error) {

@@ -1,0 +1,94 @@
+"""A small object on a large image: looked at closer, segmented, exported on the right pixels."""
+
+from __future__ import annotations
+
+import io
+from urllib.parse import urljoin
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from limner import rle
+from tests.e2e.annotate_page import AnnotatePage, Mask, annotations_of, exported, iou
+from tests.e2e.api import Project
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+
+HEIGHT, WIDTH = 2600, 4000
+X, Y, RADIUS = 2817, 933, 24  # of the object: six pixels across in what the encoder sees of the whole image
+NAME = "large.png"
+
+
+def _image() -> tuple[bytes, Mask]:
+    """A bright disk on a dull, cloudy ground; the file and where the disk is."""
+    coarse = np.random.default_rng(0).integers(70, 110, (26, 40, 3), np.uint8)
+    pixels = np.asarray(Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)).copy()
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    disk = (rows + 0.5 - Y) ** 2 + (columns + 0.5 - X) ** 2 < RADIUS**2
+    pixels[disk] = (225, 190, 60)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue(), disk
+
+
+def _at(work: AnnotatePage, x: float, y: float) -> tuple[float, float]:
+    """Screen position of image coordinates, wherever the image has been moved."""
+    box = work.stage.bounding_box()
+    assert box is not None
+    scale, left, top = (float(work.stage.get_attribute(f"data-{name}") or "nan") for name in ("scale", "x", "y"))
+    return box["x"] + left + x * scale, box["y"] + top + y * scale
+
+
+def _scale(work: AnnotatePage) -> float:
+    """Screen pixels per image pixel."""
+    return float(work.stage.get_attribute("data-scale") or "nan")
+
+
+def _encoded(page: Page) -> int:
+    """Images and regions that the encoder has answered."""
+    return int(page.request.get(urljoin(page.url, "/api/v1/server")).json()["queue"]["done"])
+
+
+def test_a_small_object_is_segmented_closer_and_lands_on_its_pixels(project: Project, page: Page) -> None:
+    data, truth = _image()
+    project.upload({NAME: data})
+    work = AnnotatePage(page, project, NAME)
+    button = page.get_by_role("button", name="Look closer")
+    expect(button).to_have_count(0)  # the whole image is seen
+    page.mouse.move(*_at(work, X, Y))
+    while _scale(work) < 1.5:
+        page.mouse.wheel(0, -120)
+        page.wait_for_timeout(20)
+    expect(button).to_have_attribute("aria-pressed", "false")
+
+    done = _encoded(page)
+    page.keyboard.press("c")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("main").get_by_role("status")).to_have_text("Looking closer")
+    assert _encoded(page) == done + 1
+
+    page.mouse.click(*_at(work, X, Y))
+    expect(work.candidates).to_have_count(3)
+    page.keyboard.press("Enter")
+    expect(work.objects).to_have_count(1)
+
+    button.click()  # back to the whole image, and once more: nothing is encoded twice
+    expect(button).to_have_attribute("aria-pressed", "false")
+    button.click()
+    expect(page.get_by_role("main").get_by_role("status")).to_have_text("Looking closer")
+    assert _encoded(page) == done + 1
+
+    page.keyboard.press("Home")
+    page.mouse.move(*_at(work, X + 1000, Y + 1000))  # outside of what is looked at
+    expect(page.get_by_role("main").get_by_role("status")).to_have_text("")
+    work.saved()
+
+    (annotation,) = annotations_of(exported(project, page), NAME)
+    mask = rle.decode(annotation["segmentation"]).astype(bool)
+    assert mask.shape == (HEIGHT, WIDTH)
+    rows, columns = np.nonzero(mask)
+    assert abs(columns.mean() + 0.5 - X) < 2
+    assert abs(rows.mean() + 0.5 - Y) < 2
+    assert iou(mask, truth) > 0.85
