@@ -147,6 +147,7 @@ def test_without_cuda_it_says_so(tmp_path: Path) -> None:
     pack_photos([write_photos(tmp_path / "photos", 3)], tmp_path / "pack.zip")
     with pytest.raises(InvalidFile, match="asks for CUDA"):
         gpu.train_packed(write_recipe(tmp_path, 2, device="cuda"), tmp_path / "pack.zip", tmp_path / "home")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_missing_pack_is_named(tmp_path: Path) -> None:

@@ -32,9 +32,10 @@ def train_packed(recipe: Path, pack: Path, out: Path) -> dict[str, object]:
         InvalidFile: for a recipe or pack that cannot be used, or a device that is not there.
         LimnerError: see `train`.
     """
-    config = _with_pack(read_config(recipe), pack)
+    config = read_config(recipe)
     if config.run.device == "cuda":
         _prepare_cuda(recipe)
+    config = _with_pack(config, pack)
     train(config, resume=(config.run.output / CHECKPOINT).is_file())
     out.mkdir(parents=True, exist_ok=True)
     for name in (WEIGHTS, LOG):
