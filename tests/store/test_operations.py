@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import func, select
 
 from limner import rle
@@ -60,6 +61,37 @@ def test_update_changes_only_what_is_given(world: World) -> None:
     assert after.attributes == {"occluded": True}
     assert after.segmentation == before.segmentation
     assert (after.id, after.position, after.created) == (before.id, before.position, before.created)
+
+
+def test_annotations_are_put_in_order(world: World) -> None:
+    uids = [new_uid() for _ in range(4)]
+
+    def order() -> list[int]:
+        with world.database.read() as session:
+            return [uids.index(each.uid) for each in annotations_of(session, world.image_id).annotations]
+
+    for revision, uid in enumerate(uids[:3]):
+        world.apply(create(uid, seed=revision), revision)
+    placed = world.apply(create(uids[3], position=-5), 3)
+    assert placed.annotation is not None
+    assert placed.annotation.position == -5
+    assert order() == [3, 0, 1, 2]
+    on_top, operation_id = operation(kind="update", uid=uids[0], changes={"position": 2}), str(uuid.uuid4())
+    world.apply(on_top, 4, operation_id)
+    assert order() == [3, 1, 0, 2]  # of equal positions the older is below
+    assert world.apply(on_top, 4, operation_id).replayed
+    world.apply(operation(kind="update", uid=uids[0], changes={"position": 3}), 5)
+    with world.database.read() as session:
+        image = get_image(session, world.image_id)
+        then = annotation_at(session, image, uids[0], 5)
+        assert then is not None
+        assert (then.position, order()) == (2, [3, 1, 2, 0])
+
+
+@pytest.mark.parametrize("position", [None, 1.5, "1", 2**31])
+def test_a_position_is_a_whole_number(position: Any) -> None:
+    with pytest.raises(ValidationError):
+        operation(kind="update", uid=new_uid(), changes={"position": position})
 
 
 def test_delete_and_restore(world: World) -> None:

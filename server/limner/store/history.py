@@ -48,7 +48,7 @@ def annotation_at(session: Session, image: Image, uid: str, revision: int) -> An
 def apply_payload(annotation: Annotation, kind: str, payload: dict[str, Any]) -> None:
     """Change an annotation as the stored payload of a create or update says."""
     fields = payload["changes"] if kind == "update" else payload
-    for name in ("category_id", "iscrowd", "attributes", "provenance"):
+    for name in ("category_id", "iscrowd", "attributes", "provenance", "position"):
         if name in fields:
             setattr(annotation, name, fields[name])
     if "segmentation" in fields:

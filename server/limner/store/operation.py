@@ -25,6 +25,7 @@ from limner.rle import Rle
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 WholeNumber = Annotated[int, Strict()]
 Crowd = Literal[0, 1]
+Position = Annotated[int, Strict(), Field(ge=-(2**31), lt=2**31)]
 MAX_ATTRIBUTES_BYTES = 64 * 1024
 
 
@@ -98,7 +99,7 @@ class Provenance(_Closed):
 
 
 class CreateOperation(_Closed):
-    """A new annotation; its ``uid`` is chosen by the client."""
+    """A new annotation; its ``uid`` is chosen by the client. Without a ``position`` it comes on top of all others."""
 
     kind: Literal["create"]
     uid: UUID
@@ -107,22 +108,27 @@ class CreateOperation(_Closed):
     iscrowd: Crowd = 0
     attributes: Attributes = Field(default_factory=dict)
     provenance: Provenance | None = None
+    position: Position | None = None
 
 
 class Changes(_Closed):
-    """What an update changes; what is left out stays. Only the category and the provenance can be null."""
+    """What an update changes; what is left out stays. Only the category and the provenance can be null.
+
+    ``position`` orders the annotations of an image from the bottom to the top; of equal ones the older is below.
+    """
 
     category_id: WholeNumber | None = None
     segmentation: Segmentation | None = None
     iscrowd: Crowd | None = None
     attributes: Attributes | None = None
     provenance: Provenance | None = None
+    position: Position | None = None
 
     @model_validator(mode="after")
     def _check_given(self) -> Self:
         if not self.model_fields_set:
             raise ValueError("an update must change something")
-        for name in sorted(self.model_fields_set & {"segmentation", "iscrowd", "attributes"}):
+        for name in sorted(self.model_fields_set & {"segmentation", "iscrowd", "attributes", "position"}):
             if getattr(self, name) is None:
                 raise ValueError(f"{name} cannot be null; leave it out to keep it")
         return self
@@ -183,6 +189,8 @@ def payload_of(operation: Operation) -> dict[str, Any]:
     if isinstance(operation, UpdateOperation):
         given = operation.changes.model_fields_set
         payload["changes"] = {name: value for name, value in payload["changes"].items() if name in given}
+    elif payload.get("position", 0) is None:
+        del payload["position"]  # as in histories from before there was one
     return payload
 
 

@@ -178,7 +178,7 @@ class Annotation(Base):
     iscrowd: Mapped[int]
     attributes: Mapped[JsonObject]
     provenance: Mapped[dict[str, Any] | None]
-    position: Mapped[int]  # order within the image, from 0
+    position: Mapped[int]  # order within the image, from the bottom to the top
     created: Mapped[Moment]
     updated: Mapped[Moment]
     deleted: Mapped[datetime | None]

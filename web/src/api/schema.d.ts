@@ -421,17 +421,22 @@ export interface components {
       position?: number | null;
       supercategory?: string | null;
     };
-    /** @description What an update changes; what is left out stays. Only the category and the provenance can be null. */
+    /**
+     * @description What an update changes; what is left out stays. Only the category and the provenance can be null.
+     *
+     *     ``position`` orders the annotations of an image from the bottom to the top; of equal ones the older is below.
+     */
     Changes: {
       attributes?: {
         [key: string]: components["schemas"]["JsonValue"];
       } | null;
       category_id?: number | null;
       iscrowd?: (0 | 1) | null;
+      position?: number | null;
       provenance?: components["schemas"]["Provenance"] | null;
       segmentation?: components["schemas"]["Segmentation"] | null;
     };
-    /** @description A new annotation; its ``uid`` is chosen by the client. */
+    /** @description A new annotation; its ``uid`` is chosen by the client. Without a ``position`` it comes on top of all others. */
     CreateOperation: {
       attributes?: {
         [key: string]: components["schemas"]["JsonValue"];
@@ -447,6 +452,7 @@ export interface components {
        * @enum {string}
        */
       kind: "create";
+      position?: number | null;
       provenance?: components["schemas"]["Provenance"] | null;
       segmentation: components["schemas"]["Segmentation"];
       /** Format: uuid */

@@ -28,7 +28,10 @@ export type ImageFilter = "all" | "annotated" | "unannotated" | ImageState;
 export type AnnotationContent = Pick<
   Annotation,
   "category_id" | "segmentation" | "iscrowd" | "attributes" | "provenance"
->;
+> & {
+  /** Orders the annotations from the bottom to the top. Without one, it is on top of those that have one. */
+  position?: number;
+};
 
 /** One undoable, idempotent change to an annotation. The queue gives it its operation id. */
 export type Operation =

@@ -94,13 +94,20 @@ export function drop(before: Document): DocumentStep {
   return local(before, { ...before, ...NO_DRAFT });
 }
 
+/** An annotation with a position above all others. */
+export function onTop({ annotations }: Document, annotation: Annotation): Annotation {
+  const highest = Math.max(-1, ...annotations.map(({ position }) => position ?? -1));
+  return { ...annotation, position: highest + 1 };
+}
+
 /** Save the object being drawn as a new annotation. */
 export function create(before: Document, annotation: Annotation): DocumentStep {
   const { uid } = annotation;
+  const placed = onTop(before, annotation);
   return {
     before,
-    after: openDocument([...before.annotations, annotation]),
-    forward: [{ kind: "create", ...annotation }],
+    after: openDocument([...before.annotations, placed]),
+    forward: [{ kind: "create", ...placed }],
     backward: [{ kind: "delete", uid }],
     again: [{ kind: "restore", uid }],
   };

@@ -6,6 +6,7 @@ import { BACKGROUND, FOREGROUND } from "../core/prompts.ts";
 import { FakeServer } from "../sync/fake-server.test-support.ts";
 import { print } from "../sync/operations.ts";
 import { FakeDecoder } from "./decoder.test-support.ts";
+import { moveTo } from "./objects.ts";
 import { createSession, type Session } from "./session.svelte.ts";
 import type { HandTool, Operation } from "./types.ts";
 
@@ -53,15 +54,13 @@ class Hand {
     ]);
   }
 
+  /** From the bottom to the top. */
   get saved(): string[] {
-    return this.session.annotations.map((each) => `${each.uid} ${print(each)}`).sort();
+    return this.session.annotations.map((each) => `${each.uid} ${print(each)}`);
   }
 
   get stored(): string[] {
-    return this.server
-      .current()
-      .annotations.map((each) => `${each.uid} ${print(each)}`)
-      .sort();
+    return this.server.current().annotations.map((each) => `${each.uid} ${print(each)}`);
   }
 
   pick(index: number): string | null {
@@ -153,6 +152,13 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
       (hand) => {
         const uid = hand.pick(index);
         if (uid) hand.session.remove(uid);
+      },
+  ),
+  fc.tuple(number, number).map(
+    ([index, place]): Act =>
+      (hand) => {
+        const uid = hand.pick(index);
+        if (uid) hand.session.changeObjects([], (document) => moveTo(document, uid, place % 6));
       },
   ),
   fc.constantFrom(1, 2, 3, null).map(

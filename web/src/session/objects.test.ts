@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Bitmap } from "../core/bitmap.ts";
 import { area, decode, encode } from "../core/rle.ts";
 import { openDocument } from "./document.ts";
-import { addAll, changeAll, merge, placed, removeAll, split } from "./objects.ts";
+import { addAll, changeAll, merge, moveTo, placed, removeAll, split } from "./objects.ts";
 import type { Annotation } from "./types.ts";
 
 /** "#" is mask. */
@@ -52,6 +52,41 @@ describe("a change of several annotations", () => {
     expect(step.after).toMatchObject({ reopenedUid: "left", startedAt: 5 });
     expect(kinds(step.again)).toEqual(["restore copy"]);
     expect(addAll(document, [])).toBeNull();
+  });
+});
+
+describe("the order", () => {
+  const lined = (...positions: number[]) =>
+    openDocument(positions.map((position, index) => ({ ...left, uid: "abcdef"[index]!, position })));
+  const shown = (from: ReturnType<typeof lined>, uid: string, place: number) => {
+    const step = moveTo(from, uid, place);
+    if (!step) return null;
+    const places = step.after.annotations.map(({ uid, position }) => `${uid}${position}`).join(" ");
+    return [places, step.forward.length];
+  };
+
+  it.each([
+    [lined(0, 1, 2, 3), "b", 2, "a0 c2 b3 d4", 2],
+    [lined(0, 1, 2, 3), "a", 3, "b1 c2 d3 a4", 1],
+    [lined(0, 1, 2, 3), "d", 0, "d-1 a0 b1 c2", 1],
+    [lined(0, 10, 20), "a", 1, "b10 a15 c20", 1],
+    [lined(4, 4, 4, 4), "d", 1, "a4 d5 b6 c7", 3],
+    [lined(0, 1), "a", 99, "b1 a2", 1],
+    [lined(0, 1), "b", -1, "b-1 a0", 1],
+  ])("of %o: %s goes to %i", (from, uid, place, after, changed) => {
+    expect(shown(from, uid, place)).toEqual([after, changed]);
+  });
+
+  it("changes nothing for an annotation that is there already, and is undone as one", () => {
+    expect(shown(lined(0, 1, 2), "c", 5)).toBeNull();
+    const step = moveTo(lined(4, 4, 4), "c", 0)!;
+    expect(step.after.annotations.map(({ uid }) => uid)).toEqual(["c", "a", "b"]);
+    expect(step.backward.map((each) => each.kind === "update" && each.changes.position)).toEqual([4, 4]);
+  });
+
+  it("has what is new on top", () => {
+    const { forward } = addAll(lined(7, 3), [{ ...left, uid: "new" }])!;
+    expect(forward).toMatchObject([{ kind: "create", uid: "new", position: 8 }]);
   });
 });
 

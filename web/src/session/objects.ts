@@ -5,7 +5,15 @@ import { union } from "../core/combine.ts";
 import { partsOf } from "../core/components.ts";
 import type { ImageSize } from "../core/geometry.ts";
 import type { Rle } from "../core/rle.ts";
-import { type Document, type DocumentStep, findAnnotation, joined, remove, update } from "./document.ts";
+import {
+  type Document,
+  type DocumentStep,
+  findAnnotation,
+  joined,
+  onTop,
+  remove,
+  update,
+} from "./document.ts";
 import type { Annotation } from "./types.ts";
 
 /** What can be given to many annotations at once. */
@@ -72,6 +80,47 @@ export function split(before: Document, uid: string, newUid: () => string): Docu
   ]);
 }
 
+/**
+ * Put an annotation at another place among the others, 0 at the bottom. Others give way only as far as there is no number left
+ * between them. Null when it is there already.
+ * @throws RangeError when the annotation is not there
+ */
+export function moveTo(before: Document, uid: string, place: number): DocumentStep | null {
+  const moved = known(before, uid);
+  const others = before.annotations.filter((each) => each !== moved);
+  const at = Math.min(Math.max(place, 0), others.length);
+  if (before.annotations.indexOf(moved) === at) return null;
+  const order = others.toSpliced(at, 0, moved);
+  const step = inOneStep(
+    before,
+    positionsIn(order, at).map(
+      ([each, position]) =>
+        (document) =>
+          update(document, each.uid, { position }, document),
+    ),
+  );
+  if (!step) return null;
+  const placeOf = new Map(order.map((each, index) => [each.uid, index]));
+  const annotations = step.after.annotations.toSorted((a, b) => placeOf.get(a.uid)! - placeOf.get(b.uid)!);
+  return { ...step, after: { ...step.after, annotations } };
+}
+
+/** The positions that change so that all of `order` rise, the one at `at` having been put there. */
+function positionsIn(order: readonly Annotation[], at: number): [Annotation, number][] {
+  const positions = order.map(({ position }, index) => position ?? index);
+  const below = positions[at - 1];
+  const above = positions[at + 1];
+  if (below === undefined) positions[at] = (above ?? 1) - 1;
+  else if (above === undefined || above - below < 2) positions[at] = below + 1;
+  else positions[at] = below + Math.floor((above - below) / 2);
+  for (let index = 1; index < positions.length; index++) {
+    positions[index] = Math.max(positions[index]!, positions[index - 1]! + 1);
+  }
+  return order.flatMap((each, index) =>
+    each.position === positions[index] ? [] : [[each, positions[index]!]],
+  );
+}
+
 /** A mask moved by whole pixels onto an image of any size; null when nothing of it lies there. */
 export function placed(mask: Rle, { height, width }: ImageSize, right: number, down: number): Rle | null {
   const builder = new ColumnMaskBuilder({ height, width });
@@ -85,10 +134,11 @@ export function placed(mask: Rle, { height, width }: ImageSize, right: number, d
 
 function add(before: Document, annotation: Annotation): DocumentStep {
   const { uid } = annotation;
+  const placed = onTop(before, annotation);
   return {
     before,
-    after: { ...before, annotations: [...before.annotations, annotation] },
-    forward: [{ kind: "create", ...annotation }],
+    after: { ...before, annotations: [...before.annotations, placed] },
+    forward: [{ kind: "create", ...placed }],
     backward: [{ kind: "delete", uid }],
     again: [{ kind: "restore", uid }],
   };

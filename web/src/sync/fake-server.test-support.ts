@@ -34,6 +34,7 @@ export class FakeServer {
     const annotations = [...this.rows].flatMap(([uid, row]) =>
       row.deleted ? [] : [this.annotation(uid, row)],
     );
+    annotations.sort((a, b) => a.position - b.position || a.id - b.id);
     return { image_id: this.imageId, revision: this.revision, annotations };
   }
 
@@ -50,7 +51,7 @@ export class FakeServer {
     const content = contentOf(row.content);
     // A server may write run lengths its own way; here it drops blanks.
     const segmentation = { ...content.segmentation, counts: content.segmentation.counts.trim() };
-    const derived = { area: 0, bbox, position: id, created: "", updated: "" };
+    const derived = { area: 0, bbox, position: content.position ?? id, created: "", updated: "" };
     return { id, uid, ...content, segmentation, ...derived };
   }
 

@@ -15,6 +15,8 @@ type NewEntry = Pick<QueuedOperation, "imageId" | "writer" | "seen" | "before" |
   operation: Operation | MarkOperation;
 };
 
+const TOP = Number.POSITIVE_INFINITY;
+
 /** With the operations goes what is drawn now; null when that is, and was, nothing. */
 type AppendStep = (entries: readonly NewEntry[], drawn: { draft: KeptDraft | null } | null) => Promise<void>;
 
@@ -58,12 +60,18 @@ export class ImageSync {
     return this.latest;
   }
 
-  /** Everything that should be on the screen: the server's annotations with the waiting operations applied. */
+  /**
+   * Everything that should be on the screen, from the bottom to the top: the server's annotations with the waiting operations
+   * applied.
+   */
   annotations(): KnownAnnotation[] {
-    return [...this.beliefs].flatMap(([uid, belief]) => {
+    const present = [...this.beliefs].flatMap(([uid, belief]) => {
       const content = visible(belief);
       return content ? [{ ...content, uid, id: this.ids.get(uid) ?? null }] : [];
     });
+    return present.sort(
+      (a, b) => compare(a.position ?? TOP, b.position ?? TOP) || compare(a.id ?? TOP, b.id ?? TOP),
+    );
   }
 
   /**
@@ -194,7 +202,10 @@ export class ImageSync {
   }
 
   private fingerprint(): string {
-    const prints = this.annotations().map((each) => `${each.uid} ${print(each)}`);
-    return prints.sort().join("\n");
+    return this.annotations()
+      .map((each) => `${each.uid} ${print(each)}`)
+      .join("\n");
   }
 }
+
+const compare = (a: number, b: number) => (a === b ? 0 : a < b ? -1 : 1);

@@ -1,5 +1,5 @@
 /** Pure functions over operations: what an operation makes of an annotation, and whether two states are the same. */
-import type { Annotation, AnnotationContent, Operation } from "../api/types.ts";
+import type { Annotation, AnnotationContent, MarkOperation, Operation } from "../api/types.ts";
 
 /** One annotation as a writer believes it to be; a deleted one keeps its content so that it can be restored. */
 export interface Belief {
@@ -8,8 +8,9 @@ export interface Belief {
 }
 
 export function contentOf(source: AnnotationContent): AnnotationContent {
-  const { category_id, segmentation, iscrowd, attributes, provenance } = source;
-  return { category_id, segmentation, iscrowd, attributes, provenance };
+  const { category_id, segmentation, iscrowd, attributes, provenance, position } = source;
+  const content = { category_id, segmentation, iscrowd, attributes, provenance };
+  return position === undefined ? content : { ...content, position };
 }
 
 /** The belief after `operation`, or an Error when it names an annotation that the writer does not know. */
@@ -41,13 +42,19 @@ export function visible(belief: Belief | undefined): AnnotationContent | null {
 /**
  * A string that is equal for two states exactly when a person would call them the same annotation.
  *
- * Provenance is left out: it says how the mask came about, and two writers never disagree about the result through it.
+ * Provenance is left out: it says how the mask came about, and two writers never disagree about the result through it. So is
+ * the position: of two people who put things in order the later one counts, annotation by annotation.
  */
 export function print(content: AnnotationContent | Annotation | null): string | null {
   if (content === null) return null;
   const attributes = Object.entries(content.attributes).sort(([a], [b]) => (a < b ? -1 : 1));
   const { size, counts } = content.segmentation;
   return JSON.stringify([content.category_id, size, counts, content.iscrowd, attributes]);
+}
+
+/** Whether an operation does nothing but put annotations in order. */
+export function isReordering(operation: Operation | MarkOperation): boolean {
+  return operation.kind === "update" && Object.keys(operation.changes).every((key) => key === "position");
 }
 
 /**

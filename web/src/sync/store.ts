@@ -8,7 +8,7 @@ import type {
   SyncDatabase,
   WriterRevision,
 } from "./database.ts";
-import { operationsTowards, print } from "./operations.ts";
+import { isReordering, operationsTowards, print } from "./operations.ts";
 
 export interface Conflict {
   imageId: number;
@@ -141,7 +141,8 @@ export class OperationStore {
 
   /**
    * Move a writer on to the server's current state: operations on annotations that nobody else touched keep waiting,
-   * those on annotations that changed meanwhile are held, those whose effect is already there are dropped.
+   * those on annotations that changed meanwhile are held, those whose effect is already there are dropped. An annotation is put
+   * in its place whatever else became of it.
    */
   async rebase(imageId: number, writer: string, current: ImageAnnotations): Promise<void> {
     const { operations, revisions, done } = begin(this.database);
@@ -152,8 +153,10 @@ export class OperationStore {
       const now = theirs.get(uid) ?? null;
       const touched = print(now) !== group[0]!.before;
       const agreed = touched && print(now) === print(group.at(-1)!.after);
+      const reordering = group.every(({ operation }) => isReordering(operation));
       for (const each of group) {
-        if (agreed) await operations.delete(each.sequence);
+        if (reordering && now) await operations.put({ ...each, seen: current.revision, before: print(now) });
+        else if (reordering || agreed) await operations.delete(each.sequence);
         else if (touched) await operations.put({ ...each, state: "conflict", theirs: now });
         else await operations.put({ ...each, seen: current.revision });
       }

@@ -408,6 +408,58 @@ describe("an image that somebody else has changed", () => {
   });
 });
 
+describe("the order of annotations", () => {
+  const moved = (uid: string, position: number): Operation => ({
+    kind: "update",
+    uid,
+    changes: { position },
+  });
+  const order = (annotations: readonly { uid: string }[]) => annotations.map(({ uid }) => uid).join("");
+
+  it("is the server's, with what waits here applied", async () => {
+    for (const uid of ["a", "b", "c"]) server.store(create(uid));
+    const image = await open();
+    expect(order(image.annotations())).toBe("abc");
+    server.weather = "offline";
+    await image.record([moved("a", 9)]);
+    expect(order(image.annotations())).toBe("bca");
+    server.weather = "fine";
+    await tab.sync.flush();
+    await tab.sync.settled();
+    expect(order(server.current().annotations)).toBe("bca");
+  });
+
+  it("is no matter of conflict: of two people's places for an annotation the later counts", async () => {
+    for (const uid of ["a", "b", "c", "d"]) server.store(create(uid));
+    const image = await open();
+    let told = "";
+    image.onRemote = (annotations) => {
+      told = order(annotations);
+    };
+    server.store(moved("a", 9)); // on top
+    server.store(recolour("b", 5));
+    server.store({ kind: "delete", uid: "d" });
+    await image.record([moved("a", -1), moved("b", 8), moved("d", 7)]);
+    await tab.sync.settled();
+    expect(tab.state.conflicts).toEqual([]);
+    expect(order(server.current().annotations)).toBe("acb");
+    expect(new Map(categories() as [string, number][]).get("b")).toBe(5);
+    await vi.waitFor(() => expect(told).toBe("acb"));
+  });
+
+  it("is taken in from others", async () => {
+    for (const uid of ["a", "b"]) server.store(create(uid));
+    const image = await open();
+    let told = "";
+    image.onRemote = (annotations) => {
+      told = order(annotations);
+    };
+    server.store(moved("a", 9));
+    await tab.sync.notice(server.imageId, server.revision);
+    expect(told).toBe("ba");
+  });
+});
+
 describe("what this tab has not been shown yet", () => {
   it("is not overwritten by an edit made before the page took it in", async () => {
     server.store(create("a"));

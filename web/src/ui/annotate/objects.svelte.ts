@@ -92,6 +92,11 @@ export class Objects {
     return this.session.changeObjects([uid], (document) => change.split(document, uid, newUuid));
   }
 
+  /** Put one object at another place of the list, whose end is on top. */
+  moveTo(uid: string, place: number): void {
+    this.session.changeObjects([], (document) => change.moveTo(document, uid, place));
+  }
+
   toggleHidden(): void {
     const hide = this.selected.some(({ hidden }) => !hidden);
     for (const { uid } of this.selected) this.session.setHidden(uid, hide);
