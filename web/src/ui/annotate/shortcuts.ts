@@ -4,6 +4,9 @@ import { OBJECT_HELP } from "./object-keys.ts";
 
 export interface PageActions {
   step: (direction: -1 | 1) => void;
+  submit: () => void;
+  skip: () => void;
+  nextWaiting: () => void;
   toggleSheet: () => void;
   /** Look closer at what is seen, or at the whole image again. */
   lookCloser: () => void;
@@ -12,7 +15,9 @@ export interface PageActions {
 }
 
 const PAGE_HELP = [
-  { keys: "Ctrl + Enter", does: "Accept the mask, go on to the next image" },
+  { keys: "Ctrl + Enter", does: "Submit the image, go on to the next one that waits" },
+  { keys: "Ctrl + Shift + Enter", does: "Skip the image, and say why" },
+  { keys: "Shift + N", does: "Next image that waits" },
   { keys: "D, →", does: "Next image" },
   { keys: "A, ←", does: "Previous image" },
   { keys: "Shift + arrows, +, -", does: "Point with keys: move, foreground, background" },
@@ -36,7 +41,7 @@ export function isForPage({ target, defaultPrevented }: KeyboardEvent): boolean 
 /** Run the page's shortcut that `event` means, if any. Keys that a text field needs stay its own. */
 export function handlePageKey(
   event: KeyboardEvent,
-  { step, toggleSheet, lookCloser, point }: PageActions,
+  { step, submit, skip, nextWaiting, toggleSheet, lookCloser, point }: PageActions,
 ): void {
   const { key, target } = event;
   const typing = target instanceof Element && target.closest(TEXT_FIELDS) !== null;
@@ -44,10 +49,11 @@ export function handlePageKey(
   if (event.defaultPrevented || typing) return;
   if (point(event)) event.preventDefault();
   if (event.defaultPrevented) return;
-  if (event.ctrlKey && key === "Enter")
-    step(1); // leaving an image keeps the mask being drawn
+  if (event.ctrlKey && key === "Enter" && event.shiftKey) skip();
+  else if (event.ctrlKey && key === "Enter") submit();
   else if (modified) return;
   else if (key === "?") toggleSheet();
+  else if (key === "N") nextWaiting();
   else if (event.shiftKey) return;
   else if (key === "c" || key === "C") lookCloser();
   else if (key === "d" || key === "D" || key === "ArrowRight") step(1);
