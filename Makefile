@@ -1,7 +1,7 @@
 # make run     set everything up and start Limner with a demo project
 # make test    set up what the tests need and run all of them
 # make check   format, lint, types and import rules, Python and web
-# make bench   measure: decoder, encoder
+# make bench   measure: decoder, encoder, segmenting everything, all models
 # make wheel   dist/limner-*.whl with the web client and the model inside
 # make train   train Samlet further on this machine (see docs/samlet.md)
 # make train-gpu PHOTOS="a b"   nine minutes of training on a rented GPU; call it again to go on (see docs/samlet.md)
@@ -61,6 +61,8 @@ browser:
 bench: $(VENV)/.installed-dev $(STATIC) browser
 	$(BIN)/limner bench decoder --json bench-decoder.json
 	$(BIN)/limner bench encoder --json bench-encoder.json
+	$(BIN)/limner bench everything --json bench-everything.json
+	$(BIN)/limner bench models
 
 wheel: $(VENV)/.installed-dev $(STATIC)
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .

@@ -28,6 +28,7 @@ CARD_FILE = "model.json"
 WEIGHTS_FILE = "weights.safetensors"
 
 Precision = Literal["float32", "bfloat16"]
+CpuRuntime = Literal["torch", "onnxruntime"]
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,9 @@ class ModelCard(BaseModel):
         quality: measured quality, for people; copied into the manifest.
         automatic: thresholds recommended for segmenting everything.
         cpu_precision: of the encoder on CPUs that multiply bfloat16 in hardware; others use float32. Chosen by
-            measurement (``limner bench encoder``): the cheapest with masks of IoU ≥ 0.995 to those of float32.
+            measurement (``limner models tune``): the cheapest with masks of IoU ≥ 0.995 to those of float32.
+        cpu_runtime: of the encoder on CPUs; ``onnxruntime`` computes in float32, whatever the precision says. Chosen
+            likewise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -141,6 +144,7 @@ class ModelCard(BaseModel):
     quality: dict[str, JsonValue] = Field(default_factory=dict)
     automatic: AutomaticThresholds = SAM_THRESHOLDS
     cpu_precision: Precision = "float32"
+    cpu_runtime: CpuRuntime = "torch"
 
 
 @dataclass(frozen=True)

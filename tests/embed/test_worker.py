@@ -105,6 +105,21 @@ def test_the_embedding_of_a_region_is_that_of_its_crop(bench: Bench) -> None:
     assert again.seconds == 0
 
 
+def test_the_card_may_choose_onnxruntime(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = bench.image(png((200, 10, 10)))
+    bench.encode(image)
+    in_torch, _ = unpack(bench.blobs.get(embedding_key(image, MODEL, PREPROCESSING_VERSION)))
+    other = "d" * 64
+    loaded = LoadedModel(bench.model, "tiny", other, cpu_runtime="onnxruntime")
+    monkeypatch.setattr(worker_module, "load_model", lambda name, home: loaded)
+    bench.worker = Worker(bench.settings, bench.reports.append)
+    bench.model.batches.clear()
+    bench.encode(image)
+    assert bench.model.batches == []
+    found, _ = unpack(bench.blobs.get(embedding_key(image, other, PREPROCESSING_VERSION)))
+    np.testing.assert_allclose(found, in_torch, rtol=1e-3, atol=1e-3)
+
+
 def test_a_region_outside_of_the_image_is_refused(bench: Bench) -> None:
     image = bench.image(png((1, 2, 3), (400, 300)))
     (report,) = bench.encode(Target(image, Region(288, 0, 128, 128)))

@@ -8,12 +8,11 @@ model can say which is the cheapest.
 from __future__ import annotations
 
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor
 
@@ -24,6 +23,7 @@ from limner.catalogue import Precision, installed_models
 from limner.sam.model import PromptableModel
 from limner.sam.precision import channels_last, computing_in
 from limner.sam.registry import LoadedModel, build_model, load_model
+from limner_onnx.encoder import open_encoder
 
 SEED = 0
 CPU = torch.device("cpu")
@@ -50,11 +50,11 @@ def run(home: Path, threads: int, rounds: int, families: tuple[str, ...]) -> Ite
             ways: dict[str, Encode] = {
                 "float32": encoding(model, pixels, "float32"),
                 "bfloat16": encoding(model, pixels, "bfloat16"),
-                "onnxruntime": _onnxruntime(model, pixels, Path(folder), threads),
+                "onnxruntime": partial(open_encoder(model, Path(folder), threads), pixels.numpy()),
             }
             exact = np.asarray(plain())
             for way, encode in ways.items():
-                chosen = "; what the card chooses" if way == loaded.cpu_precision else ""
+                chosen = "; what the card chooses" if way == chosen_way(loaded) else ""
                 error = np.linalg.norm(np.asarray(encode()) - exact) / np.linalg.norm(exact)
                 yield compare_with_memory(
                     family,
@@ -70,6 +70,11 @@ def installed_or_random(family: str, home: Path) -> LoadedModel:
     if any(model.name == family for model in installed_models(home)):
         return load_model(family, home)
     return LoadedModel(build_model(family, SEED), family, "", title=family)
+
+
+def chosen_way(loaded: LoadedModel) -> str:
+    """How the model's card has the encoder run on a CPU that multiplies bfloat16."""
+    return loaded.cpu_precision if loaded.cpu_runtime == "torch" else loaded.cpu_runtime
 
 
 def encoding(model: PromptableModel, pixels: Tensor, precision: Precision) -> Encode:
@@ -104,28 +109,3 @@ def _reference(family: str, model: PromptableModel, pixels: Tensor) -> tuple[str
         return embeddings
 
     return "segment-anything float32", encode
-
-
-class _Encoder(torch.nn.Module):
-    """The encoder alone, for export."""
-
-    def __init__(self, model: PromptableModel) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.model.encode(images)
-
-
-def _onnxruntime(model: PromptableModel, pixels: Tensor, folder: Path, threads: int) -> Encode:
-    path = folder / "encode.onnx"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the graph is of one size only, which is what the tracer warns of
-        torch.onnx.export(
-            _Encoder(model), (pixels,), str(path), input_names=["images"], output_names=["embeddings"], dynamo=False
-        )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    images = pixels.numpy()
-    return lambda: session.run(None, {"images": images})[0]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from limner.sam.precision import encoding_precision
 from limner.sam.registry import LoadedModel, build_model
 from limner.train.evaluation import ModelSubject, Protocol, evaluate_photos, first_of_each_source
 from limner.train.photos import find_photos
+from limner_onnx.encoder import open_encoder
 
 CLICKS = (1, 3, 5)
 CLICK_ROUNDS = 15
@@ -92,18 +95,20 @@ def run(
             yield _untimed(family)
             continue
         loaded = installed_or_random(family, home)
+        model, way = loaded.model, loaded.cpu_runtime
         precision = encoding_precision(torch.device("cpu"), loaded.cpu_precision)
-        model = loaded.model
         side = model.config.image_size
         pixels = torch.from_numpy(np.random.default_rng(SEED).normal(size=(1, 3, side, side)).astype(np.float32))
-        encode = encoding(model, pixels, precision)
+        with tempfile.TemporaryDirectory() as folder:
+            onnx = open_encoder(model, Path(folder), threads) if way == "onnxruntime" else None
+        encode = partial(onnx, pixels.numpy()) if onnx else encoding(model, pixels, precision)
         encode()
         yield Row(
             name=family,
             megabytes=_megabytes(family, known),
             parameters=count_parameters(model) / 1e6,
             encoder_seconds=_cpu_seconds(encode, rounds),
-            precision=precision,
+            precision="onnxruntime" if onnx else precision,
             decoder_ms=1000 * _decode_seconds(model),
             miou=_miou(loaded, folders, images, masks) if known and folders else {},
             licence=_licence(family, known),

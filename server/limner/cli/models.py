@@ -107,23 +107,31 @@ def export(name: str, out: Path, home: Path | None) -> None:
 @click.argument("photos", metavar="DIR", type=click.Path(path_type=Path, exists=True))
 @home_option
 def tune(name: str, photos: Path, home: Path | None) -> None:
-    """Measure on the photos in DIR what the model NAME should compute in on the CPU, and put it on its card."""
+    """Measure on the photos in DIR how the encoder of the model NAME should run on the CPU, and put it on its card.
+
+    Torch in float32 and, where the CPU multiplies it, bfloat16, and onnxruntime are compared: the cheapest whose masks
+    are the same is chosen.
+    """
+    import tempfile
+
+    import torch
+
     from limner.catalogue import find_model
     from limner.cli.project import find_images
     from limner.embed.images import decode_image
     from limner.sam.registry import load_model
-    from limner.sam.tuning import measure, write_card
+    from limner.sam.tuning import choose, measure
+    from limner_onnx.encoder import open_encoder
 
     where, limit = _home(home), Settings().max_pixels
     images = (decode_image(source.path.read_bytes(), max_pixels=limit).rgb for source in find_images([photos]))
-    found = measure(load_model(name, where).model, images)
-    for precision, seconds in found.seconds.items():
-        click.echo(f"{precision}: {seconds:.3f} s of CPU for an image")
-    click.echo(f"mean IoU of bfloat16's masks to float32's: {found.iou:.4f}; chosen: {found.precision}")
-    installed = find_model(name, where)
-    if installed.bundled and installed.card.cpu_precision == found.precision:
-        return
-    write_card(installed, found.precision)
+    model = load_model(name, where).model
+    with tempfile.TemporaryDirectory() as scratch:
+        found = measure(model, images, open_encoder(model, Path(scratch), torch.get_num_threads()))
+    for way, seconds in found.seconds.items():
+        click.echo(f"{way}: {seconds:.3f} s of CPU for an image; mean IoU of masks to float32's {found.ious[way]:.4f}")
+    click.echo(f"chosen: {found.way}")
+    choose(find_model(name, where), found.way)
 
 
 def _home(home: Path | None) -> Path:

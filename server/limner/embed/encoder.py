@@ -42,6 +42,7 @@ class Encoder:
         device: where it starts.
         on_retreat: told in one sentence what changed.
         cpu_precision: what the model's card says about CPUs that multiply bfloat16.
+        on_cpu: normalised image (1, 3, S, S) -> embedding (1, C, h, w), to be used on the CPU instead of the model.
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class Encoder:
         device: torch.device,
         on_retreat: Callable[[str], None] = lambda _: None,
         cpu_precision: Precision = "float32",
+        on_cpu: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
     ) -> None:
         self.model = model.to(device).eval()
         self.device = device
         self.batch_size = 1 if device == CPU else GPU_BATCH
         self._on_retreat = on_retreat
         self._cpu_precision = cpu_precision
+        self._on_cpu = on_cpu
 
     def encode(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
         """RGB images (H, W, 3), of any sizes -> embeddings (1, C, h, w), in order.
@@ -79,6 +82,8 @@ class Encoder:
     @torch.inference_mode()
     def _forward(self, batch: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         pixels = torch.stack([to_model_input(rgb, self.model.config) for rgb in batch])  # (B, 3, S, S)
+        if self._on_cpu is not None and self.device == CPU:
+            return self._on_cpu(pixels.numpy())
         if self.device.type == "cuda":
             pixels = pixels.pin_memory()
         with computing_in(self.precision, self.device):

@@ -14,6 +14,7 @@ from limner.catalogue import (
     FAMILIES,
     SAM_THRESHOLDS,
     AutomaticThresholds,
+    CpuRuntime,
     InstalledModel,
     Precision,
     find_model,
@@ -37,6 +38,7 @@ class LoadedModel:
         weights_sha256: of the weights file; keys embeddings and graphs.
         automatic: thresholds recommended for segmenting everything.
         cpu_precision: of the encoder on CPUs that multiply bfloat16 in hardware.
+        cpu_runtime: of the encoder on CPUs.
     """
 
     model: PromptableModel
@@ -47,6 +49,7 @@ class LoadedModel:
     quality: Mapping[str, JsonValue] = field(default_factory=dict)
     automatic: AutomaticThresholds = SAM_THRESHOLDS
     cpu_precision: Precision = "float32"
+    cpu_runtime: CpuRuntime = "torch"
 
 
 def build_sam(family: str, vit: VitConfig) -> Sam:
@@ -120,6 +123,7 @@ def load_model(name_or_path: str | Path, home: Path) -> LoadedModel:
         quality=card.quality,
         automatic=card.automatic,
         cpu_precision=card.cpu_precision,
+        cpu_runtime=card.cpu_runtime,
     )
 
 
