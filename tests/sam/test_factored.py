@@ -8,13 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from limner.sam.factored import (
-    FactoredDecoder,
-    Prepared,
-    mean_square,
-    painted,
-    softmax_over_tokens,
-)
+from limner.sam.factored import FactoredDecoder, Prepared
+from limner.sam.low_rank import Painted, softmax_over_tokens, squares
 from limner.sam.model import PADDING_LOGIT, Sam
 from limner.sam.registry import build_sam
 from limner.sam.vit import VitConfig
@@ -122,9 +117,11 @@ def test_float32_is_as_good_as_the_plain_decoder(attention: float) -> None:
             exact_masks, _ = exact_model.decode(image.double(), *(tensor.double() for tensor in prompt))
             assert relative_difference(masks, plain_masks) < 1e-4
             assert relative_difference(iou, plain_iou) < 1e-4
+            plain_error = relative_difference(plain_masks.double(), exact_masks)
             worst = max(worst, relative_difference(masks.double(), exact_masks))
-            worst_plain = max(worst_plain, relative_difference(plain_masks.double(), exact_masks))
-            certain = exact_masks.abs() > 1e-5 * exact_masks.abs().max()
+            worst_plain = max(worst_plain, plain_error)
+            # Sharp attention makes rounding errors larger, the plain decoder's too: signs near those are not known.
+            certain = exact_masks.abs() > max(1e-5, 3 * plain_error) * exact_masks.abs().max()
             flipped += int((((masks > 0) != (exact_masks > 0)) & certain).sum())
             cells += masks.numel()
     assert flipped == 0
@@ -165,7 +162,7 @@ def test_shapes_of_the_prepared_tensors() -> None:
     assert split.prepared_names == Prepared._fields
     assert prepared.key1.shape == (8, 16, 256)
     assert prepared.value3.shape == (8, 256, 16)
-    assert prepared.upscaled.shape == (256, 16, 16)
+    assert prepared.upscaled01.shape == (64, 16, 16)
     assert prepared.mask_dot_base.shape == (2, 16, 256)
     assert prepared.constants.shape == (7, 256)
 
@@ -177,19 +174,19 @@ def test_painted_is_the_weighted_sum_of_values() -> None:
     out = torch.randn(8, 16, 64, generator=generator, dtype=torch.float64)
     expected = torch.einsum("hnm,hnd,hdc->cm", weights, values, out)
     for kept, capped, rank in ((4, 0, 8 * 4), (0, 16, 8 * 16)):
-        columns, rows, constant = painted(weights, values, out, torch.tensor(kept), torch.tensor(capped))
-        assert columns.shape == (64, rank)
-        torch.testing.assert_close(columns @ rows + constant, expected)
+        painted = Painted(values, torch.tensor(kept), torch.tensor(capped))
+        columns, constant = painted.columns(out)
+        assert columns.shape == (rank, 64)
+        torch.testing.assert_close(columns.T @ painted.rows(weights) + constant.T, expected)
 
 
-def test_mean_square_of_what_is_never_written_down() -> None:
+def test_squared_norm_of_what_is_never_written_down() -> None:
     generator = torch.Generator().manual_seed(2)
     base = torch.randn(64, 30, generator=generator, dtype=torch.float64)
-    columns = torch.randn(64, 7, generator=generator, dtype=torch.float64)
+    columns = torch.randn(7, 64, generator=generator, dtype=torch.float64)
     rows = torch.randn(7, 30, generator=generator, dtype=torch.float64)
-    dot = (base * (columns @ rows)).sum(0, keepdim=True)
-    expected = (base + columns @ rows).square().mean(0, keepdim=True)
-    found = mean_square(base.square().sum(0, keepdim=True), dot, columns, rows)
+    expected = (base + columns.T @ rows).square().sum(0, keepdim=True)
+    found = base.square().sum(0, keepdim=True) + squares(columns, rows, 2 * columns @ base)
     torch.testing.assert_close(found, expected)
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+Kind = TypeVar("Kind", bound=nn.Module)
 
 
 class LayerNorm2d(nn.Module):
@@ -51,3 +54,9 @@ class Head(nn.Module):
             x = F.relu(layer(x))
         y: Tensor = self.layers[-1](x)
         return y
+
+
+def as_kind(module: nn.Module, kind: type[Kind]) -> Kind:
+    """``module`` as what it is known to be."""
+    assert isinstance(module, kind)
+    return module

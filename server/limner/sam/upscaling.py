@@ -1,0 +1,73 @@
+"""SAM's mask upscaling on factored image tokens, each cell's sub-pixels kept apart until the very end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from limner.sam.common import LayerNorm2d
+from limner.sam.mask_decoder import MaskDecoder
+from limner.sam.model import PADDING_LOGIT
+
+SUB_PIXELS = 4  # of each transposed convolution: (sub y, sub x)
+
+
+class Upscaling(nn.Module):
+    """From the first transposed convolution, whose four sub-pixels come one by one, to the masks.
+
+    One by one, so that the work stays in the processor's cache.
+    """
+
+    up2_matrix: Tensor  # (4·32, 64)
+    up2_bias: Tensor  # (4·32, 1)
+
+    def __init__(self, mask_decoder: MaskDecoder) -> None:
+        super().__init__()
+        norm, up2 = mask_decoder.output_upscaling[1], mask_decoder.output_upscaling[3]
+        assert isinstance(norm, LayerNorm2d)
+        assert isinstance(up2, nn.ConvTranspose2d)
+        assert up2.bias is not None
+        self.norm = norm
+        up2_matrix = up2.weight.detach().permute(2, 3, 1, 0).flatten(0, 2).contiguous()
+        self.register_buffer("up2_matrix", up2_matrix)
+        self.register_buffer("up2_bias", up2.bias.detach().repeat(SUB_PIXELS)[:, None])
+
+    def forward(
+        self, bases: Sequence[Tensor], columns: Tensor, rows: Tensor, inverse_scale: Tensor, weights: Tensor
+    ) -> Tensor:
+        """The masks (1, masks, 4vh, 4vw).
+
+        Args:
+            bases: four of (64, vh, vw), the first transposed convolution of the base, centred.
+            columns: (4·64, R), the same of the columns of the image tokens.
+            rows: (R, v), of the v = vh·vw cells.
+            inverse_scale: (1, v), one over the scale of base and rows together.
+            weights: (masks, 32), of the channels, one row for each mask.
+        """
+        _, vh, vw = bases[0].shape
+        eps = self.norm.eps * inverse_scale.square()  # (1, v)
+        quarters = [
+            self._quarter(base.flatten(1) + part @ rows, eps, weights)
+            for base, part in zip(bases, columns.chunk(SUB_PIXELS), strict=True)
+        ]
+        x = torch.stack(quarters)  # (4, 4, masks, v)
+        x = x.view(2, 2, 2, 2, -1, vh, vw).permute(4, 5, 0, 2, 6, 1, 3)  # (masks, vh, 2, 2, vw, 2, 2)
+        return x.reshape(1, -1, 4 * vh, 4 * vw)
+
+    def _quarter(self, x: Tensor, eps: Tensor, weights: Tensor) -> Tensor:
+        """One sub-pixel of the first convolution (64, v), without its scale, which the norm takes away anyhow.
+
+        Returns (4, masks, v): the sub-pixels of the second convolution, masks, cells.
+        """
+        scale = torch.rsqrt(x.square().mean(0, keepdim=True) + eps)  # (1, v)
+        x = F.gelu(x * scale * self.norm.weight[:, None] + self.norm.bias[:, None])
+        x = F.gelu(torch.addmm(self.up2_bias, self.up2_matrix, x))  # (4·32, v)
+        return weights @ x.view(SUB_PIXELS, weights.shape[1], -1)
+
+
+def padded(masks: Tensor, height: int, width: int) -> Tensor:
+    """Masks (1, masks, h', w') -> (1, masks, height, width), with ``PADDING_LOGIT`` at the bottom and right."""
+    return F.pad(masks, (0, width - masks.shape[3], 0, height - masks.shape[2]), value=PADDING_LOGIT)
