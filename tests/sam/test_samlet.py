@@ -11,11 +11,13 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from limner.sam.checkpoints import read_state
+from limner.sam.model import PADDING_LOGIT
 from limner.sam.registry import model_from_state
-from limner.sam.samlet import Samlet, SamletConfig
+from limner.sam.samlet import Samlet, SamletConfig, SplitSamlet
 from limner.sam.samlet.prompt_maps import PromptGrid, dense_maps
 from limner.train.evaluation import ModelSubject, Protocol, evaluate_mask
 from limner.train.scenes import SceneGenerator
+from tests.sam.reference import lively, relative_difference
 
 WEIGHTS = Path(__file__).parents[2] / "data" / "samlet.safetensors"
 TINY = SamletConfig(
@@ -56,12 +58,62 @@ def test_shapes_follow_the_config(tiny: Samlet, embedding: Tensor) -> None:
 
 
 @torch.no_grad()
-def test_split_decoder_answers_as_the_whole_one(tiny: Samlet, embedding: Tensor) -> None:
-    split = tiny.split()
-    prepared = split.prepare(embedding)
-    assert len(prepared) == len(split.prepared_names)
-    for whole, cut in zip(tiny.decode(embedding, *prompts()), split.decode(prepared, *prompts()), strict=True):
-        torch.testing.assert_close(whole, cut, rtol=0, atol=0)
+def test_cut_decoder_answers_as_the_whole_one(tiny: Samlet, embedding: Tensor) -> None:
+    cut = SplitSamlet(tiny)
+    prepared = cut.prepare(embedding)
+    assert len(prepared) == len(cut.prepared_names)
+    for whole, found in zip(tiny.decode(embedding, *prompts()), cut.decode(prepared, *prompts()), strict=True):
+        torch.testing.assert_close(whole, found, rtol=0, atol=0)
+
+
+def one_prompt(labels: list[int], has_mask: bool, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    coords = torch.rand(1, len(labels), 2, generator=generator) * 64
+    mask = torch.randn(1, 1, 32, 32, generator=generator) * 4
+    return coords, torch.tensor([labels], dtype=torch.float32), mask, torch.tensor([float(has_mask)])
+
+
+@pytest.fixture(scope="module")
+def lively_tiny() -> Samlet:
+    torch.manual_seed(5)
+    model = Samlet(TINY).eval()
+    lively(model)
+    torch.nn.init.normal_(model.decoder.upscaler.mix2.weight, std=0.2)  # zero when fresh
+    return model
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("has_mask", [False, True])
+@pytest.mark.parametrize(
+    "labels", [[1, -1], [1, 0, 1, -1], [2, 3], [1, 0, 2, 3], [1, 0] * 15 + [-1]], ids=lambda labels: str(len(labels))
+)
+def test_rearranged_decoder_is_the_same_function(lively_tiny: Samlet, labels: list[int], has_mask: bool) -> None:
+    split = lively_tiny.split()
+    for seed in range(8):
+        image = torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(seed))
+        prompt = one_prompt(labels, has_mask, seed)
+        prepared = split.prepare(image)
+        assert len(prepared) == len(split.prepared_names)
+        found = split.decode(prepared, *prompt)
+        for ours, plain in zip(found, lively_tiny.decode(image, *prompt), strict=True):
+            assert relative_difference(ours, plain) < 1e-5
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("valid_size", [(8, 8), (5, 8), (8, 3), (1, 1), (4, 6), (6, 7)])
+def test_only_cells_that_show_the_image_are_upscaled(lively_tiny: Samlet, valid_size: tuple[int, int]) -> None:
+    split = lively_tiny.split()
+    image = torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(1))
+    prompt = one_prompt([1, 2, 3], True, 2)
+    masks, iou = split.decode(split.prepare(image, torch.tensor(valid_size)), *prompt)
+    plain, plain_iou = lively_tiny.decode(image, *prompt)
+    assert masks.shape == plain.shape
+    assert relative_difference(iou, plain_iou) < 1e-5
+    computed = masks != PADDING_LOGIT
+    rows, columns = (4 * cells for cells in valid_size)
+    assert computed[..., :rows, :columns].all()
+    assert relative_difference(masks * computed, plain * computed) < 1e-5
+    assert computed.all() == (min(valid_size) > 4)  # with two more, and whole cells at stride 16
 
 
 @torch.no_grad()

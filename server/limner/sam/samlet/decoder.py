@@ -54,16 +54,21 @@ class TwoWayBlock(nn.Module):
         self, tokens: Tensor, image: Tensor, token_position: Tensor, image_position: Tensor, padding_bias: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Tokens (B, N, C), image (B, M, C), padding_bias (B, 1, 1, N) -> both, updated."""
+        tokens = self.look_at_tokens(tokens, token_position, padding_bias)
+        tokens = self.norm2(tokens + self.token_to_image(tokens + token_position, image + image_position, image))
+        tokens = self.norm3(tokens + self.mlp(tokens))
+        update = self.image_to_token(image + image_position, tokens + token_position, tokens, padding_bias)
+        return tokens, self.norm4(image + update)
+
+    def look_at_tokens(self, tokens: Tensor, token_position: Tensor, padding_bias: Tensor) -> Tensor:
+        """Self-attention of the tokens and its norm: (B, N, C) -> (B, N, C)."""
         if self.first:
             tokens = self.self_attention(tokens, tokens, tokens, padding_bias)
         else:
             placed = tokens + token_position
             tokens = tokens + self.self_attention(placed, placed, tokens, padding_bias)
-        tokens = self.norm1(tokens)
-        tokens = self.norm2(tokens + self.token_to_image(tokens + token_position, image + image_position, image))
-        tokens = self.norm3(tokens + self.mlp(tokens))
-        update = self.image_to_token(image + image_position, tokens + token_position, tokens, padding_bias)
-        return tokens, self.norm4(image + update)
+        normed: Tensor = self.norm1(tokens)
+        return normed
 
 
 class MaskUpscaler(nn.Module):
@@ -165,13 +170,13 @@ class SamletDecoder(nn.Module):
         maps = dense_maps(grid, similarity).to(dtype)  # (B, 8, h, w)
         prompt = self._dense_prompt(maps, mask_input.to(dtype), has_mask)  # (B, 64, h, w)
         sampled = torch.matmul(sampling.to(dtype), prepared.embedding.to(dtype).flatten(2).transpose(1, 2))
-        tokens, padding_bias = self._tokens(points, labels, sampled)
+        tokens, padding_bias = self.prompt_tokens(points, labels, sampled)
 
         image = prepared.image16 + self.prompt_down(prompt)  # (B, C, h/2, w/2)
         tokens, image = self._exchange(tokens, image, padding_bias)
         painted = self.upscaler(image, prepared.skip8, prompt, maps)  # (B, at2, 4h, 4w)
         copied = torch.tanh(mask_input.to(dtype) / 6) * has_mask  # lets a good previous mask through as it is
-        logits = self._paint(tokens, torch.cat([painted, copied], dim=1))
+        logits = self.paint(tokens, torch.cat([painted, copied], dim=1))
         return logits.float(), self.iou_head(tokens[:, 0]).float()
 
     def position(self, xy: Tensor) -> Tensor:
@@ -185,7 +190,7 @@ class SamletDecoder(nn.Module):
         prompt: Tensor = self.prompt_in(torch.cat([maps, mask], dim=1))
         return prompt
 
-    def _tokens(self, points: Tensor, labels: Tensor, sampled: Tensor) -> tuple[Tensor, Tensor]:
+    def prompt_tokens(self, points: Tensor, labels: Tensor, sampled: Tensor) -> tuple[Tensor, Tensor]:
         """Output and point tokens (B, 5 + N, C), and the score bias that hides padding (B, 1, 1, 5 + N)."""
         dtype = sampled.dtype
         kinds = torch.where(labels < 0, torch.full_like(labels, POINT_LABELS - 1), labels).long()
@@ -204,7 +209,7 @@ class SamletDecoder(nn.Module):
         """The transformer: tokens (B, N, C) and image (B, C, h/2, w/2) -> both, updated."""
         B, C, H, W = image.shape
         token_position = tokens
-        image_position = self._image_position(H, W, tokens)  # (1, HW, C)
+        image_position = self.image_position(H, W, tokens)  # (1, HW, C)
         image = self.norm16(image.flatten(2).transpose(1, 2))  # (B, HW, C)
         for two_way, mix in zip(self.two_way, self.mix16, strict=True):
             tokens, image = two_way(tokens, image, token_position, image_position, padding_bias)
@@ -212,13 +217,13 @@ class SamletDecoder(nn.Module):
         attended = self.final_attention(tokens + token_position, image + image_position, image)
         return self.final_norm(tokens + attended), image.transpose(1, 2).reshape(B, C, H, W)
 
-    def _image_position(self, height: int, width: int, like: Tensor) -> Tensor:
+    def image_position(self, height: int, width: int, like: Tensor) -> Tensor:
         y = (torch.arange(height, device=like.device, dtype=torch.float32) + 0.5) / height
         x = (torch.arange(width, device=like.device, dtype=torch.float32) + 0.5) / width
         rows, columns = torch.meshgrid(y, x, indexing="ij")
         return self.position(torch.stack([columns, rows], dim=-1).flatten(0, 1)).to(like.dtype)[None]
 
-    def _paint(self, tokens: Tensor, channels: Tensor) -> Tensor:
+    def paint(self, tokens: Tensor, channels: Tensor) -> Tensor:
         """Each mask token's linear combination of the channels (B, at2 + 1, 4h, 4w), plus a bias."""
         coefficients = torch.stack([head(tokens[:, 1 + i]) for i, head in enumerate(self.mask_heads)], dim=1)
         masks = torch.matmul(coefficients[..., :-1], channels.flatten(2)) + coefficients[..., -1:]

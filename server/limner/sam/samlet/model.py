@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from limner.sam.model import ModelConfig, PromptableModel, SplitDecoder
 from limner.sam.samlet.decoder import Prepared, SamletDecoder
 from limner.sam.samlet.encoder import SamletEncoder
+from limner.sam.samlet.fast import FastSamlet
 
 STRIDE = 8  # model pixels per cell of the embedding
 
@@ -81,6 +82,10 @@ class Samlet(PromptableModel):
             prepared, point_coords / side, point_labels, mask_input, has_mask_input
         )
         return decoded
+
+    def split(self) -> SplitDecoder:
+        """The decoder rearranged for one prompt at a time; the function is the same."""
+        return FastSamlet(self, STRIDE)
 
     def trainable_split(self) -> SplitDecoder:
         return SplitSamlet(self)
