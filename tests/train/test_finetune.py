@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from limner.errors import InvalidFile
 from limner.sam.checkpoints import load_into, read_state
 from limner.sam.model import PromptableModel
-from limner.sam.registry import build_sam
+from limner.sam.registry import build_model, build_sam
 from limner.sam.samlet import Samlet
 from limner.sam.vit import VitConfig
 from limner.train import loop
@@ -118,6 +118,19 @@ def test_what_is_merged_answers_as_what_was_trained() -> None:
     for a, b in zip(apart, together, strict=True):
         torch.testing.assert_close(a, b)
     assert merged(model).state_dict().keys() == tiny_vit().state_dict().keys()
+
+
+def test_lora_finds_the_attention_of_mobile_sam_and_leaves_its_names() -> None:
+    model = build_model("mobile_sam", seed=0)
+    names = model.state_dict().keys()
+    adapt_model(model, Adaptation("lora"))
+    learning = {
+        name.rsplit(".", 1)[-1]
+        for name, value in model.get_submodule(model.encoder_name).named_parameters()
+        if value.requires_grad
+    }
+    assert learning == {"up", "down"}
+    assert merged(model).state_dict().keys() == names
 
 
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(

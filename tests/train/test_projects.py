@@ -16,7 +16,7 @@ from limner.cli.project import project as command
 from limner.config import Settings
 from limner.errors import InvalidFile, NotFound
 from limner.store import Database
-from limner.store.tables import Annotation
+from limner.store.tables import Annotation, Image
 from limner.train.config import Photos, Project
 from limner.train.photos import find_photos, is_held_out
 from limner.train.projects import with_projects
@@ -77,6 +77,18 @@ def test_what_cannot_be_learned_from_is_named(home: Path, tmp_path: Path) -> Non
     ):
         with pytest.raises(kind, match=message):
             with_projects(dataclasses.replace(config, projects=(project,)))
+
+
+def test_skipped_images_are_left_out(home: Path, tmp_path: Path) -> None:
+    database = Database(Settings(home=home).resolved_database_url)
+    with database.write() as session:
+        session.execute(update(Image).where(Image.file_name == "p0.png").values(state="skipped"))
+    database.close()
+    config = dataclasses.replace(tiny_config(tmp_path / "run"), projects=(Project(home, "squares"),))
+    resolved = with_projects(config)
+    assert resolved.photos is not None
+    (photo,) = find_photos(resolved.photos.folders)
+    assert photo.image_path.stem == hashlib.sha256((tmp_path / "files" / "p1.png").read_bytes()).hexdigest()
 
 
 def test_a_mask_larger_than_its_image_is_named(home: Path, tmp_path: Path) -> None:

@@ -50,8 +50,9 @@ def with_projects(config: TrainConfig, group: Group | None = None) -> TrainConfi
 def write_project(project: Project, folder: Path) -> int:
     """Write the images of a project that have masks, and the masks; returns the number of masks.
 
-    The folder appears whole or not at all. Crowds and empty masks are left out. Images are those that the page shows,
-    upright; their documents keep the hash of the file that was uploaded, which decides what is held out.
+    The folder appears whole or not at all. Crowds, empty masks and skipped images are left out. Images are those that
+    the page shows, upright; their documents keep the hash of the file that was uploaded, which decides what is held
+    out.
 
     Raises:
         NotFound: when the home has no database or no such project.
@@ -61,6 +62,7 @@ def write_project(project: Project, folder: Path) -> int:
     from limner.blobs import BlobStore, display_key
     from limner.config import Settings
     from limner.store import Database
+    from limner.store.migrate import migrate
 
     settings = Settings(home=project.home.expanduser().absolute())
     database_url = settings.resolved_database_url
@@ -71,6 +73,7 @@ def write_project(project: Project, folder: Path) -> int:
     unfinished.mkdir(parents=True, exist_ok=True)
     count = 0
     try:
+        migrate(database)
         with database.read() as session:
             for image, masks in _images(session, project):
                 name = image.sha256 + SUFFIXES[image.display_type]
@@ -94,11 +97,11 @@ def _folder(output: Path, number: int, project: Project) -> Path:
 
 
 def _images(session: Session, project: Project) -> Iterator[tuple[Image, list[Rle]]]:
-    """The images of a project that have masks, with these."""
+    """The images of a project that have masks and were not skipped, with these."""
     from limner import rle
     from limner.store.annotations import annotations_of, iterate_images
 
-    for image in iterate_images(session, _find(session, project)):
+    for image in iterate_images(session, _find(session, project), skipped=False):
         masks = []
         for annotation in annotations_of(session, image.id).annotations:
             try:
