@@ -55,6 +55,12 @@ export class BoxTool implements Tool {
     else this.state = { is: "anchored", corner: state.from.image };
   }
 
+  abort(): void {
+    const { state } = this;
+    if (state.is === "finishing") this.state = { is: "anchored", corner: state.corner };
+    else this.cancel();
+  }
+
   cancel(): boolean {
     const begun = this.state.is !== "idle";
     this.state = IDLE;

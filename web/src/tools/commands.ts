@@ -1,11 +1,18 @@
-/** What a key's command does to the session. */
+/** What a command does to the image that is annotated. */
 
 import { isHandTool } from "../session/mask-editor.svelte.ts";
 import type { AnnotationSession } from "../session/types.ts";
-import type { Command } from "./keys.ts";
+import type { Command } from "./command-table.ts";
 
-/** @returns false when there was nothing to do, so that the key may do what it does elsewhere */
-export function perform(command: Command, session: AnnotationSession, fitImage: () => void): boolean {
+/** What shows the image. */
+export interface Viewer {
+  fit(): void;
+  /** Zoom in (+1) or out (−1) by one step. */
+  zoom(direction: 1 | -1): void;
+}
+
+/** @returns false when there was nothing to do here, so that the key may do what it does elsewhere */
+export function perform(command: Command, session: AnnotationSession, viewer: Viewer): boolean {
   const { selectedUid } = session;
   switch (command) {
     case "cycle":
@@ -33,11 +40,15 @@ export function perform(command: Command, session: AnnotationSession, fitImage: 
     case "redo":
       session.redo();
       return true;
-    case "delete":
+    case "remove":
       if (selectedUid) session.remove(selectedUid);
       return selectedUid !== null;
     case "fit":
-      fitImage();
+      viewer.fit();
+      return true;
+    case "zoomIn":
+    case "zoomOut":
+      viewer.zoom(command === "zoomIn" ? 1 : -1);
       return true;
     case "hide":
       toggleHidden(session);
@@ -62,8 +73,19 @@ export function perform(command: Command, session: AnnotationSession, fitImage: 
     case "muchLarger":
       session.masks.options.resize(1, command === "muchLarger");
       return true;
+    case "fillHoles":
+    case "dropIslands":
+      if (session.masks.hasMask) session.masks[command]();
+      return session.masks.hasMask;
+    case "grow":
+    case "shrink":
+    case "smooth":
+      void session.masks.reshape(command);
+      return session.masks.hasMask;
     default:
-      return chooseCategory(session, Number(command.slice("category".length)));
+      return (
+        command.startsWith("category") && chooseCategory(session, Number(command.slice("category".length)))
+      );
   }
 }
 

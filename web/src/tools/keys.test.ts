@@ -3,16 +3,19 @@ import { imagePoint } from "../core/geometry.ts";
 import { FakeDecoder } from "../session/decoder.test-support.ts";
 import { createSession, type Session } from "../session/session.svelte.ts";
 import type { Annotation, Operation } from "../session/types.ts";
+import type { Command } from "./command-table.ts";
 import { perform } from "./commands.ts";
-import { belongsToControl, type Command, commandOf } from "./keys.ts";
+import { belongsToControl, chordOf, type KeyInput, Keymap, refusal, spoken, written } from "./keys.ts";
 
 /** "Ctrl+Shift+Z" as the browser would tell it. */
-function press(combination: string): Command | null {
-  const parts = combination.split("+");
+function pressed(combination: string, more: Partial<KeyInput> = {}): KeyInput {
+  const parts = combination === "+" ? ["+"] : combination.split("+");
   const has = (modifier: string) => parts.includes(modifier);
   const modifiers = { ctrlKey: has("Ctrl"), metaKey: has("Cmd"), shiftKey: has("Shift"), altKey: has("Alt") };
-  return commandOf({ key: parts.at(-1)!, ...modifiers });
+  return { key: parts.at(-1)!, ...modifiers, ...more };
 }
+
+const press = (combination: string): Command | null => Keymap.of().commandOf(pressed(combination));
 
 it.each([
   ["Tab", "cycle"],
@@ -26,7 +29,12 @@ it.each([
   ["Ctrl+y", "redo"],
   ["1", "category0"],
   ["0", "category9"],
-  ["Delete", "delete"],
+  ["Delete", "remove"],
+  ["Shift+{", "muchSmaller"],
+  ["?", "sheet"],
+  ["Shift+?", "sheet"],
+  ["Shift+1", "category0"], // where digits need it
+  ["Shift", null],
   ["Home", "fit"],
   ["Ctrl+n", null], // the browser's
   ["Ctrl+w", null],
@@ -41,14 +49,55 @@ it("leaves keys to what has the focus", () => {
     { isEditable: false, isControl: true },
     { isEditable: false, isControl: false },
   ];
-  expect(["Tab", "Enter", " ", "h"].map((key) => belongsToControl(key, button))).toEqual([
+  const belongs = (combination: string, focused: typeof field) =>
+    belongsToControl(pressed(combination), focused);
+  expect(["Tab", "Enter", " ", "h", "Ctrl+Enter"].map((each) => belongs(each, button))).toEqual([
     true,
     true,
     true,
     false,
+    false,
   ]);
-  expect(belongsToControl("h", field)).toBe(true);
-  expect(belongsToControl("Tab", page)).toBe(false);
+  expect(belongs("h", field)).toBe(true);
+  expect(belongs("Tab", page)).toBe(false);
+});
+
+describe("keys as they are written", () => {
+  it.each([
+    ["Ctrl+Shift+Z", "Ctrl+Shift+z", "Ctrl + Shift + Z", "Control+Shift+z"],
+    ["Cmd+z", "Ctrl+z", "Ctrl + Z", "Control+z"],
+    ["Shift+{", "{", "{", "{"],
+    ["+", "+", "+", "Plus"],
+    [" ", " ", "Space", "Space"],
+    ["ArrowLeft", "ArrowLeft", "←", "ArrowLeft"],
+  ])("%s", (combination, chord, forPeople, forReaders) => {
+    expect(chordOf(pressed(combination))).toBe(chord);
+    expect(written(chord)).toBe(forPeople);
+    expect(spoken([chord])).toBe(forReaders);
+  });
+
+  it("AltGr makes a sign and is no Alt", () => {
+    const altGr = { ctrlKey: true, altKey: true, getModifierState: (name: string) => name === "AltGraph" };
+    expect(chordOf(pressed("[", altGr))).toBe("[");
+    expect(chordOf(pressed("[", { ctrlKey: true, altKey: true }))).toBeNull();
+  });
+
+  it("some cannot be had", () => {
+    const refused = ["Alt+h", "Ctrl+w", "Ctrl+Shift+T", "Shift+ArrowUp"].map((each) =>
+      refusal(pressed(each)),
+    );
+    expect(refused.every((why) => why !== "")).toBe(true);
+    expect(refusal(pressed("Ctrl+s"))).toBe("");
+  });
+});
+
+it("a layer of keys takes them from the others", () => {
+  const keymap = Keymap.of({ next: ["f"], brush: ["Shift+1", "b"] }, { hide: ["b"] });
+  const means = (combination: string, more = {}) => keymap.commandOf(pressed(combination, more));
+  expect([means("f"), means("d"), means("b"), means("h")]).toEqual(["next", null, "hide", null]);
+  expect(means("!", { shiftKey: true, code: "Digit1" })).toBe("brush");
+  expect(keymap.keysOf("fill")).toEqual([]);
+  expect([keymap.labelOf("fill"), keymap.labelOf("brush")]).toEqual(["", "Shift + 1"]);
 });
 
 describe("commands", () => {
@@ -63,11 +112,12 @@ describe("commands", () => {
   let decoder: FakeDecoder;
   let operations: Operation[];
   let session: Session;
-  let fits: number;
-  const run = (combination: string) => perform(press(combination)!, session, () => fits++);
+  let seen: string[];
+  const viewer = { fit: () => seen.push("fit"), zoom: (direction: 1 | -1) => seen.push(`zoom ${direction}`) };
+  const run = (combination: string) => perform(press(combination)!, session, viewer);
 
   beforeEach(() => {
-    fits = 0;
+    seen = [];
     operations = [];
     decoder = new FakeDecoder();
     session = createSession({ decoder, record: (_, made) => operations.push(...made) });
@@ -121,12 +171,22 @@ describe("commands", () => {
     expect(hidden()).toEqual([false, false]);
   });
 
-  it("choose tools and fit the image", () => {
+  it("choose tools, fit the image and zoom", () => {
     run("w");
     expect(session.tool).toBe("box");
     run("q");
     expect(session.tool).toBe("points");
     run("Home");
-    expect(fits).toBe(1);
+    run("PageUp");
+    run("PageDown");
+    expect(seen).toEqual(["fit", "zoom 1", "zoom -1"]);
+  });
+
+  it("clean up what a hand tool would change, and nothing else", () => {
+    expect([run("Shift+f"), run("g"), run("d"), run("Ctrl+s")]).toEqual([false, false, false, false]);
+    session.select("a");
+    run("b");
+    run("Shift+d"); // both parts are smaller than what is dropped
+    expect(operations.map(({ kind }) => kind)).toEqual(["delete"]);
   });
 });

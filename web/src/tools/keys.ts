@@ -1,119 +1,142 @@
-/** The keyboard: which key means what, in one table that the help sheet shows too. */
+/** The keyboard: how pressed keys are written, and which command they mean. */
 
-export type Command =
-  | "cycle"
-  | "cycleBack"
-  | "accept"
-  | "drop"
-  | "removeLastPrompt"
-  | "undo"
-  | "redo"
-  | "delete"
-  | "fit"
-  | "hide"
-  | "lock"
-  | "points"
-  | "box"
-  | "brush"
-  | "eraser"
-  | "polygon"
-  | "fill"
-  | "vertices"
-  | "smaller"
-  | "larger"
-  | "muchSmaller"
-  | "muchLarger"
-  | `category${number}`;
+import { COMMANDS, type Command } from "./command-table.ts";
+
+/**
+ * Keys pressed together: "Ctrl+" and "Shift+" before the name that KeyboardEvent gives, letters in lower case. Cmd counts as
+ * Ctrl. Of signs and digits the Shift is left out that some keyboards need for them; only "Shift+1" is that key everywhere.
+ */
+export type Chord = string;
+
+/** Commands and their keys; those that are left out keep what they have. */
+export type Bindings = Readonly<Partial<Record<Command, readonly Chord[]>>>;
 
 /** The parts of a KeyboardEvent that matter. */
 export interface KeyInput {
   readonly key: string;
+  readonly code?: string;
   readonly ctrlKey: boolean;
   readonly metaKey: boolean;
   readonly shiftKey: boolean;
   readonly altKey: boolean;
+  getModifierState?(modifier: string): boolean;
 }
 
-interface Binding {
-  /** As KeyboardEvent names them, after "Ctrl+" and "Shift+"; Cmd counts as Ctrl. */
-  readonly keys: readonly string[];
-  readonly command: Command;
-}
+const MODIFIERS: ReadonlySet<string> = new Set(["Control", "Shift", "Alt", "Meta", "AltGraph", "CapsLock"]);
 
-const BINDINGS: readonly Binding[] = [
-  { keys: ["Tab"], command: "cycle" },
-  { keys: ["Shift+Tab"], command: "cycleBack" },
-  { keys: ["Enter", "n"], command: "accept" },
-  { keys: ["Escape"], command: "drop" },
-  { keys: ["Backspace"], command: "removeLastPrompt" },
-  { keys: ["Ctrl+z"], command: "undo" },
-  { keys: ["Ctrl+Shift+z", "Ctrl+y"], command: "redo" },
-  { keys: ["Delete"], command: "delete" },
-  { keys: ["Home"], command: "fit" },
-  { keys: ["h"], command: "hide" },
-  { keys: ["l"], command: "lock" },
-  { keys: ["q"], command: "points" },
-  { keys: ["w"], command: "box" },
-  { keys: ["b"], command: "brush" },
-  { keys: ["e"], command: "eraser" },
-  { keys: ["p"], command: "polygon" },
-  { keys: ["f"], command: "fill" },
-  { keys: ["v"], command: "vertices" },
-  { keys: ["["], command: "smaller" },
-  { keys: ["]"], command: "larger" },
-  { keys: ["Shift+[", "Shift+{"], command: "muchSmaller" },
-  { keys: ["Shift+]", "Shift+}"], command: "muchLarger" },
-  ...Array.from(
-    { length: 10 },
-    (_, index): Binding => ({
-      keys: [String((index + 1) % 10)],
-      command: `category${index}`,
-    }),
-  ),
-];
-
-const COMMANDS: ReadonlyMap<string, Command> = new Map(
-  BINDINGS.flatMap(({ keys, command }) => keys.map((key) => [key, command] as const)),
-);
+/** The browser does these before a page hears of them. */
+const OF_THE_BROWSER = /^(Ctrl\+(Shift\+)?([ntw]|Tab|PageUp|PageDown)|F11|F12)$/;
+const OF_THE_POINTER = /^(Ctrl\+)?Shift\+Arrow/;
 
 /** Keys that a focused button or link needs for itself. */
 const KEYS_OF_CONTROLS: ReadonlySet<string> = new Set(["Tab", "Enter", " "]);
 
-/** For the help sheet, in the order of a mask's life. Mouse first, as hands know it. */
-export const HELP: readonly { readonly keys: string; readonly does: string }[] = [
-  { keys: "Click", does: "Foreground point; on a marker: remove it" },
-  { keys: "Right, Shift or Alt + click", does: "Background point" },
-  { keys: "Drag", does: "Box; on a marker: move it" },
-  { keys: "Ctrl + click, double click", does: "Select a saved object, go on drawing it" },
-  { keys: "Wheel", does: "Zoom at the cursor" },
-  { keys: "Space + drag, middle drag", does: "Move the image" },
-  { keys: "Q, W", does: "Points, box" },
-  { keys: "B, E", does: "Brush, eraser" },
-  { keys: "Alt, Ctrl or right (hold)", does: "Brush takes away; polygon cuts out; fill drops a part" },
-  { keys: "Shift + click", does: "With brush or eraser: straight stroke from the last one" },
-  { keys: "[, ]", does: "Brush smaller, larger; with Shift in big steps" },
-  { keys: "P, F, V", does: "Polygon, fill a hole, move corners" },
-  { keys: "Tab, Shift + Tab", does: "Next or previous of the suggested masks" },
-  { keys: "Enter, N", does: "Accept the mask; with a selected object: go on drawing it" },
-  { keys: "Esc", does: "Drop the mask" },
-  { keys: "Backspace", does: "Remove the last prompt" },
-  { keys: "Ctrl + Z, Ctrl + Shift + Z", does: "Undo, redo" },
-  { keys: "1 – 9, 0", does: "Category" },
-  { keys: "Delete", does: "Delete the selected object" },
-  { keys: "H, L", does: "Hide, lock the selected object (H without one: all)" },
-  { keys: "T (hold)", does: "The image without masks" },
-  { keys: "Home", does: "Fit the image" },
-];
-
-/** Null for a key that means nothing here. */
-export function commandOf({ key, ctrlKey, metaKey, shiftKey, altKey }: KeyInput): Command | null {
-  if (altKey) return null;
-  const name = key.length === 1 ? key.toLowerCase() : key;
-  const modifiers = `${ctrlKey || metaKey ? "Ctrl+" : ""}${shiftKey ? "Shift+" : ""}`;
-  return COMMANDS.get(modifiers + name) ?? null;
+/** Null for a modifier alone, and with Alt, which desktops take for themselves. AltGr only makes another sign. */
+export function chordOf(pressed: KeyInput): Chord | null {
+  const { key, ctrlKey, metaKey, shiftKey, altKey } = pressed;
+  const makesSign = pressed.getModifierState?.("AltGraph") ?? false;
+  if (MODIFIERS.has(key) || (altKey && !makesSign)) return null;
+  const control = (ctrlKey || metaKey) && !makesSign;
+  return `${control ? "Ctrl+" : ""}${shiftKey && !isSign(key) ? "Shift+" : ""}${nameOf(key)}`;
 }
 
-/** Whether a key belongs to what has the focus rather than to the stage. */
-export function belongsToControl(key: string, focused: { isEditable: boolean; isControl: boolean }): boolean {
-  return focused.isEditable || (focused.isControl && KEYS_OF_CONTROLS.has(key));
+/** Why a chord cannot get another meaning; empty when it can. */
+export function refusal(pressed: KeyInput): string {
+  const chord = chordOf(pressed);
+  if (chord === null) return "Keys with Alt belong to the desktop.";
+  if (OF_THE_BROWSER.test(chord)) return `The browser keeps ${written(chord)} for itself.`;
+  return OF_THE_POINTER.test(chord) ? "Shift and arrows point at the image." : "";
 }
+
+const NAMES: Readonly<Record<string, string>> = {
+  " ": "Space",
+  Escape: "Esc",
+  Delete: "Del",
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  ArrowUp: "↑",
+  ArrowDown: "↓",
+  PageUp: "Page ↑",
+  PageDown: "Page ↓",
+};
+
+/** For people. */
+export function written(chord: Chord): string {
+  const [, modifiers, key] = /^((?:Ctrl\+)?(?:Shift\+)?)(.+)$/s.exec(chord)!;
+  const name = NAMES[key!] ?? (key!.length === 1 ? key!.toUpperCase() : key!);
+  return `${modifiers!.replaceAll("+", " + ")}${name}`;
+}
+
+/** For the attribute aria-keyshortcuts. */
+export function spoken(chords: readonly Chord[]): string {
+  const one = (chord: Chord) =>
+    chord.replace("Ctrl+", "Control+").replace(/ $/, "Space").replace(/\+\+$/, "+Plus");
+  return chords.map((chord) => (chord === "+" ? "Plus" : one(chord))).join(" ");
+}
+
+/** Which keys mean what. Immutable. */
+export class Keymap {
+  private readonly commands: ReadonlyMap<Chord, Command>;
+
+  private constructor(private readonly keys: ReadonlyMap<Command, readonly Chord[]>) {
+    this.commands = new Map(
+      [...keys].flatMap(([command, chords]) => chords.map((chord) => [chord, command])),
+    );
+  }
+
+  /** Later layers take keys away from earlier ones. */
+  static of(...layers: readonly Bindings[]): Keymap {
+    let keys = new Map<Command, readonly Chord[]>(COMMANDS.map((each) => [each.command, each.keys]));
+    for (const layer of layers) {
+      const taken = new Set(Object.values(layer).flat());
+      keys = new Map(
+        [...keys].map(([command, chords]) => [
+          command,
+          layer[command] ?? chords.filter((chord) => !taken.has(chord)),
+        ]),
+      );
+    }
+    return new Keymap(keys);
+  }
+
+  /** Null for keys that mean nothing. */
+  commandOf(pressed: KeyInput): Command | null {
+    const chord = chordOf(pressed);
+    if (chord === null) return null;
+    return this.commands.get(chord) ?? this.commands.get(digitChord(pressed) ?? chord) ?? null;
+  }
+
+  ownerOf(chord: Chord): Command | null {
+    return this.commands.get(chord) ?? null;
+  }
+
+  /** In the order in which they are shown. */
+  keysOf(command: Command): readonly Chord[] {
+    return this.keys.get(command) ?? [];
+  }
+
+  /** The first of a command's keys, for a label; empty when it has none. */
+  labelOf(command: Command): string {
+    const [first] = this.keysOf(command);
+    return first === undefined ? "" : written(first);
+  }
+}
+
+/** Whether a key belongs to what has the focus rather than to the page. */
+export function belongsToControl(
+  { key, ctrlKey, metaKey }: Pick<KeyInput, "key" | "ctrlKey" | "metaKey">,
+  focused: { isEditable: boolean; isControl: boolean },
+): boolean {
+  return focused.isEditable || (focused.isControl && !ctrlKey && !metaKey && KEYS_OF_CONTROLS.has(key));
+}
+
+/** Shift and a digit of the upper row make a sign that differs from keyboard to keyboard. */
+function digitChord({ code, shiftKey, ctrlKey, metaKey }: KeyInput): Chord | null {
+  const digit = shiftKey && !ctrlKey && !metaKey ? /^Digit(\d)$/.exec(code ?? "")?.[1] : undefined;
+  return digit === undefined ? null : `Shift+${digit}`;
+}
+
+/** One character that Shift does not only make large. */
+const isSign = (key: string) => key.length === 1 && key !== " " && key.toLowerCase() === key.toUpperCase();
+
+const nameOf = (key: string) => (key.length === 1 ? key.toLowerCase() : key);

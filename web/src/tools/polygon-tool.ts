@@ -63,6 +63,10 @@ export class PolygonTool implements Tool {
     return begun;
   }
 
+  abort(): void {
+    this.show(null);
+  }
+
   cancel(): boolean {
     const begun = this.corners.length > 0;
     this.corners = [];

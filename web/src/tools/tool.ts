@@ -31,6 +31,8 @@ export interface Tool {
   up(input: PointerInput): void;
   /** Forget what was begun; the document is as it was before `down`. @returns whether anything was begun */
   cancel(): boolean;
+  /** Forget the press under way and keep the clicks before it; without it, {@link cancel} does that. */
+  abort?(): void;
   /** Enter, for what is made by several clicks. @returns whether anything was finished */
   finish?(): boolean;
   /** Backspace: take back the last click. @returns whether there was one */

@@ -80,6 +80,14 @@ export class Toolbox {
     return this.resting.back?.() ?? false;
   }
 
+  /** Forget the press under way, as if it had not been: two fingers came down, or a pen. */
+  abort(): void {
+    const tool = this.active?.tool;
+    this.active = null;
+    if (tool?.abort) tool.abort();
+    else tool?.cancel();
+  }
+
   /** @returns whether a gesture was under way */
   cancel(): boolean {
     this.active = null;

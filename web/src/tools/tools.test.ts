@@ -286,6 +286,43 @@ describe("the brush", () => {
   });
 });
 
+describe("a press that is aborted", () => {
+  it("leaves no stroke, point or pan behind, and the next one counts", () => {
+    for (const tool of ["points", "brush"] as const) {
+      hand.tool = tool;
+      tools.down(input(10, 10));
+      tools.move(input(30, 30));
+      hand.take();
+      tools.abort();
+      tools.up(input(30, 30));
+      expect(hand.take()).toEqual([]);
+    }
+    tools.abort(); // nothing is under way
+    hand.tool = "points";
+    click(5, 5);
+    expect(hand.take()).toEqual(["point [10,10] 1"]);
+  });
+
+  it("keeps the corners that were clicked before", () => {
+    hand.tool = "polygon";
+    click(0, 0);
+    click(20, 0);
+    tools.down(input(20, 20));
+    tools.abort();
+    expect(hand.gesture.path).toHaveLength(2);
+    tools.cancel();
+    hand.tool = "box";
+    click(10, 20);
+    tools.down(input(30, 50));
+    tools.abort();
+    click(30, 50);
+    expect(hand.take()).toEqual(["box [20,40] [60,100]"]);
+    tools.down(input(10, 20));
+    tools.abort();
+    expect(tools.cancel()).toBe(false);
+  });
+});
+
 describe("the polygon tool", () => {
   beforeEach(() => {
     hand.tool = "polygon";

@@ -1,5 +1,5 @@
 import { clampToImage, type ImagePoint, type ImageSize, imagePoint } from "../../core/geometry.ts";
-import { BACKGROUND, FOREGROUND, type PointLabel } from "../../core/prompts.ts";
+import type { PointLabel } from "../../core/prompts.ts";
 
 /** What the pointer acts on; the session is one. */
 export interface PointedAt {
@@ -17,8 +17,7 @@ const DIRECTIONS: Readonly<Record<string, readonly [x: number, y: number]>> = {
 };
 
 /**
- * Points at the image with keys: Shift and arrows move (with Ctrl pixel by pixel), + and - give a point. It starts in the
- * middle of each image.
+ * Points at the image with keys: Shift and arrows move it, with Ctrl pixel by pixel. It starts in the middle of each image.
  */
 export class KeyboardPointer {
   /** Null until it is moved. */
@@ -35,10 +34,14 @@ export class KeyboardPointer {
   handle({ key, shiftKey, ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
     const direction = DIRECTIONS[key];
     if (altKey) return false;
-    if (direction && shiftKey) return this.move(direction, ctrlKey || metaKey);
-    if (ctrlKey || metaKey) return false;
-    if (key === "+") return this.point(FOREGROUND);
-    return key === "-" && this.point(BACKGROUND);
+    return direction !== undefined && shiftKey && this.move(direction, ctrlKey || metaKey);
+  }
+
+  /** Give a prompt where it points. @returns whether there is an image */
+  point(label: PointLabel): boolean {
+    const { image } = this.target;
+    if (image) this.target.addPoint(this.place(image), label);
+    return image !== null;
   }
 
   private move([x, y]: readonly [number, number], fine: boolean): boolean {
@@ -49,12 +52,6 @@ export class KeyboardPointer {
     this.at = clampToImage(imagePoint(fromX + x * step, fromY + y * step), image);
     this.target.hover(this.at);
     return true;
-  }
-
-  private point(label: PointLabel): boolean {
-    const { image } = this.target;
-    if (image) this.target.addPoint(this.place(image), label);
-    return image !== null;
   }
 
   /** On the middle of a pixel. */

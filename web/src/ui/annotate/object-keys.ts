@@ -1,4 +1,5 @@
-/** Keys for saved objects: copying, and what single-object keys mean while several are selected. */
+/** Commands for saved objects: copying, and what single-object commands mean while several are selected. */
+import type { Command } from "../../tools/command-table.ts";
 import type { Objects } from "./objects.svelte.ts";
 
 export interface ObjectActions {
@@ -11,37 +12,28 @@ export interface ObjectActions {
   selectAll: () => void;
 }
 
-export const OBJECT_HELP = [
-  { keys: "Ctrl + A", does: "Select all objects" },
-  { keys: "Ctrl + C, Ctrl + V", does: "Copy the selected objects, paste them here or on another image" },
-  { keys: "Ctrl + B", does: "Find the selected objects on the next image" },
-];
-
-/** @returns whether the key meant something here */
-export function handleObjectKey(event: KeyboardEvent, actions: ObjectActions): boolean {
-  const { ctrlKey, metaKey, shiftKey, altKey } = event;
-  if (shiftKey || altKey) return false;
-  const key = event.key.toLowerCase();
-  return ctrlKey || metaKey ? withControl(key, actions) : forMany(key, actions);
-}
-
-function withControl(key: string, { objects, paste, carry, selectAll }: ObjectActions): boolean {
+/** @returns whether the command meant something here */
+export function performOnObjects(command: Command, actions: ObjectActions): boolean {
+  const { objects, paste, carry, selectAll } = actions;
   const some = objects.selected.length > 0;
-  if (key === "a") selectAll();
-  else if (key === "v" && objects.clipboard.length > 0) paste();
-  else if (key === "c" && some) objects.copy();
-  else if (key === "b" && some) carry();
-  else return false;
+  if (command === "selectAll") selectAll();
+  else if (command === "paste" && objects.clipboard.length > 0) paste();
+  else if (command === "copy" && some) objects.copy();
+  else if (command === "duplicate" && some) {
+    objects.copy();
+    paste();
+  } else if (command === "carry" && some) carry();
+  else return objects.selected.length > 1 && performOnMany(command, actions);
   return true;
 }
 
-function forMany(key: string, { objects, categories }: ObjectActions): boolean {
-  if (objects.selected.length < 2) return false;
-  const category = /^\d$/.test(key) ? categories[(Number(key) + 9) % 10] : undefined;
+function performOnMany(command: Command, { objects, categories }: ObjectActions): boolean {
+  const [, position] = /^category(\d)$/.exec(command) ?? [];
+  const category = position === undefined ? undefined : categories[Number(position)];
   if (category) objects.setCategory(category.id);
-  else if (key === "delete") objects.remove();
-  else if (key === "h") objects.toggleHidden();
-  else if (key === "l") objects.toggleLocked();
+  else if (command === "remove") objects.remove();
+  else if (command === "hide") objects.toggleHidden();
+  else if (command === "lock") objects.toggleLocked();
   else return false;
   return true;
 }

@@ -1,6 +1,6 @@
-/** The page's own keys: going from image to image. The stage has those of the image, see tools/keys.ts. */
-import { HELP } from "../../tools/keys.ts";
-import { OBJECT_HELP } from "./object-keys.ts";
+/** The page's own commands: going from image to image, and pointing with keys. The stage has those of the image. */
+import { BACKGROUND, FOREGROUND, type PointLabel } from "../../core/prompts.ts";
+import type { Command } from "../../tools/command-table.ts";
 
 export interface PageActions {
   step: (direction: -1 | 1) => void;
@@ -10,23 +10,11 @@ export interface PageActions {
   toggleSheet: () => void;
   /** Look closer at what is seen, or at the whole image again. */
   lookCloser: () => void;
-  /** Keys that point at the image. @returns whether this was one */
-  point: (event: KeyboardEvent) => boolean;
+  /** Tell whether everything is saved. */
+  tellSaving: () => void;
+  /** A point where the keyboard points. @returns whether there is an image */
+  point: (label: PointLabel) => boolean;
 }
-
-const PAGE_HELP = [
-  { keys: "Ctrl + Enter", does: "Submit the image, go on to the next one that waits" },
-  { keys: "Ctrl + Shift + Enter", does: "Skip the image, and say why" },
-  { keys: "Shift + N", does: "Next image that waits" },
-  { keys: "D, →", does: "Next image" },
-  { keys: "A, ←", does: "Previous image" },
-  { keys: "Shift + arrows, +, -", does: "Point with keys: move, foreground, background" },
-  { keys: "C", does: "Look closer at what is seen; again: the whole image" },
-  { keys: "?", does: "This sheet" },
-];
-
-/** Everything that keys and mouse do on the annotate page; alternatives are separated by commas. */
-export const SHEET = [...HELP, ...OBJECT_HELP, ...PAGE_HELP];
 
 const TEXT_FIELDS = "input, textarea, select, [contenteditable]";
 
@@ -38,26 +26,41 @@ export function isForPage({ target, defaultPrevented }: KeyboardEvent): boolean 
   );
 }
 
-/** Run the page's shortcut that `event` means, if any. Keys that a text field needs stay its own. */
-export function handlePageKey(
-  event: KeyboardEvent,
-  { step, submit, skip, nextWaiting, toggleSheet, lookCloser, point }: PageActions,
-): void {
-  const { key, target } = event;
-  const typing = target instanceof Element && target.closest(TEXT_FIELDS) !== null;
-  const modified = event.ctrlKey || event.metaKey || event.altKey;
-  if (event.defaultPrevented || typing) return;
-  if (point(event)) event.preventDefault();
-  if (event.defaultPrevented) return;
-  if (event.ctrlKey && key === "Enter" && event.shiftKey) skip();
-  else if (event.ctrlKey && key === "Enter") submit();
-  else if (modified) return;
-  else if (key === "?") toggleSheet();
-  else if (key === "N") nextWaiting();
-  else if (event.shiftKey) return;
-  else if (key === "c" || key === "C") lookCloser();
-  else if (key === "d" || key === "D" || key === "ArrowRight") step(1);
-  else if (key === "a" || key === "A" || key === "ArrowLeft") step(-1);
-  else return;
-  event.preventDefault();
+/** @returns whether the command meant something here */
+export function performOnPage(
+  command: Command,
+  { step, submit, skip, nextWaiting, toggleSheet, lookCloser, tellSaving, point }: PageActions,
+): boolean {
+  switch (command) {
+    case "submit":
+      submit();
+      return true;
+    case "skip":
+      skip();
+      return true;
+    case "nextWaiting":
+      nextWaiting();
+      return true;
+    case "next":
+      step(1);
+      return true;
+    case "previous":
+      step(-1);
+      return true;
+    case "sheet":
+      toggleSheet();
+      return true;
+    case "closer":
+      lookCloser();
+      return true;
+    case "saving":
+      tellSaving();
+      return true;
+    case "foregroundHere":
+      return point(FOREGROUND);
+    case "backgroundHere":
+      return point(BACKGROUND);
+    default:
+      return false;
+  }
 }

@@ -2,9 +2,11 @@
 
 import { type ImagePoint, type ScreenPoint, screenPoint } from "../../core/geometry.ts";
 import type { PointerInput } from "../../tools/tool.ts";
+import type { Finger } from "./fingers.ts";
 
 const LINE_HEIGHT = 16; // CSS px that a wheel notch counted in lines means
 const WHEEL_ZOOM = 0.0016; // per CSS px of wheel: a notch of 100 px is 17 %
+const PEN_ERASER = 32; // PointerEvent.buttons while the other end of a pen is down
 const PINCH_ZOOM = 0.01; // a trackpad pinch comes as Ctrl+wheel with small deltas
 
 /** Relative to the element. */
@@ -22,9 +24,24 @@ export function pointerInput(event: MouseEvent, screen: ScreenPoint, image: Imag
     background: button === "right" || event.shiftKey || event.altKey,
     selecting: event.ctrlKey || event.metaKey,
     straight: event.shiftKey,
-    erasing: button === "right" || event.altKey || event.ctrlKey || event.metaKey,
+    erasing:
+      button === "right" ||
+      event.altKey ||
+      event.ctrlKey ||
+      event.metaKey ||
+      (event.buttons & PEN_ERASER) !== 0,
     pressure: event instanceof PointerEvent && event.pointerType === "pen" ? event.pressure : 1,
   };
+}
+
+/** A finger has no buttons; resting is its right one. */
+export function asRightButton(input: PointerInput): PointerInput {
+  return { ...input, button: "right", background: true, erasing: true };
+}
+
+export function fingerOf(event: PointerEvent, element: HTMLElement): Finger {
+  const { pointerId: id, pointerType: type, timeStamp: time } = event;
+  return { id, type, time, screen: screenPointOf(event, element) };
 }
 
 /** Factor by which a turn of the wheel zooms. */

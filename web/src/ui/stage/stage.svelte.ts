@@ -10,10 +10,17 @@ import {
   type StageSize,
   seenPart,
   toImage,
+  toScreen,
   type View,
   zoomAt,
 } from "../../canvas/view.ts";
-import type { ImageBox, ImagePoint, ImageSize, ScreenPoint } from "../../core/geometry.ts";
+import {
+  type ImageBox,
+  type ImagePoint,
+  type ImageSize,
+  type ScreenPoint,
+  screenPoint,
+} from "../../core/geometry.ts";
 import type { Prompts } from "../../core/prompts.ts";
 import type { Region } from "../../core/region.ts";
 import type { Session } from "../../session/session.svelte.ts";
@@ -21,6 +28,7 @@ import type { Gesture, ToolStage } from "../../tools/tool.ts";
 
 const DRAFT_ALPHA = 0.5;
 const HOVER_ALPHA = 0.3;
+const ZOOM_STEP = 1.25; // per key press
 
 export class Stage implements ToolStage {
   private gesture = $state.raw<Gesture>({});
@@ -159,6 +167,28 @@ export class Stage implements ToolStage {
 
   zoomAt(at: ScreenPoint, factor: number): void {
     this.move((view, image) => zoomAt(view, at, factor, image, this.size));
+  }
+
+  /** What was between two fingers stays between them. */
+  pinch(from: ScreenPoint, to: ScreenPoint, factor: number): void {
+    this.zoomAt(from, factor);
+    this.panBy(to[0] - from[0], to[1] - from[1]);
+  }
+
+  /** By keys: at where they point, else in the middle. */
+  zoomStep(direction: 1 | -1): void {
+    if (!this.place) return;
+    const { view, stage } = this.place;
+    const at = this.aim ? toScreen(view, this.aim) : screenPoint(stage.width / 2, stage.height / 2);
+    this.zoomAt(at, ZOOM_STEP ** direction);
+  }
+
+  /** Move the image so far that a point of it is seen. */
+  reveal(at: ImagePoint): void {
+    if (!this.place) return;
+    const { view, stage } = this.place;
+    const [x, y] = toScreen(view, at);
+    if (x < 0 || y < 0 || x > stage.width || y > stage.height) this.centreAt(at);
   }
 
   private move(change: (view: View, image: ImageSize) => View): void {

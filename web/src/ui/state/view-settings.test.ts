@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { PRESETS, translated } from "../annotate/presets.ts";
 import { DEFAULTS, parseSettings } from "./view-settings.ts";
 
 describe("saved settings", () => {
@@ -11,6 +10,7 @@ describe("saved settings", () => {
       colouring: "instance",
       gamma: 2,
       keys: "cvat",
+      bindings: { brush: ["x", "Ctrl+b"], carry: [] },
     };
     expect(parseSettings(JSON.stringify(settings))).toEqual(settings);
   });
@@ -26,36 +26,9 @@ describe("saved settings", () => {
       brightness: null,
       colouring: "x",
       keys: "toString",
+      bindings: { brush: "x", dance: ["y"], eraser: [3], box: [""] },
       more: 1,
     });
     expect(parseSettings(text)).toEqual(DEFAULTS);
-  });
-});
-
-describe("presets of keys", () => {
-  const press = (key: string, more = {}) => {
-    return { key, ctrlKey: false, metaKey: false, shiftKey: false, altKey: false, ...more };
-  };
-
-  it("turn their keys into ours", () => {
-    expect(translated("cvat", press("F"))).toMatchObject({ key: "ArrowRight", ctrlKey: false });
-    expect(translated("labelme", press("f", { metaKey: true }))).toMatchObject({
-      key: "Home",
-      ctrlKey: false,
-    });
-    expect(translated("labelstudio", press("u"))).toMatchObject({ key: "Escape" });
-  });
-
-  it("leave all other keys alone", () => {
-    expect(translated("limner", press("f"))).toBeNull();
-    expect(translated("cvat", press("f", { altKey: true }))).toBeNull();
-    expect(translated("cvat", press("f", { ctrlKey: true }))).toBeNull();
-  });
-
-  it("never mean a key that stands for another one", () => {
-    for (const { keys } of Object.values(PRESETS)) {
-      const theirs = new Set(Object.keys(keys));
-      for (const ours of Object.values(keys)) expect(theirs).not.toContain(ours);
-    }
   });
 });

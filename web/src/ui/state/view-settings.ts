@@ -1,4 +1,7 @@
 /** How the annotate page shows things. It never touches data, and stays with this browser. */
+
+import { type Command, isCommand } from "../../tools/command-table.ts";
+import type { Bindings } from "../../tools/keys.ts";
 import { PRESETS, type PresetName } from "../annotate/presets.ts";
 
 export interface ViewSettings {
@@ -15,6 +18,8 @@ export interface ViewSettings {
   /** Whether to suggest going on after half a minute of work on one object. */
   readonly paceHint: boolean;
   readonly keys: PresetName;
+  /** Keys that the person chose instead of the preset's. */
+  readonly bindings: Bindings;
 }
 
 export const DEFAULTS: ViewSettings = {
@@ -28,6 +33,7 @@ export const DEFAULTS: ViewSettings = {
   crosshair: false,
   paceHint: true,
   keys: "limner",
+  bindings: {},
 };
 
 const RANGES = { opacity: [0, 1], brightness: [0.2, 3], contrast: [0.2, 3], gamma: [0.2, 4] } as const;
@@ -45,7 +51,19 @@ export function parseSettings(text: string | null): ViewSettings {
   }
   if (settings.colouring !== "instance") settings.colouring = DEFAULTS.colouring;
   if (!Object.hasOwn(PRESETS, settings.keys as string)) settings.keys = DEFAULTS.keys;
+  settings.bindings = parseBindings(saved.bindings);
   return settings as unknown as ViewSettings;
+}
+
+/** Commands that there are no longer, and what is no list of keys, are left out. */
+function parseBindings(saved: unknown): Bindings {
+  const bindings: Partial<Record<Command, readonly string[]>> = {};
+  if (typeof saved !== "object" || saved === null) return bindings;
+  for (const [command, keys] of Object.entries(saved)) {
+    const isList = Array.isArray(keys) && keys.every((key) => typeof key === "string" && key !== "");
+    if (isCommand(command) && isList) bindings[command] = keys;
+  }
+  return bindings;
 }
 
 function isInRange(name: string, value: unknown): boolean {
