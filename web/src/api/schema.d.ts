@@ -748,8 +748,9 @@ export interface components {
     /**
      * @description How a mask came about: which model, which of its candidates, from which prompts, in how many seconds of work.
      *
-     *     ``seconds`` count only while somebody worked, ``clicks`` are presses of the pointer; both add up over all that was done
-     *     to the mask as an object being drawn. ``region`` is x, y, width, height of the part of the image that the model saw on its own; null for the whole.
+     *     ``seconds`` count only while somebody worked, ``clicks`` are presses of the pointer; both add up over all that was
+     *     done to the mask as an object being drawn. ``region`` is x, y, width, height of the part of the image that the model
+     *     saw on its own; null for the whole.
      */
     Provenance: {
       clicks?: number | null;
