@@ -35,7 +35,8 @@ class Tab {
     this.clock.sign("key");
     this.session.accept();
     const last = this.operations.at(-1)!;
-    const provenance = last.kind === "update" ? last.changes.provenance : "provenance" in last && last.provenance;
+    const provenance =
+      last.kind === "update" ? last.changes.provenance : "provenance" in last && last.provenance;
     if (!provenance) throw new Error("nothing was saved");
     return provenance;
   }
