@@ -30,6 +30,7 @@ export default defineConfig({
     environment: "node",
     include: ["src/**/*.test.ts"],
     restoreMocks: true,
+    testTimeout: 60_000, // nothing is measured here, and a busy machine is slow
   },
   resolve: process.env.VITEST ? { conditions: ["browser"] } : {},
 });
