@@ -106,7 +106,6 @@ def test_ten_objects_on_three_photos(project: Project, page: Page) -> None:
     rocket.accept("thing")
     page.keyboard.press("q")
     rocket.click(500, 60)
-    expect(rocket.work.candidates).to_have_count(3)
     page.keyboard.press("Tab")  # another candidate
     rocket.accept("thing")
     rocket.work.saved()

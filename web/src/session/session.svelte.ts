@@ -30,16 +30,25 @@ import type {
   ToolName,
 } from "./types.ts";
 
+/** Keys that were faster than the answer. */
+interface Early {
+  /** How far to go on through the candidates. */
+  readonly steps: number;
+  readonly accepts: boolean;
+}
+
+const NOTHING_EARLY: Early = { steps: 0, accepts: false };
+
 export class Session extends SessionState implements AnnotationSession, MaskHost {
   readonly masks: MaskEditor;
   protected readonly decodes: Decodes;
-  private acceptsOnAnswer = false;
+  private early = NOTHING_EARLY;
 
   constructor(private readonly options: SessionOptions) {
     super(options.decoder, options.clock ?? new WorkClock());
     this.decodes = new Decodes(
       options.decoder,
-      () => this.acceptsOnAnswer && this.accept(),
+      () => this.answered(),
       (error) => this.complain(error instanceof Error ? error.message : String(error)),
       () => options.onOutside?.(),
     );
@@ -160,7 +169,8 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
   }
 
   cycle(step: 1 | -1): void {
-    const { candidates } = this;
+    const { candidates, early } = this;
+    if (this.decoding && !early.accepts) this.early = { ...early, steps: early.steps + step };
     const position = candidates.findIndex(({ index }) => index === this.shownIndex);
     if (position < 0) return;
     this.show(candidates[(position + step + candidates.length) % candidates.length]!.index);
@@ -171,14 +181,13 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
   }
 
   accept(): void {
-    this.acceptsOnAnswer = false;
     if (!this.drawing) return;
     const answer = this.currentAnswer;
     if (this.showsEdited && !isQuestion(this.prompts)) this.saveEdited(this.document.edited!);
     else if (!isQuestion(this.prompts))
       this.drop(); // reopened, and nothing was changed
     else if (answer) this.save(answer);
-    else if (this.options.decoder.info.state === "ready") this.acceptsOnAnswer = true;
+    else if (this.options.decoder.info.state === "ready") this.early = { ...this.early, accepts: true };
     else this.complain("The image is still being encoded. Accept the mask once it appears.");
   }
 
@@ -187,7 +196,7 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
    * Says whether nothing was lost by that.
    */
   keep(): boolean {
-    this.acceptsOnAnswer = false;
+    this.early = NOTHING_EARLY;
     if (!this.drawing) return true;
     const { edited } = this.document;
     if (this.currentAnswer) this.save(this.currentAnswer);
@@ -281,13 +290,21 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
   }
 
   private goTo(document: edit.Document, operations: readonly Operation[]): void {
-    this.acceptsOnAnswer = false;
+    if (document.prompts !== this.prompts) this.early = NOTHING_EARLY;
     this.masks.cancel();
     this.document = document;
     const selected = this.reopenedUid ?? (this.drawing ? null : this.selectedUid); // what is drawn is what keys act on
     this.select(edit.findAnnotation(document, selected)?.uid ?? null);
     this.record(operations);
     this.decodes.ask(document.prompts);
+  }
+
+  /** What was asked for before there was an answer happens now. */
+  private answered(): void {
+    const { steps, accepts } = this.early;
+    this.early = NOTHING_EARLY;
+    for (let step = 0; step < Math.abs(steps); step++) this.cycle(steps > 0 ? 1 : -1);
+    if (accepts) this.accept();
   }
 
   private record(operations: readonly Operation[]): void {

@@ -95,6 +95,23 @@ describe("drawing an object", () => {
     expect(operations).toHaveLength(1);
   });
 
+  it("takes the candidate that was asked for before there were any", async () => {
+    session.addPoint(at(10, 20), 1);
+    session.cycle(1);
+    session.accept();
+    session.cycle(1); // too late: this one is accepted
+    await decoder.answer();
+    expect(operations).toMatchObject([{ kind: "create", provenance: { mask_index: 3 } }]);
+  });
+
+  it("keeps an early Enter when somebody else changes the image meanwhile", async () => {
+    session.addPoint(at(10, 20), 1);
+    session.accept();
+    session.replaceAnnotations([]);
+    await decoder.answer();
+    expect(operations).toMatchObject([{ kind: "create" }]);
+  });
+
   it("keeps what has a mask when the image is left, and says when there is none yet", async () => {
     session.addPoint(at(10, 20), 1);
     expect(session.keep()).toBe(false);

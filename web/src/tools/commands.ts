@@ -17,7 +17,7 @@ export function perform(command: Command, session: AnnotationSession, viewer: Vi
   switch (command) {
     case "cycle":
     case "cycleBack":
-      if (session.candidates.length === 0) return false;
+      if (session.candidates.length === 0 && !session.decoding) return false;
       session.cycle(command === "cycle" ? 1 : -1);
       return true;
     case "accept":

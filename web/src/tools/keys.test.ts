@@ -131,8 +131,9 @@ describe("commands", () => {
   it("draw, walk through the candidates and accept without the mouse", async () => {
     expect([run("Tab"), run("Enter")]).toEqual([false, false]);
     session.addPoint(imagePoint(10, 20), 1);
+    expect(run("Tab")).toBe(true); // faster than the answer
     await decoder.answer();
-    expect([run("Tab"), session.shownIndex]).toEqual([true, 3]);
+    expect(session.shownIndex).toBe(3);
     expect([run("Shift+Tab"), session.shownIndex]).toEqual([true, 2]);
     run("2");
     run("Enter");
