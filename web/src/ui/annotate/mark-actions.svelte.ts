@@ -19,6 +19,9 @@ export class MarkActions {
   /** What a dialog asks a note for. */
   asking = $state.raw<"skip" | "sendBack" | null>(null);
 
+  /** A key pressed twice, or held down, marks an image once. */
+  private submitting = false;
+
   constructor(private readonly host: MarkHost) {}
 
   ask(what: "skip" | "sendBack" | null): void {
@@ -26,8 +29,14 @@ export class MarkActions {
   }
 
   async submit(): Promise<void> {
-    if (!this.host.keep()) this.host.tell("The mask is still being computed. Submit once it is there.");
-    else if (await this.host.mark("submitted", "")) await this.goOn();
+    if (this.submitting) return;
+    this.submitting = true;
+    try {
+      if (!this.host.keep()) this.host.tell("The mask is still being computed. Submit once it is there.");
+      else if (await this.host.mark("submitted", "")) await this.goOn();
+    } finally {
+      this.submitting = false;
+    }
   }
 
   async skip(reason: string): Promise<void> {

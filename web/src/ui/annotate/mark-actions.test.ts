@@ -26,6 +26,14 @@ describe("submitting and skipping", () => {
     expect(done).toEqual(["keep", "mark submitted", "go 5"]);
   });
 
+  it("marks once when the key is pressed again before it has gone on", async () => {
+    const { actions, done } = host();
+    await Promise.all([actions.submit(), actions.submit()]);
+    expect(done).toEqual(["keep", "mark submitted", "go 5"]);
+    await actions.submit();
+    expect(done.filter((what) => what === "go 5")).toHaveLength(2);
+  });
+
   it("waits for a mask that is still being computed", async () => {
     const { actions, done } = host({ keep: () => false });
     await actions.submit();
