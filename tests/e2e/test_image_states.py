@@ -69,6 +69,18 @@ def test_submitting_and_skipping_walk_through_what_waits(project: Project, page:
     assert len(annotations_of(exported(project, page), "cat.png")) == 1
 
 
+def test_ctrl_enter_submits_from_the_list_of_objects_too(project: Project, page: Page) -> None:
+    project.add_photo("coffee.png")
+    annotate = AnnotatePage(page, project, "cat.png")
+    page.mouse.click(*annotate.at(annotate.width / 2, annotate.height / 2))
+    expect(annotate.candidates).to_have_count(3)
+    page.keyboard.press("Enter")
+    annotate.objects.locator("[data-uid]").click()
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("heading", name="coffee.png").wait_for()
+    expect(page.get_by_test_id("mark")).to_have_text("Waiting")
+
+
 def test_an_image_that_is_sent_back_says_why(project: Project, page: Page, signed_in: BrowserContext) -> None:
     annotate = AnnotatePage(page, project, "cat.png")
     page.get_by_role("button", name="Submit").click()
