@@ -462,3 +462,21 @@ def test_streams_are_read_twice_from_their_beginning(fresh: World) -> None:
     file = io.BytesIO(json.dumps(document(GOOD)).encode())
     file.seek(10)
     assert import_coco(fresh.database, fresh.project_id, file).annotations == 1
+
+
+def test_a_twin_without_uid_is_the_annotation_with_uid_of_the_same_import(world: World) -> None:
+    height, width = SIZES["wide.png"]
+    entry = {"image_id": 1, "segmentation": dict(rle.encode(np.eye(height, width, dtype=np.bool_)))}
+    document = {
+        "categories": [],
+        "images": [{"id": 1, "file_name": "wide.png"}],
+        "annotations": [{"id": 1, **entry}, {"id": 2, "uid": str(uuid.uuid4()), **entry}],
+    }
+    with world.database.read() as session:
+        of_image = select(func.count(Edit.id)).where(Edit.image_id == world.images["wide.png"])
+        before = session.scalar(of_image) or 0
+    report = world.take(document)
+    assert report.annotations == 1
+    assert [skipped.what for skipped in report.skipped] == ["annotation 0 (id 1)"]
+    with world.database.read() as session:
+        assert session.scalar(of_image) == before + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -11,9 +12,10 @@ from limner.store.annotations import AnnotationState, set_mask, state_of
 from limner.store.tables import Annotation, Edit, Image
 
 
-def edit_of_operation(session: Session, operation_id: str) -> Edit | None:
-    """The edit that an operation left behind, if it was acknowledged before."""
-    return session.scalar(select(Edit).where(Edit.operation_id == operation_id))
+def edits_of_operations(session: Session, operation_ids: Sequence[str]) -> dict[str, Edit]:
+    """The edits that operations left behind, those that were acknowledged before: operation id -> edit."""
+    edits = session.scalars(select(Edit).where(Edit.operation_id.in_(operation_ids)))
+    return {edit.operation_id: edit for edit in edits}
 
 
 def annotation_at(session: Session, image: Image, uid: str, revision: int) -> AnnotationState | None:

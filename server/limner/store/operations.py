@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ from limner.errors import Conflict, InvalidInput, NotFound, OperationReused, Sta
 from limner.prompts import Prompts
 from limner.store.annotations import AnnotationState, state_of
 from limner.store.events import add_event
-from limner.store.history import annotation_at, apply_payload, edit_of_operation
+from limner.store.history import annotation_at, apply_payload, edits_of_operations
 from limner.store.images import lock_image, mark_facts
 from limner.store.operation import CreateOperation, MarkOperation, Operation, body_sha256, payload_of
 from limner.store.tables import Annotation, Category, Edit, Image, User
@@ -56,18 +57,16 @@ def apply_operation(
     *,
     revision: int | None,
     user_id: int | None,
-    announce: bool = True,
 ) -> Applied:
-    """Apply one operation to an image, exactly once.
+    """Apply one operation to an image, exactly once, and tell the pages.
 
     Args:
         session: of a writing transaction; everything or nothing of the operation becomes part of it.
         image_id: the image.
         operation_id: UUID chosen by the client; the same one again gives the same answer.
         operation: what to do.
-        revision: the revision that the operation is based on; None skips the check, for imports.
+        revision: the revision that the operation is based on; None skips the check.
         user_id: who did it.
-        announce: whether pages hear about it; an import announces once per image.
 
     Raises:
         NotFound: no such image, or no such annotation on it.
@@ -75,44 +74,171 @@ def apply_operation(
         StaleRevision: the image has other edits since.
         InvalidRle, InvalidPrompt, UnknownCategory, Conflict: the operation cannot be applied.
     """
-    image = lock_image(session, image_id)
-    body = body_sha256(image_id, operation)
-    earlier = edit_of_operation(session, operation_id)
+    on = _ImageOperations(session, image_id, [(operation_id, operation)], user_id)
+    earlier = on.earlier(operation_id, operation)
     if earlier is not None:
-        return _replay(session, image, earlier, body)
-    if revision is not None and revision != image.revision:
+        return Applied(earlier.revision, annotation_at(session, on.image, earlier.uid, earlier.revision), replayed=True)
+    if revision is not None and revision != on.image.revision:
         raise StaleRevision(
-            f"Image {image_id} is at revision {image.revision}, the operation is based on {revision}.",
+            f"Image {image_id} is at revision {on.image.revision}, the operation is based on {revision}.",
             hint="Read the annotations again, then repeat the operation on them.",
         )
-    payload = _checked_payload(session, image, operation)
-    now = utc_now()
-    annotation = None
-    if isinstance(operation, MarkOperation):
-        user = session.get(User, user_id) if user_id is not None else None
-        image.state, image.state_note = operation.state, operation.note
-        image.state_by, image.state_changed = user.name if user else None, now
-    else:
-        annotation = _changed_annotation(session, image, operation, payload, now)
-    image.revision += 1
-    session.add(
-        Edit(
-            image_id=image_id,
+    annotation = on.apply(operation_id, operation)
+    session.flush()
+    announce_annotations(session, on.image)
+    after = state_of(annotation, on.image.height, on.image.width) if annotation and not annotation.deleted else None
+    return Applied(on.image.revision, after, replayed=False)
+
+
+def apply_operations(
+    session: Session, image_id: int, operations: Sequence[tuple[str, Operation]], *, user_id: int | None
+) -> None:
+    """Apply operations, each with its id, to one image in their order, each exactly once, whatever its revision.
+
+    What they need is read once for all of them and the rows are written together. Pages hear nothing: the caller
+    announces when it is through with the image.
+
+    Raises:
+        As :func:`apply_operation`, but never StaleRevision. The transaction must then be rolled back.
+    """
+    on = _ImageOperations(session, image_id, operations, user_id)
+    for operation_id, operation in operations:
+        if on.earlier(operation_id, operation) is None:
+            on.apply(operation_id, operation)
+    session.flush()
+
+
+class _ImageOperations:
+    """One image, locked, with all that the given operations need of the database, kept up to date as they apply."""
+
+    def __init__(
+        self, session: Session, image_id: int, operations: Sequence[tuple[str, Operation]], user_id: int | None
+    ) -> None:
+        self._session = session
+        self._user_id = user_id
+        self.image = lock_image(session, image_id)
+        self._edits = edits_of_operations(session, [operation_id for operation_id, _ in operations])
+        uids = {str(operation.uid) for _, operation in operations}
+        rows = session.scalars(select(Annotation).where(Annotation.uid.in_(uids)))
+        self._annotations = {row.uid: row for row in rows}  # of other images too: a uid is unique among all
+        self._categories: dict[int, Category | None] = {}
+        self._last_position: int | None = None  # of the image's annotations; None: to be read
+
+    def earlier(self, operation_id: str, operation: Operation) -> Edit | None:
+        """The edit that this operation left behind when it was applied before.
+
+        Raises:
+            OperationReused: this operation id stands for something else.
+        """
+        edit = self._edits.get(operation_id)
+        if edit is not None and edit.body_sha256 != body_sha256(self.image.id, operation):
+            raise OperationReused(
+                f"The operation id {operation_id} was used for another operation.",
+                hint="Give every operation an id of its own; repeat an id only with the same body.",
+            )
+        return edit
+
+    def apply(self, operation_id: str, operation: Operation) -> Annotation | None:
+        """Make the edit and its effect part of the session; the annotation, None for a mark. Does not flush."""
+        image = self.image
+        payload = self._checked_payload(operation)
+        now = utc_now()
+        annotation = None
+        if isinstance(operation, MarkOperation):
+            user = self._session.get(User, self._user_id) if self._user_id is not None else None
+            image.state, image.state_note = operation.state, operation.note
+            image.state_by, image.state_changed = user.name if user else None, now
+        else:
+            annotation = self._changed_annotation(operation, payload, now)
+        image.revision += 1
+        edit = Edit(
+            image_id=image.id,
             operation_id=operation_id,
-            body_sha256=body,
+            body_sha256=body_sha256(image.id, operation),
             revision=image.revision,
             kind=operation.kind,
             uid=str(operation.uid),
             payload=payload,
-            user_id=user_id,
+            user_id=self._user_id,
             created=now,
         )
-    )
-    session.flush()
-    if announce:
-        announce_annotations(session, image)
-    after = state_of(annotation, image.height, image.width) if annotation and not annotation.deleted else None
-    return Applied(image.revision, after, replayed=False)
+        self._session.add(edit)
+        self._edits[operation_id] = edit
+        return annotation
+
+    def _checked_payload(self, operation: Operation) -> dict[str, Any]:
+        """The operation's payload with a canonical RLE, after checking mask and category against the image."""
+        image = self.image
+        payload = payload_of(operation)
+        fields = payload.get("changes", payload)
+        if "segmentation" in fields:
+            fields["segmentation"] = dict(rle.validate(fields["segmentation"], (image.height, image.width)))
+        if fields.get("provenance"):
+            check_prompts(fields["provenance"]["prompts"], image.height, image.width)
+        category_id = fields.get("category_id")
+        if category_id is not None:
+            category = self._category(category_id)
+            if category is None or category.project_id != image.project_id:
+                raise UnknownCategory(
+                    f"There is no category {category_id} in the image's project.",
+                    hint="Use the id of one of the project's categories, or null.",
+                )
+        return payload
+
+    def _category(self, category_id: int) -> Category | None:
+        if category_id not in self._categories:
+            inside = 0 < category_id < 2**63
+            self._categories[category_id] = self._session.get(Category, category_id) if inside else None
+        return self._categories[category_id]
+
+    def _changed_annotation(self, operation: Operation, payload: dict[str, Any], now: datetime) -> Annotation:
+        image, uid = self.image, str(operation.uid)
+        if isinstance(operation, CreateOperation):
+            annotation = self._new_annotation(uid)
+            annotation.created = now
+            image.annotation_count += 1
+        else:
+            annotation = self._existing_annotation(uid, deleted=operation.kind == "restore")
+        annotation.updated = now
+        if operation.kind == "delete":
+            annotation.deleted = now
+            image.annotation_count -= 1
+        elif operation.kind == "restore":
+            annotation.deleted = None
+            image.annotation_count += 1
+        else:
+            apply_payload(annotation, operation.kind, payload)
+        self._session.add(annotation)
+        self._annotations[uid] = annotation
+        if operation.kind == "create" and self._last_position is not None:
+            self._last_position = max(self._last_position, annotation.position)
+        elif operation.kind == "update":
+            self._last_position = None  # the one on top may have gone down
+        return annotation
+
+    def _new_annotation(self, uid: str) -> Annotation:
+        if uid in self._annotations:
+            raise Conflict(
+                f"There is an annotation {uid} already.", hint="Choose a fresh uid, or update the annotation."
+            )
+        if self._last_position is None:
+            last = select(func.max(Annotation.position)).where(Annotation.image_id == self.image.id)
+            found = self._session.scalar(last)
+            self._last_position = -1 if found is None else found
+        return Annotation(uid=uid, image_id=self.image.id, position=self._last_position + 1, deleted=None)
+
+    def _existing_annotation(self, uid: str, *, deleted: bool) -> Annotation:
+        image, annotation = self.image, self._annotations.get(uid)
+        if annotation is not None and annotation.image_id != image.id:
+            annotation = None
+        if annotation is None or (annotation.deleted is not None and not deleted):
+            raise UnknownAnnotation(
+                f"Image {image.id} has no annotation {uid}{'' if annotation is None else ': it was deleted'}.",
+                hint="Create it first." if annotation is None else "Restore it first.",
+            )
+        if deleted and annotation.deleted is None:
+            raise Conflict(f"The annotation {uid} is not deleted.", hint="Only a deleted annotation can be restored.")
+        return annotation
 
 
 def announce_annotations(session: Session, image: Image) -> None:
@@ -124,35 +250,6 @@ def announce_annotations(session: Session, image: Image) -> None:
         "mark": mark_facts(image),
     }
     add_event(session, "annotations", facts, image.project_id)
-
-
-def _replay(session: Session, image: Image, earlier: Edit, body: str) -> Applied:
-    if earlier.body_sha256 != body:
-        raise OperationReused(
-            f"The operation id {earlier.operation_id} was used for another operation.",
-            hint="Give every operation an id of its own; repeat an id only with the same body.",
-        )
-    then = annotation_at(session, image, earlier.uid, earlier.revision)
-    return Applied(earlier.revision, then, replayed=True)
-
-
-def _checked_payload(session: Session, image: Image, operation: Operation) -> dict[str, Any]:
-    """The operation's payload with a canonical RLE, after checking mask and category against the image."""
-    payload = payload_of(operation)
-    fields = payload.get("changes", payload)
-    if "segmentation" in fields:
-        fields["segmentation"] = dict(rle.validate(fields["segmentation"], (image.height, image.width)))
-    if fields.get("provenance"):
-        check_prompts(fields["provenance"]["prompts"], image.height, image.width)
-    category_id = fields.get("category_id")
-    if category_id is not None:
-        category = session.get(Category, category_id) if 0 < category_id < 2**63 else None
-        if category is None or category.project_id != image.project_id:
-            raise UnknownCategory(
-                f"There is no category {category_id} in the image's project.",
-                hint="Use the id of one of the project's categories, or null.",
-            )
-    return payload
 
 
 def check_prompts(prompts: dict[str, Any] | None, height: int, width: int) -> None:
@@ -169,45 +266,3 @@ def check_prompts(prompts: dict[str, Any] | None, height: int, width: int) -> No
             has_mask=prompts["mask"],
         )
         given.check_inside(height, width)
-
-
-def _changed_annotation(
-    session: Session, image: Image, operation: Operation, payload: dict[str, Any], now: datetime
-) -> Annotation:
-    uid = str(operation.uid)
-    if isinstance(operation, CreateOperation):
-        annotation = _new_annotation(session, image, uid)
-        annotation.created = now
-        image.annotation_count += 1
-    else:
-        annotation = _existing_annotation(session, image, uid, deleted=operation.kind == "restore")
-    annotation.updated = now
-    if operation.kind == "delete":
-        annotation.deleted = now
-        image.annotation_count -= 1
-    elif operation.kind == "restore":
-        annotation.deleted = None
-        image.annotation_count += 1
-    else:
-        apply_payload(annotation, operation.kind, payload)
-    session.add(annotation)
-    return annotation
-
-
-def _new_annotation(session: Session, image: Image, uid: str) -> Annotation:
-    if session.scalar(select(Annotation.id).where(Annotation.uid == uid)) is not None:
-        raise Conflict(f"There is an annotation {uid} already.", hint="Choose a fresh uid, or update the annotation.")
-    last = session.scalar(select(func.max(Annotation.position)).where(Annotation.image_id == image.id))
-    return Annotation(uid=uid, image_id=image.id, position=0 if last is None else last + 1, deleted=None)
-
-
-def _existing_annotation(session: Session, image: Image, uid: str, *, deleted: bool) -> Annotation:
-    annotation = session.scalar(select(Annotation).where(Annotation.uid == uid, Annotation.image_id == image.id))
-    if annotation is None or (annotation.deleted is not None and not deleted):
-        raise UnknownAnnotation(
-            f"Image {image.id} has no annotation {uid}{'' if annotation is None else ': it was deleted'}.",
-            hint="Create it first." if annotation is None else "Restore it first.",
-        )
-    if deleted and annotation.deleted is None:
-        raise Conflict(f"The annotation {uid} is not deleted.", hint="Only a deleted annotation can be restored.")
-    return annotation

@@ -18,7 +18,7 @@ from limner.store import Database
 from limner.store.annotations import annotations_of
 from limner.store.images import get_image
 from limner.store.operation import CreateOperation, Operation, RestoreOperation, UpdateOperation
-from limner.store.operations import announce_annotations, apply_operation
+from limner.store.operations import announce_annotations, apply_operations
 from limner.store.tables import Annotation, Image
 
 CategoryIds = Mapping[str | None, int | None]
@@ -70,6 +70,7 @@ class Writer:
         self._skipped = skipped
         self.images: set[int] = set()
         self.added = 0
+        self._waiting: list[tuple[str, Operation]] = []
 
     def write(self, batch: Sequence[Checked]) -> None:
         """Add annotations in one transaction, and tell the pages about the images that changed."""
@@ -94,18 +95,21 @@ class Writer:
             if checked.uid is not None:
                 self._add_known(session, checked, UUID(checked.uid), taken)
         self._add_unknown(session, image_id, [checked for checked in batch if checked.uid is None])
+        self._apply_waiting(session, image_id)
         return self.added > before
 
     def _add_known(self, session: Session, checked: Checked, uid: UUID, taken: _Taken) -> None:
         """Add an annotation that has a uid, unless it is there."""
         image_id, deleted = taken.get(str(uid), (None, False))
         if image_id is None:
-            self._apply(session, checked.image_id, self._creation(checked, uid))
+            self._queue(self._creation(checked, uid))
         elif image_id != checked.image_id:
             own = uuid5(uid, f"image {checked.image_id}")
-            self._add_known(session, checked, own, taken | _taken(session, [str(own)]))
+            if str(own) not in taken:
+                taken.update(_taken(session, [str(own)]))
+            self._add_known(session, checked, own, taken)
         elif deleted:
-            self._restore(session, checked, uid)
+            self._restore(checked, uid)
         else:
             self._skipped.add("annotation", checked.name, "it is there already")
         taken[str(uid)] = (checked.image_id if image_id is None else image_id, False)
@@ -114,6 +118,7 @@ class Writer:
         """Add annotations that have no uid, unless the image has the same."""
         if not batch:
             return
+        self._apply_waiting(session, image_id)  # those with a uid count as present
         present = annotations_of(session, image_id).annotations
         contents = {(state.category_id, state.iscrowd, state.segmentation["counts"]) for state in present}
         for checked in batch:
@@ -121,15 +126,15 @@ class Writer:
             if content in contents:
                 self._skipped.add("annotation", checked.name, "the same annotation is there already")
             else:
-                self._apply(session, image_id, self._creation(checked, uuid4()))
+                self._queue(self._creation(checked, uuid4()))
                 contents.add(content)
 
-    def _restore(self, session: Session, checked: Checked, uid: UUID) -> None:
+    def _restore(self, checked: Checked, uid: UUID) -> None:
         """Bring back a deleted annotation as the file has it."""
-        self._apply(session, checked.image_id, RestoreOperation(kind="restore", uid=uid))
-        changes = self._creation(checked, uid).model_dump(exclude={"kind", "uid"})
+        self._queue(RestoreOperation(kind="restore", uid=uid))
+        changes = self._creation(checked, uid).model_dump(exclude={"kind", "uid", "position"})
         update = UpdateOperation.model_validate({"kind": "update", "uid": uid, "changes": changes})
-        self._apply(session, checked.image_id, update, counts=False)
+        self._queue(update, counts=False)
 
     def _creation(self, checked: Checked, uid: UUID) -> CreateOperation:
         return CreateOperation.model_validate(
@@ -144,11 +149,15 @@ class Writer:
             }
         )
 
-    def _apply(self, session: Session, image_id: int, operation: Operation, *, counts: bool = True) -> None:
-        apply_operation(
-            session, image_id, str(uuid4()), operation, revision=None, user_id=self._user_id, announce=False
-        )
+    def _queue(self, operation: Operation, *, counts: bool = True) -> None:
+        """Put an operation on the image in hand behind those that wait; all are applied together."""
+        self._waiting.append((str(uuid4()), operation))
         self.added += counts
+
+    def _apply_waiting(self, session: Session, image_id: int) -> None:
+        if self._waiting:
+            apply_operations(session, image_id, self._waiting, user_id=self._user_id)
+            self._waiting.clear()
 
 
 def _taken(session: Session, uids: Sequence[str]) -> _Taken:
