@@ -16,6 +16,7 @@ export default defineConfig({
     outDir: "../server/limner/static",
     emptyOutDir: true,
     target: "es2022",
+    cssTarget: ["chrome123", "firefox120", "safari17.5"], // light-dark() as it is: rewritten, it would not follow color-scheme within the page
     assetsInlineLimit: 0, // the CSP allows no data: fonts or scripts, and files compress better
     chunkSizeWarningLimit: 700,
     rolldownOptions: { checks: { pluginTimings: false } }, // compressing takes most of a build, as it must

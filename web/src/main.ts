@@ -7,4 +7,5 @@ import { createServices } from "./ui/services.ts";
 
 const target = document.getElementById("app");
 if (!target) throw new Error("index.html has no #app element to mount into");
-mount(App, { target, props: { services: createServices() } });
+const services = createServices(); // sets the theme, before anything is painted
+mount(App, { target, props: { services } });

@@ -5,6 +5,7 @@ describe("saved settings", () => {
   it("come back as they were", () => {
     const settings = {
       ...DEFAULTS,
+      theme: "dark",
       opacity: 0,
       outlineOnly: true,
       colouring: "instance",
@@ -21,6 +22,7 @@ describe("saved settings", () => {
 
   it("are the defaults where they make no sense", () => {
     const text = JSON.stringify({
+      theme: "pink",
       opacity: 7,
       gamma: "2",
       brightness: null,

@@ -1,10 +1,13 @@
-/** How the annotate page shows things. It never touches data, and stays with this browser. */
+/** How things are shown, most of them on the annotate page. It never touches data, and stays with this browser. */
 
 import { type Command, isCommand } from "../../tools/command-table.ts";
 import type { Bindings } from "../../tools/keys.ts";
 import { PRESETS, type PresetName } from "../annotate/presets.ts";
 
+export const THEMES = ["system", "light", "dark"] as const;
+
 export interface ViewSettings {
+  readonly theme: (typeof THEMES)[number];
   /** Of the fill of saved masks, 0 to 1. */
   readonly opacity: number;
   readonly outlineOnly: boolean;
@@ -23,6 +26,7 @@ export interface ViewSettings {
 }
 
 export const DEFAULTS: ViewSettings = {
+  theme: "system",
   opacity: 0.42,
   outlineOnly: false,
   colouring: "category",
@@ -49,6 +53,7 @@ export function parseSettings(text: string | null): ViewSettings {
     const value = saved[name];
     if (typeof value === typeof usual && isInRange(name, value)) settings[name] = value;
   }
+  if (!(THEMES as readonly unknown[]).includes(settings.theme)) settings.theme = DEFAULTS.theme;
   if (settings.colouring !== "instance") settings.colouring = DEFAULTS.colouring;
   if (!Object.hasOwn(PRESETS, settings.keys as string)) settings.keys = DEFAULTS.keys;
   settings.bindings = parseBindings(saved.bindings);

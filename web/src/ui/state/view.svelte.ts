@@ -9,14 +9,24 @@ export class View {
   settings = $state.raw<ViewSettings>(parseSettings(localStorage.getItem(KEY)));
   readonly keymap = $derived(Keymap.of(keysOfPreset(this.settings.keys), this.settings.bindings));
 
+  constructor() {
+    this.#showTheme();
+  }
+
   change(change: Partial<ViewSettings>): void {
     this.settings = { ...this.settings, ...change };
     localStorage.setItem(KEY, JSON.stringify(this.settings));
+    this.#showTheme();
   }
 
-  /** As it was at first; the keys stay. */
+  /** As it was at first; theme and keys stay. */
   reset(): void {
-    const { keys, bindings } = this.settings;
-    this.change({ ...DEFAULTS, keys, bindings });
+    const { theme, keys, bindings } = this.settings;
+    this.change({ ...DEFAULTS, theme, keys, bindings });
+  }
+
+  /** The tokens follow: styles/tokens.css. */
+  #showTheme(): void {
+    document.documentElement.dataset.theme = this.settings.theme;
   }
 }
