@@ -36,7 +36,8 @@ export class GalleryImages {
   /** Start with at least so many, as far as there are. */
   async restore(filter: ImageFilter, count: number): Promise<void> {
     await this.reset(filter);
-    while (this.list.length < count && !this.complete && !this.problem) await this.more();
+    // Not while others load: more() would return at once, again and again, and no answer could come in between.
+    while (!this.loading && this.list.length < count && !this.complete && !this.problem) await this.more();
   }
 
   async more(): Promise<void> {

@@ -53,6 +53,17 @@ describe("GalleryImages", () => {
     expect(images.loading).toBe(false);
   });
 
+  it("comes back to a place while an event has everything read again", async () => {
+    const fake = client(2);
+    const page = await fake.images(1, null, 2, "all");
+    fake.images.mockImplementation(() => new Promise((resolve) => setTimeout(resolve, 0, page)));
+    const images = gallery(fake);
+    const restored = images.restore("all", 2);
+    await Promise.all([restored, images.reload()]);
+    expect(ids(images)).toEqual([1, 2]);
+    expect(images.loading).toBe(false);
+  });
+
   it("says why a page did not come, and goes on from there", async () => {
     const fake = client(4);
     const images = gallery(fake);
