@@ -166,7 +166,7 @@ def test_coordinates_must_be_finite(annotator: Annotator, number: str) -> None:
     assert answer.json["error"]["details"]["fields"][0]["field"].endswith("prompts.points.0.0")
 
 
-@pytest.mark.parametrize("changes", [{}, {"segmentation": None}, {"iscrowd": None}, {"position": 3}])
+@pytest.mark.parametrize("changes", [{}, {"segmentation": None}, {"iscrowd": None}, {"position": "top"}])
 def test_bad_updates(annotator: Annotator, changes: Json) -> None:
     body = creation()
     annotator.send(body)

@@ -67,6 +67,7 @@ def test_ten_objects_on_three_photos(project: Project, page: Page) -> None:
     for at in [(45, 45), (110, 50), (175, 45)]:
         coins.click(*at)
         coins.accept("thing")
+    coins.work.saved()
     page.context.set_offline(True)
     try:
         for at in [(230, 60), (300, 50)]:

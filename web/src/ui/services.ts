@@ -3,7 +3,7 @@ import { getContext, setContext } from "svelte";
 import { Client } from "../api/client.ts";
 import { Http } from "../api/http.ts";
 import { ProjectStreams, sharingIn } from "../sync/streams.ts";
-import { Account } from "./state/account.svelte.ts";
+import { Account, ownerOf } from "./state/account.svelte.ts";
 import { Router } from "./state/router.svelte.ts";
 import { Saving } from "./state/saving.svelte.ts";
 import { ServerWatch } from "./state/server.svelte.ts";
@@ -25,7 +25,7 @@ export function createServices(): Services {
   const http: Http = new Http({
     fetch: (request) => fetch(request),
     signInAgain: () => account.signInAgain(),
-    renewCsrfToken: async () => (await client.session()).csrf_token,
+    renewCsrfToken: () => account.renewCsrfToken(),
   });
   const client = new Client(http);
   const account: Account = new Account(
@@ -35,8 +35,7 @@ export function createServices(): Services {
     () => location.reload(),
   );
   const toasts = new Toasts();
-  // One address may serve one installation today and another one tomorrow: the browser keeps their work apart.
-  const scope = account.session.then(({ installation }) => `limner ${installation}`);
+  const scope = account.session.then((session) => `limner ${ownerOf(session)}`);
   const saving = new Saving(client, account, scope, (error) => toasts.error(error));
   return {
     client,

@@ -17,6 +17,9 @@ export class GalleryImages {
   private cursor: string | null = null;
   /** Rises with every reset, so that an answer to an older question is dropped. */
   private generation = 0;
+  /** How many images were on the page that is restored. */
+  private wanted = 0;
+  private reading: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly client: Client,
@@ -25,6 +28,7 @@ export class GalleryImages {
 
   async reset(filter: ImageFilter = this.filter): Promise<void> {
     this.generation += 1;
+    this.wanted = 0;
     this.filter = filter;
     this.cursor = null;
     this.list = [];
@@ -35,14 +39,24 @@ export class GalleryImages {
 
   /** Start with at least so many, as far as there are. */
   async restore(filter: ImageFilter, count: number): Promise<void> {
-    await this.reset(filter);
-    // Not while others load: more() would return at once, again and again, and no answer could come in between.
-    while (!this.loading && this.list.length < count && !this.complete && !this.problem) await this.more();
+    const first = this.reset(filter);
+    const { generation } = this;
+    this.wanted = count;
+    await first;
+    // A reload that came in between goes on as far.
+    while (generation === this.generation && this.list.length < count && !this.complete && !this.problem) {
+      await this.more();
+    }
   }
 
+  /** The next page; when one is on its way already, resolves with that. */
   async more(): Promise<void> {
-    if (this.loading || this.complete) return;
-    const generation = this.generation;
+    if (!this.loading && !this.complete) this.reading = this.readPage();
+    await this.reading;
+  }
+
+  private async readPage(): Promise<void> {
+    const { generation } = this;
     this.loading = true;
     this.problem = "";
     try {
@@ -61,7 +75,8 @@ export class GalleryImages {
 
   /** Read again what is on the page, and show it in place of the old at once, so that the page does not jump. */
   async reload(): Promise<void> {
-    const { list, filter } = this;
+    const { filter } = this;
+    const count = Math.max(this.list.length, this.wanted);
     const generation = ++this.generation;
     this.loading = true;
     const fresh: ProjectImage[] = [];
@@ -71,7 +86,7 @@ export class GalleryImages {
         const page: ImagePage = await this.client.images(this.projectId, cursor, PAGE_SIZE, filter);
         fresh.push(...page.images);
         cursor = page.next;
-      } while (cursor !== null && fresh.length < list.length);
+      } while (cursor !== null && fresh.length < count);
       if (generation !== this.generation) return;
       this.list = fresh;
       this.cursor = cursor;

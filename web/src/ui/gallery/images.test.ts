@@ -64,6 +64,18 @@ describe("GalleryImages", () => {
     expect(images.loading).toBe(false);
   });
 
+  it.each(["more", "reload"] as const)(
+    "restores as much as there was with %s in between",
+    async (between) => {
+      const images = gallery(client(9));
+      const restored = images.restore("all", 5);
+      await images[between]();
+      await restored;
+      expect(ids(images).slice(0, 5)).toEqual([1, 2, 3, 4, 5]);
+      expect(images.loading).toBe(false);
+    },
+  );
+
   it("says why a page did not come, and goes on from there", async () => {
     const fake = client(4);
     const images = gallery(fake);

@@ -9,6 +9,11 @@ export function tokenIn(text: string): string {
   return decodeURIComponent(match?.[1] ?? text).trim();
 }
 
+/** Whose work it is that a browser keeps: it is sent to no other installation, and in nobody else's name. */
+export function ownerOf({ installation, user }: Session): string {
+  return `${installation} ${user.name}`;
+}
+
 /** Who is signed in, and the request to sign in again when the login expires in the middle of work. */
 export class Account {
   status = $state<"checking" | "in" | "out">("checking");
@@ -18,11 +23,11 @@ export class Account {
 
   /** As it was when somebody first signed in on this page. */
   readonly session: Promise<Session>;
-  private installation: string | null = null;
+  private owner: string | null = null;
   private firstSession: (session: Session) => void = () => undefined;
   private waiting: (() => void)[] = [];
 
-  /** `onMoved`: another installation is served at this address than the one that the page began with. */
+  /** `onMoved`: somebody else is signed in than the page began with, or another installation is served at this address. */
   constructor(
     private readonly client: Client,
     private readonly http: Http,
@@ -52,6 +57,14 @@ export class Account {
     this.status = "out";
   }
 
+  /** The token of the login that there is now; another tab may have begun it. */
+  async renewCsrfToken(): Promise<string> {
+    const session = await this.client.session();
+    this.accept(session);
+    if (ownerOf(session) !== this.owner) return await new Promise(() => undefined); // the page is being left
+    return session.csrf_token;
+  }
+
   /** Resolves when somebody has signed in again. */
   signInAgain(): Promise<void> {
     this.expired = true;
@@ -59,9 +72,9 @@ export class Account {
   }
 
   private accept(session: Session): void {
-    this.installation ??= session.installation;
-    if (session.installation !== this.installation) {
-      this.onMoved(); // what waits here is not for it
+    this.owner ??= ownerOf(session);
+    if (ownerOf(session) !== this.owner) {
+      this.onMoved(); // what waits here is not theirs
       return;
     }
     this.firstSession(session);

@@ -32,14 +32,26 @@ describe("Account", () => {
     expect(onSignedIn).toHaveBeenCalledTimes(2);
   });
 
-  it("sends nothing that waits to another installation at the same address", async () => {
-    const signIn = vi
-      .fn(async () => ({ ...SESSION, installation: "elsewhere" }))
-      .mockResolvedValueOnce(SESSION);
+  it.each([
+    ["to another installation at the same address", { ...SESSION, installation: "elsewhere" }],
+    ["in the name of somebody else", { ...SESSION, user: { ...SESSION.user, name: "eve" } }],
+  ])("sends nothing that waits %s", async (_, other) => {
+    const signIn = vi.fn(async () => other).mockResolvedValueOnce(SESSION);
     const { made, http, onSignedIn, onMoved } = account({ signIn });
     await made.signIn("token");
     await made.signIn("token");
     expect([onSignedIn.mock.calls.length, onMoved.mock.calls.length, http.csrfToken]).toEqual([1, 1, "c"]);
+  });
+
+  it("takes the token of a login that another tab began, and not that of somebody else", async () => {
+    const session = vi.fn(async () => ({ ...SESSION, csrf_token: "newer" })).mockResolvedValueOnce(SESSION);
+    const { made, http, onMoved } = account({ session });
+    await made.check();
+    expect([await made.renewCsrfToken(), http.csrfToken]).toEqual(["newer", "newer"]);
+    session.mockResolvedValueOnce({ ...SESSION, user: { ...SESSION.user, name: "eve" } });
+    void made.renewCsrfToken(); // never answered: the page is left
+    await vi.waitFor(() => expect(onMoved).toHaveBeenCalledOnce());
+    expect(http.csrfToken).toBe("newer");
   });
 
   it("is in with a session, out without one", async () => {
