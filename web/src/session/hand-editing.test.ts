@@ -111,13 +111,14 @@ describe("the brush", () => {
     expect(shown()).toEqual(painted);
   });
 
-  it("keeps what was painted when the image is left while a further point waits for its answer", () => {
+  it("stays a draft, point and all, when the image is left while a further point waits for its answer", () => {
     stroke(at(6, 1), at(6, 5));
     const painted = shown();
     session.addPoint(at(2, 2), 1);
-    expect(session.keep()).toBe(true);
-    expect(operations).toMatchObject([{ kind: "create" }]);
-    expect(textOfSaved(session.annotations.at(-1)!.uid)).toEqual(painted);
+    expect(session.keep()).toBe(false);
+    expect(operations).toEqual([]);
+    expect(shown()).toEqual(painted);
+    expect(session.prompts.points).toHaveLength(1);
   });
 
   it("saves a reopened annotation as an update, made by hand", async () => {

@@ -200,7 +200,7 @@ export class Session extends SessionState implements AnnotationSession, MaskHost
     if (!this.drawing) return true;
     const { edited } = this.document;
     if (this.currentAnswer) this.save(this.currentAnswer);
-    else if (edited) this.saveEdited(edited);
+    else if (edited && !isQuestion(this.prompts)) this.saveEdited(edited);
     return !isQuestion(this.prompts) || !this.drawing;
   }
 
