@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from tests.e2e.annotate_page import AnnotatePage, annotations_of, exported
 from tests.e2e.api import Project, new_project
 from tests.e2e.server import LimnerServer
-from tests.e2e.test_faults import crash
+from tests.e2e.test_faults import crash, on_disk
 from tests.e2e.test_hand_tools import BRUSH, PHOTO, drag, only_mask, swept
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e-faults")]
@@ -22,6 +22,7 @@ def accept_button(work: AnnotatePage) -> Locator:
 
 
 def killed_and_opened_again(work: AnnotatePage, context: BrowserContext, project: Project) -> AnnotatePage:
+    on_disk(work.page, "drafts")
     crash(work.page)
     again = AnnotatePage(context.new_page(), project, PHOTO)
     expect(accept_button(again)).to_be_enabled()

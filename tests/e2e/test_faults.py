@@ -104,6 +104,26 @@ def recolour(work: AnnotatePage, times: int) -> list[int]:
     return chosen
 
 
+def on_disk(page: Page, store: str) -> None:
+    """Wait until the browser's database has something in `store`: a few milliseconds after it is seen on the screen."""
+    while not page.evaluate(
+        """async (store) => {
+          for (const { name } of await indexedDB.databases()) {
+            const database = await new Promise((resolve) => {
+              indexedDB.open(name).onsuccess = (event) => resolve(event.target.result);
+            });
+            const request = database.transaction(store).objectStore(store).count();
+            const count = await new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+            database.close();
+            if (count > 0) return true;
+          }
+          return false;
+        }""",
+        store,
+    ):
+        page.wait_for_timeout(5)
+
+
 def crash(page: Page) -> None:
     """Kill the tab's process, and those of all other tabs."""
     assert page.context.browser is not None
@@ -120,6 +140,7 @@ def test_a_tab_killed_right_after_accept_loses_nothing(mortal: Mortal, person: B
     work = open_image(person, mortal, "cat.png")
     work.page.route(OPERATIONS, lambda route: None)  # nothing gets out before the end
     draw(work, 200, 150)
+    on_disk(work.page, "operations")
     crash(work.page)
     assert mortal.edits("cat.png") == []
 

@@ -43,6 +43,7 @@ function begin(database: SyncDatabase) {
     revisions: transaction.objectStore("revisions"),
     drafts: transaction.objectStore("drafts"),
     done: transaction.done,
+    commit: () => transaction.commit(),
   };
 }
 
@@ -107,23 +108,33 @@ export class OperationStore {
    */
   async append(step: readonly QueuedOperation[], draft: DraftChange | null = null): Promise<void> {
     const stores = begin(this.database);
-    for (const queued of step) await this.appendTo(stores, queued);
-    if (draft?.row) await stores.drafts.put(draft.row);
-    else if (draft) await stores.drafts.delete([draft.imageId, draft.writer]);
-    await stores.done;
+    const writes: Promise<unknown>[] = [stores.done];
+    for (const queued of step) writes.push(...(await this.appendTo(stores, queued)));
+    if (draft?.row) writes.push(stores.drafts.put(draft.row));
+    else if (draft) writes.push(stores.drafts.delete([draft.imageId, draft.writer]));
+    stores.commit(); // without waiting for the answers: a tab that dies now has said all there is to keep
+    await Promise.all(writes);
   }
 
-  private async appendTo({ operations, revisions }: Stores, queued: QueuedOperation): Promise<void> {
+  private async appendTo(
+    { operations, revisions }: Stores,
+    queued: QueuedOperation,
+  ): Promise<Promise<unknown>[]> {
     const { imageId, writer, seen } = queued;
-    const earlier = await operations.index("by_annotation").getAll([imageId, queued.operation.uid]);
+    const [earlier, waiting, known] = await Promise.all([
+      operations.index("by_annotation").getAll([imageId, queued.operation.uid]),
+      operations.index("by_writer").count([imageId, writer, "waiting"]),
+      revisions.get([imageId, writer]),
+    ]);
     const held = earlier.find((each) => each.state !== "waiting");
-    const busy = (await operations.index("by_writer").count([imageId, writer, "waiting"])) > 0;
-    await operations.add(
-      held ? { ...queued, state: held.state, theirs: held.theirs, problem: held.problem } : queued,
-    );
-    const known = await revisions.get([imageId, writer]);
-    if (!known) await revisions.put({ imageId, writer, revision: seen, floor: 0 });
-    else if (!busy && seen > known.revision) await revisions.put({ ...known, revision: seen });
+    const writes: Promise<unknown>[] = [
+      operations.add(
+        held ? { ...queued, state: held.state, theirs: held.theirs, problem: held.problem } : queued,
+      ),
+    ];
+    if (!known) writes.push(revisions.put({ imageId, writer, revision: seen, floor: 0 }));
+    else if (waiting === 0 && seen > known.revision) writes.push(revisions.put({ ...known, revision: seen }));
+    return writes;
   }
 
   /** Forget an operation that the server has stored. */
