@@ -40,16 +40,15 @@ export class GalleryImages {
   /** Start with at least so many, as far as there are. */
   async restore(filter: ImageFilter, count: number): Promise<void> {
     const first = this.reset(filter);
-    const { generation } = this;
     this.wanted = count;
     await first;
-    // A reload that came in between goes on as far.
-    while (generation === this.generation && this.list.length < count && !this.complete && !this.problem) {
+    // Not when somebody chose another filter meanwhile.
+    while (this.wanted === count && this.list.length < count && !this.complete && !this.problem) {
       await this.more();
     }
   }
 
-  /** The next page; when one is on its way already, resolves with that. */
+  /** The next page; when something is on its way already, resolves with that. */
   async more(): Promise<void> {
     if (!this.loading && !this.complete) this.reading = this.readPage();
     await this.reading;
@@ -75,6 +74,12 @@ export class GalleryImages {
 
   /** Read again what is on the page, and show it in place of the old at once, so that the page does not jump. */
   async reload(): Promise<void> {
+    const again = this.readAgain();
+    this.reading = again.catch(() => undefined); // whoever waits for it goes on where it ended
+    await again;
+  }
+
+  private async readAgain(): Promise<void> {
     const { filter } = this;
     const count = Math.max(this.list.length, this.wanted);
     const generation = ++this.generation;
