@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from limner.config import Settings
-from limner.errors import InvalidInput, LimnerError, NotFound
+from limner.errors import LimnerError
 
 if TYPE_CHECKING:
     from limner.api.context import Services
@@ -199,25 +199,10 @@ def _open(home: Path | None) -> Iterator[Services]:
 
 
 def _find(services: Services, name: str) -> int:
-    """The project of this id or, failing that, of this name.
-
-    Raises:
-        NotFound: naming the projects that there are.
-        InvalidInput: when several have the name.
-    """
-    from limner.store.projects import list_projects
+    from limner.store.projects import find_project
 
     with services.database.read() as session:
-        projects = {each.id: each.name for each in list_projects(session)}
-    if name.isdecimal() and int(name) in projects:
-        return int(name)
-    ids = [project_id for project_id, known in projects.items() if known == name]
-    if len(ids) > 1:
-        raise InvalidInput(f"{len(ids)} projects are called {name!r}.", hint=f"Use an id: {', '.join(map(str, ids))}.")
-    if not ids:
-        known = ", ".join(f"{project_id} {each!r}" for project_id, each in projects.items()) or "none"
-        raise NotFound(f"There is no project {name!r}.", hint=f"There are: {known}. Or: limner project create NAME")
-    return ids[0]
+        return find_project(session, name).id
 
 
 def _import_images(services: Services, project_id: int, images: Sequence[Source]) -> int:

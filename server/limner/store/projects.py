@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import and_, delete, func, select
 from sqlalchemy.orm import Session
 
-from limner.errors import NotFound
+from limner.errors import InvalidInput, NotFound
 from limner.store.embeddings import EmbeddingKey
 from limner.store.tables import Embedding, Image, Project
 
@@ -48,6 +48,26 @@ def get_project(session: Session, project_id: int) -> Project:
 def list_projects(session: Session) -> Sequence[Project]:
     """All projects, oldest first."""
     return session.scalars(select(Project).order_by(Project.id)).all()
+
+
+def find_project(session: Session, name: str) -> Project:
+    """The project with this id or, failing that, of this name: what is typed on a command line.
+
+    Raises:
+        NotFound: naming the projects that there are.
+        InvalidInput: when several have the name.
+    """
+    projects = {str(each.id): each for each in list_projects(session)}
+    if name in projects:
+        return projects[name]
+    found = [each for each in projects.values() if each.name == name]
+    if len(found) > 1:
+        ids = ", ".join(str(each.id) for each in found)
+        raise InvalidInput(f"{len(found)} projects are called {name!r}.", hint=f"Use an id: {ids}.")
+    if not found:
+        known = ", ".join(f"{each.id} {each.name!r}" for each in projects.values()) or "none"
+        raise NotFound(f"There is no project {name!r}.", hint=f"There are: {known}. Or: limner project create NAME")
+    return found[0]
 
 
 def delete_project(session: Session, project: Project) -> list[str]:

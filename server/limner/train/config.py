@@ -91,7 +91,7 @@ class Project:
     """A project of a Limner home: its images and finished masks are one more source of photos."""
 
     home: Path  # the folder that `limner serve` was given
-    name: str
+    name: str  # or its id
 
 
 @dataclass(frozen=True)

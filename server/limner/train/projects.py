@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limner.errors import InvalidFile, InvalidInput, InvalidRle, NotFound
+from limner.errors import InvalidFile, InvalidRle, NotFound
 from limner.train.config import Photos, Project, TrainConfig
 from limner.train.parallel import Group
 
@@ -100,8 +100,9 @@ def _images(session: Session, project: Project) -> Iterator[tuple[Image, list[Rl
     """The images of a project that have masks and were not skipped, with these."""
     from limner import rle
     from limner.store.annotations import annotations_of, iterate_images
+    from limner.store.projects import find_project
 
-    for image in iterate_images(session, _find(session, project), skipped=False):
+    for image in iterate_images(session, find_project(session, project.name).id, skipped=False):
         masks = []
         for annotation in annotations_of(session, image.id).annotations:
             try:
@@ -115,19 +116,6 @@ def _images(session: Session, project: Project) -> Iterator[tuple[Image, list[Rl
                 masks.append(mask)
         if masks:
             yield image, masks
-
-
-def _find(session: Session, project: Project) -> int:
-    from limner.store.projects import list_projects
-
-    known = list_projects(session)
-    found = [each.id for each in known if each.name == project.name]
-    if not found:
-        names = ", ".join(repr(each.name) for each in known) or "none"
-        raise NotFound(f"There is no project {project.name!r} in {project.home}.", hint=f"There are: {names}.")
-    if len(found) > 1:
-        raise InvalidInput(f"{len(found)} projects are called {project.name!r}.", hint="Rename all but one.")
-    return found[0]
 
 
 def _document(image: Image, file_name: str, masks: list[Rle], source: str) -> bytes:
