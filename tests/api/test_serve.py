@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -21,12 +21,22 @@ from tests.conftest import png_bytes
 PATIENCE = 60.0  # s, for a process to start or end on a busy machine
 
 
+SERVE = (sys.executable, "-m", "limner", "serve", "--port", "0")
+ON_WINDOWS = """
+from limner.api.waitress_server import run_waitress
+from limner.cli.serve import announce
+from limner.config import Settings
+
+run_waitress(Settings(port=0), announce)
+"""
+
+
 class Server:
     """A running `limner serve`, in a process group of its own."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, command: Sequence[str] = SERVE) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "limner", "serve", "--port", "0"],
+            command,
             env=settings.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -78,23 +88,39 @@ def new_image(client: httpx.Client) -> Any:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_with_all_its_processes_though_pages_listen(server: Server, number: signal.Signals) -> None:
+    assert stops_while_a_page_listens(server, number) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_waitress_serves_and_stops_in_gunicorns_place(settings: Settings, number: signal.Signals) -> None:
+    """What Windows uses, run where the tests run: sign-in, upload, events, the end."""
+    server = Server(settings, [sys.executable, "-c", ON_WINDOWS])
+    try:
+        assert stops_while_a_page_listens(server, number) == 0
+    finally:
+        if server.process.poll() is None:
+            server.end(signal.SIGKILL)
+
+
+def stops_while_a_page_listens(server: Server, number: signal.Signals) -> int:
+    """Signal the server alone while an event stream is open; its exit status once all its processes are gone."""
     image = new_image(server.client)
     with server.client.stream("GET", f"/api/v1/projects/{image['project_id']}/events") as stream:
         chunks = stream.iter_text()
         assert "connected" in next(chunks)
-        assert len(server.family()) >= 2
-        assert server.process.poll() is None
+        family = server.family()
+        assert len(family) >= 2
         os.kill(server.process.pid, number)
         for _ in chunks:
             pass
-    family = [process for process in server.family() if process.is_running()] if server.process.poll() is None else []
-    assert server.process.wait(PATIENCE) == 0
+    status = server.process.wait(PATIENCE)
     _, alive = psutil.wait_procs(family, timeout=PATIENCE)
     assert not alive
     server.client.close()
     for pipe in (server.process.stdout, server.process.stderr):
         assert pipe is not None
         pipe.close()
+    return status
 
 
 def test_nothing_acknowledged_is_lost_when_it_is_killed(settings: Settings, server: Server) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import structlog
 
 from limner import catalogue
-from limner.api.app import create_app, open_services
+from limner.api.app import open_services
 from limner.api.context import Services
 from limner.api.logs import configure_logging
 from limner.config import Settings
@@ -47,7 +47,9 @@ def run_server(settings: Settings, announce: Announce) -> None:
     _check_port(settings.host, settings.port)
     settings.home.mkdir(parents=True, exist_ok=True)
     if sys.platform == "win32":
-        _run_waitress(settings, announce)
+        from limner.api.waitress_server import run_waitress
+
+        run_waitress(settings, announce)
     else:
         from limner.api.gunicorn_server import run_gunicorn
 
@@ -98,16 +100,3 @@ def _check_port(host: str, port: int) -> None:
                 f"Port {port} of {host} cannot be used: {error.strerror}.",
                 hint="Stop the server that uses it, or choose another port with --port.",
             ) from error
-
-
-def _run_waitress(settings: Settings, announce: Announce) -> None:
-    from waitress.server import create_server
-
-    services = start_services(settings)
-    try:
-        server = create_server(create_app(services), host=settings.host, port=settings.port, threads=THREADS)
-        address = address_of(settings.host, int(server.effective_port))
-        announce(address, sign_in_link(settings, address))
-        server.run()
-    finally:
-        stop_services(services)
