@@ -1,5 +1,5 @@
 /** What a mask has cost is stored with it: work only, over all that was done to it. */
-import { beforeEach, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { KeptDraft } from "../core/draft.ts";
 import { imagePoint } from "../core/geometry.ts";
 import { FakeDecoder } from "./decoder.test-support.ts";
@@ -99,4 +99,75 @@ it("goes on in another tab, where clicks are not known any more", async () => {
   const provenance = other.accept();
   expect(provenance.seconds).toBe(6);
   expect(provenance).not.toHaveProperty("clicks");
+});
+
+describe("by hand", () => {
+  /** Press, three seconds of painting, release. */
+  function paint(from: number, to: number): void {
+    const { clock, session } = tab;
+    clock.sign("press");
+    session.working(true);
+    session.masks.begin();
+    now += 3000;
+    clock.sign("move");
+    session.masks.stroke(imagePoint(from, 20), imagePoint(to, 20), 6, false);
+    session.masks.finish();
+    session.working(false);
+  }
+
+  const last = () => {
+    const operation = tab.operations.at(-1)!;
+    return operation.kind === "update" ? operation.changes.provenance : null;
+  };
+
+  async function saved(): Promise<void> {
+    await tab.click(10);
+    now += 2000;
+    tab.accept();
+    const { uid } = tab.operations[0]!;
+    now += 20_000; // looks around: this is no object's time
+    tab.clock.sign("press");
+    tab.session.select(uid);
+    tab.session.setTool("brush");
+  }
+
+  it("counts a first stroke from its press", () => {
+    tab.session.setTool("brush");
+    paint(10, 20);
+    now += 1000;
+    expect(tab.accept()).toMatchObject({ seconds: 4, clicks: 1 });
+  });
+
+  it("counts what is done to a saved mask from when somebody turned to it", async () => {
+    await saved();
+    now += 1000;
+    paint(40, 44);
+    expect(last()).toMatchObject({ seconds: 6, clicks: 3 }); // a click; the press that selects it; a stroke
+    now += 1000;
+    paint(48, 52);
+    expect(last()).toMatchObject({ seconds: 10, clicks: 4 });
+  });
+
+  it("gives no time back for a stroke that is undone", async () => {
+    await saved();
+    paint(40, 44);
+    tab.session.undo();
+    now += 1000;
+    paint(48, 52);
+    expect(last()).toMatchObject({ seconds: 9, clicks: 4 });
+  });
+
+  it("does not count for a saved mask what was spent on another object", async () => {
+    await saved();
+    tab.session.select(null);
+    tab.session.setTool("points");
+    await tab.click(30);
+    now += 5000;
+    tab.accept();
+    tab.clock.sign("press");
+    tab.session.select(tab.operations[0]!.uid);
+    tab.session.setTool("brush");
+    paint(40, 44);
+    expect(last()).toMatchObject({ seconds: 5, clicks: 3 });
+  });
 });

@@ -14,7 +14,7 @@ import { simplify } from "../core/simplify.ts";
 import * as edit from "./document.ts";
 import { HandOptions } from "./hand-options.svelte.ts";
 import { settle, withTaken } from "./overlap.ts";
-import { byHand } from "./provenance.ts";
+import { byHand, type Effort } from "./provenance.ts";
 import type { Reshaper } from "./reshaper.ts";
 import type { Annotation, HandTool, Notice, SessionImage, ToolName } from "./types.ts";
 
@@ -34,6 +34,8 @@ export interface MaskHost {
   isLocked(uid: string): boolean;
   /** The moment for a step of the object being drawn. */
   workedUntil(): number;
+  /** What a saved annotation has cost when it is changed now. */
+  effortByHand(annotation: Annotation): Effort;
   commit(step: edit.DocumentStep): void;
   notify(notice: Notice): void;
 }
@@ -229,7 +231,6 @@ export class MaskEditor {
 
   private applyTo(uid: string, mask: ColumnMask, before: ColumnMask): void {
     const { document } = this.host;
-    const { provenance } = edit.findAnnotation(document, uid)!;
     const others = document.annotations.filter((other) => other.uid !== uid);
     const settled = settle(mask, before, others, this.options.overlap, (each) => this.host.isLocked(each));
     if (settled.mask === before) return;
@@ -238,7 +239,9 @@ export class MaskEditor {
       this.host.notify({ level: "info", message: "The object had no pixels left and was deleted." });
       return;
     }
-    const changes = { segmentation: settled.mask, provenance: byHand(provenance) };
+    const annotation = edit.findAnnotation(document, uid)!;
+    const provenance = byHand(annotation.provenance, this.host.effortByHand(annotation));
+    const changes = { segmentation: settled.mask, provenance };
     this.host.commit(withTaken(edit.editMask(document, uid, changes), settled.taken));
   }
 

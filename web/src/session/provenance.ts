@@ -14,7 +14,7 @@ export interface Effort {
 }
 
 /** What was spent before, as far as it is known, and what came on top. */
-export function added(before: Provenance | null, more: Effort): Effort {
+export function added(before: Partial<Effort> | null, more: Effort): Effort {
   const sum = (a: number | null | undefined, b: number | null) => (b === null ? (a ?? null) : (a ?? 0) + b);
   return { seconds: sum(before?.seconds, more.seconds), clicks: sum(before?.clicks, more.clicks) };
 }

@@ -9,10 +9,12 @@ import { AnnotationViews } from "./annotations.svelte.ts";
 import { type Answer, bestOf, candidatesOf, maskOf, planeOf } from "./answers.ts";
 import { type Decodes, isQuestion } from "./decodes.svelte.ts";
 import * as edit from "./document.ts";
+import { HandWork } from "./hand-work.ts";
 import type { MaskEditor } from "./mask-editor.svelte.ts";
 import type { WorkClock } from "./pace.ts";
 import { added, type Effort } from "./provenance.ts";
 import type {
+  Annotation,
   AnnotationView,
   Candidate,
   Decoder,
@@ -47,11 +49,16 @@ export abstract class SessionState {
 
   /** Clicks before each object's first prompt, by the time of that. */
   private readonly clicksBefore = new Map<number, number>();
+  /** A gesture under way: when it began, and the clicks before. */
+  private begun: readonly [at: number, clicks: number] | null = null;
+  protected readonly handWork: HandWork;
 
   constructor(
     private readonly decoder: Decoder,
     protected readonly clock: WorkClock,
-  ) {}
+  ) {
+    this.handWork = new HandWork(clock);
+  }
 
   get annotations(): readonly AnnotationView[] {
     return this.views.list;
@@ -132,6 +139,10 @@ export abstract class SessionState {
     return this.decoder.manifest;
   }
 
+  protected get decoderIsReady(): boolean {
+    return this.decoder.info.state === "ready";
+  }
+
   isHidden(uid: string): boolean {
     return this.views.isHidden(uid);
   }
@@ -161,10 +172,25 @@ export abstract class SessionState {
     return added(earlier, { seconds: this.secondsWorked(), clicks });
   }
 
-  /** The moment for a step of the object being drawn; with its first one its clicks begin to count. */
+  /** Of a saved annotation that is changed by hand now. */
+  effortByHand(annotation: Annotation): Effort {
+    return this.handWork.effortOn(annotation);
+  }
+
+  /** A gesture begins (true), or none is under way any more: what it makes has taken the time since it began. */
+  working(underWay: boolean): void {
+    this.begun = underWay ? [this.clock.now(), this.clock.clicksBefore] : null;
+  }
+
+  /** The moment for a step of the object being drawn; with its first one its work begins to count. */
   workedUntil(): number {
-    const now = this.clock.now();
-    if (this.document.startedAt === null) this.clicksBefore.set(now, this.clock.clicksBefore);
-    return now;
+    return this.document.startedAt === null ? this.beginWork() : this.clock.now();
+  }
+
+  /** @returns when the work on an object began that is drawn from now on */
+  protected beginWork(): number {
+    const [at, clicks] = this.begun ?? [this.clock.now(), this.clock.clicksBefore];
+    this.clicksBefore.set(at, clicks);
+    return at;
   }
 }

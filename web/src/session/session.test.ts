@@ -114,10 +114,10 @@ describe("drawing an object", () => {
 
   it("keeps what has a mask when the image is left, and says when there is none yet", async () => {
     session.addPoint(at(10, 20), 1);
-    expect(session.keep()).toBe(false);
+    expect(session.keep()?.message).toContain("not answered yet");
     expect(operations).toEqual([]);
     await decoder.answer();
-    expect(session.keep()).toBe(true);
+    expect(session.keep()).toBeNull();
     expect(operations).toMatchObject([{ kind: "create" }]);
   });
 
@@ -147,6 +147,10 @@ describe("drawing an object", () => {
     session.accept();
     expect(operations).toEqual([]);
     expect(notices[0]).toContain("empty");
+    expect(session.keep()).toMatchObject({
+      message: "This mask is empty.",
+      hint: expect.stringContaining("{cycle}"),
+    });
     expect(session.drawing).toBe(true);
   });
 
@@ -296,7 +300,7 @@ describe("what is being drawn", () => {
 
   it("stays what it was when the image is left without an answer", () => {
     session.addPoint(at(10, 20), 1);
-    expect(session.keep()).toBe(false);
+    expect(session.keep()).not.toBeNull();
     session.close();
     expect(draft?.prompts.points).toHaveLength(1);
   });

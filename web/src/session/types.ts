@@ -6,6 +6,7 @@ import type { ImageSize } from "../core/geometry.ts";
 import type { DecoderPrompts, Prompts } from "../core/prompts.ts";
 import type { Region } from "../core/region.ts";
 import type { MaskEditor } from "./mask-editor.svelte.ts";
+import type { Obstacle } from "./obstacles.ts";
 import type { WorkClock } from "./pace.ts";
 import type { Reshaper } from "./reshaper.ts";
 
@@ -119,7 +120,7 @@ export interface Candidate {
   readonly iou: number;
 }
 
-/** Something the annotator should read, e.g. that an empty mask cannot be accepted. */
+/** Something the annotator should read, e.g. that an empty mask cannot be accepted; "{accept}" stands for a command's key. */
 export interface Notice {
   readonly level: "info" | "error";
   readonly message: string;
@@ -198,7 +199,8 @@ export interface AnnotationSession {
   /** Tab (+1) and Shift+Tab (−1). */
   cycle(step: 1 | -1): void;
   accept(): void;
-  keep(): boolean;
+  /** Save what is drawn, for leaving the image. @returns why it stays as it is; null when nothing would be lost */
+  keep(): Obstacle | null;
   drop(): void;
   removeLastPrompt(): void;
   remove(uid: string): void;

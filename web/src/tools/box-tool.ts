@@ -20,6 +20,10 @@ export class BoxTool implements Tool {
     private readonly stage: ToolStage,
   ) {}
 
+  get underWay(): boolean {
+    return this.state.is !== "idle";
+  }
+
   hover({ image }: PointerInput): void {
     this.stage.show({
       crosshair: image,
@@ -62,7 +66,7 @@ export class BoxTool implements Tool {
   }
 
   cancel(): boolean {
-    const begun = this.state.is !== "idle";
+    const begun = this.underWay;
     this.state = IDLE;
     this.stage.show({});
     return begun;

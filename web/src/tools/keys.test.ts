@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { imagePoint } from "../core/geometry.ts";
 import { FakeDecoder } from "../session/decoder.test-support.ts";
+import * as obstacles from "../session/obstacles.ts";
 import { createSession, type Session } from "../session/session.svelte.ts";
 import type { Annotation, Operation } from "../session/types.ts";
 import type { Command } from "./command-table.ts";
@@ -99,6 +100,24 @@ it("a layer of keys takes them from the others", () => {
   expect(keymap.keysOf("fill")).toEqual([]);
   expect([keymap.labelOf("fill"), keymap.labelOf("brush")]).toEqual(["", "Shift + 1"]);
 });
+
+it("texts name the keys that are bound now", () => {
+  const keymap = Keymap.of({ cycle: ["x"], drop: [] });
+  expect(keymap.inText("Press {cycle}, or {undo}. {drop} or {unknown}.")).toBe(
+    "Press X, or Ctrl + Z. “Drop the mask; unselect” or {unknown}.",
+  );
+  expect([keymap.titled("Redo", "redo"), keymap.titled("Drop", "drop")]).toEqual([
+    "Redo (Ctrl + Shift + Z, Ctrl + Y)",
+    "Drop",
+  ]);
+});
+
+it.each(Object.values(obstacles))(
+  "what is said of an obstacle names commands that there are: $hint",
+  (obstacle) => {
+    expect(Keymap.of().inText(`${obstacle.message} ${obstacle.hint}`)).not.toMatch(/[{}]/);
+  },
+);
 
 describe("commands", () => {
   const annotation = (uid: string): Annotation => ({

@@ -1,6 +1,6 @@
 /** The keyboard: how pressed keys are written, and which command they mean. */
 
-import { COMMANDS, type Command } from "./command-table.ts";
+import { COMMANDS, type Command, isCommand, nameOfCommand } from "./command-table.ts";
 
 /**
  * Keys pressed together: "Ctrl+" and "Shift+" before the name that KeyboardEvent gives, letters in lower case. Cmd counts as
@@ -119,6 +119,20 @@ export class Keymap {
   labelOf(command: Command): string {
     const [first] = this.keysOf(command);
     return first === undefined ? "" : written(first);
+  }
+
+  /** With all keys of a command, for a tooltip. */
+  titled(label: string, command: Command): string {
+    const keys = this.keysOf(command).map(written);
+    return keys.length > 0 ? `${label} (${keys.join(", ")})` : label;
+  }
+
+  /** A text in which "{accept}" stands for that command's key; a command that has none is named. */
+  inText(text: string): string {
+    return text.replace(/\{(\w+)\}/g, (braced, name: string) => {
+      if (!isCommand(name)) return braced;
+      return this.labelOf(name) || `“${nameOfCommand(name)}”`;
+    });
   }
 }
 

@@ -17,6 +17,10 @@ export class PolygonTool implements Tool {
     private readonly stage: ToolStage,
   ) {}
 
+  get underWay(): boolean {
+    return this.corners.length > 0;
+  }
+
   hover({ image }: PointerInput): void {
     this.show(image);
   }
@@ -57,7 +61,7 @@ export class PolygonTool implements Tool {
   }
 
   back(): boolean {
-    const begun = this.corners.length > 0;
+    const begun = this.underWay;
     this.corners = this.corners.slice(0, -1);
     this.show(null);
     return begun;
@@ -68,7 +72,7 @@ export class PolygonTool implements Tool {
   }
 
   cancel(): boolean {
-    const begun = this.corners.length > 0;
+    const begun = this.underWay;
     this.corners = [];
     this.stage.show({});
     return begun;

@@ -23,6 +23,8 @@ export interface PointerInput {
 /** Pressed, moved and released by the stage, from `down` to `up` or `cancel`; `hover` in between. */
 export interface Tool {
   readonly cursor: string;
+  /** Whether what began with a click goes on after it; without it, a gesture ends with `up`. */
+  readonly underWay?: boolean;
   hover(input: PointerInput): void;
   /** The pointer has left the stage. */
   leave(): void;
@@ -54,6 +56,8 @@ export interface ToolSession {
   reopen(uid: string): void;
   undo(): void;
   annotationAt(at: ImagePoint): { readonly uid: string } | null;
+  /** A gesture begins (true), or none is under way any more. It may take several clicks. */
+  working(underWay: boolean): void;
 }
 
 /** What the hand tools change; the session's mask editor is one. */

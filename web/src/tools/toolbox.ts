@@ -47,6 +47,7 @@ export class Toolbox {
     if (this.active) return; // a second button joins no gesture
     const tool = input.button === "middle" ? this.pan : this.resting;
     this.active = { tool, button: input.button };
+    if (!this.resting.underWay) this.session.working(true);
     tool.down(input);
   }
 
@@ -60,6 +61,7 @@ export class Toolbox {
     const { tool } = this.active;
     this.active = null;
     tool.up(input);
+    this.settle();
   }
 
   leave(): void {
@@ -68,16 +70,21 @@ export class Toolbox {
 
   doubleClick(input: PointerInput): void {
     if (!this.panning) this.resting.doubleClick?.(input);
+    this.settle();
   }
 
   /** Enter. @returns whether the tool had something to finish */
   finish(): boolean {
-    return this.resting.finish?.() ?? false;
+    const finished = this.resting.finish?.() ?? false;
+    this.settle();
+    return finished;
   }
 
   /** Backspace. @returns whether the tool had a click to take back */
   back(): boolean {
-    return this.resting.back?.() ?? false;
+    const taken = this.resting.back?.() ?? false;
+    this.settle();
+    return taken;
   }
 
   /** Forget the press under way, as if it had not been: two fingers came down, or a pen. */
@@ -86,12 +93,19 @@ export class Toolbox {
     this.active = null;
     if (tool?.abort) tool.abort();
     else tool?.cancel();
+    this.settle();
   }
 
   /** @returns whether a gesture was under way */
   cancel(): boolean {
     this.active = null;
-    return [this.pan, ...Object.values(this.tools)].map((tool) => tool.cancel()).includes(true);
+    const begun = [this.pan, ...Object.values(this.tools)].map((tool) => tool.cancel()).includes(true);
+    this.settle();
+    return begun;
+  }
+
+  private settle(): void {
+    if (!this.active && !this.resting.underWay) this.session.working(false);
   }
 
   private get resting(): Tool {

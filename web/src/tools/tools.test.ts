@@ -39,6 +39,10 @@ class Recorder implements ToolSession, ToolStage {
   reopen = (uid: string) => this.note("reopen", uid);
   panBy = (dx: number, dy: number) => this.note("pan", dx, dy);
   annotationAt = () => this.annotation;
+  isWorking = false;
+  working = (underWay: boolean) => {
+    this.isWorking = underWay;
+  };
   undo = () => {
     this.drawing = false;
     this.note("undo");
@@ -320,6 +324,34 @@ describe("a press that is aborted", () => {
     tools.down(input(10, 20));
     tools.abort();
     expect(tools.cancel()).toBe(false);
+  });
+});
+
+describe("work on an object", () => {
+  it("lasts from its first press to the end of the gesture, over several clicks where it takes them", () => {
+    hand.tool = "brush";
+    tools.down(input(10, 10));
+    expect(hand.isWorking).toBe(true);
+    tools.up(input(20, 10));
+    expect(hand.isWorking).toBe(false);
+    hand.tool = "polygon";
+    for (const [x, y] of [
+      [0, 0],
+      [50, 0],
+      [50, 50],
+    ] as const)
+      click(x, y);
+    expect(hand.isWorking).toBe(true);
+    tools.finish();
+    expect(hand.isWorking).toBe(false);
+    click(0, 0);
+    tools.cancel();
+    expect(hand.isWorking).toBe(false);
+    hand.tool = "box";
+    click(0, 0);
+    expect(hand.isWorking).toBe(true);
+    click(50, 50);
+    expect(hand.isWorking).toBe(false);
   });
 });
 

@@ -1,14 +1,21 @@
 import { describe, expect, it, vi } from "vitest";
 import { NetworkError } from "../../api/errors.ts";
 import type { ImageDetails } from "../../api/types.ts";
+import * as obstacles from "../../session/obstacles.ts";
 import { MarkActions, type MarkHost } from "./mark-actions.svelte.ts";
+
+const image = (id: number, state = "waiting") => ({ id, next_id: id + 1, mark: { state } }) as ImageDetails;
 
 function host(changes: Partial<MarkHost> = {}) {
   const done: string[] = [];
   const log = (what: string) => (detail: unknown) => void done.push(`${what} ${detail}`);
   const fake: MarkHost = {
-    image: { id: 1, next_id: 2 } as ImageDetails,
-    keep: () => Boolean(done.push("keep")),
+    image: image(1),
+    ready: true,
+    keep: () => {
+      done.push("keep");
+      return null;
+    },
     mark: async (state, note) => Boolean(done.push(`mark ${state} ${note}`.trim())),
     nextWaiting: async () => 5,
     go: log("go"),
@@ -34,15 +41,29 @@ describe("submitting and skipping", () => {
     expect(done.filter((what) => what === "go 5")).toHaveLength(2);
   });
 
-  it("waits for a mask that is still being computed", async () => {
-    const { actions, done } = host({ keep: () => false });
+  it.each(Object.values(obstacles))(
+    "submits nothing while there is an obstacle, and says which: $message",
+    async (obstacle) => {
+      const tell = vi.fn();
+      const { actions, done } = host({ keep: () => obstacle, tell });
+      await actions.submit();
+      expect(tell).toHaveBeenCalledWith(`Not submitted. ${obstacle.message}`, obstacle.hint);
+      expect(done).toEqual([]);
+    },
+  );
+
+  it("waits for an image that is still loading", async () => {
+    const { actions, done } = host({ ready: false });
+    actions.ask("skip");
+    expect(actions.asking).toBeNull();
     await actions.submit();
-    expect(done).toEqual([expect.stringContaining("tell The mask is still")]);
+    expect(done).toEqual([expect.stringContaining("tell The image is still loading")]);
   });
 
   it("stays where the mark could not be kept", async () => {
     const { actions, done } = host({ mark: async () => false });
     await actions.submit();
+    actions.ask("skip");
     await actions.skip("Blurry");
     expect(done).toEqual(["keep", "keep"]);
   });
@@ -62,8 +83,26 @@ describe("submitting and skipping", () => {
     expect(actions.asking).toBeNull();
   });
 
+  it.each([
+    ["another image", { image: image(2) }],
+    ["the same image, marked by somebody else", { image: image(1, "submitted") }],
+    ["an image that is loading", { ready: false }],
+  ])("gives a note to nothing but the image it was asked for: not to %s", async (_, changes) => {
+    const { actions, done, fake } = host();
+    for (const note of ["skip", "sendBack"] as const) {
+      Object.assign(fake, { image: image(1), ready: true });
+      actions.ask(note);
+      expect(actions.asking).toBe(note);
+      Object.assign(fake, changes);
+      expect(actions.asking).toBeNull();
+      await actions[note]("Blurry");
+    }
+    expect(done).toEqual([]);
+  });
+
   it("sends back and stays", async () => {
     const { actions, done } = host();
+    actions.ask("sendBack");
     await actions.sendBack("the tail is missing");
     expect(done).toEqual(["mark waiting the tail is missing"]);
   });

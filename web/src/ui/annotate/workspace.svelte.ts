@@ -70,8 +70,11 @@ export class Workspace {
     this.session = createSession({
       decoder: this.decoder,
       record: (...step) => void this.record(...step),
-      notify: ({ level, message }) =>
-        level === "error" ? toasts.error(new Error(message)) : toasts.info(message),
+      notify: ({ level, message }) => {
+        const text = services.view.keymap.inText(message);
+        if (level === "error") toasts.error(new Error(text));
+        else toasts.info(text);
+      },
       onOutside: () => void this.closer.leave(),
       clock,
     });
@@ -158,11 +161,9 @@ export class Workspace {
   private leave(): void {
     this.wanted = 0;
     if (this.session.drawing) {
-      const kept = this.session.keep();
-      const message = kept
-        ? "What you were drawing was kept."
-        : "What you were drawing waits on its image: the model had not answered yet.";
-      this.services.toasts.info(message);
+      const obstacle = this.session.keep();
+      if (!obstacle) this.tell("What you were drawing was kept.");
+      else this.tell("What you were drawing waits on its image.", obstacle.message);
     }
     this.closer.reset();
     this.bytes = null;
@@ -185,7 +186,7 @@ export class Workspace {
     this.image = this.marked(details);
     sync.onRemote = (annotations) => this.session.replaceAnnotations(annotations);
     this.session.open({ id, width: details.width, height: details.height }, sync.annotations(), sync.draft);
-    if (sync.draft) this.services.toasts.info("What you were drawing here is back. Esc drops it.");
+    if (sync.draft) this.tell("What you were drawing here is back. {drop} drops it.");
     if (this.encode.state === "ready") this.session.embeddingReady();
     const { previous_id, next_id } = await this.fresh(id, details);
     if (this.wanted === id) void this.library.prefetchAround({ ...details, previous_id, next_id });
@@ -303,7 +304,13 @@ export class Workspace {
   private catchUp(): void {
     this.news.tell(this.wanted);
     // Whatever the revision is by now, it counts as news.
-    if (this.imageSync) void this.notice(this.imageSync.imageId, Number.MAX_SAFE_INTEGER);
+    if (this.wanted) void this.notice(this.wanted, Number.MAX_SAFE_INTEGER);
+  }
+
+  /** Commands in braces are written as the keys that mean them. */
+  private tell(message: string, hint = ""): void {
+    const { keymap } = this.services.view;
+    this.services.toasts.info(keymap.inText(message), keymap.inText(hint));
   }
 
   private closeSync(sync: ImageSync): void {
