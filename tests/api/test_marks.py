@@ -43,6 +43,10 @@ def test_an_image_is_sent_back_with_a_note(browser: FlaskClient, image: dict[str
     assert send(browser, image["id"], 2, "waiting", "the tail is missing").status_code == 200
     mark = browser.get(f"/api/v1/images/{image['id']}").json["mark"]
     assert (mark["state"], mark["note"]) == ("waiting", "the tail is missing")
+    together = browser.get(
+        f"/api/v1/images/{image['id']}/annotations"
+    ).json  # what a page reads after a gap in the events
+    assert (together["revision"], together["mark"]) == (3, mark)
 
 
 def test_a_skip_without_a_reason_is_refused(browser: FlaskClient, image: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from limner import rle
 from limner.rle import Rle
-from limner.store.images import get_image
+from limner.store.images import get_image, mark_facts
 from limner.store.tables import Annotation, Image
 
 
@@ -37,10 +37,18 @@ class AnnotationState:
 
 @dataclass(frozen=True)
 class ImageAnnotations:
-    """All annotations of an image and the revision at which they stand like this."""
+    """All annotations of an image, and its mark, as they stand at a revision.
+
+    Attributes:
+        image_id: the image.
+        revision: its number of edits; marks count too.
+        mark: as :func:`limner.store.images.mark_facts` gives it.
+        annotations: from the bottom to the top.
+    """
 
     image_id: int
     revision: int
+    mark: dict[str, Any]
     annotations: Sequence[AnnotationState]
 
 
@@ -74,7 +82,7 @@ def set_mask(annotation: Annotation, segmentation: Rle) -> None:
 
 
 def annotations_of(session: Session, image_id: int) -> ImageAnnotations:
-    """The annotations of an image in their order.
+    """The annotations of an image in their order, and its mark.
 
     Raises:
         NotFound: when there is no such image.
@@ -85,7 +93,8 @@ def annotations_of(session: Session, image_id: int) -> ImageAnnotations:
         .where(Annotation.image_id == image_id, Annotation.deleted.is_(None))
         .order_by(Annotation.position, Annotation.id)
     )
-    return ImageAnnotations(image_id, image.revision, [state_of(row, image.height, image.width) for row in rows])
+    states = [state_of(row, image.height, image.width) for row in rows]
+    return ImageAnnotations(image_id, image.revision, mark_facts(image), states)
 
 
 def iterate_images(session: Session, project_id: int, *, skipped: bool = True, batch: int = 200) -> Iterator[Image]:

@@ -3,6 +3,8 @@ import { projectEvents } from "./client.ts";
 import type { EmbeddingState, ImageMark, Job } from "./types.ts";
 
 export interface ProjectEvents {
+  /** From now on nothing is missed; what was read before may be older. Not said by a stream that goes on where one stopped. */
+  start?: () => void;
   image?: (event: { image_id: number; action: "created" | "deleted" }) => void;
   annotations?: (event: {
     image_id: number;
@@ -18,7 +20,7 @@ export interface ProjectEvents {
   reset?: () => void;
 }
 
-/** `start` opens every stream and says nothing but where that is. */
+/** `start` opens every stream and says where that is. */
 const NAMES = ["start", "image", "annotations", "embedding", "region", "job", "reset"] as const;
 
 export interface StreamEvent {

@@ -399,10 +399,11 @@ export interface components {
       /** Format: date-time */
       updated: string;
     };
-    /** @description The annotations of an image at a revision. */
+    /** @description The annotations of an image and its mark at a revision. */
     AnnotationList: {
       annotations: components["schemas"]["Annotation"][];
       image_id: number;
+      mark: components["schemas"]["ImageMark"];
       revision: number;
     };
     /** @description A class of annotations; ``position`` is its place in the list and gives its number key. */

@@ -60,6 +60,7 @@ async function openTab(user = "ann") {
     writer,
     channel: null,
     onError: (error) => expect.unreachable(String(error)),
+    onMarkRefused: (imageId) => expect.unreachable(`mark of ${imageId}`),
   });
   const die = () => {
     for (const name of living.held) if (!before.has(name)) living.held.delete(name);

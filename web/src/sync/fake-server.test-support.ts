@@ -1,7 +1,7 @@
 /** The operations endpoint as the API describes it, in memory, behind `fetch`, with a network that can be broken. */
 import { Client } from "../api/client.ts";
 import { Http } from "../api/http.ts";
-import type { Annotation, ImageAnnotations, MarkOperation, Operation } from "../api/types.ts";
+import type { Annotation, ImageAnnotations, ImageState, MarkOperation, Operation } from "../api/types.ts";
 import { applyOperation, type Belief, contentOf } from "./operations.ts";
 
 type Weather = "fine" | "offline" | "lose_answer" | "signed_out" | "busy";
@@ -12,7 +12,7 @@ export class FakeServer {
   /** operation ids that were stored, in order */
   readonly log: string[] = [];
   /** What was said about the image, in order */
-  readonly marks: string[] = [];
+  readonly marks: ImageState[] = [];
   requests = 0;
   /** Runs after each operation that came over the network, before its answer. */
   afterStore: () => void = () => {};
@@ -35,7 +35,8 @@ export class FakeServer {
       row.deleted ? [] : [this.annotation(uid, row)],
     );
     annotations.sort((a, b) => a.position - b.position || a.id - b.id);
-    return { image_id: this.imageId, revision: this.revision, annotations };
+    const mark = { state: this.marks.at(-1) ?? "waiting", note: "", by: null, at: null } as const;
+    return { image_id: this.imageId, revision: this.revision, mark, annotations };
   }
 
   /** Somebody else's operation, based on the current revision. */

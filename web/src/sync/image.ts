@@ -1,5 +1,11 @@
 /** One open image: what this tab believes its annotations to be, and the operations that it adds. */
-import type { AnnotationContent, ImageAnnotations, MarkOperation, Operation } from "../api/types.ts";
+import type {
+  AnnotationContent,
+  ImageAnnotations,
+  ImageMark,
+  MarkOperation,
+  Operation,
+} from "../api/types.ts";
 import type { KeptDraft } from "../core/draft.ts";
 import type { QueuedOperation, StoredOperation } from "./database.ts";
 import { applyOperation, type Belief, contentOf, print, visible } from "./operations.ts";
@@ -55,6 +61,9 @@ export class ImageSync {
   /** Called when the server's state brought something that this tab did not make. */
   onRemote: ((annotations: KnownAnnotation[]) => void) | null = null;
 
+  /** Called with the mark as the server knows it, unless this browser has said something else since. */
+  onMark: ((mark: ImageMark) => void) | null = null;
+
   /** The newest revision that this tab has heard of. */
   get revision(): number {
     return this.latest;
@@ -109,6 +118,11 @@ export class ImageSync {
   /** What this browser has said about the image and the server does not know yet. */
   get waitingMark(): MarkOperation | null {
     return this.mark;
+  }
+
+  /** The server has refused a mark of this image. */
+  markRefused(uid: string): void {
+    if (this.mark?.uid === uid) this.mark = null;
   }
 
   private async keep(entries: readonly NewEntry[], draft: KeptDraft | null): Promise<void> {
@@ -177,6 +191,7 @@ export class ImageSync {
     this.latest = Math.max(this.latest, current.revision);
     this.take(current);
     if (this.fingerprint() !== before) this.onRemote?.(this.annotations());
+    if (!this.mark) this.onMark?.(current.mark);
   }
 
   private take(current: ImageAnnotations): void {

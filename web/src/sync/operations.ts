@@ -52,6 +52,12 @@ export function print(content: AnnotationContent | Annotation | null): string | 
   return JSON.stringify([content.category_id, size, counts, content.iscrowd, attributes]);
 }
 
+export function groupBy<T>(rows: readonly T[], key: (row: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const row of rows) groups.set(key(row), [...(groups.get(key(row)) ?? []), row]);
+  return groups;
+}
+
 /** Whether an operation does nothing but put annotations in order. */
 export function isReordering(operation: Operation | MarkOperation): boolean {
   return operation.kind === "update" && Object.keys(operation.changes).every((key) => key === "position");

@@ -1,7 +1,7 @@
 /** Sends one image's waiting operations in order, and decides what each answer means. */
 import { ApiError, NetworkError } from "../api/errors.ts";
 import type { ImageAnnotations, MarkOperation, Operation } from "../api/types.ts";
-import type { StoredOperation } from "./database.ts";
+import type { Problem, StoredOperation } from "./database.ts";
 import type { Acknowledgement, OperationStore } from "./store.ts";
 
 /** The network edge. Rejects with ApiError for an answer that is not a success, NetworkError for no answer. */
@@ -20,6 +20,8 @@ export type Drained =
 
 export interface SenderEvents {
   acknowledged(sent: StoredOperation, answer: Acknowledgement): void;
+  /** The server will never take it, and it is not waiting any more. */
+  markRefused(sent: StoredOperation, mark: MarkOperation, problem: Problem): void;
   rebased(imageId: number, writer: string, current: ImageAnnotations): void;
 }
 
@@ -51,7 +53,13 @@ export async function drain(
       if (stopped) return stopped;
       if (!(error instanceof ApiError)) throw error;
       const { code, message, hint } = error;
-      await store.refuse(head, { code, message, hint });
+      const problem = { code, message, hint };
+      if (head.operation.kind === "mark") {
+        await store.forget(head);
+        events.markRefused(head, head.operation, problem);
+      } else {
+        await store.refuse(head, problem);
+      }
     }
   }
 }

@@ -8,18 +8,8 @@ import type {
   SyncDatabase,
   WriterRevision,
 } from "./database.ts";
-import { isReordering, operationsTowards, print } from "./operations.ts";
-
-export interface Conflict {
-  imageId: number;
-  uid: string;
-  kind: "conflict" | "refused";
-  mine: QueuedOperation["after"];
-  theirs: Annotation | null;
-  problem: Problem | null;
-  /** Set when it is not about an annotation but about how far the work on the image is. */
-  mark: MarkOperation | null;
-}
+import { groupBy, isReordering, operationsTowards, print } from "./operations.ts";
+import { type Conflict, type Overview, overview } from "./overview.ts";
 
 export interface Acknowledgement {
   revision: number;
@@ -54,12 +44,6 @@ function stored(rows: QueuedOperation[]): StoredOperation[] {
   return rows.filter((row): row is StoredOperation => row.sequence !== undefined);
 }
 
-function groupBy<T>(rows: T[], key: (row: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const row of rows) groups.set(key(row), [...(groups.get(key(row)) ?? []), row]);
-  return groups;
-}
-
 export class OperationStore {
   constructor(
     private readonly database: SyncDatabase,
@@ -71,14 +55,21 @@ export class OperationStore {
     return stored(await this.database.getAllFromIndex("operations", "by_image", imageId));
   }
 
-  /** The operation of one image that is to be sent next. */
+  /**
+   * The operation of one image that is to be sent next. Marks come last, and only once no edit of the image is held: what is
+   * said of an image is said of all that was done to it.
+   */
   async head(imageId: number): Promise<StoredOperation | undefined> {
-    const row = await this.database.getFromIndex("operations", "by_image_and_state", [imageId, "waiting"]);
-    return row && stored([row])[0];
+    const first = await this.database.getFromIndex("operations", "by_image_and_state", [imageId, "waiting"]);
+    if (first?.operation.kind !== "mark") return first && stored([first])[0];
+    const all = await this.ofImage(imageId);
+    const edit = all.find(({ operation, state }) => operation.kind !== "mark" && state === "waiting");
+    const isHeld = all.some(({ state }) => state !== "waiting");
+    return edit ?? (isHeld ? undefined : stored([first])[0]);
   }
 
-  waiting(): Promise<number> {
-    return this.database.countFromIndex("operations", "by_state", "waiting");
+  overview(): Promise<Overview> {
+    return overview(this.database);
   }
 
   async imagesWaiting(): Promise<number[]> {
@@ -175,6 +166,11 @@ export class OperationStore {
     await done;
   }
 
+  /** Forget a mark that the server will never take. */
+  async forget(mark: StoredOperation): Promise<void> {
+    await this.database.delete("operations", mark.sequence);
+  }
+
   /** Hold an operation that the server will never take, and what was done to the same annotation afterwards. */
   async refuse(refused: StoredOperation, problem: Problem): Promise<void> {
     const { operations, done } = begin(this.database);
@@ -183,19 +179,6 @@ export class OperationStore {
       if (each.sequence >= refused.sequence) await operations.put({ ...each, state: "refused", problem });
     }
     await done;
-  }
-
-  async conflicts(): Promise<Conflict[]> {
-    const index = this.database.transaction("operations").store.index("by_state");
-    const held = (await Promise.all([index.getAll("conflict"), index.getAll("refused")])).flat();
-    const groups = groupBy(held, (each) => `${each.imageId} ${each.operation.uid}`);
-    return [...groups.values()].map((group) => {
-      const last = group.at(-1)!;
-      const { imageId, theirs, problem, operation } = last;
-      const kind = last.state === "refused" ? "refused" : "conflict";
-      const mark = operation.kind === "mark" ? operation : null;
-      return { imageId, uid: operation.uid, kind, mine: last.after, theirs, problem, mark };
-    });
   }
 
   /**

@@ -107,8 +107,9 @@ class Listener {
   }
 
   private handle({ name, data, last }: StreamEvent): void {
+    const missesNothing = name === "start" && this.last !== null; // it goes on where it stopped
     this.last = last || this.last;
-    const handler = name === "start" ? undefined : this.handlers[name];
+    const handler = missesNothing ? undefined : this.handlers[name];
     (handler as ((data: unknown) => void) | undefined)?.(data);
   }
 

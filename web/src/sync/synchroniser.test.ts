@@ -33,6 +33,8 @@ class Tab {
   state: SyncState = { phase: "saved", waiting: 0, conflicts: [], message: "" };
   signedOut = 0;
   errors: unknown[] = [];
+  /** Marks that the server would not take: image, state, code. */
+  refused: unknown[][] = [];
   user = "ann";
   readonly drafts: Drafts;
   readonly sync: Synchroniser;
@@ -55,6 +57,7 @@ class Tab {
       writer,
       channel,
       onSignedOut: () => this.signedOut++,
+      onMarkRefused: (imageId, { state }, { code }) => this.refused.push([imageId, state, code]),
       onError: (error) => this.errors.push(error),
       onState: (state) => {
         this.state = state;
@@ -193,6 +196,14 @@ describe("a state of the server that comes late", () => {
     expect(image.annotations().map((each) => each.uid)).toEqual(["a"]);
   });
 
+  it("is asked for again when something newer was heard of before the image was open", async () => {
+    const current = server.current(); // on its way
+    server.store(create("theirs"));
+    await tab.sync.notice(server.imageId, server.revision);
+    const image = await tab.sync.openImage(current);
+    await vi.waitFor(() => expect(image.annotations().map((each) => each.uid)).toEqual(["theirs"]));
+  });
+
   it("is asked for again when an image is opened with it", async () => {
     const stale = server.current();
     const earlier = await open();
@@ -264,6 +275,7 @@ describe("a queue with a bad connection", () => {
       writer: "patient",
       channel: null,
       onError: (error) => expect.unreachable(String(error)),
+      onMarkRefused: (imageId) => expect.unreachable(`mark of ${imageId}`),
       backoff: () => 1,
     });
     await image.record([create("a")]);
@@ -576,19 +588,105 @@ describe("how far the work on the image is", () => {
     expect(tab.state).toMatchObject({ phase: "saved", conflicts: [] });
   });
 
-  it("is taken back when the browser cannot keep it, and held when the server says no", async () => {
+  it("is taken back when the browser cannot keep it", async () => {
     const image = await open();
     vi.spyOn(OperationStore.prototype, "append").mockRejectedValueOnce(new Error("no space"));
     await expect(image.recordMark(marked("submitted"))).rejects.toThrow("no space");
     expect(image.waitingMark).toBeNull();
+  });
+
+  it("is taken back in every tab when the server says no, and what it said before is told", async () => {
+    server.store(marked("submitted"));
+    const [channel, heard] = [0, 1].map(() => new BroadcastChannel(`refused ${server.imageId}`));
+    const other = new Tab(server, database, locks, heard);
+    const here = new Tab(server, database, locks, channel);
+    const image = await open(here);
+    const told = vi.fn();
+    image.onMark = told;
+    server.weather = "offline";
     await image.recordMark(marked("skipped", "refuse me"));
-    await image.record([create("a")]);
-    await tab.sync.settled();
-    expect(categories()).toEqual([["a", 1]]);
-    expect(tab.state.conflicts).toMatchObject([{ kind: "refused", mark: { state: "skipped" } }]);
-    await tab.sync.resolve(tab.state.conflicts[0]!, "theirs");
-    expect(tab.state.conflicts).toEqual([]);
+    await here.sync.settled();
+    const elsewhere = await open(other);
+    expect(elsewhere.waitingMark).toMatchObject({ state: "skipped" });
+    server.weather = "fine";
+    await here.sync.flush();
+    await here.sync.settled();
+    expect(here.refused).toEqual([[server.imageId, "skipped", "invalid_input"]]);
     expect(image.waitingMark).toBeNull();
+    await vi.waitFor(() =>
+      expect(told).toHaveBeenLastCalledWith(expect.objectContaining({ state: "submitted" })),
+    );
+    await vi.waitFor(() => expect(elsewhere.waitingMark).toBeNull());
+    await image.record([create("a")]); // and work goes on
+    await here.sync.settled();
+    expect(categories()).toEqual([["a", 1]]);
+    expect(here.state).toMatchObject({ phase: "saved", waiting: 0, conflicts: [] });
+    channel!.close();
+    heard!.close();
+  });
+
+  it.each(["mine", "theirs"] as const)(
+    "waits while an edit is held, and goes out after it: %s",
+    async (choice) => {
+      server.store(create("a"));
+      const image = await open();
+      server.store(recolour("a", 8));
+      await Promise.all([image.record([recolour("a", 2)]), image.recordMark(marked("submitted"))]);
+      await tab.sync.settled();
+      expect(server.marks).toEqual([]);
+      expect(tab.state).toMatchObject({
+        waiting: 0,
+        conflicts: [{ uid: "a", mark: { state: "submitted" } }],
+      });
+      await image.record([create("b")]); // an edit need not wait
+      await tab.sync.settled();
+      expect(categories().map(([uid]) => uid)).toEqual(["a", "b"]);
+      expect(server.marks).toEqual([]);
+      let colour: unknown;
+      server.afterStore = () => {
+        if (server.marks.length > 0) colour ??= categories()[0]![1];
+      };
+      await tab.sync.resolve(tab.state.conflicts[0]!, choice);
+      await tab.sync.settled();
+      expect([server.marks, colour]).toEqual([["submitted"], choice === "mine" ? 2 : 8]);
+      expect(tab.state).toMatchObject({ phase: "saved", waiting: 0, conflicts: [] });
+    },
+  );
+
+  it("waits too while the server refuses an edit, over a restart", async () => {
+    const image = await open();
+    await image.record([{ kind: "create", uid: "poison", ...content("00", 404) }]);
+    await image.recordMark(marked("submitted"));
+    const reopened = new Tab(server, database, locks);
+    await reopened.sync.flush();
+    await Promise.all([tab.sync.settled(), reopened.sync.settled()]);
+    expect([server.marks, reopened.state.conflicts]).toMatchObject([[], [{ uid: "poison" }]]);
+    await reopened.sync.resolve(reopened.state.conflicts[0]!, "theirs");
+    await reopened.sync.settled();
+    expect(server.marks).toEqual(["submitted"]);
+  });
+
+  it("is caught up with the annotations after a gap in the events", async () => {
+    const image = await open();
+    const told = vi.fn();
+    image.onMark = told;
+    server.store(marked("skipped", "blurry"));
+    await tab.sync.notice(server.imageId, Number.MAX_SAFE_INTEGER);
+    expect(told).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ state: "skipped" }));
+  });
+
+  it("is not overruled by what the server knows while it is on its way", async () => {
+    const image = await open();
+    const told = vi.fn();
+    image.onMark = told;
+    server.store(marked("skipped", "blurry"));
+    server.weather = "busy";
+    await image.recordMark(marked("submitted"));
+    await tab.sync.settled();
+    vi.spyOn(server.client, "annotations").mockResolvedValueOnce(server.current());
+    await tab.sync.notice(server.imageId, server.revision);
+    expect(told).not.toHaveBeenCalled();
+    expect(image.waitingMark).toMatchObject({ state: "submitted" });
   });
 });
 
@@ -607,7 +705,7 @@ describe("two tabs on one image", () => {
     await Promise.all([tab.sync.settled(), other.sync.settled()]);
     expect(server.log).toHaveLength(2);
     expect(new Set(categories().map(([uid]) => uid))).toEqual(new Set(["a", "b"]));
-    expect(await new OperationStore(database, String).conflicts()).toHaveLength(1);
+    expect((await new OperationStore(database, String).overview()).conflicts).toHaveLength(1);
   });
 });
 

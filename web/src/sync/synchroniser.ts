@@ -1,14 +1,16 @@
 /** Gets what was made in this browser to the server: at once when it can, later when it cannot, never twice. */
-import type { Annotation, ImageAnnotations } from "../api/types.ts";
+import type { Annotation, ImageAnnotations, MarkOperation } from "../api/types.ts";
+import type { Problem } from "./database.ts";
 import type { Drafts } from "./drafts.ts";
 import { ImageSync } from "./image.ts";
 import type { Locks } from "./locks.ts";
+import type { Conflict } from "./overview.ts";
 import { type Drained, drain, type SenderEvents, type SendOperation } from "./sender.ts";
-import type { Conflict, OperationStore } from "./store.ts";
+import type { OperationStore } from "./store.ts";
 
 export interface SyncState {
   phase: "saved" | "saving" | "offline" | "signed_out";
-  /** Operations that the server does not have yet, without those that are held. */
+  /** Operations on their way to the server, without those that are held and marks that wait for them. */
   waiting: number;
   conflicts: Conflict[];
   /** Why saving does not get on; empty when it does. */
@@ -19,6 +21,7 @@ export interface SyncState {
 type News =
   | { kind: "changed" }
   | { kind: "acknowledged"; imageId: number; uid: string; revision: number; annotation: Annotation | null }
+  | { kind: "mark_refused"; imageId: number; uid: string }
   | { kind: "moved"; imageId: number; current: ImageAnnotations };
 
 export interface SynchroniserOptions {
@@ -33,6 +36,8 @@ export interface SynchroniserOptions {
   /** The current state of an image's annotations from the server. */
   load: (imageId: number) => Promise<ImageAnnotations>;
   onSignedOut?: () => void;
+  /** The server refused what was said of an image, and why; it is as it was. */
+  onMarkRefused: (imageId: number, mark: MarkOperation, problem: Problem) => void;
   /** The server's state of an image was asked for in vain; nothing of ours is lost by that. */
   onError: (error: unknown) => void;
   onState?: (state: SyncState) => void;
@@ -51,7 +56,7 @@ export class Synchroniser {
   private readonly open = new Map<number, ImageSync>();
   private readonly draining = new Map<number, Promise<void>>();
   private readonly again = new Set<number>();
-  /** Newest revision heard of while an image's operations were on their way. */
+  /** Newest revision heard of while an image was not open, or its operations were on their way. */
   private readonly heard = new Map<number, number>();
   private timer: ReturnType<typeof setTimeout> | null = null;
   private attempt = 0;
@@ -82,6 +87,9 @@ export class Synchroniser {
       await this.publish().catch(this.options.onError);
     });
     this.open.set(imageId, image);
+    const heard = this.heard.get(imageId); // while `current` was on its way, too
+    this.heard.delete(imageId);
+    if (heard !== undefined) void this.notice(imageId, heard);
     return image;
   }
 
@@ -109,18 +117,22 @@ export class Synchroniser {
   async resolve(conflict: Conflict, choice: "mine" | "theirs"): Promise<void> {
     await this.options.store.resolve(conflict, choice, this.options.writer);
     this.tell({ kind: "changed" });
-    if (choice === "mine") this.drainImage(conflict.imageId);
-    else await this.refresh(conflict.imageId);
+    this.drainImage(conflict.imageId);
+    if (choice === "theirs") await this.refresh(conflict.imageId);
     await this.publish();
   }
 
-  /** Take in what others did to an open image, when `revision` is news. */
+  /** Take in what others did to an image that is open, or about to be, when `revision` is news. */
   async notice(imageId: number, revision: number): Promise<void> {
     const image = this.open.get(imageId);
-    if (!image || revision <= image.revision) return;
+    if (image && revision <= image.revision) return;
     // It may be our own operation, whose answer is still to come: look again when all are answered.
-    if (this.draining.has(imageId)) this.heard.set(imageId, revision);
+    if (!image || this.draining.has(imageId)) this.hold(imageId, revision);
     else await this.refresh(imageId);
+  }
+
+  private hold(imageId: number, revision: number): void {
+    this.heard.set(imageId, Math.max(revision, this.heard.get(imageId) ?? 0));
   }
 
   private async refresh(imageId: number): Promise<void> {
@@ -193,13 +205,26 @@ export class Synchroniser {
       this.tell(news);
       void this.publish();
     },
+    markRefused: ({ imageId }, mark, problem) => {
+      this.tell({ kind: "mark_refused", imageId, uid: mark.uid });
+      this.takeMarkBack(imageId, mark.uid);
+      this.options.onMarkRefused(imageId, mark, problem);
+    },
     rebased: (imageId, _writer, current) => {
       this.tell({ kind: "moved", imageId, current });
       void this.moved(imageId, current);
     },
   };
 
+  /** What the server knows of the image is asked for: a mark of before may have been hidden by the one that was refused. */
+  private takeMarkBack(imageId: number, uid: string): void {
+    const image = this.open.get(imageId);
+    image?.markRefused(uid);
+    if (image) void this.notice(imageId, Number.MAX_SAFE_INTEGER);
+  }
+
   private async hear(news: News): Promise<void> {
+    if (news.kind === "mark_refused") this.takeMarkBack(news.imageId, news.uid);
     if (news.kind === "moved") await this.moved(news.imageId, news.current);
     if (news.kind === "acknowledged") await this.notice(news.imageId, news.revision);
     await this.publish();
@@ -224,7 +249,7 @@ export class Synchroniser {
   private async publish(): Promise<void> {
     const { store, onState } = this.options;
     if (!onState) return;
-    const [stored, conflicts] = await Promise.all([store.waiting(), store.conflicts()]);
+    const { waiting: stored, conflicts } = await store.overview();
     const waiting = stored + this.recording;
     this.show({ phase: this.phase(waiting), waiting, conflicts, message: this.message() });
   }

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from limner.api.schemas.base import Answer, Request, Timestamp
+from limner.api.schemas.images import ImageMark
 from limner.rle import Rle
 from limner.store.annotations import AnnotationState, ImageAnnotations
 from limner.store.operation import Operation, Provenance, Segmentation
@@ -50,10 +51,11 @@ class Annotation(Answer):
 
 
 class AnnotationList(Answer):
-    """The annotations of an image at a revision."""
+    """The annotations of an image and its mark at a revision."""
 
     image_id: int
     revision: int
+    mark: ImageMark
     annotations: list[Annotation]
 
     @classmethod
@@ -62,6 +64,7 @@ class AnnotationList(Answer):
         return cls(
             image_id=found.image_id,
             revision=found.revision,
+            mark=ImageMark.model_validate(found.mark),
             annotations=[Annotation.of(state) for state in found.annotations],
         )
 

@@ -26,6 +26,11 @@ export class Marks {
     if (this.said.get(imageId) === state) this.said.delete(imageId);
   }
 
+  /** What was said of an image does not count. */
+  forget(imageId: number): void {
+    this.said.delete(imageId);
+  }
+
   /** The next image that waits, going round to the beginning; null when there is no other one. */
   async nextWaiting({ id, next_waiting_id: known }: ImageDetails): Promise<number | null> {
     if (known !== null && this.waits(known)) return known;

@@ -86,6 +86,7 @@ export class Workspace {
     });
     this.objects = new Objects(this.session);
     this.marks = new Marks(client, projectId);
+    services.saving.onMarkRefused = (imageId) => this.marks.forget(imageId);
     this.disposers.push(
       this.decoder.subscribe((info) => {
         this.decoderInfo = info;
@@ -97,6 +98,7 @@ export class Workspace {
           void this.notice(image_id, revision);
           this.hearMark(image_id, mark);
         },
+        start: () => this.catchUp(),
         reset: () => this.catchUp(),
       }),
     );
@@ -185,6 +187,7 @@ export class Workspace {
     this.imageSync = sync;
     this.image = this.marked(details);
     sync.onRemote = (annotations) => this.session.replaceAnnotations(annotations);
+    sync.onMark = (mark) => this.hearMark(id, mark);
     this.session.open({ id, width: details.width, height: details.height }, sync.annotations(), sync.draft);
     if (sync.draft) this.tell("What you were drawing here is back. {drop} drops it.");
     if (this.encode.state === "ready") this.session.embeddingReady();
@@ -300,7 +303,7 @@ export class Workspace {
     await (await this.services.saving.ready()).notice(imageId, revision);
   }
 
-  /** After a gap in the events: ask for what they would have told. */
+  /** After a gap in the events: ask for what they would have told, also of the image that is on its way. */
   private catchUp(): void {
     this.news.tell(this.wanted);
     // Whatever the revision is by now, it counts as news.

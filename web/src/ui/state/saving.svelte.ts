@@ -10,6 +10,8 @@ import type { Account } from "./account.svelte.ts";
 /** The durable queue of this browser and its state, for the pages. */
 export class Saving {
   state = $state.raw<SyncState>({ phase: "saved", waiting: 0, conflicts: [], message: "" });
+  /** Told when the server refuses what was said of an image; so is the person. */
+  onMarkRefused: (imageId: number) => void = () => undefined;
   private synchroniser: Promise<Synchroniser>;
 
   /** @param scope names what this browser keeps for the installation */
@@ -61,6 +63,15 @@ export class Saving {
       channel: "BroadcastChannel" in window ? new BroadcastChannel(`${scope} sync`) : null,
       onSignedOut: () => void account.signInAgain(),
       onError,
+      onMarkRefused: async (imageId, { state }, { message, hint }) => {
+        this.onMarkRefused(imageId);
+        const name = await client.image(imageId).then(
+          (image) => image.file_name,
+          () => `Image ${imageId}`,
+        );
+        const said = state === "waiting" ? "sent back" : state;
+        onError(new Error(`${name} could not be ${said}, it stays as it was. ${message} ${hint}`.trim()));
+      },
       onState: (state) => {
         this.state = state;
       },
