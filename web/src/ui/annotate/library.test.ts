@@ -38,7 +38,7 @@ describe("ImageLibrary", () => {
   it("prefetches the next three images and the previous one, behind the one being looked at", async () => {
     const { client, asked } = fakeClient(new Map());
     const library = new ImageLibrary(client, news);
-    await library.prefetchAround(await library.look(4, vi.fn()).details);
+    await library.prefetchAround(await library.look(4, vi.fn()).details, null);
     expect(asked).toEqual([
       [4, "look"],
       [5, "prefetch"],
@@ -48,10 +48,19 @@ describe("ImageLibrary", () => {
     ]);
   });
 
+  it("prefetches what submitting opens before all others, and keeps it with them", async () => {
+    const { client, asked, signals } = fakeClient(new Map());
+    const library = new ImageLibrary(client, news);
+    library.look(3, vi.fn());
+    await library.prefetchAround(await library.look(4, vi.fn()).details, 9);
+    expect(asked.map(([id]) => id)).toEqual([3, 4, 9, 5, 6, 7]);
+    expect([...signals.values()].some(({ aborted }) => aborted)).toBe(false);
+  });
+
   it("does not load again what was prefetched", async () => {
     const { client, files } = fakeClient(new Map());
     const library = new ImageLibrary(client, news);
-    await library.prefetchAround(await library.look(1, vi.fn()).details);
+    await library.prefetchAround(await library.look(1, vi.fn()).details, null);
     await library.look(2, vi.fn()).embedding;
     expect(files.mock.calls.filter(([id]) => id === 2)).toHaveLength(1);
   });
@@ -69,7 +78,7 @@ describe("ImageLibrary", () => {
     const answers = new Map([[2, [waiting(5)]]]);
     const { client, asked } = fakeClient(answers);
     const library = new ImageLibrary(client, news);
-    await library.prefetchAround(await library.look(1, vi.fn()).details);
+    await library.prefetchAround(await library.look(1, vi.fn()).details, null);
     const pending = vi.fn();
     library.look(2, pending);
     expect(pending).toHaveBeenCalledWith(waiting(5));
@@ -81,9 +90,9 @@ describe("ImageLibrary", () => {
     const { client, signals } = fakeClient(new Map([[1, [waiting(9)]]]));
     const library = new ImageLibrary(client, news);
     library.look(1, vi.fn());
-    for (let id = 2; id <= 7; id++) library.look(id, vi.fn());
+    for (let id = 2; id <= 8; id++) library.look(id, vi.fn());
     await vi.waitFor(() => expect(signals.get(1)?.aborted).toBe(true));
-    expect(signals.get(7)?.aborted).toBe(false);
+    expect(signals.get(8)?.aborted).toBe(false);
   });
 
   it("reports an image on which the encoder failed, and tries again when it is opened again", async () => {

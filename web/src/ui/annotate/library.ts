@@ -17,7 +17,7 @@ interface Entry {
 }
 
 const AHEAD = 3;
-const KEPT = 6; // the open image, three ahead, one behind, and the one that was just left
+const KEPT = 7; // the open image, the next that waits, three ahead, one behind, and the one that was just left
 const POLL = { look: 1500, prefetch: 6000 } as const; // ms, in case the event stream is down
 
 export class ImageLibrary {
@@ -39,9 +39,10 @@ export class ImageLibrary {
     return entry;
   }
 
-  /** Load the next three images and the previous one, nearest first. */
-  async prefetchAround(details: ImageDetails): Promise<void> {
+  /** Load the next image that waits, which submitting opens; then the next three images and the previous one, nearest first. */
+  async prefetchAround(details: ImageDetails, waiting: number | null): Promise<void> {
     const { previous_id: previous } = details;
+    if (waiting !== null) await this.prefetch(waiting);
     let next = details.next_id;
     for (let step = 0; step < AHEAD && next !== null; step++) next = await this.prefetch(next);
     if (previous !== null) await this.prefetch(previous);

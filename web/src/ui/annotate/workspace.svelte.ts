@@ -191,8 +191,13 @@ export class Workspace {
     this.session.open({ id, width: details.width, height: details.height }, sync.annotations(), sync.draft);
     if (sync.draft) this.tell("What you were drawing here is back. {drop} drops it.");
     if (this.encode.state === "ready") this.session.embeddingReady();
-    const { previous_id, next_id } = await this.fresh(id, details);
-    if (this.wanted === id) void this.library.prefetchAround({ ...details, previous_id, next_id });
+    void this.prefetchAround(await this.fresh(id, details));
+  }
+
+  private async prefetchAround(image: ImageDetails): Promise<void> {
+    const submits = image.mark.state === "waiting";
+    const waiting = submits ? await this.marks.nextWaiting(image).catch(() => null) : null; // opening it will say why
+    if (this.wanted === image.id) await this.library.prefetchAround(image, waiting);
   }
 
   private async findCarried(): Promise<void> {
