@@ -24,11 +24,19 @@ def test_objects_are_put_in_order(project: Project, page: Page) -> None:
             expect(rows.nth(index)).to_have_attribute("data-uid", uid or "")
 
     rows.nth(0).click()
-    page.keyboard.press("Alt+ArrowDown")
+    page.keyboard.press("Control+ArrowDown")
     expect_order(second, first, third)
-    page.keyboard.press("Control+ArrowDown")  # the row has kept the focus
+    expect(rows.nth(1)).to_be_focused()
+    page.keyboard.press("Control+ArrowDown")
     expect_order(second, third, first)
     page.keyboard.press("Control+z")
+    expect_order(second, first, third)
+    foreign = (
+        "() => { const it = new DataTransfer(); it.setData('application/x-limner-object', 'elsewhere'); return it; }"
+    )
+    for event in ("dragover", "drop"):  # a row of another tab
+        data = page.evaluate_handle(foreign)
+        rows.nth(0).locator("..").dispatch_event(event, {"dataTransfer": data})
     expect_order(second, first, third)
     rows.nth(2).drag_to(rows.nth(0))
     expect_order(third, second, first)

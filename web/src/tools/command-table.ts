@@ -40,6 +40,8 @@ const TABLE = [
   ["Objects", "remove", "Delete the selected objects", ["Delete"]],
   ["Objects", "hide", "Hide or show the selected objects; without any: all", ["h"]],
   ["Objects", "lock", "Lock or unlock the selected objects", ["l"]],
+  ["Objects", "raise", "Down the list: paint the selected object above the next", ["Ctrl+ArrowDown"]],
+  ["Objects", "lower", "Up the list: paint the selected object below the one before", ["Ctrl+ArrowUp"]],
   ["Objects", "category0", "Category 1", ["1"]],
   ["Objects", "category1", "Category 2", ["2"]],
   ["Objects", "category2", "Category 3", ["3"]],

@@ -23,6 +23,7 @@ export function performOnObjects(command: Command, actions: ObjectActions): bool
     objects.copy();
     paste();
   } else if (command === "carry" && some) carry();
+  else if (command === "raise" || command === "lower") return objects.move(command === "raise" ? 1 : -1);
   else return objects.selected.length > 1 && performOnMany(command, actions);
   return true;
 }

@@ -92,9 +92,18 @@ export class Objects {
     return this.session.changeObjects([uid], (document) => change.split(document, uid, newUuid));
   }
 
-  /** Put one object at another place of the list, whose end is on top. */
+  /** Put one object at another place of the list, whose end is on top. What is not on this image stays where it is. */
   moveTo(uid: string, place: number): void {
+    if (!this.session.annotations.some((each) => each.uid === uid)) return;
     this.session.changeObjects([], (document) => change.moveTo(document, uid, place));
+  }
+
+  /** Put the selected object by so many places nearer to the end of the list. @returns whether one is selected */
+  move(by: number): boolean {
+    const [uid, ...more] = this.uids;
+    if (uid === undefined || more.length > 0) return false;
+    this.moveTo(uid, this.session.annotations.findIndex((each) => each.uid === uid) + by);
+    return true;
   }
 
   toggleHidden(): void {
