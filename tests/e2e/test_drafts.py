@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.e2e.annotate_page import AnnotatePage, annotations_of, exported
+from limner import rle
+from tests.e2e.annotate_page import AnnotatePage, annotations_of, exported, iou
 from tests.e2e.api import Project, new_project
 from tests.e2e.server import LimnerServer
 from tests.e2e.test_faults import crash, on_disk
 from tests.e2e.test_hand_tools import BRUSH, PHOTO, drag, only_mask, swept
+from tests.e2e.test_look_closer import LARGE, X, Y, large_image, place, scale
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e-faults")]
 
@@ -21,10 +23,13 @@ def accept_button(work: AnnotatePage) -> Locator:
     return work.page.get_by_role("button", name=re.compile("Accept"))
 
 
-def killed_and_opened_again(work: AnnotatePage, context: BrowserContext, project: Project) -> AnnotatePage:
-    on_disk(work.page, "drafts")
+def killed_and_opened_again(
+    work: AnnotatePage, context: BrowserContext, project: Project, photo: str = PHOTO, *, since: float = 0
+) -> AnnotatePage:
+    """Another tab on the image, once a draft is on disk that was kept at the moment `since` or later."""
+    on_disk(work.page, "drafts", since)
     crash(work.page)
-    again = AnnotatePage(context.new_page(), project, PHOTO)
+    again = AnnotatePage(context.new_page(), project, photo)
     expect(accept_button(again)).to_be_enabled()
     expect(again.objects).to_have_count(0)
     return again
@@ -45,6 +50,79 @@ def test_a_mask_that_is_painted_survives_its_tab(signed_in: BrowserContext, proj
     expect(again.objects).to_have_count(1)
     expect(accept_button(again)).to_have_count(0)
     assert np.array_equal(only_mask(project, again), swept(again, (100, 100), (220, 160), BRUSH))
+    again.page.close()
+
+
+def test_a_stroke_that_is_under_way_survives_its_tab(signed_in: BrowserContext, project: Project) -> None:
+    work = AnnotatePage(signed_in.new_page(), project, PHOTO)
+    work.page.keyboard.press("b")
+    work.page.mouse.move(*work.at(100, 100))
+    work.page.mouse.down()
+    work.page.mouse.move(*work.at(220, 160))  # and the button stays down
+    again = killed_and_opened_again(work, signed_in, project, since=work.page.evaluate("Date.now()"))
+    again.page.keyboard.press("Enter")
+    expect(again.objects).to_have_count(1)
+    assert np.array_equal(only_mask(project, again), swept(again, (100, 100), (220, 160), BRUSH))
+    again.page.close()
+
+
+def test_a_polygon_that_is_under_way_survives_its_tab(signed_in: BrowserContext, project: Project) -> None:
+    work = AnnotatePage(signed_in.new_page(), project, PHOTO)
+    work.page.keyboard.press("p")
+    for corner in [(300, 100), (340, 100), (340, 130), (300, 130)]:
+        work.page.mouse.click(*work.at(*corner))
+    again = killed_and_opened_again(work, signed_in, project, since=work.page.evaluate("Date.now()"))
+    again.page.keyboard.press("Enter")
+    expect(again.objects).to_have_count(1)
+    square = np.zeros((again.height, again.width), bool)
+    square[100:130, 300:340] = True
+    assert np.array_equal(only_mask(project, again), square)
+    again.page.close()
+
+
+def test_a_stroke_on_an_object_survives_its_tab(signed_in: BrowserContext, project: Project) -> None:
+    work = AnnotatePage(signed_in.new_page(), project, PHOTO)
+    work.page.keyboard.press("b")
+    drag(work, (100, 100), (220, 160))
+    work.page.keyboard.press("Enter")
+    work.objects.locator("[data-uid]").click()
+    work.saved()
+    work.page.mouse.move(*work.at(100, 200))
+    work.page.mouse.down()
+    work.page.mouse.move(*work.at(220, 200))
+    on_disk(work.page, "drafts", work.page.evaluate("Date.now()"))
+    crash(work.page)
+    again = AnnotatePage(signed_in.new_page(), project, PHOTO)
+    expect(again.objects).to_have_count(1)
+    expect(accept_button(again)).to_be_enabled()
+    again.page.keyboard.press("Enter")
+    expect(accept_button(again)).to_have_count(0)
+    both = swept(again, (100, 100), (220, 160), BRUSH) | swept(again, (100, 200), (220, 200), BRUSH)
+    assert np.array_equal(only_mask(project, again), both)
+    again.page.close()
+
+
+def test_what_was_drawn_looking_closer_comes_back_closer(signed_in: BrowserContext, project: Project) -> None:
+    data, truth = large_image()
+    project.upload({LARGE: data})
+    work = AnnotatePage(signed_in.new_page(), project, LARGE)
+    work.page.mouse.move(*place(work, X, Y))
+    while scale(work) < 1.5:
+        work.page.mouse.wheel(0, -120)
+        work.page.wait_for_timeout(20)
+    work.page.keyboard.press("c")
+    status = "Looking closer"
+    expect(work.page.get_by_role("main").get_by_role("status")).to_have_text(status)
+    work.page.mouse.click(*place(work, X, Y))
+    expect(work.candidates).to_have_count(3)
+    again = killed_and_opened_again(work, signed_in, project, LARGE)
+    expect(again.page.get_by_role("main").get_by_role("status")).to_have_text(status)
+    expect(again.candidates).to_have_count(3)
+    again.page.keyboard.press("Enter")
+    expect(again.objects).to_have_count(1)
+    again.saved()
+    (annotation,) = annotations_of(exported(project, again.page), LARGE)
+    assert iou(rle.decode(annotation["segmentation"]).astype(bool), truth) > 0.85
     again.page.close()
 
 

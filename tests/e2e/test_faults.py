@@ -104,22 +104,25 @@ def recolour(work: AnnotatePage, times: int) -> list[int]:
     return chosen
 
 
-def on_disk(page: Page, store: str) -> None:
-    """Wait until the browser's database has something in `store`: a few milliseconds after it is seen on the screen."""
+def on_disk(page: Page, store: str, since: float = 0) -> None:
+    """Wait until the browser's database has something in `store`: a few milliseconds after it is seen on the screen.
+
+    Of drafts, something that was kept at the moment `since` of the page's clock or later.
+    """
     while not page.evaluate(
-        """async (store) => {
+        """async ([store, since]) => {
           for (const { name } of await indexedDB.databases()) {
             const database = await new Promise((resolve) => {
               indexedDB.open(name).onsuccess = (event) => resolve(event.target.result);
             });
-            const request = database.transaction(store).objectStore(store).count();
-            const count = await new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+            const request = database.transaction(store).objectStore(store).getAll();
+            const rows = await new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
             database.close();
-            if (count > 0) return true;
+            if (rows.some(({ kept = Infinity }) => kept >= since)) return true;
           }
           return false;
         }""",
-        store,
+        [store, since],
     ):
         page.wait_for_timeout(5)
 

@@ -18,10 +18,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 
 HEIGHT, WIDTH = 2600, 4000
 X, Y, RADIUS = 2817, 933, 24  # of the object: six pixels across in what the encoder sees of the whole image
-NAME = "large.png"
+LARGE = "large.png"
 
 
-def _image() -> tuple[bytes, Mask]:
+def large_image() -> tuple[bytes, Mask]:
     """A bright disk on a dull, cloudy ground; the file and where the disk is."""
     coarse = np.random.default_rng(0).integers(70, 110, (26, 40, 3), np.uint8)
     pixels = np.asarray(Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)).copy()
@@ -33,15 +33,15 @@ def _image() -> tuple[bytes, Mask]:
     return buffer.getvalue(), disk
 
 
-def _at(work: AnnotatePage, x: float, y: float) -> tuple[float, float]:
+def place(work: AnnotatePage, x: float, y: float) -> tuple[float, float]:
     """Screen position of image coordinates, wherever the image has been moved."""
     box = work.stage.bounding_box()
     assert box is not None
-    scale, left, top = (float(work.stage.get_attribute(f"data-{name}") or "nan") for name in ("scale", "x", "y"))
-    return box["x"] + left + x * scale, box["y"] + top + y * scale
+    zoom, left, top = (float(work.stage.get_attribute(f"data-{name}") or "nan") for name in ("scale", "x", "y"))
+    return box["x"] + left + x * zoom, box["y"] + top + y * zoom
 
 
-def _scale(work: AnnotatePage) -> float:
+def scale(work: AnnotatePage) -> float:
     """Screen pixels per image pixel."""
     return float(work.stage.get_attribute("data-scale") or "nan")
 
@@ -52,13 +52,13 @@ def _encoded(page: Page) -> int:
 
 
 def test_a_small_object_is_segmented_closer_and_lands_on_its_pixels(project: Project, page: Page) -> None:
-    data, truth = _image()
-    project.upload({NAME: data})
-    work = AnnotatePage(page, project, NAME)
+    data, truth = large_image()
+    project.upload({LARGE: data})
+    work = AnnotatePage(page, project, LARGE)
     button = page.get_by_role("button", name="Look closer")
     expect(button).to_have_count(0)  # the whole image is seen
-    page.mouse.move(*_at(work, X, Y))
-    while _scale(work) < 1.5:
+    page.mouse.move(*place(work, X, Y))
+    while scale(work) < 1.5:
         page.mouse.wheel(0, -120)
         page.wait_for_timeout(20)
     expect(button).to_have_attribute("aria-pressed", "false")
@@ -69,7 +69,7 @@ def test_a_small_object_is_segmented_closer_and_lands_on_its_pixels(project: Pro
     expect(page.get_by_role("main").get_by_role("status")).to_have_text("Looking closer")
     assert _encoded(page) == done + 1
 
-    page.mouse.click(*_at(work, X, Y))
+    page.mouse.click(*place(work, X, Y))
     expect(work.candidates).to_have_count(3)
     page.keyboard.press("Enter")
     expect(work.objects).to_have_count(1)
@@ -81,11 +81,11 @@ def test_a_small_object_is_segmented_closer_and_lands_on_its_pixels(project: Pro
     assert _encoded(page) == done + 1
 
     page.keyboard.press("Home")
-    page.mouse.move(*_at(work, X + 1000, Y + 1000))  # outside of what is looked at
+    page.mouse.move(*place(work, X + 1000, Y + 1000))  # outside of what is looked at
     expect(page.get_by_role("main").get_by_role("status")).to_have_text("")
     work.saved()
 
-    (annotation,) = annotations_of(exported(project, page), NAME)
+    (annotation,) = annotations_of(exported(project, page), LARGE)
     mask = rle.decode(annotation["segmentation"]).astype(bool)
     assert mask.shape == (HEIGHT, WIDTH)
     rows, columns = np.nonzero(mask)

@@ -1,6 +1,7 @@
 /** The object being drawn, as one value: what a page must not lose before it is accepted. */
 
 import { isEmpty, NO_PROMPTS, type Prompts } from "./prompts.ts";
+import type { Region } from "./region.ts";
 import type { Rle } from "./rle.ts";
 
 export interface Draft {
@@ -15,9 +16,11 @@ export interface Draft {
   readonly startedAt: number | null;
 }
 
-/** A draft with the category that it would be accepted with. */
+/** A draft with the category that it would be accepted with, and what the decoder saw of the image. */
 export interface KeptDraft extends Draft {
   readonly categoryId: number | null;
+  /** Null for the whole image. */
+  readonly region: Region | null;
 }
 
 export const NO_DRAFT: Draft = {

@@ -7,6 +7,7 @@
 import { type Draft, isDrawn, type KeptDraft, NO_DRAFT } from "../core/draft.ts";
 import type { Step } from "../core/history.ts";
 import { NO_PROMPTS, type PromptPoint, type Prompts } from "../core/prompts.ts";
+import type { Region } from "../core/region.ts";
 import type { Rle } from "../core/rle.ts";
 import type { Annotation, Operation } from "./types.ts";
 
@@ -43,6 +44,12 @@ export function withDraft(
 export function editDraft(before: Document, edited: Rle, now: number): DocumentStep {
   const startedAt = before.startedAt ?? now;
   return local(before, { ...before, edited, prompts: NO_PROMPTS, shown: null, startedAt });
+}
+
+/** A mask that a hand is still making, as a draft: of the object being drawn, or of a saved annotation. */
+export function unfinished(before: Document, mask: Rle, uid: string | null, now: number): Document {
+  if (uid === null) return editDraft(before, mask, now).after;
+  return { ...before, ...NO_DRAFT, edited: mask, reopenedUid: uid, startedAt: now };
 }
 
 /** A mask made by hand for a saved annotation, which nobody is drawing. */
@@ -186,8 +193,12 @@ export function asPlainData(operation: Operation): Operation {
 }
 
 /** The object being drawn, null when there is none. Copies of it (structuredClone, IndexedDB) are plain data. */
-export function keptDraft(document: Document, categoryId: number | null): KeptDraft | null {
+export function keptDraft(
+  document: Document,
+  categoryId: number | null,
+  region: Region | null,
+): KeptDraft | null {
   if (!hasDraft(document)) return null;
   const { prompts, edited, shown, reopenedUid, startedAt } = document;
-  return { prompts, edited, shown, reopenedUid, startedAt, categoryId };
+  return { prompts, edited, shown, reopenedUid, startedAt, categoryId, region };
 }

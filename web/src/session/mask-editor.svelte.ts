@@ -71,6 +71,8 @@ export class MaskEditor {
   busy = $state.raw(false);
   private live = $state.raw<ColumnMask | null>(null);
   private ringChanges = $state.raw(0);
+  /** A polygon whose corners are still being set. */
+  private outline: { readonly ring: Ring; readonly subtracts: boolean } | null = null;
   /** Polygons from which masks were made: editing goes on with their corners. */
   private readonly knownRings = new WeakMap<ColumnMask, readonly Ring[]>();
 
@@ -132,8 +134,32 @@ export class MaskEditor {
   }
 
   addPolygon(ring: Ring, subtracts: boolean): void {
+    this.change((mask) => this.withPolygon(mask, ring, subtracts));
+  }
+
+  /** A polygon is under way; without corners, none is any more. */
+  sketch(ring: Ring, subtracts: boolean): void {
+    this.outline = ring.length > 2 ? { ring, subtracts } : null;
+  }
+
+  /** Another value whenever a stroke or a polygon has gone on; null while there is none. */
+  get progress(): object | null {
+    return this.live ?? this.outline;
+  }
+
+  /** What is changed, as it would be if it were finished now. */
+  get unfinished(): Painting | null {
+    const { live, outline } = this;
+    const target = live || outline ? this.findTarget() : null;
+    if (!target) return null;
+    if (live) return { mask: live, uid: target.uid };
+    const mask = target.mask ?? ColumnMask.empty(this.host.image!);
+    return { mask: this.withPolygon(mask, outline!.ring, outline!.subtracts), uid: target.uid };
+  }
+
+  private withPolygon(mask: ColumnMask, ring: Ring, subtracts: boolean): ColumnMask {
     const polygon = maskFromRings([ring], this.host.image!);
-    this.change((mask) => (subtracts ? subtract(mask, polygon) : union(mask, polygon)));
+    return subtracts ? subtract(mask, polygon) : union(mask, polygon);
   }
 
   /** Fill the hole, or with `drops` remove the part, at a place. */

@@ -11,6 +11,7 @@ import { Drawing } from "./drawing.svelte.ts";
 import { isHandTool, MaskEditor, type MaskHost } from "./mask-editor.svelte.ts";
 import { WorkClock } from "./pace.ts";
 import { reshapeInBackground } from "./reshaper.ts";
+import { StrokeKeeper } from "./stroke-keeper.ts";
 import type {
   Annotation,
   AnnotationSession,
@@ -26,6 +27,10 @@ import type {
 export class Session extends Drawing implements AnnotationSession, MaskHost {
   readonly masks: MaskEditor;
   protected readonly decodes: Decodes;
+  private readonly strokes: StrokeKeeper;
+  /** What the object being drawn is seen in, or was when it was kept. */
+  private draftRegion: Region | null = null;
+  private knowsCategories = false;
 
   constructor(private readonly options: SessionOptions) {
     super(options.decoder, options.clock ?? new WorkClock());
@@ -36,18 +41,24 @@ export class Session extends Drawing implements AnnotationSession, MaskHost {
       () => options.onOutside?.(),
     );
     this.masks = new MaskEditor(this, options.reshape ?? reshapeInBackground);
+    this.strokes = new StrokeKeeper(
+      () => this.masks.progress,
+      (underWay) => (underWay ? this.keepStroke() : this.record([])),
+    );
   }
 
   open(image: SessionImage, annotations: readonly Annotation[], draft: KeptDraft | null = null): void {
     this.image = image;
     this.decodes.open(image);
     this.views.reset();
-    if (draft) this.categoryId = draft.categoryId;
+    if (draft) this.resumeCategory(draft.categoryId);
+    this.draftRegion = draft?.region ?? null;
     const startedAt = draft?.startedAt == null ? null : this.clock.fromWall(draft.startedAt);
     this.startWith(edit.withDraft({ annotations }, draft ? { ...draft, startedAt } : NO_DRAFT));
   }
 
   close(): void {
+    this.strokes.stop();
     this.image = null;
     this.decodes.open(null);
     this.views.reset();
@@ -56,6 +67,13 @@ export class Session extends Drawing implements AnnotationSession, MaskHost {
 
   lookAt(region: Region | null): void {
     this.decodes.lookAt(region);
+    this.draftRegion = region;
+    if (this.drawing) this.record([]);
+  }
+
+  override working(underWay: boolean): void {
+    super.working(underWay);
+    this.strokes.watch(underWay);
   }
 
   embeddingReady(): void {
@@ -68,7 +86,10 @@ export class Session extends Drawing implements AnnotationSession, MaskHost {
 
   setCategories(categories: readonly SessionCategory[]): void {
     this.views.categories = categories;
-    if (!categories.some(({ id }) => id === this.categoryId)) this.categoryId = categories[0]?.id ?? null;
+    this.knowsCategories = true;
+    if (this.hasCategory(this.categoryId)) return;
+    if (this.drawing && this.categoryId !== null) this.tellCategoryIsGone();
+    this.categoryId = categories[0]?.id ?? null;
   }
 
   select(uid: string | null): void {
@@ -162,12 +183,35 @@ export class Session extends Drawing implements AnnotationSession, MaskHost {
     this.decodes.ask(document.prompts);
   }
 
-  private record(operations: readonly Operation[]): void {
+  private record(operations: readonly Operation[], document = this.document): void {
     if (!this.image) return;
-    const drawn = edit.keptDraft(this.document, this.categoryId);
+    this.strokes.superseded();
+    const drawn = edit.keptDraft(document, this.categoryId, this.draftRegion);
+    if (!drawn) this.draftRegion = this.region;
     const startedAt = drawn?.startedAt == null ? null : this.clock.toWall(drawn.startedAt);
     const draft = drawn && { ...drawn, startedAt };
     this.options.record(this.image.id, operations.map(edit.asPlainData), draft);
+  }
+
+  private keepStroke(): void {
+    const made = this.masks.unfinished;
+    if (made) this.record([], edit.unfinished(this.document, made.mask, made.uid, this.workedUntil()));
+  }
+
+  /** The category of a draft, unless it was deleted meanwhile. Which ones there are may be known only later. */
+  private resumeCategory(id: number | null): void {
+    const isGone = this.knowsCategories && id !== null && !this.hasCategory(id);
+    if (isGone) this.tellCategoryIsGone();
+    this.categoryId = isGone ? (this.categories[0]?.id ?? null) : id;
+  }
+
+  private hasCategory(id: number | null): boolean {
+    return this.categories.some((category) => category.id === id);
+  }
+
+  private tellCategoryIsGone(): void {
+    const message = "The category of what you were drawing was deleted. Check the one that it has now.";
+    this.notify({ level: "error", message });
   }
 
   private startWith(document: edit.Document): void {

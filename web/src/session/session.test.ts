@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import type { KeptDraft } from "../core/draft.ts";
+import { type KeptDraft, NO_DRAFT } from "../core/draft.ts";
 import { imagePoint } from "../core/geometry.ts";
+import { NO_PROMPTS } from "../core/prompts.ts";
 import { area, decode } from "../core/rle.ts";
 import { decodedMasks, FakeDecoder } from "./decoder.test-support.ts";
 import { createSession, type Session } from "./session.svelte.ts";
@@ -49,6 +50,52 @@ async function draw(): Promise<void> {
   session.addPoint(at(10, 20), 1);
   await decoder.answer();
 }
+
+describe("an object that comes back", () => {
+  const kept = (changes: Partial<KeptDraft>): KeptDraft => ({
+    ...NO_DRAFT,
+    prompts: { ...NO_PROMPTS, points: [{ at: at(10, 20), label: 1 }] },
+    categoryId: 2,
+    region: null,
+    ...changes,
+  });
+
+  it("has its category, or another one and a word about it when that was deleted", () => {
+    session.open(IMAGE, [saved], kept({}));
+    expect([session.categoryId, notices]).toEqual([2, []]);
+    session.open(IMAGE, [saved], kept({ categoryId: 99 }));
+    expect([session.categoryId, draft?.categoryId]).toEqual([1, 1]);
+    expect(notices).toEqual([expect.stringContaining("was deleted")]);
+  });
+
+  it("is told so also when the categories are known only later, or there is none any more", () => {
+    const record = vi.fn();
+    const late = createSession({ decoder, record, notify: ({ message }) => notices.push(message) });
+    late.open(IMAGE, [saved], kept({}));
+    late.setCategories([{ id: 1, name: "cat", color: "#ff0000" }]);
+    expect([late.categoryId, notices.length]).toEqual([1, 1]);
+    late.setCategories([]);
+    late.open(IMAGE, [saved], kept({}));
+    expect([late.categoryId, notices.length]).toEqual([null, 3]);
+  });
+
+  it("keeps what it was seen in until that is seen again or it is dropped", () => {
+    const region = { x: 0, y: 0, width: 32, height: 32 };
+    session.open(IMAGE, [saved], kept({ region }));
+    expect(draft?.region).toEqual(region);
+    session.lookAt(region);
+    session.lookAt(null); // while it is drawn
+    expect(draft?.region).toBeNull();
+    session.lookAt(region);
+    expect(draft?.region).toEqual(region);
+    session.lookAt(null);
+    session.drop();
+    session.open(IMAGE, [saved], kept({ region }));
+    session.drop();
+    session.addPoint(at(10, 20), 1);
+    expect(draft?.region).toBeNull();
+  });
+});
 
 describe("drawing an object", () => {
   it("shows the best of masks 1 to 3 for one point, and all four for more", async () => {

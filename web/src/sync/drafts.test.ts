@@ -17,6 +17,7 @@ const drawn = (counts: string): KeptDraft => ({
   reopenedUid: null,
   startedAt: 5_000,
   categoryId: 3,
+  region: null,
 });
 
 const accepted: Operation = {

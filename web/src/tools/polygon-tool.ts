@@ -43,7 +43,7 @@ export class PolygonTool implements Tool {
       return;
     }
     const last = this.corners.at(-1);
-    if (!last || !this.isSame(last, image)) this.corners = [...this.corners, image];
+    if (!last || !this.isSame(last, image)) this.setCorners([...this.corners, image]);
     this.show(image);
   }
 
@@ -62,7 +62,7 @@ export class PolygonTool implements Tool {
 
   back(): boolean {
     const begun = this.underWay;
-    this.corners = this.corners.slice(0, -1);
+    this.setCorners(this.corners.slice(0, -1));
     this.show(null);
     return begun;
   }
@@ -73,9 +73,14 @@ export class PolygonTool implements Tool {
 
   cancel(): boolean {
     const begun = this.underWay;
-    this.corners = [];
+    this.setCorners([]);
     this.stage.show({});
     return begun;
+  }
+
+  private setCorners(corners: readonly ImagePoint[]): void {
+    this.corners = corners;
+    this.session.masks.sketch(corners, this.subtracts);
   }
 
   private show(pointer: ImagePoint | null): void {

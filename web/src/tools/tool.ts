@@ -72,6 +72,8 @@ export interface ToolMasks {
   stroke(from: ImagePoint, to: ImagePoint, size: number, erases: boolean): void;
   finish(): void;
   cancel(): void;
+  /** Tell of a polygon whose corners are still being set; none is when there are no corners. */
+  sketch(ring: Ring, subtracts: boolean): void;
   addPolygon(ring: Ring, subtracts: boolean): void;
   fillAt(at: ImagePoint, drops: boolean): void;
   previewRings(rings: readonly Ring[]): void;

@@ -26,6 +26,7 @@ class Recorder implements ToolSession, ToolStage {
     stroke: (from, to, size, erases) => this.note(erases ? "erase" : "paint", from, to, size),
     finish: () => this.note("finish"),
     cancel: () => undefined,
+    sketch: () => undefined,
     addPolygon: (ring, subtracts) => this.note(subtracts ? "cut" : "add", ring),
     fillAt: (at, drops) => this.note(drops ? "drop part" : "fill", at),
     previewRings: (rings) => this.note("preview", rings),

@@ -46,9 +46,9 @@ export class Closer {
     else void this.look();
   }
 
-  async look(): Promise<void> {
+  /** @param region what to look at; by default what is offered now */
+  async look(region = this.offered): Promise<void> {
     const { image } = this.session;
-    const { offered: region } = this;
     if (!image || !this.surroundings.whole()) return;
     if (!region) {
       this.surroundings.tell("Zoom in on something small first: what is seen here needs no closer look.");

@@ -56,6 +56,15 @@ async function lookCloser(): Promise<void> {
 }
 
 describe("looking closer", () => {
+  it("goes on with the region that it is given, whatever is seen now", async () => {
+    closer.seen = [0, 0, 4000, 3000];
+    const region = { x: 512, y: 256, width: 512, height: 512 };
+    void closer.look(region);
+    encoded(PART);
+    await settled();
+    expect([closer.region, session.region, opened.at(-1)]).toEqual([region, region, PART]);
+  });
+
   it("asks the decoder about the region, in its own coordinates, and saves masks on the image's pixels", async () => {
     await lookCloser();
     const region = closer.region!;

@@ -119,7 +119,10 @@ export class Workspace {
         this.openPicture(id, loading.file),
         this.openEmbedding(id, loading.embedding),
       ]);
-      if (this.wanted === id && this.encode.state === "ready") await this.findCarried();
+      if (this.wanted !== id || this.encode.state !== "ready") return;
+      const { draft } = this.imageSync ?? {};
+      if (this.session.drawing && draft?.region) void this.closer.look(draft.region); // as it was drawn
+      await this.findCarried();
     } catch (error) {
       if (this.wanted === id) this.problem = explained(error);
     }
