@@ -45,6 +45,25 @@ export function promptsElsewhere(annotation: Annotation, from: ImageSize, to: Im
   return box && { ...NO_PROMPTS, box };
 }
 
+/** What was looked for on another image. */
+export interface Found {
+  readonly sure: readonly Annotation[];
+  /** Masks that the model rates much lower than those they came from: to be looked at before anybody saves them. */
+  readonly unsure: readonly { readonly prompts: Prompts; readonly categoryId: number | null }[];
+}
+
+const SHARE = 0.8; // of the predicted IoU of the mask that an object came from
+const LEAST = 0.5; // predicted IoU, where none is known to compare with
+
+/**
+ * Models rate themselves differently, so that a mask is compared with the one it came from.
+ * @param iou as the model predicts it
+ */
+export function isSure(iou: number, { provenance }: Pick<Annotation, "provenance">): boolean {
+  const before = provenance?.predicted_iou ?? null;
+  return iou >= (before === null ? LEAST : SHARE * before);
+}
+
 /**
  * What the decoder finds on its open image, which is `image`. Annotations for which it finds nothing are left out.
  * @throws DecoderError
@@ -53,8 +72,9 @@ export async function decodeAgain(
   decoder: Decoder,
   { from, annotations }: Carried,
   image: ImageSize,
-): Promise<Annotation[]> {
-  const found: Annotation[] = [];
+): Promise<Found> {
+  const sure: Annotation[] = [];
+  const unsure: Found["unsure"][number][] = [];
   for (const annotation of annotations) {
     const prompts = promptsElsewhere(annotation, from, image);
     const model = decoder.manifest;
@@ -66,9 +86,10 @@ export async function decodeAgain(
     if (!segmentation) continue;
     const { category_id, iscrowd, attributes } = annotation;
     const provenance = provenanceOf(answer, index, model, { seconds: 0, clicks: 0 });
-    found.push({ uid: newUuid(), category_id, iscrowd, attributes, segmentation, provenance });
+    if (!isSure(decoded.iou[index]!, annotation)) unsure.push({ prompts, categoryId: category_id });
+    else sure.push({ uid: newUuid(), category_id, iscrowd, attributes, segmentation, provenance });
   }
-  return found;
+  return { sure, unsure };
 }
 
 const ATTEMPTS = 20;

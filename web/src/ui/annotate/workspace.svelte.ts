@@ -14,7 +14,7 @@ import { createSession, type Session } from "../../session/session.svelte.ts";
 import type { Decoder, DecoderInfo, Operation } from "../../session/types.ts";
 import type { ImageSync } from "../../sync/image.ts";
 import type { Services } from "../services.ts";
-import { type Carried, decodeAgain } from "./carry.ts";
+import { Carrying } from "./carrying.ts";
 import { Closer, encodeRegion } from "./closer.svelte.ts";
 import { EmbeddingNews } from "./embedding-news.ts";
 import { loadModel } from "./engine.ts";
@@ -45,8 +45,7 @@ export class Workspace {
   readonly objects: Objects;
   readonly closer: Closer;
   readonly marks: Marks;
-  /** What the next image is to be searched for, once it is there. */
-  private carried: Carried | null = null;
+  readonly carrying: Carrying;
   private readonly decoder: Decoder = createDecoder();
   private readonly news = new EmbeddingNews();
   private readonly library: ImageLibrary;
@@ -85,6 +84,7 @@ export class Workspace {
       fail: (error) => toasts.error(error),
     });
     this.objects = new Objects(this.session);
+    this.carrying = new Carrying(this.decoder, this.session, this.objects, (...said) => this.tell(...said));
     this.marks = new Marks(client, projectId);
     services.saving.onMarkRefused = (imageId) => this.marks.forget(imageId);
     this.disposers.push(
@@ -122,7 +122,7 @@ export class Workspace {
       if (this.wanted !== id || this.encode.state !== "ready") return;
       const { draft } = this.imageSync ?? {};
       if (this.session.drawing && draft?.region) void this.closer.look(draft.region); // as it was drawn
-      await this.findCarried();
+      await this.carrying.find();
     } catch (error) {
       if (this.wanted === id) this.problem = explained(error);
     }
@@ -133,12 +133,6 @@ export class Workspace {
     const id = this.wanted;
     this.library.forget(id);
     await this.open(id);
-  }
-
-  /** Take the selected objects along: the image that is opened next is searched for them. */
-  carrySelected(): void {
-    const { image } = this.session;
-    if (image) this.carried = { from: image, annotations: this.objects.selected };
   }
 
   async loadProject(): Promise<void> {
@@ -201,20 +195,6 @@ export class Workspace {
     const submits = image.mark.state === "waiting";
     const waiting = submits ? await this.marks.nextWaiting(image).catch(() => null) : null; // opening it will say why
     if (this.wanted === image.id) await this.library.prefetchAround(image, waiting);
-  }
-
-  private async findCarried(): Promise<void> {
-    const { carried, session } = this;
-    const { image } = session;
-    this.carried = null;
-    if (!carried || !image) return;
-    const found = await decodeAgain(this.decoder, carried, image);
-    if (session.image !== image) return;
-    this.objects.add(found);
-    const count = carried.annotations.length;
-    this.services.toasts.info(
-      `${found.length} of ${count} ${count === 1 ? "object" : "objects"} found here. Ctrl + Z takes them back.`,
-    );
   }
 
   /** Neighbours change when images are added or deleted; what was prefetched may not know. */
