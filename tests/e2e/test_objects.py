@@ -54,6 +54,6 @@ def test_several_objects_at_once(project: Project, page: Page) -> None:
     expect(work.objects).to_have_count(2)
     page.get_by_text("View", exact=True).click()
     expect(page.get_by_label("Outlines only")).to_be_checked()
-    page.get_by_role("button", name="Show as it is").click()
+    page.get_by_role("button", name="Reset view").click()
     merged, other = sorted(annotations_of(exported(project, page), "coins.png"), key=lambda each: -each["iscrowd"])
     assert (merged["iscrowd"], merged["attributes"], other["iscrowd"]) == (1, {"worn": 3}, 0)
