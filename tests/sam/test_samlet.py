@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,7 @@ from limner.sam.checkpoints import read_state
 from limner.sam.model import PADDING_LOGIT
 from limner.sam.registry import model_from_state
 from limner.sam.samlet import Samlet, SamletConfig, SplitSamlet
+from limner.sam.samlet.decoder import SMOOTHING, smooth
 from limner.sam.samlet.prompt_maps import PromptGrid, dense_maps
 from limner.train.evaluation import ModelSubject, Protocol, evaluate_mask
 from limner.train.scenes import SceneGenerator
@@ -78,7 +80,7 @@ def lively_tiny() -> Samlet:
     torch.manual_seed(5)
     model = Samlet(TINY).eval()
     lively(model)
-    torch.nn.init.normal_(model.decoder.upscaler.mix2.weight, std=0.2)  # zero when fresh
+    torch.nn.init.normal_(model.decoder.upscaler.mix2.weight, std=0.2)  # the same in all channels when fresh
     return model
 
 
@@ -158,6 +160,28 @@ def test_prompt_maps_are_drawn_where_the_prompt_is() -> None:
     inside = torch.zeros(8, 8, dtype=torch.bool)
     inside[2:4, 2:6] = True
     assert torch.equal(box > 0.35, inside)
+
+
+@torch.no_grad()
+def test_the_last_upscaling_begins_even() -> None:
+    upscaler = Samlet(TINY).decoder.upscaler
+    speckles = torch.ones(1, 4, 12, 12)
+    speckles[:, :, ::2, ::2] = 3  # one quarter of every cell sticks out
+    inside = (speckles + upscaler.mix2(speckles))[:, :, 2:-2, 2:-2]
+    assert inside.mean() == pytest.approx(1.5, abs=1e-5)
+    assert inside.std() < 0.25 * speckles.std()
+
+
+@torch.no_grad()
+def test_smoothing_a_learned_convolution_is_blurring_what_it_makes() -> None:
+    mix = torch.nn.Conv2d(4, 4, 3, padding=1, groups=4)
+    torch.nn.init.normal_(mix.weight, std=0.01, generator=torch.Generator().manual_seed(1))  # the shipped ones: 0.01
+    x = torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(2))
+    sharp = (x + mix(x))[0].permute(1, 2, 0).numpy()
+    blurred = cv2.GaussianBlur(sharp, (3, 3), SMOOTHING)
+    smooth(mix)
+    found = (x + mix(x))[0].permute(1, 2, 0).numpy()
+    assert np.abs(found - blurred)[2:-2, 2:-2].max() < 0.02 * np.abs(sharp).max()
 
 
 @pytest.fixture(scope="module")

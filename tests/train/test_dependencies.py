@@ -14,6 +14,7 @@ import limner.train.__main__
 import limner.train.baselines
 import limner.train.curves
 import limner.train.evaluation
+import limner.train.finishing
 import limner.train.finetune.tuning
 import limner.train.gpu
 import limner.train.pack

@@ -15,6 +15,7 @@
 ``state``       model, average, optimiser: saved and resumed exactly
 ``parallel``    several processes, one set of gradients
 ``loop``        the run itself
+``finishing``   the weights' last touches, after a run
 ``finetune``    any promptable model, adapted to masks of one's own
 ``launch``      one process or several
 ``gpu``         the run on a machine rented by the minute

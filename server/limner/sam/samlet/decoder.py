@@ -23,6 +23,7 @@ MASK_CHANNELS = 16  # of the previous mask at stride 8
 PROMPT_CHANNELS = 64  # of all prompt maps together at stride 8
 MASKED_OUT = -1e4  # added to the attention scores of padding points
 LOGIT_CLAMP = 12.0  # a previous mask counts no more than this
+SMOOTHING = 0.7  # cells at stride 2, σ of the Gaussian that evens out the last upscaling
 NOT_PAINTED = 2  # mask coefficients beside those of the upscaled channels: the previous mask and a bias
 
 
@@ -71,6 +72,24 @@ class TwoWayBlock(nn.Module):
         return normed
 
 
+@torch.no_grad()
+def smooth(mix: nn.Conv2d) -> None:
+    """Have `x + mix(x)`, depthwise 3 × 3, followed by a Gaussian of `SMOOTHING` cells.
+
+    Together they would be 5 × 5; the little that lies outside 3 × 3 is spread over it.
+    The four quarters of a cell are upscaled without knowing of each other, and a convolution that begins as zeros
+    learns so slowly to even them out that masks are speckled for thousands of steps.
+    """
+    row = torch.exp(-(torch.arange(-1.0, 2.0) ** 2) / (2 * SMOOTHING**2))
+    gaussian = torch.outer(row, row) / row.sum() ** 2  # (3, 3)
+    itself = torch.zeros_like(mix.weight)
+    itself[:, :, 1, 1] = 1
+    wide = F.conv2d(F.pad(mix.weight + itself, (2, 2, 2, 2)), gaussian[None, None])  # (C, 1, 5, 5)
+    narrow = wide[:, :, 1:-1, 1:-1]
+    lost = (wide.sum((2, 3)) - narrow.sum((2, 3)))[..., None, None]
+    mix.weight.copy_(narrow + lost / 9 - itself)
+
+
 class MaskUpscaler(nn.Module):
     """From stride 16 to the channels at stride 2 that masks are linear combinations of."""
 
@@ -89,6 +108,7 @@ class MaskUpscaler(nn.Module):
         self.mix2 = nn.Conv2d(at2, at2, 3, padding=1, groups=at2)  # each cell's four quarters learn of each other
         nn.init.zeros_(self.mix2.weight)
         nn.init.zeros_(self.mix2.bias)  # type: ignore[arg-type]
+        smooth(self.mix2)
 
     def forward(self, image16: Tensor, skip8: Tensor, prompt: Tensor, maps: Tensor) -> Tensor:
         """Image (B, C, h/2, w/2), image skip (B, U, h, w), prompt, prompt maps -> (B, at2, 4h, 4w)."""
