@@ -119,8 +119,8 @@ class Region:
             InvalidInput: when it is too small, leaves the image, lies off the grid, or is the whole image.
         """
         right, bottom = self.x + self.width, self.y + self.height
-        if right > width or bottom > height:
-            problem, hint = f"leaves the image of {width} × {height}", "Keep x + width and y + height inside."
+        if min(self.x, self.y) < 0 or right > width or bottom > height:
+            problem, hint = f"leaves the image of {width} × {height}", "Keep x, y, x + width and y + height inside."
         elif self.width < min(MIN_REGION_SIDE, width) or self.height < min(MIN_REGION_SIDE, height):
             problem, hint = "is too small", f"Both sides must be at least {MIN_REGION_SIDE} px."
         elif any(edge % REGION_GRID and edge != end for edge, end in _edges(self, height, width)):

@@ -7,7 +7,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from limner import rle
-from tests.api.conftest import HEIGHT, WIDTH, creation, mask_rle, new_uid
+from tests.api.conftest import HEIGHT, WIDTH, Upload, creation, mask_rle, new_uid
+from tests.conftest import png_bytes
 
 Json = dict[str, Any]
 UNMARKED = {"state": "waiting", "note": "", "by": None, "at": None}
@@ -38,7 +39,7 @@ def test_create_and_read(annotator: Annotator, project: Json) -> None:
         "mask_index": 2,
         "predicted_iou": 0.93,
         "prompts": {"points": [[3.5, 4.5, 1]], "box": [1, 2, 30, 40], "mask": False},
-        "region": [32, 0, 256, 128],
+        "region": None,
         "seconds": 4.2,
     }
     body = creation(project["categories"][0]["id"], iscrowd=1, attributes={"occluded": True}, provenance=provenance)
@@ -139,6 +140,42 @@ BAD_FIELDS: dict[str, tuple[Json, str]] = {
     "huge attributes": ({"attributes": {"a": "x" * 70_000}}, "invalid_input"),
     "negative seconds": ({"provenance": {"seconds": -1}}, "invalid_input"),
 }
+
+
+@pytest.mark.parametrize(
+    ("region", "problem"),
+    [
+        ([96, 128, 304, 160], None),
+        ([-32, 0, 256, 128], "leaves the image of 400 × 300"),
+        ([288, 0, 128, 128], "leaves the image of 400 × 300"),
+        ([0, 0, -128, 128], "is too small"),
+        ([8, 0, 128, 128], "lies off the grid"),
+        ([0, 0, 400, 300], "is the whole image"),
+        ([0, 0, 128.5, 128], "Input should be a valid integer"),
+        ([0, 0, 128], "Field required"),
+    ],
+)
+def test_the_region_of_a_mask_is_one_that_the_model_can_have_seen(
+    script: FlaskClient, upload: Upload, region: list[float], problem: str | None
+) -> None:
+    annotator = Annotator(script, upload(png_bytes(300, 400))["image"]["id"])
+    mask = rle.encode(np.ones((300, 400), np.bool_))
+    created = creation(segmentation=mask, provenance={"region": region})
+    answer = annotator.send(created)
+    if problem is None:
+        assert answer.json["annotation"]["provenance"]["region"] == region
+        update = {
+            "kind": "update",
+            "uid": created["operation"]["uid"],
+            "changes": {"provenance": {"region": [1, 1, 1, 1]}},
+        }
+        changed = annotator.send({"operation_id": new_uid(), "operation": update}, 1)
+        assert "is too small" in changed.json["error"]["message"]
+    else:
+        assert answer.status_code == 422
+        assert problem in str(answer.json)
+        assert answer.json["error"]["hint"]
+        assert annotator.read().json["annotations"] == []
 
 
 @pytest.mark.parametrize("name", BAD_FIELDS)

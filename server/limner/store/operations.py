@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from limner import rle
 from limner.errors import Conflict, InvalidInput, NotFound, OperationReused, StaleRevision
+from limner.geometry import Region
 from limner.prompts import Prompts
 from limner.store.annotations import AnnotationState, state_of
 from limner.store.events import add_event
@@ -72,7 +73,7 @@ def apply_operation(
         NotFound: no such image, or no such annotation on it.
         OperationReused: this operation id stands for something else.
         StaleRevision: the image has other edits since.
-        InvalidRle, InvalidPrompt, UnknownCategory, Conflict: the operation cannot be applied.
+        InvalidRle, InvalidPrompt, InvalidInput, UnknownCategory, Conflict: the operation cannot be applied.
     """
     on = _ImageOperations(session, image_id, [(operation_id, operation)], user_id)
     earlier = on.earlier(operation_id, operation)
@@ -175,6 +176,8 @@ class _ImageOperations:
             fields["segmentation"] = dict(rle.validate(fields["segmentation"], (image.height, image.width)))
         if fields.get("provenance"):
             check_prompts(fields["provenance"]["prompts"], image.height, image.width)
+            if fields["provenance"]["region"] is not None:
+                Region(*fields["provenance"]["region"]).check(image.height, image.width)
         category_id = fields.get("category_id")
         if category_id is not None:
             category = self._category(category_id)
