@@ -179,17 +179,16 @@ def test_two_grids_at_once_are_refused(predictor: Predictor) -> None:
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.floats(-2, 2), st.integers(0, 9))
-def test_a_region_holds_all_pixels_above_the_level(height: int, width: int, level: float, seed: int) -> None:
+def test_a_patch_holds_all_pixels_above_the_level(height: int, width: int, level: float, seed: int) -> None:
     low_res = np.random.default_rng(seed).normal(size=(16, 16)).astype(np.float32)
     geometry = ImageGeometry(height, width, 64)
     whole = full_size(torch.from_numpy(low_res)[None, None], geometry)[0, 0].numpy()
-    region = Upsampler(geometry, 16).region(low_res, level)
+    upsampler = Upsampler(geometry, 16)
+    patch = upsampler.patch(low_res, level)
     pasted = np.full((height, width), -np.inf, np.float32)
-    if region is not None:
-        rows = slice(region.top, region.top + region.logits.shape[0])
-        columns = slice(region.left, region.left + region.logits.shape[1])
-        pasted[rows, columns] = region.logits
-        np.testing.assert_allclose(pasted[rows, columns], whole[rows, columns], atol=1e-5)
+    if patch is not None:
+        pasted[patch.rows, patch.columns] = upsampler.logits(patch)
+        np.testing.assert_allclose(pasted[patch.rows, patch.columns], whole[patch.rows, patch.columns], atol=1e-5)
     away = np.abs(whole - level) > 1e-5  # rounding may move a value across the level
     np.testing.assert_array_equal((pasted > level)[away], (whole > level)[away])
 

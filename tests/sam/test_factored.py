@@ -143,6 +143,23 @@ def test_exact_at_full_size() -> None:
                 assert relative_difference(ours, plain) < 1e-5
 
 
+def test_masks_that_are_rated_too_low_are_not_made() -> None:
+    model = sam(2.0, torch.float64)
+    split = FactoredDecoder(model)
+    image = embedding(model, 9)
+    prompt = random_prompt(model, 11)
+    with torch.inference_mode():
+        prepared = split.prepare(image)
+        masks, iou = model.decode(image, *prompt)
+        for least in [-10.0, *(iou[0, 1:] + 1e-9).tolist()]:
+            passing = iou[0, 1:] > least
+            for decode in (split.decode_above, super(FactoredDecoder, split).decode_above):
+                some, ratings = decode(least, prepared, *prompt)
+                assert some.shape == (int(passing.sum()), *masks.shape[2:])
+                torch.testing.assert_close(some, masks[0, 1:][passing])
+                torch.testing.assert_close(ratings, iou)
+
+
 def test_mask_prompt_needs_no_second_prepare() -> None:
     model = sam(2.0, torch.float64)
     split = FactoredDecoder(model)

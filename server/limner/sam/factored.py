@@ -94,11 +94,21 @@ class Prepared(NamedTuple):
     constants: Tensor  # (7, M)   ‖C₀A‖², ‖B₂‖², then twice the products with the constant columns
 
 
+class Answer(NamedTuple):
+    """What the transformer leaves of one prompt; the masks are what is still to be made of it."""
+
+    outputs: Tensor  # (1, 5, C)  the output tokens
+    rows: Tensor  # (R, M)  of X₂
+    columns: Tensor  # (256, R)  the first transposed convolution of U₂
+
+
 class FactoredDecoder(SplitDecoder):
     """The decoder of one SAM with its constant matrices multiplied together; see the module's text.
 
     Tokens are few and go through the model's own layers.
     """
+
+    of_positions: Tensor  # (640, M)  all prepared products of PE
 
     prepared_names = Prepared._fields
     dynamic_axes: ClassVar[Mapping[str, dict[int, str]]] = {
@@ -115,6 +125,8 @@ class FactoredDecoder(SplitDecoder):
         self.final_norm = transformer.norm_final_attn
         self.folded = Folded(sam)
         self.upscaling = Upscaling(sam.mask_decoder)
+        with torch.no_grad():
+            self.register_buffer("of_positions", self.folded.of_positions @ self._positions(), persistent=False)
 
     def prepare(self, image_embeddings: Tensor, valid_size: Tensor | None = None) -> tuple[Tensor, ...]:
         folded, by_head = self.folded, self.folded.by_head
@@ -123,7 +135,7 @@ class FactoredDecoder(SplitDecoder):
         image = image_embeddings.flatten(2)[0] + folded.no_mask  # (C, M), A
         products = torch.split(folded.of_image @ image, list(folded.product_rows.values()))
         of = dict(zip(folded.product_rows, products, strict=True))
-        key1_pe, query1_pe = (folded.of_positions[: 2 * folded.inner] @ self._positions()).chunk(2)
+        key1_pe, query1_pe = self._products_of_positions(0, 2).chunk(2)
         bases = (image - image.mean(0, keepdim=True), folded.to_base2 @ image)  # (C, M) each, C₀A and B₂
         norms = [base.square().sum(0, keepdim=True) for base in bases]
         upscaled = of["upscaled"].view(SUB_PIXELS, -1, h, w)[:, :, :valid_h, :valid_w].unbind()
@@ -155,11 +167,48 @@ class FactoredDecoder(SplitDecoder):
         mask_input: Tensor,
         has_mask_input: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        p, folded, by_head = Prepared(*prepared), self.folded, self.folded.by_head
+        p = Prepared(*prepared)
+        answer = self._transform(p, point_coords, point_labels, mask_input, has_mask_input)
+        weights = self.mask_decoder.mask_weights(answer.outputs)[0]  # (4, 32)
+        return self._masks(p, answer, weights), self.mask_decoder.iou_prediction_head(answer.outputs[:, 0])
+
+    def decode_above(
+        self,
+        least_iou: float,
+        prepared: tuple[Tensor, ...],
+        point_coords: Tensor,
+        point_labels: Tensor,
+        mask_input: Tensor,
+        has_mask_input: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """The ratings are known before the masks, and more than a third of the work is for the masks alone."""
+        p = Prepared(*prepared)
+        answer = self._transform(p, point_coords, point_labels, mask_input, has_mask_input)
+        iou_predictions = self.mask_decoder.iou_prediction_head(answer.outputs[:, 0])  # (1, 4)
+        passed = torch.nonzero(iou_predictions[0, 1:] > least_iou)[:, 0]  # (K,), of masks 1 to 3
+        if not len(passed):
+            h, w = self.prompt_encoder.embedding_size
+            return iou_predictions.new_empty(0, 4 * h, 4 * w), iou_predictions
+        weights = self.mask_decoder.mask_weights(answer.outputs)[0, 1:][passed]  # (K, 32)
+        return self._masks(p, answer, weights)[0], iou_predictions
+
+    def _masks(self, prepared: Prepared, answer: Answer, weights: Tensor) -> Tensor:
+        """The masks (1, K, 4h, 4w) of these rows of weights (K, 32)."""
+        bases = (prepared.upscaled00, prepared.upscaled01, prepared.upscaled10, prepared.upscaled11)
+        shown = self._shown(answer.rows, bases[0])  # (R + R' + 1, v)
+        masks = self.upscaling(bases, answer.columns, shown, shown[-1:], weights)
+        h, w = self.prompt_encoder.embedding_size
+        return padded(masks, 4 * h, 4 * w)
+
+    def _transform(
+        self, p: Prepared, point_coords: Tensor, point_labels: Tensor, mask_input: Tensor, has_mask_input: Tensor
+    ) -> Answer:
+        """The transformer of one prompt, both blocks and the tokens' last look at the image."""
+        folded, by_head = self.folded, self.folded.by_head
         norm1, norm2, constant1_dot1, constant1_dot2, constant2_dot2, mask_constant_dot1, mask_constant_dot2 = (
             torch.split(p.constants, 1)
         )  # (1, M) each
-        key2_pe, query2_pe, key3_pe = (folded.of_positions[2 * folded.inner :] @ self._positions()).chunk(3)  # (128, M)
+        key2_pe, query2_pe, key3_pe = self._products_of_positions(2, 5).chunk(3)  # (128, M)
         prompts = self.prompt_encoder.embed_points(point_coords, point_labels)
         kept, capped = self._ranks(point_labels)
         pe = torch.cat([self.mask_decoder.output_tokens(), prompts], 1)  # (1, N, C)
@@ -212,22 +261,27 @@ class FactoredDecoder(SplitDecoder):
         scale = scale1 * scale2
         x2 = Factors(torch.cat([rows1, rows2, 1 / scale]), scale)
 
-        # The last look, and the masks.
+        # The last look.
         seen3 = torch.cat([seen3a, seen3b, folded.constant3]).T  # (512, R + R' + 1)
         key, value = by_head(seen3[: 2 * folded.inner]).chunk(2)
         outputs, output_pe = tokens[:, :OUTPUT_TOKENS], pe[:, :OUTPUT_TOKENS]  # nobody asks the prompts any more
         queries3 = self._queries(self.final, outputs + output_pe)
         answer = attend(queries3, x2, View(p.key3, key, by_head(key3_pe)), View(p.value3, value))
         outputs = self.final_norm(outputs + self._joined(self.final, answer))  # (1, 5, C)
-        bases = (p.upscaled00, p.upscaled01, p.upscaled10, p.upscaled11)
-        shown = self._shown(x2.rows, bases[0])  # (R + R' + 1, v)
-        weights = self.mask_decoder.mask_weights(outputs)[0]  # (4, 32)
-        masks = self.upscaling(bases, seen3[2 * folded.inner :], shown, shown[-1:], weights)
-        h, w = self.prompt_encoder.embedding_size
-        return padded(masks, 4 * h, 4 * w), self.mask_decoder.iou_prediction_head(outputs[:, 0])
+        return Answer(outputs, x2.rows, seen3[2 * folded.inner :])
+
+    def _products_of_positions(self, first: int, last: int) -> Tensor:
+        """Some of the five products of PE, one after the other, (128 (last - first), M).
+
+        An exported graph does not hold them: a runtime computes them from smaller constants when it loads the graph.
+        """
+        some = slice(first * self.folded.inner, last * self.folded.inner)
+        if torch.onnx.is_in_onnx_export():
+            return self.folded.of_positions[some] @ self._positions()
+        return self.of_positions[some]
 
     def _positions(self) -> Tensor:
-        """PE, (C, M). It depends on constants alone: a runtime computes its products when it loads the graph."""
+        """PE, (C, M)."""
         return self.prompt_encoder.dense_pe().flatten(2)[0]
 
     def _ranks(self, point_labels: Tensor) -> tuple[Tensor, Tensor]:

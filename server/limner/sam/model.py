@@ -79,6 +79,24 @@ class SplitDecoder(nn.Module, ABC):
     ) -> tuple[Tensor, Tensor]:
         """As :meth:`PromptableModel.decode` with B = 1, from prepared tensors instead of the embedding."""
 
+    def decode_above(
+        self,
+        least_iou: float,
+        prepared: tuple[Tensor, ...],
+        point_coords: Tensor,
+        point_labels: Tensor,
+        mask_input: Tensor,
+        has_mask_input: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Those of the masks for ambiguous prompts (1, 2, ...) that are rated above ``least_iou``.
+
+        Returns:
+            low_res_masks (K, 256, 256) of those K in their order, and iou_predictions (1, 4) of all. A decoder may
+            leave out the work for the others.
+        """
+        low_res, iou_predictions = self.decode(prepared, point_coords, point_labels, mask_input, has_mask_input)
+        return low_res[0, 1:][iou_predictions[0, 1:] > least_iou], iou_predictions
+
 
 class PromptableModel(nn.Module, ABC):
     """An image encoder and a decoder that answers points, boxes and masks with four candidates."""
