@@ -223,3 +223,19 @@ def test_an_image_that_comes_again_after_it_was_deleted_is_not_taken_for_encoded
     assert again["sha256"] == image["sha256"]
     assert again["embedding"]["state"] == "none"
     assert script.get(f"/api/v1/projects/{image['project_id']}").json["encoded_count"] == 0
+
+
+def test_a_page_of_images_asks_the_blob_store_for_nothing(
+    script: FlaskClient, services: Services, project: dict[str, Any], upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = [upload(png_bytes(seed=seed), f"{seed}.png")["image"] for seed in range(3)]
+    asked: list[str] = []
+    size = services.blobs.size
+    monkeypatch.setattr(services.blobs, "size", lambda key: asked.append(key) or size(key))
+    images = script.get(f"/api/v1/projects/{project['id']}/images").json["images"]
+    assert ([image["embedding"]["state"] for image in images], asked) == (["none"] * 3, [])
+
+    key = services.embedding_key  # encoded, but the server stopped before that was written down
+    services.blobs.put(embedding_key(shown[0]["sha256"], key.model_sha256, key.preprocessing_version), b"embedding")
+    assert script.get(f"/api/v1/images/{shown[0]['id']}").json["embedding"]["state"] == "ready"
+    assert len(asked) == 1

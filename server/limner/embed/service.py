@@ -109,12 +109,15 @@ class EmbeddingService:
             self._feed()
             return self._work.state(target) or EmbeddingState("ready")
 
-    def state(self, image_sha256: str) -> EmbeddingState:
-        """Where the whole of an image stands; asks for nothing."""
-        target = Target(image_sha256)
+    def queued(self, image_sha256: str) -> EmbeddingState | None:
+        """Where the whole of an image stands that was asked for; None once that is done. Looks into no store."""
         with self._lock:
-            known = self._work.state(target)
-        return known or EmbeddingState("ready" if self._is_done(target) else "none")
+            return self._work.state(Target(image_sha256))
+
+    def state(self, image_sha256: str) -> EmbeddingState:
+        """Where the whole of an image stands, by its blob; asks for nothing."""
+        target = Target(image_sha256)
+        return self.queued(image_sha256) or EmbeddingState("ready" if self._is_done(target) else "none")
 
     def cancel(self, image_sha256: str) -> None:
         """Forget that an image, or regions of it, were asked for, when they still wait."""

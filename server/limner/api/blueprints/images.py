@@ -25,6 +25,7 @@ from limner.api.schemas.images import (
 )
 from limner.api.uploads import clean_name, open_part
 from limner.blobs import display_key, thumbnail_key
+from limner.embed.states import EmbeddingState
 from limner.errors import InvalidInput
 from limner.store import images as store
 from limner.store.embeddings import encoded_among, forget_embeddings
@@ -74,6 +75,8 @@ def get_image(image_id: int) -> ImageDetails:
         next_waiting_id = store.next_waiting(session, row)
         position = store.position_of(session, row)
         image = _present_all(session, [row])[0]
+    if image.embedding.state == "none":  # its blob may be there though nobody wrote that down; lists do not look so far
+        image = image.model_copy(update={"embedding": _embedding(services().encoder.state(row.sha256))})
     return ImageDetails(
         **image.model_dump(),
         position=position,
@@ -131,11 +134,12 @@ def _take_in(project_id: int, part: FileStorage) -> UploadResult:
 
 def _present_all(session: Session, rows: Sequence[ImageRow]) -> list[Image]:
     encoded = encoded_among(session, [row.sha256 for row in rows], services().embedding_key)
-    return [Image.of(row, _embedding(row.sha256, row.sha256 in encoded)) for row in rows]
+    queued = services().encoder.queued
+    return [
+        Image.of(row, _embedding(EmbeddingState("ready") if row.sha256 in encoded else queued(row.sha256)))
+        for row in rows
+    ]
 
 
-def _embedding(sha256: str, encoded: bool) -> ImageEmbedding:
-    if encoded:
-        return ImageEmbedding(state="ready", error=None)
-    found = services().encoder.state(sha256)
-    return ImageEmbedding(state=found.state, error=found.error)
+def _embedding(found: EmbeddingState | None) -> ImageEmbedding:
+    return ImageEmbedding(state=found.state, error=found.error) if found else ImageEmbedding(state="none", error=None)
