@@ -6,7 +6,7 @@
 import { CHUNK_COLUMNS, type ColumnMask } from "../core/column-mask.ts";
 import { difference } from "../core/combine.ts";
 import { intersect, type Rgba, rgba } from "../core/paint.ts";
-import type { PixelBox } from "../core/rle.ts";
+import type { PixelBox } from "../core/pixel-box.ts";
 import { clear } from "./clear.ts";
 import type { EditScene, Place } from "./painter.ts";
 import { type DeviceRect, visiblePart } from "./view.ts";

@@ -66,11 +66,12 @@ export interface OverlayScene {
 
 export class Painter {
   private readonly picture: CanvasRenderingContext2D;
-  private readonly base: CanvasRenderingContext2D;
   private readonly overlay: CanvasRenderingContext2D;
   private readonly annotations: AnnotationLayer;
   private readonly preview = new PreviewLayer();
   private readonly edited: EditLayer;
+  /** What the lowest canvas shows. */
+  private shown: readonly unknown[] = [];
 
   /** @param repaintBase called when the lower canvas could look better */
   constructor(
@@ -81,18 +82,24 @@ export class Painter {
     repaintBase: () => void,
   ) {
     this.edited = new EditLayer(edited.getContext("2d")!);
-    this.annotations = new AnnotationLayer(repaintBase);
+    this.annotations = new AnnotationLayer(base.getContext("2d")!, repaintBase);
     this.picture = picture.getContext("2d")!;
-    this.base = base.getContext("2d")!;
     this.overlay = overlay.getContext("2d")!;
   }
 
   paintBase(place: Place, scene: BaseScene): void {
+    this.paintPicture(place, scene.picture);
+    this.annotations.paint(place, scene);
+  }
+
+  /** Annotations change more often than the picture under them. */
+  private paintPicture(place: Place, picture: Picture | null): void {
+    const looks = [place, picture, picture?.version];
+    if (looks.every((value, index) => value === this.shown[index])) return;
+    this.shown = looks;
     const { image, view, stage, pixelRatio } = place;
     clear(this.picture, stage, pixelRatio);
-    scene.picture?.paint(this.picture, image, view, pixelRatio);
-    clear(this.base, stage, pixelRatio);
-    this.annotations.paint(this.base, scene, place);
+    picture?.paint(this.picture, image, view, pixelRatio);
   }
 
   paintEdited(place: Place, scene: EditScene | null): void {

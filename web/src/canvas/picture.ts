@@ -9,6 +9,7 @@ const COPY_SIDE = 2048;
 export class Picture {
   private copy: ImageBitmap | null = null;
   private closed = false;
+  private copies = 0;
 
   /** @param onReady called when a repaint would look better */
   constructor(
@@ -17,6 +18,11 @@ export class Picture {
   ) {
     const longest = Math.max(bitmap.width, bitmap.height);
     if (longest > LARGE) void this.shrink(COPY_SIDE / longest).then(onReady);
+  }
+
+  /** Another number means that painting it would look different. */
+  get version(): number {
+    return this.copies;
   }
 
   /** In a context whose unit is the device pixel. */
@@ -48,6 +54,9 @@ export class Picture {
       resizeQuality: "high",
     });
     if (this.closed) copy.close();
-    else this.copy = copy;
+    else {
+      this.copy = copy;
+      this.copies++;
+    }
   }
 }

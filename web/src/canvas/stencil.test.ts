@@ -8,14 +8,8 @@ import { blit, type Grid, makeStencil, type Stencil } from "./stencil.ts";
 
 function stencilOf(mask: Bitmap, grid: Partial<Grid> = {}): Stencil | null {
   const rle = encode(mask);
-  return makeStencil(rle, boundingBox(rle), {
-    left: 0,
-    top: 0,
-    step: 1,
-    width: mask.width,
-    height: mask.height,
-    ...grid,
-  });
+  const whole = { left: 0, top: 0, step: 1, width: mask.width, height: mask.height, ...grid };
+  return makeStencil(rle, boundingBox(rle), whole, { ...whole, left: 0, top: 0 });
 }
 
 function rowsOf({ levels, width, height }: Stencil): string[] {
@@ -47,7 +41,7 @@ describe("a stencil", () => {
     for (const step of [1, 1.7, 2, 3.3]) {
       const grid = { left: 7, top: 3, step, width: Math.floor(50 / step), height: Math.floor(30 / step) };
       const pixels = new Uint32Array(grid.width * grid.height);
-      blit(stencilOf(noise, grid)!, 5, 5, pixels, grid.width);
+      blit(stencilOf(noise, grid)!, { ...grid, left: 0, top: 0 }, 5, 5, pixels, grid.width);
       pixels.forEach((value, index) => {
         const x = Math.floor(grid.left + ((index % grid.width) + 0.5) * step);
         const y = Math.floor(grid.top + (Math.floor(index / grid.width) + 0.5) * step);

@@ -1,7 +1,8 @@
 /** A saved mask as small pixels to paint: which of them are mask, and which of those are its rim. */
 
 import type { Rgba } from "../core/paint.ts";
-import { forEachStretch, type PixelBox, type Rle } from "../core/rle.ts";
+import { intersection, type PixelBox } from "../core/pixel-box.ts";
+import { forEachStretch, type Rle } from "../core/rle.ts";
 
 /** Output pixels laid over the image. Each shows the image pixel under its middle. */
 export interface Grid {
@@ -23,20 +24,28 @@ export const EMPTY = 0;
 export const FILL = 1;
 export const RIM = 2;
 
+/** Where a grid shows a box of image pixels, and one pixel around; may reach beyond the grid. */
+export function onGrid(box: PixelBox, grid: Grid): PixelBox {
+  const left = firstPixelFrom(box.left, grid.left, grid.step) - 1;
+  const top = firstPixelFrom(box.top, grid.top, grid.step) - 1;
+  const right = firstPixelFrom(box.left + box.width, grid.left, grid.step) + 1;
+  const bottom = firstPixelFrom(box.top + box.height, grid.top, grid.step) + 1;
+  return { left, top, width: right - left, height: bottom - top };
+}
+
 /**
- * The part of a mask that a grid shows; null when it shows none.
+ * The part of a mask that a window on a grid shows; null when it shows none.
  * @param box of the mask, from `boundingBox`
+ * @param window in pixels of the grid and inside it; its border is no rim
  * @throws RleError
  */
-export function makeStencil(mask: Rle, box: PixelBox, grid: Grid): Stencil | null {
+export function makeStencil(mask: Rle, box: PixelBox, grid: Grid, window: PixelBox): Stencil | null {
+  // One empty pixel around the mask, so that the rim goes all the way round.
+  const shown = box.width > 0 ? intersection(onGrid(box, grid), window) : null;
+  if (!shown) return null;
   const column = (x: number) => firstPixelFrom(x, grid.left, grid.step);
   const row = (y: number) => firstPixelFrom(y, grid.top, grid.step);
-  // One empty pixel around, so that the rim goes all the way round; not beyond the grid, whose border is no rim.
-  const left = Math.max(column(box.left) - 1, 0);
-  const top = Math.max(row(box.top) - 1, 0);
-  const width = Math.min(column(box.left + box.width) + 1, grid.width) - left;
-  const height = Math.min(row(box.top + box.height) + 1, grid.height) - top;
-  if (box.width === 0 || width <= 0 || height <= 0) return null;
+  const { left, top, width, height } = shown;
   const levels = new Uint8Array(width * height);
   forEachStretch(mask, (x, from, to) => {
     const firstColumn = Math.max(column(x), left);
@@ -51,19 +60,25 @@ export function makeStencil(mask: Rle, box: PixelBox, grid: Grid): Stencil | nul
   return { left, top, width, height, levels };
 }
 
-/** Paint over what is there. @param pixels (height, width) of the grid */
+/**
+ * Paint over what is there, inside a window.
+ * @param pixels (height, width) of the grid
+ */
 export function blit(
-  { left, top, width, height, levels }: Stencil,
+  stencil: Stencil,
+  window: PixelBox,
   fill: Rgba,
   rim: Rgba,
   pixels: Uint32Array,
   gridWidth: number,
 ): void {
-  for (let y = 0, index = 0; y < height; y++) {
-    const start = (top + y) * gridWidth + left;
-    for (let x = 0; x < width; x++, index++) {
-      const level = levels[index];
-      if (level !== EMPTY) pixels[start + x] = level === RIM ? rim : fill;
+  const shown = intersection(stencil, window);
+  if (!shown) return;
+  for (let y = shown.top; y < shown.top + shown.height; y++) {
+    const from = (y - stencil.top) * stencil.width - stencil.left;
+    for (let x = shown.left; x < shown.left + shown.width; x++) {
+      const level = stencil.levels[from + x];
+      if (level !== EMPTY) pixels[y * gridWidth + x] = level === RIM ? rim : fill;
     }
   }
 }

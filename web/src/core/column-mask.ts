@@ -6,14 +6,8 @@
  */
 
 import type { ImageSize } from "./geometry.ts";
-import {
-  forEachStretch,
-  type IndexedRle,
-  type PixelBox,
-  type Rle,
-  RleBuilder,
-  type StretchVisitor,
-} from "./rle.ts";
+import type { PixelBox } from "./pixel-box.ts";
+import { forEachStretch, type IndexedRle, type Rle, RleBuilder, type StretchVisitor } from "./rle.ts";
 
 export const CHUNK_COLUMNS = 32;
 const MAX_SHORT = 0xffff; // rows that fit into 16 bits

@@ -1,7 +1,7 @@
 /** Logits into RGBA pixels, at the resolution in which they are seen. */
 
 import { type Axes, type Plane, StretchFinder } from "./logits.ts";
-import type { PixelBox } from "./rle.ts";
+import type { PixelBox } from "./pixel-box.ts";
 
 /** A colour as one little-endian word of ImageData: 0xAABBGGRR, not premultiplied. */
 export type Rgba = number;

@@ -10,6 +10,7 @@
 import type { Bitmap } from "./bitmap.ts";
 import { createBitmap } from "./bitmap.ts";
 import type { ImageSize } from "./geometry.ts";
+import type { PixelBox } from "./pixel-box.ts";
 
 /** A compressed RLE as it stands in COCO files. */
 export interface Rle {
@@ -132,7 +133,8 @@ export function forEachStretch(rle: Rle, visit: StretchVisitor): void {
 
 /** Collects stretches of mask, column by column from the left and top, and gives the RLE of their union. */
 export class RleBuilder {
-  private readonly runs: number[] = [];
+  private runs = new Uint32Array(256);
+  private count = 0;
   private end = 0; // column-major position after the last mask pixel
 
   constructor(private readonly size: ImageSize) {}
@@ -141,20 +143,33 @@ export class RleBuilder {
   add(column: number, top: number, bottom: number): void {
     const start = column * this.size.height + top;
     const length = bottom - top;
-    if (start === this.end && this.runs.length > 0) this.runs[this.runs.length - 1]! += length;
-    else this.runs.push(start - this.end, length);
+    if (start === this.end && this.count > 0) this.runs[this.count - 1]! += length;
+    else {
+      this.push(start - this.end);
+      this.push(length);
+    }
     this.end = start + length;
   }
 
   get empty(): boolean {
-    return this.runs.length === 0;
+    return this.count === 0;
   }
 
   build(): Rle {
     const { height, width } = this.size;
     const rest = height * width - this.end;
-    const runs = rest > 0 ? [...this.runs, rest] : this.runs;
-    return { size: [height, width], counts: compress(runs) };
+    if (rest > 0) this.push(rest);
+    this.end += rest;
+    return { size: [height, width], counts: compress(this.runs.subarray(0, this.count)) };
+  }
+
+  private push(run: number): void {
+    if (this.count === this.runs.length) {
+      const larger = new Uint32Array(2 * this.count);
+      larger.set(this.runs);
+      this.runs = larger;
+    }
+    this.runs[this.count++] = run;
   }
 }
 
@@ -206,13 +221,6 @@ export function area(rle: Rle): number {
     if (index % 2 === 1) total += run;
   });
   return total;
-}
-
-export interface PixelBox {
-  readonly left: number;
-  readonly top: number;
-  readonly width: number;
-  readonly height: number;
 }
 
 /** The smallest box of whole pixels around the mask, all zero when it is empty. @throws RleError */

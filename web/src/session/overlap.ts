@@ -2,7 +2,8 @@
 
 import { ColumnMask } from "../core/column-mask.ts";
 import { intersect, subtract } from "../core/combine.ts";
-import { boundingBox, type PixelBox, type Rle } from "../core/rle.ts";
+import { intersection } from "../core/pixel-box.ts";
+import { boundingBox, type Rle } from "../core/rle.ts";
 import {
   create,
   type Document,
@@ -39,7 +40,9 @@ export function settle(
 ): Settled {
   if (policy === "allow") return { mask, taken: [] };
   let added = before ? subtract(mask, before) : mask;
-  const meeting = others.filter(({ segmentation }) => meet(added.box, boundingBox(segmentation)));
+  const meeting = others.filter(
+    ({ segmentation }) => intersection(added.box, boundingBox(segmentation)) !== null,
+  );
   let settled = mask;
   for (const { uid, segmentation } of meeting) {
     if (policy === "overwrite" && !isLocked(uid)) continue;
@@ -65,15 +68,6 @@ export function withTaken(step: DocumentStep, taken: Settled["taken"]): Document
       : editMask(sum.after, other.uid, { segmentation: rest, provenance: byHand(other.provenance) });
     return joined(sum, loss);
   }, step);
-}
-
-function meet(a: PixelBox, b: PixelBox): boolean {
-  return (
-    a.left < b.left + b.width &&
-    b.left < a.left + a.width &&
-    a.top < b.top + b.height &&
-    b.top < a.top + a.height
-  );
 }
 
 /** What a new annotation has besides its mask. */
