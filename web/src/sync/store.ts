@@ -44,6 +44,17 @@ function stored(rows: QueuedOperation[]): StoredOperation[] {
   return rows.filter((row): row is StoredOperation => row.sequence !== undefined);
 }
 
+/** What waits for a person on an annotation. Found among what is held on its image, not by reading a queue of many strokes. */
+async function heldOf(
+  operations: Stores["operations"],
+  imageId: number,
+  uid: string,
+): Promise<QueuedOperation | undefined> {
+  const index = operations.index("by_image_and_state");
+  const held = await Promise.all([index.getAll([imageId, "conflict"]), index.getAll([imageId, "refused"])]);
+  return held.flat().find(({ operation }) => operation.uid === uid);
+}
+
 export class OperationStore {
   constructor(
     private readonly database: SyncDatabase,
@@ -112,12 +123,11 @@ export class OperationStore {
     queued: QueuedOperation,
   ): Promise<Promise<unknown>[]> {
     const { imageId, writer, seen } = queued;
-    const [earlier, waiting, known] = await Promise.all([
-      operations.index("by_annotation").getAll([imageId, queued.operation.uid]),
+    const [held, waiting, known] = await Promise.all([
+      heldOf(operations, imageId, queued.operation.uid),
       operations.index("by_writer").count([imageId, writer, "waiting"]),
       revisions.get([imageId, writer]),
     ]);
-    const held = earlier.find((each) => each.state !== "waiting");
     const writes: Promise<unknown>[] = [
       operations.add(
         held ? { ...queued, state: held.state, theirs: held.theirs, problem: held.problem } : queued,
@@ -134,10 +144,11 @@ export class OperationStore {
     await operations.delete(sent.sequence);
     const known = await revisions.get([sent.imageId, sent.writer]);
     await revisions.put({ imageId: sent.imageId, writer: sent.writer, floor: known?.floor ?? 0, revision });
-    const later = await operations.index("by_annotation").getAll([sent.imageId, sent.operation.uid]);
-    const next = later.find((each) => each.writer === sent.writer);
+    // One by one: behind a fast brush the queue is long, and each row has masks in it.
+    let next = await operations.index("by_annotation").openCursor([sent.imageId, sent.operation.uid]);
+    while (next && next.value.writer !== sent.writer) next = await next.continue();
     // The server may write the same mask differently; what follows must be compared with what it wrote.
-    if (next) await operations.put({ ...next, before: print(annotation) });
+    if (next) await next.update({ ...next.value, before: print(annotation) });
     await done;
   }
 
