@@ -1,15 +1,24 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type BrushShape, snapped, sweep } from "./brush.ts";
+import { type BrushShape, MAX_BRUSH, MIN_BRUSH, snapped, sweep } from "./brush.ts";
 import { imagePoint as at } from "./geometry.ts";
 import { maskFromText, pixelsOf, textOf } from "./masks.test-support.ts";
 import { distanceToSegment } from "./simplify.ts";
 
 const IMAGE = { height: 40, width: 70 };
 const place = fc.tuple(
+  fc.double({ min: -300, max: 370, noNaN: true }),
+  fc.double({ min: -300, max: 340, noNaN: true }),
+);
+const near = fc.tuple(
   fc.double({ min: -9, max: 80, noNaN: true }),
   fc.double({ min: -9, max: 49, noNaN: true }),
 );
+const size = fc.oneof(
+  fc.integer({ min: MIN_BRUSH, max: 30 }),
+  fc.integer({ min: MIN_BRUSH, max: MAX_BRUSH }),
+);
+const ends = fc.oneof(fc.tuple(near, near), fc.tuple(place, place));
 
 describe("a brush", () => {
   it.each([
@@ -46,7 +55,7 @@ describe("a brush", () => {
     "%s paints exactly the pixels that it passes over",
     (shape) => {
       fc.assert(
-        fc.property(place, place, fc.integer({ min: 1, max: 30 }), ([ax, ay], [bx, by], size) => {
+        fc.property(ends, size, ([[ax, ay], [bx, by]], size) => {
           const [a, b] = [snapped(at(ax, ay), size), snapped(at(bx, by), size)];
           const pixels = pixelsOf(sweep(at(ax, ay), at(bx, by), size, shape, IMAGE));
           const wrong = pixels.findIndex((value, index) => {
@@ -57,6 +66,7 @@ describe("a brush", () => {
           });
           expect(wrong).toBe(-1);
         }),
+        { numRuns: 200 },
       );
     },
   );

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { imagePoint } from "./geometry.ts";
-import { bitmaps, maskFromText, maskOf, textOf } from "./masks.test-support.ts";
+import { bitmaps, maskFromText, maskOf, pixelsOf, textOf } from "./masks.test-support.ts";
 import { maskFromRings, ringsFromMask } from "./polygon.ts";
 import { countCorners, distanceToSegment, simplify } from "./simplify.ts";
 
@@ -47,6 +47,34 @@ describe("polygon to mask", () => {
       "#####.",
       "#####.",
     ]);
+  });
+
+  it("takes exactly the pixels whose centre an odd number of edges lies above", () => {
+    const coordinate = fc.oneof(
+      fc.integer({ min: -8, max: 48 }),
+      fc.double({ min: -8, max: 48, noNaN: true }),
+    );
+    const corner = fc.tuple(coordinate, coordinate).map(([x, y]) => imagePoint(x, y));
+    const rings = fc.array(fc.array(corner, { minLength: 3, maxLength: 8 }), { minLength: 1, maxLength: 3 });
+    fc.assert(
+      fc.property(rings, (polygon) => {
+        const size = { height: 37, width: 40 };
+        const pixels = pixelsOf(maskFromRings(polygon, size));
+        const edges = polygon.flatMap((ring) =>
+          ring.map((from, index) => [from, ring[(index + 1) % ring.length]!] as const),
+        );
+        const wrong = pixels.findIndex((value, index) => {
+          const [x, y] = [(index % size.width) + 0.5, Math.floor(index / size.width) + 0.5];
+          const crossed = edges.filter(([[x0], [x1]]) => x0 <= x !== x1 <= x);
+          const rows = crossed.map(([[x0, y0], [x1, y1]]) => y0 + ((y1 - y0) * (x - x0)) / (x1 - x0));
+          const inside = rows.filter((row) => row <= y).length % 2 === 1;
+          const isClear = rows.every((row) => Math.abs(row - y) > 1e-9); // else rounding decides
+          return isClear && (value === 1) !== inside;
+        });
+        expect(wrong).toBe(-1);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it("cuts off what lies outside the image", () => {
