@@ -53,8 +53,11 @@ export function makeStencil(mask: Rle, box: PixelBox, grid: Grid, window: PixelB
     if (firstColumn >= endColumn) return;
     const firstRow = Math.max(row(from), top) - top;
     const endRow = Math.min(row(to), top + height) - top;
-    for (let y = firstRow; y < endRow; y++)
-      levels.fill(FILL, y * width + firstColumn - left, y * width + endColumn - left);
+    // As a step is at least 1, a column of the image is at most one of the grid: too short for fill().
+    for (let x = firstColumn - left; x < endColumn - left; x++) {
+      const end = endRow * width + x;
+      for (let index = firstRow * width + x; index < end; index += width) levels[index] = FILL;
+    }
   });
   markRim(levels, height, width);
   return { left, top, width, height, levels };
