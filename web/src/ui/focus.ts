@@ -2,3 +2,11 @@
 export function focusNow(element: HTMLElement): void {
   element.focus();
 }
+
+/** For a button beside the image: the next key belongs to the canvas, not to the button. */
+export function thenLeave(run: () => void) {
+  return (event: MouseEvent & { currentTarget: HTMLElement }): void => {
+    run();
+    event.currentTarget.blur();
+  };
+}
