@@ -204,6 +204,26 @@ def test_back_online_saves_by_itself(mortal: Mortal, person: BrowserContext) -> 
     assert mortal.count("horse.png", "create") == 1
 
 
+def test_storage_that_is_cleared_loses_nothing_of_an_open_tab(mortal: Mortal, person: BrowserContext) -> None:
+    work = open_image(person, mortal, "cat.png")
+    before = mortal.count("cat.png", "create")
+    errors: list[str] = []
+    work.page.on("pageerror", lambda error: errors.append(str(error)))
+    person.set_offline(True)
+    draw(work, 60, 60)
+    footer = work.page.get_by_role("contentinfo")
+    expect(footer).to_contain_text("Offline (1 change waiting)")
+    devtools = person.new_cdp_session(work.page)
+    origin = {"origin": mortal.running.address, "storageTypes": "indexeddb"}
+    devtools.send("Storage.clearDataForOrigin", origin)
+    draw(work, 330, 240)
+    expect(footer).to_contain_text("Offline (2 changes waiting)")
+    person.set_offline(False)
+    work.saved()
+    assert mortal.count("cat.png", "create") == before + 2
+    assert errors == []
+
+
 def test_a_lost_login_is_mended_in_place(mortal: Mortal, person: BrowserContext) -> None:
     work = open_image(person, mortal, "astronaut.png")
     draw(work, 220, 100)

@@ -78,8 +78,10 @@ interface SyncSchema extends DBSchema {
 
 export type SyncDatabase = IDBPDatabase<SyncSchema>;
 
-export function openSyncDatabase(name: string): Promise<SyncDatabase> {
+/** @param onClosed the browser has closed it, or wants it closed: its data may be gone */
+export function openSyncDatabase(name: string, onClosed?: () => void): Promise<SyncDatabase> {
   return openDB<SyncSchema>(name, 1, {
+    ...(onClosed && { blocking: onClosed, terminated: onClosed }),
     upgrade(database) {
       const operations = database.createObjectStore("operations", {
         keyPath: "sequence",

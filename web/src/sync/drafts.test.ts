@@ -3,9 +3,10 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { Operation } from "../api/types.ts";
 import type { KeptDraft } from "../core/draft.ts";
 import { NO_PROMPTS } from "../core/prompts.ts";
-import { openSyncDatabase, type SyncDatabase } from "./database.ts";
+import type { SyncDatabase } from "./database.ts";
 import { Drafts } from "./drafts.ts";
 import { FakeServer } from "./fake-server.test-support.ts";
+import { LastingDatabase } from "./lasting-database.ts";
 import { type Presence, TabLocks } from "./locks.ts";
 import { OperationStore } from "./store.ts";
 import { Synchroniser } from "./synchroniser.ts";
@@ -44,6 +45,7 @@ class Living implements Presence {
 }
 
 const server = new FakeServer();
+let storage: LastingDatabase;
 let database: SyncDatabase;
 let living: Living;
 
@@ -53,6 +55,7 @@ async function openTab(user = "ann") {
   const drafts = new Drafts({ database, presence: living, writer, user: () => user });
   await drafts.announce();
   const sync = new Synchroniser({
+    storage,
     store: new OperationStore(database, () => crypto.randomUUID()),
     drafts,
     send: () => new Promise(() => undefined),
@@ -71,7 +74,8 @@ async function openTab(user = "ann") {
 
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ["Date"], now: 10_000 });
-  database = await openSyncDatabase(`drafts ${crypto.randomUUID()}`);
+  storage = await LastingDatabase.open(`drafts ${crypto.randomUUID()}`);
+  ({ database } = storage);
   living = new Living();
 });
 
@@ -124,6 +128,17 @@ it("is gone in the same moment in which it is kept as an annotation", async () =
   next.die();
   const last = await (await openTab()).open();
   expect([last.draft, last.annotations().map(({ uid }) => uid)]).toEqual([null, ["a"]]);
+});
+
+it("leaves nothing behind once it is kept as an annotation or dropped", async () => {
+  const tab = await openTab();
+  const image = await tab.open();
+  for (const step of [[accepted], []]) {
+    await image.record([], drawn("11"));
+    expect(await database.count("drafts")).toBe(1);
+    await image.record(step, null);
+    expect(await database.count("drafts")).toBe(0);
+  }
 });
 
 it("is shown to nobody else who signs in on this browser", async () => {

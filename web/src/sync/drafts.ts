@@ -12,7 +12,8 @@ export interface DraftsOptions {
   user: () => string;
 }
 
-const presenceOf = (writer: string) => `writer ${writer}`;
+/** Names a tab among those that live. */
+export const presenceOf = (writer: string) => `writer ${writer}`;
 
 export class Drafts {
   constructor(private readonly options: DraftsOptions) {}

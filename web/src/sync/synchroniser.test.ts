@@ -2,9 +2,10 @@ import "fake-indexeddb/auto";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AnnotationContent, ImageState, MarkOperation, Operation } from "../api/types.ts";
-import { openSyncDatabase, type SyncDatabase } from "./database.ts";
+import type { SyncDatabase } from "./database.ts";
 import { Drafts } from "./drafts.ts";
 import { FakeServer } from "./fake-server.test-support.ts";
+import { LastingDatabase } from "./lasting-database.ts";
 import { type Locks, type Presence, TabLocks } from "./locks.ts";
 import { OperationStore } from "./store.ts";
 import { Synchroniser, type SyncState } from "./synchroniser.ts";
@@ -41,14 +42,16 @@ class Tab {
 
   constructor(
     server: FakeServer,
-    database: SyncDatabase,
+    storage: LastingDatabase,
     locks: Locks,
     channel: BroadcastChannel | null = null,
     presence: Presence = new TabLocks(),
   ) {
     const writer = crypto.randomUUID();
+    const { database } = storage;
     this.drafts = new Drafts({ database, presence, writer, user: () => this.user });
     this.sync = new Synchroniser({
+      storage,
       store: new OperationStore(database, () => crypto.randomUUID()),
       send: server.client.sendOperation,
       load: (imageId) => server.client.annotations(imageId),
@@ -67,16 +70,20 @@ class Tab {
   }
 }
 
+let name: string;
+let storage: LastingDatabase;
 let database: SyncDatabase;
 let server: FakeServer;
 let locks: Locks;
 let tab: Tab;
 
 beforeEach(async () => {
-  database = await openSyncDatabase(`sync ${crypto.randomUUID()}`);
+  name = `sync ${crypto.randomUUID()}`;
+  storage = await LastingDatabase.open(name);
+  ({ database } = storage);
   server = new FakeServer();
   locks = new TabLocks();
-  tab = new Tab(server, database, locks);
+  tab = new Tab(server, storage, locks);
 });
 
 afterEach(async () => {
@@ -119,7 +126,7 @@ describe("a queue with a good connection", () => {
         return result;
       },
     };
-    const other = new Tab(server, database, slow);
+    const other = new Tab(server, storage, slow);
     const image = await open(other);
     state.atTheEnd = async () => {
       state.atTheEnd = null;
@@ -227,6 +234,67 @@ describe("a browser that refuses to keep an operation", () => {
   });
 });
 
+describe("a browser that closes its storage", () => {
+  const cleared = () =>
+    new Promise((resolve, reject) => {
+      const request = indexedDB.deleteDatabase(name);
+      request.onsuccess = resolve;
+      request.onerror = reject;
+    });
+
+  it("is given again what the server does not have, once", async () => {
+    const image = await open();
+    await image.record([create("sent")]);
+    await tab.sync.settled();
+    server.weather = "offline";
+    await image.record([create("a")]);
+    await image.recordMark(marked("submitted"));
+    await tab.sync.settled();
+    await cleared();
+    await vi.waitFor(() => expect(tab.state).toMatchObject({ phase: "offline", waiting: 2 }));
+    server.weather = "fine";
+    await tab.sync.flush();
+    await tab.sync.settled();
+    expect(categories().map(([uid]) => uid)).toEqual(["sent", "a"]);
+    expect([server.log.length, server.marks]).toEqual([3, ["submitted"]]);
+    expect([tab.state.phase, tab.errors]).toEqual(["saved", []]);
+  });
+
+  it("says so as long as it stays closed, loses nothing that is done meanwhile, and sends it afterwards", async () => {
+    const image = await open();
+    const refused = vi.spyOn(indexedDB, "open").mockImplementation(() => {
+      throw new Error("no storage");
+    });
+    await cleared();
+    await vi.waitFor(() => expect(String(tab.errors[0])).toContain("no storage"));
+    await image.record([create("a")]);
+    await image.record([recolour("a", 5)]);
+    await image.recordMark(marked("submitted"));
+    await tab.sync.notice(server.imageId, server.revision);
+    expect(tab.state).toMatchObject({ phase: "unkept", waiting: 3 });
+    expect(image.annotations().map((each) => each.category_id)).toEqual([5]);
+    refused.mockRestore();
+    await vi.waitFor(() => expect(server.marks).toEqual(["submitted"]), 5000);
+    expect(categories()).toEqual([["a", 5]]);
+    await tab.sync.settled();
+    expect(tab.state).toMatchObject({ phase: "saved", waiting: 0 });
+  });
+
+  it("does not bring back what was given up", async () => {
+    server.store(create("a"));
+    const image = await open();
+    server.store(recolour("a", 8));
+    await image.record([recolour("a", 2)]);
+    await tab.sync.settled();
+    await tab.sync.resolve(tab.state.conflicts[0]!, "theirs");
+    await tab.sync.settled();
+    await cleared();
+    await vi.waitFor(() => expect(tab.state.phase).toBe("saved"));
+    await tab.sync.settled();
+    expect([categories(), tab.state.conflicts]).toEqual([[["a", 8]], []]);
+  });
+});
+
 describe("a queue with a bad connection", () => {
   it("stores an operation once when its answer is lost", async () => {
     const image = await open();
@@ -267,6 +335,7 @@ describe("a queue with a bad connection", () => {
     const image = await open();
     server.weather = "busy";
     const patient = new Synchroniser({
+      storage,
       store: new OperationStore(database, () => crypto.randomUUID()),
       send: server.client.sendOperation,
       load: (imageId) => server.client.annotations(imageId),
@@ -293,7 +362,7 @@ describe("a queue with a bad connection", () => {
     await image.record([create("a")]);
     await image.record([recolour("old", 9)]);
     await tab.sync.settled();
-    const reopened = new Tab(server, database, locks);
+    const reopened = new Tab(server, storage, locks);
     const seen = await open(reopened);
     expect(seen.annotations().map((each) => [each.uid, each.category_id])).toEqual([
       ["old", 9],
@@ -564,7 +633,7 @@ describe("how far the work on the image is", () => {
     await image.recordMark(marked("skipped", "blurry"));
     await tab.sync.settled();
     expect(tab.state).toMatchObject({ phase: "offline", waiting: 2 });
-    const reopened = new Tab(server, database, locks);
+    const reopened = new Tab(server, storage, locks);
     expect((await open(reopened)).waitingMark).toMatchObject({ state: "skipped", note: "blurry" });
     server.weather = "fine";
     await reopened.sync.flush();
@@ -598,8 +667,8 @@ describe("how far the work on the image is", () => {
   it("is taken back in every tab when the server says no, and what it said before is told", async () => {
     server.store(marked("submitted"));
     const [channel, heard] = [0, 1].map(() => new BroadcastChannel(`refused ${server.imageId}`));
-    const other = new Tab(server, database, locks, heard);
-    const here = new Tab(server, database, locks, channel);
+    const other = new Tab(server, storage, locks, heard);
+    const here = new Tab(server, storage, locks, channel);
     const image = await open(here);
     const told = vi.fn();
     image.onMark = told;
@@ -657,7 +726,7 @@ describe("how far the work on the image is", () => {
     const image = await open();
     await image.record([{ kind: "create", uid: "poison", ...content("00", 404) }]);
     await image.recordMark(marked("submitted"));
-    const reopened = new Tab(server, database, locks);
+    const reopened = new Tab(server, storage, locks);
     await reopened.sync.flush();
     await Promise.all([tab.sync.settled(), reopened.sync.settled()]);
     expect([server.marks, reopened.state.conflicts]).toMatchObject([[], [{ uid: "poison" }]]);
@@ -693,7 +762,7 @@ describe("how far the work on the image is", () => {
 describe("two tabs on one image", () => {
   it("store every operation once, and a clash is held", async () => {
     server.store(create("a"));
-    const other = new Tab(server, database, locks);
+    const other = new Tab(server, storage, locks);
     const [here, there] = [await open(), await open(other)];
     await Promise.all([
       here.record([recolour("a", 2)]),
@@ -720,8 +789,7 @@ describe("any mixture of edits, losses and retries", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
         server = new FakeServer();
-        const name = `sync ${crypto.randomUUID()}`;
-        const fresh = await openSyncDatabase(name);
+        const fresh = await LastingDatabase.open(`sync ${crypto.randomUUID()}`);
         const page = new Tab(server, fresh, locks);
         const image = await open(page);
         let made = 0;
@@ -752,7 +820,7 @@ describe("any mixture of edits, losses and retries", () => {
             .map((each) => [each.uid, each.category_id])
             .sort(),
         );
-        fresh.close();
+        fresh.database.close();
       }),
       { numRuns: 30 },
     );

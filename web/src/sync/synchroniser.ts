@@ -1,15 +1,17 @@
 /** Gets what was made in this browser to the server: at once when it can, later when it cannot, never twice. */
 import type { Annotation, ImageAnnotations, MarkOperation } from "../api/types.ts";
-import type { Problem } from "./database.ts";
+import type { Problem, QueuedOperation } from "./database.ts";
 import type { Drafts } from "./drafts.ts";
 import { ImageSync } from "./image.ts";
+import type { LastingDatabase } from "./lasting-database.ts";
 import type { Locks } from "./locks.ts";
 import type { Conflict } from "./overview.ts";
 import { type Drained, drain, type SenderEvents, type SendOperation } from "./sender.ts";
 import type { OperationStore } from "./store.ts";
 
 export interface SyncState {
-  phase: "saved" | "saving" | "offline" | "signed_out";
+  /** `unkept`: this browser keeps nothing for now; what is done lives in this tab alone until it does again. */
+  phase: "saved" | "saving" | "offline" | "signed_out" | "unkept";
   /** Operations on their way to the server, without those that are held and marks that wait for them. */
   waiting: number;
   conflicts: Conflict[];
@@ -25,6 +27,8 @@ type News =
   | { kind: "moved"; imageId: number; current: ImageAnnotations };
 
 export interface SynchroniserOptions {
+  /** What the store and the drafts are in. */
+  storage: LastingDatabase;
   store: OperationStore;
   drafts: Drafts;
   send: SendOperation;
@@ -62,10 +66,24 @@ export class Synchroniser {
   private attempt = 0;
   private trouble: Exclude<Drained, { outcome: "empty" }> | null = null;
   private recording = 0;
+  /** What this tab made and the server does not have, in order: for the case that the browser loses it. */
+  private readonly made = new Map<string, QueuedOperation>();
+  /** Whether the browser keeps nothing for now. */
+  private lost = false;
   private shown: SyncState = { phase: "saved", waiting: 0, conflicts: [], message: "" };
 
   constructor(private readonly options: SynchroniserOptions) {
-    options.channel?.addEventListener("message", (event: MessageEvent<News>) => void this.hear(event.data));
+    const { storage } = options;
+    options.channel?.addEventListener("message", ({ data }: MessageEvent<News>) => this.run(this.hear(data)));
+    storage.onLost = () => {
+      this.lost = true;
+      this.showUnkept();
+    };
+    storage.onStuck = (reason) => {
+      const advice = "Leave this tab open: your work goes on here, and is sent once the storage is back.";
+      options.onError(new Error(`This browser keeps nothing any more (${String(reason)}). ${advice}`));
+    };
+    storage.onBack = () => void this.run(this.keepAgain());
   }
 
   /** Begin to work on an image whose annotations the server gave as `current`, or go on with what was drawn on it. */
@@ -80,7 +98,14 @@ export class Synchroniser {
     const image = new ImageSync(fresh, pending, writer, draft, async (entries, drawn) => {
       const change = drawn && { imageId, writer, row: drawn.draft && drafts.row(imageId, drawn.draft) };
       const step = entries.map((entry) => store.queued(entry));
-      await this.whileRecording(step.length, () => store.append(step, change));
+      for (const each of step) this.made.set(each.operationId, each);
+      try {
+        await this.whileRecording(step.length, () => store.append(step, change));
+      } catch (error) {
+        if (this.lost) return this.showUnkept();
+        for (const each of step) this.made.delete(each.operationId);
+        throw error;
+      }
       if (step.length === 0) return;
       this.tell({ kind: "changed" });
       this.drainImage(imageId);
@@ -89,7 +114,7 @@ export class Synchroniser {
     this.open.set(imageId, image);
     const heard = this.heard.get(imageId); // while `current` was on its way, too
     this.heard.delete(imageId);
-    if (heard !== undefined) void this.notice(imageId, heard);
+    if (heard !== undefined) void this.run(this.notice(imageId, heard));
     return image;
   }
 
@@ -115,6 +140,9 @@ export class Synchroniser {
   }
 
   async resolve(conflict: Conflict, choice: "mine" | "theirs"): Promise<void> {
+    for (const [id, { imageId, operation }] of this.made) {
+      if (imageId === conflict.imageId && operation.uid === conflict.uid) this.made.delete(id);
+    }
     await this.options.store.resolve(conflict, choice, this.options.writer);
     this.tell({ kind: "changed" });
     this.drainImage(conflict.imageId);
@@ -158,7 +186,7 @@ export class Synchroniser {
       .catch((error: unknown) =>
         this.conclude({ outcome: "unreachable", message: String(error), retryAfter: null }),
       )
-      .then(() => this.drained(imageId));
+      .then(() => this.run(this.drained(imageId)));
     this.draining.set(imageId, run);
   }
 
@@ -192,7 +220,7 @@ export class Synchroniser {
     } else if (this.timer === null) {
       const delay = (this.options.backoff ?? defaultBackoff)(this.attempt++);
       const wait = Math.max(delay, (result.retryAfter ?? 0) * 1000);
-      this.timer = setTimeout(() => void this.flush(), wait);
+      this.timer = setTimeout(() => this.run(this.flush()), wait);
     }
   }
 
@@ -200,19 +228,21 @@ export class Synchroniser {
     acknowledged: (sent, answer) => {
       const { imageId, operation } = sent;
       const { revision, annotation } = answer;
+      this.made.delete(sent.operationId);
       const news: News = { kind: "acknowledged", imageId, uid: operation.uid, revision, annotation };
       this.open.get(imageId)?.acknowledged(sent, answer);
       this.tell(news);
-      void this.publish();
+      void this.run(this.publish());
     },
-    markRefused: ({ imageId }, mark, problem) => {
+    markRefused: ({ imageId, operationId }, mark, problem) => {
+      this.made.delete(operationId);
       this.tell({ kind: "mark_refused", imageId, uid: mark.uid });
       this.takeMarkBack(imageId, mark.uid);
       this.options.onMarkRefused(imageId, mark, problem);
     },
     rebased: (imageId, _writer, current) => {
       this.tell({ kind: "moved", imageId, current });
-      void this.moved(imageId, current);
+      void this.run(this.moved(imageId, current));
     },
   };
 
@@ -220,7 +250,7 @@ export class Synchroniser {
   private takeMarkBack(imageId: number, uid: string): void {
     const image = this.open.get(imageId);
     image?.markRefused(uid);
-    if (image) void this.notice(imageId, Number.MAX_SAFE_INTEGER);
+    if (image) void this.run(this.notice(imageId, Number.MAX_SAFE_INTEGER));
   }
 
   private async hear(news: News): Promise<void> {
@@ -232,6 +262,27 @@ export class Synchroniser {
 
   private tell(news: News): void {
     this.options.channel?.postMessage(news);
+  }
+
+  /** The database is there again: what it lacks of what this tab made is put into it, and sent. */
+  private async keepAgain(): Promise<void> {
+    const { storage, store } = this.options;
+    this.lost = false;
+    await store.append(await storage.missing([...this.made.values()]));
+    await this.flush();
+  }
+
+  private showUnkept(): void {
+    this.show({ ...this.shown, phase: "unkept", waiting: this.made.size });
+  }
+
+  /** Failing is no news while the browser keeps nothing: the person knows, and it is tried again once it does. */
+  private async run(work: Promise<unknown>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      if (!this.lost) this.options.onError(error);
+    }
   }
 
   /** The page must not say "saved" while an operation is on its way to the disk. */
@@ -260,6 +311,7 @@ export class Synchroniser {
   }
 
   private phase(waiting: number): SyncState["phase"] {
+    if (this.lost) return "unkept";
     if (waiting === 0) return "saved";
     if (this.trouble?.outcome === "signed_out") return "signed_out";
     return this.trouble ? "offline" : "saving";

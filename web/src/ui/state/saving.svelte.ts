@@ -1,11 +1,15 @@
 import type { Client } from "../../api/client.ts";
-import { openSyncDatabase } from "../../sync/database.ts";
+import { ApiError } from "../../api/errors.ts";
 import { Drafts } from "../../sync/drafts.ts";
 import { newUuid } from "../../sync/ids.ts";
+import { LastingDatabase } from "../../sync/lasting-database.ts";
 import { availableLocks } from "../../sync/locks.ts";
 import { OperationStore } from "../../sync/store.ts";
 import { Synchroniser, type SyncState } from "../../sync/synchroniser.ts";
+import { tidy } from "../../sync/tidy.ts";
 import type { Account } from "./account.svelte.ts";
+
+const isNotFound = (error: unknown) => error instanceof ApiError && error.status === 404;
 
 /** The durable queue of this browser and its state, for the pages. */
 export class Saving {
@@ -48,12 +52,16 @@ export class Saving {
     scope: string,
     onError: (error: unknown) => void,
   ): Promise<Synchroniser> {
-    const database = await openSyncDatabase(scope);
+    const storage = await LastingDatabase.open(scope);
+    const { database } = storage;
     const locks = availableLocks(scope);
     const writer = newUuid();
     const drafts = new Drafts({ database, presence: locks, writer, user: () => account.name });
     await drafts.announce();
+    const isGone = (imageId: number) => client.image(imageId).then(() => false, isNotFound);
+    void tidy({ database, presence: locks, isGone }).catch(onError);
     return new Synchroniser({
+      storage,
       store: new OperationStore(database, newUuid),
       drafts,
       send: client.sendOperation,
