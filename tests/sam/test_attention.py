@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from limner.sam import vit
+from limner.sam import relative_positions
 from limner.sam.vit import Attention
 
 
@@ -24,14 +24,18 @@ def written_out(attention: Attention, x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("elements", [1, 1000, 2**25])
-@torch.inference_mode()
-def test_it_is_exact_to_a_hundred_thousandth(elements: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vit, "MAX_BIAS_ELEMENTS", elements)
+@pytest.mark.parametrize("learning", [False, True], ids=["in cache", "fused"])
+def test_it_is_exact_to_a_hundred_thousandth(learning: bool, elements: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relative_positions, "MAX_BIAS_ELEMENTS", elements)
+    monkeypatch.setattr(relative_positions, "MAX_CACHED_ELEMENTS", elements)
     torch.manual_seed(1)
     attention = Attention(dim=48, num_heads=3, size=9)
     for table in (attention.rel_pos_h, attention.rel_pos_w):
         torch.nn.init.normal_(table)
-    x = torch.randn(1, 9, 9, 48)
-    fast = attention(x)
-    exact = written_out(attention.double(), x.double())
+    x = torch.randn(2, 9, 9, 48)
+    with torch.set_grad_enabled(learning):
+        fast = attention(x)
+    assert fast.requires_grad == learning
+    attention.double()
+    exact = torch.cat([written_out(attention, one[None].double()) for one in x])
     assert (fast - exact).abs().max() < 1e-5 * exact.abs().max()

@@ -125,5 +125,5 @@ def test_position_bias_in_parts_is_the_same(small: Pair, monkeypatch: pytest.Mon
     image = torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         whole = model.encode(image)
-        monkeypatch.setattr("limner.sam.vit.MAX_BIAS_ELEMENTS", 1)
+        monkeypatch.setattr("limner.sam.relative_positions.MAX_CACHED_ELEMENTS", 1)
         assert relative_difference(model.encode(image), whole) < 1e-5

@@ -14,8 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limner.sam.common import LayerNorm2d, Mlp
-
-MAX_BIAS_ELEMENTS = 2**25  # 128 MB of float32 position bias at a time; a whole ViT-H image would need 1 GB
+from limner.sam.relative_positions import attend, relative
 
 
 @dataclass(frozen=True)
@@ -135,29 +134,14 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         B, h, w, dim = map(int, x.shape)  # plain numbers: a traced graph is of one size
         qkv = self.qkv(x).view(B, h * w, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
-        q, k, v = qkv.unbind(0)  # each (B, heads, h·w, d)
-        grid_q = q.view(B, self.num_heads, h, w, -1)  # (B, heads, h, w, d)
-        bias_h = torch.einsum("bnywd,ykd->bnywk", grid_q, relative(self.rel_pos_h, h))  # (B, heads, h, w, h)
-        bias_w = torch.einsum("bnyxd,xkd->bnyxk", grid_q, relative(self.rel_pos_w, w))  # (B, heads, h, w, w)
-        bias_h, bias_w = bias_h.contiguous(), bias_w.contiguous()  # their sum can then be viewed as a matrix
-
-        rows_at_a_time = max(1, MAX_BIAS_ELEMENTS // (B * self.num_heads * w * h * w))
-        answers = []
-        for top in range(0, h, rows_at_a_time):
-            rows = slice(top, top + rows_at_a_time)
-            bias = bias_h[:, :, rows, :, :, None] + bias_w[:, :, rows, :, None, :]  # (B, heads, rows, w, h, w)
-            queries = grid_q[:, :, rows].flatten(2, 3)  # (B, heads, rows·w, d)
-            bias = bias.view(B, self.num_heads, -1, h * w).to(queries.dtype)
-            answers.append(F.scaled_dot_product_attention(queries, k, v, attn_mask=bias))
-        y = torch.cat(answers, 2).transpose(1, 2).reshape(B, h, w, dim)
+        q, k, v = qkv.flatten(1, 2).unbind(0)  # each (B·heads, h·w, d)
+        queries = q.view(B * self.num_heads, h, w, -1)
+        bias_h = torch.einsum("nywd,ykd->nywk", queries, relative(self.rel_pos_h, h))  # (B·heads, h, w, h)
+        bias_w = torch.einsum("nyxd,xkd->nyxk", queries, relative(self.rel_pos_w, w))  # (B·heads, h, w, w)
+        y = attend(queries, k, v, bias_h.contiguous(), bias_w.contiguous())  # (B·heads, h·w, d)
+        y = y.view(B, self.num_heads, h * w, -1).transpose(1, 2).reshape(B, h, w, dim)
         projected: Tensor = self.proj(y)
         return projected
-
-
-def relative(table: Tensor, size: int) -> Tensor:
-    """R[i, j] = table[i - j + size - 1]: (2·size - 1, d) -> (size, size, d)."""
-    index = torch.arange(size, device=table.device)
-    return table[index[:, None] - index[None, :] + size - 1]
 
 
 def to_windows(x: Tensor, size: int) -> Tensor:
