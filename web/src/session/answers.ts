@@ -25,7 +25,11 @@ export function bestOf({ decoded, prompts }: Answer): number {
 /** What Tab walks through: masks 1 to 3 for an ambiguous prompt (mask 0 was not trained for those), else all four. */
 export function candidatesOf(answer: Answer): Candidate[] {
   const first = bestOf(answer) > 0 ? 1 : 0;
-  return Array.from(answer.decoded.iou, (iou, index) => ({ index, iou })).slice(first);
+  return Array.from(answer.decoded.iou, (iou, index) => ({
+    index,
+    iou,
+    plane: planeOf(answer, index),
+  })).slice(first);
 }
 
 export function planeOf({ decoded: { lowRes, iou } }: Answer, index: number): Plane {

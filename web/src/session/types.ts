@@ -3,6 +3,7 @@
 import type { AnnotationContent, Operation } from "../api/types.ts";
 import type { KeptDraft } from "../core/draft.ts";
 import type { ImageSize } from "../core/geometry.ts";
+import type { Plane } from "../core/logits.ts";
 import type { DecoderPrompts, Prompts } from "../core/prompts.ts";
 import type { Region } from "../core/region.ts";
 import type { MaskEditor } from "./mask-editor.svelte.ts";
@@ -118,6 +119,7 @@ export interface Candidate {
   /** 0–3, the index in the decoder's output. */
   readonly index: number;
   readonly iou: number;
+  readonly plane: Plane;
 }
 
 /** Something the annotator should read, e.g. that an empty mask cannot be accepted; "{accept}" stands for a command's key. */

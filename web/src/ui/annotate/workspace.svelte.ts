@@ -1,60 +1,36 @@
 import { explain } from "../../api/errors.ts";
-import type {
-  EmbeddingAnswer,
-  ImageDetails,
-  ImageMark,
-  ImageState,
-  Manifest,
-  Project,
-} from "../../api/types.ts";
+import type { ImageDetails, ImageMark, ImageState, Project } from "../../api/types.ts";
 import type { KeptDraft } from "../../core/draft.ts";
-import { createDecoder } from "../../decoder/client.ts";
 import { WorkClock, watchWork } from "../../session/pace.ts";
 import { createSession, type Session } from "../../session/session.svelte.ts";
-import type { Decoder, DecoderInfo, Operation } from "../../session/types.ts";
+import type { Operation } from "../../session/types.ts";
 import type { ImageSync } from "../../sync/image.ts";
 import type { Services } from "../services.ts";
 import { Carrying } from "./carrying.ts";
 import { Closer, encodeRegion } from "./closer.svelte.ts";
 import { EmbeddingNews } from "./embedding-news.ts";
-import { loadModel } from "./engine.ts";
+import { Engine } from "./engine.svelte.ts";
 import { ImageLibrary } from "./library.ts";
 import { Marks } from "./marks.ts";
 import { Objects } from "./objects.svelte.ts";
-
-export interface EncodeState {
-  state: "asking" | "waiting" | "encoding" | "preparing" | "ready" | "failed";
-  /** Images before this one in the encoder's queue. */
-  position: number | null;
-  message: string;
-}
-
-const ASKING: EncodeState = { state: "asking", position: null, message: "" };
 
 /** The annotate page's image: brings picture, embedding and annotations together and keeps the neighbours coming. */
 export class Workspace {
   project = $state.raw<Project | null>(null);
   image = $state.raw<ImageDetails | null>(null);
   picture = $state.raw<ImageBitmap | null>(null);
-  encode = $state.raw<EncodeState>(ASKING);
-  manifest = $state.raw<Manifest | null>(null);
-  decoderInfo = $state.raw<DecoderInfo>();
   problem = $state("");
 
+  readonly engine: Engine;
   readonly session: Session;
   readonly objects: Objects;
   readonly closer: Closer;
   readonly marks: Marks;
   readonly carrying: Carrying;
-  private readonly decoder: Decoder = createDecoder();
   private readonly news = new EmbeddingNews();
   private readonly library: ImageLibrary;
-  private readonly closing = new AbortController();
-  private readonly model: Promise<Manifest>;
   private readonly disposers: (() => void)[] = [];
   private imageSync: ImageSync | null = null;
-  /** Of the open image as a whole, once the decoder has it. */
-  private bytes: ArrayBuffer | null = null;
   /** The image that the person asked for last; answers for another one are dropped. */
   private wanted = 0;
 
@@ -64,10 +40,12 @@ export class Workspace {
   ) {
     const { client, toasts } = services;
     this.library = new ImageLibrary(client, this.news);
+    this.engine = new Engine(client, (error) => toasts.error(error));
+    const { decoder } = this.engine;
     const clock = new WorkClock();
     this.disposers.push(watchWork(clock, window));
     this.session = createSession({
-      decoder: this.decoder,
+      decoder,
       record: (...step) => void this.record(...step),
       notify: ({ level, message }) => {
         const text = services.view.keymap.inText(message);
@@ -77,20 +55,17 @@ export class Workspace {
       onOutside: () => void this.closer.leave(),
       clock,
     });
-    this.closer = new Closer(this.decoder, this.session, {
+    this.closer = new Closer(decoder, this.session, {
       encode: (imageId, region, signal) => encodeRegion(client, this.news, imageId, region, signal),
-      whole: () => this.bytes,
+      whole: () => this.engine.embedding,
       tell: (message) => toasts.info(message),
       fail: (error) => toasts.error(error),
     });
     this.objects = new Objects(this.session);
-    this.carrying = new Carrying(this.decoder, this.session, this.objects, (...said) => this.tell(...said));
+    this.carrying = new Carrying(decoder, this.session, this.objects, (...said) => this.tell(...said));
     this.marks = new Marks(client, projectId);
     services.saving.onMarkRefused = (imageId) => this.marks.forget(imageId);
     this.disposers.push(
-      this.decoder.subscribe((info) => {
-        this.decoderInfo = info;
-      }),
       services.streams.listen(projectId, {
         embedding: ({ image_id }) => this.news.tell(image_id),
         region: ({ image_id }) => this.news.tell(image_id),
@@ -102,8 +77,6 @@ export class Workspace {
         reset: () => this.catchUp(),
       }),
     );
-    this.model = loadModel(client, this.decoder, this.closing.signal);
-    void this.showModel();
     void this.loadProject();
   }
 
@@ -111,7 +84,7 @@ export class Workspace {
     this.leave();
     this.wanted = id;
     const loading = this.library.look(id, (pending) => {
-      if (this.wanted === id) this.encode = encodeState(pending);
+      if (this.wanted === id) this.engine.hear(pending);
     });
     try {
       await Promise.all([
@@ -119,7 +92,7 @@ export class Workspace {
         this.openPicture(id, loading.file),
         this.openEmbedding(id, loading.embedding),
       ]);
-      if (this.wanted !== id || this.encode.state !== "ready") return;
+      if (this.wanted !== id || !this.engine.ready) return;
       const { draft } = this.imageSync ?? {};
       if (this.session.drawing && draft?.region) void this.closer.look(draft.region); // as it was drawn
       await this.carrying.find();
@@ -147,10 +120,9 @@ export class Workspace {
 
   dispose(): void {
     this.leave();
-    this.closing.abort();
     this.library.clear();
     for (const dispose of this.disposers) dispose();
-    this.decoder.dispose();
+    this.engine.dispose();
   }
 
   /**
@@ -165,14 +137,12 @@ export class Workspace {
       else this.tell("What you were drawing waits on its image.", obstacle.message);
     }
     this.closer.reset();
-    this.bytes = null;
     this.session.close();
-    this.decoder.closeImage();
+    this.engine.close();
     if (this.imageSync) this.closeSync(this.imageSync);
     this.imageSync = null;
     this.picture?.close();
     this.picture = null;
-    this.encode = ASKING;
     this.problem = "";
   }
 
@@ -187,7 +157,7 @@ export class Workspace {
     sync.onMark = (mark) => this.hearMark(id, mark);
     this.session.open({ id, width: details.width, height: details.height }, sync.annotations(), sync.draft);
     if (sync.draft) this.tell("What you were drawing here is back. {drop} drops it.");
-    if (this.encode.state === "ready") this.session.embeddingReady();
+    if (this.engine.ready) this.session.embeddingReady();
     void this.prefetchAround(await this.fresh(id, details));
   }
 
@@ -212,26 +182,8 @@ export class Workspace {
   }
 
   private async openEmbedding(id: number, loading: Promise<ArrayBuffer>): Promise<void> {
-    try {
-      const [bytes] = await Promise.all([loading, this.model]);
-      if (this.wanted !== id) return;
-      this.encode = { state: "preparing", position: null, message: "" };
-      const opened = await this.decoder.openImage(bytes);
-      if (!opened || this.wanted !== id) return;
-      this.bytes = bytes;
-      this.encode = { state: "ready", position: null, message: "" };
-      if (this.session.image?.id === id) this.session.embeddingReady();
-    } catch (error) {
-      if (this.wanted === id) this.encode = { state: "failed", position: null, message: explained(error) };
-    }
-  }
-
-  private async showModel(): Promise<void> {
-    try {
-      this.manifest = await this.model;
-    } catch (error) {
-      if (!this.closing.signal.aborted) this.services.toasts.error(error);
-    }
+    const opened = await this.engine.open(loading);
+    if (opened && this.session.image?.id === id) this.session.embeddingReady();
   }
 
   private async record(
@@ -312,8 +264,4 @@ export class Workspace {
 function explained(error: unknown): string {
   const { message, hint } = explain(error);
   return `${message} ${hint}`.trim();
-}
-
-function encodeState({ state, position, error }: Exclude<EmbeddingAnswer, { state: "ready" }>): EncodeState {
-  return { state: state === "encoding" ? "encoding" : "waiting", position, message: error ?? "" };
 }
