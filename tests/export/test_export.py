@@ -16,7 +16,7 @@ from limner.manifest import Manifest, graphs_folder
 from limner.sam.model import PADDING_LOGIT, Sam
 from limner.sam.registry import LoadedModel, build_model, build_sam, load_model
 from limner_onnx import check, export_model
-from limner_onnx.graphs import PROMPT_INPUTS, example_prompt
+from limner_onnx.graphs import PROMPT_INPUTS, example_embedding, example_prompt
 from tests.sam.reference import SMALL_B, lively
 
 SHA = "ab" * 32
@@ -162,6 +162,19 @@ def test_samlet(tmp_path: Path) -> None:
     manifest = export_model(LoadedModel(model, "samlet", SHA), tmp_path)
     assert manifest.family == "samlet"
     assert manifest.max_abs_difference < 1e-4
+
+
+def test_samlet_without_empty_tensors(tmp_path: Path) -> None:
+    """For WebGPU, which knows none, an absent mask prompt can be rows of zeros."""
+    model = build_model("samlet", seed=2)
+    lively(model)
+    export_model(LoadedModel(model, "samlet", SHA), tmp_path)
+    onnx = check.OnnxModel(tmp_path / SHA / "prepare.onnx", tmp_path / SHA / "decode.onnx", threads=1)
+    prepared = onnx.prepare(example_embedding(model.config).numpy())
+    coords, labels, mask, on = (t.numpy() for t in example_prompt(model.config, [1, 0, -1], has_mask=True))
+    none, zeros, with_mask = (onnx.decode(prepared, coords, labels, mask, switch * on)[0] for switch in (0, -1, 1))
+    assert check.relative_difference(zeros, none) < 1e-5
+    assert check.relative_difference(with_mask, none) > 1e-2
 
 
 def test_bundled_model(tmp_path: Path) -> None:

@@ -5,14 +5,13 @@
  */
 
 import { expose } from "comlink";
-import runtimeScript from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
-import runtimeBinary from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
-import { env, InferenceSession, Tensor } from "onnxruntime-web/wasm";
+import { InferenceSession, Tensor } from "onnxruntime-web/wasm";
 import { ImageGeometry, type ImageSize } from "../src/core/geometry.ts";
 import { makeAxis, type Plane } from "../src/core/logits.ts";
 import { MaskPainter } from "../src/core/paint.ts";
 import { readEmbedding } from "../src/decoder/embedding.ts";
 import { type DecodeInputs, DecoderGraphs } from "../src/decoder/graphs.ts";
+import { onProcessor, type Runtime } from "../src/decoder/runtime.ts";
 import type { Manifest } from "../src/session/types.ts";
 
 const SCREEN = { height: 1080, width: 1920 }; // device pixels of the view that is painted
@@ -42,6 +41,8 @@ export type Task =
 export type Side = "ours" | "reference";
 
 let manifest: Manifest;
+let runtime: Runtime;
+let files: { readonly prepare: Uint8Array; readonly decode: Uint8Array; readonly official: Uint8Array };
 let graphs: DecoderGraphs;
 let reference: InferenceSession;
 let embedding: Tensor; // of the reference
@@ -49,30 +50,33 @@ const painter = new MaskPainter();
 const pixels = new Uint32Array(SCREEN.height * SCREEN.width);
 
 const api = {
-  /** Loads our graphs, runs them once, and does the same with the reference. @returns how long each took */
-  async load(
-    threads: number,
-    model: string,
-    official: string,
-    officialEmbedding: string,
-  ): Promise<Record<Side, number[]>> {
-    env.wasm.wasmPaths = { mjs: runtimeScript, wasm: runtimeBinary };
-    env.wasm.numThreads = threads;
+  /** Fetches all that {@link begin} needs. */
+  async load(threads: number, model: string, official: string, officialEmbedding: string): Promise<void> {
+    runtime = onProcessor(threads);
     manifest = (await (await fetch(`/${model}/manifest.json`)).json()) as Manifest;
     const [prepare, decode, published, values] = await Promise.all(
       [`${model}/prepare.onnx`, `${model}/decode.onnx`, official, officialEmbedding].map(bytes),
     );
     const spec = { channels: 256, height: 64, width: 64 };
     embedding = new Tensor("float32", readEmbedding(values!, spec), [1, 256, 64, 64]);
-    await InferenceSession.create(new Uint8Array(prepare!)); // starts the runtime, which both need
-    const ours = await timed(async () => {
-      graphs = await DecoderGraphs.load(manifest, new Uint8Array(prepare!), new Uint8Array(decode!));
+    files = {
+      prepare: new Uint8Array(prepare!),
+      decode: new Uint8Array(decode!),
+      official: new Uint8Array(published!),
+    };
+  },
+
+  /** Loads one side's graphs and runs them once; the first to do so starts the runtime. @returns how long it took */
+  async begin(side: Side): Promise<number> {
+    return timed(async () => {
+      if (side === "ours") {
+        graphs = await DecoderGraphs.load(runtime, manifest, files.prepare, files.decode);
+        await graphs.warmUp();
+      } else {
+        reference = await InferenceSession.create(files.official);
+        await runReference({ coords: [0, 0, 0, 0], labels: [1, -1], mask: false });
+      }
     });
-    const theirs = await timed(async () => {
-      reference = await InferenceSession.create(new Uint8Array(published!));
-      await runReference({ coords: [0, 0, 0, 0], labels: [1, -1], mask: false });
-    });
-    return { ours: [ours], reference: [theirs] };
   },
 
   /** @returns milliseconds of `prepare` */

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { imagePoint } from "../core/geometry.ts";
 import { type DecoderPrompts, NO_PROMPTS } from "../core/prompts.ts";
-import type { Decoded, DecoderState } from "../session/types.ts";
+import type { Decoded, DecoderState, Provider, ProviderWish } from "../session/types.ts";
 import { DecoderClient } from "./client.ts";
 import { embeddingFile, MANIFEST, METADATA } from "./embedding.test-support.ts";
 import type { DecodeInputs } from "./graphs.ts";
@@ -30,8 +30,13 @@ class FakeBackend implements DecoderBackend {
 
   constructor(readonly die: (reason: string) => void) {}
 
-  load = vi.fn(async (manifest: unknown) => {
+  /** What {@link load} was asked for and says. */
+  wish: ProviderWish | null = null;
+
+  load = vi.fn(async (manifest: unknown, _prepare: unknown, _decode: unknown, wish: ProviderWish) => {
     this.loads.push(manifest);
+    this.wish = wish;
+    return { provider: wish === "auto" ? card : ("wasm" as const), fallback: null };
   });
   close = vi.fn(async () => undefined);
   open = async (embedding: ArrayBuffer) => {
@@ -62,6 +67,7 @@ let backends: FakeBackend[]; // the last one lives
 let backend: FakeBackend; // the first
 let client: DecoderClient;
 let clock: number; // ms
+let card: Provider; // what `auto` finds
 
 function start(died: (reason: string) => void) {
   const started = new FakeBackend(died);
@@ -99,6 +105,7 @@ async function openImage(): Promise<void> {
 beforeEach(() => {
   backends = [];
   clock = 0;
+  card = "wasm";
   client = new DecoderClient(start, { isolated: true, cores: 16, now: () => clock });
   backend = backends[0]!;
 });
@@ -333,5 +340,50 @@ describe("a decoder whose worker dies", () => {
     expect(backend.terminated).toBe(true);
     backend.die("late");
     expect(backends).toHaveLength(1);
+  });
+});
+
+describe("a decoder on the graphics card", () => {
+  beforeEach(async () => {
+    card = "webgpu";
+    await loadModel();
+  });
+
+  it("says so", () => {
+    expect(backend.wish).toBe("auto");
+    expect(client.info).toMatchObject({ provider: "webgpu", fallback: null });
+  });
+
+  it("goes on on the processor when the card fails, and never back", async () => {
+    await openImage();
+    const asked = client.decode(at(1), IMAGE);
+    await until(() => backend.decodes.length === 1);
+    backend.decodes[0]!.reject(new Error("device lost"));
+    await until(() => backends.length === 2);
+    const next = await revived();
+    expect(next.wish).toBe("wasm");
+    expect(client.info).toMatchObject({ state: "ready", provider: "wasm", fallback: /device lost/ });
+    await until(() => next.decodes.length === 1);
+    next.decodes[0]!.resolve(answer());
+    expect(await asked).not.toBeNull();
+    await loadModel();
+    expect(next.wish).toBe("wasm");
+    expect(client.info.fallback).toMatch(/device lost/);
+  });
+
+  it("is not given up for an embedding that cannot be read", async () => {
+    const opened = client.openImage(embeddingFile());
+    await until(() => backend.opens.length === 1);
+    backend.opens[0]!.reject(Object.assign(new Error("torn"), { name: "DecoderError" }));
+    await expect(opened).rejects.toThrow("torn");
+    expect(backends).toHaveLength(1);
+    expect(client.info.provider).toBe("webgpu");
+  });
+
+  it("is not asked for one where the address says so", async () => {
+    const wasm = new DecoderClient(start, { isolated: true, cores: 2, wish: "wasm" });
+    await wasm.loadModel(MANIFEST, new ArrayBuffer(1), new ArrayBuffer(1));
+    expect(backends.at(-1)!.wish).toBe("wasm");
+    expect(wasm.info).toMatchObject({ provider: "wasm", fallback: null });
   });
 });

@@ -3,7 +3,15 @@
 import { releaseProxy, wrap } from "comlink";
 import { ImageGeometry, type ImageSize } from "../core/geometry.ts";
 import { type DecoderPrompts, modelInputs } from "../core/prompts.ts";
-import type { Decoded, Decoder, DecoderInfo, DecoderState, Manifest } from "../session/types.ts";
+import type {
+  Answering,
+  Decoded,
+  Decoder,
+  DecoderInfo,
+  DecoderState,
+  Manifest,
+  ProviderWish,
+} from "../session/types.ts";
 import { checkEmbedding } from "./embedding.ts";
 import { asDecoderError, DecoderError } from "./errors.ts";
 import { DecoderHost, type StartedWorker, type StartWorker } from "./host.ts";
@@ -23,6 +31,7 @@ export class DecoderClient implements Decoder {
   manifest: Manifest | null = null;
   info: DecoderInfo;
   private readonly host: DecoderHost;
+  private readonly wish: ProviderWish;
   private readonly listeners = new Set<(info: DecoderInfo) => void>();
   /** What `info.state` is as long as the worker lives. */
   private state: DecoderState = "empty";
@@ -34,13 +43,20 @@ export class DecoderClient implements Decoder {
 
   constructor(
     start: StartWorker,
-    { isolated, cores, now }: { isolated: boolean; cores: number; now?: () => number },
+    {
+      isolated,
+      cores,
+      wish = "auto",
+      now,
+    }: { isolated: boolean; cores: number; wish?: ProviderWish; now?: () => number },
   ) {
+    this.wish = wish;
     this.info = {
       state: "empty",
       threads: isolated ? Math.min(MAX_THREADS, cores) : 1,
       isolated,
       provider: "wasm",
+      fallback: null,
       lastDecodeMs: null,
       prepareMs: null,
       message: null,
@@ -50,7 +66,7 @@ export class DecoderClient implements Decoder {
       {
         restarting: (reason) =>
           this.note("restarting", `The decoder stopped (${reason}) and is started again.`),
-        restarted: () => this.note("alive", null),
+        restarted: (answering) => this.note("alive", null, answering ?? {}),
         stopped: ({ message }) => this.note("stopped", message),
       },
       now,
@@ -66,15 +82,16 @@ export class DecoderClient implements Decoder {
     this.closeImage();
     this.manifest = null;
     this.update({ state: "loading", message: null });
+    let answering: Answering;
     try {
-      await this.host.load(manifest, prepareGraph, decodeGraph, this.info.threads);
+      answering = await this.host.load(manifest, prepareGraph, decodeGraph, this.wish, this.info.threads);
     } catch (error) {
       const failure = asDecoderError(error, "broken_model", `The decoder of ${manifest.title} does not load`);
       this.update({ state: "failed", message: failure.message });
       throw failure;
     }
     this.manifest = manifest;
-    this.update({ state: "idle" });
+    this.update({ state: "idle", ...answering });
   }
 
   async openImage(embedding: ArrayBuffer): Promise<boolean> {
@@ -159,9 +176,9 @@ export class DecoderClient implements Decoder {
     return ++this.generation;
   }
 
-  private note(worker: typeof this.worker, message: string | null): void {
+  private note(worker: typeof this.worker, message: string | null, answering: Partial<Answering> = {}): void {
     this.worker = worker;
-    this.update({ message });
+    this.update({ message, ...answering });
   }
 
   private update({ state = this.state, ...change }: Partial<DecoderInfo>): void {
@@ -172,11 +189,13 @@ export class DecoderClient implements Decoder {
   }
 }
 
-/** Starts the worker. The model comes with {@link Decoder.loadModel}. */
+/** Starts the worker. The model comes with {@link Decoder.loadModel}. `?decoder=` in the address says where it runs. */
 export function createDecoder(): Decoder {
+  const asked = new URLSearchParams(location.search).get("decoder");
   return new DecoderClient(startWorker, {
     isolated: globalThis.crossOriginIsolated,
     cores: navigator.hardwareConcurrency,
+    wish: asked === "wasm" || asked === "webgpu" ? asked : "auto",
   });
 }
 

@@ -1,12 +1,13 @@
 /** The two ONNX graphs of one model: `prepare` runs once per image, `decode` on every prompt. Lives in the worker. */
 
-import { InferenceSession, Tensor } from "onnxruntime-web/wasm";
+import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
 import { ImageGeometry } from "../core/geometry.ts";
 import { neededCells } from "../core/logits.ts";
 import type { ModelInputs } from "../core/prompts.ts";
 import type { Decoded, Manifest } from "../session/types.ts";
 import { imageSizeOf, readEmbedding } from "./embedding.ts";
 import { DecoderError } from "./errors.ts";
+import type { Runtime } from "./runtime.ts";
 
 export interface DecodeInputs extends ModelInputs {
   /** Logits (low_res_size²), null for none. */
@@ -15,31 +16,42 @@ export interface DecodeInputs extends ModelInputs {
 
 export class DecoderGraphs {
   private prepared: Record<string, Tensor> | null = null;
+  private readonly ran = { prepare: false, decode: false };
   private readonly noMask: Tensor;
+  /** WebGPU knows no empty tensors: there the rows of a mask prompt that is absent are zeros instead of none. */
+  private readonly noMaskSwitch: 0 | -1;
 
   private constructor(
+    private readonly runtime: Runtime,
     private readonly manifest: Manifest,
     private readonly prepareSession: InferenceSession,
     private readonly decodeSession: InferenceSession,
   ) {
+    this.noMaskSwitch = runtime.provider === "webgpu" ? -1 : 0;
     this.noMask = this.maskTensor(new Float32Array(manifest.low_res_size ** 2));
   }
 
   /** @throws when a graph does not load or does not take and give what the manifest says */
-  static async load(manifest: Manifest, prepare: Uint8Array, decode: Uint8Array): Promise<DecoderGraphs> {
+  static async load(
+    runtime: Runtime,
+    manifest: Manifest,
+    prepare: Uint8Array,
+    decode: Uint8Array,
+  ): Promise<DecoderGraphs> {
+    const { InferenceSession } = runtime.ort;
     const options: InferenceSession.SessionOptions = {
-      executionProviders: ["wasm"],
+      executionProviders: [runtime.provider],
       graphOptimizationLevel: "all",
     };
+    // With WebGPU, what is prepared stays on the graphics card.
+    const staying = runtime.provider === "webgpu" ? { preferredOutputLocation: "gpu-buffer" as const } : {};
     const sessions = [
-      await InferenceSession.create(prepare, options),
+      await InferenceSession.create(prepare, { ...options, ...staying }),
       await InferenceSession.create(decode, options),
     ] as const;
     checkNames("prepare", sessions[0], manifest.graphs.prepare);
     checkNames("decode", sessions[1], manifest.graphs.decode);
-    const graphs = new DecoderGraphs(manifest, ...sessions);
-    await graphs.warmUp();
-    return graphs;
+    return new DecoderGraphs(runtime, manifest, ...sessions);
   }
 
   /** Make this the image that {@link decode} answers for. The prepared tensors of the one before are dropped. */
@@ -53,13 +65,15 @@ export class DecoderGraphs {
     const { low_res_size, embedding } = this.manifest;
     const { channels, height, width } = embedding;
     const valid = neededCells(geometry, low_res_size, height);
+    const { Tensor } = this.runtime.ort;
     const start = performance.now();
     this.prepared = await this.prepareSession.run(
       only(this.manifest.graphs.prepare.inputs, {
-        image_embeddings: new Tensor("float32", values, [1, channels, height, width]),
+        image_embeddings: this.tensor(values, [1, channels, height, width]),
         valid_size: new Tensor("int64", BigInt64Array.of(BigInt(valid.height), BigInt(valid.width)), [2]),
       }),
     );
+    this.ran.prepare = true;
     return performance.now() - start;
   }
 
@@ -73,11 +87,12 @@ export class DecoderGraphs {
     const start = performance.now();
     const { low_res_masks, iou_predictions } = await this.decodeSession.run({
       ...this.prepared,
-      point_coords: new Tensor("float32", pointCoords, [1, pointLabels.length, 2]),
-      point_labels: new Tensor("float32", pointLabels, [1, pointLabels.length]),
+      point_coords: this.tensor(pointCoords, [1, pointLabels.length, 2]),
+      point_labels: this.tensor(pointLabels, [1, pointLabels.length]),
       mask_input: mask ? this.maskTensor(mask) : this.noMask,
-      has_mask_input: new Tensor("float32", [mask ? 1 : 0], [1]),
+      has_mask_input: this.tensor(new Float32Array([mask ? 1 : this.noMaskSwitch]), [1]),
     });
+    this.ran.decode = true;
     return {
       lowRes: low_res_masks!.data as Float32Array,
       iou: iou_predictions!.data as Float32Array,
@@ -93,23 +108,53 @@ export class DecoderGraphs {
   }
 
   /** The first run of a graph takes several times as long as the next: not while somebody waits for a mask. */
-  private async warmUp(): Promise<void> {
+  async warmUp(): Promise<void> {
+    const open = this.prepared;
+    if (!this.ran.prepare) await this.prepareExample();
+    if (!this.ran.decode) await this.decodeExample(null);
+    if (!open) this.close();
+  }
+
+  /**
+   * Run everything, with answers looked at: nobody has tried this graphics card and its driver with these graphs.
+   *
+   * @returns milliseconds of a click, not the first
+   */
+  async tryOut(): Promise<number> {
+    const mask = new Float32Array(this.manifest.low_res_size ** 2).map((_, index) => Math.sin(index));
+    await this.prepareExample();
+    checkAnswer(await this.decodeExample(mask));
+    checkAnswer(await this.decodeExample(null));
+    const { milliseconds } = await this.decodeExample(null);
+    this.close();
+    return milliseconds;
+  }
+
+  private async prepareExample(): Promise<void> {
     const { channels, height, width } = this.manifest.embedding;
     const side = this.manifest.input.image_size;
-    const values = new Float32Array(channels * height * width);
+    const values = new Float32Array(channels * height * width).map((_, index) => Math.sin(index));
     await this.prepareValues(values, new ImageGeometry({ height: side, width: side }, side));
-    await this.decode({
-      pointCoords: new Float32Array(4),
-      pointLabels: new Float32Array([1, -1]),
-      mask: null,
-    });
-    this.close();
+  }
+
+  private decodeExample(mask: Float32Array | null): Promise<Decoded> {
+    return this.decode({ pointCoords: new Float32Array(4), pointLabels: new Float32Array([1, -1]), mask });
+  }
+
+  private tensor(values: Float32Array, shape: readonly number[]): Tensor {
+    return new this.runtime.ort.Tensor("float32", values, shape);
   }
 
   private maskTensor(logits: Float32Array): Tensor {
     const side = this.manifest.low_res_size;
-    return new Tensor("float32", logits, [1, 1, side, side]);
+    return this.tensor(logits, [1, 1, side, side]);
   }
+}
+
+/** A driver that fails silently leaves zeros, or what was there before. */
+function checkAnswer({ lowRes, iou }: Decoded): void {
+  if (![...lowRes, ...iou].every(Number.isFinite)) throw new Error("its answer is not finite");
+  if (lowRes.every((logit) => logit === lowRes[0])) throw new Error("its answer is empty");
 }
 
 /** The tensors that a graph takes: not every model has a use for all. */

@@ -3,7 +3,7 @@
  * asked once more. Callers notice a delay only, until it has died too often.
  */
 
-import type { Decoded, Manifest } from "../session/types.ts";
+import type { Answering, Decoded, Manifest, ProviderWish } from "../session/types.ts";
 import { DecoderError } from "./errors.ts";
 import type { DecodeInputs } from "./graphs.ts";
 
@@ -13,7 +13,13 @@ export const RESTART_WINDOW = 60_000; // ms
 
 /** What a worker does. Buffers are copied, not transferred: they may be needed again. */
 export interface DecoderBackend {
-  load(manifest: Manifest, prepare: ArrayBuffer, decode: ArrayBuffer, threads: number): Promise<void>;
+  load(
+    manifest: Manifest,
+    prepare: ArrayBuffer,
+    decode: ArrayBuffer,
+    wish: ProviderWish,
+    threads: number,
+  ): Promise<Answering>;
   /** @returns milliseconds that `prepare` took */
   open(embedding: ArrayBuffer): Promise<number>;
   close(): Promise<void>;
@@ -31,7 +37,7 @@ export type StartWorker = (died: (reason: string) => void) => StartedWorker;
 export interface HostListener {
   /** The worker died; model and image are on their way into a new one. */
   restarting(reason: string): void;
-  restarted(): void;
+  restarted(answering: Answering | null): void;
   /** The worker died too often. All calls from now on are refused with this error. */
   stopped(error: DecoderError): void;
 }
@@ -42,21 +48,26 @@ class WorkerDied extends Error {
 
 /** One worker, as long as it lives. */
 interface Life extends StartedWorker {
+  /** Where its model runs; null before it has one. */
+  answering: Answering | null;
   /** Never resolves; rejects with {@link WorkerDied}. */
   readonly death: Promise<never>;
   readonly die: (reason: string) => void;
 }
 
-type Question<Answer> = (backend: DecoderBackend) => Promise<Answer>;
+type Question<Answer> = (life: Life) => Promise<Answer>;
+type Model = Parameters<DecoderBackend["load"]>;
 
 export class DecoderHost implements DecoderBackend {
   private life: Life;
   /** Settles when the living worker has everything that the one before had. */
   private revival: Promise<unknown> = Promise.resolve();
   private restarts: number[] = []; // times of those within the window
-  private model: Parameters<DecoderBackend["load"]> | null = null;
+  private model: Model | null = null;
   private embedding: ArrayBuffer | null = null;
   private failure: DecoderError | null = null;
+  /** Why the graphics card is not tried again. */
+  private cardFailed: string | null = null;
 
   constructor(
     private readonly start: StartWorker,
@@ -66,31 +77,40 @@ export class DecoderHost implements DecoderBackend {
     this.life = this.begin();
   }
 
-  async load(...model: Parameters<DecoderBackend["load"]>): Promise<void> {
+  async load(...model: Model): Promise<Answering> {
     this.model = this.embedding = null;
-    await this.ask((backend) => backend.load(...model));
+    const answering = await this.ask((life) => this.loadInto(life, model));
     this.model = model; // not before: a model that kills the worker is not brought back
+    return answering;
   }
 
   async open(embedding: ArrayBuffer): Promise<number> {
     this.embedding = null;
-    const milliseconds = await this.ask((backend) => backend.open(embedding));
+    const milliseconds = await this.ask(({ backend }) => backend.open(embedding));
     this.embedding = embedding;
     return milliseconds;
   }
 
   async close(): Promise<void> {
     this.embedding = null;
-    await this.ask((backend) => backend.close());
+    await this.ask(({ backend }) => backend.close());
   }
 
   async decode(inputs: DecodeInputs): Promise<Decoded> {
-    return this.ask((backend) => backend.decode(inputs));
+    return this.ask(({ backend }) => backend.decode(inputs));
   }
 
   terminate(): void {
     this.failure = new DecoderError("decoder_stopped", "The decoder was closed.");
     this.life.terminate();
+  }
+
+  private async loadInto(life: Life, [manifest, prepare, decode, wish, threads]: Model): Promise<Answering> {
+    const fallback = wish === "wasm" ? null : this.cardFailed;
+    const possible = fallback === null ? wish : "wasm";
+    const answering = await life.backend.load(manifest, prepare, decode, possible, threads);
+    life.answering = fallback === null ? answering : { ...answering, fallback };
+    return life.answering;
   }
 
   /** What is asked of a worker that dies is asked of the next one too, but only once: it may be what killed it. */
@@ -124,10 +144,11 @@ export class DecoderHost implements DecoderBackend {
       if (dead) return;
       dead = true;
       life.terminate();
+      if (life.answering?.provider === "webgpu") this.cardFailed = `the graphics card failed: ${reason}`;
       if (!this.failure) this.restart(reason);
       bury(new WorkerDied(reason));
     };
-    const life: Life = { ...this.start(die), death, die };
+    const life: Life = { ...this.start(die), answering: null, death, die };
     return life;
   }
 
@@ -151,9 +172,9 @@ export class DecoderHost implements DecoderBackend {
   private async bringBack(): Promise<void> {
     const { model, embedding, life } = this;
     try {
-      if (model) await put(life, (backend) => backend.load(...model));
-      if (embedding) await put(life, (backend) => backend.open(embedding));
-      if (life === this.life && !this.failure) this.listener.restarted();
+      if (model) await put(life, () => this.loadInto(life, model));
+      if (embedding) await put(life, ({ backend }) => backend.open(embedding));
+      if (life === this.life && !this.failure) this.listener.restarted(life.answering);
     } catch (error) {
       // A worker that died has been replaced by now; any other failure is one of a worker that is of no use.
       if (!(error instanceof WorkerDied)) life.die(error instanceof Error ? error.message : String(error));
@@ -163,9 +184,9 @@ export class DecoderHost implements DecoderBackend {
 
 async function put<Answer>(life: Life, question: Question<Answer>): Promise<Answer> {
   try {
-    return await Promise.race([question(life.backend), life.death]);
+    return await Promise.race([question(life), life.death]);
   } catch (error) {
-    if (!isTrap(error)) throw error;
+    if (!isTrap(error) && !isOfCard(error, life)) throw error;
     life.die(error.message);
     return life.death;
   }
@@ -174,4 +195,10 @@ async function put<Answer>(life: Life, question: Question<Answer>): Promise<Answ
 /** WebAssembly stopped in the middle of something (out of memory, unreachable code): nothing in it can be relied on. */
 function isTrap(error: unknown): error is Error {
   return error instanceof Error && error.name === "RuntimeError"; // its class is lost on the way from the worker
+}
+
+/** A graphics card can be taken away, or run out of memory: there is nothing to be had from it any more. */
+function isOfCard(error: unknown, { answering }: Life): error is Error {
+  const known = error instanceof WorkerDied || (error instanceof Error && error.name === "DecoderError");
+  return answering?.provider === "webgpu" && error instanceof Error && !known;
 }

@@ -1,39 +1,73 @@
 /** The decoder's own thread: keeps onnxruntime-web and the prepared tensors away from the page. */
 
 import { expose, transfer } from "comlink";
-import runtimeScript from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
-import runtimeBinary from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
-import { env } from "onnxruntime-web/wasm";
-import type { Decoded, Manifest } from "../session/types.ts";
-import { type DecodeInputs, DecoderGraphs } from "./graphs.ts";
+import type { Answering, Decoded, Manifest, ProviderWish } from "../session/types.ts";
+import { loadGraphs } from "./choice.ts";
+import type { DecodeInputs, DecoderGraphs } from "./graphs.ts";
 
 let graphs: DecoderGraphs | null = null;
+let turn: Promise<unknown> = Promise.resolve();
+let idling: ReturnType<typeof setTimeout> | undefined;
+
+const IDLE = 100; // ms without a request: nobody waits for what is done then
 
 const api = {
   /** Replaces the model that was loaded before. */
-  async load(manifest: Manifest, prepare: ArrayBuffer, decode: ArrayBuffer, threads: number): Promise<void> {
-    // The runtime's script is a file of its own: bundled, its threads would start this worker's code again.
-    env.wasm.wasmPaths = { mjs: runtimeScript, wasm: runtimeBinary };
-    env.wasm.numThreads = threads;
-    await graphs?.release();
-    graphs = null;
-    graphs = await DecoderGraphs.load(manifest, new Uint8Array(prepare), new Uint8Array(decode));
+  load(
+    manifest: Manifest,
+    prepare: ArrayBuffer,
+    decode: ArrayBuffer,
+    wish: ProviderWish,
+    threads: number,
+  ): Promise<Answering> {
+    return inTurn(async () => {
+      await graphs?.release();
+      graphs = null;
+      const choice = await loadGraphs(
+        manifest,
+        new Uint8Array(prepare),
+        new Uint8Array(decode),
+        wish,
+        threads,
+      );
+      graphs = choice.graphs;
+      whenIdle(() => choice.graphs.warmUp());
+      return choice.answering;
+    });
   },
 
   /** @returns milliseconds that `prepare` took */
-  async open(embedding: ArrayBuffer): Promise<number> {
-    return loaded().prepare(embedding);
+  open(embedding: ArrayBuffer): Promise<number> {
+    return inTurn(async () => {
+      const opened = loaded();
+      const milliseconds = await opened.prepare(embedding);
+      whenIdle(() => opened.warmUp());
+      return milliseconds;
+    });
   },
 
-  close(): void {
-    graphs?.close();
+  close(): Promise<void> {
+    return inTurn(async () => graphs?.close());
   },
 
   async decode(inputs: DecodeInputs): Promise<Decoded> {
-    const decoded = await loaded().decode(inputs);
+    const decoded = await inTurn(() => loaded().decode(inputs));
     return transfer(decoded, [decoded.lowRes.buffer, decoded.iou.buffer]);
   },
 };
+
+/** On WebGPU a run gives way to others while it waits, and its runtime can do only one thing at a time. */
+function inTurn<Answer>(work: () => Promise<Answer>): Promise<Answer> {
+  clearTimeout(idling);
+  const done = turn.then(work);
+  turn = done.catch(() => undefined); // whoever asked hears of it
+  return done;
+}
+
+function whenIdle(work: () => Promise<void>): void {
+  clearTimeout(idling);
+  idling = setTimeout(() => void inTurn(work).catch(reportError), IDLE);
+}
 
 function loaded(): DecoderGraphs {
   if (!graphs) throw new Error("no model is loaded");

@@ -22,6 +22,7 @@ export class FakeDecoder implements Decoder {
     threads: 1,
     isolated: false,
     provider: "wasm",
+    fallback: null,
     lastDecodeMs: null,
     prepareMs: null,
     message: null,

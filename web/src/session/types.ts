@@ -42,13 +42,23 @@ export interface Decoded {
 
 export type DecoderState = "empty" | "loading" | "idle" | "preparing" | "ready" | "failed";
 
-export interface DecoderInfo {
+/** Where graphs run: on the processor, or on the graphics card. */
+export type Provider = "wasm" | "webgpu";
+/** `auto`: on the graphics card where there is one that answers rightly and fast, else on the processor. */
+export type ProviderWish = Provider | "auto";
+
+export interface Answering {
+  readonly provider: Provider;
+  /** Why it is not the graphics card; null when it is, or when nobody wished for it. */
+  readonly fallback: string | null;
+}
+
+export interface DecoderInfo extends Answering {
   /** `empty`: no model; `idle`: a model, no image; `ready`: answers prompts. */
   readonly state: DecoderState;
   readonly threads: number;
   /** False when the page is not cross-origin isolated, so that there is one thread only. */
   readonly isolated: boolean;
-  readonly provider: "wasm";
   readonly lastDecodeMs: number | null;
   readonly prepareMs: number | null;
   /** What went wrong last: why `state` is `failed`, or what the decoder is recovering from. */

@@ -1,6 +1,6 @@
 r"""Samlet's decoder rearranged for one prompt on a CPU: the same function in fewer and cheaper steps.
 
-Maps are channel-first, C × M cells, throughout. Three things are different from :mod:`limner.sam.samlet.decoder`:
+Maps are channel-first, C × M cells, throughout. Four things are different from :mod:`limner.sam.samlet.decoder`:
 
 - **Attention** between N tokens and the image X projects on the side of the tokens, of which there are few. For each
   head, with the weights W_Q, W_K, W_V, W_O:
@@ -11,6 +11,8 @@ Maps are channel-first, C × M cells, throughout. Three things are different fro
   Keys' biases shift all scores of a query alike and drop out.
 - **Norms** over channels are written out: runtimes transpose for a norm along any but the last axis, and theirs is slow
   on few channels.
+- **A previous mask that is not there costs nothing**: it is a tensor without rows. Runtimes that have no such tensors,
+  as WebGPU's, ask for rows of zeros with ``has_mask_input`` = -1.
 - **Only cells that show the image are upscaled**, and ``HALO`` more, because three 3 × 3 convolutions look over the
   edge. The logits of the others are ``PADDING_LOGIT``.
 """
@@ -74,36 +76,37 @@ class FastSamlet(SplitDecoder):
         has_mask_input: Tensor,
     ) -> tuple[Tensor, Tensor]:
         of, decoder, (h, w) = Prepared(*prepared), self.decoder, self.cells
-        has_mask = (has_mask_input > 0).to(torch.int64)  # (1,)
+        has_mask = (has_mask_input > 0).to(mask_input.dtype)  # (1,)
+        rows_of_mask = (has_mask_input != 0).to(torch.int64)  # (1,)
         points = point_coords / self.side  # (1, N, 2), fractions of the padded square
         grid = PromptGrid.of(points, point_labels, h, w)
         sampling = grid.sampling_weights  # (1, N, hw)
         maps = dense_maps(grid, similarity_to_points(of.keys, sampling, decoder.log_temperature))  # (1, 8, h, w)
-        prompt = self._dense_prompt(maps, mask_input, has_mask)  # (1, 64, h, w)
+        prompt = self._dense_prompt(maps, mask_input, has_mask, rows_of_mask)  # (1, 64, h, w)
         sampled = sampling @ of.embedding.flatten(2).transpose(1, 2)  # (1, N, E)
         tokens, padding_bias = decoder.prompt_tokens(points, point_labels, sampled)
 
         tokens, image = self._exchange(tokens, of.image16 + decoder.prompt_down(prompt), padding_bias)
         painted = self._upscale(image, of.skip8, prompt, maps)  # (1, at2, 4r, 4c)
         rows, columns = painted.shape[-2:]
-        copied = torch.tanh(mask_input[:, :, :rows, :columns] / 6) * has_mask.to(painted.dtype)
+        copied = torch.tanh(mask_input[:, :, :rows, :columns] / 6) * has_mask
         masks = decoder.paint(tokens, torch.cat([painted, copied], 1))  # (1, 4, 4r, 4c)
         right_rows, right_columns = _right(rows, 4 * h), _right(columns, 4 * w)
         masks = padded(masks[:, :, :right_rows, :right_columns], 4 * h, 4 * w)
         return masks, decoder.iou_head(tokens[:, 0])
 
-    def _dense_prompt(self, maps: Tensor, mask_input: Tensor, has_mask: Tensor) -> Tensor:
-        """All prompt maps together (1, 64, h, w); no work for the previous mask where there is none."""
+    def _dense_prompt(self, maps: Tensor, mask_input: Tensor, has_mask: Tensor, rows_of_mask: Tensor) -> Tensor:
+        """All prompt maps together (1, 64, h, w). No work for the previous mask where it has no rows, (0,)."""
         decoder = self.decoder
         mix = as_kind(decoder.prompt_in[0], nn.Conv2d)
         weight, drawn = mix.weight[:, :, 0, 0], maps.shape[1]  # (64, 8 + 16)
         unshuffle, *but_the_first = decoder.mask_in
-        mask = unshuffle(mask_input)[: has_mask[0]].clamp(-LOGIT_CLAMP, LOGIT_CLAMP) / 4  # (s, 16, h, w)
+        mask = unshuffle(mask_input)[: rows_of_mask[0]].clamp(-LOGIT_CLAMP, LOGIT_CLAMP) / 4  # (0 or 1, 16, h, w)
         for layer in but_the_first:
             mask = layer(mask)
-        seen = drawn + has_mask * len(decoder.no_mask)  # (1,), 8 or 8 + 16
-        rows = torch.cat([maps.flatten(), mask.flatten()]).view(-1, maps.shape[2] * maps.shape[3])
-        without = (weight[:, drawn:] @ decoder.no_mask) * (1 - has_mask).to(maps.dtype)  # (64,)
+        seen = drawn + rows_of_mask * len(decoder.no_mask)  # (1,), 8 or 8 + 16
+        rows = torch.cat([maps.flatten(), mask.flatten() * has_mask]).view(-1, maps.shape[2] * maps.shape[3])
+        without = (weight[:, drawn:] @ decoder.no_mask) * (1 - has_mask)  # (64,)
         prompt = F.relu(weight[:, : seen[0]] @ rows + (bias_of(mix) + without)[:, None])
         return prompt.view(1, -1, *maps.shape[2:])
 
