@@ -60,6 +60,21 @@ def test_a_click_gives_the_predictors_mask(photo: Path, tmp_path: Path) -> None:
     assert (mask == (upsample_logits(low_res[0, index].numpy(), embedding.geometry) > 0)).all()
 
 
+def test_a_region_is_what_the_predictor_sees_of_it(photo: Path, tmp_path: Path) -> None:
+    found = facts(run(photo, "--point", "60,45", "--region", "30,15,60,60", "--json"))
+    mask = rle.decode(rle.validate(found["segmentation"], (HEIGHT, WIDTH)))
+    pixels = np.asarray(Image.open(photo))[15:75, 30:90]
+    predictor = Predictor("samlet", home=tmp_path / "home")
+    embedding = predictor.embed(np.ascontiguousarray(pixels))
+    prompts = Prompts(points=((30.0, 30.0),), labels=(1,))
+    low_res, scores = predictor.decode(embedding, prompts)
+    expected = upsample_logits(low_res[0, choose_mask(scores[0].numpy(), prompts)].numpy(), embedding.geometry) > 0
+    assert (mask[15:75, 30:90] == expected).all()
+    assert mask.sum() == expected.sum() > 0
+    with pytest.raises(InvalidInput, match="does not lie in the image"):
+        run(photo, "--point", "60,45", "--region", "100,15,60,60", "--json")
+
+
 def test_all_kinds_of_prompts(photo: Path, tmp_path: Path) -> None:
     disc = np.asarray(Image.open(photo))[..., 2] == 150
     boxed = facts(run(photo, "--box", "35,20,86,71", "--json"))

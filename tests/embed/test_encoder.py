@@ -16,7 +16,8 @@ from limner.embed.encoder import CPU, Encoder, choose_device
 from limner.errors import EncoderFailed, InvalidInput
 from limner.geometry import ImageGeometry
 from limner.sam import precision as precision_module
-from limner.sam.predictor import ImageEmbedding, Predictor
+from limner.sam.embedding import ImageEmbedding
+from limner.sam.predictor import Predictor
 from limner.sam.registry import load_model
 from limner.sam.transforms import to_model_input
 from tests.embed.tiny import TINY, TinyModel

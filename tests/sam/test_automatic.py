@@ -18,8 +18,9 @@ from limner.sam.automatic import AutomaticMaskGenerator
 from limner.sam.automatic.boxes import suppress
 from limner.sam.automatic.regions import remove_small_regions
 from limner.sam.automatic.resample import Upsampler
+from limner.sam.embedding import full_size
 from limner.sam.model import PromptableModel, Sam
-from limner.sam.predictor import Predictor, full_size
+from limner.sam.predictor import Predictor
 from tests.sam.reference import SMALL_B, picture, reference_sam, same_weights
 
 SEED = 5

@@ -12,6 +12,7 @@ from PIL import ExifTags, Image
 
 import limner
 from limner.errors import InvalidImage, InvalidInput, InvalidPrompt, MissingWeights
+from limner.geometry import Region
 from limner.sam.predictor import Predictor
 from limner.sam.registry import build_sam
 from limner.sam.transforms import to_model_input
@@ -132,6 +133,42 @@ def test_a_batch_is_many_single_prompts_at_once(predictor: Predictor) -> None:
             np.testing.assert_allclose(ours[index], one, rtol=1e-3, atol=1e-3)
     boxes, _, _ = predictor.predict_batch(boxes=[[10, 5, 40, 50]], multimask_output=False)
     np.testing.assert_array_equal(boxes[0], predictor.predict(box=[10, 5, 40, 50], multimask_output=False)[0])
+
+
+def test_a_region_is_the_same_as_cutting_it_out_by_hand(predictor: Predictor) -> None:
+    image = picture(90, 130)
+    x, y, width, height = 40, 20, 70, 50
+    cut = predictor.embed(np.ascontiguousarray(image[y : y + height, x : x + width]))
+    seen = predictor.embed(image, (x, y, width, height))
+    other = Predictor(predictor.model)
+    other.set_image(image, region=Region(x, y, width, height))
+    points, box = np.array([[60.0, 40.0], [45.0, 65.0]]), np.array([50.0, 25.0, 100.0, 60.0])
+    masks, scores, low_res = predictor.predict(points, [1, 0], box, return_logits=True, image=seen)
+    by_hand, their_scores, their_low_res = predictor.predict(
+        points - (x, y), [1, 0], box - (x, y, x, y), return_logits=True, image=cut
+    )
+    np.testing.assert_array_equal(masks[:, y : y + height, x : x + width], by_hand)
+    np.testing.assert_array_equal(scores, their_scores)
+    np.testing.assert_array_equal(low_res, their_low_res)
+    assert masks.shape == (3, 90, 130)
+    outside = np.ones((90, 130), bool)
+    outside[y : y + height, x : x + width] = False
+    assert (masks[:, outside] < 0).all()
+    np.testing.assert_array_equal(other.predict(points, [1, 0], box, return_logits=True)[0], masks)
+    batch, _, _ = predictor.predict_batch(points[None], [[1, 0]], box[None], return_logits=True, image=seen)
+    np.testing.assert_allclose(batch[0], masks, atol=1e-3)
+
+
+@pytest.mark.parametrize("region", [(-1, 0, 20, 20), (0, 0, 131, 20), (0, 80, 20, 20), (5, 5, 0, 20)])
+def test_a_region_outside_the_image_is_refused(predictor: Predictor, region: tuple[int, int, int, int]) -> None:
+    with pytest.raises(InvalidInput, match="does not lie in the image of 130 × 90"):
+        predictor.embed(picture(90, 130), region)
+
+
+def test_a_prompt_outside_the_region_is_refused(predictor: Predictor) -> None:
+    seen = predictor.embed(picture(90, 130), (40, 20, 70, 50))
+    with pytest.raises(InvalidPrompt, match=r"\(30, 40\) lies outside the region 40,20,70,50"):
+        predictor.predict([[30, 40]], [1], image=seen)
 
 
 @pytest.mark.parametrize("prompt", [{}, {"boxes": []}, {"boxes": [[1, 2, 3, 4]], "point_coords": [[[1, 2]]] * 2}])

@@ -12,6 +12,7 @@ import click
 
 from limner.config import Device, Settings
 from limner.errors import InvalidPrompt
+from limner.geometry import Region
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,6 +52,10 @@ def _box(context: click.Context, parameter: click.Parameter, value: str | None) 
     return x0, y0, x1, y1
 
 
+def _region(context: click.Context, parameter: click.Parameter, value: str | None) -> Region | None:
+    return None if value is None else Region.parse(value)
+
+
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -71,6 +76,9 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="A mask to start from: an image of the same size, not black where the mask is.",
 )
+@click.option(
+    "--region", metavar="X,Y,W,H", callback=_region, help="Look closer: encode only this part, in whole image pixels."
+)
 @click.option("--model", help="Model name or weights file.  [default: samlet]")
 @click.option("--candidate", type=click.IntRange(0, 3), help="Which of the four answers.  [default: as on the page]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the model runs.  [default: auto]")
@@ -82,6 +90,7 @@ def segment(
     points: Sequence[Point],
     box: Box | None,
     mask_file: Path | None,
+    region: Region | None,
     model: str | None,
     candidate: int | None,
     device: Device | None,
@@ -110,7 +119,7 @@ def segment(
     decoded = decode_image(image.read_bytes(), max_pixels=settings.max_pixels)
     prompts.check_inside(decoded.height, decoded.width)
     earlier = None if mask_file is None else _read_mask(mask_file, decoded, settings.max_pixels)
-    mask, facts = _segment(decoded, prompts, earlier, candidate, settings)
+    mask, facts = _segment(decoded, prompts, earlier, region, candidate, settings)
     if out is not None:
         _write_mask(mask, out)
     if as_json:
@@ -121,10 +130,13 @@ def _segment(
     decoded: DecodedImage,
     prompts: Prompts,
     earlier: NDArray[np.bool_] | None,
+    region: Region | None,
     candidate: int | None,
     settings: Settings,
 ) -> tuple[NDArray[np.bool_], dict[str, Any]]:
     """The mask (H, W) and what ``--json`` tells about it."""
+    import torch
+
     from limner import rle
     from limner.embed.encoder import choose_device
     from limner.geometry import logits_from_mask, upsample_logits
@@ -135,15 +147,18 @@ def _segment(
     loaded = load_model(settings.model, settings.home)
     predictor = Predictor(loaded.model, device=choose_device(settings.device))
     started = time.perf_counter()
-    embedding = predictor.embed(decoded.rgb)
+    embedding = predictor.embed(decoded.rgb, region)
     encoded = time.perf_counter()
     cells = loaded.model.config.low_res_size
-    mask_input = None if earlier is None else logits_from_mask(earlier, embedding.geometry, cells)
+    mask_input = None
+    if earlier is not None:
+        mask_input = logits_from_mask(region.of(earlier) if region else earlier, embedding.geometry, cells)
     low_res_masks, iou_predictions = predictor.decode(embedding, prompts, mask_input)
     decoded_at = time.perf_counter()
     scores = iou_predictions[0].cpu().numpy()
     index = choose_mask(scores, prompts) if candidate is None else candidate
-    mask = upsample_logits(low_res_masks[0, index].cpu().numpy(), embedding.geometry) > 0
+    seen = torch.from_numpy(upsample_logits(low_res_masks[0, index].cpu().numpy(), embedding.geometry))
+    mask = embedding.in_image(seen).numpy() > 0
     runs = rle.encode(mask)
     return mask, {
         "height": decoded.height,

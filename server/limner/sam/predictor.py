@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
@@ -17,8 +15,9 @@ from torch import Tensor
 from limner.catalogue import SAM_THRESHOLDS
 from limner.config import Settings
 from limner.errors import InvalidImage, InvalidInput, InvalidPrompt
-from limner.geometry import ImageGeometry
+from limner.geometry import ImageGeometry, Region
 from limner.prompts import Prompts
+from limner.sam.embedding import ImageEmbedding, RegionView, full_size
 from limner.sam.model import PromptableModel, SplitDecoder
 from limner.sam.precision import channels_last
 from limner.sam.registry import LoadedModel, load_model
@@ -26,19 +25,6 @@ from limner.sam.transforms import to_model_input
 
 Masks = NDArray[np.bool_] | NDArray[np.float32]
 Prediction = tuple[Masks, NDArray[np.float32], NDArray[np.float32]]
-
-
-@dataclass(frozen=True)
-class ImageEmbedding:
-    """One encoded image. A value: several may be open at once, none is the "current" one.
-
-    Attributes:
-        embeddings: (1, C, h, w).
-        geometry: how the image lies in the model's input.
-    """
-
-    embeddings: Tensor
-    geometry: ImageGeometry
 
 
 class Predictor:
@@ -81,24 +67,44 @@ class Predictor:
         return self.model.split().eval()
 
     @torch.inference_mode()
-    def embed(self, image: NDArray[np.uint8]) -> ImageEmbedding:
+    def embed(
+        self, image: NDArray[np.uint8], region: Region | tuple[int, int, int, int] | None = None
+    ) -> ImageEmbedding:
         """Encode RGB pixels (H, W, 3) uint8.
+
+        Args:
+            image: the pixels.
+            region: x, y, width, height in whole pixels: only this part is encoded, at the model's full resolution, as
+                by "look closer" on the page. Prompts and masks stay in pixels of the whole image.
 
         Raises:
             InvalidImage: for another shape or type.
+            InvalidInput: when the region leaves the image.
         """
-        pixels = to_model_input(image, self.model.config).to(self.device)
-        height, width, _ = image.shape
+        view, seen = None, image
+        if region is not None:
+            height, width = image.shape[:2]
+            view = RegionView(region if isinstance(region, Region) else Region(*region), height, width)
+            seen = np.ascontiguousarray(view.region.of(image))
+        pixels = to_model_input(seen, self.model.config).to(self.device)
+        height, width, _ = seen.shape
         geometry = ImageGeometry(height, width, self.model.config.image_size)
-        return ImageEmbedding(self.model.encode(channels_last(pixels[None])), geometry)
+        return ImageEmbedding(self.model.encode(channels_last(pixels[None])), geometry, view)
 
-    def set_image(self, image: NDArray[np.uint8] | Image.Image | str | Path, image_format: str = "RGB") -> None:
+    def set_image(
+        self,
+        image: NDArray[np.uint8] | Image.Image | str | Path,
+        image_format: str = "RGB",
+        *,
+        region: Region | tuple[int, int, int, int] | None = None,
+    ) -> None:
         """Encode an image; :meth:`predict` then refers to it.
 
         Args:
             image: pixels (H, W, 3) uint8, a Pillow image, or the path of a file. Of the latter two, the EXIF
                 orientation is applied.
             image_format: of an array, "RGB" or "BGR".
+            region: as for :meth:`embed`, of the upright image.
 
         Raises:
             InvalidImage, InvalidInput: for another shape, type or format, or a file that is no image.
@@ -109,7 +115,7 @@ class Predictor:
             rgb = image if image_format == "RGB" else np.ascontiguousarray(image[..., ::-1])
         else:
             rgb = read_pixels(image)
-        self._image = self.embed(rgb)
+        self._image = self.embed(rgb, region)
 
     def get_image_embedding(self) -> Tensor:
         """The embedding (1, C, h, w) of the image that was set.
@@ -162,16 +168,16 @@ class Predictor:
             )
         (count,) = counts
         coords, labels, corners = (column if column is not None else [None] * count for column in columns)
-        every = [as_prompts(*prompt, has_mask=False) for prompt in zip(coords, labels, corners, strict=True)]
-        for prompts in every:
-            prompts.check_inside(image.geometry.height, image.geometry.width)
+        every = [
+            image.seen(as_prompts(*prompt, has_mask=False)) for prompt in zip(coords, labels, corners, strict=True)
+        ]
         chosen = slice(1, None) if multimask_output else slice(0, 1)
         with torch.inference_mode():
             prepared = self.split.prepare(image.embeddings)
             answers = [self.split.decode(prepared, *self._inputs(image, prompts, None)) for prompts in every]
             low_res = torch.cat([answer[0][:, chosen] for answer in answers])  # (B, K, 256, 256)
             scores = torch.cat([answer[1][:, chosen] for answer in answers])  # (B, K)
-            logits = full_size(low_res, image.geometry)
+            logits = image.in_image(full_size(low_res, image.geometry))
         masks = logits if return_logits else logits > 0
         return masks.cpu().numpy(), scores.cpu().numpy(), low_res.cpu().numpy()
 
@@ -206,10 +212,9 @@ class Predictor:
         """
         image = self._opened(image)
         prompts = as_prompts(point_coords, point_labels, box, has_mask=mask_input is not None)
-        prompts.check_inside(image.geometry.height, image.geometry.width)
         low_res, iou_predictions = self.decode(image, prompts, mask_input)
         chosen = slice(1, None) if multimask_output else slice(0, 1)
-        logits = full_size(low_res[:, chosen], image.geometry)[0]  # (K, H, W)
+        logits = image.in_image(full_size(low_res[:, chosen], image.geometry))[0]  # (K, H, W)
         masks = logits if return_logits else logits > 0
         return masks.cpu().numpy(), iou_predictions[0, chosen].cpu().numpy(), low_res[0, chosen].cpu().numpy()
 
@@ -220,9 +225,9 @@ class Predictor:
         """All four candidates: ``low_res_masks`` (1, 4, 256, 256) and ``iou_predictions`` (1, 4).
 
         Raises:
-            InvalidPrompt: when ``mask_input`` has another shape.
+            InvalidPrompt: when ``mask_input`` has another shape, or a prompt lies outside what was encoded.
         """
-        return self.model.decode(image.embeddings, *self._inputs(image, prompts, mask_input))
+        return self.model.decode(image.embeddings, *self._inputs(image, image.seen(prompts), mask_input))
 
     def _inputs(self, image: ImageEmbedding, prompts: Prompts, mask_input: ArrayLike | None) -> tuple[Tensor, ...]:
         """What the decoder takes beside the image: points, labels, mask and whether there is one."""
@@ -291,15 +296,3 @@ def as_prompts(
     if prompts.empty:
         raise InvalidPrompt("There is nothing to segment by.", hint="Give points, a box or a mask.")
     return prompts
-
-
-def full_size(low_res: Tensor, geometry: ImageGeometry) -> Tensor:
-    """Logits (B, K, 256, 256) over the padded input -> (B, K, H, W) over the image.
-
-    In two bilinear steps, through the model's resolution, as the reference implementation does.
-    """
-    input_height, input_width = geometry.input_size
-    side = geometry.image_size
-    padded = F.interpolate(low_res, (side, side), mode="bilinear", align_corners=False)
-    inside = padded[..., :input_height, :input_width]
-    return F.interpolate(inside, (geometry.height, geometry.width), mode="bilinear", align_corners=False)

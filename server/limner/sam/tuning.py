@@ -15,9 +15,10 @@ from limner.catalogue import CARD_FILE, CpuRuntime, InstalledModel, Precision
 from limner.errors import InvalidInput
 from limner.geometry import ImageGeometry
 from limner.sam.automatic.grid import point_grid
+from limner.sam.embedding import ImageEmbedding
 from limner.sam.model import PromptableModel
 from limner.sam.precision import channels_last, computing_in, cpu_multiplies_bfloat16
-from limner.sam.predictor import ImageEmbedding, Predictor
+from limner.sam.predictor import Predictor
 from limner.sam.transforms import to_model_input
 
 LEAST_IOU = 0.995  # mean, of masks to those from float32

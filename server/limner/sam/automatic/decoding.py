@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from limner.sam.automatic.resample import Logits
-from limner.sam.predictor import ImageEmbedding, Predictor
+from limner.sam.embedding import ImageEmbedding
+from limner.sam.predictor import Predictor
 
 
 @dataclass(frozen=True)
