@@ -1,162 +1,128 @@
 """How smooth the brush is: thousands of strokes on a 24-megapixel image, in a real Chromium.
 
 ``python -m tests.e2e.measure_brush`` starts a server of its own. Frames are counted by the page itself while strokes
-are drawn; the heap is looked at after collecting garbage.
+are drawn; processor time is per stroke, of the page's main thread and of its whole process.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
-import json
-import random
-import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import click
-import numpy as np
-from PIL import Image
-from playwright.sync_api import CDPSession, Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.e2e.conftest import FLAGS, VIEWPORT
-from tests.e2e.server import start_server, stop_server
+from tests.e2e.annotate_page import AnnotatePage
+from tests.e2e.api import new_project
+from tests.e2e.gauges import MemoryGauge, Processor, Table, counted_frames, launch, signed_in_page
+from tests.e2e.measure_large import large_jpeg
+from tests.e2e.server import LimnerServer, start_server, stop_server
 
 HEIGHT, WIDTH = 4000, 6000
-MOVES = 6  # per stroke
-COUNT_FRAMES = """() => {
-  window.frames = []; let last = performance.now();
-  const tick = (now) => { window.frames.push(now - last); last = now; window.ticking = requestAnimationFrame(tick); };
-  window.ticking = requestAnimationFrame(tick);
+# Random strokes over the stage, by events of the page's own: two moves per frame, as mice send them, three frames each.
+DRAW = """async ({ strokes, seed }) => {
+  const stage = document.querySelector(".stage");
+  stage.setPointerCapture = () => {}; // there is no pointer to capture
+  const { left, top, width, height } = stage.getBoundingClientRect();
+  let state = seed;
+  const random = () => { // mulberry32
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const between = (low, high) => low + (high - low) * random();
+  const send = (type, x, y, buttons) => stage.dispatchEvent(new PointerEvent(type, {
+    clientX: x, clientY: y, buttons, button: type === "pointermove" ? -1 : 0,
+    pointerId: 1, pointerType: "mouse", isPrimary: true, bubbles: true, cancelable: true,
+  }));
+  const frame = () => new Promise(requestAnimationFrame);
+  for (let stroke = 0; stroke < strokes; stroke++) {
+    let [x, y] = [left + between(0.2, 0.8) * width, top + between(0.25, 0.9) * height];
+    send("pointermove", x, y, 0);
+    send("pointerdown", x, y, 1);
+    for (let step = 0; step < 3; step++) {
+      for (let move = 0; move < 2; move++) {
+        x += between(-25, 25);
+        y += between(-25, 25);
+        send("pointermove", x, y, 1);
+      }
+      await frame();
+    }
+    send("pointerup", x, y, 0);
+    await frame();
+  }
 }"""
-TAKE_FRAMES = "() => { cancelAnimationFrame(window.ticking); return window.frames.slice(2); }"
 
 
-def large_jpeg() -> bytes:
-    """A smooth image with some noise, HEIGHT × WIDTH."""
-    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
-    noise = np.random.default_rng(0).integers(0, 24, (HEIGHT, WIDTH))
-    channels = [rows * 200 // HEIGHT, columns * 200 // WIDTH, (rows + columns) * 100 // WIDTH]
-    picture = np.stack([(channel + noise).astype(np.uint8) for channel in channels], axis=-1)
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=85)
-    return buffer.getvalue()
+def draw(page: Page, strokes: int, seed: int) -> None:
+    page.evaluate(DRAW, {"strokes": strokes, "seed": seed})
 
 
-def open_image(page: Page, link: str) -> None:
-    """Sign in, make a project of one large image and open it with the brush in hand."""
-    page.goto(link)
-    page.get_by_role("heading", name="Projects").wait_for()
-    origin = link.split("/login")[0]
-    csrf = page.request.get(f"{origin}/api/v1/session").json()["csrf_token"]
-    headers = {"X-CSRFToken": csrf}
-    name = f"Brush {time.time():.0f}"
-    body = {"name": name, "categories": [{"name": "thing"}]}
-    project = page.request.post(f"{origin}/api/v1/projects", data=body, headers=headers).json()
-    files: dict[str, Any] = {"files": {"name": "large.jpg", "mimeType": "image/jpeg", "buffer": large_jpeg()}}
-    uploaded = page.request.post(
-        f"{origin}/api/v1/projects/{project['id']}/images", multipart=files, headers=headers
-    ).json()
-    image = uploaded["results"][0]["image"]["id"]
-    page.goto(f"{origin}/projects/{project['id']}/images/{image}")
-    page.locator(".stage[data-scale]").wait_for(timeout=120_000)
-    page.get_by_text("Loading image…").wait_for(state="detached")
-    page.keyboard.press("b")
+def draw_objects(page: Page, count: int) -> None:
+    """Objects of one stroke each."""
+    for seed in range(count):
+        draw(page, 1, 1000 + seed)
+        page.keyboard.press("Enter")
 
 
-def draw(page: Page, strokes: int, chance: random.Random) -> list[float]:
-    """Random strokes over the stage. Returns the milliseconds between frames."""
-    box = page.locator(".stage").bounding_box()
-    assert box is not None
-    page.evaluate(COUNT_FRAMES)
-    for _ in range(strokes):
-        x = box["x"] + chance.uniform(0.2, 0.8) * box["width"]
-        y = box["y"] + chance.uniform(0.25, 0.9) * box["height"]
-        page.mouse.move(x, y)
-        page.mouse.down()
-        for _ in range(MOVES):
-            x += chance.uniform(-25, 25)
-            y += chance.uniform(-25, 25)
-            page.mouse.move(x, y)
-        page.mouse.up()
-    frames: list[float] = page.evaluate(TAKE_FRAMES)
-    return frames
-
-
-def select_a_saved_object(page: Page) -> None:
+def select_a_saved_object(work: AnnotatePage) -> None:
     """Draw one stroke, accept it and select it: from then on, each stroke is an operation."""
-    draw(page, 1, random.Random(1))
-    page.keyboard.press("Enter")
-    page.keyboard.press("q")
-    box = page.locator(".stage").bounding_box()
-    assert box is not None
-    chance = random.Random(1)
-    x = box["x"] + chance.uniform(0.2, 0.8) * box["width"]
-    y = box["y"] + chance.uniform(0.25, 0.9) * box["height"]
-    page.keyboard.down("Control")
-    page.mouse.click(x, y)
-    page.keyboard.up("Control")
+    work.page.keyboard.press("b")
+    draw(work.page, 1, 1)
+    work.page.keyboard.press("Enter")
+    work.objects.last.click()
+    work.page.keyboard.press("b")
+
+
+def measure(browser: Browser, server: LimnerServer, arguments: argparse.Namespace) -> None:
+    """Print the figures for each round of strokes."""
+    click.echo(
+        f"\n{WIDTH} × {HEIGHT}, {'a saved object' if arguments.saved else 'a draft'}, {arguments.objects} others"
+    )
+    project = new_project(server, f"Brush {time.time():.0f}")
+    project.upload({"large.jpg": large_jpeg(HEIGHT, WIDTH)})
+    page = signed_in_page(browser, server)
+    work = AnnotatePage(page, project, "large.jpg")
     page.keyboard.press("b")
-
-
-def heap_megabytes(devtools: CDPSession) -> float:
-    devtools.send("HeapProfiler.collectGarbage")
-    return float(devtools.send("Runtime.getHeapUsage")["usedSize"]) / 2**20
-
-
-def busy_seconds(devtools: CDPSession) -> float:
-    metrics = devtools.send("Performance.getMetrics")["metrics"]
-    return float(next(each["value"] for each in metrics if each["name"] == "TaskDuration"))
-
-
-def measure(page: Page, strokes: int, rounds: int) -> list[dict[str, Any]]:
-    """Figures for each round of strokes."""
-    devtools = page.context.new_cdp_session(page)
-    devtools.send("Performance.enable")
-    chance = random.Random(0)
-    results: list[dict[str, Any]] = []
-    for _ in range(rounds):
-        busy, started = busy_seconds(devtools), time.monotonic()
-        frames = draw(page, strokes // rounds, chance)
-        seconds = time.monotonic() - started
-        p50, p95, p99 = np.percentile(frames, [50, 95, 99])
-        results.append(
-            {
-                "strokes": strokes // rounds,
-                "seconds": round(seconds, 1),
-                "frame_ms": {"p50": round(p50, 1), "p95": round(p95, 1), "p99": round(p99, 1)},
-                "main_thread_busy": round((busy_seconds(devtools) - busy) / seconds, 2),
-                "heap_mb": round(heap_megabytes(devtools), 1),
-            }
-        )
-        click.echo(json.dumps(results[-1]))
-    return results
+    draw_objects(page, arguments.objects)
+    if arguments.saved:
+        select_a_saved_object(work)
+    if arguments.overwrite:
+        page.get_by_label("Overlap").select_option("overwrite")
+    processor = Processor(page)
+    gauge = MemoryGauge(browser, page)
+    table = Table("strokes", "p50 ms", "p95 ms", "p99 ms", "main ms", "all ms", "heap MiB", "tab MiB", "gpu MiB")
+    for done in range(arguments.round, arguments.strokes + 1, arguments.round):
+        processor.take()
+        with counted_frames(page) as frames:
+            draw(page, arguments.round, done)
+        spent = [1000 * seconds / arguments.round for seconds in processor.take()]
+        now = gauge.read()
+        quantiles = [frames.quantile(share) for share in (0.5, 0.95, 0.99)]
+        table.row(str(done), *quantiles, *spent, now.heap, now.tab, now.gpu)
+    if arguments.screenshot:
+        page.screenshot(path=arguments.screenshot)
+    page.context.close()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--strokes", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--round", type=int, default=500, help="strokes between two looks at memory")
     parser.add_argument("--saved", action="store_true", help="draw on a saved annotation: an operation per stroke")
+    parser.add_argument("--objects", type=int, default=0, help="others that are there before")
+    parser.add_argument("--overwrite", action="store_true", help="strokes take pixels from the others")
     parser.add_argument("--screenshot", type=Path)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         server = start_server(Path(folder) / "home")
         try:
-            with sync_playwright() as playwright:
-                executable = shutil.which("chromium") or shutil.which("google-chrome")
-                browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-                page = browser.new_page(viewport=VIEWPORT)  # type: ignore[arg-type]
-                page.on("pageerror", lambda error: click.echo(f"page error: {error}"))
-                open_image(page, server.link)
-                if arguments.saved:
-                    select_a_saved_object(page)
-                measure(page, arguments.strokes, arguments.rounds)
-                if arguments.screenshot:
-                    page.screenshot(path=arguments.screenshot)
-                browser.close()
+            browser = launch(playwright)
+            measure(browser, server, arguments)
+            browser.close()
         finally:
             stop_server(server)
 
