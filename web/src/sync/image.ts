@@ -177,8 +177,12 @@ export class ImageSync {
     if (!annotation) return;
     this.ids.set(uid, annotation.id);
     // The server may write the same mask differently; what comes next is compared with what it wrote.
-    const isNewest = print(visible(this.beliefs.get(uid))) === print(after);
-    if (isNewest) this.beliefs.set(uid, { content: contentOf(annotation), deleted: false });
+    const known = visible(this.beliefs.get(uid));
+    if (print(known) !== print(after)) return;
+    const moved = known?.position !== undefined && known.position !== after?.position; // since
+    const content = contentOf(annotation);
+    if (moved) content.position = known.position;
+    this.beliefs.set(uid, { content, deleted: false });
   }
 
   /** Take in a newer state of the server; `pending` as for the constructor. */
@@ -218,7 +222,7 @@ export class ImageSync {
 
   private fingerprint(): string {
     return this.annotations()
-      .map((each) => `${each.uid} ${print(each)}`)
+      .map((each) => `${each.uid} ${each.position} ${print(each)}`)
       .join("\n");
   }
 }

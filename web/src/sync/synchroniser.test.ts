@@ -528,6 +528,39 @@ describe("the order of annotations", () => {
     await vi.waitFor(() => expect(told).toBe("acb"));
   });
 
+  it("is made of places as they are now, also where others changed those but not the order", async () => {
+    for (const uid of ["a", "b", "c"]) server.store(create(uid));
+    const image = await open();
+    let places: (number | undefined)[] = [];
+    image.onRemote = (annotations) => {
+      places = annotations.map(({ position }) => position);
+    };
+    server.store(moved("c", 20));
+    await tab.sync.notice(server.imageId, server.revision);
+    expect(places.at(-1)).toBe(20); // whoever puts something on top of it now must know
+    places = [];
+    await Promise.all([image.record([moved("a", 30)]), image.record([moved("a", 40)])]);
+    await tab.sync.settled();
+    server.store(moved("b", 3));
+    await tab.sync.notice(server.imageId, server.revision);
+    expect(places).toEqual([3, 20, 40]);
+  });
+
+  it("is the newest one made here, also when the answer to an older one comes", async () => {
+    server.store(create("a"));
+    const image = await open();
+    const seen: unknown[] = [];
+    let second = Promise.resolve();
+    server.afterStore = () => {
+      server.afterStore = () => seen.push(image.annotations()[0]!.position); // the first answer has come
+      second = image.record([moved("a", 40)]);
+    };
+    await image.record([moved("a", 30)]);
+    await tab.sync.settled();
+    await second;
+    expect(seen).toEqual([40]);
+  });
+
   it("is taken in from others", async () => {
     for (const uid of ["a", "b"]) server.store(create(uid));
     const image = await open();
