@@ -179,9 +179,9 @@ export class ImageSync {
     // The server may write the same mask differently; what comes next is compared with what it wrote.
     const known = visible(this.beliefs.get(uid));
     if (print(known) !== print(after)) return;
-    const moved = known?.position !== undefined && known.position !== after?.position; // since
     const content = contentOf(annotation);
-    if (moved) content.position = known.position;
+    const place = known?.position;
+    if (place !== undefined && place !== after?.position) content.position = place; // put there since
     this.beliefs.set(uid, { content, deleted: false });
   }
 
