@@ -35,7 +35,7 @@ NOTES = """
 - The exact GELU stays: written with a sigmoid of a polynomial it needs degree 6 for an error of float32's own size, and
   then costs in onnxruntime-web what the exact one costs (5.7 ns per value; degree 4, with an error of 3e-6, 5.0).
 - On WebGPU prepared tensors stay on the graphics card. Samlet runs there, with the answers of the processor; SAM's
-  graphs do not (`prepare` has a Split into 14 outputs, more storage buffers than the 10 of an adapter), so the page runs
+  graphs do not (`prepare` has a Split into 14 outputs, more storage buffers than an adapter's 10), so the page runs
   them on the processor. What is measured here is the processor throughout.
 - "start" has a browser of its own for each measurement: most of it is the browser compiling the runtime, and whoever
   starts second would find it compiled. Limner's has one `prepare` more in it.
