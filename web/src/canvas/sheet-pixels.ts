@@ -11,6 +11,7 @@ import { boundingBox, type Rle } from "../core/rle.ts";
 import { blit, type Grid, makeStencil, onGrid, type Stencil } from "./stencil.ts";
 
 const RIM_ALPHA = 0.95;
+const MAX_KEPT = 16_000_000; // bytes of stencils: large objects have megabytes each, and can be made again
 
 export interface ColouredMask {
   readonly segmentation: Rle;
@@ -23,6 +24,7 @@ export class SheetPixels {
   readonly pixels: Uint32Array<ArrayBuffer>;
   private readonly stencils = new Map<Rle, Stencil | null>();
   private readonly whole: PixelBox;
+  private kept = 0; // bytes of stencils
   private painted: readonly ColouredMask[] = [];
   private fillAlpha = 0;
 
@@ -60,7 +62,10 @@ export class SheetPixels {
     }
   }
 
-  /** Right inside the window. One that shows the whole mask is kept: opacity and colours change more often than masks. */
+  /**
+   * Right inside the window. One that shows the whole mask is kept where there is
+   * room: opacity and colours change more often than masks.
+   */
   private stencilFor(mask: Rle, window: PixelBox): Stencil | null {
     const known = this.stencils.get(mask);
     if (known !== undefined) return known;
@@ -69,7 +74,11 @@ export class SheetPixels {
     if (shown && !intersection(shown, window)) return null;
     const seen = intersection(widened(window, 1), this.whole)!; // its border is no rim, and must not be in the window
     const stencil = shown && makeStencil(mask, box, this.grid, seen);
-    if (!shown || encloses(seen, shown)) this.stencils.set(mask, stencil);
+    const bytes = stencil?.levels.length ?? 0;
+    if ((!shown || encloses(seen, shown)) && this.kept + bytes <= MAX_KEPT) {
+      this.stencils.set(mask, stencil);
+      this.kept += bytes;
+    }
     return stencil;
   }
 
@@ -104,8 +113,10 @@ export class SheetPixels {
 
   private forgetUnused(): void {
     const used = new Set(this.painted.map(({ segmentation }) => segmentation));
-    for (const mask of this.stencils.keys()) {
-      if (!used.has(mask)) this.stencils.delete(mask);
+    for (const [mask, stencil] of this.stencils) {
+      if (used.has(mask)) continue;
+      this.stencils.delete(mask);
+      this.kept -= stencil?.levels.length ?? 0;
     }
   }
 }
