@@ -168,3 +168,35 @@ def test_all_selected_objects_are_outlined(project: Project, page: Page) -> None
         reach = int(16 * scale)
         counts.append(int(changed[row - reach : row + reach, column - reach : column + reach].sum()))
     assert counts[1] > counts[0] > 40  # the newest is the primary one
+
+
+def test_the_theme_is_chosen_on_every_page_with_keys(project: Project, page: Page) -> None:
+    background = "() => getComputedStyle(document.body).backgroundColor"
+    page.goto(project.url)
+    choice = page.get_by_label("Theme", exact=True)
+    choice.press("ArrowDown")
+    expect(choice).to_have_value("light")
+    light = page.evaluate(background)
+    choice.press("ArrowDown")
+    expect(choice).to_have_value("dark")
+    dark = page.evaluate(background)
+    assert light != dark
+    work = AnnotatePage(page, project, "cat.png")
+    page.get_by_text("View", exact=True).click()
+    expect(page.get_by_label("Theme", exact=True)).to_have_value("dark")
+    page.get_by_label("Theme", exact=True).select_option("light")
+    page.keyboard.press("Escape")
+    assert page.evaluate(background) == light
+    expect(work.stage).to_be_visible()
+
+
+def test_a_reason_to_skip_can_be_typed_at_once(project: Project, page: Page) -> None:
+    AnnotatePage(page, project, "cat.png")
+    page.keyboard.press("Control+Shift+Enter")
+    dialog = page.get_by_role("dialog", name="Skip this image")
+    expect(dialog.get_by_label("Another reason")).to_be_focused()
+    page.keyboard.insert_text("too dark")
+    page.go_back()  # another page: nothing is skipped, and the question is gone
+    page.get_by_role("link", name=re.compile("cat.png")).click()
+    expect(page.get_by_test_id("mark")).to_have_text("Waiting")
+    expect(dialog).to_have_count(0)
