@@ -58,8 +58,10 @@ def test_a_stroke_that_is_under_way_survives_its_tab(signed_in: BrowserContext, 
     work.page.keyboard.press("b")
     work.page.mouse.move(*work.at(100, 100))
     work.page.mouse.down()
-    work.page.mouse.move(*work.at(220, 160))  # and the button stays down
-    again = killed_and_opened_again(work, signed_in, project, since=work.page.evaluate("Date.now()"))
+    work.page.mouse.move(*work.at(220, 160))
+    since = work.page.evaluate("Date.now()")
+    work.page.mouse.move(*work.at(100, 100))  # the same way back, and the button stays down
+    again = killed_and_opened_again(work, signed_in, project, since=since)
     again.page.keyboard.press("Enter")
     expect(again.objects).to_have_count(1)
     assert np.array_equal(only_mask(project, again), swept(again, (100, 100), (220, 160), BRUSH))
@@ -71,7 +73,9 @@ def test_a_polygon_that_is_under_way_survives_its_tab(signed_in: BrowserContext,
     work.page.keyboard.press("p")
     for corner in [(300, 100), (340, 100), (340, 130), (300, 130)]:
         work.page.mouse.click(*work.at(*corner))
-    again = killed_and_opened_again(work, signed_in, project, since=work.page.evaluate("Date.now()"))
+    since = work.page.evaluate("Date.now()")
+    work.page.mouse.click(*work.at(300, 115))  # on the way back to the first one
+    again = killed_and_opened_again(work, signed_in, project, since=since)
     again.page.keyboard.press("Enter")
     expect(again.objects).to_have_count(1)
     square = np.zeros((again.height, again.width), bool)
@@ -90,7 +94,9 @@ def test_a_stroke_on_an_object_survives_its_tab(signed_in: BrowserContext, proje
     work.page.mouse.move(*work.at(100, 200))
     work.page.mouse.down()
     work.page.mouse.move(*work.at(220, 200))
-    on_disk(work.page, "drafts", work.page.evaluate("Date.now()"))
+    since = work.page.evaluate("Date.now()")
+    work.page.mouse.move(*work.at(100, 200))
+    on_disk(work.page, "drafts", since)
     crash(work.page)
     again = AnnotatePage(signed_in.new_page(), project, PHOTO)
     expect(again.objects).to_have_count(1)
