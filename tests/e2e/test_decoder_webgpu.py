@@ -17,8 +17,12 @@ def test_without_a_card_the_processor_answers_and_it_is_said_why(page: Page, pro
     annotate = AnnotatePage(page, project, "cat.png")
     threads = page.get_by_test_id("threads")
     expect(threads).to_have_text(re.compile("thread"))
+    expect(threads).not_to_have_attribute("title", re.compile(""))
+    address = page.url
+    page.goto(f"{address}?decoder=auto")
+    annotate.wait_until_ready()
     expect(threads).to_have_attribute("title", re.compile("On the processor: .*WebGPU"))
-    page.goto(f"{page.url}?decoder=webgpu")
+    page.goto(f"{address}?decoder=webgpu")
     annotate.wait_until_ready()
     expect(threads).to_have_attribute("title", re.compile("On the processor: the graphics card failed"))
     page.mouse.click(*annotate.at(200, 150))

@@ -34,9 +34,10 @@ NOTES = """
   those from constants when it loads the graph.
 - The exact GELU stays: written with a sigmoid of a polynomial it needs degree 6 for an error of float32's own size, and
   then costs in onnxruntime-web what the exact one costs (5.7 ns per value; degree 4, with an error of 3e-6, 5.0).
-- On WebGPU prepared tensors stay on the graphics card. Samlet runs there, with the answers of the processor; SAM's
-  graphs do not (`prepare` has a Split into 14 outputs, more storage buffers than an adapter's 10), so the page runs
-  them on the processor. What is measured here is the processor throughout.
+- The page decodes on the processor, which is what is measured here. `?decoder=auto` in its address tries WebGPU, where
+  prepared tensors stay on the graphics card. Samlet runs there, with the answers of the processor (on an emulated card:
+  no real one has been tried); SAM's graphs do not, since `prepare` has a Split into 14 outputs, more storage buffers
+  than an adapter's 10, and fall back.
 - "start" has a browser of its own for each measurement: most of it is the browser compiling the runtime, and whoever
   starts second would find it compiled. Limner's has one `prepare` more in it.
 - With more than 12 prompt tokens the rank of what a click adds to the image stays at 128 for each block.

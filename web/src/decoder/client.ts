@@ -46,7 +46,7 @@ export class DecoderClient implements Decoder {
     {
       isolated,
       cores,
-      wish = "auto",
+      wish = "wasm",
       now,
     }: { isolated: boolean; cores: number; wish?: ProviderWish; now?: () => number },
   ) {
@@ -189,13 +189,18 @@ export class DecoderClient implements Decoder {
   }
 }
 
-/** Starts the worker. The model comes with {@link Decoder.loadModel}. `?decoder=` in the address says where it runs. */
+/**
+ * Starts the worker. The model comes with {@link Decoder.loadModel}.
+ *
+ * It runs on the processor unless `?decoder=auto` or `?decoder=webgpu` in the address says otherwise: a click takes tens
+ * of milliseconds there, while a graphics card must first be tried, and drivers differ.
+ */
 export function createDecoder(): Decoder {
   const asked = new URLSearchParams(location.search).get("decoder");
   return new DecoderClient(startWorker, {
     isolated: globalThis.crossOriginIsolated,
     cores: navigator.hardwareConcurrency,
-    wish: asked === "wasm" || asked === "webgpu" ? asked : "auto",
+    wish: asked === "auto" || asked === "webgpu" ? asked : "wasm",
   });
 }
 
