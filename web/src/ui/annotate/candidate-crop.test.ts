@@ -21,6 +21,16 @@ it("is one square around everything that any candidate covers", () => {
   expect([crop.x, crop.y]).toEqual([expect.closeTo(1.7), expect.closeTo(0.7)]);
 });
 
+it("leaves out a speckle far away", () => {
+  const size = 64;
+  const data = new Float32Array(size * size).fill(-1);
+  for (let row = 8; row < 24; row++) data.fill(1, row * size + 8, row * size + 24);
+  data[60 * size + 60] = 1;
+  const crop = cropAround([{ data, offset: 0 }], size, { height: size, width: size });
+  expect(crop.side).toBeCloseTo(16 * 1.2);
+  expect([crop.x, crop.y]).toEqual([expect.closeTo(6.4), expect.closeTo(6.4)]);
+});
+
 it("is the whole image where nothing is covered, whatever the padding says", () => {
   const padding = plane("", "", "", "", "", "", "########");
   expect(cropAround([padding], CELLS, VALID)).toEqual({
