@@ -34,6 +34,17 @@ describe("the next image that waits", () => {
     expect(await marks.nextWaiting(details(1, 2))).toBeNull();
   });
 
+  it("is none that was settled after the open image was loaded ahead", async () => {
+    const marks = new Marks(server(), 1);
+    await marks.say(sync(1), "submitted", "");
+    marks.hear(1, heard("submitted")); // confirmed, while the details of image 3 still name image 1
+    marks.hear(2, heard("skipped")); // by somebody else
+    expect(await marks.nextWaiting(details(3, 1))).toBeNull();
+    expect(await marks.nextWaiting(details(3, 2))).toBeNull();
+    marks.missed();
+    expect(await marks.nextWaiting(details(3, 1))).toBe(1);
+  });
+
   it("is found from the beginning too, but is never the open one", async () => {
     expect(await new Marks(server(1, 3), 1).nextWaiting(details(3, null))).toBe(1);
     expect(await new Marks(server(3), 1).nextWaiting(details(3, null))).toBeNull();

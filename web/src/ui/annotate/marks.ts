@@ -7,8 +7,11 @@ import type { ImageSync } from "../../sync/image.ts";
 const LOOK_AHEAD = 20; // images; some of them may have been settled here already
 
 export class Marks {
-  /** What was said here, by image, until the server confirms it: its answers may be older. */
+  /** What was said here, by image, until the server confirms it: what it tells meanwhile may be older. */
   private readonly said = new Map<number, ImageState>();
+
+  /** What the server told last. Details loaded ahead know of an earlier time. */
+  private readonly heard = new Map<number, ImageState>();
 
   constructor(
     private readonly client: Pick<Client, "images">,
@@ -23,7 +26,15 @@ export class Marks {
 
   /** The server has told how far the work on an image is. */
   hear(imageId: number, { state }: ImageMark): void {
-    if (this.said.get(imageId) === state) this.said.delete(imageId);
+    const said = this.said.get(imageId);
+    if (said !== undefined && said !== state) return;
+    this.said.delete(imageId);
+    this.heard.set(imageId, state);
+  }
+
+  /** Some of what the server told may have been missed: what it tells when asked counts again. */
+  missed(): void {
+    this.heard.clear();
   }
 
   /** What was said of an image does not count. */
@@ -43,6 +54,6 @@ export class Marks {
   }
 
   private waits(imageId: number): boolean {
-    return (this.said.get(imageId) ?? "waiting") === "waiting";
+    return (this.said.get(imageId) ?? this.heard.get(imageId) ?? "waiting") === "waiting";
   }
 }

@@ -246,6 +246,7 @@ export class Workspace {
   /** After a gap in the events: ask for what they would have told, also of the image that is on its way. */
   private catchUp(): void {
     this.news.tell(this.wanted);
+    this.marks.missed();
     // Whatever the revision is by now, it counts as news.
     if (this.wanted) void this.notice(this.wanted, Number.MAX_SAFE_INTEGER);
   }
