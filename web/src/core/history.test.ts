@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { History, type Step } from "./history.ts";
+import { History, MAX_STEPS, type Step } from "./history.ts";
 
 const step = (before: number, after: number): Step<number, string> => ({
   before,
@@ -29,4 +29,12 @@ it("stays as it is when another is made from it", () => {
   history.undone();
   history.with(step(1, 2));
   expect(history.toUndo).toEqual(step(0, 1));
+});
+
+it("keeps so many steps and no more", () => {
+  let history = History.empty<number, string>();
+  for (let state = 0; state < MAX_STEPS + 5; state++) history = history.with(step(state, state + 1));
+  let undone = 0;
+  for (; history.toUndo; undone++) history = history.undone();
+  expect([undone, history.toRedo]).toEqual([MAX_STEPS, step(5, 6)]);
 });

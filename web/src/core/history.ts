@@ -11,6 +11,9 @@ export interface Step<State, Operation> {
   readonly again: readonly Operation[];
 }
 
+/** Steps that are kept. Those of a large mask hold some 50 kB each of what they changed: memory must not grow for ever. */
+export const MAX_STEPS = 1000;
+
 /** Immutable; states are shared between steps, so that a long history costs little. */
 export class History<State, Operation> {
   private constructor(
@@ -32,9 +35,10 @@ export class History<State, Operation> {
     return this.steps[this.done] ?? null;
   }
 
-  /** With a new step; those that were undone are forgotten. */
+  /** With a new step; those that were undone are forgotten, and the oldest beyond {@link MAX_STEPS}. */
   with(step: Step<State, Operation>): History<State, Operation> {
-    return new History([...this.steps.slice(0, this.done), step], this.done + 1);
+    const steps = [...this.steps.slice(0, this.done), step].slice(-MAX_STEPS);
+    return new History(steps, steps.length);
   }
 
   undone(): History<State, Operation> {

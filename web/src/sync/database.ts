@@ -46,6 +46,8 @@ export interface WriterRevision {
    * them yet (`seen < floor`) may not use `revision`: it would overwrite them unnoticed.
    */
   floor: number;
+  /** Sequence of the last operation that was sent, answered or not: up to it, operations stay as they are. */
+  sent: number;
 }
 
 /** What one writer is drawing on one image. */

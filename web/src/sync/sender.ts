@@ -34,7 +34,7 @@ export async function drain(
   events: SenderEvents,
 ): Promise<Drained> {
   for (;;) {
-    const head = await store.head(imageId);
+    const head = await store.take(imageId);
     if (!head) return { outcome: "empty" };
     const revision = await revisionFor(store, head);
     try {

@@ -8,8 +8,9 @@ import type {
   SyncDatabase,
   WriterRevision,
 } from "./database.ts";
-import { groupBy, isReordering, operationsTowards, print } from "./operations.ts";
+import { groupBy, isReordering, merged, operationsTowards, print } from "./operations.ts";
 import { type Conflict, type Overview, overview } from "./overview.ts";
+import { begin, heldOf, newestLike, nextOf, type Stores, stored } from "./rows.ts";
 
 export interface Acknowledgement {
   revision: number;
@@ -21,38 +22,6 @@ export interface DraftChange {
   imageId: number;
   writer: string;
   row: DraftRow | null;
-}
-
-const NAMES = ["operations", "revisions", "drafts"] as const;
-
-/** A transaction that is on disk, not only in the browser's memory, when it is done. */
-function begin(database: SyncDatabase) {
-  const transaction = database.transaction(NAMES, "readwrite", { durability: "strict" });
-  return {
-    operations: transaction.objectStore("operations"),
-    revisions: transaction.objectStore("revisions"),
-    drafts: transaction.objectStore("drafts"),
-    done: transaction.done,
-    commit: () => transaction.commit(),
-  };
-}
-
-type Stores = ReturnType<typeof begin>;
-
-/** Rows as read back: the database has given each its sequence. */
-function stored(rows: QueuedOperation[]): StoredOperation[] {
-  return rows.filter((row): row is StoredOperation => row.sequence !== undefined);
-}
-
-/** What waits for a person on an annotation. Found among what is held on its image, not by reading a queue of many strokes. */
-async function heldOf(
-  operations: Stores["operations"],
-  imageId: number,
-  uid: string,
-): Promise<QueuedOperation | undefined> {
-  const index = operations.index("by_image_and_state");
-  const held = await Promise.all([index.getAll([imageId, "conflict"]), index.getAll([imageId, "refused"])]);
-  return held.flat().find(({ operation }) => operation.uid === uid);
 }
 
 export class OperationStore {
@@ -67,16 +36,20 @@ export class OperationStore {
   }
 
   /**
-   * The operation of one image that is to be sent next. Marks come last, and only once no edit of the image is held: what is
-   * said of an image is said of all that was done to it.
+   * The operation of one image that is to be sent now, and stays as it is from now on. Marks come last, and only once no edit
+   * of the image is held: what is said of an image is said of all that was done to it.
    */
-  async head(imageId: number): Promise<StoredOperation | undefined> {
-    const first = await this.database.getFromIndex("operations", "by_image_and_state", [imageId, "waiting"]);
-    if (first?.operation.kind !== "mark") return first && stored([first])[0];
-    const all = await this.ofImage(imageId);
-    const edit = all.find(({ operation, state }) => operation.kind !== "mark" && state === "waiting");
-    const isHeld = all.some(({ state }) => state !== "waiting");
-    return edit ?? (isHeld ? undefined : stored([first])[0]);
+  async take(imageId: number): Promise<StoredOperation | undefined> {
+    // Not forced to the disk: what was sent matters while the tab lives that could still change it.
+    const transaction = this.database.transaction(["operations", "revisions"], "readwrite");
+    const next = await nextOf(transaction.objectStore("operations"), imageId);
+    if (next) {
+      const revisions = transaction.objectStore("revisions");
+      const known = await revisions.get([imageId, next.writer]);
+      if (known && !(known.sent >= next.sequence)) await revisions.put({ ...known, sent: next.sequence });
+    }
+    await transaction.done;
+    return next;
   }
 
   overview(): Promise<Overview> {
@@ -106,36 +79,48 @@ export class OperationStore {
 
   /**
    * Append the operations of one step, all or none, and keep what is being drawn after it. An operation on an annotation that
-   * is already held joins what is held.
+   * is already held joins what is held; one that was not sent yet takes in what follows on the same annotation.
+   *
+   * @returns the rows that have them now
    */
-  async append(step: readonly QueuedOperation[], draft: DraftChange | null = null): Promise<void> {
+  async append(
+    step: readonly QueuedOperation[],
+    draft: DraftChange | null = null,
+  ): Promise<readonly QueuedOperation[]> {
     const stores = begin(this.database);
     const writes: Promise<unknown>[] = [stores.done];
-    for (const queued of step) writes.push(...(await this.appendTo(stores, queued)));
+    const rows: QueuedOperation[] = [];
+    for (const queued of step) {
+      const appended = await this.appendTo(stores, queued);
+      writes.push(...appended.writes);
+      rows.push(appended.row);
+    }
     if (draft?.row) writes.push(stores.drafts.put(draft.row));
     else if (draft) writes.push(stores.drafts.delete([draft.imageId, draft.writer]));
     stores.commit(); // without waiting for the answers: a tab that dies now has said all there is to keep
     await Promise.all(writes);
+    return rows;
   }
 
   private async appendTo(
     { operations, revisions }: Stores,
     queued: QueuedOperation,
-  ): Promise<Promise<unknown>[]> {
+  ): Promise<{ row: QueuedOperation; writes: Promise<unknown>[] }> {
     const { imageId, writer, seen } = queued;
-    const [held, waiting, known] = await Promise.all([
+    const [held, earlier, waiting, known] = await Promise.all([
       heldOf(operations, imageId, queued.operation.uid),
+      newestLike(operations, queued),
       operations.index("by_writer").count([imageId, writer, "waiting"]),
       revisions.get([imageId, writer]),
     ]);
-    const writes: Promise<unknown>[] = [
-      operations.add(
-        held ? { ...queued, state: held.state, theirs: held.theirs, problem: held.problem } : queued,
-      ),
-    ];
-    if (!known) writes.push(revisions.put({ imageId, writer, revision: seen, floor: 0 }));
+    const unsent = earlier?.sequence !== undefined && known && earlier.sequence > known.sent;
+    const both = unsent && !held ? merged(earlier, queued) : null;
+    if (both) return { row: both, writes: [operations.put(both)] };
+    const row = held ? { ...queued, state: held.state, theirs: held.theirs, problem: held.problem } : queued;
+    const writes: Promise<unknown>[] = [operations.add(row)];
+    if (!known) writes.push(revisions.put({ imageId, writer, revision: seen, floor: 0, sent: 0 }));
     else if (waiting === 0 && seen > known.revision) writes.push(revisions.put({ ...known, revision: seen }));
-    return writes;
+    return { row, writes };
   }
 
   /** Forget an operation that the server has stored. */
@@ -143,7 +128,8 @@ export class OperationStore {
     const { operations, revisions, done } = begin(this.database);
     await operations.delete(sent.sequence);
     const known = await revisions.get([sent.imageId, sent.writer]);
-    await revisions.put({ imageId: sent.imageId, writer: sent.writer, floor: known?.floor ?? 0, revision });
+    const { imageId, writer, sequence } = sent;
+    await revisions.put({ imageId, writer, floor: 0, sent: sequence, ...known, revision });
     // One by one: behind a fast brush the queue is long, and each row has masks in it.
     let next = await operations.index("by_annotation").openCursor([sent.imageId, sent.operation.uid]);
     while (next && next.value.writer !== sent.writer) next = await next.continue();
@@ -159,7 +145,9 @@ export class OperationStore {
    */
   async rebase(imageId: number, writer: string, current: ImageAnnotations): Promise<void> {
     const { operations, revisions, done } = begin(this.database);
-    await revisions.put({ imageId, writer, revision: current.revision, floor: current.revision });
+    const known = await revisions.get([imageId, writer]);
+    const { revision } = current;
+    await revisions.put({ imageId, writer, sent: 0, ...known, revision, floor: revision });
     const theirs = new Map(current.annotations.map((each) => [each.uid, each]));
     const waiting = stored(await operations.index("by_writer").getAll([imageId, writer, "waiting"]));
     for (const [uid, group] of groupBy(waiting, (each) => each.operation.uid)) {
@@ -210,7 +198,8 @@ export class OperationStore {
       const base = await revisions.get([conflict.imageId, last.writer]);
       const revision = base?.revision ?? last.seen;
       const own = await revisions.get([conflict.imageId, writer]);
-      if (!own) await revisions.put({ imageId: conflict.imageId, writer, revision, floor: revision });
+      const { imageId } = conflict;
+      if (!own) await revisions.put({ imageId, writer, revision, floor: revision, sent: 0 });
       await this.appendTowards(operations, conflict, writer, revision);
     }
     await done;

@@ -100,7 +100,9 @@ export class Synchroniser {
       const step = entries.map((entry) => store.queued(entry));
       for (const each of step) this.made.set(each.operationId, each);
       try {
-        await this.whileRecording(step.length, () => store.append(step, change));
+        const rows = await this.whileRecording(step.length, () => store.append(step, change));
+        for (const each of step) this.made.delete(each.operationId);
+        for (const row of rows) this.made.set(row.operationId, row);
       } catch (error) {
         if (this.lost) return this.showUnkept();
         for (const each of step) this.made.delete(each.operationId);
@@ -286,12 +288,12 @@ export class Synchroniser {
   }
 
   /** The page must not say "saved" while an operation is on its way to the disk. */
-  private async whileRecording(operations: number, append: () => Promise<void>): Promise<void> {
+  private async whileRecording<T>(operations: number, append: () => Promise<T>): Promise<T> {
     this.recording += operations;
     const waiting = this.shown.waiting + operations;
     if (operations > 0) this.show({ ...this.shown, waiting, phase: this.phase(waiting) });
     try {
-      await append();
+      return await append();
     } finally {
       this.recording -= operations;
     }

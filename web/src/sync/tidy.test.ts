@@ -18,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => database.close());
 
 const stand = (imageId: number, writer: string) =>
-  database.put("revisions", { imageId, writer, revision: 3, floor: 0 });
+  database.put("revisions", { imageId, writer, revision: 3, floor: 0, sent: 0 });
 
 it("forgets tabs that are gone, unless they left something to send", async () => {
   await presence.hold(presenceOf("living"));
