@@ -68,19 +68,47 @@ def test_a_stroke_that_is_under_way_survives_its_tab(signed_in: BrowserContext, 
     again.page.close()
 
 
-def test_a_polygon_that_is_under_way_survives_its_tab(signed_in: BrowserContext, project: Project) -> None:
+def test_corners_of_a_polygon_survive_their_tab(signed_in: BrowserContext, project: Project) -> None:
+    work = AnnotatePage(signed_in.new_page(), project, PHOTO)
+    work.page.keyboard.press("b")
+    drag(work, (100, 100), (220, 160))
+    work.page.keyboard.press("p")
+    work.page.keyboard.down("Alt")  # the polygon takes away
+    work.page.mouse.click(*work.at(150, 50))
+    work.page.keyboard.up("Alt")
+    since = work.page.evaluate("Date.now()")
+    work.page.mouse.click(*work.at(170, 50))  # no polygon yet
+    again = killed_and_opened_again(work, signed_in, project, since=since)
+    since = again.page.evaluate("Date.now()")
+    again.page.mouse.click(*again.at(170, 200))
+    once_more = killed_and_opened_again(again, signed_in, project, since=since)
+    once_more.page.mouse.click(*once_more.at(150, 200))
+    once_more.page.keyboard.press("Enter")  # closes it
+    once_more.page.keyboard.press("Enter")  # accepts what it has left
+    expect(once_more.objects).to_have_count(1)
+    painted = swept(once_more, (100, 100), (220, 160), BRUSH)
+    painted[50:200, 150:170] = False
+    assert np.array_equal(only_mask(project, once_more), painted)
+    once_more.page.close()
+
+
+def test_a_first_corner_survives_its_tab_and_is_dropped_by_escape(signed_in: BrowserContext, project: Project) -> None:
+    def polygon(work: AnnotatePage) -> Locator:
+        return work.page.get_by_role("toolbar", name="Tools").get_by_role("button", name="Polygon")
+
     work = AnnotatePage(signed_in.new_page(), project, PHOTO)
     work.page.keyboard.press("p")
-    for corner in [(300, 100), (340, 100), (340, 130), (300, 130)]:
-        work.page.mouse.click(*work.at(*corner))
     since = work.page.evaluate("Date.now()")
-    work.page.mouse.click(*work.at(300, 115))  # on the way back to the first one
-    again = killed_and_opened_again(work, signed_in, project, since=since)
-    again.page.keyboard.press("Enter")
-    expect(again.objects).to_have_count(1)
-    square = np.zeros((again.height, again.width), bool)
-    square[100:130, 300:340] = True
-    assert np.array_equal(only_mask(project, again), square)
+    work.page.mouse.click(*work.at(300, 100))
+    on_disk(work.page, "drafts", since)
+    crash(work.page)
+    again = AnnotatePage(signed_in.new_page(), project, PHOTO)
+    again.page.get_by_text("What you were drawing here is back.").wait_for()
+    expect(polygon(again)).to_have_attribute("aria-pressed", "true")
+    again.page.keyboard.press("Escape")
+    again.page.reload()
+    expect(again.page.get_by_test_id("mark")).to_have_text("Waiting")  # the image is open
+    expect(polygon(again)).to_have_attribute("aria-pressed", "false")
     again.page.close()
 
 

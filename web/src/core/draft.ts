@@ -1,5 +1,6 @@
 /** The object being drawn, as one value: what a page must not lose before it is accepted. */
 
+import type { Ring } from "./polygon.ts";
 import { isEmpty, NO_PROMPTS, type Prompts } from "./prompts.ts";
 import type { Region } from "./region.ts";
 import type { Rle } from "./rle.ts";
@@ -16,11 +17,26 @@ export interface Draft {
   readonly startedAt: number | null;
 }
 
+/** A polygon whose corners are still being set. */
+export interface Outline {
+  /** At least one corner. */
+  readonly ring: Ring;
+  /** Whether it takes its pixels away. */
+  readonly subtracts: boolean;
+}
+
+export interface KeptOutline extends Outline {
+  /** The saved annotation that it would change, if any. */
+  readonly uid: string | null;
+}
+
 /** A draft with the category that it would be accepted with, and what the decoder saw of the image. */
 export interface KeptDraft extends Draft {
   readonly categoryId: number | null;
   /** Null for the whole image. */
   readonly region: Region | null;
+  /** Drafts that older versions kept know of none. */
+  readonly outline?: KeptOutline | null;
 }
 
 export const NO_DRAFT: Draft = {

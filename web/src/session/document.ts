@@ -7,7 +7,6 @@
 import { type Draft, isDrawn, type KeptDraft, NO_DRAFT } from "../core/draft.ts";
 import type { Step } from "../core/history.ts";
 import { NO_PROMPTS, type PromptPoint, type Prompts } from "../core/prompts.ts";
-import type { Region } from "../core/region.ts";
 import type { Rle } from "../core/rle.ts";
 import type { Annotation, Operation } from "./types.ts";
 
@@ -192,13 +191,15 @@ export function asPlainData(operation: Operation): Operation {
   return { ...operation, changes: { ...operation.changes, segmentation: plain(segmentation) } };
 }
 
-/** The object being drawn, null when there is none. Copies of it (structuredClone, IndexedDB) are plain data. */
+/**
+ * The object being drawn and the polygon under way, null when there is neither. Copies of it (structuredClone, IndexedDB) are
+ * plain data.
+ */
 export function keptDraft(
   document: Document,
-  categoryId: number | null,
-  region: Region | null,
+  { categoryId, region, outline = null }: Pick<KeptDraft, "categoryId" | "region" | "outline">,
 ): KeptDraft | null {
-  if (!hasDraft(document)) return null;
+  if (!hasDraft(document) && !outline) return null;
   const { prompts, edited, shown, reopenedUid, startedAt } = document;
-  return { prompts, edited, shown, reopenedUid, startedAt, categoryId, region };
+  return { prompts, edited, shown, reopenedUid, startedAt, categoryId, region, outline };
 }

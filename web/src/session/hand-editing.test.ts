@@ -3,6 +3,7 @@ import { ColumnMask } from "../core/column-mask.ts";
 import { imagePoint as at, type ImagePoint } from "../core/geometry.ts";
 import { maskFromText, textOf } from "../core/masks.test-support.ts";
 import { reshape } from "../core/morphology.ts";
+import type { Ring } from "../core/polygon.ts";
 import { area, type Rle } from "../core/rle.ts";
 import { FakeDecoder } from "./decoder.test-support.ts";
 import { createSession, type Session } from "./session.svelte.ts";
@@ -48,6 +49,11 @@ function stroke(from: ImagePoint, to: ImagePoint, erases = false): void {
   if (!session.masks.begin()) return;
   session.masks.stroke(from, to, session.masks.options.size, erases);
   session.masks.finish();
+}
+
+function polygon(ring: Ring, subtracts: boolean): void {
+  session.masks.sketch(ring, subtracts);
+  session.masks.closeOutline();
 }
 
 const shown = () => session.masks.painting && textOf(session.masks.painting.mask);
@@ -213,21 +219,21 @@ describe("polygons and cleaning up", () => {
 
   it("adds and cuts out polygons", () => {
     session.setTool("polygon");
-    session.masks.addPolygon(square(0, 6), false);
-    session.masks.addPolygon(square(2, 4), true);
+    polygon(square(0, 6), false);
+    polygon(square(2, 4), true);
     expect(shown()![2]).toBe("##..##......");
   });
 
   it("fills a hole, drops a part, cleans specks", () => {
     session.setTool("polygon");
-    session.masks.addPolygon(square(0, 6), false);
-    session.masks.addPolygon(square(2, 4), true);
+    polygon(square(0, 6), false);
+    polygon(square(2, 4), true);
     session.masks.fillAt(at(3, 3), false);
     expect(area(session.masks.painting!.mask)).toBe(36);
-    session.masks.addPolygon([at(8, 0), at(9, 0), at(9, 1), at(8, 1)], false);
+    polygon([at(8, 0), at(9, 0), at(9, 1), at(8, 1)], false);
     session.masks.fillAt(at(8.5, 0.5), true);
     expect(area(session.masks.painting!.mask)).toBe(36);
-    session.masks.addPolygon([at(8, 0), at(9, 0), at(9, 1), at(8, 1)], false);
+    polygon([at(8, 0), at(9, 0), at(9, 1), at(8, 1)], false);
     session.masks.options.speck = 2;
     session.masks.dropIslands();
     expect(area(session.masks.painting!.mask)).toBe(36);

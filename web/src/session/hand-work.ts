@@ -15,9 +15,9 @@ export class HandWork {
     this.clicksBefore = clock.clicks;
   }
 
-  /** Somebody turns to a mask: the press that does it counts. */
-  begin(): void {
-    this.since = this.clock.now();
+  /** Somebody turns to a mask, or did at an earlier time: the press that does it counts. */
+  begin(since = this.clock.now()): void {
+    this.since = since;
     this.clicksBefore = this.clock.clicksBefore;
   }
 

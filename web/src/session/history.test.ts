@@ -114,9 +114,12 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
       ({ session }) =>
         session.movePoint(index % 3, to),
   ),
-  fc
-    .tuple(fc.array(place, { minLength: 3, maxLength: 7 }), fc.boolean())
-    .map(([ring, cuts]) => withTool("polygon", ({ masks }) => masks.addPolygon(ring, cuts))),
+  fc.tuple(fc.array(place, { minLength: 3, maxLength: 7 }), fc.boolean()).map(([ring, cuts]) =>
+    withTool("polygon", ({ masks }) => {
+      masks.sketch(ring, cuts);
+      masks.closeOutline();
+    }),
+  ),
   fc
     .tuple(place, fc.boolean())
     .map(([point, drops]) => withTool("fill", ({ masks }) => masks.fillAt(point, drops))),

@@ -1,52 +1,15 @@
-/**
- * Changing masks by hand: of the object being drawn, else of the selected annotation, else of a new object. A stroke is live
- * until it is finished, and then one step of the history.
- */
+/** Changing masks by hand. A stroke is live until it is finished, and then one step of the history. */
 
 import { MAX_BRUSH, MIN_BRUSH, sweep } from "../core/brush.ts";
 import { ColumnMask } from "../core/column-mask.ts";
-import { replaced, subtract, union } from "../core/combine.ts";
+import { subtract, union } from "../core/combine.ts";
 import { dropIslandAt, dropIslands, fillHoleAt, fillHoles } from "../core/components.ts";
+import type { KeptOutline, Outline } from "../core/draft.ts";
 import type { ImagePoint } from "../core/geometry.ts";
 import { maskFromRings, type Ring, ringsFromMask } from "../core/polygon.ts";
-import type { Rle } from "../core/rle.ts";
 import { simplify } from "../core/simplify.ts";
-import * as edit from "./document.ts";
-import { HandOptions } from "./hand-options.svelte.ts";
-import { settle, withTaken } from "./overlap.ts";
-import { byHand, type Effort } from "./provenance.ts";
+import { type MaskHost, MaskTarget } from "./mask-target.ts";
 import type { Reshaper } from "./reshaper.ts";
-import type { Annotation, HandTool, Notice, SessionImage, ToolName } from "./types.ts";
-
-/** What the editor sees of its session. */
-export interface MaskHost {
-  readonly image: SessionImage | null;
-  readonly document: edit.Document;
-  readonly selectedUid: string | null;
-  readonly tool: ToolName;
-  /** Whether the object being drawn has a mask. */
-  readonly hasDraftMask: boolean;
-  /** That mask as it is shown. Costs some time where it is an answer of the model. */
-  readonly draftMask: Rle | null;
-  /** Whether the object being drawn shows the mask that was made by hand, not an answer of the model. */
-  readonly showsEdited: boolean;
-  isHidden(uid: string): boolean;
-  isLocked(uid: string): boolean;
-  /** The moment for a step of the object being drawn. */
-  workedUntil(): number;
-  /** What a saved annotation has cost when it is changed now. */
-  effortByHand(annotation: Annotation): Effort;
-  commit(step: edit.DocumentStep): void;
-  notify(notice: Notice): void;
-}
-
-/** What a hand changes. */
-interface Target {
-  /** Null for the object being drawn. */
-  readonly uid: string | null;
-  /** Null for an object that has none yet. */
-  readonly mask: ColumnMask | null;
-}
 
 /** A mask that is painted while it can be changed. */
 export interface Painting {
@@ -55,31 +18,22 @@ export interface Painting {
   readonly uid: string | null;
 }
 
-const HAND_TOOLS: ReadonlySet<ToolName> = new Set<HandTool>([
-  "brush",
-  "eraser",
-  "polygon",
-  "fill",
-  "vertices",
-]);
-
-export const isHandTool = (tool: ToolName): tool is HandTool => HAND_TOOLS.has(tool);
-
-export class MaskEditor {
-  readonly options = new HandOptions();
+export class MaskEditor extends MaskTarget {
+  /** A polygon whose corners are still being set. */
+  outline = $state.raw<Outline | null>(null);
   /** True while a mask is reshaped in the background. */
   busy = $state.raw(false);
   private live = $state.raw<ColumnMask | null>(null);
   private ringChanges = $state.raw(0);
-  /** A polygon whose corners are still being set. */
-  private outline: { readonly ring: Ring; readonly subtracts: boolean } | null = null;
   /** Polygons from which masks were made: editing goes on with their corners. */
   private readonly knownRings = new WeakMap<ColumnMask, readonly Ring[]>();
 
   constructor(
-    private readonly host: MaskHost,
+    host: MaskHost,
     private readonly reshaper: Reshaper,
-  ) {}
+  ) {
+    super(host);
+  }
 
   /** What is painted pixel by pixel: the stroke under way, the draft made by hand, or what a hand tool would change. */
   readonly painting: Painting | null = $derived.by(() => {
@@ -133,33 +87,40 @@ export class MaskEditor {
     this.live = null;
   }
 
-  addPolygon(ring: Ring, subtracts: boolean): void {
-    this.change((mask) => this.withPolygon(mask, ring, subtracts));
-  }
-
-  /** A polygon is under way; without corners, none is any more. */
+  /** The polygon whose corners are being set: these from now on, kept at once. Without corners, none is under way. */
   sketch(ring: Ring, subtracts: boolean): void {
-    this.outline = ring.length > 2 ? { ring, subtracts } : null;
+    if (ring.length === 0 && !this.outline) return;
+    this.outline = ring.length > 0 ? { ring, subtracts } : null;
+    this.host.keepDraft();
   }
 
-  /** Another value whenever a stroke or a polygon has gone on; null while there is none. */
+  /** The polygon under way becomes pixels. Where nothing may be changed, it stays under way. */
+  closeOutline(): void {
+    const { outline } = this;
+    const target = outline && this.findTarget();
+    if (!target || !this.mayChange(target.uid)) return;
+    this.outline = null;
+    const { image, document } = this.host;
+    const polygon = maskFromRings([outline.ring], image!);
+    const mask = target.mask ?? ColumnMask.empty(image!);
+    this.apply(outline.subtracts ? subtract(mask, polygon) : union(mask, polygon));
+    if (this.host.document === document) this.host.keepDraft(); // no pixel has changed
+  }
+
+  /** The polygon under way, with the saved annotation that it would change. */
+  get keptOutline(): KeptOutline | null {
+    return this.outline && { ...this.outline, uid: this.selectedTarget?.uid ?? null };
+  }
+
+  /** Another value whenever a stroke has gone on; null while there is none. */
   get progress(): object | null {
-    return this.live ?? this.outline;
+    return this.live;
   }
 
-  /** What is changed, as it would be if it were finished now. */
+  /** What a stroke changes, as it would be if it were finished now. */
   get unfinished(): Painting | null {
-    const { live, outline } = this;
-    const target = live || outline ? this.findTarget() : null;
-    if (!target) return null;
-    if (live) return { mask: live, uid: target.uid };
-    const mask = target.mask ?? ColumnMask.empty(this.host.image!);
-    return { mask: this.withPolygon(mask, outline!.ring, outline!.subtracts), uid: target.uid };
-  }
-
-  private withPolygon(mask: ColumnMask, ring: Ring, subtracts: boolean): ColumnMask {
-    const polygon = maskFromRings([ring], this.host.image!);
-    return subtracts ? subtract(mask, polygon) : union(mask, polygon);
+    const target = this.live && this.findTarget();
+    return target && { mask: this.live!, uid: target.uid };
   }
 
   /** Fill the hole, or with `drops` remove the part, at a place. */
@@ -219,65 +180,5 @@ export class MaskEditor {
     const { tolerance } = this.options; // both read always, so that each change asks again
     void this.ringChanges;
     return this.knownRings.get(mask) ?? simplify(ringsFromMask(mask), tolerance);
-  }
-
-  private change(make: (mask: ColumnMask) => ColumnMask): void {
-    const target = this.findTarget();
-    if (!target || !this.mayChange(target.uid)) return;
-    this.apply(make(target.mask ?? ColumnMask.empty(this.host.image!)));
-  }
-
-  /** The selected annotation, if that is what a hand changes. */
-  private get selectedTarget(): Annotation | null {
-    const { document, selectedUid, tool } = this.host;
-    if (!isHandTool(tool) || edit.hasDraft(document)) return null;
-    const selected = edit.findAnnotation(document, selectedUid);
-    return selected && !this.host.isHidden(selected.uid) ? selected : null;
-  }
-
-  private findTarget(): Target | null {
-    const selected = this.selectedTarget;
-    if (selected) return { uid: selected.uid, mask: ColumnMask.from(selected.segmentation) };
-    if (!this.host.image) return null;
-    const { draftMask } = this.host;
-    return { uid: null, mask: draftMask && ColumnMask.from(draftMask) };
-  }
-
-  /** @returns the mask that the target has from now on */
-  private apply(made: ColumnMask): ColumnMask {
-    const target = this.findTarget()!;
-    const mask = target.mask ? replaced(target.mask, made) : made;
-    if (mask === target.mask || (!target.mask && mask.isEmpty)) return mask;
-    const { document } = this.host;
-    if (target.uid !== null) this.applyTo(target.uid, mask, target.mask!);
-    else if (mask.isEmpty && !document.reopenedUid) this.host.commit(edit.drop(document));
-    else this.host.commit(edit.editDraft(document, mask, this.host.workedUntil()));
-    return mask;
-  }
-
-  private applyTo(uid: string, mask: ColumnMask, before: ColumnMask): void {
-    const { document } = this.host;
-    const others = document.annotations.filter((other) => other.uid !== uid);
-    const settled = settle(mask, before, others, this.options.overlap, (each) => this.host.isLocked(each));
-    if (settled.mask === before) return;
-    if (settled.mask.isEmpty) {
-      this.host.commit(edit.remove(document, uid));
-      this.host.notify({ level: "info", message: "The object had no pixels left and was deleted." });
-      return;
-    }
-    const annotation = edit.findAnnotation(document, uid)!;
-    const provenance = byHand(annotation.provenance, this.host.effortByHand(annotation));
-    const changes = { segmentation: settled.mask, provenance };
-    this.host.commit(withTaken(edit.editMask(document, uid, changes), settled.taken));
-  }
-
-  private mayChange(uid: string | null): boolean {
-    const locked = uid !== null && this.host.isLocked(uid);
-    if (locked) this.complain("This object is locked. Unlock it in the list to change it.");
-    return !locked;
-  }
-
-  private complain(message: string): void {
-    this.host.notify({ level: "error", message });
   }
 }

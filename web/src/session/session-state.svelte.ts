@@ -49,8 +49,8 @@ export abstract class SessionState {
 
   /** Clicks before each object's first prompt, by the time of that. */
   private readonly clicksBefore = new Map<number, number>();
-  /** A gesture under way: when it began, and the clicks before. */
-  private begun: readonly [at: number, clicks: number] | null = null;
+  /** A gesture under way: when it began, and the clicks before, where they are known. */
+  private begun: readonly [at: number, clicks: number | null] | null = null;
   protected readonly handWork: HandWork;
 
   constructor(
@@ -182,6 +182,17 @@ export abstract class SessionState {
     this.begun = underWay ? [this.clock.now(), this.clock.clicksBefore] : null;
   }
 
+  /** A gesture goes on that began in another tab, whose clicks are not known. */
+  protected resumeWork(at: number): void {
+    this.begun = [at, null];
+    this.handWork.begin(at);
+  }
+
+  /** When the gesture under way began; null when there is none. */
+  protected get begunAt(): number | null {
+    return this.begun?.[0] ?? null;
+  }
+
   /** The moment for a step of the object being drawn; with its first one its work begins to count. */
   workedUntil(): number {
     return this.document.startedAt === null ? this.beginWork() : this.clock.now();
@@ -190,7 +201,7 @@ export abstract class SessionState {
   /** @returns when the work on an object began that is drawn from now on */
   protected beginWork(): number {
     const [at, clicks] = this.begun ?? [this.clock.now(), this.clock.clicksBefore];
-    this.clicksBefore.set(at, clicks);
+    if (clicks !== null) this.clicksBefore.set(at, clicks);
     return at;
   }
 }

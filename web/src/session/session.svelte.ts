@@ -1,6 +1,6 @@
 /** One image being annotated. {@link AnnotationSession} says what the page relies on; the stage and its tools use the rest. */
 
-import { type KeptDraft, NO_DRAFT } from "../core/draft.ts";
+import { isDrawn, type KeptDraft, type KeptOutline, NO_DRAFT } from "../core/draft.ts";
 import type { ImagePoint } from "../core/geometry.ts";
 import { History } from "../core/history.ts";
 import type { Region } from "../core/region.ts";
@@ -8,7 +8,8 @@ import { contains } from "../core/rle.ts";
 import { Decodes } from "./decodes.svelte.ts";
 import * as edit from "./document.ts";
 import { Drawing } from "./drawing.svelte.ts";
-import { isHandTool, MaskEditor, type MaskHost } from "./mask-editor.svelte.ts";
+import { MaskEditor } from "./mask-editor.svelte.ts";
+import { isHandTool, type MaskHost } from "./mask-target.ts";
 import { WorkClock } from "./pace.ts";
 import { reshapeInBackground } from "./reshaper.ts";
 import { StrokeKeeper } from "./stroke-keeper.ts";
@@ -54,7 +55,9 @@ export class Session extends Drawing implements AnnotationSession, MaskHost {
     if (draft) this.resumeCategory(draft.categoryId);
     this.draftRegion = draft?.region ?? null;
     const startedAt = draft?.startedAt == null ? null : this.clock.fromWall(draft.startedAt);
-    this.startWith(edit.withDraft({ annotations }, draft ? { ...draft, startedAt } : NO_DRAFT));
+    const drawn = draft && isDrawn(draft) ? { ...draft, startedAt } : null;
+    this.resumeOutline(draft?.outline ?? null, drawn ? null : startedAt);
+    this.startWith(edit.withDraft({ annotations }, drawn ?? NO_DRAFT));
   }
 
   close(): void {
@@ -62,13 +65,14 @@ export class Session extends Drawing implements AnnotationSession, MaskHost {
     this.image = null;
     this.decodes.open(null);
     this.views.reset();
+    this.masks.outline = null;
     this.startWith(edit.openDocument([]));
   }
 
   lookAt(region: Region | null): void {
     this.decodes.lookAt(region);
     this.draftRegion = region;
-    if (this.drawing) this.record([]);
+    if (this.unfinished) this.record([]);
   }
 
   override working(underWay: boolean): void {
@@ -93,8 +97,8 @@ export class Session extends Drawing implements AnnotationSession, MaskHost {
   }
 
   select(uid: string | null): void {
-    if (uid !== this.selectedUid) this.handWork.begin();
-    this.views.selectedUid = uid;
+    this.turnTo(uid);
+    if (this.masks.outline) this.record([]); // that is what it would change now
   }
 
   setColouring(colouring: "category" | "instance"): void {
@@ -111,6 +115,7 @@ export class Session extends Drawing implements AnnotationSession, MaskHost {
 
   setTool(tool: ToolName): void {
     this.masks.cancel();
+    if (tool !== this.tool) this.masks.sketch([], false);
     if (isHandTool(tool) !== isHandTool(this.tool)) this.handWork.begin();
     this.tool = tool;
     this.hover(null);
@@ -125,7 +130,7 @@ export class Session extends Drawing implements AnnotationSession, MaskHost {
     const target = edit.findAnnotation(this.document, uid);
     if (!target) {
       this.categoryId = id;
-      if (this.drawing) this.record([]);
+      if (this.unfinished) this.record([]);
     } else if (target.category_id !== id && this.isFree(target.uid)) {
       this.commit(edit.setCategory(this.document, target.uid, id));
     }
@@ -178,7 +183,7 @@ export class Session extends Drawing implements AnnotationSession, MaskHost {
     this.document = document;
     if (drew || this.drawing) this.handWork.begin(); // what is drawn counts for itself
     const selected = this.reopenedUid ?? (this.drawing ? null : this.selectedUid); // what is drawn is what keys act on
-    this.select(edit.findAnnotation(document, selected)?.uid ?? null);
+    this.turnTo(edit.findAnnotation(document, selected)?.uid ?? null);
     this.record(operations);
     this.decodes.ask(document.prompts);
   }
@@ -186,11 +191,36 @@ export class Session extends Drawing implements AnnotationSession, MaskHost {
   private record(operations: readonly Operation[], document = this.document): void {
     if (!this.image) return;
     this.strokes.superseded();
-    const drawn = edit.keptDraft(document, this.categoryId, this.draftRegion);
+    const { categoryId, draftRegion } = this;
+    const outline = this.masks.keptOutline;
+    const drawn = edit.keptDraft(document, { categoryId, region: draftRegion, outline });
     if (!drawn) this.draftRegion = this.region;
-    const startedAt = drawn?.startedAt == null ? null : this.clock.toWall(drawn.startedAt);
-    const draft = drawn && { ...drawn, startedAt };
+    const since = drawn?.startedAt ?? this.begunAt;
+    const draft = drawn && { ...drawn, startedAt: since === null ? null : this.clock.toWall(since) };
     this.options.record(this.image.id, operations.map(edit.asPlainData), draft);
+  }
+
+  keepDraft(): void {
+    this.record([]);
+  }
+
+  /** Whether something is kept as a draft. */
+  private get unfinished(): boolean {
+    return this.drawing || this.masks.outline !== null;
+  }
+
+  private turnTo(uid: string | null): void {
+    if (uid !== this.selectedUid) this.handWork.begin();
+    this.views.selectedUid = uid;
+  }
+
+  /** @param begunAt where its work does not belong to an object that is drawn */
+  private resumeOutline(outline: KeptOutline | null, begunAt: number | null): void {
+    this.masks.outline = outline;
+    if (!outline) return;
+    this.tool = "polygon";
+    this.views.selectedUid = outline.uid;
+    if (begunAt !== null) this.resumeWork(begunAt);
   }
 
   private keepStroke(): void {

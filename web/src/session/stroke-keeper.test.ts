@@ -87,21 +87,6 @@ it("keeps a stroke on a saved annotation as that annotation, reopened", () => {
   expect(pixels(next.annotations[0]!.segmentation)).toBe(24 + 12);
 });
 
-it("keeps a polygon from its third corner on", () => {
-  session.working(true);
-  const corners = [at(6, 0), at(10, 0), at(10, 4), at(6, 4)];
-  for (const count of [2, 3, 4]) {
-    session.masks.sketch(corners.slice(0, count), false);
-    vi.advanceTimersByTime(1000);
-  }
-  expect(kept).toHaveLength(2);
-  expect(pixels(kept[1]!.edited)).toBe(16);
-  session.masks.sketch([], false);
-  session.masks.addPolygon(corners, false);
-  session.working(false);
-  expect(kept.map((each) => pixels(each?.edited)).slice(1)).toEqual([16, 16]);
-});
-
 it("leaves what was kept where it is when the image is left in the middle of a stroke", () => {
   begin();
   session.masks.stroke(at(7, 1), at(7, 3), 2, false);

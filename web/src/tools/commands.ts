@@ -1,6 +1,6 @@
 /** What a command does to the image that is annotated. */
 
-import { isHandTool } from "../session/mask-editor.svelte.ts";
+import { isHandTool } from "../session/mask-target.ts";
 import type { AnnotationSession } from "../session/types.ts";
 import type { Command } from "./command-table.ts";
 

@@ -1,21 +1,24 @@
 import type { ImagePoint } from "../core/geometry.ts";
+import type { Ring } from "../core/polygon.ts";
 import type { PointerInput, Tool, ToolSession, ToolStage } from "./tool.ts";
 
 const CLOSING_DISTANCE = 8; // CSS px from the first corner within which a click closes
 
 /**
- * Clicks set corners; Enter, a double click or a click on the first corner closes. With Alt or Ctrl held at the first click,
+ * The session has the corners, so that they outlive the page. Clicks set them; Enter, a double click or a click on the first corner closes. With Alt or Ctrl held at the first click,
  * or as the options say, the polygon takes pixels away.
  */
 export class PolygonTool implements Tool {
   readonly cursor = "crosshair";
-  private corners: readonly ImagePoint[] = [];
-  private subtracts = false;
 
   constructor(
     private readonly session: ToolSession,
     private readonly stage: ToolStage,
   ) {}
+
+  private get corners(): Ring {
+    return this.session.masks.outline?.ring ?? [];
+  }
 
   get underWay(): boolean {
     return this.corners.length > 0;
@@ -36,14 +39,15 @@ export class PolygonTool implements Tool {
   }
 
   up({ image, erasing }: PointerInput): void {
-    const [first] = this.corners;
-    if (!first) this.subtracts = erasing !== this.session.masks.options.subtracts;
-    else if (this.corners.length > 2 && this.isNear(first, image)) {
+    const { corners } = this;
+    if (corners.length > 2 && this.isNear(corners[0]!, image)) {
       this.finish();
       return;
     }
-    const last = this.corners.at(-1);
-    if (!last || !this.isSame(last, image)) this.setCorners([...this.corners, image]);
+    const { masks } = this.session;
+    const subtracts = masks.outline?.subtracts ?? erasing !== masks.options.subtracts;
+    const last = corners.at(-1);
+    if (!last || !this.isSame(last, image)) masks.sketch([...corners, image], subtracts);
     this.show(image);
   }
 
@@ -53,39 +57,37 @@ export class PolygonTool implements Tool {
   }
 
   finish(): boolean {
-    const { corners, subtracts } = this;
+    const { corners } = this;
     if (corners.length < 3) return corners.length > 0;
-    this.cancel();
-    this.session.masks.addPolygon(corners, subtracts);
+    this.session.masks.closeOutline();
+    this.show(null);
     return true;
   }
 
   back(): boolean {
-    const begun = this.underWay;
-    this.setCorners(this.corners.slice(0, -1));
+    const { outline } = this.session.masks;
+    if (outline) this.session.masks.sketch(outline.ring.slice(0, -1), outline.subtracts);
     this.show(null);
-    return begun;
+    return outline !== null;
   }
 
   abort(): void {
     this.show(null);
   }
 
+  reset(): void {
+    this.show(null);
+  }
+
   cancel(): boolean {
     const begun = this.underWay;
-    this.setCorners([]);
-    this.stage.show({});
+    this.session.masks.sketch([], false);
+    this.show(null);
     return begun;
   }
 
-  private setCorners(corners: readonly ImagePoint[]): void {
-    this.corners = corners;
-    this.session.masks.sketch(corners, this.subtracts);
-  }
-
   private show(pointer: ImagePoint | null): void {
-    const { corners } = this;
-    this.stage.show(corners.length > 0 ? { path: pointer ? [...corners, pointer] : corners } : {});
+    this.stage.show(pointer && this.underWay ? { corner: pointer } : {});
   }
 
   private isNear([x0, y0]: ImagePoint, [x1, y1]: ImagePoint): boolean {

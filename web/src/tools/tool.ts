@@ -1,5 +1,6 @@
 /** What a pointer tool is, and what it acts on. Tools know no DOM: the stage turns events into inputs. */
 
+import type { Outline } from "../core/draft.ts";
 import type { ImagePoint, ScreenPoint } from "../core/geometry.ts";
 import type { Ring } from "../core/polygon.ts";
 import type { PointLabel } from "../core/prompts.ts";
@@ -35,6 +36,8 @@ export interface Tool {
   cancel(): boolean;
   /** Forget the press under way and keep the clicks before it; without it, {@link cancel} does that. */
   abort?(): void;
+  /** Another image or tool: forget what was begun, but for what the session goes on with; without it, {@link cancel} does that. */
+  reset?(): void;
   /** Enter, for what is made by several clicks. @returns whether anything was finished */
   finish?(): boolean;
   /** Backspace: take back the last click. @returns whether there was one */
@@ -72,9 +75,12 @@ export interface ToolMasks {
   stroke(from: ImagePoint, to: ImagePoint, size: number, erases: boolean): void;
   finish(): void;
   cancel(): void;
-  /** Tell of a polygon whose corners are still being set; none is when there are no corners. */
+  /** The polygon whose corners are being set. */
+  readonly outline: Outline | null;
+  /** These are its corners from now on; without corners, none is under way. */
   sketch(ring: Ring, subtracts: boolean): void;
-  addPolygon(ring: Ring, subtracts: boolean): void;
+  /** The polygon becomes pixels. */
+  closeOutline(): void;
   fillAt(at: ImagePoint, drops: boolean): void;
   previewRings(rings: readonly Ring[]): void;
   setRings(rings: readonly Ring[]): void;
@@ -87,8 +93,8 @@ export interface Gesture {
   readonly crosshair?: ImagePoint;
   /** Where the brush is, and the share of its size that the pen's pressure leaves. */
   readonly brush?: { readonly at: ImagePoint; readonly share: number; readonly erases: boolean };
-  /** Corners of a polygon under way; the last one follows the pointer. */
-  readonly path?: readonly ImagePoint[];
+  /** Where the next corner of the polygon under way would be. */
+  readonly corner?: ImagePoint;
   /** Corners in place of those of the session's rings, while one is moved. */
   readonly rings?: readonly Ring[];
 }

@@ -99,13 +99,27 @@ export class Toolbox {
   /** @returns whether a gesture was under way */
   cancel(): boolean {
     this.active = null;
-    const begun = [this.pan, ...Object.values(this.tools)].map((tool) => tool.cancel()).includes(true);
+    const begun = this.all.map((tool) => tool.cancel()).includes(true);
     this.settle();
     return begun;
   }
 
+  /** Another image is open, or another tool chosen. A polygon that the session goes on with stays under way. */
+  reset(): void {
+    this.active = null;
+    for (const tool of this.all) {
+      if (tool.reset) tool.reset();
+      else tool.cancel();
+    }
+    this.settle();
+  }
+
   private settle(): void {
     if (!this.active && !this.resting.underWay) this.session.working(false);
+  }
+
+  private get all(): readonly Tool[] {
+    return [this.pan, ...Object.values(this.tools)];
   }
 
   private get resting(): Tool {

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import type { Outline } from "../core/draft.ts";
 import { type ImagePoint, imagePoint, type ScreenPoint, screenPoint } from "../core/geometry.ts";
 import type { Ring } from "../core/polygon.ts";
 import type { ToolName } from "../session/types.ts";
@@ -19,15 +20,22 @@ class Recorder implements ToolSession, ToolStage {
   scale = 1 / SCALE;
   readonly options = { size: 10, subtracts: false };
   unlocked = true;
-  readonly masks: ToolMasks & { rings: readonly Ring[] } = {
+  readonly masks: ToolMasks & { rings: readonly Ring[]; outline: Outline | null } = {
     options: this.options,
     rings: [],
     begin: () => this.unlocked,
     stroke: (from, to, size, erases) => this.note(erases ? "erase" : "paint", from, to, size),
     finish: () => this.note("finish"),
     cancel: () => undefined,
-    sketch: () => undefined,
-    addPolygon: (ring, subtracts) => this.note(subtracts ? "cut" : "add", ring),
+    outline: null,
+    sketch: (ring, subtracts) => {
+      this.masks.outline = ring.length > 0 ? { ring, subtracts } : null;
+    },
+    closeOutline: () => {
+      const { ring, subtracts } = this.masks.outline!;
+      this.masks.outline = null;
+      this.note(subtracts ? "cut" : "add", ring);
+    },
     fillAt: (at, drops) => this.note(drops ? "drop part" : "fill", at),
     previewRings: (rings) => this.note("preview", rings),
     setRings: (rings) => this.note("rings", rings),
@@ -314,7 +322,7 @@ describe("a press that is aborted", () => {
     click(20, 0);
     tools.down(input(20, 20));
     tools.abort();
-    expect(hand.gesture.path).toHaveLength(2);
+    expect(hand.masks.outline?.ring).toHaveLength(2);
     tools.cancel();
     hand.tool = "box";
     click(10, 20);
@@ -380,11 +388,26 @@ describe("the polygon tool", () => {
     expect(hand.take()[0]).toMatch(/^cut/);
   });
 
+  it("goes on with the corners that the session has, and forgets others with another image or tool", () => {
+    hand.masks.outline = { ring: [imagePoint(0, 0), imagePoint(40, 0)], subtracts: true };
+    tools.reset();
+    expect(hand.isWorking).toBe(false); // as it was: the session knows since when
+    tools.move(input(20, 20));
+    expect(hand.gesture).toEqual({ corner: [40, 40] });
+    click(20, 20);
+    tools.finish();
+    expect(hand.take()).toEqual(["cut [[0,0],[40,0],[40,40]]"]);
+    hand.tool = "box";
+    click(10, 10);
+    tools.reset();
+    expect(tools.cancel()).toBe(false);
+  });
+
   it("takes back corners, and everything on Escape", () => {
     click(0, 0);
     click(20, 0);
     expect(tools.back()).toBe(true);
-    expect(hand.gesture.path).toEqual([[0, 0]]);
+    expect(hand.masks.outline?.ring).toEqual([[0, 0]]);
     expect(tools.cancel()).toBe(true);
     expect([tools.back(), tools.finish(), tools.cancel()]).toEqual([false, false, false]);
     expect(hand.take()).toEqual([]);

@@ -99,8 +99,9 @@ export class Stage implements ToolStage {
       draftColour: colour,
     } = this.session;
     const style = { colour, alpha: hovering ? HOVER_ALPHA : DRAFT_ALPHA };
-    const { band, crosshair = this.aim, brush, path = [], rings } = this.gesture;
-    const { size, shape } = this.session.masks.options;
+    const { band, crosshair = this.aim, brush, corner, rings } = this.gesture;
+    const { options, outline, rings: saved } = this.session.masks;
+    const { size, shape } = options;
     return {
       mask: plane && model && !peeking ? { plane, region, style, model } : null,
       frame: peeking ? null : this.frame,
@@ -108,8 +109,8 @@ export class Stage implements ToolStage {
       band: band ? ([...band[0], ...band[1]] as unknown as ImageBox) : null,
       crosshair,
       brush: brush ? { at: brush.at, size: size * brush.share, shape, erases: brush.erases } : null,
-      path,
-      rings: rings ?? this.session.masks.rings,
+      path: outline ? [...outline.ring, ...(corner ? [corner] : [])] : [],
+      rings: rings ?? saved,
     };
   }
 
