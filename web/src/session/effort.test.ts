@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { KeptDraft } from "../core/draft.ts";
 import { imagePoint } from "../core/geometry.ts";
 import { FakeDecoder } from "./decoder.test-support.ts";
+import { merge, split } from "./objects.ts";
 import { WorkClock } from "./pace.ts";
 import { createSession, type Session } from "./session.svelte.ts";
 import type { Operation, Provenance } from "./types.ts";
@@ -155,6 +156,21 @@ describe("by hand", () => {
     now += 1000;
     paint(48, 52);
     expect(last()).toMatchObject({ seconds: 9, clicks: 4 });
+  });
+
+  it("is shared by the parts of a mask that is split, and counts once when one is painted on", async () => {
+    await saved();
+    paint(40, 44); // a part of its own: 5 s and 3 clicks so far
+    const { session } = tab;
+    const { uid } = session.annotations[0]!;
+    session.changeObjects([uid], (document) => split(document, uid, () => "part", session.effortSoFar));
+    const [first, second] = session.annotations.map(({ provenance }) => provenance!);
+    expect([first!.seconds! + second!.seconds!, first!.clicks! + second!.clicks!]).toEqual([5, 3]);
+    paint(54, 58);
+    const efforts = session.annotations.map(({ provenance }) => provenance!);
+    expect(efforts.reduce((sum, { seconds }) => sum + seconds!, 0)).toBe(8);
+    session.changeObjects([uid, "part"], (document) => merge(document, [uid, "part"], session.effortSoFar));
+    expect(session.annotations[0]!.provenance).toMatchObject({ seconds: 8, clicks: 4 });
   });
 
   it("does not count for a saved mask what was spent on another object", async () => {

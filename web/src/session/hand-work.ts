@@ -1,8 +1,10 @@
 /** What it costs to change saved masks by hand: the work since somebody turned to one, or since its last change. */
 
 import type { WorkClock } from "./pace.ts";
-import { added, type Effort } from "./provenance.ts";
+import { added, type Effort, NO_EFFORT } from "./provenance.ts";
 import type { Annotation } from "./types.ts";
+
+type Worked = Pick<Annotation, "uid" | "provenance">;
 
 export class HandWork {
   private since: number;
@@ -22,15 +24,26 @@ export class HandWork {
   }
 
   /** Up to a change that is made now, with what was spent on the annotation before. */
-  effortOn({ uid, provenance }: Pick<Annotation, "uid" | "provenance">): Effort {
+  effortOn({ uid, provenance }: Worked): Effort {
     const { clock } = this;
     const more = { seconds: (clock.now() - this.since) / 1000, clicks: clock.clicks - this.clicksBefore };
-    const known = this.spent.get(uid) ?? null;
-    const undone = (known?.seconds ?? 0) > (provenance?.seconds ?? 0);
-    const effort = added(undone ? known : provenance, more);
+    const effort = added(this.before({ uid, provenance }), more);
     this.spent.set(uid, effort);
     this.since = clock.now();
     this.clicksBefore = clock.clicks;
     return effort;
+  }
+
+  /** What was spent on an annotation so far, for a step after which its provenance says so. */
+  settled(annotation: Worked): Effort {
+    const effort = added(this.before(annotation), NO_EFFORT);
+    this.spent.delete(annotation.uid);
+    return effort;
+  }
+
+  private before({ uid, provenance }: Worked): Partial<Effort> | null {
+    const known = this.spent.get(uid) ?? null;
+    const undone = (known?.seconds ?? 0) > (provenance?.seconds ?? 0);
+    return undone ? known : provenance;
   }
 }

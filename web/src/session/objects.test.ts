@@ -3,7 +3,8 @@ import type { Bitmap } from "../core/bitmap.ts";
 import { area, decode, encode } from "../core/rle.ts";
 import { openDocument } from "./document.ts";
 import { addAll, changeAll, merge, moveTo, placed, removeAll, split } from "./objects.ts";
-import type { Annotation } from "./types.ts";
+import { added, byHand, NO_EFFORT } from "./provenance.ts";
+import type { Annotation, Provenance } from "./types.ts";
 
 /** "#" is mask. */
 function picture(...rows: string[]): Bitmap {
@@ -25,6 +26,16 @@ function annotation(uid: string, bitmap: Bitmap, category: number | null = 1): A
 const left = annotation("left", picture("##..", "##..", "...."));
 const right = annotation("right", picture(".##.", "....", "...#"), 2);
 const document = openDocument([left, right]);
+const stored = ({ provenance }: Annotation) => added(provenance, NO_EFFORT);
+const cost = (seconds: number | null, clicks: number | null) => ({ seconds, clicks });
+const answered = {
+  model_sha256: "a".repeat(64),
+  mask_index: 1,
+  predicted_iou: 0.9,
+  prompts: { points: [[1, 1, 1]], box: null, mask: false },
+  seconds: 7,
+  clicks: 4,
+} satisfies Provenance;
 const kinds = (operations: readonly { kind: string; uid: string }[]) =>
   operations.map(({ kind, uid }) => `${kind} ${uid}`);
 
@@ -92,7 +103,7 @@ describe("the order", () => {
 
 describe("merge", () => {
   it("gives the first the pixels of all", () => {
-    const step = merge(document, ["left", "right"])!;
+    const step = merge(document, ["left", "right"], stored)!;
     expect(step.after.annotations).toHaveLength(1);
     const [merged] = step.after.annotations;
     expect(merged).toMatchObject({ uid: "left", category_id: 1, attributes: { seen: "yes" } });
@@ -101,15 +112,31 @@ describe("merge", () => {
     expect(kinds(step.backward)).toEqual(["restore right", "update left"]);
   });
 
+  it("has cost what all have, as far as it is known, and is no answer to prompts any more", () => {
+    const costs = openDocument([
+      { ...left, provenance: answered },
+      { ...right, provenance: byHand(null, cost(2, null)) },
+    ]);
+    const [merged] = merge(costs, ["left", "right"], stored)!.after.annotations;
+    expect(merged!.provenance).toEqual({
+      ...answered,
+      prompts: null,
+      mask_index: null,
+      predicted_iou: null,
+      seconds: 9,
+    });
+    expect(merge(document, ["left", "right"], stored)!.after.annotations[0]!.provenance).toBeNull();
+  });
+
   it("needs two that are there", () => {
-    expect(merge(document, ["left"])).toBeNull();
-    expect(() => merge(document, ["left", "gone"])).toThrow(RangeError);
+    expect(merge(document, ["left"], stored)).toBeNull();
+    expect(() => merge(document, ["left", "gone"], stored)).toThrow(RangeError);
   });
 });
 
 describe("split", () => {
   it("leaves the largest part its identity", () => {
-    const step = split(document, "right", () => "piece")!;
+    const step = split(document, "right", () => "piece", stored)!;
     const [, largest, piece] = step.after.annotations;
     expect(decode(largest!.segmentation)).toEqual(picture(".##.", "....", "...."));
     expect(largest!.uid).toBe("right");
@@ -118,7 +145,21 @@ describe("split", () => {
   });
 
   it("has nothing to do for one part", () => {
-    expect(split(document, "left", () => "piece")).toBeNull();
+    expect(split(document, "left", () => "piece", stored)).toBeNull();
+  });
+
+  it("leaves the image what it has cost", () => {
+    const dots = annotation("dots", picture("#.#.", "....", "#..."));
+    const whole = openDocument([{ ...dots, provenance: answered }]);
+    const parts = split(whole, "dots", () => crypto.randomUUID(), stored)!.after.annotations;
+    expect(parts.map(({ provenance }) => [provenance!.seconds, provenance!.clicks])).toEqual([
+      [2.334, 2],
+      [2.333, 1],
+      [2.333, 1],
+    ]);
+    expect(parts.every(({ provenance }) => provenance!.model_sha256 && !provenance!.prompts)).toBe(true);
+    const [part] = split(openDocument([dots]), "dots", () => crypto.randomUUID(), stored)!.after.annotations;
+    expect(part!.provenance).toBeNull();
   });
 });
 

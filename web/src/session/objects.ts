@@ -14,7 +14,8 @@ import {
   remove,
   update,
 } from "./document.ts";
-import type { Annotation } from "./types.ts";
+import { byHand, type Effort, shared, summed } from "./provenance.ts";
+import type { Annotation, Provenance } from "./types.ts";
 
 /** What can be given to many annotations at once. */
 export type Shared = Partial<Pick<Annotation, "category_id" | "iscrowd" | "attributes">>;
@@ -48,34 +49,49 @@ export function addAll(before: Document, added: readonly Annotation[]): Document
 }
 
 /**
- * The first annotation gets the pixels of all, and the others go. Null when there are not two.
+ * The first annotation gets the pixels of all and has cost what all have, and the others go. Null when there are not two.
  * @throws RangeError when an annotation is not there
  */
-export function merge(before: Document, uids: readonly string[]): DocumentStep | null {
+export function merge(
+  before: Document,
+  uids: readonly string[],
+  effortOf: (annotation: Annotation) => Effort,
+): DocumentStep | null {
   const [first, ...others] = uids;
   if (first === undefined || others.length === 0) return null;
-  const masks = uids.map((uid) => ColumnMask.from(known(before, uid).segmentation));
-  const segmentation = masks.reduce(union).toRle();
+  const all = uids.map((uid) => known(before, uid));
+  const segmentation = all
+    .map((each) => ColumnMask.from(each.segmentation))
+    .reduce(union)
+    .toRle();
+  const provenance = remade(all[0]!, summed(all.map(effortOf)));
   return inOneStep(before, [
-    (document) => update(document, first, { segmentation, provenance: null }, document),
+    (document) => update(document, first, { segmentation, provenance }, document),
     ...others.map((uid) => (document: Document) => remove(document, uid)),
   ]);
 }
 
 /**
- * Every connected part becomes an annotation of its own; the largest keeps the identity. Null when there is one part only.
+ * Every connected part becomes an annotation of its own; the largest keeps the identity. They share what the whole has cost, so
+ * that what an image has cost stays the same. Null when there is one part only.
  * @throws RangeError when the annotation is not there
  */
-export function split(before: Document, uid: string, newUid: () => string): DocumentStep | null {
+export function split(
+  before: Document,
+  uid: string,
+  newUid: () => string,
+  effortOf: (annotation: Annotation) => Effort,
+): DocumentStep | null {
   const whole = known(before, uid);
   const [largest, ...others] = partsOf(ColumnMask.from(whole.segmentation)).map((part) => part.toRle());
   if (!largest || others.length === 0) return null;
   const { category_id, iscrowd, attributes } = whole;
-  const pieces = others.map((segmentation) => {
-    return { uid: newUid(), category_id, iscrowd, attributes, segmentation, provenance: null };
+  const [kept, ...given] = shared(effortOf(whole), others.length + 1).map((effort) => remade(whole, effort));
+  const pieces = others.map((segmentation, index) => {
+    return { uid: newUid(), category_id, iscrowd, attributes, segmentation, provenance: given[index]! };
   });
   return inOneStep(before, [
-    (document) => update(document, uid, { segmentation: largest, provenance: null }, document),
+    (document) => update(document, uid, { segmentation: largest, provenance: kept! }, document),
     ...pieces.map((piece) => (document: Document) => add(document, piece)),
   ]);
 }
@@ -130,6 +146,12 @@ export function placed(mask: Rle, { height, width }: ImageSize, right: number, d
   });
   const result = builder.build();
   return result.isEmpty ? null : result.toRle();
+}
+
+/** No prompts give the mask any more. Where nothing was known of it, nothing is. */
+function remade({ provenance }: Annotation, effort: Effort): Provenance | null {
+  const known = provenance !== null || effort.seconds !== null || effort.clicks !== null;
+  return known ? byHand(provenance, effort) : null;
 }
 
 function add(before: Document, annotation: Annotation): DocumentStep {

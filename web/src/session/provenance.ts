@@ -13,10 +13,33 @@ export interface Effort {
   readonly clicks: number | null;
 }
 
+export const NO_EFFORT: Effort = { seconds: null, clicks: null };
+
 /** What was spent before, as far as it is known, and what came on top. */
 export function added(before: Partial<Effort> | null, more: Effort): Effort {
   const sum = (a: number | null | undefined, b: number | null) => (b === null ? (a ?? null) : (a ?? 0) + b);
   return { seconds: sum(before?.seconds, more.seconds), clicks: sum(before?.clicks, more.clicks) };
+}
+
+/** Of several masks that become one. */
+export function summed(efforts: readonly Effort[]): Effort {
+  return efforts.reduce(added, NO_EFFORT);
+}
+
+/** Of the parts of one mask: together they have cost what it has. The first has what cannot be divided. */
+export function shared({ seconds, clicks }: Effort, parts: number): Effort[] {
+  const milliseconds = seconds === null ? null : divided(Math.round(seconds * 1000), parts);
+  const presses = clicks === null ? null : divided(clicks, parts);
+  return Array.from({ length: parts }, (_, part) => ({
+    seconds: milliseconds && milliseconds[part]! / 1000,
+    clicks: presses && presses[part]!,
+  }));
+}
+
+/** Whole numbers whose sum is `whole`. */
+function divided(whole: number, parts: number): number[] {
+  const share = Math.floor(whole / parts);
+  return [whole - share * (parts - 1), ...Array<number>(parts - 1).fill(share)];
 }
 
 /** Clicks that nobody counted are left out, as in what was stored before there were any. */
@@ -43,13 +66,11 @@ export function provenanceOf(
   };
 }
 
-const NOTHING: Effort = { seconds: null, clicks: null };
-
 /**
  * Of a mask that was then changed by hand: no prompts give it again. What it began with stays.
  * @param effort with what was spent before; by default that alone
  */
-export function byHand(provenance: Provenance | null, effort = added(provenance, NOTHING)): Provenance {
+export function byHand(provenance: Provenance | null, effort = added(provenance, NO_EFFORT)): Provenance {
   const model_sha256 = provenance?.model_sha256 ?? null;
   return { model_sha256, mask_index: null, predicted_iou: null, prompts: null, ...counted(effort) };
 }

@@ -177,6 +177,9 @@ export abstract class SessionState {
     return this.handWork.effortOn(annotation);
   }
 
+  /** Of a saved annotation so far. Call for a step only that writes it into provenance: that says it from then on. */
+  readonly effortSoFar = (annotation: Annotation): Effort => this.handWork.settled(annotation);
+
   /** A gesture begins (true), or none is under way any more: what it makes has taken the time since it began. */
   working(underWay: boolean): void {
     this.begun = underWay ? [this.clock.now(), this.clock.clicksBefore] : null;

@@ -81,7 +81,8 @@ export class Objects {
 
   merge(): void {
     const { uids } = this;
-    const done = this.session.changeObjects(uids, (document) => change.merge(document, uids));
+    const { effortSoFar } = this.session;
+    const done = this.session.changeObjects(uids, (document) => change.merge(document, uids, effortSoFar));
     if (done) this.choose(uids.slice(0, 1), uids[0]!);
   }
 
@@ -89,7 +90,8 @@ export class Objects {
   split(): boolean {
     const [uid] = this.uids;
     if (uid === undefined) return false;
-    return this.session.changeObjects([uid], (document) => change.split(document, uid, newUuid));
+    const { effortSoFar } = this.session;
+    return this.session.changeObjects([uid], (document) => change.split(document, uid, newUuid, effortSoFar));
   }
 
   /** Put one object at another place of the list, whose end is on top. What is not on this image stays where it is. */
