@@ -23,7 +23,7 @@ from limner.sam.registry import LoadedModel
 from limner_onnx.check import OnnxModel, largest_difference
 from limner_onnx.graphs import write_decode, write_prepare
 
-EXPORT_VERSION = 4  # counts up when the same weights give other graphs
+EXPORT_VERSION = 5  # counts up when the same weights give other graphs
 
 
 def export_model(loaded: LoadedModel, out_root: Path) -> Manifest:

@@ -9,17 +9,19 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from onnx import load
 
 from limner.catalogue import bundled_models
 from limner.errors import ExportFailed, ModelError
 from limner.manifest import Manifest, graphs_folder
-from limner.sam.model import PADDING_LOGIT, Sam
+from limner.sam.model import PADDING_LOGIT, PromptableModel, Sam
 from limner.sam.registry import LoadedModel, build_model, build_sam, load_model
 from limner_onnx import check, export_model
 from limner_onnx.graphs import PROMPT_INPUTS, example_embedding, example_prompt
 from tests.sam.reference import SMALL_B, lively
 
 SHA = "ab" * 32
+STORAGE_BUFFERS = 8  # of a kernel, with any WebGPU
 
 
 @pytest.fixture(scope="module")
@@ -156,25 +158,50 @@ def test_missing_manifest_names_what_to_do(tmp_path: Path) -> None:
         Manifest.read(tmp_path)
 
 
-def test_samlet(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def samlet() -> PromptableModel:
     model = build_model("samlet", seed=2)
     lively(model)
-    manifest = export_model(LoadedModel(model, "samlet", SHA), tmp_path)
+    return model
+
+
+@pytest.fixture(scope="module")
+def exported_samlet(samlet: PromptableModel, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
+    home = tmp_path_factory.mktemp("samlet")
+    manifest = export_model(LoadedModel(samlet, "samlet", SHA), home / "graphs")
+    return graphs_folder(home, SHA), manifest
+
+
+def test_samlet(exported_samlet: tuple[Path, Manifest]) -> None:
+    _, manifest = exported_samlet
     assert manifest.family == "samlet"
     assert manifest.max_abs_difference < 1e-4
 
 
-def test_samlet_without_empty_tensors(tmp_path: Path) -> None:
-    """For WebGPU, which knows none, an absent mask prompt can be rows of zeros."""
-    model = build_model("samlet", seed=2)
-    lively(model)
-    export_model(LoadedModel(model, "samlet", SHA), tmp_path)
-    onnx = check.OnnxModel(tmp_path / SHA / "prepare.onnx", tmp_path / SHA / "decode.onnx", threads=1)
-    prepared = onnx.prepare(example_embedding(model.config).numpy())
-    coords, labels, mask, on = (t.numpy() for t in example_prompt(model.config, [1, 0, -1], has_mask=True))
-    none, zeros, with_mask = (onnx.decode(prepared, coords, labels, mask, switch * on)[0] for switch in (0, -1, 1))
-    assert check.relative_difference(zeros, none) < 1e-5
-    assert check.relative_difference(with_mask, none) > 1e-2
+@pytest.mark.parametrize("name", ["sam", "samlet"])
+class TestOnWebGPU:
+    @pytest.fixture
+    def model(self, name: str, request: pytest.FixtureRequest) -> PromptableModel:
+        model: PromptableModel = request.getfixturevalue(name)
+        return model
+
+    @pytest.fixture
+    def folder(self, name: str, request: pytest.FixtureRequest) -> Path:
+        folder: Path = request.getfixturevalue({"sam": "exported", "samlet": "exported_samlet"}[name])[0]
+        return folder
+
+    def test_nothing_is_split_into_more_than_a_kernel_may_write(self, folder: Path) -> None:
+        nodes = [*load(folder / "prepare.onnx").graph.node, *load(folder / "decode.onnx").graph.node]
+        assert 1 + max(len(node.output) for node in nodes) <= STORAGE_BUFFERS
+
+    def test_an_absent_mask_prompt_can_be_rows_of_zeros(self, model: PromptableModel, folder: Path) -> None:
+        """Its convolutions take no empty tensors."""
+        onnx = check.OnnxModel(folder / "prepare.onnx", folder / "decode.onnx", threads=1)
+        prepared = onnx.prepare(example_embedding(model.config).numpy())
+        coords, labels, mask, on = (t.numpy() for t in example_prompt(model.config, [1, 0, -1], has_mask=True))
+        none, zeros, with_mask = (onnx.decode(prepared, coords, labels, mask, switch * on)[0] for switch in (0, -1, 1))
+        assert check.relative_difference(zeros, none) < 1e-5
+        assert check.relative_difference(with_mask, none) > 1e-2
 
 
 def test_bundled_model(tmp_path: Path) -> None:

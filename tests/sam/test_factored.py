@@ -172,6 +172,20 @@ def test_mask_prompt_needs_no_second_prepare() -> None:
             assert relative_difference(split.decode(prepared, *prompt)[0], model.decode(image, *prompt)[0]) < 1e-10
 
 
+def test_rows_of_zeros_in_place_of_an_absent_mask() -> None:
+    """As WebGPU asks for them."""
+    model = sam(2.0, torch.float64)
+    split = FactoredDecoder(model)
+    image = embedding(model, 9)
+    with torch.inference_mode():
+        prepared = split.prepare(image)
+        for seed in range(8):
+            coords, labels, mask, _ = random_prompt(model, seed)
+            found = split.decode(prepared, coords, labels, mask, torch.tensor([-1.0]))
+            for ours, plain in zip(found, model.decode(image, coords, labels, mask, torch.zeros(1)), strict=True):
+                assert relative_difference(ours, plain) < 1e-10
+
+
 def test_shapes_of_the_prepared_tensors() -> None:
     split = FactoredDecoder(sam(1.0, torch.float32))
     with torch.inference_mode():

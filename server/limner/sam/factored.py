@@ -14,6 +14,8 @@ there is none, the image that enters the transformer is
 
     X₀ = A + [W₃  s(b₃ - n)] · [m; 1]          16 s + 1 rows
 
+Runtimes whose convolutions take no empty tensors, as WebGPU's, ask for s = 0 with 16 rows of zeros as m.
+
 **Tokens look at the image** with queries a (scaled) and a softmax T over cells. For X = r∘(B + U·R) (B the base, R the
 rows, U the columns) keys and values are never formed:
 
@@ -133,8 +135,9 @@ class FactoredDecoder(SplitDecoder):
         h, w = self.prompt_encoder.embedding_size
         valid_h, valid_w = (h, w) if valid_size is None else (valid_size[0], valid_size[1])
         image = image_embeddings.flatten(2)[0] + folded.no_mask  # (C, M), A
-        products = torch.split(folded.of_image @ image, list(folded.product_rows.values()))
-        of = dict(zip(folded.product_rows, products, strict=True))
+        products = folded.of_image @ image
+        # Slices, one by one: a kernel that split them would have more tensors than WebGPU gives it.
+        of = {name: products[rows] for name, rows in folded.product_rows.items()}
         key1_pe, query1_pe = self._products_of_positions(0, 2).chunk(2)
         bases = (image - image.mean(0, keepdim=True), folded.to_base2 @ image)  # (C, M) each, C₀A and B₂
         norms = [base.square().sum(0, keepdim=True) for base in bases]
@@ -214,15 +217,15 @@ class FactoredDecoder(SplitDecoder):
         pe = torch.cat([self.mask_decoder.output_tokens(), prompts], 1)  # (1, N, C)
 
         # X₀: the image and the mask prompt.
-        has_mask = (has_mask_input[0] > 0).to(torch.int64)  # 1 or 0, s
-        channels = has_mask * MASK_CHANNELS  # 16 s
-        switch = has_mask.to(norm1.dtype)
+        has_mask = (has_mask_input > 0).to(norm1.dtype)  # (1,), s
+        masks = (has_mask_input[0] != 0).to(torch.int64)  # 0, or 1 also where the mask's rows are zeros
+        channels = masks * MASK_CHANNELS  # 16 s
         one = torch.ones_like(norm1)  # (1, M)
-        mask_rows = self._mask_rows(mask_input, has_mask)  # (16 s, M), m
+        mask_rows = self._mask_rows(mask_input, masks) * has_mask  # (16 s, M), m
         x0 = Factors(torch.cat([mask_rows, one]), None)
 
         # Block 1.
-        seen = torch.cat([folded.see_mask[:, :channels], switch * folded.see_mask_constant], 1)  # (384, 16 s + 1)
+        seen = torch.cat([folded.see_mask[:, :channels], has_mask * folded.see_mask_constant], 1)  # (384, 16 s + 1)
         key, value, query = by_head(seen).chunk(3)
         keys, values = View(p.key1, key), View(p.value1, value)
         tokens = self._token_side(self.block1, pe, pe, x0, keys, values, folded.value1_bias)
@@ -233,7 +236,7 @@ class FactoredDecoder(SplitDecoder):
         def columns1(out: Tensor, mask: Tensor, constant: Tensor, mask_constant: Tensor) -> Tensor:
             """All columns of U₁, transposed, through one reading: (R, F)."""
             painted, everywhere = painted1.columns(out)
-            return torch.cat([painted, mask[:channels], everywhere + constant + switch * mask_constant])
+            return torch.cat([painted, mask[:channels], everywhere + constant + has_mask * mask_constant])
 
         all1 = columns1(folded.out1, folded.mask1, folded.constant1, folded.mask_constant1)
         u1, u2a, seen2, seen3a = torch.split(all1, list(folded.reads1), 1)  # (R, ...) each
@@ -298,12 +301,12 @@ class FactoredDecoder(SplitDecoder):
         h, w = self.prompt_encoder.embedding_size
         return rows.view(-1, h, w)[:, : like.shape[1], : like.shape[2]].flatten(1)
 
-    def _mask_rows(self, mask_input: Tensor, has_mask: Tensor) -> Tensor:
-        """The mask prompt's channels (16, M), or none, (0, M), and no work when there is no mask."""
+    def _mask_rows(self, mask_input: Tensor, masks: Tensor) -> Tensor:
+        """The mask prompt's channels (16, M); of no masks none, (0, M), and no work."""
         h, w = self.prompt_encoder.embedding_size
         but_the_last = self.prompt_encoder.mask_downscaling[:-1]
-        channels: Tensor = but_the_last(mask_input[:has_mask])  # (s, 16, h, w)
-        rows = has_mask * MASK_CHANNELS  # a tensor, so that a traced graph does not freeze it
+        channels: Tensor = but_the_last(mask_input[:masks])  # (s, 16, h, w)
+        rows = masks * MASK_CHANNELS  # a tensor, so that a traced graph does not freeze it
         return torch.reshape(channels, (rows, h * w))  # type: ignore[arg-type]
 
     def _token_side(

@@ -21,7 +21,7 @@ class Folded(nn.Module):
 
     no_mask: Tensor  # (C, 1), n
     to_base2: Tensor  # (C, C), C₀G₁C₀
-    of_image: Tensor  # (sum of product_rows, C), all prepared products of A
+    of_image: Tensor  # (F, C), all prepared products of A, each the rows that `product_rows` says
     of_positions: Tensor  # (640, C), all prepared products of PE
     out1: Tensor  # (8, 16, F₁), W_O of block 1, through all that reads X₁ and X₂; see `reads1`
     mask1: Tensor  # (16, F₁), W₃ through the same
@@ -44,7 +44,7 @@ class Folded(nn.Module):
         self.num_heads = transformer.final_attn_token_to_image.num_heads
         self.inner = transformer.final_attn_token_to_image.q_proj.out_features  # 128
         self.head_dim = self.inner // self.num_heads
-        self.product_rows: dict[str, int] = {}
+        self.product_rows: dict[str, slice] = {}  # of `of_image`
         self.reads1: tuple[int, ...] = ()  # rows of X₁ centred, of C₀G₁ of it, of block 2's and of the last projections
         self.reads2: tuple[int, ...] = ()  # rows of C₀X₂, and of the last projections of it
         dtype = transformer.final_attn_token_to_image.q_proj.weight.dtype
@@ -109,7 +109,10 @@ class Folded(nn.Module):
                 ]
             ),
         }
-        self.product_rows = {name: len(matrix) for name, matrix in products.items()}
+        start = 0
+        for name, matrix in products.items():
+            self.product_rows[name] = slice(start, start + len(matrix))
+            start += len(matrix)
         see1 = torch.cat([k1, v1, q1])
         return {
             "no_mask": no_mask[:, None],

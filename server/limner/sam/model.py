@@ -77,7 +77,11 @@ class SplitDecoder(nn.Module, ABC):
         mask_input: Tensor,
         has_mask_input: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """As :meth:`PromptableModel.decode` with B = 1, from prepared tensors instead of the embedding."""
+        """As :meth:`PromptableModel.decode` with B = 1, from prepared tensors instead of the embedding.
+
+        ``has_mask_input`` = -1 is 0 for runtimes whose convolutions take no empty tensors, as WebGPU's: a decoder that
+        leaves out the work for a mask that is not there does it then, with nothing coming of it.
+        """
 
     def decode_above(
         self,

@@ -18,7 +18,7 @@ export class DecoderGraphs {
   private prepared: Record<string, Tensor> | null = null;
   private readonly ran = { prepare: false, decode: false };
   private readonly noMask: Tensor;
-  /** WebGPU knows no empty tensors: there the rows of a mask prompt that is absent are zeros instead of none. */
+  /** WebGPU convolves no empty tensors: there the rows of an absent mask prompt are zeros instead of none. */
   private readonly noMaskSwitch: 0 | -1;
 
   private constructor(

@@ -11,8 +11,8 @@ Maps are channel-first, C × M cells, throughout. Four things are different from
   Keys' biases shift all scores of a query alike and drop out.
 - **Norms** over channels are written out: runtimes transpose for a norm along any but the last axis, and theirs is slow
   on few channels.
-- **A previous mask that is not there costs nothing**: it is a tensor without rows. Runtimes that have no such tensors,
-  as WebGPU's, ask for rows of zeros with ``has_mask_input`` = -1.
+- **A previous mask that is not there costs nothing**: it is a tensor without rows. Runtimes whose convolutions take no
+  such tensors, as WebGPU's, ask for rows of zeros with ``has_mask_input`` = -1.
 - **Only cells that show the image are upscaled**, and ``HALO`` more, because three 3 × 3 convolutions look over the
   edge. The logits of the others are ``PADDING_LOGIT``.
 """
