@@ -59,14 +59,19 @@ export function groupBy<T>(rows: readonly T[], key: (row: T) => string): Map<str
   return groups;
 }
 
+type Update = Extract<Operation, { kind: "update" }>;
+
+const isNewMask = (operation: Operation | MarkOperation): operation is Update =>
+  operation.kind === "update" && operation.changes.segmentation !== undefined;
+
 /** Whether an operation does nothing but put annotations in order. */
 export function isReordering(operation: Operation | MarkOperation): boolean {
   return operation.kind === "update" && Object.keys(operation.changes).every((key) => key === "position");
 }
 
 /**
- * Two operations of one writer as one, where the second leaves nothing of the first to be seen: changes of one annotation, or
- * marks of one image. Behind a fast brush the queue stays short that way.
+ * Two operations of one writer as one, where the second leaves nothing of the first to be seen: new masks of one annotation,
+ * or marks of one image. Behind a fast brush the queue stays short that way.
  *
  * @returns the first with the effect of both; null where they stay two
  */
@@ -75,7 +80,7 @@ export function merged(first: QueuedOperation, second: QueuedOperation): QueuedO
   const { operation: later, after, created } = second;
   if (state !== "waiting" || writer !== second.writer || seen !== second.seen) return null;
   if (earlier.kind === "mark" && later.kind === "mark") return { ...first, operation: later, created };
-  if (earlier.kind !== "update" || later.kind !== "update" || earlier.uid !== later.uid) return null;
+  if (!isNewMask(earlier) || !isNewMask(later) || earlier.uid !== later.uid) return null;
   const operation: Operation = { ...earlier, changes: { ...earlier.changes, ...later.changes } };
   return { ...first, operation, after, created };
 }

@@ -22,18 +22,27 @@ export function stored(rows: QueuedOperation[]): StoredOperation[] {
   return rows.filter((row): row is StoredOperation => row.sequence !== undefined);
 }
 
-/** What is to be sent next, see `OperationStore.take`. */
+/** What is to be sent next, and what nobody needs to hear any more. */
+export interface Next {
+  readonly row: StoredOperation;
+  /** Earlier marks of the image, of any tab: the last one counts. */
+  readonly superseded: readonly StoredOperation[];
+}
+
+/** See `OperationStore.take`. */
 export async function nextOf(
   operations: Pick<Stores["operations"], "index">,
   imageId: number,
-): Promise<StoredOperation | undefined> {
-  const byState = operations.index("by_image_and_state");
-  const first = await byState.get([imageId, "waiting"]);
-  if (first?.operation.kind !== "mark") return first && stored([first])[0];
+): Promise<Next | null> {
+  const [first] = stored(await operations.index("by_image_and_state").getAll([imageId, "waiting"], 1));
+  if (!first) return null;
+  if (first.operation.kind !== "mark") return { row: first, superseded: [] };
   const all = stored(await operations.index("by_image").getAll(imageId));
-  const edit = all.find(({ operation, state }) => operation.kind !== "mark" && state === "waiting");
-  const isHeld = all.some(({ state }) => state !== "waiting");
-  return edit ?? (isHeld ? undefined : stored([first])[0]);
+  const waiting = all.filter(({ state }) => state === "waiting");
+  const edit = waiting.find(({ operation }) => operation.kind !== "mark");
+  if (edit) return { row: edit, superseded: [] };
+  const isHeld = waiting.length < all.length;
+  return isHeld ? null : { row: waiting.at(-1)!, superseded: waiting.slice(0, -1) };
 }
 
 /** What waits for a person on an annotation. Found among what is held on its image, not by reading a queue of many strokes. */
@@ -47,15 +56,10 @@ export async function heldOf(
   return held.flat().find(({ operation }) => operation.uid === uid);
 }
 
-/** The newest row on the same annotation, or with what the same writer has said of the image. */
+/** The newest row on the same annotation. */
 export async function newestLike(
   operations: Stores["operations"],
-  { imageId, writer, operation }: QueuedOperation,
+  { imageId, operation }: QueuedOperation,
 ): Promise<QueuedOperation | undefined> {
-  if (operation.kind !== "mark") {
-    const rows = operations.index("by_annotation");
-    return (await rows.openCursor([imageId, operation.uid], "prev"))?.value;
-  }
-  const waiting = await operations.index("by_writer").getAll([imageId, writer, "waiting"]);
-  return waiting.findLast((each) => each.operation.kind === "mark");
+  return (await operations.index("by_annotation").openCursor([imageId, operation.uid], "prev"))?.value;
 }

@@ -20,6 +20,8 @@ export type Drained =
 
 export interface SenderEvents {
   acknowledged(sent: StoredOperation, answer: Acknowledgement): void;
+  /** Later marks have made these useless; they are not waiting any more. */
+  superseded(marks: readonly StoredOperation[]): void;
   /** The server will never take it, and it is not waiting any more. */
   markRefused(sent: StoredOperation, mark: MarkOperation, problem: Problem): void;
   rebased(imageId: number, writer: string, current: ImageAnnotations): void;
@@ -34,8 +36,10 @@ export async function drain(
   events: SenderEvents,
 ): Promise<Drained> {
   for (;;) {
-    const head = await store.take(imageId);
-    if (!head) return { outcome: "empty" };
+    const next = await store.take(imageId);
+    if (!next) return { outcome: "empty" };
+    const { row: head, superseded } = next;
+    if (superseded.length > 0) events.superseded(superseded);
     const revision = await revisionFor(store, head);
     try {
       const { operationId, operation } = head;

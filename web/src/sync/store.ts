@@ -10,7 +10,7 @@ import type {
 } from "./database.ts";
 import { groupBy, isReordering, merged, operationsTowards, print } from "./operations.ts";
 import { type Conflict, type Overview, overview } from "./overview.ts";
-import { begin, heldOf, newestLike, nextOf, type Stores, stored } from "./rows.ts";
+import { begin, heldOf, type Next, newestLike, nextOf, type Stores, stored } from "./rows.ts";
 
 export interface Acknowledgement {
   revision: number;
@@ -37,16 +37,20 @@ export class OperationStore {
 
   /**
    * The operation of one image that is to be sent now, and stays as it is from now on. Marks come last, and only once no edit
-   * of the image is held: what is said of an image is said of all that was done to it.
+   * of the image is held: what is said of an image is said of all that was done to it. Of several marks only the last one is
+   * sent, also where the server may have got an earlier one: the others are forgotten.
    */
-  async take(imageId: number): Promise<StoredOperation | undefined> {
+  async take(imageId: number): Promise<Next | null> {
     // Not forced to the disk: what was sent matters while the tab lives that could still change it.
     const transaction = this.database.transaction(["operations", "revisions"], "readwrite");
-    const next = await nextOf(transaction.objectStore("operations"), imageId);
+    const operations = transaction.objectStore("operations");
+    const next = await nextOf(operations, imageId);
     if (next) {
+      const { writer, sequence } = next.row;
+      for (const mark of next.superseded) await operations.delete(mark.sequence);
       const revisions = transaction.objectStore("revisions");
-      const known = await revisions.get([imageId, next.writer]);
-      if (known && !(known.sent >= next.sequence)) await revisions.put({ ...known, sent: next.sequence });
+      const known = await revisions.get([imageId, writer]);
+      if (known && !(known.sent >= sequence)) await revisions.put({ ...known, sent: sequence });
     }
     await transaction.done;
     return next;

@@ -23,6 +23,7 @@ export interface SyncState {
 type News =
   | { kind: "changed" }
   | { kind: "acknowledged"; imageId: number; uid: string; revision: number; annotation: Annotation | null }
+  | { kind: "superseded"; operationIds: readonly string[] }
   | { kind: "mark_refused"; imageId: number; uid: string }
   | { kind: "moved"; imageId: number; current: ImageAnnotations };
 
@@ -236,6 +237,11 @@ export class Synchroniser {
       this.tell(news);
       void this.run(this.publish());
     },
+    superseded: (marks) => {
+      const operationIds = marks.map(({ operationId }) => operationId);
+      this.forget(operationIds);
+      this.tell({ kind: "superseded", operationIds });
+    },
     markRefused: ({ imageId, operationId }, mark, problem) => {
       this.made.delete(operationId);
       this.tell({ kind: "mark_refused", imageId, uid: mark.uid });
@@ -256,10 +262,15 @@ export class Synchroniser {
   }
 
   private async hear(news: News): Promise<void> {
+    if (news.kind === "superseded") this.forget(news.operationIds);
     if (news.kind === "mark_refused") this.takeMarkBack(news.imageId, news.uid);
     if (news.kind === "moved") await this.moved(news.imageId, news.current);
     if (news.kind === "acknowledged") await this.notice(news.imageId, news.revision);
     await this.publish();
+  }
+
+  private forget(operationIds: readonly string[]): void {
+    for (const id of operationIds) this.made.delete(id);
   }
 
   private tell(news: News): void {
