@@ -70,8 +70,8 @@ export function isReordering(operation: Operation | MarkOperation): boolean {
 }
 
 /**
- * Two operations of one writer as one, where the second leaves nothing of the first to be seen: new masks of one annotation,
- * or marks of one image. Behind a fast brush the queue stays short that way.
+ * Two operations of one writer as one, where the second leaves nothing of the first to be seen: new masks of one annotation.
+ * Behind a fast brush the queue stays short that way.
  *
  * @returns the first with the effect of both; null where they stay two
  */
@@ -79,7 +79,6 @@ export function merged(first: QueuedOperation, second: QueuedOperation): QueuedO
   const { writer, seen, state, operation: earlier } = first;
   const { operation: later, after, created } = second;
   if (state !== "waiting" || writer !== second.writer || seen !== second.seen) return null;
-  if (earlier.kind === "mark" && later.kind === "mark") return { ...first, operation: later, created };
   if (!isNewMask(earlier) || !isNewMask(later) || earlier.uid !== later.uid) return null;
   const operation: Operation = { ...earlier, changes: { ...earlier.changes, ...later.changes } };
   return { ...first, operation, after, created };
