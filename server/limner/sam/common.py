@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Kind = TypeVar("Kind", bound=nn.Module)
+from limner.sam.fused import Activation, dense
+
+Kind = TypeVar("Kind")
 
 
 class LayerNorm2d(nn.Module):
@@ -30,15 +32,14 @@ class LayerNorm2d(nn.Module):
 class Mlp(nn.Module):
     """The two-layer perceptron of a transformer block."""
 
-    def __init__(self, dim: int, hidden_dim: int, activation: nn.Module) -> None:
+    def __init__(self, dim: int, hidden_dim: int, activation: Activation) -> None:
         super().__init__()
         self.lin1 = nn.Linear(dim, hidden_dim)
-        self.activation = activation
+        self.activation: Activation = activation
         self.lin2 = nn.Linear(hidden_dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.lin2(self.activation(self.lin1(x)))
-        return y
+        return dense(dense(x, self.lin1, self.activation), self.lin2)
 
 
 class Head(nn.Module):
@@ -56,7 +57,7 @@ class Head(nn.Module):
         return y
 
 
-def as_kind(module: nn.Module, kind: type[Kind]) -> Kind:
-    """``module`` as what it is known to be."""
-    assert isinstance(module, kind)
-    return module
+def as_kind(value: object, kind: type[Kind]) -> Kind:
+    """``value`` as what it is known to be."""
+    assert isinstance(value, kind)
+    return value

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limner.sam.common import LayerNorm2d
+from limner.sam.common import LayerNorm2d, as_kind
+from limner.sam.fused import Activation, activate, convolve, dense
 
 EMBED_DIMS = (64, 128, 160, 320)
 DEPTHS = (2, 2, 6, 2)
@@ -23,23 +24,32 @@ OUT_CHANNELS = 256
 
 
 class ConvNorm(nn.Module):
-    """Convolution without bias, then BatchNorm."""
+    """Convolution without bias, BatchNorm, and the activation that follows."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 1,
+        stride: int = 1,
+        groups: int = 1,
+        activation: Activation = "none",
+    ) -> None:
         super().__init__()
+        self.activation: Activation = activation
         self.c = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
-            normalised: Tensor = self.bn(self.c(x))
-            return normalised
+            return activate(self.bn(self.c(x)), self.activation)
         mean, variance = self.bn.running_mean, self.bn.running_var
         assert mean is not None
         assert variance is not None
         gain = self.bn.weight * torch.rsqrt(variance + self.bn.eps)  # multiplied into the weights: maps are larger
         weight, bias = self.c.weight * gain[:, None, None, None], self.bn.bias - mean * gain
-        return F.conv2d(x, weight, bias, self.c.stride, self.c.padding, groups=self.c.groups)
+        stride, padding = self.c.stride, as_kind(self.c.padding, tuple)
+        return convolve(x, weight, bias, self.activation, stride=stride, padding=padding, groups=self.c.groups)
 
 
 class PatchEmbed(nn.Module):
@@ -47,7 +57,9 @@ class PatchEmbed(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.seq = nn.Sequential(ConvNorm(3, dim // 2, 3, 2), nn.GELU(), ConvNorm(dim // 2, dim, 3, 2))
+        self.seq = nn.Sequential(
+            ConvNorm(3, dim // 2, 3, 2, activation="gelu"), nn.Identity(), ConvNorm(dim // 2, dim, 3, 2)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         patches: Tensor = self.seq(x)
@@ -60,13 +72,12 @@ class MBConv(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         hidden = dim * EXPANSION
-        self.conv1 = ConvNorm(dim, hidden)
-        self.conv2 = ConvNorm(hidden, hidden, 3, groups=hidden)
+        self.conv1 = ConvNorm(dim, hidden, activation="gelu")
+        self.conv2 = ConvNorm(hidden, hidden, 3, groups=hidden, activation="gelu")
         self.conv3 = ConvNorm(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = F.gelu(self.conv2(F.gelu(self.conv1(x))))
-        return F.gelu(x + self.conv3(hidden))
+        return F.gelu(x + self.conv3(self.conv2(self.conv1(x))))
 
 
 class PatchMerging(nn.Module):
@@ -74,12 +85,12 @@ class PatchMerging(nn.Module):
 
     def __init__(self, dim: int, out_dim: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = ConvNorm(dim, out_dim)
-        self.conv2 = ConvNorm(out_dim, out_dim, 3, stride, groups=out_dim)
+        self.conv1 = ConvNorm(dim, out_dim, activation="gelu")
+        self.conv2 = ConvNorm(out_dim, out_dim, 3, stride, groups=out_dim, activation="gelu")
         self.conv3 = ConvNorm(out_dim, out_dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        merged: Tensor = self.conv3(F.gelu(self.conv2(F.gelu(self.conv1(x)))))
+        merged: Tensor = self.conv3(self.conv2(self.conv1(x)))
         return merged
 
 
@@ -102,12 +113,11 @@ class WindowAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         windows, cells, dim = x.shape
-        qkv = self.qkv(self.norm(x)).view(windows, cells, self.heads, 3, dim // self.heads)
+        qkv = dense(self.norm(x), self.qkv).view(windows, cells, self.heads, 3, dim // self.heads)
         q, k, v = qkv.permute(3, 0, 2, 1, 4)  # (windows, heads, cells, dim / heads) each
         bias = self.attention_biases[:, self.attention_bias_idxs]  # (heads, cells, cells)
         attended = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[None].to(q.dtype))
-        projected: Tensor = self.proj(attended.transpose(1, 2).reshape(windows, cells, dim))
-        return projected
+        return dense(attended.transpose(1, 2).reshape(windows, cells, dim), self.proj)
 
 
 class Mlp(nn.Module):
@@ -120,8 +130,7 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(dim * EXPANSION, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        narrowed: Tensor = self.fc2(F.gelu(self.fc1(self.norm(x))))
-        return narrowed
+        return dense(dense(self.norm(x), self.fc1, "gelu"), self.fc2)
 
 
 class TinyViTBlock(nn.Module):

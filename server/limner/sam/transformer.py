@@ -39,7 +39,7 @@ class TwoWayBlock(nn.Module):
         self.norm1 = nn.LayerNorm(dim)
         self.cross_attn_token_to_image = Attention(dim, num_heads, downsample=2)
         self.norm2 = nn.LayerNorm(dim)
-        self.mlp = Mlp(dim, mlp_dim, nn.ReLU())
+        self.mlp = Mlp(dim, mlp_dim, "relu")
         self.norm3 = nn.LayerNorm(dim)
         self.norm4 = nn.LayerNorm(dim)
         self.cross_attn_image_to_token = Attention(dim, num_heads, downsample=2)

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limner.sam.common import LayerNorm2d, Mlp
+from limner.sam.fused import dense
 from limner.sam.relative_positions import attend, relative
 
 
@@ -100,7 +101,7 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(config.embed_dim, eps=1e-6)
         self.attn = Attention(config.embed_dim, config.num_heads, window_size or config.grid_size)
         self.norm2 = nn.LayerNorm(config.embed_dim, eps=1e-6)
-        self.mlp = Mlp(config.embed_dim, config.embed_dim * config.mlp_ratio, nn.GELU())
+        self.mlp = Mlp(config.embed_dim, config.embed_dim * config.mlp_ratio, "gelu")
 
     def forward(self, x: Tensor) -> Tensor:
         _, height, width, _ = map(int, x.shape)
@@ -133,15 +134,14 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         B, h, w, dim = map(int, x.shape)  # plain numbers: a traced graph is of one size
-        qkv = self.qkv(x).view(B, h * w, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
+        qkv = dense(x, self.qkv).view(B, h * w, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
         q, k, v = qkv.flatten(1, 2).unbind(0)  # each (B·heads, h·w, d)
         queries = q.view(B * self.num_heads, h, w, -1)
         bias_h = torch.einsum("nywd,ykd->nywk", queries, relative(self.rel_pos_h, h))  # (B·heads, h, w, h)
         bias_w = torch.einsum("nyxd,xkd->nyxk", queries, relative(self.rel_pos_w, w))  # (B·heads, h, w, w)
         y = attend(queries, k, v, bias_h.contiguous(), bias_w.contiguous())  # (B·heads, h·w, d)
         y = y.view(B, self.num_heads, h * w, -1).transpose(1, 2).reshape(B, h, w, dim)
-        projected: Tensor = self.proj(y)
-        return projected
+        return dense(y, self.proj)
 
 
 def to_windows(x: Tensor, size: int) -> Tensor:

