@@ -47,11 +47,17 @@ class Api:
             user = accounts.find_user(session, accounts.LOCAL_ADMIN)
             self.token = accounts.create_api_token(session, user, f"browser tests {uuid4()}")
 
-    def post(self, path: str, body: bytes, media_type: str = "application/json") -> Any:
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": media_type}
+    def post(self, path: str, body: bytes, media_type: str = "application/json", **headers: str) -> Any:
+        headers |= {"Authorization": f"Bearer {self.token}", "Content-Type": media_type}
         request = urllib.request.Request(f"{self.address}/api/v1{path}", body, headers)
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
+
+    def operate(self, image_id: int, revision: int, operation: Mapping[str, Any]) -> Any:
+        """One operation of somebody else's on an image of this ``revision``."""
+        body = {"operation_id": str(uuid4()), "operation": operation}
+        headers = {"If-Match": f'"{revision}"'}
+        return self.post(f"/images/{image_id}/operations", json.dumps(body).encode(), **headers)
 
     def create_project(self, name: str, categories: tuple[str, ...] = ()) -> int:
         body = {"name": name, "categories": [{"name": each} for each in categories]}

@@ -1,0 +1,122 @@
+"""What is said of an image reaches the server after all that was done to it; refused, it is taken back."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+
+from tests.e2e.annotate_page import AnnotatePage
+from tests.e2e.api import Project, sign_in_link
+from tests.e2e.conftest import TIMEOUT, VIEWPORT
+from tests.e2e.server import LimnerServer
+from tests.e2e.test_faults import OPERATIONS, draw
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+
+PHOTO = "cat.png"
+
+
+@pytest.fixture
+def colleague(server: LimnerServer, browser: Browser) -> Iterator[BrowserContext]:
+    """Somebody else's browser, signed in."""
+    context = browser.new_context(viewport=VIEWPORT)  # type: ignore[arg-type]
+    context.set_default_timeout(TIMEOUT)
+    page = context.new_page()
+    page.goto(sign_in_link(server))
+    page.get_by_role("heading", name="Projects").wait_for()
+    page.close()
+    yield context
+    context.close()
+
+
+def image_id_of(page: Page) -> int:
+    return int(page.url.rsplit("/", 1)[1])
+
+
+def stored(server: LimnerServer, image_id: int) -> list[str]:
+    """What the server has been told of an image, in order: kinds, with the category or the state."""
+    query = (
+        "SELECT edits.kind || ' ' || coalesce(json_extract(payload, '$.changes.category_id'), "
+        "json_extract(payload, '$.state'), '') FROM edits WHERE image_id = ? ORDER BY revision"
+    )
+    with closing(sqlite3.connect(server.home / "limner.db")) as connection:
+        return [row[0].strip() for row in connection.execute(query, (image_id,))]
+
+
+@pytest.mark.parametrize("choice", ["Keep mine", "Keep theirs"])
+def test_a_mark_waits_behind_a_held_conflict(
+    server: LimnerServer, project: Project, page: Page, colleague: BrowserContext, choice: str
+) -> None:
+    mine = AnnotatePage(page, project, PHOTO)
+    draw(mine, 150, 100)
+    mine.saved()
+    theirs = AnnotatePage(colleague.new_page(), project, PHOTO)
+    page.route(OPERATIONS, lambda route: route.abort())
+    mine.objects.first.locator("[data-uid]").click()
+    page.keyboard.press("3")
+    expect(mine.objects.first).to_contain_text("vehicle")
+    page.get_by_role("button", name="Submit").click()
+    mark = page.get_by_test_id("mark")
+    expect(mark).to_have_text("Submitted")
+    theirs.objects.first.locator("[data-uid]").click()
+    theirs.page.keyboard.press("4")
+    expect(theirs.objects.first).to_contain_text("food")
+    theirs.saved()
+    before = stored(server, image_id_of(page))
+    assert [kind.split()[0] for kind in before] == ["create", "update"]
+
+    page.unroute(OPERATIONS)
+    conflict = page.get_by_role("button", name="1 conflict")
+    conflict.wait_for()
+    expect(mark).to_have_text("Submitted, once its conflict is decided")
+    assert stored(server, image_id_of(page)) == before
+    expect(theirs.page.get_by_test_id("mark")).to_have_text("Waiting")
+
+    conflict.click()
+    dialog = page.get_by_role("dialog", name="Your changes and theirs")
+    expect(dialog).to_contain_text("Its image was submitted: that is sent once you have decided.")
+    dialog.get_by_role("button", name=choice).click()
+    expect(dialog).to_have_count(0)
+    mine.saved()
+    expect(mark).to_have_text("Submitted")
+    expect(theirs.page.get_by_test_id("mark")).to_have_text("Submitted")
+    *updates, last = stored(server, image_id_of(page))[len(before) :]
+    assert ([each.split()[0] for each in updates], last) == (["update"] * (choice == "Keep mine"), "mark submitted")
+    expect(mine.objects.first).to_contain_text("vehicle" if choice == "Keep mine" else "food")
+
+
+def test_a_mark_that_the_server_refuses_is_taken_back_and_says_why(
+    server: LimnerServer, project: Project, page: Page
+) -> None:
+    def without_a_reason(route: Route) -> None:
+        body = route.request.post_data
+        assert body is not None
+        route.continue_(post_data=body.replace("Blurry", ""))
+
+    for name in (PHOTO, "coffee.png"):
+        project.add_photo(name)
+    work = AnnotatePage(page, project, PHOTO)
+    image_id = image_id_of(page)
+    page.route(OPERATIONS, without_a_reason)
+    page.get_by_role("button", name="Skip…").click()
+    page.get_by_role("dialog", name="Skip this image").get_by_role("button", name="Blurry").click()
+    page.get_by_role("heading", name="coffee.png").wait_for()  # it went on, as always
+    alert = page.get_by_text(re.compile("cat.png could not be skipped, it stays as it was."))
+    expect(alert).to_contain_text("an image is skipped for a reason")
+    work.saved()
+    assert stored(server, image_id) == []
+    page.keyboard.press("a")
+    page.get_by_role("heading", name=PHOTO).wait_for()
+    expect(page.get_by_test_id("mark")).to_have_text("Waiting")
+
+    page.unroute(OPERATIONS)  # and is skipped by the same hand when nothing is in its way
+    page.get_by_role("button", name="Skip…").click()
+    page.get_by_role("dialog", name="Skip this image").get_by_role("button", name="Blurry").click()
+    page.get_by_role("heading", name="coffee.png").wait_for()
+    work.saved()
+    assert stored(server, image_id) == ["mark skipped"]
