@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Worker, expect
 
 from tests.e2e.api import Project
 from tests.e2e.conftest import TIMEOUT
 
 Mask = NDArray[np.bool_]
+DECODER_SCRIPT = re.compile(r"/worker-[^/]+\.js$")  # the threads of the runtime are workers too, with another script
 expect.set_options(timeout=TIMEOUT)
 
 
@@ -87,6 +88,11 @@ class AnnotatePage:
 
     def saved(self) -> None:
         expect(self.page.get_by_role("contentinfo")).to_contain_text("Saved")
+
+
+def decoder_of(page: Page) -> Worker:
+    """The newest decoder: of an older one that was ended, the browser may not have told yet."""
+    return [worker for worker in page.workers if DECODER_SCRIPT.search(worker.url)][-1]
 
 
 def iou(a: Mask, b: Mask) -> float:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Generator, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, sync_playwright
 
 from tests.e2e.api import Project, new_project
 from tests.e2e.server import LimnerServer, start_server, stop_server
@@ -35,25 +35,35 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LimnerServer]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    assert executable, "no Chromium found: apt-get install chromium"
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        launched = launch(playwright.chromium)
         yield launched
         launched.close()
+
+
+def launch(chromium: BrowserType, *more_flags: str) -> Browser:
+    executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    assert executable, "no Chromium found: apt-get install chromium"
+    return chromium.launch(executable_path=executable, args=[*FLAGS, *more_flags])
 
 
 @pytest.fixture(scope="session")
 def signed_in(server: LimnerServer, browser: Browser) -> Iterator[BrowserContext]:
     """A browser profile that followed the one-time link."""
+    context = new_profile(browser, server.link)
+    yield context
+    context.close()
+
+
+def new_profile(browser: Browser, link: str) -> BrowserContext:
+    """A browser profile that followed a sign-in link."""
     context = browser.new_context(viewport=VIEWPORT, accept_downloads=True)  # type: ignore[arg-type]
     context.set_default_timeout(TIMEOUT)
     page = context.new_page()
-    page.goto(server.link)
+    page.goto(link)
     page.get_by_role("heading", name="Projects").wait_for()
     page.close()
-    yield context
-    context.close()
+    return context
 
 
 @pytest.hookimpl(wrapper=True)

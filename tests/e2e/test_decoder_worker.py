@@ -7,25 +7,19 @@ import re
 import pytest
 from playwright.sync_api import Page, Worker, expect
 
-from tests.e2e.annotate_page import AnnotatePage
+from tests.e2e.annotate_page import DECODER_SCRIPT, AnnotatePage, decoder_of
 from tests.e2e.api import Project
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
 
 MAX_RESTARTS = 5  # web/src/decoder/host.ts
-SCRIPT = re.compile(r"/worker-[^/]+\.js$")  # the threads of the runtime are workers too, with another script
 CRASH = "() => void setTimeout(() => { throw new Error('killed by a test') })"
-
-
-def _decoder(page: Page) -> Worker:
-    """The newest one: of an older one that was ended, the browser may not have told yet."""
-    return [worker for worker in page.workers if SCRIPT.search(worker.url)][-1]
 
 
 def _crash(page: Page) -> Worker:
     """The worker that takes the place of the one that is crashed here."""
-    with page.expect_event("worker", lambda worker: bool(SCRIPT.search(worker.url))) as started:
-        _decoder(page).evaluate(CRASH)
+    with page.expect_event("worker", lambda worker: bool(DECODER_SCRIPT.search(worker.url))) as started:
+        decoder_of(page).evaluate(CRASH)
     return started.value
 
 
@@ -36,7 +30,7 @@ def test_a_click_is_answered_after_the_decoder_crashed(page: Page, project: Proj
     page.keyboard.press("Escape")
     expect(annotate.candidates).to_have_count(0)
     annotate.leave()
-    before = _decoder(page)
+    before = decoder_of(page)
     assert _crash(page) is not before
     page.mouse.click(*annotate.at(200, 150))  # while the new worker is still loading the model
     expect(annotate.candidates.first).to_be_visible()
@@ -49,7 +43,7 @@ def test_a_decoder_that_keeps_crashing_is_left_alone_and_says_so(page: Page, pro
     annotate = AnnotatePage(page, project, "cat.png")
     for _ in range(MAX_RESTARTS):
         _crash(page)
-    _decoder(page).evaluate(CRASH)
+    decoder_of(page).evaluate(CRASH)
     threads = page.get_by_test_id("threads")
     expect(threads).to_have_text("decoder stopped")
     expect(threads).to_have_attribute("title", re.compile("killed by a test.*Reload the page"))
