@@ -12,7 +12,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limner.bench.contenders import CASES, LANDSCAPE, LOW_RES, PUBLISHED, SQUARE, Case, published_file
+from limner.bench.contenders import CASES, LANDSCAPE, LARGE, LOW_RES, PUBLISHED, SQUARE, Case
 from limner.bench.harness import WARM_UP, Result, progress, result
 from limner.embed.wire import EmbeddingInfo, pack
 from limner.errors import Unavailable
@@ -99,22 +99,23 @@ def _measure(page: Page, files: Files, rounds: int) -> Iterator[Result]:
     preview = {
         "kind": "firstPreview",
         "prompt": _prompt(CASES[1]),
-        "image": _size(PUBLISHED[-1]),
+        "image": _size(LARGE),
         "file": _embedding_file(name, 683, 1024),
     }
     yield against("open an image that is encoded, to its first preview", turns.take(preview, fewer))
-    painted = turns.take({"kind": "paint", "image": _size(PUBLISHED[-1])}, rounds)
+    painted = turns.take({"kind": "paint", "image": _size(LARGE)}, rounds)
     yield against("upsample and paint 1920 × 1080", {**painted, "reference": ([PAINT_BUDGET], None)}, "budget")
     if name == "sam_vit_b":
-        for geometry in PUBLISHED:
-            _call(page, "load", threads, name, published_file(geometry), square)
+        for published in PUBLISHED:
+            geometry = published.geometry
+            _call(page, "load", threads, name, published.file, square)
             for side in SIDES:
                 turns.begin(side)
             _call(page, "open", _embedding_file(name, 683, 1024))
             task = {"kind": "decodeAndPaint", "prompt": _prompt(CASES[1]), "image": _size(geometry)}
             what = f"1 point, image of {geometry.width} × {geometry.height}"
             times = turns.take(task, fewer)
-            yield against(what, times, "official, as published", "limner, painted on 1920 × 1080")
+            yield against(what, times, published.title, "limner, painted on 1920 × 1080")
 
 
 Files = tuple[int, str, str, str]  # what the page's `load` takes: threads, model, published graph, its embedding

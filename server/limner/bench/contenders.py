@@ -55,14 +55,38 @@ CASES = (
     Case("box and mask", BOX, has_mask=True),
     Case("5 points and mask", FIVE_POINTS, has_mask=True),
 )
-PUBLISHED = (ImageGeometry(683, 1024, 1024), ImageGeometry(3300, 4950, 1024))  # images that it upsamples to
+
+
+@dataclass(frozen=True)
+class Published:
+    """One way to export the published model with its upsampling: for images of one size, one mask or all.
+
+    All four is the default of the package's script; its notebook asks for the one with the best score.
+    """
+
+    geometry: ImageGeometry
+    single: bool
+
+    @property
+    def file(self) -> str:
+        """Name of its graph."""
+        return f"published-{self.geometry.height}-{self.geometry.width}{'' if self.single else '-all'}.onnx"
+
+    @property
+    def title(self) -> str:
+        """As tables name it."""
+        return f"official, as published, {'one mask' if self.single else 'all masks'}"
+
+
+LARGE = ImageGeometry(3300, 4950, 1024)
+PUBLISHED = (Published(ImageGeometry(683, 1024, 1024), True), Published(LARGE, True), Published(LARGE, False))
 
 
 Models = dict[str, tuple[PromptableModel, Manifest]]
 
 
 def write_contenders(folder: Path, names: tuple[str, ...] = MODELS) -> Models:
-    """Write ``official.onnx``, ``published-H-W.onnx`` and a folder of graphs and manifest for each model.
+    """Write ``official.onnx``, what ``PUBLISHED`` names, and a folder of graphs and manifest for each model.
 
     Raises:
         Unavailable: when the published package is not installed.
@@ -73,9 +97,9 @@ def write_contenders(folder: Path, names: tuple[str, ...] = MODELS) -> Models:
     reference = reference_package().sam_model_registry["vit_b"](checkpoint=None).eval()
     reference.load_state_dict(sam.state_dict())
     write_official(LowRes(reference), folder / LOW_RES)
-    for geometry in PUBLISHED:
-        progress(f"Exporting it as published, for images of {geometry.width} × {geometry.height}")
-        write_official(Upsampling(reference, geometry), folder / published_file(geometry))
+    for published in PUBLISHED:
+        progress(f"Exporting it as published: {published.file}")
+        write_official(Upsampling(reference, published), folder / published.file)
     written = {}
     for name in names:
         progress(f"Exporting Limner's graphs of {name}")
@@ -84,11 +108,6 @@ def write_contenders(folder: Path, names: tuple[str, ...] = MODELS) -> Models:
         seeded = LoadedModel(model, name, hashlib.sha256(f"{name} {SEED}".encode()).hexdigest())
         written[name] = (model, write_graphs(seeded, folder / name))
     return written
-
-
-def published_file(geometry: ImageGeometry) -> str:
-    """Name of the published export for images of one size."""
-    return f"published-{geometry.height}-{geometry.width}.onnx"
 
 
 class LowRes(nn.Module):
@@ -110,11 +129,12 @@ class LowRes(nn.Module):
 
 
 class Upsampling(nn.Module):
-    """The published ONNX model, one mask, for images of one size (the export bakes the padding in)."""
+    """The published ONNX model, for images of one size (the export bakes the padding in)."""
 
-    def __init__(self, sam: Any, geometry: ImageGeometry) -> None:
+    def __init__(self, sam: Any, published: Published) -> None:
         super().__init__()
-        self.model = _onnx_model(sam, single=True)
+        self.model = _onnx_model(sam, single=published.single)
+        geometry = published.geometry
         self.register_buffer("size", torch.tensor([geometry.height, geometry.width], dtype=torch.float32))
 
     def forward(self, image_embeddings: Tensor, *prompt: Tensor) -> tuple[Tensor, Tensor]:

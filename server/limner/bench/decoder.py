@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from limner.bench import browser
-from limner.bench.contenders import CASES, LOW_RES, PUBLISHED, Case, Models, published_file
+from limner.bench.contenders import CASES, LOW_RES, PUBLISHED, Case, Models
 from limner.bench.harness import Result, compare, progress
 from limner.geometry import ImageGeometry, upsample_logits
 from limner.sam.model import PromptableModel
@@ -65,11 +65,12 @@ def run_native(folder: Path, models: dict[str, PromptableModel], threads: int, r
             )
     ours = OnnxModel(folder / "sam_vit_b" / "prepare.onnx", folder / "sam_vit_b" / "decode.onnx", threads)
     prepared, point = ours.prepare(embedding, CASES[1].valid_size), prompt_of(sam, CASES[1])
-    for geometry in PUBLISHED:
+    for published in PUBLISHED:
+        geometry = published.geometry
         yield compare(
             f"sam_vit_b: 1 point, mask of {geometry.width} × {geometry.height}",
             ("limner, numpy upsampling", _decode_and_upsample(ours, prepared, point, geometry)),
-            ("official, as published", Session(folder / published_file(geometry), threads).click(embedding, point)),
+            (published.title, Session(folder / published.file, threads).click(embedding, point)),
             rounds=max(1, rounds // 3),
             notes=notes,
         )

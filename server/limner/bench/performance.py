@@ -18,7 +18,8 @@ Made by `limner bench decoder --markdown docs/performance.md`; run it to get the
 Limner's two graphs are compared with the published package's ONNX export of SAM ViT-B, on the same seeded weights
 (Samlet, another model, against SAM's export too). Both sides take turns within one run, so that whatever else the
 machine does falls on both: read the ratios. The official export ends at the low-resolution logits where Limner's graphs
-end too; "as published" it also upsamples to the image, inside its graph. Times are in milliseconds: wall clock and,
+end too; "as published" it also upsamples to the image, inside its graph: one mask as in the package's notebook, or all
+four, which is the default of its export script. Times are in milliseconds: wall clock and,
 under CPU, that of all threads together, which a busy machine changes less. "ratio" is that of the medians, "of CPU"
 that of the CPU times.
 """
