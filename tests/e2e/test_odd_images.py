@@ -82,6 +82,37 @@ def test_click_accept_export(page: Page, uploaded: Project, name: str) -> None:
     assert mask.sum() == annotation["area"] > 0
 
 
+def test_a_tiny_image_fills_the_stage_pixel_by_pixel(page: Page, project: Project) -> None:
+    pixels = np.random.default_rng(3).integers(0, 256, (16, 16, 3), np.uint8)
+    project.upload({"icon.png": _file(pixels, format="PNG")})
+    work = AnnotatePage(page, project, "icon.png")
+    left, top, scale = work.image_rectangle()
+    box = work.stage.bounding_box()
+    assert box is not None
+    assert 16 * scale > 0.9 * min(box["width"], box["height"])
+    work.leave()
+    within = np.array([0.1, 0.5, 0.9])  # of a pixel: it is a square of one colour
+    columns = (left - box["x"] + (np.arange(16)[:, None] + within).ravel() * scale).astype(int)
+    rows = (top - box["y"] + (np.arange(16)[:, None] + within).ravel() * scale).astype(int)
+    assert np.array_equal(work.picture()[np.ix_(rows, columns)], pixels.repeat(3, axis=0).repeat(3, axis=1))
+
+    page.keyboard.press("b")
+    for _ in range(30):
+        page.keyboard.press("[")
+    page.get_by_text("1 px", exact=True).wait_for()
+    for x, y in [(3, 8), (6, 2), (15, 15), (0, 0)]:
+        page.mouse.click(*work.at(x + 0.5, y + 0.5))
+    page.keyboard.down("Alt")
+    page.mouse.click(*work.at(6.9, 2.1))
+    page.keyboard.up("Alt")
+    page.keyboard.press("Enter")
+    expect(work.objects).to_have_count(1)
+    work.saved()
+    (annotation,) = annotations_of(exported(project, page), "icon.png")
+    painted = np.argwhere(rle.decode(annotation["segmentation"]))
+    assert sorted(map(tuple, painted.tolist())) == [(0, 0), (8, 3), (15, 15)]
+
+
 def test_a_broken_file_is_named_and_not_stored(page: Page, uploaded: Project) -> None:
     coco = exported(uploaded, page)
     assert {image["file_name"] for image in coco["images"]} == set(ODD)

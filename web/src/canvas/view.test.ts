@@ -36,8 +36,13 @@ describe("a view", () => {
     expect(view.y).toBeCloseTo(16);
   });
 
-  it("does not blow up tiny images", () => {
-    expect(fitted({ width: 10, height: 10 }, STAGE)).toEqual({ scale: 4, x: 480, y: 280 });
+  it("fills the stage with small images too, as far as one can zoom", () => {
+    const view = fitted({ width: 16, height: 16 }, STAGE);
+    expect(view).toEqual({ scale: 35.5, x: 216, y: 16 });
+    expect(isCrisp(view)).toBe(true);
+    const single = fitted({ width: 1, height: 1 }, STAGE);
+    expect(single.scale).toBe(MAX_SCALE);
+    expect(zoomAt(single, screenPoint(500, 300), 2, { width: 1, height: 1 }, STAGE)).toEqual(single);
   });
 
   it("goes from the stage to the image and back", () => {

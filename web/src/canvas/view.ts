@@ -31,9 +31,9 @@ const MIN_SHARE_OF_FIT = 0.25; // zoomed out, the image is at least this large c
 const KEEP_VISIBLE = 48; // CSS px of the image that stay on the stage
 const CRISP_SCALE = 4; // above 400 %, pixels are shown as squares
 
-/** The whole image, centred; small images are not enlarged beyond 400 %. */
+/** The whole image, centred, as large as the stage allows; a tiny one as large as it can be zoomed. */
 export function fitted(image: ImageSize, stage: StageSize): View {
-  const scale = Math.min(fitScale(image, stage), CRISP_SCALE);
+  const scale = Math.min(fitScale(image, stage), MAX_SCALE);
   return {
     scale,
     x: (stage.width - image.width * scale) / 2,
