@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limner.sam import fused
-from limner.sam.fused import Activation, convolve, dense
+from limner.sam.fused import Activation, convolve, dense, layers_one_by_one
 
 ACTIVATIONS: tuple[Activation, ...] = ("none", "gelu", "relu")
 EXACT = {"rtol": 1e-5, "atol": 1e-5}
@@ -19,20 +19,16 @@ def _seeded() -> None:
     torch.manual_seed(0)
 
 
-def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fused, "_AVAILABLE", False)
-
-
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("tokens", [fused.MIN_TOKENS // 2, 2 * fused.MIN_TOKENS])
-def test_a_linear_layer(monkeypatch: pytest.MonkeyPatch, activation: Activation, bias: bool, tokens: int) -> None:
+def test_a_linear_layer(activation: Activation, bias: bool, tokens: int) -> None:
     layer = nn.Linear(24, 40, bias=bias)
     windows = torch.randn(tokens // 4, 2, 24, 2).transpose(2, 3)  # (…, 2, 2, 24), as a window is cut out of a map
     with torch.inference_mode():
         made = dense(windows, layer, activation)
-        _plain(monkeypatch)
-        torch.testing.assert_close(made, dense(windows, layer, activation), **EXACT)
+        with layers_one_by_one():
+            torch.testing.assert_close(made, dense(windows, layer, activation), **EXACT)
     exact = F.linear(windows.double(), layer.weight.double(), layer.bias.double() if bias else None)
     expected = {"none": exact, "gelu": F.gelu(exact), "relu": F.relu(exact)}[activation]
     torch.testing.assert_close(made.double(), expected, **EXACT)
@@ -42,7 +38,6 @@ def test_a_linear_layer(monkeypatch: pytest.MonkeyPatch, activation: Activation,
 @pytest.mark.parametrize(("kernel", "stride", "groups"), [(1, 1, 1), (3, 2, 1), (3, 1, 16), (3, 2, 16)])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_a_convolution(
-    monkeypatch: pytest.MonkeyPatch,
     activation: Activation,
     kernel: int,
     stride: int,
@@ -58,8 +53,8 @@ def test_a_convolution(
 
     with torch.inference_mode():
         made = run()
-        _plain(monkeypatch)
-        torch.testing.assert_close(made, run(), **EXACT)
+        with layers_one_by_one():
+            torch.testing.assert_close(made, run(), **EXACT)
 
 
 def test_gradients_and_other_formats_take_torchs_own_way() -> None:

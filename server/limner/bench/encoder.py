@@ -1,8 +1,8 @@
 """``limner bench encoder``: what encoding one image costs, model by model.
 
 SAM's ViTs are compared with the published package on the same seeded weights; every other model with itself, run in the
-plainest way: torch in float32, channels first. Each is run in the ways that Limner could take, so that the card of a
-model can say which is the cheapest.
+plainest way: torch in float32, channels first, each layer by itself. Each is run in the ways that Limner could take, so
+that the card of a model can say which is the cheapest.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from limner.bench.harness import Result
 from limner.bench.memory import compare_with_memory
 from limner.bench.reference import reference_package
 from limner.catalogue import Precision, installed_models
+from limner.sam.fused import layers_one_by_one
 from limner.sam.model import PromptableModel
 from limner.sam.precision import channels_last, computing_in
 from limner.sam.registry import LoadedModel, build_model, load_model
@@ -92,7 +93,8 @@ def encoding(model: PromptableModel, pixels: Tensor, precision: Precision) -> En
 def _plain(model: PromptableModel, pixels: Tensor) -> Encode:
     @torch.inference_mode()
     def encode() -> Tensor:
-        return model.encode(pixels)
+        with layers_one_by_one():
+            return model.encode(pixels)
 
     return encode
 

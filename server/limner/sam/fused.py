@@ -7,6 +7,9 @@ else (gradients, other number formats, export, other devices) these are torch's 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Literal
 
 import torch
@@ -16,8 +19,24 @@ from torch import Tensor, nn
 Activation = Literal["none", "gelu", "relu"]
 
 MIN_TOKENS = 1024  # with fewer, laying the weights out anew costs more than it saves
+_ONE_BY_ONE = ContextVar("one_by_one", default=False)
 # What torch.compile fuses layers into as well; not public, so that a build of torch may be without.
 _AVAILABLE = all(hasattr(torch.ops.mkldnn, name) for name in ("_linear_pointwise", "_convolution_pointwise"))
+
+
+@contextmanager
+def layers_one_by_one() -> Iterator[None]:
+    """Inside, nothing is fused or folded: each layer runs by itself, as in the published packages. To compare with."""
+    token = _ONE_BY_ONE.set(True)
+    try:
+        yield
+    finally:
+        _ONE_BY_ONE.reset(token)
+
+
+def one_by_one() -> bool:
+    """Whether this runs inside :func:`layers_one_by_one`."""
+    return _ONE_BY_ONE.get()
 
 
 def dense(x: Tensor, layer: nn.Linear, activation: Activation = "none") -> Tensor:
@@ -50,7 +69,7 @@ def convolve(
 def _for_onednn(x: Tensor) -> bool:
     plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     traced = torch.onnx.is_in_onnx_export() or torch.compiler.is_compiling()
-    return _AVAILABLE and plain and not traced and not torch.is_grad_enabled()
+    return _AVAILABLE and plain and not traced and not torch.is_grad_enabled() and not one_by_one()
 
 
 def activate(x: Tensor, activation: Activation) -> Tensor:
