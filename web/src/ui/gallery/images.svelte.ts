@@ -2,6 +2,8 @@ import type { Client } from "../../api/client.ts";
 import { explain } from "../../api/errors.ts";
 import type { ImageFilter, ImagePage, ProjectImage } from "../../api/types.ts";
 
+type Change = (list: ProjectImage[]) => ProjectImage[];
+
 const PAGE_SIZE = 100;
 /** Filters that let a new image pass: it has no mask, and it waits. */
 const FOR_NEW: ReadonlySet<ImageFilter> = new Set(["all", "unannotated", "waiting"]);
@@ -20,6 +22,8 @@ export class GalleryImages {
   /** How many images were on the page that is restored. */
   private wanted = 0;
   private reading: Promise<void> = Promise.resolve();
+  /** What events have told while something is read, which may be older. */
+  private meanwhile: Change[] = [];
 
   constructor(
     private readonly client: Client,
@@ -56,15 +60,15 @@ export class GalleryImages {
 
   private async readPage(): Promise<void> {
     const { generation } = this;
-    this.loading = true;
+    this.begin();
     this.problem = "";
     try {
       const page = await this.client.images(this.projectId, this.cursor, PAGE_SIZE, this.filter);
       if (generation !== this.generation) return;
       const known = new Set(this.list.map((each) => each.id));
-      this.list = [...this.list, ...page.images.filter((each) => !known.has(each.id))];
       this.cursor = page.next;
       this.complete = page.next === null;
+      this.show([...this.list, ...page.images.filter((each) => !known.has(each.id))]);
     } catch (error) {
       if (generation === this.generation) this.problem = explain(error).message;
     } finally {
@@ -83,7 +87,7 @@ export class GalleryImages {
     const { filter } = this;
     const count = Math.max(this.list.length, this.wanted);
     const generation = ++this.generation;
-    this.loading = true;
+    this.begin();
     const fresh: ProjectImage[] = [];
     let cursor: string | null = null;
     try {
@@ -93,27 +97,45 @@ export class GalleryImages {
         cursor = page.next;
       } while (cursor !== null && fresh.length < count);
       if (generation !== this.generation) return;
-      this.list = fresh;
       this.cursor = cursor;
       this.complete = cursor === null;
+      this.show(fresh);
     } finally {
       if (generation === this.generation) this.loading = false;
     }
   }
 
   add(image: ProjectImage): void {
-    const known = this.list.some((each) => each.id === image.id);
-    // New images come last: they show at once only where the end of the list is on the page.
-    if (!known && this.complete && FOR_NEW.has(this.filter)) this.list = [...this.list, image];
+    this.apply((list) => {
+      const known = list.some((each) => each.id === image.id);
+      // New images come last: they show at once only where the end of the list is on the page.
+      return !known && this.complete && FOR_NEW.has(this.filter) ? [...list, image] : list;
+    });
   }
 
   change(id: number, change: Partial<ProjectImage>): void {
-    if (this.list.some((each) => each.id === id)) {
-      this.list = this.list.map((each) => (each.id === id ? { ...each, ...change } : each));
-    }
+    this.apply((list) =>
+      list.some((each) => each.id === id)
+        ? list.map((each) => (each.id === id ? { ...each, ...change } : each))
+        : list,
+    );
   }
 
   drop(id: number): void {
-    this.list = this.list.filter((each) => each.id !== id);
+    this.apply((list) => list.filter((each) => each.id !== id));
+  }
+
+  private begin(): void {
+    this.loading = true;
+    this.meanwhile = [];
+  }
+
+  private apply(change: Change): void {
+    this.list = change(this.list);
+    if (this.loading) this.meanwhile.push(change);
+  }
+
+  private show(list: ProjectImage[]): void {
+    this.list = this.meanwhile.reduce((sum, change) => change(sum), list);
   }
 }

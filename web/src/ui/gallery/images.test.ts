@@ -88,6 +88,29 @@ describe("GalleryImages", () => {
     expect(images.problem).toBe("");
   });
 
+  it.each(["more", "reload"] as const)("does not go back behind what events tell during %s", async (read) => {
+    const fake = client(3);
+    const images = gallery(fake);
+    await images.reset();
+    const reading = images[read](); // what the server answers now is of before the events
+    images.change(2, { annotation_count: 7 });
+    images.change(3, { annotation_count: 8 });
+    images.drop(1);
+    images.add(image(4));
+    await reading;
+    const [all, shown] =
+      read === "more"
+        ? [
+            [2, 3, 4],
+            [7, 8, 0],
+          ]
+        : [[2], [7]];
+    expect(ids(images)).toEqual(all);
+    expect(images.list.map((each) => each.annotation_count)).toEqual(shown);
+    await images.reload();
+    expect(images.list.every((each) => each.annotation_count === 0)).toBe(true); // now the server knows better
+  });
+
   it("shows a new image once, and at the end only where the end is loaded", async () => {
     const images = gallery(client(3));
     await images.reset();

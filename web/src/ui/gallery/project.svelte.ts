@@ -57,6 +57,7 @@ export class GalleryProject {
       job: (job) => {
         if (job.kind === "precompute" && job.id >= (this.job?.id ?? 0)) this.job = job;
       },
+      start: () => void this.catchUp(),
       reset: () => void this.catchUp(),
     });
     return () => {
@@ -73,7 +74,7 @@ export class GalleryProject {
     }, SETTLE);
   }
 
-  /** After a gap in the events. */
+  /** After a gap in the events, and where they begin: what was read before they did may be older. */
   private async catchUp(): Promise<void> {
     try {
       await Promise.all([this.load(), this.images.reload()]);
