@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from limner.sam.factored import FactoredDecoder, Prepared
+from limner.sam.factored import FactoredDecoder
 from limner.sam.low_rank import Painted, softmax_over_tokens, squares
 from limner.sam.model import PADDING_LOGIT, Sam
+from limner.sam.prepared import Prepared
 from limner.sam.registry import build_sam
 from limner.sam.vit import VitConfig
 from tests.sam.reference import lively, relative_difference

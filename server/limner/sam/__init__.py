@@ -6,7 +6,7 @@
 ``prompt_encoder``            points, boxes and masks -> embeddings
 ``transformer``               two-way attention between prompts and image
 ``mask_decoder``              four masks and their predicted IoU
-``factored``                  the same decoder rearranged: per image, then per click
+``prepared``, ``factored``    the same decoder rearranged: per image, then per click
 ``samlet``                    the small model that ships with Limner, encoder and decoder
 ``checkpoints``, ``registry`` weights from files; models by name
 ``download``, ``install``     weights from elsewhere
