@@ -7,8 +7,9 @@ import { FakeServer } from "./fake-server.test-support.ts";
 import { LastingDatabase } from "./lasting-database.ts";
 import { TabLocks } from "./locks.ts";
 import type { SendOperation } from "./sender.ts";
+import type { SyncState } from "./status.ts";
 import { OperationStore } from "./store.ts";
-import { Synchroniser, type SyncState } from "./synchroniser.ts";
+import { Synchroniser } from "./synchroniser.ts";
 
 const create = (uid: string): Operation => ({
   kind: "create",

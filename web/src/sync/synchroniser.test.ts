@@ -7,8 +7,9 @@ import { Drafts } from "./drafts.ts";
 import { FakeServer } from "./fake-server.test-support.ts";
 import { LastingDatabase } from "./lasting-database.ts";
 import { type Locks, type Presence, TabLocks } from "./locks.ts";
+import type { SyncState } from "./status.ts";
 import { OperationStore } from "./store.ts";
-import { Synchroniser, type SyncState } from "./synchroniser.ts";
+import { Synchroniser } from "./synchroniser.ts";
 
 const content = (counts: string, category: number | null = 1): AnnotationContent => ({
   category_id: category,

@@ -7,17 +7,8 @@ import type { LastingDatabase } from "./lasting-database.ts";
 import type { Locks } from "./locks.ts";
 import type { Conflict } from "./overview.ts";
 import { type Drained, drain, type SenderEvents, type SendOperation } from "./sender.ts";
+import { type SyncState, SyncStatus } from "./status.ts";
 import type { OperationStore } from "./store.ts";
-
-export interface SyncState {
-  /** `unkept`: this browser keeps nothing for now; what is done lives in this tab alone until it does again. */
-  phase: "saved" | "saving" | "offline" | "signed_out" | "unkept";
-  /** Operations on their way to the server, without those that are held and marks that wait for them. */
-  waiting: number;
-  conflicts: Conflict[];
-  /** Why saving does not get on; empty when it does. */
-  message: string;
-}
 
 /** What the tabs of one browser tell each other. */
 type News =
@@ -65,20 +56,17 @@ export class Synchroniser {
   private readonly heard = new Map<number, number>();
   private timer: ReturnType<typeof setTimeout> | null = null;
   private attempt = 0;
-  private trouble: Exclude<Drained, { outcome: "empty" }> | null = null;
-  private recording = 0;
   /** What this tab made and the server does not have, in order: for the case that the browser loses it. */
   private readonly made = new Map<string, QueuedOperation>();
-  /** Whether the browser keeps nothing for now. */
-  private lost = false;
-  private shown: SyncState = { phase: "saved", waiting: 0, conflicts: [], message: "" };
+  private readonly status: SyncStatus;
 
   constructor(private readonly options: SynchroniserOptions) {
-    const { storage } = options;
+    const { storage, store, onState } = options;
+    this.status = new SyncStatus(() => store.overview(), onState);
     options.channel?.addEventListener("message", ({ data }: MessageEvent<News>) => this.run(this.hear(data)));
     storage.onLost = () => {
-      this.lost = true;
-      this.showUnkept();
+      this.status.lost = true;
+      this.status.showUnkept(this.made.size);
     };
     storage.onStuck = (reason) => {
       const advice = "Leave this tab open: your work goes on here, and is sent once the storage is back.";
@@ -101,18 +89,18 @@ export class Synchroniser {
       const step = entries.map((entry) => store.queued(entry));
       for (const each of step) this.made.set(each.operationId, each);
       try {
-        const rows = await this.whileRecording(step.length, () => store.append(step, change));
+        const rows = await this.status.whileRecording(step.length, () => store.append(step, change));
         for (const each of step) this.made.delete(each.operationId);
         for (const row of rows) this.made.set(row.operationId, row);
       } catch (error) {
-        if (this.lost) return this.showUnkept();
+        if (this.status.lost) return this.status.showUnkept(this.made.size);
         for (const each of step) this.made.delete(each.operationId);
         throw error;
       }
       if (step.length === 0) return;
       this.tell({ kind: "changed" });
       this.drainImage(imageId);
-      await this.publish().catch(this.options.onError);
+      await this.status.publish().catch(this.options.onError);
     });
     this.open.set(imageId, image);
     const heard = this.heard.get(imageId); // while `current` was on its way, too
@@ -132,9 +120,9 @@ export class Synchroniser {
   async flush(): Promise<void> {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    this.trouble = null;
+    this.status.trouble = null;
     for (const imageId of await this.options.store.imagesWaiting()) this.drainImage(imageId);
-    await this.publish();
+    await this.status.publish();
   }
 
   /** Resolves when nothing is being sent: everything is stored, held, or waits for the network. */
@@ -150,7 +138,7 @@ export class Synchroniser {
     this.tell({ kind: "changed" });
     this.drainImage(conflict.imageId);
     if (choice === "theirs") await this.refresh(conflict.imageId);
-    await this.publish();
+    await this.status.publish();
   }
 
   /** Take in what others did to an image that is open, or about to be, when `revision` is news. */
@@ -197,7 +185,7 @@ export class Synchroniser {
     this.draining.delete(imageId);
     const revision = this.heard.get(imageId);
     this.heard.delete(imageId);
-    await this.publish();
+    await this.status.publish();
     if (revision !== undefined) await this.notice(imageId, revision);
   }
 
@@ -214,10 +202,10 @@ export class Synchroniser {
   private conclude(result: Drained): void {
     if (result.outcome === "empty") {
       this.attempt = 0;
-      this.trouble = null;
+      this.status.trouble = null;
       return;
     }
-    this.trouble = result;
+    this.status.trouble = result;
     if (result.outcome === "signed_out") {
       this.options.onSignedOut?.();
     } else if (this.timer === null) {
@@ -235,7 +223,7 @@ export class Synchroniser {
       const news: News = { kind: "acknowledged", imageId, uid: operation.uid, revision, annotation };
       this.open.get(imageId)?.acknowledged(sent, answer);
       this.tell(news);
-      void this.run(this.publish());
+      void this.run(this.status.publish());
     },
     superseded: (marks) => {
       const operationIds = marks.map(({ operationId }) => operationId);
@@ -266,7 +254,7 @@ export class Synchroniser {
     if (news.kind === "mark_refused") this.takeMarkBack(news.imageId, news.uid);
     if (news.kind === "moved") await this.moved(news.imageId, news.current);
     if (news.kind === "acknowledged") await this.notice(news.imageId, news.revision);
-    await this.publish();
+    await this.status.publish();
   }
 
   private forget(operationIds: readonly string[]): void {
@@ -280,13 +268,9 @@ export class Synchroniser {
   /** The database is there again: what it lacks of what this tab made is put into it, and sent. */
   private async keepAgain(): Promise<void> {
     const { storage, store } = this.options;
-    this.lost = false;
+    this.status.lost = false;
     await store.append(await storage.missing([...this.made.values()]));
     await this.flush();
-  }
-
-  private showUnkept(): void {
-    this.show({ ...this.shown, phase: "unkept", waiting: this.made.size });
   }
 
   /** Failing is no news while the browser keeps nothing: the person knows, and it is tried again once it does. */
@@ -294,43 +278,7 @@ export class Synchroniser {
     try {
       await work;
     } catch (error) {
-      if (!this.lost) this.options.onError(error);
+      if (!this.status.lost) this.options.onError(error);
     }
-  }
-
-  /** The page must not say "saved" while an operation is on its way to the disk. */
-  private async whileRecording<T>(operations: number, append: () => Promise<T>): Promise<T> {
-    this.recording += operations;
-    const waiting = this.shown.waiting + operations;
-    if (operations > 0) this.show({ ...this.shown, waiting, phase: this.phase(waiting) });
-    try {
-      return await append();
-    } finally {
-      this.recording -= operations;
-    }
-  }
-
-  private async publish(): Promise<void> {
-    const { store, onState } = this.options;
-    if (!onState) return;
-    const { waiting: stored, conflicts } = await store.overview();
-    const waiting = stored + this.recording;
-    this.show({ phase: this.phase(waiting), waiting, conflicts, message: this.message() });
-  }
-
-  private show(state: SyncState): void {
-    this.shown = state;
-    this.options.onState?.(state);
-  }
-
-  private phase(waiting: number): SyncState["phase"] {
-    if (this.lost) return "unkept";
-    if (waiting === 0) return "saved";
-    if (this.trouble?.outcome === "signed_out") return "signed_out";
-    return this.trouble ? "offline" : "saving";
-  }
-
-  private message(): string {
-    return this.trouble?.outcome === "unreachable" ? this.trouble.message : "";
   }
 }

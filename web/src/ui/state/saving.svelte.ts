@@ -4,8 +4,9 @@ import { Drafts } from "../../sync/drafts.ts";
 import { newUuid } from "../../sync/ids.ts";
 import { LastingDatabase } from "../../sync/lasting-database.ts";
 import { availableLocks } from "../../sync/locks.ts";
+import type { SyncState } from "../../sync/status.ts";
 import { OperationStore } from "../../sync/store.ts";
-import { Synchroniser, type SyncState } from "../../sync/synchroniser.ts";
+import { Synchroniser } from "../../sync/synchroniser.ts";
 import { tidy } from "../../sync/tidy.ts";
 import type { Account } from "./account.svelte.ts";
 

@@ -1,0 +1,68 @@
+/** How saving stands, as a page shows it. */
+import type { Conflict, Overview } from "./overview.ts";
+import type { Drained } from "./sender.ts";
+
+export interface SyncState {
+  /** `unkept`: this browser keeps nothing for now; what is done lives in this tab alone until it does again. */
+  phase: "saved" | "saving" | "offline" | "signed_out" | "unkept";
+  /** Operations on their way to the server, without those that are held and marks that wait for them. */
+  waiting: number;
+  conflicts: Conflict[];
+  /** Why saving does not get on; empty when it does. */
+  message: string;
+}
+
+export class SyncStatus {
+  /** Why saving does not get on; null when it does. */
+  trouble: Exclude<Drained, { outcome: "empty" }> | null = null;
+  /** Whether the browser keeps nothing for now. */
+  lost = false;
+  private recording = 0;
+  private shown: SyncState = { phase: "saved", waiting: 0, conflicts: [], message: "" };
+
+  constructor(
+    private readonly overview: () => Promise<Overview>,
+    private readonly onState: ((state: SyncState) => void) | undefined,
+  ) {}
+
+  /** @param waiting what this tab made and the server does not have */
+  showUnkept(waiting: number): void {
+    this.show({ ...this.shown, phase: "unkept", waiting });
+  }
+
+  /** The page must not say "saved" while an operation is on its way to the disk. */
+  async whileRecording<T>(operations: number, append: () => Promise<T>): Promise<T> {
+    this.recording += operations;
+    const waiting = this.shown.waiting + operations;
+    if (operations > 0) this.show({ ...this.shown, waiting, phase: this.phase(waiting) });
+    try {
+      return await append();
+    } finally {
+      this.recording -= operations;
+    }
+  }
+
+  /** Look again how it stands. */
+  async publish(): Promise<void> {
+    if (!this.onState) return;
+    const { waiting: stored, conflicts } = await this.overview();
+    const waiting = stored + this.recording;
+    this.show({ phase: this.phase(waiting), waiting, conflicts, message: this.message() });
+  }
+
+  private show(state: SyncState): void {
+    this.shown = state;
+    this.onState?.(state);
+  }
+
+  private phase(waiting: number): SyncState["phase"] {
+    if (this.lost) return "unkept";
+    if (waiting === 0) return "saved";
+    if (this.trouble?.outcome === "signed_out") return "signed_out";
+    return this.trouble ? "offline" : "saving";
+  }
+
+  private message(): string {
+    return this.trouble?.outcome === "unreachable" ? this.trouble.message : "";
+  }
+}
