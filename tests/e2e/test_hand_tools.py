@@ -104,3 +104,21 @@ def test_a_painted_mask_is_refined_by_points_and_its_corners_can_be_moved(projec
     page.keyboard.press("Enter")
     expect(work.objects).to_have_count(before + 1)
     work.saved()
+
+
+def test_choosing_a_tool_and_setting_corners_leave_the_view_as_it_is(project: Project, page: Page) -> None:
+    work = AnnotatePage(page, project, PHOTO)
+    fitted = work.stage.get_attribute("data-scale")
+    assert fitted is not None
+    middle = work.at(200, 150)
+    page.mouse.move(*middle)
+    page.mouse.wheel(0, -240)
+    expect(work.stage).not_to_have_attribute("data-scale", fitted)
+    zoomed = work.stage.get_attribute("data-scale")
+    assert zoomed is not None
+    page.keyboard.press("p")
+    expect(page.get_by_role("button", name="Polygon")).to_have_attribute("aria-pressed", "true")
+    page.mouse.click(*middle)
+    page.keyboard.press("b")
+    expect(page.get_by_text("24 px", exact=True)).to_be_visible()
+    assert work.stage.get_attribute("data-scale") == zoomed
