@@ -53,7 +53,8 @@ def downloads(folder: Path, models: Models) -> dict[str, int]:
     for name, (_, manifest) in models.items():
         sizes[f"{name}: prepare and decode"] = manifest.graphs.prepare.bytes + manifest.graphs.decode.bytes
     for runtime in sorted(CLIENT.glob("assets/ort-wasm-*.wasm.br")):
-        sizes["onnxruntime-web, brotli"] = runtime.stat().st_size
+        build = "with WebGPU, only where it is asked for" if ".asyncify" in runtime.name else "without WebGPU"
+        sizes[f"onnxruntime-web {build}, brotli"] = runtime.stat().st_size
     return sizes
 
 

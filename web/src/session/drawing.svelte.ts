@@ -7,7 +7,7 @@ import { newUuid } from "../sync/ids.ts";
 import { type Answer, maskOf } from "./answers.ts";
 import { isQuestion } from "./decodes.svelte.ts";
 import * as edit from "./document.ts";
-import { COVERED, EMPTY_ANSWER, NOTHING_LEFT, type Obstacle, UNANSWERED } from "./obstacles.ts";
+import { COVERED, EMPTY_ANSWER, NOTHING_LEFT, type Obstacle, OPEN_POLYGON, UNANSWERED } from "./obstacles.ts";
 import { saveStep } from "./overlap.ts";
 import { byHand, draftOf, provenanceOf } from "./provenance.ts";
 import { boxBetween, rounded } from "./rounding.ts";
@@ -101,6 +101,7 @@ export abstract class Drawing extends SessionState {
    */
   keep(): Obstacle | null {
     this.early = NOTHING_EARLY;
+    if (this.masks.outline) return OPEN_POLYGON;
     return !this.drawing || this.unchanged ? null : this.save();
   }
 

@@ -22,3 +22,7 @@ export const COVERED: Obstacle = {
   message: "Other objects cover all of this mask, and the overlap setting or a lock protects them.",
   hint: "Allow overlap, or press {drop} to drop it.",
 };
+export const OPEN_POLYGON: Obstacle = {
+  message: "A polygon is not closed yet.",
+  hint: "Close it with {accept}, or press {drop} to drop it.",
+};

@@ -168,6 +168,15 @@ it("count for nothing else once they are dropped", () => {
   expect(operations).toMatchObject([{ kind: "create", provenance: { seconds: 1, clicks: 4 } }]);
 });
 
+it("keep an image from being submitted until the polygon is closed or dropped", () => {
+  setCorners(3);
+  expect(session.keep()).toMatchObject({ message: "A polygon is not closed yet." });
+  expect(session.masks.outline!.ring).toHaveLength(3);
+  session.masks.closeOutline();
+  expect(session.keep()).toBeNull();
+  expect(operations).toMatchObject([{ kind: "create" }]);
+});
+
 it("are unknown to drafts of older versions, which open as they did", () => {
   setCorners(4);
   session.masks.closeOutline();
