@@ -42,6 +42,7 @@ NOTES = """
   `decode` and 690 of Samlet's 918; the rest works out shapes.
 - "start" has a browser of its own for each measurement: most of it is the browser compiling the runtime, and whoever
   starts second would find it compiled. Limner's has one `prepare` more in it.
+- From one run to the next the ratios of one machine differ by some .03.
 - With more than 12 prompt tokens the rank of what a click adds to the image stays at 128 for each block.
 - Seeded weights answer noise, whose outline no mask has; what is painted is a mask with a wavy outline instead.
 """
