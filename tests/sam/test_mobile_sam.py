@@ -13,10 +13,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from limner.sam.install import install_file
 from limner.sam.model import PromptableModel
 from limner.sam.registry import infer_family, model_from_state
 from limner.sam.tiny_vit import WindowAttention
 from limner.sam.transforms import to_model_input
+from limner_onnx.encoder import open_encoder
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SHAPES: dict[str, list[int]] = json.loads((GOLDEN / "mobile_sam_state_dict.json").read_text())
@@ -75,6 +77,19 @@ def test_values_of_the_reference_implementation(model: PromptableModel) -> None:
     )
     np.testing.assert_allclose(low_res[0, :, ::11, ::11], golden["low_res_masks"], atol=1e-4)
     np.testing.assert_allclose(scores[0], golden["iou_predictions"], atol=1e-4)
+
+
+def test_a_new_card_has_the_encoder_run_in_onnxruntime(
+    state: dict[str, Tensor], model: PromptableModel, tmp_path: Path
+) -> None:
+    torch.save(state, tmp_path / "mobile_sam.pt")
+    card = install_file(tmp_path / "mobile_sam.pt", tmp_path, name="mobile_sam").card
+    assert (card.family, card.cpu_runtime, card.cpu_precision) == ("mobile_sam", "onnxruntime", "float32")
+    pixels = torch.randn(1, 3, 1024, 1024, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        expected = model.encode(pixels).numpy()
+    made = open_encoder(model, tmp_path, threads=1)(pixels.numpy())
+    assert np.linalg.norm(made - expected) < 1e-4 * np.linalg.norm(expected)
 
 
 @torch.inference_mode()

@@ -19,7 +19,7 @@ from torch import Tensor
 from limner.bench.harness import Result
 from limner.bench.memory import compare_with_memory
 from limner.bench.reference import reference_package
-from limner.catalogue import Precision, installed_models
+from limner.catalogue import CPU_RUNTIMES, Precision, installed_models
 from limner.sam.fused import layers_one_by_one
 from limner.sam.model import PromptableModel
 from limner.sam.precision import channels_last, computing_in
@@ -70,7 +70,9 @@ def installed_or_random(family: str, home: Path) -> LoadedModel:
     """The model of this name when it is installed, otherwise one of this family with seeded weights."""
     if any(model.name == family for model in installed_models(home)):
         return load_model(family, home)
-    return LoadedModel(build_model(family, SEED), family, "", title=family)
+    return LoadedModel(
+        build_model(family, SEED), family, "", title=family, cpu_runtime=CPU_RUNTIMES.get(family, "torch")
+    )
 
 
 def chosen_way(loaded: LoadedModel) -> str:
