@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Generator, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, ViewportSize, sync_playwright
 
 from tests.e2e.api import Project, new_project
 from tests.e2e.server import LimnerServer, start_server, stop_server
@@ -23,7 +23,7 @@ FLAGS = [
 ]
 TIMEOUT = 120_000  # ms; nothing is measured, tests only fail after this
 FAILED = pytest.StashKey[bool]()
-VIEWPORT = {"width": 1280, "height": 720}
+VIEWPORT: ViewportSize = {"width": 1280, "height": 720}
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +57,7 @@ def signed_in(server: LimnerServer, browser: Browser) -> Iterator[BrowserContext
 
 def new_profile(browser: Browser, link: str) -> BrowserContext:
     """A browser profile that followed a sign-in link."""
-    context = browser.new_context(viewport=VIEWPORT, accept_downloads=True)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=VIEWPORT, accept_downloads=True)
     context.set_default_timeout(TIMEOUT)
     page = context.new_page()
     page.goto(link)

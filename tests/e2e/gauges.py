@@ -47,7 +47,7 @@ def launch(playwright: Playwright) -> Browser:
 
 def signed_in_page(browser: Browser, server: LimnerServer) -> Page:
     """A tab in a profile of its own; its errors are printed."""
-    context = browser.new_context(viewport=VIEWPORT)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=VIEWPORT)
     context.set_default_timeout(TIMEOUT)
     page = context.new_page()
     page.on("pageerror", lambda error: click.echo(f"page error: {error}"))

@@ -37,7 +37,7 @@ def violations(page: Page) -> list[str]:
 @pytest.fixture
 def stranger(browser: Browser) -> Iterator[BrowserContext]:
     """A browser that nobody has signed in with."""
-    context = browser.new_context(viewport=VIEWPORT, accept_downloads=True)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=VIEWPORT, accept_downloads=True)
     context.set_default_timeout(TIMEOUT)
     yield context
     context.close()

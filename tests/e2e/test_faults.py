@@ -73,7 +73,7 @@ def person(mortal: Mortal, browser: Browser) -> Iterator[BrowserContext]:
 
 
 def sign_in(mortal: Mortal, browser: Browser) -> BrowserContext:
-    context = browser.new_context(viewport=VIEWPORT)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=VIEWPORT)
     context.set_default_timeout(TIMEOUT)
     page = context.new_page()
     page.goto(sign_in_link(mortal.running))

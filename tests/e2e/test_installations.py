@@ -28,7 +28,7 @@ def open_signed_in(context: BrowserContext, server: LimnerServer) -> AnnotatePag
 def test_two_homes_on_one_port_share_nothing(tmp_path: Path, browser: Browser) -> None:
     first = start_server(tmp_path / "first")
     port = urlsplit(first.address).port or 0
-    context = browser.new_context(viewport=VIEWPORT)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=VIEWPORT)
     context.set_default_timeout(TIMEOUT)
     work = open_signed_in(context, first)
     context.set_offline(True)

@@ -24,7 +24,7 @@ PHOTO = "cat.png"
 @pytest.fixture
 def colleague(server: LimnerServer, browser: Browser) -> Iterator[BrowserContext]:
     """Somebody else's browser, signed in."""
-    context = browser.new_context(viewport=VIEWPORT)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=VIEWPORT)
     context.set_default_timeout(TIMEOUT)
     page = context.new_page()
     page.goto(sign_in_link(server))

@@ -13,23 +13,16 @@ from limner.embed.wire import EmbeddingInfo, pack
 from limner.manifest import PREPROCESSING_VERSION, Manifest
 from limner.sam.model import PromptableModel
 from limner.sam.registry import LoadedModel, build_sam
-from limner.sam.samlet import Samlet, SamletConfig
+from limner.sam.samlet import Samlet
 from limner.sam.vit import VitConfig
 from limner_onnx.exporter import write_graphs
 from tests.sam.reference import lively
+from tests.tiny_samlet import TINY_SAMLET
 
 
 def tiny_samlet() -> PromptableModel:
     torch.manual_seed(5)
-    config = SamletConfig(
-        image_size=64,
-        encoder_widths=(8, 8, 16, 16, 16),
-        encoder_depths=(1, 1, 1, 1),
-        embed_dim=16,
-        decoder_channels=16,
-        upscale_channels=(8, 8, 4),
-    )
-    model = Samlet(config).eval()
+    model = Samlet(TINY_SAMLET).eval()
     lively(model)
     torch.nn.init.normal_(model.decoder.upscaler.mix2.weight, std=0.2)  # the same in all channels when fresh
     return model

@@ -14,28 +14,21 @@ from torch.utils.flop_counter import FlopCounterMode
 from limner.sam.checkpoints import read_state
 from limner.sam.model import PADDING_LOGIT
 from limner.sam.registry import model_from_state
-from limner.sam.samlet import Samlet, SamletConfig, SplitSamlet
+from limner.sam.samlet import Samlet, SplitSamlet
 from limner.sam.samlet.decoder import SMOOTHING, smooth
 from limner.sam.samlet.prompt_maps import PromptGrid, dense_maps
 from limner.train.evaluation import ModelSubject, Protocol, evaluate_mask
 from limner.train.scenes import SceneGenerator
 from tests.sam.reference import lively, relative_difference
+from tests.tiny_samlet import TINY_SAMLET
 
 WEIGHTS = Path(__file__).parents[2] / "data" / "samlet.safetensors"
-TINY = SamletConfig(
-    image_size=64,
-    encoder_widths=(8, 8, 16, 16, 16),
-    encoder_depths=(1, 1, 1, 1),
-    embed_dim=16,
-    decoder_channels=16,
-    upscale_channels=(8, 8, 4),
-)
 
 
 @pytest.fixture(scope="module")
 def tiny() -> Samlet:
     torch.manual_seed(3)
-    return Samlet(TINY).eval()
+    return Samlet(TINY_SAMLET).eval()
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +71,7 @@ def one_prompt(labels: list[int], has_mask: bool, seed: int) -> tuple[Tensor, Te
 @pytest.fixture(scope="module")
 def lively_tiny() -> Samlet:
     torch.manual_seed(5)
-    model = Samlet(TINY).eval()
+    model = Samlet(TINY_SAMLET).eval()
     lively(model)
     torch.nn.init.normal_(model.decoder.upscaler.mix2.weight, std=0.2)  # the same in all channels when fresh
     return model
@@ -164,7 +157,7 @@ def test_prompt_maps_are_drawn_where_the_prompt_is() -> None:
 
 @torch.no_grad()
 def test_the_last_upscaling_begins_even() -> None:
-    upscaler = Samlet(TINY).decoder.upscaler
+    upscaler = Samlet(TINY_SAMLET).decoder.upscaler
     speckles = torch.ones(1, 4, 12, 12)
     speckles[:, :, ::2, ::2] = 3  # one quarter of every cell sticks out
     inside = (speckles + upscaler.mix2(speckles))[:, :, 2:-2, 2:-2]

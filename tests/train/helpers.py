@@ -10,17 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limner import rle
-from limner.sam.samlet import SamletConfig
 from limner.train.config import PromptMix, Run, Scenes, Schedule, Size, TrainConfig
-
-TINY_MODEL = SamletConfig(
-    image_size=64,
-    encoder_widths=(8, 8, 16, 16, 16),
-    encoder_depths=(1, 1, 1, 1),
-    embed_dim=16,
-    decoder_channels=16,
-    upscale_channels=(8, 8, 4),
-)
+from tests.tiny_samlet import TINY_SAMLET
 
 
 def tiny_config(output: Path, steps: int = 4) -> TrainConfig:
@@ -30,7 +21,7 @@ def tiny_config(output: Path, steps: int = 4) -> TrainConfig:
         sizes=(Size(64, images=2, share=1.0),),
         prompts=PromptMix(per_image=2),
         scenes=Scenes(share=1.0),
-        model=TINY_MODEL,
+        model=TINY_SAMLET,
     )
 
 

@@ -27,7 +27,8 @@ from limner.train.finetune.adapt import Adapt, Adaptation, adapt_model, merged
 from limner.train.finetune.settings import suggested_config
 from limner.train.finetune.tuning import finetune
 from limner.train.state import read_checkpoint
-from tests.train.helpers import TINY_MODEL, write_photo
+from tests.tiny_samlet import TINY_SAMLET
+from tests.train.helpers import write_photo
 
 WEIGHTS = "ab" * 32  # stands for the hash of the weights that a run starts from
 TINY_VIT = VitConfig(embed_dim=16, depth=2, num_heads=2, global_blocks=(1,), image_size=128, window_size=4)
@@ -44,7 +45,7 @@ def tiny_vit() -> PromptableModel:
 
 def tiny_samlet() -> PromptableModel:
     torch.manual_seed(1)
-    return Samlet(TINY_MODEL).eval()
+    return Samlet(TINY_SAMLET).eval()
 
 
 @pytest.fixture(scope="module")

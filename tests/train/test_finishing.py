@@ -15,13 +15,14 @@ from limner.train.finishing import Clicked, ClickedPhotos
 from limner.train.losses import true_iou
 from limner.train.state import save_weights
 from tests.sam.reference import lively
-from tests.train.helpers import TINY_MODEL, write_photo
+from tests.tiny_samlet import TINY_SAMLET
+from tests.train.helpers import write_photo
 
 
 def clicked_photos(folder: Path, count: int) -> list[Clicked]:
     for shade in range(4):
         write_photo(folder, f"photo{shade}", shade=shade)
-    views = ClickedPhotos([folder], TINY_MODEL.image_size)
+    views = ClickedPhotos([folder], TINY_SAMLET.image_size)
     return [views[number] for number in range(count)]
 
 
@@ -51,7 +52,7 @@ def test_clicks_are_inside_what_they_mean(tmp_path: Path) -> None:
 
 def test_predictions_come_closer_and_nothing_else_moves(tmp_path: Path) -> None:
     torch.manual_seed(4)
-    model = Samlet(TINY_MODEL)
+    model = Samlet(TINY_SAMLET)
     lively(model)
     photos = clicked_photos(tmp_path, 12)
     masks, predicted, reached = answers(model, photos)

@@ -18,7 +18,8 @@ from limner.train import gpu, loop
 from limner.train.pack import pack_photos, unpack_photos
 from limner.train.photos import find_photos
 from limner.train.state import read_checkpoint
-from tests.train.helpers import TINY_MODEL, two_squares, write_photo
+from tests.tiny_samlet import TINY_SAMLET
+from tests.train.helpers import two_squares, write_photo
 
 RECIPE = """
 [run]
@@ -128,7 +129,7 @@ def test_it_trains_resumes_and_leaves_what_to_bring_home(tmp_path: Path) -> None
         assert read_checkpoint(tmp_path / "run" / loop.CHECKPOINT)["step"] == steps
     weights = load_file(tmp_path / "home" / loop.WEIGHTS)
     assert {value.dtype for value in weights.values()} == {torch.float16}
-    Samlet(TINY_MODEL).load_state_dict({name: value.float() for name, value in weights.items()}, strict=True)
+    Samlet(TINY_SAMLET).load_state_dict({name: value.float() for name, value in weights.items()}, strict=True)
     lines = [json.loads(line) for line in (tmp_path / "home" / loop.LOG).read_text().splitlines()]
     trained = [line for line in lines if "images_per_second" in line]
     assert [line["step"] for line in trained] == [1, 2, 3, 4]
