@@ -136,6 +136,35 @@ def test_a_stroke_on_an_object_survives_its_tab(signed_in: BrowserContext, proje
     again.page.close()
 
 
+def test_a_draft_is_found_while_another_tab_tidies_up_after_its_own(
+    signed_in: BrowserContext, project: Project
+) -> None:
+    work = AnnotatePage(signed_in.new_page(), project, PHOTO)
+    work.page.keyboard.press("b")
+    drag(work, (100, 100), (220, 160))
+    on_disk(work.page, "drafts")
+    held = work.page.evaluate("navigator.locks.query().then(({ held }) => held.map(({ name }) => name))")
+    writers = [name for name in held if " writer " in name]
+    assert writers
+    crash(work.page)
+    tidying = signed_in.new_page()
+    tidying.goto(project.url)
+    tidying.evaluate(
+        """async (names) => {
+          const forEver = (granted) => () => (granted(), new Promise(() => undefined));
+          const ask = (name) => new Promise((granted, refused) => {
+            navigator.locks.request(name, { mode: "shared" }, forEver(granted)).catch(refused);
+          });
+          await Promise.all(names.map(ask));
+        }""",
+        writers,
+    )
+    again = AnnotatePage(signed_in.new_page(), project, PHOTO)
+    expect(accept_button(again)).to_be_enabled()
+    again.page.close()
+    tidying.close()
+
+
 def test_what_was_drawn_looking_closer_comes_back_closer(signed_in: BrowserContext, project: Project) -> None:
     data, truth = large_image()
     project.upload({LARGE: data})

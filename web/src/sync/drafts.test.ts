@@ -39,7 +39,7 @@ class Living implements Presence {
     this.held.add(name);
   }
 
-  async ifFree<T>(name: string, work: () => Promise<T>): Promise<T | null> {
+  async ifGone<T>(name: string, work: () => Promise<T>): Promise<T | null> {
     return this.held.has(name) ? null : await work();
   }
 }

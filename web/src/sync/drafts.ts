@@ -42,7 +42,7 @@ export class Drafts {
       const found =
         row.writer === writer
           ? row
-          : await presence.ifFree(presenceOf(row.writer), () => this.takeOver(imageId, row.writer));
+          : await presence.ifGone(presenceOf(row.writer), () => this.takeOver(imageId, row.writer));
       if (found) return resumed(found);
     }
     return null;

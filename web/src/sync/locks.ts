@@ -5,13 +5,15 @@ export interface Locks {
    * Runs `work` when no other holder of `name` is left, and resolves with its result. Rejects when `signal` ends the waiting.
    */
   exclusive<T>(name: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
+  /** The same at once or not at all: null when there is another holder. */
+  ifFree<T>(name: string, work: () => Promise<T>): Promise<T | null>;
 }
 
 export interface Presence {
   /** Takes `name` for as long as this tab lives; resolves when it is taken. */
   hold(name: string): Promise<void>;
-  /** Runs `work` while nobody holds `name`; null when somebody does. */
-  ifFree<T>(name: string, work: () => Promise<T>): Promise<T | null>;
+  /** Runs `work` if no tab that lives holds `name`; else null. Who asks does not hold it: several may do so at once. */
+  ifGone<T>(name: string, work: () => Promise<T>): Promise<T | null>;
 }
 
 /** The Web Locks API: one tab at a time, released by the browser when a tab dies. */
@@ -34,8 +36,16 @@ export class BrowserLocks implements Locks, Presence {
   }
 
   async ifFree<T>(name: string, work: () => Promise<T>): Promise<T | null> {
+    return await this.atOnce(name, "exclusive", work);
+  }
+
+  async ifGone<T>(name: string, work: () => Promise<T>): Promise<T | null> {
+    return await this.atOnce(name, "shared", work);
+  }
+
+  private async atOnce<T>(name: string, mode: LockMode, work: () => Promise<T>): Promise<T | null> {
     const request = async (lock: Lock | null) => (lock ? await work() : null);
-    return await navigator.locks.request(this.scoped(name), { ifAvailable: true }, request);
+    return await navigator.locks.request(this.scoped(name), { ifAvailable: true, mode }, request);
   }
 
   private scoped(name: string): string {
@@ -73,7 +83,11 @@ export class TabLocks implements Locks, Presence {
   }
 
   async ifFree<T>(name: string, work: () => Promise<T>): Promise<T | null> {
-    return this.held.has(name) || this.tails.has(name) ? null : await this.exclusive(name, work);
+    return this.tails.has(name) ? null : await this.exclusive(name, work);
+  }
+
+  async ifGone<T>(name: string, work: () => Promise<T>): Promise<T | null> {
+    return this.held.has(name) ? null : await work();
   }
 }
 

@@ -5,8 +5,13 @@ import type { Drained } from "./sender.ts";
 export interface SyncState {
   /** `unkept`: this browser keeps nothing for now; what is done lives in this tab alone until it does again. */
   phase: "saved" | "saving" | "offline" | "signed_out" | "unkept";
-  /** Operations on their way to the server, without those that are held and marks that wait for them. */
+  /**
+   * Operations that this browser keeps until the server has them, without those that are held and marks that wait for them; when
+   * `unkept`, all that this tab made and the server does not have.
+   */
   waiting: number;
+  /** Whether something is in this tab alone: not on the disk yet, or not at all for now. */
+  atRisk: boolean;
   conflicts: Conflict[];
   /** Why saving does not get on; empty when it does. */
   message: string;
@@ -18,7 +23,7 @@ export class SyncStatus {
   /** Whether the browser keeps nothing for now. */
   lost = false;
   private recording = 0;
-  private shown: SyncState = { phase: "saved", waiting: 0, conflicts: [], message: "" };
+  private shown: SyncState = { phase: "saved", waiting: 0, atRisk: false, conflicts: [], message: "" };
 
   constructor(
     private readonly overview: () => Promise<Overview>,
@@ -27,14 +32,14 @@ export class SyncStatus {
 
   /** @param waiting what this tab made and the server does not have */
   showUnkept(waiting: number): void {
-    this.show({ ...this.shown, phase: "unkept", waiting });
+    this.show({ ...this.shown, phase: "unkept", waiting, atRisk: waiting > 0 });
   }
 
-  /** The page must not say "saved" while an operation is on its way to the disk. */
+  /** The page must not say "saved", nor that they wait, while operations are on their way to the disk. */
   async whileRecording<T>(operations: number, append: () => Promise<T>): Promise<T> {
     this.recording += operations;
-    const waiting = this.shown.waiting + operations;
-    if (operations > 0) this.show({ ...this.shown, waiting, phase: this.phase(waiting) });
+    const { shown } = this;
+    if (operations > 0) this.show({ ...shown, phase: this.phase(shown.waiting), atRisk: true });
     try {
       return await append();
     } finally {
@@ -45,9 +50,9 @@ export class SyncStatus {
   /** Look again how it stands. */
   async publish(): Promise<void> {
     if (!this.onState) return;
-    const { waiting: stored, conflicts } = await this.overview();
-    const waiting = stored + this.recording;
-    this.show({ phase: this.phase(waiting), waiting, conflicts, message: this.message() });
+    const { waiting, conflicts } = await this.overview();
+    const atRisk = this.recording > 0 || this.lost;
+    this.show({ phase: this.phase(waiting), waiting, atRisk, conflicts, message: this.message() });
   }
 
   private show(state: SyncState): void {
@@ -57,7 +62,7 @@ export class SyncStatus {
 
   private phase(waiting: number): SyncState["phase"] {
     if (this.lost) return "unkept";
-    if (waiting === 0) return "saved";
+    if (waiting === 0) return this.recording > 0 ? "saving" : "saved";
     if (this.trouble?.outcome === "signed_out") return "signed_out";
     return this.trouble ? "offline" : "saving";
   }

@@ -4,11 +4,11 @@
  * stopped.
  */
 import { openStream, type ProjectEvents, type StreamEvent } from "../api/events.ts";
-import { BrowserLocks, type Locks, type Presence } from "./locks.ts";
+import { BrowserLocks, type Locks } from "./locks.ts";
 
 /** How the tabs of a browser find each other; null where they cannot, and each has a stream of its own. */
 export interface Sharing {
-  locks: Locks & Presence;
+  locks: Locks;
   channel: (name: string) => BroadcastChannel;
 }
 
@@ -65,7 +65,7 @@ class Listener {
     void this.takeTurns(this.sharing.locks);
   }
 
-  private async takeTurns(locks: Locks & Presence): Promise<void> {
+  private async takeTurns(locks: Locks): Promise<void> {
     const led = await locks.ifFree(this.name, () => this.lead());
     if (led || this.signal.aborted) return;
     try {

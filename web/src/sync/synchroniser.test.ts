@@ -37,7 +37,7 @@ const marked = (state: ImageState, note = ""): MarkOperation => ({
 });
 
 class Tab {
-  state: SyncState = { phase: "saved", waiting: 0, conflicts: [], message: "" };
+  state: SyncState = { phase: "saved", waiting: 0, atRisk: false, conflicts: [], message: "" };
   signedOut = 0;
   errors: unknown[] = [];
   /** Marks that the server would not take: image, state, code. */
@@ -49,7 +49,7 @@ class Tab {
   constructor(
     server: FakeServer,
     storage: LastingDatabase,
-    locks: Locks,
+    locks: Pick<Locks, "exclusive">,
     channel: BroadcastChannel | null = null,
     presence: Presence = new TabLocks(),
   ) {
@@ -137,15 +137,26 @@ describe("a queue with a good connection", () => {
   it("never says saved while an operation is on its way to the disk", async () => {
     const image = await open();
     const recorded = image.record([create("a")]);
-    expect(tab.state).toMatchObject({ phase: "saving", waiting: 1 });
+    expect(tab.state).toMatchObject({ phase: "saving", atRisk: true });
     await recorded;
     await tab.sync.settled();
-    expect(tab.state).toMatchObject({ phase: "saved", waiting: 0 });
+    expect(tab.state).toMatchObject({ phase: "saved", waiting: 0, atRisk: false });
+  });
+
+  it("counts as waiting only what is on the disk: the tab may be closed then", async () => {
+    const image = await open();
+    server.weather = "offline";
+    await image.record([create("a")]);
+    await tab.sync.settled();
+    const recorded = image.record([create("b")]);
+    expect(tab.state).toMatchObject({ phase: "offline", waiting: 1, atRisk: true });
+    await recorded;
+    expect(tab.state).toMatchObject({ phase: "offline", waiting: 2, atRisk: false });
   });
 
   it("sends what is added while a round of sending comes to its end", async () => {
     const state: { atTheEnd: (() => Promise<void>) | null } = { atTheEnd: null };
-    const slow: Locks = {
+    const slow: Pick<Locks, "exclusive"> = {
       async exclusive(_name, work) {
         const result = await work();
         await state.atTheEnd?.();
@@ -316,7 +327,7 @@ describe("a browser that closes its storage", () => {
     await image.record([recolour("a", 5)]);
     await image.recordMark(marked("submitted"));
     await tab.sync.notice(server.imageId, server.revision);
-    expect(tab.state).toMatchObject({ phase: "unkept", waiting: 3 });
+    expect(tab.state).toMatchObject({ phase: "unkept", waiting: 3, atRisk: true });
     expect(image.annotations().map((each) => each.category_id)).toEqual([5]);
     refused.mockRestore();
     await vi.waitFor(() => expect(server.marks).toEqual(["submitted"]), 5000);

@@ -24,7 +24,7 @@ export interface SynchroniserOptions {
   store: OperationStore;
   drafts: Drafts;
   send: SendOperation;
-  locks: Locks;
+  locks: Pick<Locks, "exclusive">;
   /** Names this tab among the writers of an image. */
   writer: string;
   /** Channel to the other tabs; null where the browser has none. */
@@ -95,6 +95,7 @@ export class Synchroniser {
       } catch (error) {
         if (this.status.lost) return this.status.showUnkept(this.made.size);
         for (const each of step) this.made.delete(each.operationId);
+        void this.run(this.status.publish()); // nothing is on its way any more
         throw error;
       }
       if (step.length === 0) return;

@@ -17,7 +17,7 @@ export async function tidy({ database, presence, isGone }: TidyOptions): Promise
     if (await isGone(imageId)) await database.delete("drafts", IDBKeyRange.bound([imageId], [imageId, []]));
   }
   for (const [imageId, writer] of await database.getAllKeys("revisions")) {
-    await presence.ifFree(presenceOf(writer), () => forgetWriter(database, imageId, writer));
+    await presence.ifGone(presenceOf(writer), () => forgetWriter(database, imageId, writer));
   }
 }
 

@@ -14,7 +14,7 @@ const isNotFound = (error: unknown) => error instanceof ApiError && error.status
 
 /** The durable queue of this browser and its state, for the pages. */
 export class Saving {
-  state = $state.raw<SyncState>({ phase: "saved", waiting: 0, conflicts: [], message: "" });
+  state = $state.raw<SyncState>({ phase: "saved", waiting: 0, atRisk: false, conflicts: [], message: "" });
   /** Told when the server refuses what was said of an image; so is the person. */
   onMarkRefused: (imageId: number) => void = () => undefined;
   private synchroniser: Promise<Synchroniser>;
@@ -34,15 +34,20 @@ export class Saving {
     await (await this.synchroniser).flush();
   }
 
-  /** Flush when the network comes back or the tab is looked at again. @returns disposer */
+  /** Flush when the network comes back or the tab is looked at again; ask before work is left that is only here. @returns disposer */
   listen(): () => void {
     const flush = () => {
       if (!document.hidden && this.state.waiting > 0) void this.flush();
     };
+    const leave = (event: BeforeUnloadEvent) => {
+      if (this.state.atRisk) event.preventDefault();
+    };
     window.addEventListener("online", flush);
+    window.addEventListener("beforeunload", leave);
     document.addEventListener("visibilitychange", flush);
     return () => {
       window.removeEventListener("online", flush);
+      window.removeEventListener("beforeunload", leave);
       document.removeEventListener("visibilitychange", flush);
     };
   }
