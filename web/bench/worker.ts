@@ -5,13 +5,15 @@
  */
 
 import { expose } from "comlink";
-import { InferenceSession, Tensor } from "onnxruntime-web/wasm";
+import script from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
+import binary from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
+import { env, InferenceSession, Tensor } from "onnxruntime-web/wasm";
 import { ImageGeometry, type ImageSize } from "../src/core/geometry.ts";
 import { makeAxis, type Plane } from "../src/core/logits.ts";
 import { MaskPainter } from "../src/core/paint.ts";
 import { readEmbedding } from "../src/decoder/embedding.ts";
 import { type DecodeInputs, DecoderGraphs } from "../src/decoder/graphs.ts";
-import { onProcessor, type Runtime } from "../src/decoder/runtime.ts";
+import { onProcessor } from "../src/decoder/processor.ts";
 import type { Manifest } from "../src/session/types.ts";
 
 const SCREEN = { height: 1080, width: 1920 }; // device pixels of the view that is painted
@@ -41,7 +43,7 @@ export type Task =
 export type Side = "ours" | "reference";
 
 let manifest: Manifest;
-let runtime: Runtime;
+let threads = 1;
 let files: { readonly prepare: Uint8Array; readonly decode: Uint8Array; readonly official: Uint8Array };
 let graphs: DecoderGraphs;
 let reference: InferenceSession;
@@ -51,8 +53,10 @@ const pixels = new Uint32Array(SCREEN.height * SCREEN.width);
 
 const api = {
   /** Fetches all that {@link begin} needs. */
-  async load(threads: number, model: string, official: string, officialEmbedding: string): Promise<void> {
-    runtime = onProcessor(threads);
+  async load(count: number, model: string, official: string, officialEmbedding: string): Promise<void> {
+    threads = count;
+    env.wasm.wasmPaths = { mjs: script, wasm: binary };
+    env.wasm.numThreads = count;
     manifest = (await (await fetch(`/${model}/manifest.json`)).json()) as Manifest;
     const [prepare, decode, published, values] = await Promise.all(
       [`${model}/prepare.onnx`, `${model}/decode.onnx`, official, officialEmbedding].map(bytes),
@@ -70,7 +74,7 @@ const api = {
   async begin(side: Side): Promise<number> {
     return timed(async () => {
       if (side === "ours") {
-        graphs = await DecoderGraphs.load(runtime, manifest, files.prepare, files.decode);
+        graphs = await DecoderGraphs.load(await onProcessor(threads), manifest, files.prepare, files.decode);
         await graphs.warmUp();
       } else {
         reference = await InferenceSession.create(files.official);

@@ -30,9 +30,11 @@ NOTES = """
 - SAM's `decode` never writes the 4,096 image tokens down (`server/limner/sam/factored.py` derives it). What is left of
   a click on a square image is mostly the upscaling: the exact GELU on 3.1 million values and two transposed
   convolutions. Of a 2:3 image a third of that is never computed.
-- onnxruntime-web copies all inputs of a run into its memory; it keeps tensors on its side with WebGPU only. That is
-  28 MB of prepared tensors per click. Projections of the positional encoding are not among them: the runtime computes
-  those from constants when it loads the graph.
+- SAM's prepared tensors are 28 MB. onnxruntime-web's JavaScript would bring them into the runtime's memory on every click
+  (3 ms of 72, measured in turns within one page); Limner drives the runtime's own functions
+  (`web/src/decoder/processor.ts`), so that they stay where `prepare` has put them, as they do on a graphics card.
+  Projections of the positional encoding are not among them: the runtime computes those from constants when it loads the
+  graph.
 - The exact GELU stays: written with a sigmoid of a polynomial it needs degree 6 for an error of float32's own size, and
   then costs in onnxruntime-web what the exact one costs (5.7 ns per value; degree 4, with an error of 3e-6, 5.0).
 - The page decodes on the processor, which is what is measured here. `?decoder=auto` in its address tries WebGPU, where

@@ -1,8 +1,9 @@
 /** Where a model's graphs run: tried once, when they are loaded. */
 
 import type { Answering, Manifest, ProviderWish } from "../session/types.ts";
+import { onGraphicsCard, whyNoGraphicsCard } from "./graphics-card.ts";
 import { DecoderGraphs } from "./graphs.ts";
-import { onGraphicsCard, onProcessor, whyNoGraphicsCard } from "./runtime.ts";
+import { onProcessor } from "./processor.ts";
 
 const SLOW = 60; // ms: a processor answers a click in that time, so a graphics card that takes longer is of no use
 
@@ -38,6 +39,6 @@ export async function loadGraphs(
       fallback = `the graphics card failed: ${error instanceof Error ? error.message : String(error)}`;
     }
   }
-  const graphs = await DecoderGraphs.load(onProcessor(threads), manifest, prepare, decode);
+  const graphs = await DecoderGraphs.load(await onProcessor(threads), manifest, prepare, decode);
   return { graphs, answering: { provider: "wasm", fallback } };
 }

@@ -1,13 +1,12 @@
 /** The two ONNX graphs of one model: `prepare` runs once per image, `decode` on every prompt. Lives in the worker. */
 
-import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
 import { ImageGeometry } from "../core/geometry.ts";
 import { neededCells } from "../core/logits.ts";
 import type { ModelInputs } from "../core/prompts.ts";
 import type { Decoded, Manifest } from "../session/types.ts";
 import { imageSizeOf, readEmbedding } from "./embedding.ts";
 import { DecoderError } from "./errors.ts";
-import type { Runtime } from "./runtime.ts";
+import type { Graph, Inputs, KeptTensor, Runtime, Values } from "./runtime.ts";
 
 export interface DecodeInputs extends ModelInputs {
   /** Logits (low_res_size²), null for none. */
@@ -15,19 +14,19 @@ export interface DecodeInputs extends ModelInputs {
 }
 
 export class DecoderGraphs {
-  private prepared: Record<string, Tensor> | null = null;
+  private prepared: Record<string, KeptTensor> | null = null;
   private readonly ran = { prepare: false, decode: false };
-  private readonly noMask: Tensor;
+  private readonly noMask: Values;
   /** WebGPU convolves no empty tensors: there the rows of an absent mask prompt are zeros instead of none. */
   private readonly noMaskSwitch: 0 | -1;
 
   private constructor(
-    private readonly runtime: Runtime,
+    { provider }: Runtime,
     private readonly manifest: Manifest,
-    private readonly prepareSession: InferenceSession,
-    private readonly decodeSession: InferenceSession,
+    private readonly prepareGraph: Graph<KeptTensor>,
+    private readonly decodeGraph: Graph<Float32Array>,
   ) {
-    this.noMaskSwitch = runtime.provider === "webgpu" ? -1 : 0;
+    this.noMaskSwitch = provider === "webgpu" ? -1 : 0;
     this.noMask = this.maskTensor(new Float32Array(manifest.low_res_size ** 2));
   }
 
@@ -38,20 +37,10 @@ export class DecoderGraphs {
     prepare: Uint8Array,
     decode: Uint8Array,
   ): Promise<DecoderGraphs> {
-    const { InferenceSession } = runtime.ort;
-    const options: InferenceSession.SessionOptions = {
-      executionProviders: [runtime.provider],
-      graphOptimizationLevel: "all",
-    };
-    // With WebGPU, what is prepared stays on the graphics card.
-    const staying = runtime.provider === "webgpu" ? { preferredOutputLocation: "gpu-buffer" as const } : {};
-    const sessions = [
-      await InferenceSession.create(prepare, { ...options, ...staying }),
-      await InferenceSession.create(decode, options),
-    ] as const;
-    checkNames("prepare", sessions[0], manifest.graphs.prepare);
-    checkNames("decode", sessions[1], manifest.graphs.decode);
-    return new DecoderGraphs(runtime, manifest, ...sessions);
+    const graphs = [await runtime.loadKeeping(prepare), await runtime.load(decode)] as const;
+    checkNames("prepare", graphs[0], manifest.graphs.prepare);
+    checkNames("decode", graphs[1], manifest.graphs.decode);
+    return new DecoderGraphs(runtime, manifest, ...graphs);
   }
 
   /** Make this the image that {@link decode} answers for. The prepared tensors of the one before are dropped. */
@@ -65,12 +54,11 @@ export class DecoderGraphs {
     const { low_res_size, embedding } = this.manifest;
     const { channels, height, width } = embedding;
     const valid = neededCells(geometry, low_res_size, height);
-    const { Tensor } = this.runtime.ort;
     const start = performance.now();
-    this.prepared = await this.prepareSession.run(
+    this.prepared = await this.prepareGraph.run(
       only(this.manifest.graphs.prepare.inputs, {
-        image_embeddings: this.tensor(values, [1, channels, height, width]),
-        valid_size: new Tensor("int64", BigInt64Array.of(BigInt(valid.height), BigInt(valid.width)), [2]),
+        image_embeddings: { data: values, shape: [1, channels, height, width] },
+        valid_size: { data: BigInt64Array.of(BigInt(valid.height), BigInt(valid.width)), shape: [2] },
       }),
     );
     this.ran.prepare = true;
@@ -85,17 +73,17 @@ export class DecoderGraphs {
   async decode({ pointCoords, pointLabels, mask }: DecodeInputs): Promise<Decoded> {
     if (!this.prepared) throw new DecoderError("decode_failed", "No image is open.");
     const start = performance.now();
-    const { low_res_masks, iou_predictions } = await this.decodeSession.run({
+    const { low_res_masks, iou_predictions } = await this.decodeGraph.run({
       ...this.prepared,
-      point_coords: this.tensor(pointCoords, [1, pointLabels.length, 2]),
-      point_labels: this.tensor(pointLabels, [1, pointLabels.length]),
+      point_coords: { data: pointCoords, shape: [1, pointLabels.length, 2] },
+      point_labels: { data: pointLabels, shape: [1, pointLabels.length] },
       mask_input: mask ? this.maskTensor(mask) : this.noMask,
-      has_mask_input: this.tensor(new Float32Array([mask ? 1 : this.noMaskSwitch]), [1]),
+      has_mask_input: { data: Float32Array.of(mask ? 1 : this.noMaskSwitch), shape: [1] },
     });
     this.ran.decode = true;
     return {
-      lowRes: low_res_masks!.data as Float32Array,
-      iou: iou_predictions!.data as Float32Array,
+      lowRes: low_res_masks!,
+      iou: iou_predictions!,
       milliseconds: performance.now() - start,
     };
   }
@@ -103,8 +91,8 @@ export class DecoderGraphs {
   /** Frees the runtime's memory. */
   async release(): Promise<void> {
     this.close();
-    await this.prepareSession.release();
-    await this.decodeSession.release();
+    await this.prepareGraph.release();
+    await this.decodeGraph.release();
   }
 
   /** The first run of a graph takes several times as long as the next: not while somebody waits for a mask. */
@@ -141,13 +129,9 @@ export class DecoderGraphs {
     return this.decode({ pointCoords: new Float32Array(4), pointLabels: new Float32Array([1, -1]), mask });
   }
 
-  private tensor(values: Float32Array, shape: readonly number[]): Tensor {
-    return new this.runtime.ort.Tensor("float32", values, shape);
-  }
-
-  private maskTensor(logits: Float32Array): Tensor {
+  private maskTensor(logits: Float32Array): Values {
     const side = this.manifest.low_res_size;
-    return this.tensor(logits, [1, 1, side, side]);
+    return { data: logits, shape: [1, 1, side, side] };
   }
 }
 
@@ -158,22 +142,22 @@ function checkAnswer({ lowRes, iou }: Decoded): void {
 }
 
 /** The tensors that a graph takes: not every model has a use for all. */
-function only(names: readonly string[], tensors: Record<string, Tensor>): Record<string, Tensor> {
+function only(names: readonly string[], tensors: Inputs): Inputs {
   return Object.fromEntries(Object.entries(tensors).filter(([name]) => names.includes(name)));
 }
 
 function checkNames(
-  graph: string,
-  session: InferenceSession,
+  name: string,
+  graph: Pick<Graph<unknown>, "inputNames" | "outputNames">,
   expected: { readonly inputs: readonly string[]; readonly outputs: readonly string[] },
 ): void {
   for (const [what, has, needs] of [
-    ["inputs", session.inputNames, expected.inputs],
-    ["outputs", session.outputNames, expected.outputs],
+    ["inputs", graph.inputNames, expected.inputs],
+    ["outputs", graph.outputNames, expected.outputs],
   ] as const) {
     if ([...has].sort().join() !== [...needs].sort().join()) {
       throw new Error(
-        `the graph ${graph} has the ${what} ${has.join(", ")}; its manifest says ${needs.join(", ")}`,
+        `the graph ${name} has the ${what} ${has.join(", ")}; its manifest says ${needs.join(", ")}`,
       );
     }
   }

@@ -1,0 +1,211 @@
+/**
+ * onnxruntime in WebAssembly, without the copies of its JavaScript interface.
+ *
+ * That one takes all outputs of a run out of the module's memory and brings all inputs into it. Of SAM's prepared tensors that
+ * would be 28 MB, once out and on every click in; here they stay where `prepare` has put them.
+ */
+
+import { lastError, type OrtModule, type Pointer, startOrt } from "./ort-module.ts";
+import type { Graph, Inputs, KeptTensor, Runtime, Values } from "./runtime.ts";
+
+// As onnxruntime numbers them.
+const FLOAT32 = 1;
+const INT64 = 7;
+const ON_CPU = 1;
+const ALL_OPTIMISATIONS = 99;
+const SEQUENTIAL = 0;
+const WARNINGS = 2;
+
+const started = new Map<number, Promise<Runtime>>();
+
+/** The runtime of this worker with so many threads; it is started once. */
+export function onProcessor(threads: number): Promise<Runtime> {
+  const runtime = started.get(threads) ?? startOrt(threads).then(runtimeOf);
+  started.set(threads, runtime);
+  runtime.catch(() => started.delete(threads)); // the next may have more luck
+  return runtime;
+}
+
+export function runtimeOf(module: OrtModule): Runtime {
+  return {
+    provider: "wasm",
+    load: async (graph) => new ProcessorGraph(module, graph, (tensor) => taken(module, tensor)),
+    loadKeeping: async (graph) =>
+      new ProcessorGraph<KeptTensor>(module, graph, (tensor) => new HeapTensor(module, tensor)),
+  };
+}
+
+/** In the module's memory. */
+class HeapTensor implements KeptTensor {
+  constructor(
+    readonly module: OrtModule,
+    private tensor: Pointer,
+  ) {}
+
+  get pointer(): Pointer {
+    if (!this.tensor) throw new Error("the tensor was freed");
+    return this.tensor;
+  }
+
+  dispose(): void {
+    if (this.tensor) this.module._OrtReleaseTensor(this.tensor);
+    this.tensor = 0;
+  }
+}
+
+class ProcessorGraph<Output> implements Graph<Output> {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  private readonly session: Pointer;
+  /** Where the module has them. */
+  private readonly names = new Map<string, Pointer>();
+
+  /** @param read makes of a tensor of the module what a run gives, and frees it then or later */
+  constructor(
+    private readonly module: OrtModule,
+    graph: Uint8Array,
+    private readonly read: (tensor: Pointer) => Output,
+  ) {
+    this.session = sessionOf(module, graph);
+    [this.inputNames, this.outputNames] = this.readNames();
+  }
+
+  async run(inputs: Inputs): Promise<Record<string, Output>> {
+    const { module, outputNames } = this;
+    const borrowed: (() => void)[] = [];
+    const stack = module.stackSave();
+    try {
+      const given = Object.entries(inputs);
+      const inputsAt = this.pointers(given.map(([, each]) => this.tensorOf(each, borrowed)));
+      const outputsAt = this.pointers(outputNames.map(() => 0));
+      const failed = module._OrtRun(
+        this.session,
+        this.pointers(given.map(([name]) => this.nameOf(name))),
+        inputsAt,
+        given.length,
+        this.pointers(outputNames.map((name) => this.nameOf(name))),
+        outputNames.length,
+        outputsAt,
+        0,
+      );
+      if (failed) throw lastError(module, "the graph does not run");
+      const tensors = outputNames.map((name, index) => [name, module.getValue(outputsAt + 4 * index, "*")]);
+      return Object.fromEntries(tensors.map(([name, tensor]) => [name, this.read(tensor as Pointer)]));
+    } finally {
+      for (const giveBack of borrowed) giveBack();
+      module.stackRestore(stack);
+    }
+  }
+
+  async release(): Promise<void> {
+    for (const name of this.names.values()) this.module._OrtFree(name);
+    this.names.clear();
+    this.module._OrtReleaseSession(this.session);
+  }
+
+  private readNames(): [inputs: string[], outputs: string[]] {
+    const { module, session, names } = this;
+    const stack = module.stackSave();
+    try {
+      const at = module.stackAlloc(8);
+      const read = (from: number, count: number) =>
+        Array.from({ length: count }, (_, index) => {
+          const failed = module._OrtGetInputOutputMetadata(session, from + index, at, at + 4);
+          if (failed) throw lastError(module, "the graph's inputs and outputs cannot be read");
+          const pointer = module.getValue(at, "*");
+          module._OrtFree(module.getValue(at + 4, "*"));
+          const name = module.UTF8ToString(pointer);
+          names.set(name, pointer);
+          return name;
+        });
+      module._OrtGetInputOutputCount(session, at, at + 4);
+      const [inputs, outputs] = [module.getValue(at, "*"), module.getValue(at + 4, "*")];
+      return [read(0, inputs), read(inputs, outputs)];
+    } finally {
+      module.stackRestore(stack);
+    }
+  }
+
+  private nameOf(name: string): Pointer {
+    const pointer = this.names.get(name);
+    if (!pointer) throw new Error(`the graph has no input ${name}; it has ${this.inputNames.join(", ")}`);
+    return pointer;
+  }
+
+  /** On the module's stack. */
+  private pointers(values: readonly Pointer[]): Pointer {
+    const at = this.module.stackAlloc(4 * values.length);
+    for (const [index, value] of values.entries()) this.module.setValue(at + 4 * index, value, "*");
+    return at;
+  }
+
+  private tensorOf(given: Inputs[string], borrowed: (() => void)[]): Pointer {
+    if (given instanceof HeapTensor && given.module === this.module) return given.pointer;
+    if (!("data" in given)) throw new TypeError("the tensor was kept by another runtime");
+    return copied(this.module, given, borrowed);
+  }
+}
+
+function sessionOf(module: OrtModule, graph: Uint8Array): Pointer {
+  const model = copiedBytes(module, graph);
+  const options = module._OrtCreateSessionOptions(
+    ALL_OPTIMISATIONS,
+    false,
+    false,
+    SEQUENTIAL,
+    false,
+    0,
+    0,
+    WARNINGS,
+    0,
+    0,
+  );
+  try {
+    const session = options && module._OrtCreateSession(model, graph.byteLength, options);
+    if (!session) throw lastError(module, "the graph does not load");
+    return session;
+  } finally {
+    if (options) module._OrtReleaseSessionOptions(options);
+    module._free(model);
+  }
+}
+
+/** A tensor with the values, until it is given back. */
+function copied(module: OrtModule, { data, shape }: Values, borrowed: (() => void)[]): Pointer {
+  const at = copiedBytes(module, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  borrowed.push(() => module._free(at));
+  const shapeAt = module.stackAlloc(4 * shape.length);
+  for (const [index, size] of shape.entries()) module.setValue(shapeAt + 4 * index, size, "i32");
+  const type = data instanceof BigInt64Array ? INT64 : FLOAT32;
+  const tensor = module._OrtCreateTensor(type, at, data.byteLength, shapeAt, shape.length, ON_CPU);
+  if (!tensor) throw lastError(module, `no tensor of shape ${shape.join(" × ")} can be made`);
+  borrowed.unshift(() => module._OrtReleaseTensor(tensor)); // before the values that it looks at
+  return tensor;
+}
+
+function copiedBytes(module: OrtModule, bytes: Uint8Array): Pointer {
+  const at = module._malloc(bytes.byteLength);
+  if (!at) throw new Error(`the decoder has no memory left for ${bytes.byteLength} bytes`);
+  module.HEAPU8.set(bytes, at);
+  return at;
+}
+
+/** A tensor's values; it is freed. */
+function taken(module: OrtModule, tensor: Pointer): Float32Array {
+  const stack = module.stackSave();
+  try {
+    const at = module.stackAlloc(16);
+    if (module._OrtGetTensorData(tensor, at, at + 4, at + 8, at + 12)) {
+      throw lastError(module, "what the graph gave cannot be read");
+    }
+    const [type, data, shape, dimensions] = [0, 4, 8, 12].map((offset) => module.getValue(at + offset, "*"));
+    if (type !== FLOAT32) throw new Error(`the graph gave numbers of type ${type}, not float32`);
+    const sizes = Array.from({ length: dimensions! }, (_, index) => module.getValue(shape! + 4 * index, "*"));
+    module._OrtFree(shape!);
+    const length = sizes.reduce((product, size) => product * size, 1);
+    return new Float32Array(module.HEAPU8.buffer, data, length).slice();
+  } finally {
+    module._OrtReleaseTensor(tensor);
+    module.stackRestore(stack);
+  }
+}
