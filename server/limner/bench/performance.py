@@ -30,8 +30,8 @@ NOTES = """
 - SAM's `decode` never writes the 4,096 image tokens down (`server/limner/sam/factored.py` derives it). What is left of
   a click on a square image is mostly the upscaling: the exact GELU on 3.1 million values and two transposed
   convolutions. Of a 2:3 image a third of that is never computed.
-- SAM's prepared tensors are 28 MB. onnxruntime-web's JavaScript would bring them into the runtime's memory on every click
-  (3 ms of 72, measured in turns within one page); Limner drives the runtime's own functions
+- SAM's prepared tensors are 28 MB. onnxruntime-web's JavaScript would bring them into the runtime's memory on every
+  click (3 ms of 72, measured in turns within one page); Limner drives the runtime's own functions
   (`web/src/decoder/processor.ts`), so that they stay where `prepare` has put them, as they do on a graphics card.
   Projections of the positional encoding are not among them: the runtime computes those from constants when it loads the
   graph.
