@@ -33,6 +33,7 @@ class Settings(BaseSettings):
         max_pixels: largest image accepted, in pixels.
         max_upload_bytes: largest request body accepted.
         encoder_threads: CPU threads of the encoder process; 0 leaves it to torch.
+        compile: have torch compile the encoder: the start takes a minute longer, batches on a GPU less time.
         client_folder: a built web client to serve instead of the one in the package.
     """
 
@@ -48,6 +49,7 @@ class Settings(BaseSettings):
     max_pixels: int = Field(default=100 * MEGAPIXEL, ge=1)
     max_upload_bytes: int = Field(default=1024 * MIB, ge=1)
     encoder_threads: int = Field(default=0, ge=0)
+    compile: bool = False
     client_folder: Path | None = None
 
     @field_validator("home")

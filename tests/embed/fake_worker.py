@@ -1,6 +1,7 @@
 """Speaks the encoder's protocol without torch. What an image's "file" says is what happens to it.
 
-Every image taken in hand is written to the log first, so that tests can count and see the order.
+Every image taken in hand is written to the log first, so that tests can count and see the order; what is said to follow
+is written to ``following`` beside it.
 """
 
 from __future__ import annotations
@@ -72,9 +73,11 @@ def main(log: Path, model_sha256: str, start: str) -> None:
     sys.stdout.buffer.write(b"a library prints something\n")
     say(Ready(device="cpu", model_sha256=model_sha256, threads=1, batch_size=BATCH if start == "batch" else 1))
     for line in sys.stdin.buffer:
-        targets = parse_request(line).targets
-        with log.open("a") as file:
-            file.write(" ".join(name_of(target) for target in targets) + "\n")
+        request = parse_request(line)
+        targets = request.targets
+        for path, named in ((log, targets), (log.with_name("following"), request.following)):
+            with path.open("a") as file:
+                file.write(" ".join(name_of(target) for target in named) + "\n")
         for target in targets:
             content = blobs.get(image_key(target.image_sha256)).decode()
             if content == "crash":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import ImageDraw
+from torch import Tensor
 
 from limner.embed import encoder as encoder_module
 from limner.embed.encoder import CPU, Encoder, choose_device
@@ -47,6 +50,38 @@ def test_the_cpu_takes_one_image_at_a_time() -> None:
     model = TinyModel()
     Encoder(model, CPU).encode(images(3))
     assert model.batches == [1, 1, 1]
+
+
+def test_whole_batches_are_compiled_and_what_is_left_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[int] = []
+
+    def compiling(encode: Callable[[Tensor], Tensor], *, dynamic: bool) -> Callable[[Tensor], Tensor]:
+        fast = original(encode, dynamic=dynamic, backend="aot_eager")  # needs no C++ compiler
+
+        def run(pixels: Tensor) -> Tensor:
+            compiled.append(len(pixels))
+            return cast(Tensor, fast(pixels))
+
+        return run
+
+    original = torch.compile
+    monkeypatch.setattr(torch, "compile", compiling)
+    encoder = Encoder(TinyModel(), CPU)
+    encoder.batch_size = 2
+    encoder.compile()
+    embeddings = encoder.encode(images(5))
+    assert compiled == [2, 2, 2]  # the first to compile it
+    for embedding, rgb in zip(embeddings, images(5), strict=True):
+        np.testing.assert_allclose(embedding, expected(rgb), rtol=1e-5, atol=1e-6)
+
+
+def test_a_machine_that_cannot_compile_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Tensor) -> Tensor:
+        raise RuntimeError("no C++ compiler\nand a long trace")
+
+    monkeypatch.setattr(torch, "compile", lambda encode, *, dynamic: broken)
+    with pytest.raises(InvalidInput, match=r"on this machine: RuntimeError: no C\+\+ compiler Unset LIMNER_COMPILE"):
+        Encoder(TinyModel(), CPU).compile()
 
 
 def test_out_of_memory_means_smaller_batches_then_the_cpu_and_somebody_is_told() -> None:

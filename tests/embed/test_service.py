@@ -18,7 +18,8 @@ from limner.config import Settings
 from limner.embed import service as service_module
 from limner.embed import work as work_module
 from limner.embed.service import EmbeddingService
-from limner.embed.states import EmbeddingState, EncodeEvent
+from limner.embed.states import EmbeddingState, EncodeEvent, Target
+from limner.embed.work import Work
 from limner.errors import MissingWeights, NotFound, Unavailable
 from limner.geometry import Region
 from limner.manifest import PREPROCESSING_VERSION
@@ -84,6 +85,9 @@ class Bench:
 
     def taken(self) -> list[list[str]]:
         return [line.split() for line in self.log.read_text().splitlines()]
+
+    def said_to_follow(self) -> list[list[str]]:
+        return [line.split() for line in self.log.with_name("following").read_text().splitlines()]
 
     def _hear(self, event: EncodeEvent) -> None:
         with self.news:
@@ -151,6 +155,7 @@ def test_what_is_looked_at_comes_first_then_prefetch_then_the_rest(bench: Bench)
     open_gate(gate)
     bench.wait_for(late, "ready")
     assert bench.taken() == [[first], [raised], [near], [next_], [early], [late]]
+    assert not any(bench.said_to_follow())  # the CPU has enough to do with the image in hand
 
 
 def test_a_device_that_takes_batches_gets_them_but_what_is_looked_at_goes_alone(bench: Bench) -> None:
@@ -166,6 +171,7 @@ def test_a_device_that_takes_batches_gets_them_but_what_is_looked_at_goes_alone(
     open_gate(gate)
     bench.wait_for(images[-1], "ready")
     assert bench.taken() == [[first], [looked], images[:3], images[3:]]
+    assert bench.said_to_follow() == [[], images[:3], images[3:], []]  # to be decoded meanwhile
 
 
 def test_a_region_is_a_target_of_its_own_and_encoded_once(bench: Bench) -> None:
@@ -261,6 +267,18 @@ def test_a_batch_that_kills_the_process_is_taken_apart(bench: Bench) -> None:
     bench.wait_for(bystander, "ready")
     assert bench.taken()[:2] == [[first], [bystander, suspect]]
     assert "failed" not in bench.states_of(suspect)
+
+
+def test_what_may_kill_the_process_is_not_decoded_beside_another() -> None:
+    work = Work(lambda _: None)
+    suspects, other = [Target(name * 64) for name in "ab"], Target("c" * 64)
+    for target in suspects:
+        work.add(target, "precompute")
+    work.take(2)
+    work.mourn("died")
+    work.add(other, "precompute")
+    assert work.take(2) == suspects[:1]
+    assert work.following(3) == [other]
 
 
 def test_what_people_are_told_about_the_encoder(bench: Bench) -> None:

@@ -7,10 +7,13 @@ import io
 import sys
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -22,7 +25,7 @@ from limner.embed.protocol import Encode, Encoded, Failed, Progress, Ready, Repo
 from limner.embed.service import EmbeddingService
 from limner.embed.states import EncodeEvent, Target
 from limner.embed.wire import unpack
-from limner.embed.worker import Worker
+from limner.embed.worker import Ahead, Worker
 from limner.errors import StorageFull
 from limner.geometry import Region
 from limner.manifest import PREPROCESSING_VERSION, graphs_folder
@@ -103,6 +106,50 @@ def test_the_embedding_of_a_region_is_that_of_its_crop(bench: Bench) -> None:
     (again,) = bench.encode(Target(image, region))
     assert isinstance(again, Encoded)
     assert again.seconds == 0
+
+
+def test_what_follows_is_looked_for_before_its_turn_and_once() -> None:
+    one, two, three = (Target(name * 64) for name in "abc")
+    asked: list[Target] = []
+    found = threading.Condition()
+
+    def find(target: Target) -> Report:
+        with found:
+            asked.append(target)
+            found.notify_all()
+        return Encoded(target=target, seconds=0, bytes=0)
+
+    with ThreadPoolExecutor(1) as pool:
+        ahead = Ahead(pool, find)
+        assert list(ahead.take([one], [two, three])) == [one]
+        with found:
+            assert found.wait_for(lambda: asked == [one, two, three], 60)
+        assert list(ahead.take([two], [])) == [two]  # three is nobody's next any more
+        assert list(ahead.take([three, two], [])) == [three, two]
+    assert asked == [one, two, three, three, two]
+
+
+def test_images_that_follow_are_encoded_like_others(bench: Bench) -> None:
+    targets = [Target(bench.image(png((shade, 0, 0)))) for shade in range(3)]
+    requests = [Encode(targets=[target], following=targets[at + 1 :]) for at, target in enumerate(targets)]
+    bench.reports.clear()
+    bench.worker.serve(iter(requests))
+    assert [report.target for report in bench.reports if isinstance(report, Encoded)] == targets
+    for shade, target in enumerate(targets):
+        stored, _ = unpack(bench.blobs.get(embedding_key(target.image_sha256, MODEL, PREPROCESSING_VERSION)))
+        pixels = np.full((30, 40, 3), (shade, 0, 0), np.uint8)
+        expected = Predictor(bench.model).embed(pixels).embeddings.detach().numpy()
+        np.testing.assert_array_equal(stored, expected.astype(np.float16).astype(np.float32))
+
+
+def test_who_wants_it_has_the_encoder_compiled_at_the_start(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))  # needs no C++ compiler
+    bench.reports.clear()
+    settings = bench.settings.model_copy(update={"compile": True})
+    bench.worker = Worker(settings, bench.reports.append)
+    assert "Compiling the encoder of tiny" in [r.message for r in bench.reports if isinstance(r, Progress)][-1]
+    (report,) = bench.encode(bench.image(png((200, 10, 10))))
+    assert isinstance(report, Encoded)
 
 
 def test_the_card_may_choose_onnxruntime(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

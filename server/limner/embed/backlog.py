@@ -37,9 +37,9 @@ class Backlog(Generic[T]):
     def __contains__(self, item: object) -> bool:
         return item in self._key_of
 
-    def items(self) -> list[T]:
-        """What waits, in order."""
-        return [self._items[key] for key in self._keys]
+    def items(self, count: int | None = None) -> list[T]:
+        """What waits, in order; the first ``count`` of it, if given."""
+        return [self._items[key] for key in self._keys[:count]]
 
     def add(self, item: T, priority: Priority) -> bool:
         """Add an item, or raise its priority; asking again with a lower one changes nothing.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from limner.catalogue import Precision
 from limner.config import Device
@@ -56,9 +57,29 @@ class Encoder:
         self.model = model.to(device).eval()
         self.device = device
         self.batch_size = 1 if device == CPU else GPU_BATCH
+        self._compiled: Callable[[Tensor], Tensor] | None = None
         self._on_retreat = on_retreat
         self._cpu_precision = cpu_precision
         self._on_cpu = on_cpu
+
+    @torch.inference_mode()
+    def compile(self) -> None:
+        """Compile the encoder for whole batches; single images, and what is left of a batch, do without.
+
+        Where onnxruntime encodes, nothing changes.
+
+        Raises:
+            InvalidInput: when torch cannot compile here.
+        """
+        side = self.model.config.image_size
+        self._compiled = torch.compile(self.model.encode, dynamic=False)
+        try:
+            self._embeddings(torch.zeros(self.batch_size, 3, side, side))
+        except Exception as error:  # torch has no class for what may go wrong in compilers
+            raise InvalidInput(
+                f"The encoder cannot be compiled on this machine: {_first_line(error)}",
+                hint="Unset LIMNER_COMPILE; or install what torch.compile needs: a C++ compiler, and Triton for CUDA.",
+            ) from error
 
     def encode(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
         """RGB images (H, W, 3), of any sizes -> embeddings (1, C, h, w), in order.
@@ -81,13 +102,18 @@ class Encoder:
 
     @torch.inference_mode()
     def _forward(self, batch: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        pixels = torch.stack([to_model_input(rgb, self.model.config) for rgb in batch])  # (B, 3, S, S)
+        return self._embeddings(torch.stack([to_model_input(rgb, self.model.config) for rgb in batch]))
+
+    def _embeddings(self, pixels: Tensor) -> NDArray[np.float32]:
+        """(B, 3, S, S) -> (B, C, h, w)."""
         if self._on_cpu is not None and self.device == CPU:
             return self._on_cpu(pixels.numpy())
         if self.device.type == "cuda":
             pixels = pixels.pin_memory()
+        is_whole = len(pixels) == self.batch_size
+        encode = self._compiled if self._compiled and is_whole else self.model.encode
         with computing_in(self.precision, self.device):
-            embeddings = self.model.encode(channels_last(pixels.to(self.device, non_blocking=True)))  # (B, C, h, w)
+            embeddings = encode(channels_last(pixels.to(self.device, non_blocking=True)))
         return np.ascontiguousarray(embeddings.float().cpu().numpy())
 
     @property
@@ -100,6 +126,7 @@ class Encoder:
             raise EncoderFailed(
                 "There is not enough memory to encode the image.", hint="Close other programs, or use a smaller model."
             ) from error
+        self._compiled = None  # it was for batches of the size, and the device, that there were
         if self.batch_size > 1:
             self.batch_size //= 2
             self._on_retreat(f"The GPU ran out of memory: encoding {self.batch_size} images at a time.")
@@ -109,6 +136,10 @@ class Encoder:
             self._on_retreat("The GPU ran out of memory for a single image: encoding on the CPU, slower.")
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
 
 
 def _is_out_of_memory(error: Exception) -> bool:

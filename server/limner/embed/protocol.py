@@ -21,10 +21,15 @@ class _Message(BaseModel):
 
 
 class Encode(_Message):
-    """Parent to child: encode these, all at once where the device can. One answer follows for each."""
+    """Parent to child: encode these, all at once where the device can. One answer follows for each.
+
+    Attributes:
+        following: what will probably be asked for next, to be read and decoded while the device is busy.
+    """
 
     kind: Literal["encode"] = "encode"
     targets: list[Target]
+    following: list[Target] = []
 
 
 class Progress(_Message):

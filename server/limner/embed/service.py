@@ -199,8 +199,13 @@ class EmbeddingService:
 
     def _feed(self) -> None:
         """Give the child its next targets when it has none."""
-        if self._ready is not None and self._child is not None and (targets := self._work.take(self._ready.batch_size)):
-            self._child.send(Encode(targets=targets))
+        if self._ready is None or self._child is None:
+            return
+        at_once = self._ready.batch_size
+        if targets := self._work.take(at_once):
+            # Who encodes one image at a time does so on the CPU, which decoding the next one would only slow down.
+            following = self._work.following(at_once) if at_once > 1 else []
+            self._child.send(Encode(targets=targets, following=following))
 
     def _take(self, report: Report) -> None:
         """Act on what the child says."""

@@ -101,6 +101,10 @@ class Work:
                 break
         return self.in_hand
 
+    def following(self, count: int) -> list[Target]:
+        """What will probably be taken next, at most so many; nothing that may kill the encoder."""
+        return [target for target in self._backlog.items(count) if target not in self._deaths]
+
     def done(self, target: Target, seconds: float, size: int) -> None:
         """The embedding is stored."""
         self._put_down(target)

@@ -12,8 +12,8 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import IO, TypeVar
@@ -51,6 +51,29 @@ class Picture:
     image_width: int
 
 
+class Ahead:
+    """Looks for pictures in threads, before their turn comes.
+
+    Args:
+        pool: the threads.
+        find: the pixels of a target, or the report that there is nothing to encode.
+    """
+
+    def __init__(self, pool: Executor, find: Callable[[Target], Picture | Report]) -> None:
+        self._pool = pool
+        self._find = find
+        self._found: dict[Target, Future[Picture | Report]] = {}
+
+    def take(self, targets: Sequence[Target], following: Sequence[Target]) -> dict[Target, Picture | Report]:
+        """What was found of these targets. From now on, ``following`` are looked for, and nothing else."""
+        taken = {target: self._future(target) for target in targets}
+        self._found = {target: self._future(target) for target in following if target not in taken}
+        return {target: future.result() for target, future in taken.items()}
+
+    def _future(self, target: Target) -> Future[Picture | Report]:
+        return self._found.get(target) or self._pool.submit(self._find, target)
+
+
 class Worker:
     """Encodes what it is asked to, each image on its own terms: one that fails does not touch the others.
 
@@ -73,13 +96,18 @@ class Worker:
         device = choose_device(settings.device)
         precision = self._loaded.cpu_precision
         self._encoder = Encoder(self._loaded.model, device, self._report_ready, precision, self._on_cpu(device))
+        if settings.compile:
+            send(Progress(message=f"Compiling the encoder of {settings.model}; this takes a minute or more."))
+            self._encoder.compile()
         self._report_ready("")
 
     def serve(self, requests: Iterator[Encode]) -> None:
         """Answer requests until there are no more."""
         with ThreadPoolExecutor(DECODING_THREADS) as pool:
+            ahead = Ahead(pool, self._find)
             for request in requests:
-                self._answer(request.targets, pool)
+                started = time.perf_counter()
+                self._answer(ahead.take(request.targets, request.following), started)
 
     def _on_cpu(self, device: torch.device) -> OnnxEncoder | None:
         """onnxruntime, where the model's card says that it is the cheaper way on the CPU."""
@@ -99,14 +127,13 @@ class Worker:
             )
         )
 
-    def _answer(self, targets: Sequence[Target], pool: ThreadPoolExecutor) -> None:
-        started = time.perf_counter()
+    def _answer(self, found: Mapping[Target, Picture | Report], started: float) -> None:
         pictures: dict[Target, Picture] = {}
-        for target, found in zip(targets, pool.map(self._find, targets), strict=True):
-            if isinstance(found, Picture):
-                pictures[target] = found
+        for target, each in found.items():
+            if isinstance(each, Picture):
+                pictures[target] = each
             else:
-                self._send(found)
+                self._send(each)
         if not pictures:
             return
         pixels = [picture.rgb for picture in pictures.values()]
@@ -118,8 +145,8 @@ class Worker:
         elif len(pictures) == 1:
             self._send(embeddings)
         else:  # one of several is at fault: they go on one by one
-            for target in pictures:
-                self._answer([target], pool)
+            for target, picture in pictures.items():
+                self._answer({target: picture}, time.perf_counter())
 
     def _find(self, target: Target) -> Picture | Report:
         """The pixels to encode, or the report that there is nothing to encode."""
