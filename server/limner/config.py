@@ -33,7 +33,7 @@ class Settings(BaseSettings):
         max_pixels: largest image accepted, in pixels.
         max_upload_bytes: largest request body accepted.
         encoder_threads: CPU threads of the encoder process; 0 leaves it to torch.
-        compile: have torch compile the encoder: the start takes a minute longer, batches on a GPU less time.
+        compile: have torch compile the encoder on a GPU: the start takes a minute longer, batches less time.
         client_folder: a built web client to serve instead of the one in the package.
     """
 

@@ -21,7 +21,7 @@ from limner.geometry import ImageGeometry
 from limner.sam import precision as precision_module
 from limner.sam.embedding import ImageEmbedding
 from limner.sam.predictor import Predictor
-from limner.sam.registry import load_model
+from limner.sam.registry import build_model, load_model
 from limner.sam.transforms import to_model_input
 from tests.embed.tiny import TINY, TinyModel
 
@@ -73,6 +73,27 @@ def test_whole_batches_are_compiled_and_what_is_left_is_not(monkeypatch: pytest.
     assert compiled == [2, 2, 2]  # the first to compile it
     for embedding, rgb in zip(embeddings, images(5), strict=True):
         np.testing.assert_allclose(embedding, expected(rgb), rtol=1e-5, atol=1e-6)
+
+
+def test_who_has_no_memory_to_compile_retreats_and_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", lambda encode, *, dynamic: encode)
+    model, told = TinyModel(), list[str]()
+    model.fits = {"meta": 4}
+    encoder = Encoder(model, ACCELERATOR, told.append)
+    encoder.compile()
+    assert told == ["The GPU ran out of memory: encoding 4 images at a time."]
+    assert encoder.batch_size == 4
+
+
+@pytest.mark.parametrize("family", ["sam_vit_b", "mobile_sam", "samlet"])
+def test_every_encoder_is_compiled_as_one_graph(family: str) -> None:
+    with torch.device("meta"):
+        model = build_model(family)
+        pixels = torch.zeros(1, 3, model.config.image_size, model.config.image_size)
+    encode = torch.compile(model.eval().encode, dynamic=False, fullgraph=True, backend="eager")
+    with torch.inference_mode():
+        embeddings = encode(pixels)
+    assert embeddings.shape == (1, model.config.embed_dim, *model.config.embedding_size)
 
 
 def test_a_machine_that_cannot_compile_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

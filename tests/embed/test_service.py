@@ -278,7 +278,13 @@ def test_what_may_kill_the_process_is_not_decoded_beside_another() -> None:
     work.mourn("died")
     work.add(other, "precompute")
     assert work.take(2) == suspects[:1]
-    assert work.following(3) == [other]
+    assert work.following(3) == []
+    work.done(suspects[0], 1, 1)
+    assert work.take(2) == suspects[1:]
+    work.done(suspects[1], 1, 1)
+    more = Target("d" * 64)
+    work.add(more, "precompute")
+    assert (work.take(1), work.following(3)) == ([other], [more])
 
 
 def test_what_people_are_told_about_the_encoder(bench: Bench) -> None:

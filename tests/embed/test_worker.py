@@ -8,12 +8,10 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -25,7 +23,7 @@ from limner.embed.protocol import Encode, Encoded, Failed, Progress, Ready, Repo
 from limner.embed.service import EmbeddingService
 from limner.embed.states import EncodeEvent, Target
 from limner.embed.wire import unpack
-from limner.embed.worker import Ahead, Worker
+from limner.embed.worker import DECODING_THREADS, Ahead, Worker
 from limner.errors import StorageFull
 from limner.geometry import Region
 from limner.manifest import PREPROCESSING_VERSION, graphs_folder
@@ -142,14 +140,26 @@ def test_images_that_follow_are_encoded_like_others(bench: Bench) -> None:
         np.testing.assert_array_equal(stored, expected.astype(np.float16).astype(np.float32))
 
 
-def test_who_wants_it_has_the_encoder_compiled_at_the_start(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))  # needs no C++ compiler
-    bench.reports.clear()
-    settings = bench.settings.model_copy(update={"compile": True})
-    bench.worker = Worker(settings, bench.reports.append)
-    assert "Compiling the encoder of tiny" in [r.message for r in bench.reports if isinstance(r, Progress)][-1]
-    (report,) = bench.encode(bench.image(png((200, 10, 10))))
-    assert isinstance(report, Encoded)
+def test_no_more_is_decoded_ahead_than_there_are_threads_and_what_is_looked_at_does_not_wait_for_it() -> None:
+    asked: list[Target] = []
+    gate = threading.Event()
+
+    def find(target: Target) -> Report:
+        asked.append(target)
+        if target in following:
+            assert gate.wait(60)
+        return Encoded(target=target, seconds=0, bytes=0)
+
+    first, looked, *following = (Target(name * 64) for name in "abcdefghi")
+    with ThreadPoolExecutor(DECODING_THREADS - 1) as pool:  # the last of those ahead waits for a thread
+        ahead = Ahead(pool, find)
+        ahead.take([first], following)
+        releasing = threading.Timer(0.05, gate.set)
+        releasing.start()
+        assert list(ahead.take([looked], following)) == [looked]
+    begun = following[: DECODING_THREADS - 1]
+    assert set(asked[: DECODING_THREADS + 1]) == {first, looked, *begun}
+    assert asked[DECODING_THREADS + 1 :] == following[DECODING_THREADS - 1 : DECODING_THREADS]
 
 
 def test_the_card_may_choose_onnxruntime(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ class Encoder:
     def compile(self) -> None:
         """Compile the encoder for whole batches; single images, and what is left of a batch, do without.
 
-        Where onnxruntime encodes, nothing changes.
+        Where memory does not suffice for a whole batch, batches get smaller and nothing is compiled.
 
         Raises:
             InvalidInput: when torch cannot compile here.
@@ -76,6 +76,9 @@ class Encoder:
         try:
             self._embeddings(torch.zeros(self.batch_size, 3, side, side))
         except Exception as error:  # torch has no class for what may go wrong in compilers
+            if isinstance(error, RuntimeError | MemoryError) and _is_out_of_memory(error):
+                self._retreat(error)
+                return
             raise InvalidInput(
                 f"The encoder cannot be compiled on this machine: {_first_line(error)}",
                 hint="Unset LIMNER_COMPILE; or install what torch.compile needs: a C++ compiler, and Triton for CUDA.",

@@ -203,7 +203,7 @@ class EmbeddingService:
             return
         at_once = self._ready.batch_size
         if targets := self._work.take(at_once):
-            # Who encodes one image at a time does so on the CPU, which decoding the next one would only slow down.
+            # Who encodes one image at a time does so on the CPU, or has no memory to spare.
             following = self._work.following(at_once) if at_once > 1 else []
             self._child.send(Encode(targets=targets, following=following))
 

@@ -102,7 +102,12 @@ class Work:
         return self.in_hand
 
     def following(self, count: int) -> list[Target]:
-        """What will probably be taken next, at most so many; nothing that may kill the encoder."""
+        """What will probably be taken next, at most so many.
+
+        Nothing that may kill the encoder, and nothing beside what may: it must be clear what a death was over.
+        """
+        if any(target in self._deaths for target in self._in_hand):
+            return []
         return [target for target in self._backlog.items(count) if target not in self._deaths]
 
     def done(self, target: Target, seconds: float, size: int) -> None:

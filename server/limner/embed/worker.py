@@ -36,7 +36,7 @@ from limner_onnx import export_model
 from limner_onnx.encoder import OnnxEncoder, open_encoder
 
 NICENESS = 10
-DECODING_THREADS = 4  # images of one batch decoded at once
+DECODING_THREADS = 4  # images decoded at once; so many at most are decoded ahead, to bound the memory
 
 Send = Callable[[Report], None]
 T = TypeVar("T")
@@ -65,13 +65,18 @@ class Ahead:
         self._found: dict[Target, Future[Picture | Report]] = {}
 
     def take(self, targets: Sequence[Target], following: Sequence[Target]) -> dict[Target, Picture | Report]:
-        """What was found of these targets. From now on, ``following`` are looked for, and nothing else."""
+        """What was found of these targets. From now on, the first of ``following`` are looked for, and nothing else."""
+        for target, future in self._found.items():
+            if target not in targets:
+                future.cancel()  # unless it is under way
         taken = {target: self._future(target) for target in targets}
-        self._found = {target: self._future(target) for target in following if target not in taken}
+        ahead = [target for target in following if target not in taken][:DECODING_THREADS]
+        self._found = {target: self._future(target) for target in ahead}
         return {target: future.result() for target, future in taken.items()}
 
     def _future(self, target: Target) -> Future[Picture | Report]:
-        return self._found.get(target) or self._pool.submit(self._find, target)
+        known = self._found.get(target)
+        return self._pool.submit(self._find, target) if known is None or known.cancelled() else known
 
 
 class Worker:
@@ -96,7 +101,7 @@ class Worker:
         device = choose_device(settings.device)
         precision = self._loaded.cpu_precision
         self._encoder = Encoder(self._loaded.model, device, self._report_ready, precision, self._on_cpu(device))
-        if settings.compile:
+        if settings.compile and device.type == "cuda":
             send(Progress(message=f"Compiling the encoder of {settings.model}; this takes a minute or more."))
             self._encoder.compile()
         self._report_ready("")

@@ -36,7 +36,7 @@ def layers_one_by_one() -> Iterator[None]:
 
 def one_by_one() -> bool:
     """Whether this runs inside :func:`layers_one_by_one`."""
-    return _ONE_BY_ONE.get()
+    return not torch.compiler.is_compiling() and _ONE_BY_ONE.get()  # torch.compile cannot follow context variables
 
 
 def dense(x: Tensor, layer: nn.Linear, activation: Activation = "none") -> Tensor:

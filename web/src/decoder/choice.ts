@@ -29,12 +29,15 @@ export async function loadGraphs(
   if (wish !== "wasm" && fallback === null) {
     try {
       const graphs = await DecoderGraphs.load(await onGraphicsCard(threads), manifest, prepare, decode);
-      const milliseconds = await graphs.tryOut();
-      if (wish === "webgpu" || milliseconds <= SLOW) {
-        return { graphs, answering: { provider: "webgpu", fallback: null } };
+      let chosen = false;
+      try {
+        const milliseconds = await graphs.tryOut();
+        chosen = wish === "webgpu" || milliseconds <= SLOW;
+        if (chosen) return { graphs, answering: { provider: "webgpu", fallback: null } };
+        fallback = `the graphics card takes ${Math.round(milliseconds)} ms for a click`;
+      } finally {
+        if (!chosen) await graphs.release();
       }
-      await graphs.release();
-      fallback = `the graphics card takes ${Math.round(milliseconds)} ms for a click`;
     } catch (error) {
       fallback = `the graphics card failed: ${error instanceof Error ? error.message : String(error)}`;
     }

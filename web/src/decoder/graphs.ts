@@ -37,10 +37,15 @@ export class DecoderGraphs {
     prepare: Uint8Array,
     decode: Uint8Array,
   ): Promise<DecoderGraphs> {
-    const graphs = [await runtime.loadKeeping(prepare), await runtime.load(decode)] as const;
-    checkNames("prepare", graphs[0], manifest.graphs.prepare);
-    checkNames("decode", graphs[1], manifest.graphs.decode);
-    return new DecoderGraphs(runtime, manifest, ...graphs);
+    const { graphs } = manifest;
+    const prepareGraph = await checked("prepare", runtime.loadKeeping(prepare), graphs.prepare);
+    try {
+      const decodeGraph = await checked("decode", runtime.load(decode), graphs.decode);
+      return new DecoderGraphs(runtime, manifest, prepareGraph, decodeGraph);
+    } catch (error) {
+      await prepareGraph.release();
+      throw error;
+    }
   }
 
   /** Make this the image that {@link decode} answers for. The prepared tensors of the one before are dropped. */
@@ -146,11 +151,28 @@ function only(names: readonly string[], tensors: Inputs): Inputs {
   return Object.fromEntries(Object.entries(tensors).filter(([name]) => names.includes(name)));
 }
 
-function checkNames(
+interface Names {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+/** A graph that takes and gives what the manifest says. */
+async function checked<Output>(
   name: string,
-  graph: Pick<Graph<unknown>, "inputNames" | "outputNames">,
-  expected: { readonly inputs: readonly string[]; readonly outputs: readonly string[] },
-): void {
+  loading: Promise<Graph<Output>>,
+  expected: Names,
+): Promise<Graph<Output>> {
+  const graph = await loading;
+  try {
+    checkNames(name, graph, expected);
+    return graph;
+  } catch (error) {
+    await graph.release();
+    throw error;
+  }
+}
+
+function checkNames(name: string, graph: Graph<unknown>, expected: Names): void {
   for (const [what, has, needs] of [
     ["inputs", graph.inputNames, expected.inputs],
     ["outputs", graph.outputNames, expected.outputs],

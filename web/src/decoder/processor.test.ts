@@ -27,6 +27,8 @@ it("runs a graph on given values and gives new ones", async () => {
   await sum.run({ a: values(0, 0, 0), b: values(0, 0, 0) });
   expect(found).toEqual({ sum: Float32Array.of(11, 22, 33) });
   await sum.release();
+  await sum.release();
+  await expect(sum.run({ a: values(1), b: values(2) })).rejects.toThrow("the graph was released");
 });
 
 it("keeps a tensor for as many runs of another graph as it is wanted for", async () => {

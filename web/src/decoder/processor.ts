@@ -22,7 +22,7 @@ const started = new Map<number, Promise<Runtime>>();
 export function onProcessor(threads: number): Promise<Runtime> {
   const runtime = started.get(threads) ?? startOrt(threads).then(runtimeOf);
   started.set(threads, runtime);
-  runtime.catch(() => started.delete(threads)); // the next may have more luck
+  runtime.catch(() => started.delete(threads));
   return runtime;
 }
 
@@ -56,7 +56,7 @@ class HeapTensor implements KeptTensor {
 class ProcessorGraph<Output> implements Graph<Output> {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
-  private readonly session: Pointer;
+  private session: Pointer; // 0 once it is released
   /** Where the module has them. */
   private readonly names = new Map<string, Pointer>();
 
@@ -67,11 +67,17 @@ class ProcessorGraph<Output> implements Graph<Output> {
     private readonly read: (tensor: Pointer) => Output,
   ) {
     this.session = sessionOf(module, graph);
-    [this.inputNames, this.outputNames] = this.readNames();
+    try {
+      [this.inputNames, this.outputNames] = this.readNames();
+    } catch (error) {
+      this.free();
+      throw error;
+    }
   }
 
   async run(inputs: Inputs): Promise<Record<string, Output>> {
     const { module, outputNames } = this;
+    if (!this.session) throw new Error("the graph was released");
     const borrowed: (() => void)[] = [];
     const stack = module.stackSave();
     try {
@@ -89,8 +95,7 @@ class ProcessorGraph<Output> implements Graph<Output> {
         0,
       );
       if (failed) throw lastError(module, "the graph does not run");
-      const tensors = outputNames.map((name, index) => [name, module.getValue(outputsAt + 4 * index, "*")]);
-      return Object.fromEntries(tensors.map(([name, tensor]) => [name, this.read(tensor as Pointer)]));
+      return this.readAll(outputNames.map((_, index) => module.getValue(outputsAt + 4 * index, "*")));
     } finally {
       for (const giveBack of borrowed) giveBack();
       module.stackRestore(stack);
@@ -98,9 +103,28 @@ class ProcessorGraph<Output> implements Graph<Output> {
   }
 
   async release(): Promise<void> {
+    this.free();
+  }
+
+  private free(): void {
     for (const name of this.names.values()) this.module._OrtFree(name);
     this.names.clear();
-    this.module._OrtReleaseSession(this.session);
+    if (this.session) this.module._OrtReleaseSession(this.session);
+    this.session = 0;
+  }
+
+  /** What `read` makes of all outputs; of none when it fails for one. */
+  private readAll(tensors: readonly Pointer[]): Record<string, Output> {
+    const unread = new Set(tensors);
+    try {
+      const outputs = tensors.map((tensor, index) => {
+        unread.delete(tensor);
+        return [this.outputNames[index]!, this.read(tensor)] as const;
+      });
+      return Object.fromEntries(outputs);
+    } finally {
+      for (const tensor of unread) this.module._OrtReleaseTensor(tensor);
+    }
   }
 
   private readNames(): [inputs: string[], outputs: string[]] {
@@ -118,7 +142,9 @@ class ProcessorGraph<Output> implements Graph<Output> {
           names.set(name, pointer);
           return name;
         });
-      module._OrtGetInputOutputCount(session, at, at + 4);
+      if (module._OrtGetInputOutputCount(session, at, at + 4)) {
+        throw lastError(module, "the graph's inputs and outputs cannot be counted");
+      }
       const [inputs, outputs] = [module.getValue(at, "*"), module.getValue(at + 4, "*")];
       return [read(0, inputs), read(inputs, outputs)];
     } finally {
@@ -199,9 +225,9 @@ function taken(module: OrtModule, tensor: Pointer): Float32Array {
       throw lastError(module, "what the graph gave cannot be read");
     }
     const [type, data, shape, dimensions] = [0, 4, 8, 12].map((offset) => module.getValue(at + offset, "*"));
-    if (type !== FLOAT32) throw new Error(`the graph gave numbers of type ${type}, not float32`);
     const sizes = Array.from({ length: dimensions! }, (_, index) => module.getValue(shape! + 4 * index, "*"));
     module._OrtFree(shape!);
+    if (type !== FLOAT32) throw new Error(`the graph gave numbers of type ${type}, not float32`);
     const length = sizes.reduce((product, size) => product * size, 1);
     return new Float32Array(module.HEAPU8.buffer, data, length).slice();
   } finally {

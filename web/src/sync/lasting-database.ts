@@ -9,10 +9,10 @@ export class LastingDatabase {
   readonly database: SyncDatabase;
   /** Told that there is none any more. */
   onLost: () => void = () => undefined;
-  /** Told, each time, that it could not be opened again. */
+  /** Told, each time, that it could not be opened again, or was of no use. */
   onStuck: (reason: unknown) => void = () => undefined;
-  /** Told that there is one again; it may be empty. */
-  onBack: () => void = () => undefined;
+  /** Told that there is one again; it may be empty. When this fails, it is opened once more, later. */
+  onBack: () => Promise<void> = async () => undefined;
 
   private constructor(
     private readonly name: string,
@@ -49,9 +49,10 @@ export class LastingDatabase {
     for (let wait = FIRST_WAIT; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
       try {
         this.current = await openSyncDatabase(this.name, () => this.lost());
-        this.onBack();
+        await this.onBack();
         return;
       } catch (error) {
+        this.current.close();
         this.onStuck(error);
         await new Promise((resolve) => setTimeout(resolve, wait));
       }

@@ -10,7 +10,7 @@ export interface SyncState {
    * `unkept`, all that this tab made and the server does not have.
    */
   waiting: number;
-  /** Whether something is in this tab alone: not on the disk yet, or not at all for now. */
+  /** Whether operations are in this tab alone: not on the disk yet, or not at all for now. */
   atRisk: boolean;
   conflicts: Conflict[];
   /** Why saving does not get on; empty when it does. */

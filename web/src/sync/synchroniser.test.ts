@@ -336,6 +336,45 @@ describe("a browser that closes its storage", () => {
     expect(tab.state).toMatchObject({ phase: "saved", waiting: 0 });
   });
 
+  it("is not said to keep anything before it has taken what was made meanwhile", async () => {
+    const image = await open();
+    const refused = vi.spyOn(indexedDB, "open").mockImplementation(() => {
+      throw new Error("no storage");
+    });
+    await cleared();
+    await image.record([create("a")]);
+    const append = vi
+      .spyOn(OperationStore.prototype, "append")
+      .mockRejectedValueOnce(new Error("it is full"));
+    refused.mockRestore();
+    await vi.waitFor(() => expect(append).toHaveBeenCalled(), 5000);
+    expect(tab.state).toMatchObject({ phase: "unkept", waiting: 1, atRisk: true });
+    await vi.waitFor(() => expect(categories().map(([uid]) => uid)).toEqual(["a"]), 5000);
+    await tab.sync.settled();
+    expect(tab.state).toMatchObject({ phase: "saved", atRisk: false });
+  });
+
+  it("is not given again what became one operation and was sent", async () => {
+    server.store(create("a"));
+    const image = await open();
+    const refused = vi.spyOn(indexedDB, "open").mockImplementation(() => {
+      throw new Error("no storage");
+    });
+    await cleared();
+    for (const counts of ["2", "3"]) await image.record([repaint("a", counts)]);
+    refused.mockRestore();
+    await vi.waitFor(() => expect(masks()).toEqual([["a", "3"]]), 5000);
+    await tab.sync.settled();
+    await image.record([repaint("a", "4")]);
+    await tab.sync.settled();
+    await cleared();
+    await image.record([recolour("a", 7)]);
+    await vi.waitFor(() => expect(categories()).toEqual([["a", 7]]), 5000);
+    await tab.sync.settled();
+    expect(masks()).toEqual([["a", "4"]]);
+    expect(tab.state).toMatchObject({ phase: "saved", conflicts: [] });
+  });
+
   it("does not bring back what was given up", async () => {
     server.store(create("a"));
     const image = await open();

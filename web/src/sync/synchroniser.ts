@@ -72,7 +72,7 @@ export class Synchroniser {
       const advice = "Leave this tab open: your work goes on here, and is sent once the storage is back.";
       options.onError(new Error(`This browser keeps nothing any more (${String(reason)}). ${advice}`));
     };
-    storage.onBack = () => void this.run(this.keepAgain());
+    storage.onBack = () => this.keepAgain();
   }
 
   /** Begin to work on an image whose annotations the server gave as `current`, or go on with what was drawn on it. */
@@ -269,9 +269,12 @@ export class Synchroniser {
   /** The database is there again: what it lacks of what this tab made is put into it, and sent. */
   private async keepAgain(): Promise<void> {
     const { storage, store } = this.options;
+    const missing = await storage.missing([...this.made.values()]);
+    const rows = await store.append(missing);
+    for (const { operationId } of missing) this.made.delete(operationId);
+    for (const row of rows) this.made.set(row.operationId, row);
     this.status.lost = false;
-    await store.append(await storage.missing([...this.made.values()]));
-    await this.flush();
+    void this.run(this.flush());
   }
 
   /** Failing is no news while the browser keeps nothing: the person knows, and it is tried again once it does. */
