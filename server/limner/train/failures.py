@@ -47,7 +47,7 @@ class Case:
 
 CASES = (
     Case("chelsea.png", "wanted: the cat", click=(330, 260)),
-    Case("astronaut.png", "wanted: the suit, or the person", click=(230, 420)),
+    Case("astronaut.png", "wanted: the helmet", click=(430, 420)),
     Case("astronaut.png", "wanted: the person in the box", box=(18, 8, 350, 511)),
     Case("coffee.png", "wanted: the saucer, or cup and saucer", click=(200, 235)),
     Case("motorcycle_left.png", "wanted: the motorcycle", click=(330, 300)),
