@@ -109,7 +109,6 @@ export const masks = () => server.current().annotations.map((each) => [each.uid,
 export const categories = () => server.current().annotations.map((each) => [each.uid, each.category_id]);
 
 /** For a test that needs more than one. */
-export function replaceServer(): FakeServer {
+export function replaceServer(): void {
   server = new FakeServer();
-  return server;
 }
