@@ -1,8 +1,9 @@
 """``limner bench encoder``: what encoding one image costs, model by model.
 
-SAM's ViTs are compared with the published package on the same seeded weights; every other model with itself, run in the
-plainest way: torch in float32, channels first, each layer by itself. Each is run in the ways that Limner could take, so
-that the card of a model can say which is the cheapest.
+SAM's ViTs and MobileSAM are compared with their published packages on the same weights; every other model, and
+MobileSAM where its package is not installed, with itself, run in the plainest way: torch in float32, channels first,
+each layer by itself. Each is run in the ways that Limner could take, so that the card of a model can say which is the
+cheapest.
 """
 
 from __future__ import annotations
@@ -16,18 +17,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from limner.bench.apart import Apart, compare_apart
 from limner.bench.harness import Result
-from limner.bench.memory import compare_with_memory
-from limner.bench.reference import reference_package
+from limner.bench.reference import published_model
 from limner.catalogue import CPU_RUNTIMES, Precision, installed_models
 from limner.sam.fused import layers_one_by_one
 from limner.sam.model import PromptableModel
 from limner.sam.precision import channels_last, computing_in
 from limner.sam.registry import LoadedModel, build_model, load_model
+from limner.sam.tuning import Way
 from limner_onnx.encoder import open_encoder
 
 SEED = 0
 CPU = torch.device("cpu")
+WAYS: tuple[Way, ...] = ("float32", "bfloat16", "onnxruntime")
 Encode = Callable[[], object]
 
 
@@ -39,31 +42,67 @@ def run(home: Path, threads: int, rounds: int, families: tuple[str, ...]) -> Ite
         threads: CPU threads for torch and onnxruntime alike.
         rounds: timed encodings of each contender.
         families: which models; those without installed weights are measured with seeded random ones.
+
+    Raises:
+        Unavailable: when the published package of SAM is not installed.
     """
-    torch.set_num_threads(threads)
     for family in families:
         loaded = installed_or_random(family, home)
-        model, side = loaded.model, loaded.model.config.image_size
-        pixels = torch.from_numpy(np.random.default_rng(SEED).normal(size=(1, 3, side, side)).astype(np.float32))
-        plain = _plain(model, pixels)
-        reference = _reference(family, model, pixels) or ("plain torch float32", plain)
-        with tempfile.TemporaryDirectory() as folder:
-            ways: dict[str, Encode] = {
-                "float32": encoding(model, pixels, "float32"),
-                "bfloat16": encoding(model, pixels, "bfloat16"),
-                "onnxruntime": partial(open_encoder(model, Path(folder), threads), pixels.numpy()),
-            }
-            exact = np.asarray(plain())
-            for way, encode in ways.items():
+        package, _ = published_model(family) or ("plain torch", None)
+        with Apart(f"{package} float32", reference_encoding, family, home, threads) as reference:
+            exact = reference.answer()
+            for way in WAYS:
                 chosen = "; what the card chooses" if way == chosen_way(loaded) else ""
-                error = np.linalg.norm(np.asarray(encode()) - exact) / np.linalg.norm(exact)
-                yield compare_with_memory(
-                    family,
-                    (f"limner, {way}", encode),
-                    reference,
-                    rounds=rounds,
-                    notes=f"{side} px, {threads} thread(s){chosen}; relative difference {error:.1e}",
-                )
+                with (
+                    tempfile.TemporaryDirectory() as folder,
+                    Apart(f"limner, {way}", own_encoding, family, home, threads, way, Path(folder)) as subject,
+                ):
+                    error = np.linalg.norm(subject.answer() - exact) / np.linalg.norm(exact)
+                    notes = f"{loaded.model.config.image_size} px, {threads} thread(s){chosen}"
+                    notes += f"; relative difference {error:.1e}"
+                    yield compare_apart(family, subject, reference, rounds=rounds, notes=notes)
+
+
+def reference_encoding(family: str, home: Path, threads: int) -> Encode:
+    """One encoding by the published package, or in plain torch where there is none."""
+    torch.set_num_threads(threads)
+    model = installed_or_random(family, home).model
+    pixels = _pixels(model)
+    published = published_model(family)
+    if published is None:
+
+        @torch.inference_mode()
+        def plain() -> Tensor:
+            with layers_one_by_one():
+                return model.encode(pixels)
+
+        return plain
+    _, reference = published
+    # Not strict: MobileSAM's package also has the head of a classifier, which no image encoding uses.
+    reference.load_state_dict(model.state_dict(), strict=False)
+    reference.eval()
+
+    @torch.inference_mode()
+    def encode() -> Tensor:
+        embeddings: Tensor = reference.image_encoder(pixels)
+        return embeddings
+
+    return encode
+
+
+def own_encoding(family: str, home: Path, threads: int, way: Way, folder: Path) -> Encode:
+    """One encoding by Limner in one of its ways; an exported graph goes to the folder."""
+    torch.set_num_threads(threads)
+    model = installed_or_random(family, home).model
+    pixels = _pixels(model)
+    if way == "onnxruntime":
+        return partial(open_encoder(model, folder, threads), pixels.numpy())
+    return encoding(model, pixels, way)
+
+
+def _pixels(model: PromptableModel) -> Tensor:
+    side = model.config.image_size
+    return torch.from_numpy(np.random.default_rng(SEED).normal(size=(1, 3, side, side)).astype(np.float32))
 
 
 def installed_or_random(family: str, home: Path) -> LoadedModel:
@@ -90,26 +129,3 @@ def encoding(model: PromptableModel, pixels: Tensor, precision: Precision) -> En
             return model.encode(images).float()
 
     return encode
-
-
-def _plain(model: PromptableModel, pixels: Tensor) -> Encode:
-    @torch.inference_mode()
-    def encode() -> Tensor:
-        with layers_one_by_one():
-            return model.encode(pixels)
-
-    return encode
-
-
-def _reference(family: str, model: PromptableModel, pixels: Tensor) -> tuple[str, Encode] | None:
-    if not family.startswith("sam_vit"):
-        return None
-    sam = reference_package().sam_model_registry[family.removeprefix("sam_")](checkpoint=None).eval()
-    sam.load_state_dict(model.state_dict(), strict=False)
-
-    @torch.inference_mode()
-    def encode() -> Tensor:
-        embeddings: Tensor = sam.image_encoder(pixels)
-        return embeddings
-
-    return "segment-anything float32", encode

@@ -42,7 +42,6 @@ def compare_with_memory(
     reference: tuple[str, Callable[[], object]],
     *,
     rounds: int,
-    warm_up: int = 0,
     notes: str = "",
 ) -> ResultWithMemory:
     """Call subject and reference in turn, as :func:`limner.bench.harness.compare` does.
@@ -52,17 +51,21 @@ def compare_with_memory(
         subject: name and function without arguments.
         reference: name and function without arguments.
         rounds: measured calls of each, at least 1.
-        warm_up: calls of each before those.
         notes: what a reader has to know about this comparison.
     """
     costs: tuple[list[Cost], list[Cost]] = ([], [])
-    for index in range(warm_up + rounds):
+    for _ in range(rounds):
         for place, (_, call) in enumerate((subject, reference)):
-            cost = cost_of(call)
-            if index >= warm_up:
-                costs[place].append(cost)
-    ours, theirs = (_milliseconds(each) for each in costs)
-    our_peak, their_peak = (_peak(each) for each in costs)
+            costs[place].append(cost_of(call))
+    return result_with_memory(case, (subject[0], costs[0]), (reference[0], costs[1]), notes)
+
+
+def result_with_memory(
+    case: str, subject: tuple[str, Sequence[Cost]], reference: tuple[str, Sequence[Cost]], notes: str
+) -> ResultWithMemory:
+    """The comparison of what was measured, as name and costs of each."""
+    ours, theirs = _milliseconds(subject[1]), _milliseconds(reference[1])
+    our_peak, their_peak = _peak(subject[1]), _peak(reference[1])
     memory_ratio = round(our_peak / their_peak, 4) if our_peak is not None and their_peak else None
     said = [f"CPU {ours.cpu} against {theirs.cpu} ms"]
     if memory_ratio is not None:

@@ -1,7 +1,7 @@
-"""The published package ``segment-anything`` as the reference to measure against.
+"""The published packages ``segment-anything`` and ``MobileSAM`` as the references to measure against.
 
-It imports a few names of torchvision; where torchvision is missing they are stood in for, so that the comparison needs
-nothing but the package itself.
+They import a few names of torchvision and timm; where those are missing they are stood in for, so that a comparison
+needs nothing but the package itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from limner.errors import Unavailable
 from limner.sam.automatic.boxes import suppress
@@ -25,14 +25,31 @@ def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize((width, height), Image.Resampling.BILINEAR)
 
 
-def _stand_in_for_torchvision() -> None:
-    names: dict[str, dict[str, Any]] = {
-        "torchvision": {},
-        "torchvision.ops": {},
-        "torchvision.ops.boxes": {"batched_nms": None, "box_area": None},
-        "torchvision.transforms": {},
-        "torchvision.transforms.functional": {"resize": _resize, "to_pil_image": Image.fromarray},
-    }
+# Stand-ins are what the packages import, and enough for what is measured: none of it runs in an image encoder.
+_TORCHVISION: dict[str, dict[str, Any]] = {
+    "torchvision": {},
+    "torchvision.ops": {},
+    "torchvision.ops.boxes": {"batched_nms": None, "box_area": None},
+    "torchvision.transforms": {},
+    "torchvision.transforms.functional": {"resize": _resize, "to_pil_image": Image.fromarray},
+}
+_TIMM: dict[str, dict[str, Any]] = {
+    "timm": {},
+    "timm.models": {},
+    "timm.models.layers": {
+        "DropPath": nn.Identity,  # drops nothing at the rate of 0 that MobileSAM has
+        "to_2tuple": lambda side: (side, side),
+        "trunc_normal_": nn.init.trunc_normal_,
+    },
+    "timm.models.registry": {"register_model": lambda build: build},
+}
+
+
+def _stand_in_for(names: dict[str, dict[str, Any]]) -> None:
+    """Put these modules into ``sys.modules``, unless the first of them is installed."""
+    package = next(iter(names))
+    if package in sys.modules or importlib.util.find_spec(package) is not None:
+        return
     for name, attributes in names.items():
         module = types.ModuleType(name)
         module.__path__ = []
@@ -73,8 +90,24 @@ def reference_package() -> Any:
             "The reference package segment-anything is not installed.",
             hint="Install Limner with its development extra: pip install 'limner[dev]'.",
         )
-    if "torchvision" not in sys.modules and importlib.util.find_spec("torchvision") is None:
-        _stand_in_for_torchvision()
+    _stand_in_for(_TORCHVISION)
     import segment_anything
 
     return segment_anything
+
+
+def published_model(family: str) -> tuple[str, Any] | None:
+    """Name of the package that published a family, and a model of it without weights; None where there is none.
+
+    MobileSAM's package is in no registry and used where somebody installed it; SAM's comes with the development extra.
+
+    Raises:
+        Unavailable: for a family of SAM, when its package is not installed.
+    """
+    if family.startswith("sam_vit"):
+        return "segment-anything", reference_package().sam_model_registry[family.removeprefix("sam_")](checkpoint=None)
+    if family == "mobile_sam" and importlib.util.find_spec("mobile_sam") is not None:
+        _stand_in_for(_TORCHVISION)
+        _stand_in_for(_TIMM)
+        return "MobileSAM", importlib.import_module("mobile_sam").sam_model_registry["vit_t"](checkpoint=None)
+    return None

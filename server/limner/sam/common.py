@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limner.sam.fused import Activation, dense
+from limner.sam.pieces import by_tokens
 
 Kind = TypeVar("Kind")
 
@@ -39,6 +40,9 @@ class Mlp(nn.Module):
         self.lin2 = nn.Linear(hidden_dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
+        return by_tokens(self._layers, x, self.lin1.out_features)
+
+    def _layers(self, x: Tensor) -> Tensor:
         return dense(dense(x, self.lin1, self.activation), self.lin2)
 
 

@@ -66,10 +66,15 @@ def convolve(
     return activate(F.conv2d(x, weight, bias, stride, padding, groups=groups), activation)
 
 
-def _for_onednn(x: Tensor) -> bool:
-    plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+def encoding_on_cpu(x: Tensor) -> bool:
+    """Whether this is an encoding on a CPU and nothing else: no gradients, no tracing, nothing to compare with."""
     traced = torch.onnx.is_in_onnx_export() or torch.compiler.is_compiling()
-    return _AVAILABLE and plain and not traced and not torch.is_grad_enabled() and not one_by_one()
+    return x.device.type == "cpu" and not traced and not torch.is_grad_enabled() and not one_by_one()
+
+
+def _for_onednn(x: Tensor) -> bool:
+    plain = x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    return _AVAILABLE and plain and encoding_on_cpu(x)
 
 
 def activate(x: Tensor, activation: Activation) -> Tensor:

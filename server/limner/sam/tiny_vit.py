@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from limner.sam.common import LayerNorm2d, as_kind
 from limner.sam.fused import Activation, activate, convolve, dense, one_by_one
+from limner.sam.pieces import by_rows, by_tokens
 
 EMBED_DIMS = (64, 128, 160, 320)
 DEPTHS = (2, 2, 6, 2)
@@ -62,8 +63,9 @@ class PatchEmbed(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        patches: Tensor = self.seq(x)
-        return patches
+        hidden = as_kind(self.seq[0], ConvNorm).c.out_channels
+        widest = hidden * x.shape[3]  # two rows for each of the result, of half the width
+        return by_rows(self.seq, x, widest, stride=4, training=self.training)
 
 
 class MBConv(nn.Module):
@@ -77,6 +79,9 @@ class MBConv(nn.Module):
         self.conv3 = ConvNorm(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:
+        return by_rows(self._layers, x, self.conv1.c.out_channels * x.shape[3], training=self.training)
+
+    def _layers(self, x: Tensor) -> Tensor:
         return F.gelu(x + self.conv3(self.conv2(self.conv1(x))))
 
 
@@ -85,11 +90,16 @@ class PatchMerging(nn.Module):
 
     def __init__(self, dim: int, out_dim: int, stride: int) -> None:
         super().__init__()
+        self.stride = stride
         self.conv1 = ConvNorm(dim, out_dim, activation="gelu")
         self.conv2 = ConvNorm(out_dim, out_dim, 3, stride, groups=out_dim, activation="gelu")
         self.conv3 = ConvNorm(out_dim, out_dim)
 
     def forward(self, x: Tensor) -> Tensor:
+        widest = self.conv1.c.out_channels * x.shape[3] * self.stride
+        return by_rows(self._layers, x, widest, stride=self.stride, training=self.training)
+
+    def _layers(self, x: Tensor) -> Tensor:
         merged: Tensor = self.conv3(self.conv2(self.conv1(x)))
         return merged
 
@@ -130,6 +140,9 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(dim * EXPANSION, dim)
 
     def forward(self, x: Tensor) -> Tensor:
+        return by_tokens(self._layers, x, self.fc1.out_features)
+
+    def _layers(self, x: Tensor) -> Tensor:
         return dense(dense(self.norm(x), self.fc1, "gelu"), self.fc2)
 
 
@@ -144,18 +157,16 @@ class TinyViTBlock(nn.Module):
         self.mlp = Mlp(dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        height, width = x.shape[2:]
-        cells = x.permute(0, 2, 3, 1)  # (B, H, W, C)
-        x = x + self._attend(cells, height, width).permute(0, 3, 1, 2)
-        x = self.local_conv(x)
-        tokens = x.flatten(2).transpose(1, 2)  # (B, H·W, C)
-        tokens = tokens + self.mlp(tokens)
-        result: Tensor = tokens.transpose(1, 2).reshape(x.shape)
+        cells = x.permute(0, 2, 3, 1)  # (B, H, W, C), as the memory of channels-last images is: nothing is copied
+        cells = cells + self._attend(cells)
+        cells = self.local_conv(cells.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        cells = cells + self.mlp(cells)
+        result: Tensor = cells.permute(0, 3, 1, 2)
         return result
 
-    def _attend(self, cells: Tensor, height: int, width: int) -> Tensor:
+    def _attend(self, cells: Tensor) -> Tensor:
         """Cut into windows, attend inside each, put together. Padding cells take part, as in the reference."""
-        batch, _, _, dim = cells.shape
+        batch, height, width, dim = cells.shape
         side = self.window
         below, right = -height % side, -width % side
         padded = F.pad(cells, (0, 0, 0, right, 0, below))
