@@ -30,10 +30,6 @@ WEIGHTS_FILE = "weights.safetensors"
 Precision = Literal["float32", "bfloat16"]
 CpuRuntime = Literal["torch", "onnxruntime"]
 
-# Families whose encoder onnxruntime runs cheaper on a CPU than torch, with the same masks (`limner bench encoder`):
-# what a new card says until `limner models tune` has measured its weights.
-CPU_RUNTIMES: dict[str, CpuRuntime] = {"mobile_sam": "onnxruntime"}
-
 
 @dataclass(frozen=True)
 class KnownModel:

@@ -79,12 +79,13 @@ def test_values_of_the_reference_implementation(model: PromptableModel) -> None:
     np.testing.assert_allclose(scores[0], golden["iou_predictions"], atol=1e-4)
 
 
-def test_a_new_card_has_the_encoder_run_in_onnxruntime(
-    state: dict[str, Tensor], model: PromptableModel, tmp_path: Path
-) -> None:
+def test_the_published_file_is_recognised(state: dict[str, Tensor], tmp_path: Path) -> None:
     torch.save(state, tmp_path / "mobile_sam.pt")
     card = install_file(tmp_path / "mobile_sam.pt", tmp_path, name="mobile_sam").card
-    assert (card.family, card.cpu_runtime, card.cpu_precision) == ("mobile_sam", "onnxruntime", "float32")
+    assert (card.family, card.cpu_runtime, card.cpu_precision) == ("mobile_sam", "torch", "float32")
+
+
+def test_the_encoder_runs_in_onnxruntime(model: PromptableModel, tmp_path: Path) -> None:
     pixels = torch.randn(1, 3, 1024, 1024, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         expected = model.encode(pixels).numpy()

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from limner.bench.apart import Apart, compare_apart
 from limner.bench.harness import Result
-from limner.bench.reference import published_model
-from limner.catalogue import CPU_RUNTIMES, Precision, installed_models
+from limner.bench.reference import published
+from limner.catalogue import Precision, installed_models
 from limner.sam.fused import layers_one_by_one
 from limner.sam.model import PromptableModel
 from limner.sam.precision import channels_last, computing_in
@@ -48,7 +48,8 @@ def run(home: Path, threads: int, rounds: int, families: tuple[str, ...]) -> Ite
     """
     for family in families:
         loaded = installed_or_random(family, home)
-        package, _ = published_model(family) or ("plain torch", None)
+        original = published(family)
+        package = "plain torch" if original is None else original.package
         with Apart(f"{package} float32", reference_encoding, family, home, threads) as reference:
             exact = reference.answer()
             for way in WAYS:
@@ -68,8 +69,8 @@ def reference_encoding(family: str, home: Path, threads: int) -> Encode:
     torch.set_num_threads(threads)
     model = installed_or_random(family, home).model
     pixels = _pixels(model)
-    published = published_model(family)
-    if published is None:
+    original = published(family)
+    if original is None:
 
         @torch.inference_mode()
         def plain() -> Tensor:
@@ -77,7 +78,7 @@ def reference_encoding(family: str, home: Path, threads: int) -> Encode:
                 return model.encode(pixels)
 
         return plain
-    _, reference = published
+    reference = original.build()
     # Not strict: MobileSAM's package also has the head of a classifier, which no image encoding uses.
     reference.load_state_dict(model.state_dict(), strict=False)
     reference.eval()
@@ -109,9 +110,7 @@ def installed_or_random(family: str, home: Path) -> LoadedModel:
     """The model of this name when it is installed, otherwise one of this family with seeded weights."""
     if any(model.name == family for model in installed_models(home)):
         return load_model(family, home)
-    return LoadedModel(
-        build_model(family, SEED), family, "", title=family, cpu_runtime=CPU_RUNTIMES.get(family, "torch")
-    )
+    return LoadedModel(build_model(family, SEED), family, "", title=family)
 
 
 def chosen_way(loaded: LoadedModel) -> str:

@@ -10,6 +10,8 @@ import importlib.machinery
 import importlib.util
 import sys
 import types
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -25,7 +27,7 @@ def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize((width, height), Image.Resampling.BILINEAR)
 
 
-# Stand-ins are what the packages import, and enough for what is measured: none of it runs in an image encoder.
+# What the packages import of others, as far as what is measured here needs it.
 _TORCHVISION: dict[str, dict[str, Any]] = {
     "torchvision": {},
     "torchvision.ops": {},
@@ -96,8 +98,21 @@ def reference_package() -> Any:
     return segment_anything
 
 
-def published_model(family: str) -> tuple[str, Any] | None:
-    """Name of the package that published a family, and a model of it without weights; None where there is none.
+@dataclass(frozen=True)
+class Published:
+    """A family of models as it was published.
+
+    Attributes:
+        package: its name.
+        build: makes a model with random weights.
+    """
+
+    package: str
+    build: Callable[[], Any]
+
+
+def published(family: str) -> Published | None:
+    """How a family was published; None for families without a package, and where MobileSAM's is not installed.
 
     MobileSAM's package is in no registry and used where somebody installed it; SAM's comes with the development extra.
 
@@ -105,9 +120,9 @@ def published_model(family: str) -> tuple[str, Any] | None:
         Unavailable: for a family of SAM, when its package is not installed.
     """
     if family.startswith("sam_vit"):
-        return "segment-anything", reference_package().sam_model_registry[family.removeprefix("sam_")](checkpoint=None)
+        return Published("segment-anything", reference_package().sam_model_registry[family.removeprefix("sam_")])
     if family == "mobile_sam" and importlib.util.find_spec("mobile_sam") is not None:
         _stand_in_for(_TORCHVISION)
         _stand_in_for(_TIMM)
-        return "MobileSAM", importlib.import_module("mobile_sam").sam_model_registry["vit_t"](checkpoint=None)
+        return Published("MobileSAM", importlib.import_module("mobile_sam").sam_model_registry["vit_t"])
     return None

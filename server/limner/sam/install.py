@@ -9,7 +9,6 @@ import torch
 
 from limner.catalogue import (
     CARD_FILE,
-    CPU_RUNTIMES,
     WEIGHTS_FILE,
     InstalledModel,
     KnownModel,
@@ -79,7 +78,6 @@ def install_file(
             licence=licence,
             weights_sha256=sha256_of(weights),
             source=source or path.name,
-            cpu_runtime=CPU_RUNTIMES.get(family, "torch"),
         )
         (fresh / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
         fresh.rename(folder)
