@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -128,14 +129,20 @@ def on_disk(page: Page, store: str, since: float = 0) -> None:
 
 
 def crash(page: Page) -> None:
-    """Kill the tab's process, and those of all other tabs."""
+    """Kill the processes of all tabs, and the one that Chromium keeps ready for the next tab."""
     assert page.context.browser is not None
     browser = page.context.browser.new_browser_cdp_session()
-    processes = browser.send("SystemInfo.getProcessInfo")["processInfo"]
+
+    def renderers() -> set[int]:
+        processes = browser.send("SystemInfo.getProcessInfo")["processInfo"]
+        return {each["id"] for each in processes if each["type"] == "renderer"}
+
+    killed = renderers()
     with page.expect_event("crash"):
-        for each in processes:
-            if each["type"] == "renderer":
-                os.kill(each["id"], signal.SIGKILL)
+        for process in killed:
+            os.kill(process, signal.SIGKILL)
+    while killed & renderers():  # until Chromium has noticed: it would open the next tab in a process that is gone
+        time.sleep(0.01)
     page.close()
 
 
