@@ -30,9 +30,11 @@ def by_tokens(layers: Layers, tokens: Tensor, widest: int) -> Tensor:
         tokens: its input.
         widest: channels of the widest map inside.
     """
+    if not encoding_on_cpu(tokens):  # asked first: in a traced graph, sizes may be unknown
+        return layers(tokens)
     count = tokens.numel() // tokens.shape[-1]
     pieces = -(-count * widest // TOKENS_PIECE)
-    if pieces == 1 or not encoding_on_cpu(tokens):
+    if pieces == 1:
         return layers(tokens)
     rows = torch.split(tokens.flatten(0, -2), -(-count // pieces))
     return torch.cat([layers(piece) for piece in rows]).view(*tokens.shape[:-1], -1)
@@ -52,9 +54,11 @@ def by_rows(layers: Layers, x: Tensor, widest: int, *, stride: int = 1, training
         stride: of all layers together.
         training: the layers' mode; norms that are training look at the whole map, which is one piece then.
     """
+    if training or not encoding_on_cpu(x):
+        return layers(x)
     height = x.shape[2] // stride
     rows = max(MAP_PIECE // (x.shape[0] * widest), 1)
-    if rows >= height or training or not encoding_on_cpu(x):
+    if rows >= height:
         return layers(x)
     pieces = []
     for top in range(0, height, rows):
