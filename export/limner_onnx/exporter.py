@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx
 
 from limner.errors import ModelError
-from limner.manifest import (
+from limner.models.manifest import (
     MANIFEST_FILE,
     EmbeddingSpec,
     GraphFile,
@@ -18,8 +18,8 @@ from limner.manifest import (
     InputSpec,
     Manifest,
 )
+from limner.models.registry import LoadedModel
 from limner.sam.model import count_parameters
-from limner.sam.registry import LoadedModel
 from limner_onnx.check import OnnxModel, largest_difference
 from limner_onnx.graphs import write_decode, write_prepare
 

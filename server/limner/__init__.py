@@ -12,15 +12,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from limner.sam.automatic import AutomaticMaskGenerator as AutomaticMaskGenerator
-    from limner.sam.predictor import Predictor as Predictor
+    from limner.segment.automatic import AutomaticMaskGenerator as AutomaticMaskGenerator
+    from limner.segment.predictor import Predictor as Predictor
 
 __version__ = "0.1.0"
 __all__ = ["AutomaticMaskGenerator", "Predictor", "__version__"]
 
 _LAZY = {
-    "AutomaticMaskGenerator": "limner.sam.automatic",
-    "Predictor": "limner.sam.predictor",
+    "AutomaticMaskGenerator": "limner.segment.automatic",
+    "Predictor": "limner.segment.predictor",
 }
 
 

@@ -18,7 +18,7 @@ from obstore.exceptions import AlreadyExistsError, GenericError
 from obstore.store import LocalStore, from_url
 
 from limner.errors import InvalidInput, NotFound, StorageFull
-from limner.geometry import Region
+from limner.vocabulary.geometry import Region
 
 KEY = re.compile(r"[A-Za-z0-9_\-]+(?:[./][A-Za-z0-9_\-]+)*")
 CHUNK_BYTES = 1 << 20

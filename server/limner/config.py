@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from limner.default_model import read_default
-
-Device = Literal["auto", "cpu", "cuda"]
+from limner.models.default import read_default
+from limner.vocabulary.devices import Device
 
 MEGAPIXEL = 1_000_000
 MIB = 1 << 20

@@ -14,12 +14,12 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from limner import rle
 from limner.api.app import create_app, open_services
 from limner.api.context import Services
-from limner.api.run import stop_services
+from limner.api.serving.lifecycle import stop_services
 from limner.config import Settings
 from limner.store.accounts import create_api_token, create_login_link, ensure_local_admin
+from limner.vocabulary import rle
 from tests.conftest import png_bytes
 
 FAKE_WORKER = (sys.executable, str(Path(__file__).with_name("fake_worker.py")))

@@ -8,12 +8,12 @@ import sys
 import numpy as np
 
 from limner.blobs import BlobStore, embedding_key, image_key
-from limner.catalogue import find_model
 from limner.config import Settings
-from limner.embed.protocol import Encode, Encoded, Failed, Ready
-from limner.embed.states import Target
-from limner.embed.wire import EmbeddingInfo, pack
-from limner.manifest import PREPROCESSING_VERSION, Manifest, graphs_folder
+from limner.encoding.protocol import Encode, Encoded, Failed, Ready
+from limner.encoding.states import Target
+from limner.encoding.wire import EmbeddingInfo, pack
+from limner.models.catalogue import find_model
+from limner.models.manifest import PREPROCESSING_VERSION, Manifest, graphs_folder
 
 POISON_BYTES = 250  # an image file of fewer bytes than this fails
 

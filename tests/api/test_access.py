@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from limner.api.app import create_app, open_services
 from limner.api.auth import OPEN_ENDPOINTS
 from limner.api.context import Services
-from limner.api.run import stop_services
+from limner.api.serving.lifecycle import stop_services
 from limner.config import Settings
 
 EXAMPLE = {"int": "1", "any": None, "path": "x.js", "default": "x"}

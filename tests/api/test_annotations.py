@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from limner import rle
+from limner.vocabulary import rle
 from tests.api.conftest import HEIGHT, WIDTH, Upload, creation, mask_rle, new_uid
 from tests.conftest import png_bytes
 

@@ -15,7 +15,7 @@ from limner.api.blueprints import events as events_module
 from limner.api.context import Services
 from limner.blobs import embedding_key
 from limner.config import Settings
-from limner.manifest import PREPROCESSING_VERSION
+from limner.models.manifest import PREPROCESSING_VERSION
 from tests.api.conftest import Upload, creation, stored_files
 from tests.conftest import TEST_MODEL, TEST_MODEL_SHA256, png_bytes
 
@@ -254,7 +254,7 @@ def test_a_job_fails_when_the_encoder_cannot_run_and_goes_on_when_it_can(
     listen: Callable[..., Listener],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("limner.embed.service.RETRY_AFTER", 0.1)
+    monkeypatch.setattr("limner.encoding.service.RETRY_AFTER", 0.1)
     project = {"id": image["project_id"]}
     listener = listen(project["id"])
     card = settings.models_dir / TEST_MODEL / "model.json"

@@ -13,7 +13,7 @@ from limner.api.context import Services
 from limner.api.uploads import clean_name
 from limner.blobs import embedding_key
 from limner.errors import InvalidInput, StorageFull
-from limner.manifest import PREPROCESSING_VERSION
+from limner.models.manifest import PREPROCESSING_VERSION
 from limner.store.embeddings import EmbeddingKey, add_embedding
 from tests.api.conftest import HEIGHT, WIDTH, Upload, creation, stored_files
 from tests.conftest import png_bytes

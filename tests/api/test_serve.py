@@ -23,7 +23,7 @@ PATIENCE = 60.0  # s, for a process to start or end on a busy machine
 
 SERVE = (sys.executable, "-m", "limner", "serve", "--port", "0")
 ON_WINDOWS = """
-from limner.api.waitress_server import run_waitress
+from limner.api.serving.waitress_server import run_waitress
 from limner.cli.serve import announce
 from limner.config import Settings
 

@@ -14,7 +14,7 @@ from limner.bench import models
 from limner.bench.memory import compare_with_memory, cost_of
 from limner.cli.bench import bench
 from limner.errors import InvalidFile
-from limner.sam.registry import build_sam
+from limner.models.registry import build_sam
 from tests.sam.reference import SMALL_B, reference_sam
 
 

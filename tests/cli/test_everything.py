@@ -12,11 +12,11 @@ from click.testing import CliRunner, Result
 from PIL import Image, ImageDraw
 from pycocotools.coco import COCO
 
-from limner import rle
 from limner.cli import cli
 from limner.errors import InvalidInput, LimnerError
-from limner.sam.automatic import AutomaticMaskGenerator
+from limner.segment.automatic import AutomaticMaskGenerator
 from limner.train.photos import find_photos
+from limner.vocabulary import rle
 
 OPTIONS = ("--points-per-side", "4", "--threads", "1", "--device", "cpu")
 

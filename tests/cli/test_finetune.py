@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from limner.cli.finetune import finetune
 from limner.errors import InvalidInput
-from limner.sam.checkpoints import read_state
-from limner.sam.registry import infer_family
+from limner.models.checkpoints import read_state
+from limner.models.registry import infer_family
 from tests.train.helpers import write_photo
 
 

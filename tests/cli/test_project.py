@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from limner import rle
 from limner.cli import cli
 from limner.errors import InvalidFile, InvalidInput, NotFound
+from limner.vocabulary import rle
 
 
 def write_image(path: Path, seed: int, size: tuple[int, int] = (30, 20)) -> Path:

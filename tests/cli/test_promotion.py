@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from limner.catalogue import find_model
 from limner.cli.models import models
 from limner.config import Settings
-from limner.default_model import read_default
 from limner.errors import Conflict, InvalidFile, MissingWeights, ModelError
-from limner.sam.checkpoints import write_state
-from limner.sam.install import install_file
-from limner.sam.registry import build_model
+from limner.models.catalogue import find_model
+from limner.models.checkpoints import write_state
+from limner.models.default import read_default
+from limner.models.install import install_file
+from limner.models.registry import build_model
 from tests.train.helpers import write_photo
 
 

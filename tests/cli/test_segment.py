@@ -12,12 +12,12 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image, ImageDraw
 
-from limner import rle
 from limner.cli import cli
 from limner.errors import ImageTooLarge, InvalidImage, InvalidInput, InvalidPrompt, LimnerError, MissingWeights
-from limner.geometry import upsample_logits
-from limner.prompts import Prompts, choose_mask
-from limner.sam.predictor import Predictor
+from limner.segment.predictor import Predictor
+from limner.vocabulary import rle
+from limner.vocabulary.geometry import upsample_logits
+from limner.vocabulary.prompts import Prompts, choose_mask
 
 HEIGHT, WIDTH = 90, 120
 

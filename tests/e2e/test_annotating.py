@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from limner import rle
+from limner.vocabulary import rle
 from tests.e2e.annotate_page import AnnotatePage, Mask, agreement, annotations_of, exported, iou
 from tests.e2e.api import Project
 from tests.e2e.server import LimnerServer

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from limner import rle
+from limner.vocabulary import rle
 from tests.e2e.annotate_page import AnnotatePage, Mask, agreement, annotations_of, exported
 from tests.e2e.api import Project
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from limner import rle
+from limner.vocabulary import rle
 from tests.e2e.annotate_page import AnnotatePage, annotations_of, exported
 from tests.e2e.api import Api, Project
 from tests.e2e.server import LimnerServer

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from limner import rle
+from limner.vocabulary import rle
 from tests.e2e.annotate_page import AnnotatePage, annotations_of, exported, iou
 from tests.e2e.api import Project, new_project
 from tests.e2e.server import LimnerServer

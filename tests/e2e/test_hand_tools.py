@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
 
-from limner import rle
+from limner.vocabulary import rle
 from tests.e2e.annotate_page import AnnotatePage, annotations_of, exported
 from tests.e2e.api import Project
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import BrowserContext, Page, expect
 
-from limner import rle
+from limner.vocabulary import rle
 from tests.e2e.annotate_page import AnnotatePage, annotations_of, exported
 from tests.e2e.api import Project, new_project
 from tests.e2e.server import LimnerServer

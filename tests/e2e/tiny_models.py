@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from playwright.sync_api import Page, Route
 
-from limner.embed.wire import EmbeddingInfo, pack
-from limner.manifest import PREPROCESSING_VERSION, Manifest
+from limner.encoding.wire import EmbeddingInfo, pack
+from limner.models.manifest import PREPROCESSING_VERSION, Manifest
+from limner.models.registry import LoadedModel, build_sam
 from limner.sam.model import PromptableModel
-from limner.sam.registry import LoadedModel, build_sam
 from limner.sam.samlet import Samlet
 from limner.sam.vit import VitConfig
 from limner_onnx.exporter import write_graphs

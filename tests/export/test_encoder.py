@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from limner.embed.encoder import CPU, Encoder
 from limner.errors import ExportFailed
-from limner.sam.registry import build_sam
+from limner.models.registry import build_sam
 from limner.sam.transforms import to_model_input
+from limner.workers.encoder import CPU, Encoder
 from limner_onnx import encoder as module
 from limner_onnx.encoder import GRAPH_FILE, open_encoder
 from tests.sam.reference import SMALL_B

@@ -11,11 +11,12 @@ import pytest
 import torch
 from onnx import load
 
-from limner.catalogue import bundled_models
 from limner.errors import ExportFailed, ModelError
-from limner.manifest import Manifest, graphs_folder
-from limner.sam.model import PADDING_LOGIT, PromptableModel, Sam
-from limner.sam.registry import LoadedModel, build_model, build_sam, load_model
+from limner.models.catalogue import bundled_models
+from limner.models.manifest import Manifest, graphs_folder
+from limner.models.registry import LoadedModel, build_model, build_sam, load_model
+from limner.sam.model import PADDING_LOGIT, PromptableModel
+from limner.sam.sam import Sam
 from limner_onnx import check, export_model
 from limner_onnx.graphs import PROMPT_INPUTS, example_embedding, example_prompt
 from tests.sam.reference import SMALL_B, lively

@@ -17,7 +17,6 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from sqlalchemy import func, select
 
-from limner import rle
 from limner.errors import InvalidFile, NotFound
 from limner.formats.coco import ImportReport, Skipped, export_coco, import_coco
 from limner.store import Database
@@ -30,6 +29,7 @@ from limner.store.operation import CreateOperation, DeleteOperation
 from limner.store.operations import apply_operation
 from limner.store.projects import create_project
 from limner.store.tables import Annotation, Edit
+from limner.vocabulary import rle
 
 SIZES = {"wide.png": (20, 30), "tall.png": (31, 17), "empty.png": (9, 9)}  # (height, width)
 PROVENANCE = {

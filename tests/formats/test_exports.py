@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from limner import rle
 from limner.errors import InvalidFile, NotFound
 from limner.formats.exports import FOLDER_FORMATS
 from limner.formats.files import ExportFile, FileNames, safe_path, write_folder, zip_chunks
@@ -25,6 +24,7 @@ from limner.store import Database
 from limner.store.annotations import AnnotationState, annotations_of
 from limner.store.migrate import migrate
 from limner.store.operation import MarkOperation
+from limner.vocabulary import rle
 from tests.formats.test_coco import PROVENANCE, SIZES, World, new_world, random_mask
 
 

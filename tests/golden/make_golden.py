@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from limner.geometry import ImageGeometry, upsample_logits
-from limner.prompts import Prompts, choose_mask
-from limner.rle import counts_of
+from limner.vocabulary.geometry import ImageGeometry, upsample_logits
+from limner.vocabulary.prompts import Prompts, choose_mask
+from limner.vocabulary.rle import counts_of
 
 HERE = Path(__file__).parent
 SIZES = [

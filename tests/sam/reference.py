@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from limner.bench.reference import reference_package
-from limner.sam.checkpoints import load_into
-from limner.sam.model import Sam
-from limner.sam.registry import build_sam
+from limner.models.checkpoints import load_into
+from limner.models.registry import build_sam
+from limner.sam.sam import Sam
 from limner.sam.vit import VitConfig
 
 SMALL_B = VitConfig(embed_dim=768, depth=4, num_heads=12, global_blocks=(1, 3), image_size=256)

@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from limner.sam.factored import FactoredDecoder
-from limner.sam.low_rank import Painted, softmax_over_tokens, squares
-from limner.sam.model import PADDING_LOGIT, Sam
-from limner.sam.prepared import Prepared
-from limner.sam.registry import build_sam
+from limner.models.registry import build_sam
+from limner.sam.factored.decoder import FactoredDecoder
+from limner.sam.factored.low_rank import Painted, softmax_over_tokens, squares
+from limner.sam.factored.prepared import Prepared
+from limner.sam.model import PADDING_LOGIT
+from limner.sam.sam import Sam
 from limner.sam.vit import VitConfig
 from tests.sam.reference import lively, relative_difference
 
@@ -27,6 +28,10 @@ def sam(attention: float, dtype: torch.dtype, vit: VitConfig = NO_ENCODER) -> Sa
     model = build_sam("sam_vit_b", vit).eval()
     lively(model, attention)
     return model.to(dtype)
+
+
+def factored(model: Sam) -> FactoredDecoder:
+    return FactoredDecoder(model.prompt_encoder, model.mask_decoder)
 
 
 def embedding(model: Sam, seed: int) -> Tensor:
@@ -56,7 +61,7 @@ def random_prompt(model: Sam, seed: int) -> Prompt:
 @pytest.mark.parametrize("attention", [1.0, 4.0, 12.0])
 def test_exact_in_float64(attention: float) -> None:
     model = sam(attention, torch.float64)
-    split = FactoredDecoder(model)
+    split = factored(model)
     image = embedding(model, 3)
     with torch.inference_mode():
         prepared = split.prepare(image)
@@ -71,7 +76,7 @@ def test_exact_in_float64(attention: float) -> None:
 def test_exact_with_many_points(points: int, has_mask: float) -> None:
     """From 13 tokens of prompts on, the rank stays where it is."""
     model = sam(4.0, torch.float64)
-    split = FactoredDecoder(model)
+    split = factored(model)
     image = embedding(model, 5)
     _, _, mask, _ = random_prompt(model, points)
     labels = torch.tensor([[float(index % 2) for index in range(points)] + [-1.0]], dtype=torch.float64)
@@ -86,7 +91,7 @@ def test_exact_with_many_points(points: int, has_mask: float) -> None:
 @pytest.mark.parametrize("valid_size", [(16, 16), (11, 16), (16, 5), (1, 16)])
 def test_only_cells_that_show_the_image_are_upscaled(valid_size: tuple[int, int]) -> None:
     model = sam(4.0, torch.float64)
-    split = FactoredDecoder(model)
+    split = factored(model)
     image = embedding(model, 6)
     prompt = random_prompt(model, 7)
     rows, columns = (4 * cells for cells in valid_size)
@@ -103,7 +108,7 @@ def test_only_cells_that_show_the_image_are_upscaled(valid_size: tuple[int, int]
 @pytest.mark.parametrize("attention", [2.0, 12.0])
 def test_float32_is_as_good_as_the_plain_decoder(attention: float) -> None:
     model = sam(attention, torch.float32)
-    split = FactoredDecoder(model)
+    split = factored(model)
     exact_model = copy.deepcopy(model).double()
     flipped = cells = 0
     worst = worst_plain = 0.0
@@ -133,7 +138,7 @@ def test_float32_is_as_good_as_the_plain_decoder(attention: float) -> None:
 def test_exact_at_full_size() -> None:
     vit = VitConfig(embed_dim=32, depth=1, num_heads=1, global_blocks=())
     model = sam(4.0, torch.float32, vit)
-    split = FactoredDecoder(model)
+    split = factored(model)
     image = embedding(model, 1)
     with torch.inference_mode():
         prepared = split.prepare(image)
@@ -146,7 +151,7 @@ def test_exact_at_full_size() -> None:
 
 def test_masks_that_are_rated_too_low_are_not_made() -> None:
     model = sam(2.0, torch.float64)
-    split = FactoredDecoder(model)
+    split = factored(model)
     image = embedding(model, 9)
     prompt = random_prompt(model, 11)
     with torch.inference_mode():
@@ -163,7 +168,7 @@ def test_masks_that_are_rated_too_low_are_not_made() -> None:
 
 def test_mask_prompt_needs_no_second_prepare() -> None:
     model = sam(2.0, torch.float64)
-    split = FactoredDecoder(model)
+    split = factored(model)
     image = embedding(model, 9)
     coords, labels, mask, _ = random_prompt(model, 4)
     with torch.inference_mode():
@@ -176,7 +181,7 @@ def test_mask_prompt_needs_no_second_prepare() -> None:
 def test_rows_of_zeros_in_place_of_an_absent_mask() -> None:
     """As WebGPU asks for them."""
     model = sam(2.0, torch.float64)
-    split = FactoredDecoder(model)
+    split = factored(model)
     image = embedding(model, 9)
     with torch.inference_mode():
         prepared = split.prepare(image)
@@ -188,7 +193,7 @@ def test_rows_of_zeros_in_place_of_an_absent_mask() -> None:
 
 
 def test_shapes_of_the_prepared_tensors() -> None:
-    split = FactoredDecoder(sam(1.0, torch.float32))
+    split = factored(sam(1.0, torch.float32))
     with torch.inference_mode():
         prepared = Prepared(*split.prepare(torch.zeros(1, 256, 16, 16)))
     assert split.prepared_names == Prepared._fields

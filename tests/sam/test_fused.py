@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limner.sam import fused
-from limner.sam.fused import Activation, convolve, dense, layers_one_by_one
+from limner.sam.cpu import fused
+from limner.sam.cpu.fused import Activation, convolve, dense, layers_one_by_one
 
 ACTIVATIONS: tuple[Activation, ...] = ("none", "gelu", "relu")
 EXACT = {"rtol": 1e-5, "atol": 1e-5}

@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from limner.sam.install import install_file
+from limner.models.install import install_file
+from limner.models.registry import infer_family, model_from_state
 from limner.sam.model import PromptableModel
-from limner.sam.registry import infer_family, model_from_state
 from limner.sam.tiny_vit import WindowAttention
 from limner.sam.transforms import to_model_input
 from limner_onnx.encoder import open_encoder

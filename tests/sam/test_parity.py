@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from limner.sam.model import Sam
-from limner.sam.predictor import Predictor
+from limner.sam.sam import Sam
 from limner.sam.transforms import to_model_input
 from limner.sam.vit import VIT_B, VitConfig
+from limner.segment.predictor import Predictor
 from tests.sam.reference import (
     SMALL_B,
     SMALL_H,

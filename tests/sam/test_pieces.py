@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from limner.sam import pieces
 from limner.sam.common import Mlp
-from limner.sam.fused import layers_one_by_one
-from limner.sam.pieces import by_rows, by_tokens
+from limner.sam.cpu import pieces
+from limner.sam.cpu.fused import layers_one_by_one
+from limner.sam.cpu.pieces import by_rows, by_tokens
 from limner.sam.tiny_vit import ConvNorm, MBConv, PatchEmbed, PatchMerging
 
 EXACT = {"rtol": 1e-5, "atol": 1e-5}

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from limner.sam.checkpoints import read_state
+from limner.models.checkpoints import read_state
+from limner.models.registry import model_from_state
 from limner.sam.model import PADDING_LOGIT
-from limner.sam.registry import model_from_state
 from limner.sam.samlet import Samlet, SplitSamlet
 from limner.sam.samlet.decoder import SMOOTHING, smooth
 from limner.sam.samlet.prompt_maps import PromptGrid, dense_maps

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from limner import rle
 from limner.store import Database
 from limner.store.categories import create_category
 from limner.store.images import NewImage, add_image
 from limner.store.operation import Operation
 from limner.store.operations import Applied, apply_operation
 from limner.store.projects import create_project
+from limner.vocabulary import rle
 
 HEIGHT, WIDTH = 12, 16
 OPERATION: TypeAdapter[Any] = TypeAdapter(Operation)

@@ -7,7 +7,6 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import func, select
 
-from limner import rle
 from limner.errors import Conflict, InvalidRle, NotFound, OperationReused, StaleRevision
 from limner.store.annotations import annotations_of
 from limner.store.events import events_after
@@ -16,6 +15,7 @@ from limner.store.images import get_image
 from limner.store.operations import UnknownAnnotation, UnknownCategory, apply_operation
 from limner.store.projects import create_project
 from limner.store.tables import Annotation, Edit
+from limner.vocabulary import rle
 from tests.store.conftest import HEIGHT, WIDTH, World, create, mask_rle, operation
 
 

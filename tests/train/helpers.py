@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from limner import rle
 from limner.train.config import PromptMix, Run, Scenes, Schedule, Size, TrainConfig
+from limner.vocabulary import rle
 from tests.tiny_samlet import TINY_SAMLET
 
 

@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from limner.cli import cli
 from limner.errors import InvalidInput
-from limner.prompts import Prompts
 from limner.train.baselines import BASELINES
 from limner.train.evaluation import (
     SCENES_SOURCE,
@@ -22,6 +21,7 @@ from limner.train.evaluation import (
     measure,
 )
 from limner.train.photos import find_photos
+from limner.vocabulary.prompts import Prompts
 from tests.train.helpers import two_squares, write_photo
 
 

@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import load_file
 
 from limner.errors import InvalidFile
-from limner.sam.checkpoints import load_into, read_state
+from limner.models.checkpoints import load_into, read_state
+from limner.models.registry import build_model, build_sam
 from limner.sam.model import PromptableModel
-from limner.sam.registry import build_model, build_sam
 from limner.sam.samlet import Samlet
 from limner.sam.vit import VitConfig
 from limner.train import loop

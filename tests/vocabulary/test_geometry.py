@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limner.errors import InvalidInput
-from limner.geometry import MASK_PROMPT_LOGIT, ImageGeometry, Region, logits_from_mask, upsample_logits
+from limner.vocabulary.geometry import MASK_PROMPT_LOGIT, ImageGeometry, Region, logits_from_mask, upsample_logits
 from tests.conftest import golden
 
 SIDE = st.integers(1, 9000)

@@ -7,8 +7,8 @@ import math
 import pytest
 
 from limner.errors import InvalidPrompt
-from limner.geometry import ImageGeometry
-from limner.prompts import Prompts, choose_mask
+from limner.vocabulary.geometry import ImageGeometry
+from limner.vocabulary.prompts import Prompts, choose_mask
 from tests.conftest import golden
 
 

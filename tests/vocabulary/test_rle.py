@@ -10,8 +10,8 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from limner import rle
 from limner.errors import InvalidRle
+from limner.vocabulary import rle
 from tests.conftest import golden
 
 MASKS = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=50))

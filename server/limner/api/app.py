@@ -11,7 +11,7 @@ from flask_limiter.util import get_remote_address
 from pydantic.json_schema import models_json_schema
 from werkzeug.routing import IntegerConverter, Map
 
-from limner import __version__, catalogue
+from limner import __version__
 from limner.api.auth import register_auth
 from limner.api.blueprints import (
     annotations,
@@ -41,8 +41,9 @@ from limner.api.security import register_security_headers, secret_key
 from limner.api.uploads import UploadRequest, upload_folder
 from limner.blobs import BlobStore
 from limner.config import MIB, Settings
-from limner.embed.service import WORKER, EmbeddingService
-from limner.manifest import PREPROCESSING_VERSION
+from limner.encoding.service import WORKER, EmbeddingService
+from limner.models import catalogue
+from limner.models.manifest import PREPROCESSING_VERSION
 from limner.store import Database
 from limner.store.accounts import SESSION_LIFETIME, ensure_local_admin
 from limner.store.embeddings import EmbeddingKey

@@ -12,7 +12,7 @@ from limner.api.broadcast import Broadcaster
 from limner.api.precompute import Precompute
 from limner.blobs import BlobStore
 from limner.config import Settings
-from limner.embed.service import EmbeddingService
+from limner.encoding.service import EmbeddingService
 from limner.store import Database
 from limner.store.embeddings import EmbeddingKey
 

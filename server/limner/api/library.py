@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from limner.api.context import Services
 from limner.blobs import display_key, embedding_key, image_key, region_folder, thumbnail_key
-from limner.embed import images as pixels
+from limner.encoding import images as pixels
 from limner.store.embeddings import EmbeddingKey
 from limner.store.images import NewImage, add_image, find_by_sha256
 from limner.store.projects import get_project

@@ -7,8 +7,8 @@ from typing import cast
 import structlog
 
 from limner.api.precompute import Precompute
-from limner.embed.service import EmbeddingService
-from limner.embed.states import EncodeEvent
+from limner.encoding.service import EmbeddingService
+from limner.encoding.states import EncodeEvent
 from limner.store import Database
 from limner.store.embeddings import EmbeddingKey, add_embedding
 from limner.store.events import PublishedEvent, add_event

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from limner.embed.service import EmbeddingService
+from limner.encoding.service import EmbeddingService
 from limner.store import Database
 from limner.store.embeddings import EmbeddingKey, add_embedding, next_unencoded
 from limner.store.jobs import act_on_job, announce_job, create_job, get_job, jobs_in_state

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from limner.bench.contenders import CASES, LANDSCAPE, LARGE, LOW_RES, PUBLISHED, SQUARE, Case
 from limner.bench.harness import WARM_UP, Result, progress, result
-from limner.embed.wire import EmbeddingInfo, pack
+from limner.encoding.wire import EmbeddingInfo, pack
 from limner.errors import Unavailable
-from limner.geometry import ImageGeometry
-from limner.manifest import PREPROCESSING_VERSION, Manifest
+from limner.models.manifest import PREPROCESSING_VERSION, Manifest
 from limner.sam.model import ModelConfig
+from limner.vocabulary.geometry import ImageGeometry
 from limner_onnx.graphs import example_embedding
 
 if TYPE_CHECKING:

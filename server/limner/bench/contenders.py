@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from limner.bench.harness import progress
 from limner.bench.reference import reference_package
-from limner.geometry import ImageGeometry
-from limner.manifest import Manifest
+from limner.models.manifest import Manifest
+from limner.models.registry import LoadedModel, build_model
 from limner.sam.model import ModelConfig, PromptableModel
-from limner.sam.registry import LoadedModel, build_model
+from limner.vocabulary.geometry import ImageGeometry
 from limner_onnx.exporter import write_graphs
 from limner_onnx.graphs import OPSET, PREPARE_INPUTS, PROMPT_INPUTS, example_embedding, example_prompt
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from limner.bench import browser
 from limner.bench.contenders import CASES, LOW_RES, PUBLISHED, Case, Models
 from limner.bench.harness import Result, compare, progress
-from limner.geometry import ImageGeometry, upsample_logits
 from limner.sam.model import PromptableModel
+from limner.vocabulary.geometry import ImageGeometry, upsample_logits
 from limner_onnx.check import OnnxModel
 from limner_onnx.graphs import PREPARE_INPUTS, PROMPT_INPUTS, example_embedding
 

@@ -20,12 +20,13 @@ from torch import Tensor
 from limner.bench.apart import Apart, compare_apart
 from limner.bench.harness import Result
 from limner.bench.reference import published
-from limner.catalogue import Precision, installed_models
-from limner.sam.fused import layers_one_by_one
+from limner.models.catalogue import installed_models
+from limner.models.registry import LoadedModel, build_model, load_model
+from limner.sam.cpu.fused import layers_one_by_one
+from limner.sam.cpu.precision import channels_last, computing_in
 from limner.sam.model import PromptableModel
-from limner.sam.precision import channels_last, computing_in
-from limner.sam.registry import LoadedModel, build_model, load_model
-from limner.sam.tuning import Way
+from limner.segment.tuning import Way
+from limner.vocabulary.devices import Precision
 from limner_onnx.encoder import open_encoder
 
 SEED = 0
@@ -119,7 +120,7 @@ def chosen_way(loaded: LoadedModel) -> str:
 
 
 def encoding(model: PromptableModel, pixels: Tensor, precision: Precision) -> Encode:
-    """One encoding as ``limner.embed`` does it."""
+    """One encoding as ``limner.workers`` does it."""
     images = channels_last(pixels)
 
     @torch.inference_mode()

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from limner.bench.harness import Result
 from limner.bench.memory import compare_with_memory
 from limner.bench.reference import automatic_mask_generator, reference_package
-from limner.sam.automatic import AutomaticMaskGenerator
-from limner.sam.model import Sam
-from limner.sam.predictor import Predictor
-from limner.sam.registry import build_model
+from limner.models.registry import build_model
+from limner.sam.sam import Sam
+from limner.segment.automatic import AutomaticMaskGenerator
+from limner.segment.predictor import Predictor
 
 SEED = 0
 HEIGHT, WIDTH = 683, 1024  # px, of the picture

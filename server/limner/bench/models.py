@@ -14,11 +14,11 @@ import numpy as np
 import torch
 
 from limner.bench.encoder import SEED, encoding, installed_or_random
-from limner.catalogue import FAMILIES, KNOWN_MODELS, InstalledModel, installed_models
 from limner.errors import InvalidFile
+from limner.models.catalogue import FAMILIES, KNOWN_MODELS, InstalledModel, installed_models
+from limner.models.registry import LoadedModel, build_model
+from limner.sam.cpu.precision import encoding_precision
 from limner.sam.model import PromptableModel, count_parameters
-from limner.sam.precision import encoding_precision
-from limner.sam.registry import LoadedModel, build_model
 from limner.train.evaluation import ModelSubject, Protocol, evaluate_photos, first_of_each_source
 from limner.train.photos import find_photos
 from limner_onnx.encoder import open_encoder

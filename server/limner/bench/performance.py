@@ -27,8 +27,8 @@ that of the CPU times.
 NOTES = """
 ## Where the time goes
 
-- SAM's `decode` never writes the 4,096 image tokens down (`server/limner/sam/factored.py` derives it). What is left of
-  a click on a square image is mostly the upscaling: the exact GELU on 3.1 million values and two transposed
+- SAM's `decode` never writes the 4,096 image tokens down (derived in `server/limner/sam/factored/decoder.py`). What is
+  left of a click on a square image is mostly the upscaling: the exact GELU on 3.1 million values and two transposed
   convolutions. Of a 2:3 image a third of that is never computed.
 - SAM's prepared tensors are 28 MB. onnxruntime-web's JavaScript would bring them into the runtime's memory on every
   click (3 ms of 72, measured in turns within one page); Limner drives the runtime's own functions

@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from limner.errors import Unavailable
-from limner.sam.automatic.boxes import suppress
+from limner.segment.automatic.boxes import suppress
 
 
 def _resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:

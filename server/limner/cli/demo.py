@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from limner.catalogue import find_model
 from limner.cli.serve import announce, serve_options, settings_from
 from limner.config import Settings
+from limner.models.catalogue import find_model
 
 if TYPE_CHECKING:
     from limner.api.context import Services
@@ -39,7 +39,7 @@ PHOTOS = {
 @serve_options
 def demo(**options: Any) -> None:
     """Start Limner with a project of demo photos."""
-    from limner.api.run import run_server
+    from limner.api.serving.run import run_server
 
     settings = settings_from(options)
     find_model(settings.model, settings.home)

@@ -59,7 +59,7 @@ def evaluate(
     """
     import torch
 
-    from limner.sam.registry import load_model
+    from limner.models.registry import load_model
     from limner.train.baselines import BASELINES
     from limner.train.evaluation import ModelSubject, Protocol, Subject, evaluate_photos, first_of_each_source
     from limner.train.photos import find_photos

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from limner.config import Device, Settings
+from limner.config import Settings
 from limner.errors import InvalidFile, InvalidInput, LimnerError
+from limner.vocabulary.devices import Device
 
 if TYPE_CHECKING:
     from limner.cli.project import Source
@@ -112,10 +113,10 @@ class _Run:
     """
 
     def __init__(self, settings: Settings, options: dict[str, Any], overlay: Path | None) -> None:
-        from limner.embed.encoder import choose_device
-        from limner.sam.automatic import AutomaticMaskGenerator
-        from limner.sam.predictor import Predictor
-        from limner.sam.registry import load_model
+        from limner.models.registry import load_model
+        from limner.segment.automatic import AutomaticMaskGenerator
+        from limner.segment.predictor import Predictor
+        from limner.workers.encoder import choose_device
 
         self._settings, self._overlay = settings, overlay
         self._loaded = load_model(settings.model, settings.home)
@@ -158,7 +159,7 @@ class _Run:
     def _one(self, task: Task) -> None:
         import hashlib
 
-        from limner.embed.images import decode_image
+        from limner.encoding.images import decode_image
         from limner.formats.files import replace_bytes
         from limner.formats.sa1b import annotation_entry, document_bytes, image_entry
 
@@ -248,7 +249,7 @@ def _annotations(tasks: Sequence[Task]) -> Iterator[Entry]:
 def _draw(data: bytes, document: Entry, target: Path, max_pixels: int) -> None:
     from PIL import Image
 
-    from limner.embed.images import decode_image
+    from limner.encoding.images import decode_image
     from limner.formats.overlay import draw_masks
 
     masks = [annotation["segmentation"] for annotation in document["annotations"]]

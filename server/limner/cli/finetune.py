@@ -70,7 +70,7 @@ def finetune(
 
     Every tenth photo is held out and measured before and after. Ctrl+C saves; --resume continues.
     """
-    from limner.sam.registry import load_model
+    from limner.models.registry import load_model
     from limner.train.config import Photos, Project
     from limner.train.finetune.adapt import Adaptation
     from limner.train.finetune.settings import suggested_config

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from limner.catalogue import KNOWN_MODELS, InstalledModel, installed_models
 from limner.cli.promotion import compare, promote, rollback
 from limner.config import Settings
 from limner.errors import NotFound
+from limner.models.catalogue import KNOWN_MODELS, InstalledModel, installed_models
 
 home_option = click.option(
     "--home",
@@ -59,7 +59,7 @@ def pull(name: str, home: Path | None) -> None:
         raise NotFound(f"{name!r} cannot be pulled.", hint=f"These can: {', '.join(KNOWN_MODELS)}.")
     from tqdm import tqdm
 
-    from limner.sam.install import pull as pull_model
+    from limner.models.install import pull as pull_model
 
     known = KNOWN_MODELS[name]
     with tqdm(total=known.size, unit="B", unit_scale=True, desc=name) as bar:
@@ -75,9 +75,9 @@ def pull(name: str, home: Path | None) -> None:
 @home_option
 def add(file: Path, family: str | None, name: str | None, licence: str, home: Path | None) -> None:
     """Install the weights in FILE (.safetensors, or .pth with nothing but tensors)."""
-    from limner.sam.checkpoints import read_state
-    from limner.sam.install import install_file
-    from limner.sam.registry import infer_family
+    from limner.models.checkpoints import read_state
+    from limner.models.install import install_file
+    from limner.models.registry import infer_family
 
     family = family or infer_family(read_state(file), file.name)
     _report(install_file(file, _home(home), name=name or family, family=family, licence=licence))
@@ -89,8 +89,8 @@ def add(file: Path, family: str | None, name: str | None, licence: str, home: Pa
 @home_option
 def export(name: str, out: Path, home: Path | None) -> None:
     """Write prepare.onnx, decode.onnx and manifest.json of the model NAME (or a weights file)."""
-    from limner.manifest import graphs_folder
-    from limner.sam.registry import load_model
+    from limner.models.manifest import graphs_folder
+    from limner.models.registry import load_model
     from limner_onnx import copy_graphs, export_model
 
     where = _home(home)
@@ -116,11 +116,11 @@ def tune(name: str, photos: Path, home: Path | None) -> None:
 
     import torch
 
-    from limner.catalogue import find_model
     from limner.cli.project import find_images
-    from limner.embed.images import decode_image
-    from limner.sam.registry import load_model
-    from limner.sam.tuning import choose, measure
+    from limner.encoding.images import decode_image
+    from limner.models.catalogue import find_model
+    from limner.models.registry import load_model
+    from limner.segment.tuning import choose, measure
     from limner_onnx.encoder import open_encoder
 
     where, limit = _home(home), Settings().max_pixels

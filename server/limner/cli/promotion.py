@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from limner.catalogue import find_model
 from limner.config import Settings
-from limner.default_model import promote as make_default
-from limner.default_model import read_default, roll_back
 from limner.errors import Conflict
+from limner.models.catalogue import find_model
+from limner.models.default import promote as make_default
+from limner.models.default import read_default, roll_back
 
 if TYPE_CHECKING:
     from limner.train.comparison import Comparison
@@ -98,7 +98,7 @@ def _compare(
 ) -> Comparison:
     import torch
 
-    from limner.sam.registry import load_model
+    from limner.models.registry import load_model
     from limner.train.comparison import compare as compare_results
     from limner.train.evaluation import ModelSubject, Protocol, first_of_each_source, measure
     from limner.train.photos import find_photos

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from limner.config import Device, Settings
+from limner.config import Settings
 from limner.errors import InvalidPrompt
-from limner.geometry import Region
+from limner.vocabulary.devices import Device
+from limner.vocabulary.geometry import Region
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from limner.embed.images import DecodedImage
-    from limner.prompts import Prompts
+    from limner.encoding.images import DecodedImage
+    from limner.vocabulary.prompts import Prompts
 
 Point = tuple[float, float, int]
 Box = tuple[float, float, float, float]
@@ -99,8 +100,8 @@ def segment(
     as_json: bool,
 ) -> None:
     """Segment IMAGE from points, a box or a mask."""
-    from limner.embed.images import decode_image
-    from limner.prompts import Prompts
+    from limner.encoding.images import decode_image
+    from limner.vocabulary.prompts import Prompts
 
     if out is None and not as_json:
         raise click.UsageError("nothing would come of this: give --out FILE or --json")
@@ -137,12 +138,12 @@ def _segment(
     """The mask (H, W) and what ``--json`` tells about it."""
     import torch
 
-    from limner import rle
-    from limner.embed.encoder import choose_device
-    from limner.geometry import logits_from_mask, upsample_logits
-    from limner.prompts import choose_mask
-    from limner.sam.predictor import Predictor
-    from limner.sam.registry import load_model
+    from limner.models.registry import load_model
+    from limner.segment.predictor import Predictor
+    from limner.vocabulary import rle
+    from limner.vocabulary.geometry import logits_from_mask, upsample_logits
+    from limner.vocabulary.prompts import choose_mask
+    from limner.workers.encoder import choose_device
 
     loaded = load_model(settings.model, settings.home)
     predictor = Predictor(loaded.model, device=choose_device(settings.device))
@@ -182,7 +183,7 @@ def _read_mask(path: Path, image: DecodedImage, max_pixels: int) -> NDArray[np.b
         InvalidImage: when it is not an image.
         InvalidPrompt: when it is of another size than the image.
     """
-    from limner.embed.images import decode_image
+    from limner.encoding.images import decode_image
 
     mask = decode_image(path.read_bytes(), max_pixels=max_pixels).rgb.any(axis=2)
     if mask.shape != (image.height, image.width):

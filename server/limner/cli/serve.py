@@ -40,6 +40,6 @@ def settings_from(options: Mapping[str, Any]) -> Settings:
 @serve_options
 def serve(**options: Any) -> None:
     """Start the server."""
-    from limner.api.run import run_server
+    from limner.api.serving.run import run_server
 
     run_server(settings_from(options), announce)

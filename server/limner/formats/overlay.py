@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from limner import rle
-from limner.rle import Rle
+from limner.vocabulary import rle
+from limner.vocabulary.rle import Rle
 
 OPACITY = 0.45  # of a mask's colour
 GOLDEN_RATIO = 0.618034  # steps of the hue: neighbours in the list never look alike

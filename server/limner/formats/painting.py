@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from limner import rle
 from limner.store.annotations import AnnotationState
+from limner.vocabulary import rle
 
 
 def painting_order(annotations: Sequence[AnnotationState]) -> list[AnnotationState]:

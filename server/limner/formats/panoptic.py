@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from sqlalchemy.orm import Session
 
-from limner import rle
 from limner.formats.coco.exporting import UNLABELLED_ID
 from limner.formats.files import ExportFile, FileNames
 from limner.formats.labels import Label, list_labels, rgb_of
@@ -25,6 +24,7 @@ from limner.store import Database
 from limner.store.annotations import annotations_of, iterate_images
 from limner.store.projects import get_project
 from limner.store.tables import Image
+from limner.vocabulary import rle
 
 FOLDER = "panoptic"
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from limner import rle
 from limner.formats.coco.polygons import polygons_of
 from limner.formats.files import ExportFile, FileNames
 from limner.formats.labels import Label, list_labels
 from limner.store import Database
 from limner.store.annotations import AnnotationState, annotations_of, iterate_images
 from limner.store.projects import get_project
+from limner.vocabulary import rle
 
 
 def export_yolo(database: Database, project_id: int, *, skipped: bool = True) -> Iterator[ExportFile]:

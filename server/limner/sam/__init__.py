@@ -1,19 +1,20 @@
 """The Segment Anything Model in torch, one file per box of the paper's figure.
 
 ============================  ===================================================================
-``model``                     the seam (:class:`PromptableModel`) and SAM put together
+``model``                     the seam: :class:`PromptableModel`, what every model offers
+``sam``                       SAM put together behind it
 ``vit``, ``tiny_vit``         image encoders: ViT-B/L/H, MobileSAM's TinyViT
 ``prompt_encoder``            points, boxes and masks -> embeddings
 ``transformer``               two-way attention between prompts and image
 ``mask_decoder``              four masks and their predicted IoU
-``prepared``, ``factored``    the same decoder rearranged: per image, then per click
+``transforms``                pixels -> what an encoder sees
+``factored``                  the same decoder rearranged: per image, then per click
+``cpu``                       layers computed in the order and number format that suits CPUs
 ``samlet``                    the small model that ships with Limner, encoder and decoder
-``checkpoints``, ``registry`` weights from files; models by name
-``download``, ``install``     weights from elsewhere
-``transforms``, ``predictor`` images in, masks out
 ============================  ===================================================================
 """
 
-from limner.sam.model import ModelConfig, PromptableModel, Sam, SplitDecoder
+from limner.sam.model import ModelConfig, PromptableModel, SplitDecoder
+from limner.sam.sam import Sam
 
 __all__ = ["ModelConfig", "PromptableModel", "Sam", "SplitDecoder"]

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limner.sam.fused import Activation, dense
-from limner.sam.pieces import by_tokens
+from limner.sam.cpu.fused import Activation, dense
+from limner.sam.cpu.pieces import by_tokens
 
 Kind = TypeVar("Kind")
 

@@ -1,4 +1,4 @@
-"""The seam: what every promptable model offers, and SAM put together behind it.
+"""The seam: what every promptable model offers.
 
 Encoders differ, the interface does not: an image becomes an embedding once, prompts become masks from that
 embedding. Whoever serves, exports, trains or measures a model sees :class:`PromptableModel` only.
@@ -9,14 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from limner.sam.mask_decoder import MaskDecoder
-    from limner.sam.prompt_encoder import PromptEncoder
 
 PIXEL_MEAN = (123.675, 116.28, 103.53)  # ImageNet, RGB, of 0..255
 PIXEL_STD = (58.395, 57.12, 57.375)
@@ -169,50 +165,6 @@ class _WholeDecoder(SplitDecoder):
         has_mask_input: Tensor,
     ) -> tuple[Tensor, Tensor]:
         return self.model.decode(prepared[0], point_coords, point_labels, mask_input, has_mask_input)
-
-
-class Sam(PromptableModel):
-    """Segment Anything (Kirillov et al. 2023, arXiv:2304.02643): encoder, prompt encoder, mask decoder.
-
-    Parameter names are those of the published checkpoints, so that loading one is a plain
-    ``load_state_dict``.
-    """
-
-    def __init__(
-        self,
-        config: ModelConfig,
-        image_encoder: nn.Module,
-        prompt_encoder: PromptEncoder,
-        mask_decoder: MaskDecoder,
-    ) -> None:
-        super().__init__(config)
-        self.image_encoder = image_encoder
-        self.prompt_encoder = prompt_encoder
-        self.mask_decoder = mask_decoder
-
-    def encode(self, images: Tensor) -> Tensor:
-        embeddings: Tensor = self.image_encoder(images)
-        return embeddings  # (B, C, h, w)
-
-    def decode(
-        self,
-        image_embeddings: Tensor,
-        point_coords: Tensor,
-        point_labels: Tensor,
-        mask_input: Tensor,
-        has_mask_input: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        sparse = self.prompt_encoder.embed_points(point_coords, point_labels)  # (B, N, C)
-        dense = self.prompt_encoder.embed_masks(mask_input, has_mask_input)  # (B, C, h, w)
-        image_pe = self.prompt_encoder.dense_pe()  # (1, C, h, w)
-        low_res_masks, iou_predictions = self.mask_decoder(image_embeddings + dense, image_pe, sparse)
-        return low_res_masks, iou_predictions
-
-    def split(self) -> SplitDecoder:
-        """The decoder rearranged so that a click costs a third; the function is the same."""
-        from limner.sam.factored import FactoredDecoder  # it takes a Sam apart, so it knows this module
-
-        return FactoredDecoder(self)
 
 
 @torch.no_grad()

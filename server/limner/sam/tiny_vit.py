@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limner.sam.common import LayerNorm2d, as_kind
-from limner.sam.fused import Activation, activate, convolve, dense, one_by_one
-from limner.sam.pieces import by_rows, by_tokens
+from limner.sam.cpu.fused import Activation, activate, convolve, dense, one_by_one
+from limner.sam.cpu.pieces import by_rows, by_tokens
 
 EMBED_DIMS = (64, 128, 160, 320)
 DEPTHS = (2, 2, 6, 2)

@@ -1,6 +1,6 @@
 """Oriented RGB pixels -> the encoder's input, exactly as the weights were trained.
 
-Any change here that changes a value must count up ``limner.manifest.PREPROCESSING_VERSION``: stored
+Any change here that changes a value must count up ``limner.models.manifest.PREPROCESSING_VERSION``: stored
 embeddings depend on it.
 """
 
@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from limner.errors import InvalidImage
-from limner.geometry import ImageGeometry
 from limner.sam.model import ModelConfig
+from limner.vocabulary.geometry import ImageGeometry
 
 
 def to_model_input(rgb: NDArray[np.uint8], config: ModelConfig) -> Tensor:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limner.sam.common import LayerNorm2d, Mlp
-from limner.sam.fused import dense
+from limner.sam.cpu.fused import dense
 from limner.sam.relative_positions import attend, relative
 
 

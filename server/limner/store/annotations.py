@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, true, tuple_
 from sqlalchemy.orm import Session
 
-from limner import rle
-from limner.rle import Rle
 from limner.store.images import get_image, mark_facts
 from limner.store.tables import Annotation, Image
+from limner.vocabulary import rle
+from limner.vocabulary.rle import Rle
 
 
 @dataclass(frozen=True)

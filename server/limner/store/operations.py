@@ -10,10 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from limner import rle
 from limner.errors import Conflict, InvalidInput, NotFound, OperationReused, StaleRevision
-from limner.geometry import Region
-from limner.prompts import Prompts
 from limner.store.annotations import AnnotationState, state_of
 from limner.store.events import add_event
 from limner.store.history import annotation_at, apply_payload, edits_of_operations
@@ -21,6 +18,9 @@ from limner.store.images import lock_image, mark_facts
 from limner.store.operation import CreateOperation, MarkOperation, Operation, body_sha256, payload_of
 from limner.store.tables import Annotation, Category, Edit, Image, User
 from limner.store.types import utc_now
+from limner.vocabulary import rle
+from limner.vocabulary.geometry import Region
+from limner.vocabulary.prompts import Prompts
 
 
 class UnknownCategory(InvalidInput):

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from limner.prompts import Box, Prompts
 from limner.train.evaluation import Image, Mask, Subject
+from limner.vocabulary.prompts import Box, Prompts
 
 GRABCUT_SIZE = 256  # px, longest side it works on
 GRABCUT_ROUNDS = 4

@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from limner.errors import InvalidFile
-from limner.geometry import ImageGeometry, upsample_logits
-from limner.prompts import Prompts, choose_mask
 from limner.sam.model import PromptableModel
 from limner.sam.transforms import to_model_input
 from limner.train.clicks import correcting_click, deepest_point, tight_box
 from limner.train.photos import Photo
 from limner.train.scenes import Scene, SceneGenerator
+from limner.vocabulary.geometry import ImageGeometry, upsample_logits
+from limner.vocabulary.prompts import Prompts, choose_mask
 
 Results = dict[str, list[dict[str, float]]]  # by source: for each mask the IoUs, as evaluate_mask gives them
 Image = NDArray[np.uint8]

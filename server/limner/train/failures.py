@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from limner.prompts import Prompts
 from limner.sam.samlet import Samlet
 from limner.train.evaluation import ModelSubject
+from limner.vocabulary.prompts import Prompts
 
 COLUMNS = 3
 WIDTH, HEIGHT, CAPTION = 330, 250, 26  # px, of a tile's photo and of the line under it

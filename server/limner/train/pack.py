@@ -21,9 +21,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from limner import rle
 from limner.errors import InvalidFile, LimnerError
 from limner.train.photos import Photo, find_photos
+from limner.vocabulary import rle
 
 MEGABYTES = 40
 SIDE = 512  # px, longest side of a packed photo

@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from limner import rle
 from limner.errors import InvalidFile, InvalidRle
+from limner.vocabulary import rle
 
 HELD_OUT_EVERY = 10
 LAYERS = 3  # nested masks go to at most three layers, whole to subpart

@@ -20,8 +20,8 @@ from limner.train.parallel import Group
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from limner.rle import Rle
     from limner.store.tables import Image
+    from limner.vocabulary.rle import Rle
 
 SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
 UNFINISHED = ".partial"  # ends the name of a folder that is still being written
@@ -98,9 +98,9 @@ def _folder(output: Path, number: int, project: Project) -> Path:
 
 def _images(session: Session, project: Project) -> Iterator[tuple[Image, list[Rle]]]:
     """The images of a project that have masks and were not skipped, with these."""
-    from limner import rle
     from limner.store.annotations import annotations_of, iterate_images
     from limner.store.projects import find_project
+    from limner.vocabulary import rle
 
     for image in iterate_images(session, find_project(session, project.name).id, skipped=False):
         masks = []

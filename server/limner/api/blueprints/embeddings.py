@@ -10,10 +10,10 @@ from limner.api.files import blob_response
 from limner.api.openapi import embedding_responses
 from limner.api.schemas.images import EmbeddingPending, EmbeddingQuery
 from limner.blobs import embedding_key
-from limner.embed.wire import MEDIA_TYPE, as_int8
+from limner.encoding.wire import MEDIA_TYPE, as_int8
 from limner.errors import EncoderFailed
-from limner.geometry import Region
 from limner.store.images import get_image
+from limner.vocabulary.geometry import Region
 
 blueprint = APIBlueprint("embeddings", __name__)
 

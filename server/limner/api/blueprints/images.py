@@ -25,7 +25,7 @@ from limner.api.schemas.images import (
 )
 from limner.api.uploads import clean_name, open_part
 from limner.blobs import display_key, thumbnail_key
-from limner.embed.states import EmbeddingState
+from limner.encoding.states import EmbeddingState
 from limner.errors import InvalidInput
 from limner.store import images as store
 from limner.store.embeddings import encoded_among, forget_embeddings

@@ -7,13 +7,14 @@ import os
 from apiflask import APIBlueprint
 from flask import Response, send_file
 
-from limner import __version__, catalogue
+from limner import __version__
 from limner.api.context import services
 from limner.api.files import IMMUTABLE
 from limner.api.openapi import binary_response
 from limner.api.schemas.server import GraphQuery, Model, ModelList, ServerStatus
 from limner.errors import NotFound, Unavailable
-from limner.manifest import GraphFile, Manifest
+from limner.models import catalogue
+from limner.models.manifest import GraphFile, Manifest
 
 blueprint = APIBlueprint("server", __name__)
 

@@ -9,10 +9,10 @@ from pydantic import JsonValue
 
 from limner.api.schemas.base import Answer, Request, Timestamp
 from limner.api.schemas.images import ImageMark
-from limner.rle import Rle
 from limner.store.annotations import AnnotationState, ImageAnnotations
 from limner.store.operation import Operation, Provenance, Segmentation
 from limner.store.operations import Applied
+from limner.vocabulary.rle import Rle
 
 
 class Annotation(Answer):

@@ -13,13 +13,13 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from limner import rle
 from limner.formats.coco.polygons import polygons_of
 from limner.store import Database
 from limner.store.annotations import AnnotationState, iterate_annotations, iterate_images
 from limner.store.categories import list_categories
 from limner.store.projects import get_project
 from limner.store.tables import Annotation, Category, Image
+from limner.vocabulary import rle
 
 Segmentations = Literal["rle", "polygon"]
 

@@ -12,11 +12,11 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
-from limner import rle
 from limner.errors import InvalidFile, InvalidPrompt, InvalidRle
-from limner.rle import Rle
 from limner.store.operation import Attributes, Provenance
 from limner.store.operations import check_prompts
+from limner.vocabulary import rle
+from limner.vocabulary.rle import Rle
 
 MAX_NAME = 255
 MAX_ATTRIBUTES = 100

@@ -13,13 +13,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from limner.formats.coco.report import SkipList
-from limner.rle import Rle
 from limner.store import Database
 from limner.store.annotations import annotations_of
 from limner.store.images import get_image
 from limner.store.operation import CreateOperation, Operation, RestoreOperation, UpdateOperation
 from limner.store.operations import announce_annotations, apply_operations
 from limner.store.tables import Annotation, Image
+from limner.vocabulary.rle import Rle
 
 CategoryIds = Mapping[str | None, int | None]
 _Taken = dict[str, tuple[int, bool]]  # uid -> image, and whether the annotation is deleted

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from limner import rle
 from limner.errors import InvalidFile, InvalidRle
-from limner.rle import Rle
+from limner.vocabulary import rle
+from limner.vocabulary.rle import Rle
 
 Entry = dict[str, Any]
 

@@ -27,12 +27,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limner.sam.common import as_kind
-from limner.sam.low_rank import softmax_over_tokens
+from limner.sam.factored.low_rank import softmax_over_tokens
+from limner.sam.factored.upscaling import padded
 from limner.sam.model import SplitDecoder
 from limner.sam.samlet.decoder import LOGIT_CLAMP, Prepared, TwoWayBlock
 from limner.sam.samlet.layers import Attention, BottleneckBlock, ChannelNorm
 from limner.sam.samlet.prompt_maps import PromptGrid, dense_maps, similarity_to_points
-from limner.sam.upscaling import padded
 
 if TYPE_CHECKING:
     from limner.sam.samlet.model import Samlet

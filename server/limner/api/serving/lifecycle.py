@@ -1,0 +1,51 @@
+"""What every server does with the services behind the application: open, announce, close; and its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from limner.api.app import open_services
+from limner.api.context import Services
+from limner.config import Settings
+from limner.store import Database
+from limner.store.accounts import create_login_link, ensure_local_admin
+from limner.store.migrate import migrate
+
+THREADS = 256  # of which pages that listen for events may hold 200
+CONNECTIONS = 1000  # kept-alive ones included
+DRAIN_SECONDS = 30  # for requests in flight at shutdown
+
+Announce = Callable[[str, str], None]  # takes the server's address and a fresh sign-in link
+
+
+def sign_in_link(settings: Settings, address: str) -> str:
+    """A fresh link that signs the local administrator in once; brings the database up to date first."""
+    database = Database(settings.resolved_database_url)
+    try:
+        migrate(database)
+        with database.write() as session:
+            token = create_login_link(session, ensure_local_admin(session))
+    finally:
+        database.close()
+    return f"{address}/login#token={token}"
+
+
+def address_of(host: str, port: int) -> str:
+    """The address to open in a browser on this machine."""
+    shown = "127.0.0.1" if host in ("", "0.0.0.0", "::") else host  # noqa: S104  # compared, not bound
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+def start_services(settings: Settings) -> Services:
+    """Open everything, start the encoder and go on with the jobs that were running."""
+    services = open_services(settings)
+    services.encoder.start()
+    services.precompute.advance()
+    return services
+
+
+def stop_services(services: Services) -> None:
+    """End the streams and the encoder, close the database."""
+    services.broadcaster.close()
+    services.encoder.stop()
+    services.database.close()

@@ -1,0 +1,105 @@
+"""What the web process and the encoder process say to each other: a JSON object a line, over the child's pipes.
+
+Only names and numbers travel; images and embeddings lie in the blob store.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from limner.encoding.states import Target
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def line(self) -> bytes:
+        """The message as one line."""
+        return self.model_dump_json().encode() + b"\n"
+
+
+class Encode(_Message):
+    """Parent to child: encode these, all at once where the device can. One answer follows for each.
+
+    Attributes:
+        following: what will probably be asked for next, to be read and decoded while the device is busy.
+    """
+
+    kind: Literal["encode"] = "encode"
+    targets: list[Target]
+    following: list[Target] = []
+
+
+class Progress(_Message):
+    """Child to parent: what the start is busy with."""
+
+    kind: Literal["progress"] = "progress"
+    message: str
+
+
+class Ready(_Message):
+    """Child to parent: the model is loaded and its graphs are there. Sent again when the device changes.
+
+    Attributes:
+        batch_size: targets that may be sent at once.
+        message: what a person should know about the device, for instance that memory ran out.
+    """
+
+    kind: Literal["ready"] = "ready"
+    device: str
+    model_sha256: str
+    threads: int
+    batch_size: int
+    message: str = ""
+
+
+class Broken(_Message):
+    """Child to parent: there is no starting like this; the child ends."""
+
+    kind: Literal["broken"] = "broken"
+    message: str
+
+
+class Encoded(_Message):
+    """Child to parent: the embedding is stored.
+
+    Attributes:
+        seconds: that the encoding took; 0 when the embedding was there already.
+    """
+
+    kind: Literal["encoded"] = "encoded"
+    target: Target
+    seconds: float
+    bytes: int
+
+
+class Failed(_Message):
+    """Child to parent: this target has no embedding.
+
+    Attributes:
+        code: of the error.
+        lasting: the image itself is at fault, so that trying again is no use.
+    """
+
+    kind: Literal["failed"] = "failed"
+    target: Target
+    code: str
+    message: str
+    lasting: bool
+
+
+Report = Progress | Ready | Broken | Encoded | Failed
+
+_REPORTS: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="kind")])
+
+
+def parse_report(line: bytes) -> Report:
+    """A line from the child -> message. pydantic's ValidationError means that the two are of different versions."""
+    return _REPORTS.validate_json(line)
+
+
+def parse_request(line: bytes) -> Encode:
+    """A line from the parent -> message."""
+    return Encode.model_validate_json(line)

@@ -1,0 +1,288 @@
+"""The queue in front of the encoder, in the web process.
+
+Torch is never imported here: it lives in the child process (``limner.workers.encode``) that this service starts, feeds,
+watches and starts again. An embedding is done when its blob exists. Nothing else is remembered about what is done, so
+the encoder runs once per image, model and preprocessing, however often the server starts.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import structlog
+
+from limner.blobs import BlobStore, embedding_key
+from limner.config import Settings
+from limner.encoding.announcer import Announcer
+from limner.encoding.backlog import Priority
+from limner.encoding.child import Child
+from limner.encoding.protocol import Broken, Encode, Encoded, Failed, Progress, Ready, Report
+from limner.encoding.states import EmbeddingState, EncodeEvent, Target
+from limner.encoding.work import RETRY_AFTER, Work
+from limner.errors import MissingWeights, ModelError, NotFound, Unavailable, WrongWeights
+from limner.models.catalogue import find_model
+from limner.models.manifest import PREPROCESSING_VERSION, Manifest, graphs_folder
+from limner.vocabulary.geometry import Region
+
+EncoderState = Literal["starting", "ready", "failed"]
+
+WORKER = (sys.executable, "-m", "limner.workers.encode")
+FIRST_BACKOFF, LAST_BACKOFF = 0.5, 30.0  # s, before a process that died is started again
+
+logger = structlog.get_logger(__name__)
+
+
+class EmbeddingService:
+    """Embeddings on request. All methods may be called from any thread.
+
+    Args:
+        settings: names the model, the home and the device.
+        blobs: where images lie and embeddings go; the child opens the same store from the settings.
+        on_change: told what becomes of images, in order, in a thread of the service.
+        on_status: told, in the same thread, that the encoder itself is in another state.
+        command: starts the child.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        blobs: BlobStore,
+        on_change: Callable[[EncodeEvent], None] = lambda _: None,
+        *,
+        on_status: Callable[[], None] = lambda: None,
+        command: Sequence[str] = WORKER,
+    ) -> None:
+        self._settings = settings
+        self._blobs = blobs
+        self._on_change = on_change
+        self._on_status = on_status
+        self._command = command
+        self._announcer = Announcer()
+        self._supervisor: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._lock = threading.RLock()  # guards everything below
+        self._work = Work(lambda event: self._announcer.post(lambda: self._on_change(event)))
+        self._child: Child | None = None
+        self._ready: Ready | None = None
+        self._manifest: Manifest | None = None
+        self._encoder_state: EncoderState = "starting"
+        self._message = ""
+        self._model_sha256: str | None = None
+        self._find_model()
+
+    def start(self) -> None:
+        """Start the encoder's process; returns at once."""
+        self._announcer.start()
+        self._supervisor = threading.Thread(target=self._supervise, name="encoder", daemon=True)
+        self._supervisor.start()
+
+    def stop(self) -> None:
+        """End the process and wait until it is gone. An image in hand is given up; it is encoded at the next start."""
+        self._stopping.set()
+        with self._lock:
+            child = self._child
+        if child is not None:
+            child.end()
+        if self._supervisor is not None:
+            self._supervisor.join()
+        self._announcer.stop()
+
+    def request(self, image_sha256: str, priority: Priority, region: Region | None = None) -> EmbeddingState:
+        """Ask for an embedding, or raise the priority of one that waits. The newest ``look`` comes first.
+
+        An image that has failed stays failed, unless the fault was not its own and some time has passed.
+        """
+        target = Target(image_sha256, region)
+        with self._lock:
+            known = self._work.state(target)
+        if known is not None and known.state != "waiting":
+            return known
+        if known is None and self._is_done(target):
+            return EmbeddingState("ready")
+        with self._lock:
+            self._work.add(target, priority)
+            self._feed()
+            return self._work.state(target) or EmbeddingState("ready")
+
+    def queued(self, image_sha256: str) -> EmbeddingState | None:
+        """Where the whole of an image stands that was asked for; None once that is done. Looks into no store."""
+        with self._lock:
+            return self._work.state(Target(image_sha256))
+
+    def state(self, image_sha256: str) -> EmbeddingState:
+        """Where the whole of an image stands, by its blob; asks for nothing."""
+        target = Target(image_sha256)
+        return self.queued(image_sha256) or EmbeddingState("ready" if self._is_done(target) else "none")
+
+    def cancel(self, image_sha256: str) -> None:
+        """Forget that an image, or regions of it, were asked for, when they still wait."""
+        with self._lock:
+            self._work.cancel(image_sha256)
+
+    def status(self) -> dict[str, object]:
+        """What people want to know about the encoder, JSON-serialisable."""
+        with self._lock:
+            ready, counts, in_hand = self._ready, self._work.counts, self._work.in_hand
+            return {
+                "device": ready.device if ready else self._settings.device.replace("auto", "cpu"),
+                "model": self._settings.model,
+                "model_sha256": self._model_sha256,
+                "encoder": {
+                    "state": self._encoder_state,
+                    "message": self._message,
+                    "threads": ready.threads if ready else self._settings.encoder_threads,
+                },
+                "queue": {
+                    "waiting": self._work.waiting,
+                    "running": len(in_hand),
+                    "done": counts.done,
+                    "failed": counts.failed,
+                    "encoding_image_sha256": in_hand[0].image_sha256 if in_hand else None,
+                    "seconds_per_image": counts.seconds_per_image,
+                },
+                "cores": os.cpu_count() or 1,
+            }
+
+    def trouble(self) -> str | None:
+        """Why nothing is being encoded; None as long as the encoder runs or starts."""
+        with self._lock:
+            return self._message if self._encoder_state == "failed" else None
+
+    @property
+    def model_sha256(self) -> str:
+        """Of the weights in use.
+
+        Raises:
+            MissingWeights: when the model is not installed.
+        """
+        if self._model_sha256 is None:
+            raise MissingWeights(self._message)
+        return self._model_sha256
+
+    def manifest(self) -> Manifest | None:
+        """The model's manifest; None until the child has seen to it that its graphs are there."""
+        return self._manifest
+
+    def graph_path(self, name: str) -> Path:
+        """The file of the graph ``prepare`` or ``decode``.
+
+        Raises:
+            NotFound: for any other name.
+            Unavailable: while the graphs are being exported.
+        """
+        if name not in ("prepare", "decode"):
+            raise NotFound(f"There is no graph called {name!r}.", hint="There are prepare and decode.")
+        manifest = self._manifest
+        if manifest is None:
+            raise Unavailable("The model's graphs are not exported yet.", hint="Try again in a few seconds.")
+        graph = manifest.graphs.prepare if name == "prepare" else manifest.graphs.decode
+        return graphs_folder(self._settings.home, manifest.weights_sha256) / graph.file
+
+    def _is_done(self, target: Target) -> bool:
+        if self._model_sha256 is None:
+            return False
+        key = embedding_key(target.image_sha256, self._model_sha256, PREPROCESSING_VERSION, region=target.region)
+        return self._blobs.exists(key)
+
+    # --- with the lock held -------------------------------------------------------------------------------------------
+
+    def _set_encoder_state(self, state: EncoderState, message: str) -> None:
+        if (state, message) != (self._encoder_state, self._message):
+            self._encoder_state, self._message = state, message
+            logger.info("encoder", state=state, message=message)
+            self._announcer.post(self._on_status)
+
+    def _feed(self) -> None:
+        """Give the child its next targets when it has none."""
+        if self._ready is None or self._child is None:
+            return
+        at_once = self._ready.batch_size
+        if targets := self._work.take(at_once):
+            # Who encodes one image at a time does so on the CPU, or has no memory to spare.
+            following = self._work.following(at_once) if at_once > 1 else []
+            self._child.send(Encode(targets=targets, following=following))
+
+    def _take(self, report: Report) -> None:
+        """Act on what the child says."""
+        match report:
+            case Progress():
+                self._set_encoder_state("starting", report.message)
+            case Broken():
+                self._set_encoder_state("failed", report.message)
+            case Ready() if report.model_sha256 != self._model_sha256:
+                self._find_model()  # says that the weights were replaced between finding and loading them
+                if self._child is not None:
+                    self._child.end()
+            case Ready():
+                self._manifest = Manifest.read(graphs_folder(self._settings.home, report.model_sha256))
+                self._ready = report
+                self._set_encoder_state("ready", report.message)
+            case Encoded():
+                self._work.done(report.target, report.seconds, report.bytes)
+            case Failed():
+                self._work.fail(report.target, report.message, lasting=report.lasting)
+        self._feed()
+
+    def _mourn(self, cause: str) -> None:
+        """The process is gone; another one goes on with what it had in hand."""
+        if self._encoder_state != "failed":
+            self._set_encoder_state("starting", f"The encoder process {cause}; starting it again.")
+        self._work.mourn(cause)
+
+    # --- the supervisor's thread --------------------------------------------------------------------------------------
+
+    def _supervise(self) -> None:
+        """Keep a child running until the service stops."""
+        backoff = FIRST_BACKOFF
+        while not self._stopping.is_set():
+            done_before = self._work.counts.done
+            try:
+                if self._find_model():
+                    self._run_child()
+            except (OSError, ModelError) as error:
+                with self._lock:
+                    self._set_encoder_state("failed", str(error))
+            backoff = FIRST_BACKOFF if self._work.counts.done > done_before else min(2 * backoff, LAST_BACKOFF)
+            self._stopping.wait(RETRY_AFTER if self._encoder_state == "failed" else backoff)
+
+    def _find_model(self) -> bool:
+        """Whether there is a model to start the child with: the one that the server started with."""
+        try:
+            found = find_model(self._settings.model, self._settings.home).card.weights_sha256
+            if self._model_sha256 not in (None, found):
+                raise WrongWeights(
+                    f"The weights of {self._settings.model} were replaced while the server ran.",
+                    hint="Restart Limner to use them; embeddings of the old ones stay valid under their own key.",
+                )
+        except ModelError as error:
+            with self._lock:
+                self._set_encoder_state("failed", str(error))
+            return False
+        self._model_sha256 = found
+        return True
+
+    def _run_child(self) -> None:
+        """Start a child and listen to it until it ends."""
+        with self._lock:
+            if self._stopping.is_set():
+                return
+            if self._encoder_state != "starting":
+                self._set_encoder_state("starting", "")
+            child = self._child = Child(self._command, self._settings.environment())
+        with child:
+            try:
+                for report in child.reports():
+                    with self._lock:
+                        self._take(report)
+            finally:
+                child.end()
+                with self._lock:
+                    self._child = self._ready = None
+                    if not self._stopping.is_set():
+                        self._mourn(child.cause_of_death)
+                    self._work.drop()

@@ -1,0 +1,153 @@
+"""Embeddings as they are stored and sent: a safetensors file of one or two tensors, with metadata that names the image,
+the model and the preprocessing. The page reads the same bytes that lie in the blob store.
+
+``image_embeddings`` is F16 (1, C, h, w), or I8 with one F32 ``scale`` for each channel. The layout is that of
+https://github.com/huggingface/safetensors: eight bytes with the length of the header, the header as JSON padded to
+eight bytes, the tensors. It is written here because the library orders the metadata anew in each process, and the bytes
+of an embedding should not depend on that; it is read here because the library gives the metadata of files on disk only.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limner.errors import InvalidFile, ModelError
+from limner.vocabulary.geometry import Region
+
+Dtype = Literal["f16", "i8"]
+
+FORMAT = "limner-embedding-1"
+MEDIA_TYPE = "application/octet-stream"
+HEADER_LIMIT = 1 << 16  # bytes; ours are a few hundred
+ALIGNMENT = 8  # bytes
+
+Tensors = dict[str, NDArray[Any]]
+
+_NUMPY_TYPES: dict[str, np.dtype[Any]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4"), "I8": np.dtype("i1")}
+_SAFETENSORS_TYPES = {dtype: name for name, dtype in _NUMPY_TYPES.items()}
+
+
+@dataclass(frozen=True)
+class EmbeddingInfo:
+    """What an embedding is of.
+
+    Attributes:
+        image_sha256: of the image's file.
+        model_sha256: of the weights that encoded it.
+        preprocessing_version: how pixels became the encoder's input.
+        image_height: of the oriented image, in pixels.
+        image_width: of the oriented image, in pixels.
+        image_size: S, the side of the model's input in pixels.
+        region: the part of the image that was encoded on its own; None for the whole.
+    """
+
+    image_sha256: str
+    model_sha256: str
+    preprocessing_version: int
+    image_height: int
+    image_width: int
+    image_size: int
+    region: Region | None = None
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """As the file says it: a region only where there is one."""
+        return {field.name: str(value) for field in fields(self) if (value := getattr(self, field.name)) is not None}
+
+
+def pack(embedding: NDArray[np.float32], info: EmbeddingInfo, dtype: Dtype = "f16") -> bytes:
+    """Embedding (1, C, h, w) -> file.
+
+    ``i8`` is symmetric per channel: value ≈ integer × scale, the largest magnitude of the channel at 127.
+
+    Raises:
+        ModelError: when values are not finite or do not fit into 16 bits; such an embedding segments nothing.
+    """
+    with np.errstate(over="ignore"):
+        half = embedding.astype("<f2")
+    if not np.isfinite(half).all():
+        raise ModelError(
+            f"The embedding of image {info.image_sha256[:12]}… has values that are not finite in 16 bits.",
+            hint="The weights may be damaged.",
+        )
+    if dtype == "f16":
+        return _write({"image_embeddings": half}, info)
+    largest = np.abs(embedding).max(axis=(0, 2, 3))  # (C,)
+    scale = np.where(largest > 0, largest / 127, 1).astype("<f4")
+    quantised = np.rint(embedding / scale[None, :, None, None]).astype(np.int8)
+    return _write({"image_embeddings": quantised, "scale": scale}, info)
+
+
+def unpack(data: bytes) -> tuple[NDArray[np.float32], EmbeddingInfo]:
+    """File -> embedding (1, C, h, w) float32 and what it is of.
+
+    Raises:
+        InvalidFile: when the bytes are not such a file, or cut.
+    """
+    tensors, metadata = _read(data)
+    try:
+        if metadata["format"] != FORMAT:
+            raise InvalidFile(f"The embedding is of format {metadata['format']!r}.", hint=f"Expected: {FORMAT}.")
+        info = EmbeddingInfo(
+            image_sha256=metadata["image_sha256"],
+            model_sha256=metadata["model_sha256"],
+            preprocessing_version=int(metadata["preprocessing_version"]),
+            image_height=int(metadata["image_height"]),
+            image_width=int(metadata["image_width"]),
+            image_size=int(metadata["image_size"]),
+            region=Region.parse(metadata["region"]) if "region" in metadata else None,
+        )
+        embedding = tensors["image_embeddings"].astype(np.float32)
+        if tensors["image_embeddings"].dtype == np.int8:
+            embedding *= tensors["scale"].astype(np.float32)[None, :, None, None]
+    except KeyError as error:
+        raise InvalidFile(f"The embedding lacks {error}.", hint="Have the image encoded again.") from error
+    return embedding, info
+
+
+def as_int8(data: bytes) -> bytes:
+    """The same embedding in half the bytes, from the file as the encoder wrote it."""
+    embedding, info = unpack(data)
+    return pack(embedding, info, "i8")
+
+
+def _write(tensors: Tensors, info: EmbeddingInfo) -> bytes:
+    header: dict[str, object] = {"__metadata__": {"format": FORMAT} | info.metadata}
+    offset = 0
+    for name, tensor in tensors.items():
+        end = offset + tensor.nbytes
+        dtype = _SAFETENSORS_TYPES[tensor.dtype]
+        header[name] = {"dtype": dtype, "shape": list(tensor.shape), "data_offsets": [offset, end]}
+        offset = end
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % ALIGNMENT)
+    return b"".join([struct.pack("<Q", len(text)), text, *(tensor.tobytes() for tensor in tensors.values())])
+
+
+def _read(data: bytes) -> tuple[Tensors, dict[str, str]]:
+    try:
+        (length,) = struct.unpack_from("<Q", data)
+        if length > HEADER_LIMIT:
+            raise ValueError(f"a header of {length} bytes")
+        body = memoryview(data)[8 + length :]
+        header = json.loads(data[8 : 8 + length])
+        metadata = dict(header.pop("__metadata__"))
+        tensors: Tensors = {}
+        for name, entry in header.items():
+            start, end = entry["data_offsets"]
+            dtype, shape = _NUMPY_TYPES[entry["dtype"]], tuple(entry["shape"])
+            if end > len(body) or end - start != dtype.itemsize * math.prod(shape):
+                raise ValueError(f"{name} does not fill its place")
+            tensors[name] = np.frombuffer(body[start:end], dtype).reshape(shape)
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidFile(
+            f"The embedding cannot be read: {error}.", hint="The file is cut or damaged; have it encoded again."
+        ) from error
+    return tensors, metadata

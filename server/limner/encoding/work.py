@@ -1,0 +1,155 @@
+"""What the encoder has to do, has in hand and has failed on. Not thread-safe: the service locks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from limner.encoding.backlog import Backlog, Priority
+from limner.encoding.states import EmbeddingState, EncodeEvent, State, Target
+
+MAX_ATTEMPTS = 2  # times that the process may die over a target before the target is given up
+RETRY_AFTER = 30.0  # s, after which a failure that is not the image's fault may be tried again
+
+
+@dataclass(frozen=True)
+class _Failure:
+    message: str
+    expires: float | None  # time.monotonic() after which it may be tried again
+
+
+@dataclass
+class Counts:
+    """Since the server started; ``seconds_per_image`` is a moving average over what was really encoded."""
+
+    done: int = 0
+    failed: int = 0
+    seconds_per_image: float | None = None
+
+    def add(self, seconds: float) -> None:
+        """Count one that is done; 0 seconds when its embedding was there already."""
+        self.done += 1
+        if seconds:
+            old = seconds if self.seconds_per_image is None else self.seconds_per_image
+            self.seconds_per_image = 0.8 * old + 0.2 * seconds
+
+
+class Work:
+    """Targets from the moment that they are asked for until their blob exists.
+
+    Args:
+        tell: hears what becomes of targets, in order.
+    """
+
+    def __init__(self, tell: Callable[[EncodeEvent], None]) -> None:
+        self._tell_listener = tell
+        self._backlog = Backlog[Target]()
+        self._in_hand: dict[Target, Priority] = {}
+        self._deaths: dict[Target, int] = {}  # of the process, over a target
+        self._failures: dict[Target, _Failure] = {}
+        self.counts = Counts()
+
+    @property
+    def waiting(self) -> int:
+        """How many targets wait."""
+        return len(self._backlog)
+
+    @property
+    def in_hand(self) -> list[Target]:
+        """What the encoder was given and has not answered."""
+        return list(self._in_hand)
+
+    def state(self, target: Target) -> EmbeddingState | None:
+        """The state as far as memory knows it; None when the blob store has to be asked."""
+        if target in self._in_hand:
+            return EmbeddingState("encoding")
+        if target in self._backlog:
+            return EmbeddingState("waiting", position=len(self._in_hand) + self._backlog.position(target))
+        failure = self._failures.get(target)
+        if failure is not None and (failure.expires is None or failure.expires > time.monotonic()):
+            return EmbeddingState("failed", error=failure.message)
+        return None
+
+    def add(self, target: Target, priority: Priority) -> None:
+        """Have a target wait, or raise its priority."""
+        if target not in self._in_hand and self._backlog.add(target, priority):
+            self._failures.pop(target, None)
+            self._tell(target, "waiting")
+
+    def cancel(self, image_sha256: str) -> None:
+        """Forget what of an image still waits."""
+        for target in self._backlog.items():
+            if target.image_sha256 == image_sha256:
+                self._backlog.remove(target)
+
+    def take(self, batch_size: int) -> list[Target]:
+        """What to encode next, now in hand; nothing while something is. What people look at, and what may kill the
+        encoder, goes alone.
+        """
+        if self._in_hand:
+            return []
+        while len(self._in_hand) < batch_size and (first := self._backlog.first()):
+            target, priority = first
+            alone = priority == "look" or target in self._deaths
+            if alone and self._in_hand:
+                break
+            self._backlog.pop()
+            self._in_hand[target] = priority
+            self._tell(target, "encoding")
+            if alone:
+                break
+        return self.in_hand
+
+    def following(self, count: int) -> list[Target]:
+        """What will probably be taken next, at most so many.
+
+        Nothing that may kill the encoder, and nothing beside what may: it must be clear what a death was over.
+        """
+        if any(target in self._deaths for target in self._in_hand):
+            return []
+        return [target for target in self._backlog.items(count) if target not in self._deaths]
+
+    def done(self, target: Target, seconds: float, size: int) -> None:
+        """The embedding is stored."""
+        self._put_down(target)
+        self.counts.add(seconds)
+        self._tell(target, "ready", seconds=seconds, size=size)
+
+    def fail(self, target: Target, message: str, *, lasting: bool) -> None:
+        """There is no embedding; ``lasting`` says that trying again is no use."""
+        self._put_down(target)
+        self._failures[target] = _Failure(message, None if lasting else time.monotonic() + RETRY_AFTER)
+        self.counts.failed += 1
+        self._tell(target, "failed", error=message)
+
+    def mourn(self, cause: str) -> None:
+        """The process is gone: what it had in hand waits again, unless it died over the same target before."""
+        in_hand, self._in_hand = self._in_hand, {}
+        for target, priority in in_hand.items():
+            deaths = self._deaths.pop(target, 0) + 1
+            if len(in_hand) == 1 and deaths >= MAX_ATTEMPTS:
+                self.fail(target, f"The encoder process {cause} while it encoded this image.", lasting=True)
+            else:
+                self._deaths[target] = deaths
+                self._backlog.add(target, priority)
+                self._tell(target, "waiting")
+
+    def drop(self) -> None:
+        """The service ends: what is in hand is given up."""
+        self._in_hand.clear()
+
+    def _put_down(self, target: Target) -> None:
+        self._in_hand.pop(target, None)
+        self._deaths.pop(target, None)
+
+    def _tell(
+        self,
+        target: Target,
+        state: State,
+        *,
+        error: str | None = None,
+        seconds: float | None = None,
+        size: int | None = None,
+    ) -> None:
+        self._tell_listener(EncodeEvent(target.image_sha256, state, error, seconds, size, target.region))

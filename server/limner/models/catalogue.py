@@ -1,0 +1,267 @@
+"""The models Limner knows by name, and those that are installed.
+
+A model is installed as a folder ``<home>/models/<name>/`` with two files: ``weights.safetensors`` and
+``model.json`` (a :class:`ModelCard`). Bundled models are single files, ``<name>.safetensors`` in the
+package's data folder, each beside ``<name>.json``, its card without the checksum.
+
+This module never imports torch: the web process lists models with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from limner.errors import InvalidInput, MissingWeights, ModelError
+from limner.models.manifest import Sha256
+from limner.vocabulary.devices import CpuRuntime, Precision
+
+DEFAULT_MODEL = "samlet"
+FAMILIES = ("sam_vit_b", "sam_vit_l", "sam_vit_h", "mobile_sam", "samlet")
+CARD_FILE = "model.json"
+WEIGHTS_FILE = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """A model that ``limner models pull`` can fetch: where it is published and what exactly must arrive.
+
+    Attributes:
+        sha256: of the published file.
+        size: of the published file, in bytes.
+    """
+
+    name: str
+    title: str
+    family: str
+    licence: str
+    url: str
+    sha256: str
+    size: int
+
+
+_META = "https://dl.fbaipublicfiles.com/segment_anything"
+_MOBILE_SAM = "https://github.com/ChaoningZhang/MobileSAM/raw"
+
+# Meta publishes the files without checksums. These sums and sizes are those that independent projects and
+# mirrors agree on (micro-sam's model registry, 3D Slicer's SAM extension, Git LFS pointers of several
+# mirrors).
+KNOWN_MODELS = {
+    model.name: model
+    for model in (
+        KnownModel(
+            name="sam_vit_b",
+            title="Segment Anything ViT-B",
+            family="sam_vit_b",
+            licence="Apache-2.0",
+            url=f"{_META}/sam_vit_b_01ec64.pth",
+            sha256="ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+            size=375_042_383,
+        ),
+        KnownModel(
+            name="sam_vit_l",
+            title="Segment Anything ViT-L",
+            family="sam_vit_l",
+            licence="Apache-2.0",
+            url=f"{_META}/sam_vit_l_0b3195.pth",
+            sha256="3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+            size=1_249_524_607,
+        ),
+        KnownModel(
+            name="sam_vit_h",
+            title="Segment Anything ViT-H",
+            family="sam_vit_h",
+            licence="Apache-2.0",
+            url=f"{_META}/sam_vit_h_4b8939.pth",
+            sha256="a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
+            size=2_564_550_879,
+        ),
+        KnownModel(
+            name="mobile_sam",
+            title="MobileSAM",
+            family="mobile_sam",
+            licence="Apache-2.0",
+            url=f"{_MOBILE_SAM}/f706ad9c4eb7f219c00d9050e46328518ffb65d2/weights/mobile_sam.pt",
+            sha256="6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
+            size=40_728_226,
+        ),
+    )
+}
+
+
+class AutomaticThresholds(BaseModel):
+    """What to keep when everything is segmented; the scale of scores and logits is each model's own.
+
+    The defaults are those of the original generator, for SAM's weights.
+
+    Attributes:
+        pred_iou_thresh: masks that the model itself rates at or below this are dropped.
+        stability_score_thresh: masks whose IoU between the logit thresholds ± offset is lower are dropped.
+        stability_score_offset: of the logits.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pred_iou_thresh: float = Field(default=0.88, ge=0, le=1)
+    stability_score_thresh: float = Field(default=0.95, ge=0, le=1)
+    stability_score_offset: float = Field(default=1.0, gt=0)
+
+
+SAM_THRESHOLDS = AutomaticThresholds()
+
+
+class ModelCard(BaseModel):
+    """``model.json``: what is known about installed weights without opening them.
+
+    Attributes:
+        weights_sha256: of ``weights.safetensors``; checked whenever the weights are loaded.
+        source: where the weights came from, for people.
+        quality: measured quality, for people; copied into the manifest.
+        automatic: thresholds recommended for segmenting everything.
+        cpu_precision: of the encoder on CPUs that multiply bfloat16 in hardware; others use float32. Chosen by
+            measurement (``limner models tune``): the cheapest with masks of IoU ≥ 0.995 to those of float32.
+        cpu_runtime: of the encoder on CPUs; ``onnxruntime`` computes in float32, whatever the precision says. Chosen
+            likewise.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    title: str
+    family: str
+    licence: str
+    weights_sha256: Sha256
+    source: str = ""
+    quality: dict[str, JsonValue] = Field(default_factory=dict)
+    automatic: AutomaticThresholds = SAM_THRESHOLDS
+    cpu_precision: Precision = "float32"
+    cpu_runtime: CpuRuntime = "torch"
+
+
+@dataclass(frozen=True)
+class InstalledModel:
+    """A model whose weights are on this machine.
+
+    Attributes:
+        weights: the safetensors file.
+        bundled: came with the package.
+    """
+
+    card: ModelCard
+    weights: Path
+    bundled: bool
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+
+def check_name(name: str) -> str:
+    """``name`` itself, when it can be a model's name (and a folder's).
+
+    Raises:
+        InvalidInput: otherwise.
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name):
+        raise InvalidInput(
+            f"{name!r} cannot be a model's name.",
+            hint="Use up to 64 lower-case letters, digits, '_' and '-'.",
+        )
+    return name
+
+
+@cache
+def data_folder() -> Path:
+    """The package's ``data`` folder: inside the installed package, or at the root of a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "data"
+    return inside if inside.is_dir() else package.parents[1] / "data"
+
+
+def model_folder(home: Path, name: str) -> Path:
+    """Where the model of this name is, or would be, installed."""
+    return home / "models" / check_name(name)
+
+
+def read_card(folder: Path) -> ModelCard:
+    """The card in a model's folder.
+
+    Raises:
+        MissingWeights: when there is no card.
+        ModelError: when the card cannot be read.
+    """
+    path = folder / CARD_FILE
+    try:
+        return ModelCard.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise MissingWeights(
+            f"{folder} holds no {CARD_FILE}.", hint="Install the model with: limner models add FILE"
+        ) from error
+    except ValidationError as error:
+        raise ModelError(f"{path} does not describe a model: {error}", hint="Install the model again.") from error
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's bytes, in hex; computed again only when the file has changed."""
+    stat = path.stat()
+    return _sha256_of(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=64)
+def _sha256_of(path: Path, _modified: int, _size: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def bundled_models() -> list[InstalledModel]:
+    """The models that came with the package.
+
+    Raises:
+        ModelError: when the card of one cannot be read.
+    """
+    found = []
+    for path in sorted(data_folder().glob("*.json")):
+        weights = path.with_suffix(".safetensors")
+        if weights.is_file():
+            try:
+                facts = json.loads(path.read_text("utf-8"))
+                card = ModelCard.model_validate({**facts, "weights_sha256": sha256_of(weights)})
+            except (ValueError, TypeError) as error:
+                raise ModelError(f"{path} does not describe a model: {error}", hint="Install Limner again.") from error
+            found.append(InstalledModel(card, weights, bundled=True))
+    return found
+
+
+def installed_models(home: Path) -> list[InstalledModel]:
+    """Bundled models and those under ``home``, by name; one under ``home`` hides a bundled namesake."""
+    found = {model.name: model for model in bundled_models()}
+    for path in (home / "models").glob(f"*/{CARD_FILE}"):
+        weights = path.parent / WEIGHTS_FILE
+        if weights.is_file():
+            card = read_card(path.parent)
+            found[card.name] = InstalledModel(card, weights, bundled=False)
+    return [found[name] for name in sorted(found)]
+
+
+def find_model(name: str, home: Path) -> InstalledModel:
+    """The installed model of this name.
+
+    Raises:
+        MissingWeights: naming what would install it, or what is installed.
+    """
+    models = {model.name: model for model in installed_models(home)}
+    if name in models:
+        return models[name]
+    if name in KNOWN_MODELS:
+        raise MissingWeights(f"The weights of {name} are not installed.", hint=f"Run: limner models pull {name}")
+    installed = ", ".join(models) or "none"
+    raise MissingWeights(
+        f"There is no model called {name!r}.",
+        hint=f"Installed: {installed}. Can be pulled: {', '.join(KNOWN_MODELS)}.",
+    )

@@ -1,0 +1,110 @@
+"""Putting weights where models are installed: checked, converted to safetensors, described."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import torch
+
+from limner.errors import Conflict, WrongWeights
+from limner.models.catalogue import (
+    CARD_FILE,
+    WEIGHTS_FILE,
+    InstalledModel,
+    KnownModel,
+    ModelCard,
+    check_name,
+    model_folder,
+    sha256_of,
+)
+from limner.models.checkpoints import differences, read_state, write_state
+from limner.models.download import Progress, download
+from limner.models.registry import build_model, infer_family
+
+
+def install_file(
+    path: Path,
+    home: Path,
+    *,
+    name: str,
+    family: str | None = None,
+    title: str = "",
+    licence: str = "unknown",
+    source: str = "",
+) -> InstalledModel:
+    """Install the weights in a file under ``home``; the model appears whole or not at all.
+
+    Args:
+        path: .safetensors, or .pth with nothing but tensors.
+        home: Limner's folder.
+        name: what to call the model.
+        family: what the weights are for; found out when not given.
+        title: the name for people to read.
+        licence: under which the weights are published.
+        source: where the weights came from.
+
+    Raises:
+        InvalidInput: for a name that cannot be one, or an unknown family.
+        Conflict: when a model of this name is installed already.
+        MissingWeights, WrongWeights: when the file is absent, damaged, or does not fit the family.
+    """
+    folder = model_folder(home, check_name(name))
+    if folder.exists():
+        raise Conflict(
+            f"A model called {name} is installed already.", hint=f"Choose another --name, or remove {folder} first."
+        )
+    state = read_state(path)
+    if family is None:
+        family = infer_family(state, path.name)
+    with torch.device("meta"):
+        problems = differences(build_model(family), state)
+    if problems:
+        raise WrongWeights(
+            f"{path.name} does not fit {family}: {'; '.join(problems)}.",
+            hint="Leave out --family to have it recognised.",
+            details={"problems": problems},
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".install-", dir=folder.parent) as scratch:
+        fresh = Path(scratch) / name
+        fresh.mkdir()
+        weights = fresh / WEIGHTS_FILE
+        write_state(state, weights, {"family": family})
+        card = ModelCard(
+            name=name,
+            title=title or name,
+            family=family,
+            licence=licence,
+            weights_sha256=sha256_of(weights),
+            source=source or path.name,
+        )
+        (fresh / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        fresh.rename(folder)
+    return InstalledModel(card, folder / WEIGHTS_FILE, bundled=False)
+
+
+def pull(known: KnownModel, home: Path, progress: Progress) -> InstalledModel:
+    """Download, check and install a known model.
+
+    Raises:
+        Conflict: when it is installed already.
+        NoNetwork, NotFound, WrongWeights: as :func:`limner.models.download.download` and :func:`install_file`.
+    """
+    folder = model_folder(home, known.name)
+    if folder.exists():
+        raise Conflict(f"{known.name} is installed already.", hint=f"To fetch it anew, remove {folder} first.")
+    file = home / "downloads" / known.url.rsplit("/", 1)[-1]
+    if not (file.is_file() and sha256_of(file) == known.sha256):
+        download(known.url, file, known.sha256, known.size, progress)
+    installed = install_file(
+        file,
+        home,
+        name=known.name,
+        family=known.family,
+        title=known.title,
+        licence=known.licence,
+        source=f"{known.url} (sha256 {known.sha256})",
+    )
+    file.unlink()
+    return installed

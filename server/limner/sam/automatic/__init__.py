@@ -1,5 +1,0 @@
-"""Segment everything: a grid of points, crops, filters and non-maximum suppression (SAM paper, appendix B)."""
-
-from limner.sam.automatic.generator import AutomaticMask, AutomaticMaskGenerator
-
-__all__ = ["AutomaticMask", "AutomaticMaskGenerator"]

@@ -1,0 +1,1 @@
+"""Words that every part shares: image and model pixels, prompts, masks as RLE."""

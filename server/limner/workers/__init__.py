@@ -1,0 +1,1 @@
+"""Processes with torch that run beside the web server."""

@@ -1,0 +1,239 @@
+"""The encoder's process: ``python -m limner.workers.encode``, started and fed by ``limner.encoding.service``.
+
+It runs at low priority, so that saving a mask never waits for an image. It reads images from the blob store and writes
+embeddings there; requests come in on stdin and reports go out on stdout (``limner.encoding.protocol``). It ends when
+stdin does, so it never outlives the server.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import IO, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from limner.blobs import BlobStore, embedding_key, image_key
+from limner.config import Settings
+from limner.encoding.images import decode_image
+from limner.encoding.protocol import Broken, Encode, Encoded, Failed, Progress, Ready, Report, parse_request
+from limner.encoding.states import Target
+from limner.encoding.wire import EmbeddingInfo, pack
+from limner.errors import EncoderFailed, InvalidInput, LimnerError, ModelError
+from limner.models.manifest import PREPROCESSING_VERSION, graphs_folder
+from limner.models.registry import LoadedModel, load_model
+from limner.workers.encoder import Encoder, choose_device
+from limner_onnx import export_model
+from limner_onnx.encoder import OnnxEncoder, open_encoder
+
+NICENESS = 10
+DECODING_THREADS = 4  # images decoded at once; so many at most are decoded ahead, to bound the memory
+
+Send = Callable[[Report], None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Pixels to encode (h, w, 3), and the size of the image that they are, or are a part of."""
+
+    rgb: NDArray[np.uint8]
+    image_height: int
+    image_width: int
+
+
+class Ahead:
+    """Looks for pictures in threads, before their turn comes.
+
+    Args:
+        pool: the threads.
+        find: the pixels of a target, or the report that there is nothing to encode.
+    """
+
+    def __init__(self, pool: Executor, find: Callable[[Target], Picture | Report]) -> None:
+        self._pool = pool
+        self._find = find
+        self._found: dict[Target, Future[Picture | Report]] = {}
+
+    def take(self, targets: Sequence[Target], following: Sequence[Target]) -> dict[Target, Picture | Report]:
+        """What was found of these targets. From now on, the first of ``following`` are looked for, and nothing else."""
+        for target, future in self._found.items():
+            if target not in targets:
+                future.cancel()  # unless it is under way
+        taken = {target: self._future(target) for target in targets}
+        ahead = [target for target in following if target not in taken][:DECODING_THREADS]
+        self._found = {target: self._future(target) for target in ahead}
+        return {target: future.result() for target, future in taken.items()}
+
+    def _future(self, target: Target) -> Future[Picture | Report]:
+        known = self._found.get(target)
+        return self._pool.submit(self._find, target) if known is None or known.cancelled() else known
+
+
+class Worker:
+    """Encodes what it is asked to, each image on its own terms: one that fails does not touch the others.
+
+    Args:
+        settings: as the server has them.
+        send: takes a report to the server.
+    """
+
+    def __init__(self, settings: Settings, send: Send) -> None:
+        self._settings = settings
+        self._send = send
+        self._blobs = BlobStore(settings.resolved_blob_url)
+        if settings.encoder_threads:
+            torch.set_num_threads(settings.encoder_threads)
+        send(Progress(message=f"Loading {settings.model}."))
+        self._loaded: LoadedModel = load_model(settings.model, settings.home)
+        if not graphs_folder(settings.home, self._loaded.weights_sha256).exists():
+            send(Progress(message=f"Preparing {settings.model} for the browser; this is done once."))
+        export_model(self._loaded, settings.graphs_dir)
+        device = choose_device(settings.device)
+        precision = self._loaded.cpu_precision
+        self._encoder = Encoder(self._loaded.model, device, self._report_ready, precision, self._on_cpu(device))
+        if settings.compile and device.type == "cuda":
+            send(Progress(message=f"Compiling the encoder of {settings.model}; this takes a minute or more."))
+            self._encoder.compile()
+        self._report_ready("")
+
+    def serve(self, requests: Iterator[Encode]) -> None:
+        """Answer requests until there are no more."""
+        with ThreadPoolExecutor(DECODING_THREADS) as pool:
+            ahead = Ahead(pool, self._find)
+            for request in requests:
+                started = time.perf_counter()
+                self._answer(ahead.take(request.targets, request.following), started)
+
+    def _on_cpu(self, device: torch.device) -> OnnxEncoder | None:
+        """onnxruntime, where the model's card says that it is the cheaper way on the CPU."""
+        if self._loaded.cpu_runtime == "torch" or device.type != "cpu":
+            return None
+        folder = graphs_folder(self._settings.home, self._loaded.weights_sha256)
+        return open_encoder(self._loaded.model, folder, torch.get_num_threads())
+
+    def _report_ready(self, message: str) -> None:
+        self._send(
+            Ready(
+                device=self._encoder.device.type,
+                model_sha256=self._loaded.weights_sha256,
+                threads=torch.get_num_threads(),
+                batch_size=self._encoder.batch_size,
+                message=message,
+            )
+        )
+
+    def _answer(self, found: Mapping[Target, Picture | Report], started: float) -> None:
+        pictures: dict[Target, Picture] = {}
+        for target, each in found.items():
+            if isinstance(each, Picture):
+                pictures[target] = each
+            else:
+                self._send(each)
+        if not pictures:
+            return
+        pixels = [picture.rgb for picture in pictures.values()]
+        embeddings = _attempt(next(iter(pictures)), lambda: self._encoder.encode(pixels))
+        if not isinstance(embeddings, Failed):
+            seconds = (time.perf_counter() - started) / len(pictures)
+            for (target, picture), embedding in zip(pictures.items(), embeddings, strict=True):
+                self._send(_attempt(target, partial(self._store, target, picture, embedding, seconds)))
+        elif len(pictures) == 1:
+            self._send(embeddings)
+        else:  # one of several is at fault: they go on one by one
+            for target, picture in pictures.items():
+                self._answer({target: picture}, time.perf_counter())
+
+    def _find(self, target: Target) -> Picture | Report:
+        """The pixels to encode, or the report that there is nothing to encode."""
+        return _attempt(target, lambda: self._embedding_or_pixels(target))
+
+    def _embedding_or_pixels(self, target: Target) -> Picture | Encoded:
+        size = self._blobs.size(self._key(target))
+        if size is not None:
+            return Encoded(target=target, seconds=0, bytes=size)
+        data = self._blobs.get(image_key(target.image_sha256))
+        rgb = decode_image(data, max_pixels=self._settings.max_pixels).rgb
+        height, width, _ = rgb.shape
+        if target.region is not None:
+            target.region.check(height, width)
+            rgb = np.ascontiguousarray(target.region.of(rgb))  # lets go of the rest of the image
+        return Picture(rgb, height, width)
+
+    def _store(self, target: Target, picture: Picture, embedding: NDArray[np.float32], seconds: float) -> Encoded:
+        info = EmbeddingInfo(
+            image_sha256=target.image_sha256,
+            model_sha256=self._loaded.weights_sha256,
+            preprocessing_version=PREPROCESSING_VERSION,
+            image_height=picture.image_height,
+            image_width=picture.image_width,
+            image_size=self._loaded.model.config.image_size,
+            region=target.region,
+        )
+        data = pack(embedding, info)
+        self._blobs.put(self._key(target), data)
+        return Encoded(target=target, seconds=seconds, bytes=len(data))
+
+    def _key(self, target: Target) -> str:
+        weights = self._loaded.weights_sha256
+        return embedding_key(target.image_sha256, weights, PREPROCESSING_VERSION, region=target.region)
+
+
+def _attempt(target: Target, action: Callable[[], T]) -> T | Failed:
+    """What ``action`` returns, or the report that it failed; no fault of one image may end the process.
+
+    Faults of the surroundings, such as a full disk, are not held against the image.
+    """
+    try:
+        return action()
+    except LimnerError as error:
+        lasting = isinstance(error, InvalidInput | ModelError)
+        return Failed(target=target, code=error.code, message=str(error), lasting=lasting)
+    except Exception as error:  # noqa: BLE001  (reported to the server, with the trace on stderr)
+        traceback.print_exception(error, file=sys.stderr)
+        return Failed(
+            target=target,
+            code=EncoderFailed.code,
+            message=f"{type(error).__name__}: {error}",
+            lasting=not isinstance(error, OSError),
+        )
+
+
+def take_stdout() -> IO[bytes]:
+    """Keep stdout for reports: what libraries print goes to stderr from now on."""
+    reports = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return reports
+
+
+def main() -> int:
+    """Serve stdin until it ends; 1 when the model could not be loaded."""
+    reports = take_stdout()
+
+    def send(report: Report) -> None:
+        reports.write(report.line())
+        reports.flush()
+
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which ends this process
+    try:
+        worker = Worker(Settings(), send)
+    except LimnerError as error:
+        send(Broken(message=str(error)))
+        return 1
+    worker.serve(parse_request(line) for line in sys.stdin.buffer)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""The image encoder on a device: batches, mixed precision, and what happens when memory runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from limner.errors import EncoderFailed, InvalidInput
+from limner.sam.cpu.precision import channels_last, computing_in, encoding_precision
+from limner.sam.model import PromptableModel
+from limner.sam.transforms import to_model_input
+from limner.vocabulary.devices import Device, Precision
+
+GPU_BATCH = 8  # images at once
+CPU = torch.device("cpu")
+
+
+def choose_device(device: Device) -> torch.device:
+    """The device to encode on.
+
+    Raises:
+        InvalidInput: when CUDA is asked for and there is none.
+    """
+    if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
+        return CPU
+    if not torch.cuda.is_available():
+        raise InvalidInput("There is no CUDA device to encode on.", hint="Use --device auto or --device cpu.")
+    return torch.device("cuda")
+
+
+class Encoder:
+    """Encodes RGB pixels; retreats to smaller batches, then to the CPU, when the device runs out of memory.
+
+    A retreat lasts as long as the process: what did not fit once would fail again and again.
+
+    Args:
+        model: whose encoder runs.
+        device: where it starts.
+        on_retreat: told in one sentence what changed.
+        cpu_precision: what the model's card says about CPUs that multiply bfloat16.
+        on_cpu: normalised image (1, 3, S, S) -> embedding (1, C, h, w), to be used on the CPU instead of the model.
+    """
+
+    def __init__(
+        self,
+        model: PromptableModel,
+        device: torch.device,
+        on_retreat: Callable[[str], None] = lambda _: None,
+        cpu_precision: Precision = "float32",
+        on_cpu: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
+    ) -> None:
+        self.model = model.to(device).eval()
+        self.device = device
+        self.batch_size = 1 if device == CPU else GPU_BATCH
+        self._compiled: Callable[[Tensor], Tensor] | None = None
+        self._on_retreat = on_retreat
+        self._cpu_precision = cpu_precision
+        self._on_cpu = on_cpu
+
+    @torch.inference_mode()
+    def compile(self) -> None:
+        """Compile the encoder for whole batches; single images, and what is left of a batch, do without.
+
+        Where memory does not suffice for a whole batch, batches get smaller and nothing is compiled.
+
+        Raises:
+            InvalidInput: when torch cannot compile here.
+        """
+        side = self.model.config.image_size
+        self._compiled = torch.compile(self.model.encode, dynamic=False)
+        try:
+            self._embeddings(torch.zeros(self.batch_size, 3, side, side))
+        except Exception as error:  # torch has no class for what may go wrong in compilers
+            if isinstance(error, RuntimeError | MemoryError) and _is_out_of_memory(error):
+                self._retreat(error)
+                return
+            raise InvalidInput(
+                f"The encoder cannot be compiled on this machine: {_first_line(error)}",
+                hint="Unset LIMNER_COMPILE; or install what torch.compile needs: a C++ compiler, and Triton for CUDA.",
+            ) from error
+
+    def encode(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        """RGB images (H, W, 3), of any sizes -> embeddings (1, C, h, w), in order.
+
+        Raises:
+            EncoderFailed: when even the CPU has no memory for one image.
+        """
+        embeddings: list[NDArray[np.float32]] = []
+        while len(embeddings) < len(images):
+            batch = images[len(embeddings) :][: self.batch_size]
+            try:
+                encoded = self._forward(batch)
+            except (RuntimeError, MemoryError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                self._retreat(error)
+            else:
+                embeddings += [encoded[index : index + 1] for index in range(len(batch))]
+        return embeddings
+
+    @torch.inference_mode()
+    def _forward(self, batch: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        return self._embeddings(torch.stack([to_model_input(rgb, self.model.config) for rgb in batch]))
+
+    def _embeddings(self, pixels: Tensor) -> NDArray[np.float32]:
+        """(B, 3, S, S) -> (B, C, h, w)."""
+        if self._on_cpu is not None and self.device == CPU:
+            return self._on_cpu(pixels.numpy())
+        if self.device.type == "cuda":
+            pixels = pixels.pin_memory()
+        is_whole = len(pixels) == self.batch_size
+        encode = self._compiled if self._compiled and is_whole else self.model.encode
+        with computing_in(self.precision, self.device):
+            embeddings = encode(channels_last(pixels.to(self.device, non_blocking=True)))
+        return np.ascontiguousarray(embeddings.float().cpu().numpy())
+
+    @property
+    def precision(self) -> Precision:
+        """What matrix products and convolutions are computed in, where the encoder runs now."""
+        return encoding_precision(self.device, self._cpu_precision)
+
+    def _retreat(self, error: RuntimeError | MemoryError) -> None:
+        if self.device == CPU:
+            raise EncoderFailed(
+                "There is not enough memory to encode the image.", hint="Close other programs, or use a smaller model."
+            ) from error
+        self._compiled = None  # it was for batches of the size, and the device, that there were
+        if self.batch_size > 1:
+            self.batch_size //= 2
+            self._on_retreat(f"The GPU ran out of memory: encoding {self.batch_size} images at a time.")
+        else:
+            self.model = self.model.to(CPU)
+            self.device = CPU
+            self._on_retreat("The GPU ran out of memory for a single image: encoding on the CPU, slower.")
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """CUDA has an error class of its own; on the CPU torch raises a plain RuntimeError that names its allocator."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "DefaultCPUAllocator" in str(error)

@@ -1,0 +1,375 @@
+"""The queue in front of the encoder: order, states, events, a child that dies. The child is a fake without torch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from limner.blobs import BlobStore, embedding_key, image_key
+from limner.config import Settings
+from limner.encoding import service as service_module
+from limner.encoding import work as work_module
+from limner.encoding.service import EmbeddingService
+from limner.encoding.states import EmbeddingState, EncodeEvent, Target
+from limner.encoding.work import Work
+from limner.errors import MissingWeights, NotFound, Unavailable
+from limner.models.catalogue import ModelCard
+from limner.models.manifest import PREPROCESSING_VERSION
+from limner.vocabulary.geometry import Region
+
+FAKE = Path(__file__).parent / "fake_worker.py"
+PATIENCE = 60.0  # s; nothing is measured, tests only fail after this
+
+
+class Bench:
+    """A home with an installed model, services on it, and what they reported."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = Settings(home=folder, model="tiny")
+        self.blobs = BlobStore(self.settings.resolved_blob_url)
+        self.log = folder / "log"
+        self.log.touch()
+        self.events: list[EncodeEvent] = []
+        self.statuses = 0
+        self.news = threading.Condition()
+        self.services: list[EmbeddingService] = []
+        model = folder / "models" / "tiny"
+        model.mkdir(parents=True)
+        (model / "weights.safetensors").write_bytes(b"weights")
+        self.model_sha256 = hashlib.sha256(b"weights").hexdigest()
+        card = ModelCard(name="tiny", title="", family="samlet", licence="", weights_sha256=self.model_sha256)
+        (model / "model.json").write_text(card.model_dump_json())
+
+    def service(self, start: str = "one", *, running: bool = True) -> EmbeddingService:
+        command = (sys.executable, str(FAKE), str(self.log), self.model_sha256, start)
+        service = EmbeddingService(self.settings, self.blobs, self._hear, on_status=self._hear_status, command=command)
+        self.services.append(service)
+        if running:
+            service.start()
+        return service
+
+    def image(self, content: str) -> str:
+        sha256 = hashlib.sha256(content.encode()).hexdigest()
+        self.blobs.put(image_key(sha256), content.encode())
+        return sha256
+
+    def gate(self, name: str) -> tuple[str, Path]:
+        """An image over which the child waits until the FIFO is written to."""
+        path = self.settings.home / name
+        os.mkfifo(path)
+        return self.image(f"wait {path}"), path
+
+    def wait(self, condition: Callable[[], bool]) -> None:
+        with self.news:
+            assert self.news.wait_for(condition, PATIENCE), self.events
+
+    def wait_for(self, image_sha256: str, state: str) -> EncodeEvent:
+        found: list[EncodeEvent] = []
+
+        def seen() -> bool:
+            found[:] = [e for e in self.events if e.image_sha256 == image_sha256 and e.state == state]
+            return bool(found)
+
+        self.wait(seen)
+        return found[-1]
+
+    def states_of(self, image_sha256: str) -> list[str]:
+        return [event.state for event in self.events if event.image_sha256 == image_sha256]
+
+    def taken(self) -> list[list[str]]:
+        return [line.split() for line in self.log.read_text().splitlines()]
+
+    def said_to_follow(self) -> list[list[str]]:
+        return [line.split() for line in self.log.with_name("following").read_text().splitlines()]
+
+    def _hear(self, event: EncodeEvent) -> None:
+        with self.news:
+            self.events.append(event)
+            self.news.notify_all()
+
+    def _hear_status(self) -> None:
+        with self.news:
+            self.statuses += 1
+            self.news.notify_all()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setattr(service_module, "FIRST_BACKOFF", 0.01)
+    monkeypatch.setattr(service_module, "LAST_BACKOFF", 0.01)
+    bench = Bench(tmp_path)
+    yield bench
+    for service in bench.services:
+        service.stop()
+
+
+def open_gate(path: Path) -> None:
+    path.write_bytes(b"go")
+
+
+def test_an_image_goes_through_all_states(bench: Bench) -> None:
+    image = bench.image("one")
+    service = bench.service()
+    assert service.state(image) == EmbeddingState("none")
+    assert service.request(image, "look").state in ("waiting", "encoding")
+    ready = bench.wait_for(image, "ready")
+    assert (ready.seconds, ready.bytes) == (0.5, 9)
+    assert bench.states_of(image) == ["waiting", "encoding", "ready"]
+    assert service.state(image) == service.request(image, "look") == EmbeddingState("ready")
+    queue = service.status()["queue"]
+    assert isinstance(queue, dict)
+    assert (queue["done"], queue["failed"], queue["waiting"], queue["running"]) == (1, 0, 0, 0)
+    assert queue["seconds_per_image"] == 0.5
+
+
+def test_what_is_looked_at_comes_first_then_prefetch_then_the_rest(bench: Bench) -> None:
+    service = bench.service()
+    first, gate = bench.gate("gate")
+    service.request(first, "look")
+    bench.wait_for(first, "encoding")
+    names = ["early", "late", "near", "next", "then", "raised"]
+    early, late, near, next_, then, raised = (bench.image(name) for name in names)
+    for image, priority in [
+        (raised, "precompute"),
+        (early, "precompute"),
+        (late, "precompute"),
+        (next_, "prefetch"),
+        (then, "prefetch"),
+        (near, "look"),
+        (early, "precompute"),  # asked again: keeps its place
+        (raised, "look"),  # looked at now: comes before what was looked at before
+    ]:
+        service.request(image, priority)  # type: ignore[arg-type]
+    assert service.state(first) == EmbeddingState("encoding")
+    assert service.state(raised) == EmbeddingState("waiting", position=1)
+    assert service.request(late, "precompute") == EmbeddingState("waiting", position=6)
+    service.cancel(then)
+    assert service.state(late) == EmbeddingState("waiting", position=5)
+    open_gate(gate)
+    bench.wait_for(late, "ready")
+    assert bench.taken() == [[first], [raised], [near], [next_], [early], [late]]
+    assert not any(bench.said_to_follow())  # the CPU has enough to do with the image in hand
+
+
+def test_a_device_that_takes_batches_gets_them_but_what_is_looked_at_goes_alone(bench: Bench) -> None:
+    service = bench.service("batch")
+    first, gate = bench.gate("gate")
+    service.request(first, "look")
+    bench.wait_for(first, "encoding")
+    images = [bench.image(str(index)) for index in range(5)]
+    looked = bench.image("looked")
+    for image in images:
+        service.request(image, "precompute")
+    service.request(looked, "look")
+    open_gate(gate)
+    bench.wait_for(images[-1], "ready")
+    assert bench.taken() == [[first], [looked], images[:3], images[3:]]
+    assert bench.said_to_follow() == [[], images[:3], images[3:], []]  # to be decoded meanwhile
+
+
+def test_a_region_is_a_target_of_its_own_and_encoded_once(bench: Bench) -> None:
+    image = bench.image("large")
+    here, there = Region(0, 0, 256, 128), Region(32, 0, 256, 128)
+    for _ in range(2):
+        service = bench.service()
+        for region in (None, here, there, here):
+            service.request(image, "look", region)
+        for region in (None, here, there):
+            bench.wait(lambda s=service, r=region: s.request(image, "look", r).state == "ready")  # type: ignore[misc]
+        service.stop()
+    assert sorted(bench.taken()) == [[image], [f"{image}:{here}"], [f"{image}:{there}"]]
+    assert [event.region for event in bench.events if event.state == "ready"] in (
+        [None, there, here],
+        [None, here, there],
+    )
+
+
+def test_forgetting_an_image_forgets_its_regions(bench: Bench) -> None:
+    service = bench.service(running=False)
+    image, other = bench.image("large"), bench.image("other")
+    service.request(image, "look", Region(0, 0, 256, 128))
+    service.request(image, "precompute")
+    service.request(other, "precompute")
+    service.cancel(image)
+    assert service.state(image) == EmbeddingState("none")
+    assert service.state(other) == EmbeddingState("waiting", position=0)
+
+
+def test_each_image_is_encoded_once_across_restarts_and_repeated_requests(bench: Bench) -> None:
+    images = [bench.image(str(index)) for index in range(4)]
+    for _ in range(3):
+        service = bench.service()
+        for image in images * 2:
+            service.request(image, "prefetch")
+        for image in images:
+            bench.wait(lambda image=image, service=service: service.state(image).state == "ready")  # type: ignore[misc]
+        service.stop()
+    assert sorted(bench.taken()) == sorted([image] for image in images)
+
+
+def test_an_image_that_fails_stays_failed_and_is_not_tried_again(bench: Bench) -> None:
+    bad, good = bench.image("fail"), bench.image("good")
+    service = bench.service()
+    service.request(bad, "look")
+    assert bench.wait_for(bad, "failed").error == "It is ugly."
+    assert service.request(bad, "look") == EmbeddingState("failed", error="It is ugly.")
+    assert service.state(bad) == EmbeddingState("failed", error="It is ugly.")
+    service.request(good, "look")
+    bench.wait_for(good, "ready")
+    assert bench.taken() == [[bad], [good]]
+
+
+def test_a_failure_that_is_not_the_images_fault_may_be_tried_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work_module, "RETRY_AFTER", 0.0)
+    image = bench.image("fail for lack of disk space")
+    service = bench.service()
+    service.request(image, "look")
+    bench.wait_for(image, "failed")
+    assert service.state(image) == EmbeddingState("none")
+    bench.events.clear()
+    service.request(image, "look")
+    bench.wait_for(image, "failed")
+    assert bench.taken() == [[image], [image]]
+
+
+def test_an_image_that_kills_the_process_is_given_up_and_the_others_go_on(bench: Bench) -> None:
+    poison, good = bench.image("crash"), bench.image("good")
+    service = bench.service()
+    service.request(poison, "look")
+    service.request(good, "precompute")
+    failed = bench.wait_for(poison, "failed")
+    assert failed.error is not None
+    assert "killed by signal 9" in failed.error
+    bench.wait_for(good, "ready")
+    assert bench.taken() == [[poison], [poison], [good]]
+    assert service.request(poison, "look").state == "failed"
+
+
+def test_a_batch_that_kills_the_process_is_taken_apart(bench: Bench) -> None:
+    service = bench.service("batch")
+    first, gate = bench.gate("gate")
+    service.request(first, "look")
+    bench.wait_for(first, "encoding")
+    suspect, bystander = bench.image("crash in company"), bench.image("bystander")
+    service.request(bystander, "precompute")
+    service.request(suspect, "precompute")
+    open_gate(gate)
+    bench.wait_for(suspect, "ready")
+    bench.wait_for(bystander, "ready")
+    assert bench.taken()[:2] == [[first], [bystander, suspect]]
+    assert "failed" not in bench.states_of(suspect)
+
+
+def test_what_may_kill_the_process_is_not_decoded_beside_another() -> None:
+    work = Work(lambda _: None)
+    suspects, other = [Target(name * 64) for name in "ab"], Target("c" * 64)
+    for target in suspects:
+        work.add(target, "precompute")
+    work.take(2)
+    work.mourn("died")
+    work.add(other, "precompute")
+    assert work.take(2) == suspects[:1]
+    assert work.following(3) == []
+    work.done(suspects[0], 1, 1)
+    assert work.take(2) == suspects[1:]
+    work.done(suspects[1], 1, 1)
+    more = Target("d" * 64)
+    work.add(more, "precompute")
+    assert (work.take(1), work.following(3)) == ([other], [more])
+
+
+def test_what_people_are_told_about_the_encoder(bench: Bench) -> None:
+    service = bench.service(running=False)
+    encoder = service.status()["encoder"]
+    assert isinstance(encoder, dict)
+    assert encoder["state"] == "starting"
+    assert service.manifest() is None
+    with pytest.raises(Unavailable):
+        service.graph_path("decode")
+    service.start()
+    bench.wait(lambda: service.manifest() is not None and bench.statuses >= 2)
+    status = service.status()
+    assert status["encoder"] == {"state": "ready", "message": "", "threads": 1}
+    assert (status["device"], status["model"], status["model_sha256"]) == ("cpu", "tiny", bench.model_sha256)
+    assert service.graph_path("decode").read_bytes() == b"decode"
+    with pytest.raises(NotFound):
+        service.graph_path("../manifest")
+
+
+def test_a_model_that_cannot_be_loaded_is_reported(bench: Bench) -> None:
+    service = bench.service("broken")
+    bench.wait(lambda: service.status()["encoder"]["state"] == "failed")  # type: ignore[index]
+    assert service.status()["encoder"]["message"].startswith("The weights are damaged.")  # type: ignore[index]
+
+
+def test_a_missing_model_is_reported_and_asks_for_nothing(bench: Bench) -> None:
+    settings = bench.settings.model_copy(update={"model": "sam_vit_h"})
+    service = EmbeddingService(settings, bench.blobs)
+    assert "limner models pull sam_vit_h" in service.status()["encoder"]["message"]  # type: ignore[index]
+    with pytest.raises(MissingWeights, match="limner models pull sam_vit_h"):
+        _ = service.model_sha256
+    assert service.state(bench.image("x")) == EmbeddingState("none")
+
+
+def test_weights_replaced_under_a_running_server_are_named_and_never_mixed(bench: Bench) -> None:
+    service = bench.service(running=False)
+    model = bench.settings.models_dir / "tiny"
+    (model / "weights.safetensors").write_bytes(b"others")
+    card = ModelCard.model_validate_json((model / "model.json").read_text())
+    other = card.model_copy(update={"weights_sha256": hashlib.sha256(b"others").hexdigest()})
+    (model / "model.json").write_text(other.model_dump_json())
+    service.start()
+    bench.wait(lambda: service.status()["encoder"]["state"] == "failed")  # type: ignore[index]
+    assert "were replaced while the server ran" in service.status()["encoder"]["message"]  # type: ignore[index]
+    assert service.model_sha256 == bench.model_sha256
+
+
+def test_stopping_gives_up_the_image_in_hand_and_the_next_start_encodes_it(bench: Bench) -> None:
+    image, gate = bench.gate("gate")
+    service = bench.service()
+    service.request(image, "look")
+    bench.wait_for(image, "encoding")
+    service.stop()
+    assert not bench.blobs.exists(embedding_key(image, bench.model_sha256, PREPROCESSING_VERSION))
+    again = bench.service()
+    bench.events.clear()
+    again.request(image, "look")
+    bench.wait_for(image, "encoding")
+    open_gate(gate)
+    bench.wait_for(image, "ready")
+
+
+def test_a_listener_that_fails_does_not_stop_the_news(bench: Bench) -> None:
+    heard = threading.Event()
+
+    bad, good = bench.image("x"), bench.image("y")
+
+    def listener(event: EncodeEvent) -> None:
+        if event.image_sha256 == bad:
+            raise RuntimeError("the database is away")
+        heard.set()
+
+    service = EmbeddingService(bench.settings, bench.blobs, listener, command=(sys.executable, "-c", ""))
+    service._announcer.start()
+    service.request(bad, "look")
+    service.request(good, "look")
+    assert heard.wait(PATIENCE)
+    service.stop()
+
+
+def test_the_web_process_never_imports_torch() -> None:
+    code = (
+        "import sys, limner.encoding.service, limner.encoding.images, limner.encoding.wire\n"
+        "heavy = {'torch', 'onnx', 'onnxruntime', 'limner.sam'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,86 @@
+"""``limner models`` from end to end, with a server that publishes a small model."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from limner.cli.models import models
+from limner.errors import Conflict, NotFound
+from limner.models import catalogue
+from limner.models.catalogue import KNOWN_MODELS, KnownModel
+from limner.models.manifest import Manifest
+from limner.models.registry import build_model
+from tests.models.test_download import FileServer, server
+
+__all__ = ["server"]
+
+
+@pytest.fixture
+def published(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> KnownModel:
+    import hashlib
+
+    buffer = io.BytesIO()
+    torch.save(build_model("samlet", seed=5).state_dict(), buffer)
+    server.content = buffer.getvalue()
+    known = KnownModel(
+        "small", "Small", "samlet", "MIT", server.url, hashlib.sha256(server.content).hexdigest(), len(server.content)
+    )
+    monkeypatch.setitem(KNOWN_MODELS, "small", known)
+    return known
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(models, arguments, catch_exceptions=False)
+
+
+def test_pull_then_list_then_export(published: KnownModel, server: FileServer, tmp_path: Path) -> None:
+    home = str(tmp_path / "home")
+    assert "not installed" in next(line for line in run("list", "--home", home).output.splitlines() if "small" in line)
+    server.breaks = [1_000_000]
+    result = run("pull", "small", "--home", home)
+    assert result.exit_code == 0
+    assert "small is installed" in result.output
+    assert len(server.ranges) == 2
+    assert list((tmp_path / "home" / "downloads").iterdir()) == []
+
+    facts = {model["name"]: model for model in json.loads(run("list", "--json", "--home", home).output)["models"]}
+    assert facts["small"]["installed"] is True
+    assert facts["small"]["licence"] == "MIT"
+    assert facts["sam_vit_h"]["installed"] is False
+    with pytest.raises(Conflict, match="installed already"):
+        run("pull", "small", "--home", home)
+
+    out = tmp_path / "out"
+    assert run("export", "small", "--out", str(out), "--home", home).exit_code == 0
+    manifest = Manifest.read(out)
+    assert manifest.weights_sha256 == facts["small"]["weights_sha256"]
+    assert (out / "decode.onnx").stat().st_size == manifest.graphs.decode.bytes
+
+
+def test_add_recognises_the_family(tmp_path: Path) -> None:
+    torch.save(build_model("samlet", seed=6).state_dict(), tmp_path / "mine.pth")
+    result = run("add", str(tmp_path / "mine.pth"), "--name", "mine", "--home", str(tmp_path))
+    assert result.exit_code == 0
+    assert catalogue.find_model("mine", tmp_path).card.family == "samlet"
+
+
+def test_unknown_names(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="'nothing' cannot be pulled"):
+        run("pull", "nothing", "--home", str(tmp_path))
+
+
+def test_the_catalogue_pins_every_file() -> None:
+    for name, known in KNOWN_MODELS.items():
+        assert known.name == name
+        assert known.family in catalogue.FAMILIES
+        assert known.url.startswith("https://")
+        assert len(bytes.fromhex(known.sha256)) == 32
+        assert known.size > 1_000_000
+    assert replace(KNOWN_MODELS["sam_vit_b"]).licence == "Apache-2.0"

@@ -1,0 +1,192 @@
+"""Where the encoder runs, in what portions, and what it does when memory runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+from PIL import ImageDraw
+from torch import Tensor
+
+from limner.errors import EncoderFailed, InvalidInput
+from limner.models.registry import build_model, load_model
+from limner.sam.cpu import precision as precision_module
+from limner.sam.transforms import to_model_input
+from limner.segment.embedding import ImageEmbedding
+from limner.segment.predictor import Predictor
+from limner.vocabulary.geometry import ImageGeometry
+from limner.workers import encoder as encoder_module
+from limner.workers.encoder import CPU, Encoder, choose_device
+from tests.workers.tiny import TINY, TinyModel
+
+ACCELERATOR = torch.device("meta")  # stands in for a GPU: a device other than the CPU that every machine has
+
+
+def images(count: int) -> list[NDArray[np.uint8]]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (20 + index, 30, 3), np.uint8) for index in range(count)]
+
+
+def expected(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    pixels = to_model_input(rgb, TINY)[None]
+    return torch.nn.functional.adaptive_avg_pool2d(pixels, 4).numpy()
+
+
+def test_images_of_different_sizes_come_back_in_order() -> None:
+    encoder = Encoder(TinyModel(), CPU)
+    embeddings = encoder.encode(images(3))
+    assert [embedding.shape for embedding in embeddings] == [(1, 3, 4, 4)] * 3
+    for embedding, rgb in zip(embeddings, images(3), strict=True):
+        np.testing.assert_allclose(embedding, expected(rgb), rtol=1e-5, atol=1e-6)
+
+
+def test_the_cpu_takes_one_image_at_a_time() -> None:
+    model = TinyModel()
+    Encoder(model, CPU).encode(images(3))
+    assert model.batches == [1, 1, 1]
+
+
+def test_whole_batches_are_compiled_and_what_is_left_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[int] = []
+
+    def compiling(encode: Callable[[Tensor], Tensor], *, dynamic: bool) -> Callable[[Tensor], Tensor]:
+        fast = original(encode, dynamic=dynamic, backend="aot_eager")  # needs no C++ compiler
+
+        def run(pixels: Tensor) -> Tensor:
+            compiled.append(len(pixels))
+            return cast(Tensor, fast(pixels))
+
+        return run
+
+    original = torch.compile
+    monkeypatch.setattr(torch, "compile", compiling)
+    encoder = Encoder(TinyModel(), CPU)
+    encoder.batch_size = 2
+    encoder.compile()
+    embeddings = encoder.encode(images(5))
+    assert compiled == [2, 2, 2]  # the first to compile it
+    for embedding, rgb in zip(embeddings, images(5), strict=True):
+        np.testing.assert_allclose(embedding, expected(rgb), rtol=1e-5, atol=1e-6)
+
+
+def test_who_has_no_memory_to_compile_retreats_and_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", lambda encode, *, dynamic: encode)
+    model, told = TinyModel(), list[str]()
+    model.fits = {"meta": 4}
+    encoder = Encoder(model, ACCELERATOR, told.append)
+    encoder.compile()
+    assert told == ["The GPU ran out of memory: encoding 4 images at a time."]
+    assert encoder.batch_size == 4
+
+
+@pytest.mark.parametrize("family", ["sam_vit_b", "mobile_sam", "samlet"])
+def test_every_encoder_is_compiled_as_one_graph(family: str) -> None:
+    with torch.device("meta"):
+        model = build_model(family)
+        pixels = torch.zeros(1, 3, model.config.image_size, model.config.image_size)
+    encode = torch.compile(model.eval().encode, dynamic=False, fullgraph=True, backend="eager")
+    with torch.inference_mode():
+        embeddings = encode(pixels)
+    assert embeddings.shape == (1, model.config.embed_dim, *model.config.embedding_size)
+
+
+def test_a_machine_that_cannot_compile_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Tensor) -> Tensor:
+        raise RuntimeError("no C++ compiler\nand a long trace")
+
+    monkeypatch.setattr(torch, "compile", lambda encode, *, dynamic: broken)
+    with pytest.raises(InvalidInput, match=r"on this machine: RuntimeError: no C\+\+ compiler Unset LIMNER_COMPILE"):
+        Encoder(TinyModel(), CPU).compile()
+
+
+def test_out_of_memory_means_smaller_batches_then_the_cpu_and_somebody_is_told() -> None:
+    model, told = TinyModel(), list[str]()
+    model.fits = {"meta": 0}
+    encoder = Encoder(model, ACCELERATOR, told.append)
+    assert encoder.batch_size == encoder_module.GPU_BATCH == 8
+    # parameters on "meta" hold no values: give them back when the encoder moves to the CPU
+    model.to = lambda device: model.to_empty(device=device)  # type: ignore[assignment,method-assign,misc]
+    embeddings = encoder.encode(images(9))
+    assert model.batches == [8, 4, 2, 1] + [1] * 9
+    assert [message.rsplit(":", 1)[1] for message in told] == [
+        " encoding 4 images at a time.",
+        " encoding 2 images at a time.",
+        " encoding 1 images at a time.",
+        " encoding on the CPU, slower.",
+    ]
+    assert encoder.device == CPU
+    assert len(embeddings) == 9
+    encoder.encode(images(1))
+    assert encoder.device == CPU
+
+
+class Greedy(TinyModel):
+    """Asks for a petabyte, which torch really refuses."""
+
+    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        return torch.empty(1 << 50, dtype=torch.uint8)
+
+
+class Broken(TinyModel):
+    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("shapes do not match")
+
+
+def test_out_of_memory_on_the_cpu_is_our_error() -> None:
+    with pytest.raises(EncoderFailed, match="not enough memory"):
+        Encoder(Greedy(), CPU).encode(images(1))
+
+
+def test_other_errors_are_not_taken_for_lack_of_memory() -> None:
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        Encoder(Broken(), CPU).encode(images(1))
+
+
+def test_the_device_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == choose_device("cpu") == CPU
+    with pytest.raises(InvalidInput, match="no CUDA device"):
+        choose_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto") == choose_device("cuda") == torch.device("cuda")
+    assert choose_device("cpu") == CPU
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_agrees_with_the_cpu() -> None:
+    on_cpu, on_gpu = (Encoder(TinyModel(), device).encode(images(2)) for device in (CPU, torch.device("cuda")))
+    for one, other in zip(on_cpu, on_gpu, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-2, atol=2e-2)
+
+
+def test_the_card_decides_on_cpus_that_multiply_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision_module, "cpu_multiplies_bfloat16", lambda: True)
+    assert Encoder(TinyModel(), CPU).precision == "float32"
+    assert Encoder(TinyModel(), CPU, cpu_precision="bfloat16").precision == "bfloat16"
+    monkeypatch.setattr(precision_module, "cpu_multiplies_bfloat16", lambda: False)
+    assert Encoder(TinyModel(), CPU, cpu_precision="bfloat16").precision == "float32"
+
+
+def test_samlets_masks_stay_the_same_in_bfloat16(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(precision_module, "cpu_multiplies_bfloat16", lambda: True)
+    loaded = load_model("samlet", tmp_path)
+    assert loaded.cpu_precision == "bfloat16"
+    canvas = PillowImage.new("RGB", (200, 150), (220, 200, 160))
+    ImageDraw.Draw(canvas).ellipse((50, 30, 120, 110), fill=(20, 40, 150))
+    ImageDraw.Draw(canvas).rectangle((140, 60, 190, 140), fill=(150, 30, 30))
+    rgb = np.asarray(canvas)
+    predictor = Predictor(loaded)
+    masks = []
+    for precision in ("float32", "bfloat16"):
+        (embedding,) = Encoder(loaded.model, CPU, cpu_precision=precision).encode([rgb])
+        assert embedding.flags["C_CONTIGUOUS"]
+        image = ImageEmbedding(torch.from_numpy(embedding), ImageGeometry(150, 200, 512))
+        masks.append(predictor.predict_batch([[[85, 70]], [[165, 100]]], [[1], [1]], image=image)[0])
+    common, union = (masks[0] & masks[1]).sum((2, 3)), (masks[0] | masks[1]).sum((2, 3))
+    assert (common / union).mean() > 0.98

@@ -1,0 +1,290 @@
+"""The encoder's process: in this process with a tiny model, and once as it is with Samlet."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from limner.blobs import BlobStore, embedding_key, image_key
+from limner.config import Settings
+from limner.encoding.protocol import Encode, Encoded, Failed, Progress, Ready, Report
+from limner.encoding.service import EmbeddingService
+from limner.encoding.states import EncodeEvent, Target
+from limner.encoding.wire import unpack
+from limner.errors import StorageFull
+from limner.models.manifest import PREPROCESSING_VERSION, graphs_folder
+from limner.models.registry import LoadedModel
+from limner.segment.predictor import Predictor
+from limner.vocabulary.geometry import Region
+from limner.workers import encode as worker_module
+from limner.workers.encode import DECODING_THREADS, Ahead, Worker
+from limner.workers.encoder import Encoder
+from tests.workers.tiny import TinyModel
+
+MODEL = "c" * 64
+
+
+def png(colour: tuple[int, int, int], size: tuple[int, int] = (40, 30)) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+class Bench:
+    def __init__(self, folder: Path) -> None:
+        self.settings = Settings(home=folder, model="tiny")
+        self.blobs = BlobStore(self.settings.resolved_blob_url)
+        self.reports: list[Report] = []
+        self.model = TinyModel()
+        self.worker: Worker
+
+    def image(self, data: bytes) -> str:
+        sha256 = hashlib.sha256(data).hexdigest()
+        self.blobs.put(image_key(sha256), data)
+        return sha256
+
+    def encode(self, *targets: str | Target) -> list[Report]:
+        self.reports.clear()
+        asked = [Target(target) if isinstance(target, str) else target for target in targets]
+        self.worker.serve(iter([Encode(targets=asked)]))
+        return list(self.reports)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    bench = Bench(tmp_path)
+    monkeypatch.setattr(worker_module, "load_model", lambda name, home: LoadedModel(bench.model, name, MODEL))
+    monkeypatch.setattr(worker_module, "export_model", lambda loaded, root: None)
+    bench.worker = Worker(bench.settings, bench.reports.append)
+    return bench
+
+
+def test_the_start_is_reported(bench: Bench) -> None:
+    assert [type(report) for report in bench.reports] == [Progress, Progress, Ready]
+    ready = bench.reports[-1]
+    assert isinstance(ready, Ready)
+    assert (ready.device, ready.model_sha256, ready.batch_size) == ("cpu", MODEL, 1)
+
+
+def test_an_embedding_is_stored_with_what_it_is_of(bench: Bench) -> None:
+    image = bench.image(png((200, 10, 10)))
+    (report,) = bench.encode(image)
+    key = embedding_key(image, MODEL, PREPROCESSING_VERSION)
+    assert isinstance(report, Encoded)
+    assert report.bytes == bench.blobs.size(key)
+    assert report.seconds > 0
+    embedding, info = unpack(bench.blobs.get(key))
+    assert embedding.shape == (1, 3, 4, 4)
+    assert (info.image_sha256, info.model_sha256) == (image, MODEL)
+    assert (info.image_height, info.image_width, info.image_size) == (30, 40, 32)
+
+
+def test_the_embedding_of_a_region_is_that_of_its_crop(bench: Bench) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    image, region = bench.image(buffer.getvalue()), Region(96, 128, 304, 160)
+    whole, part = bench.encode(image, Target(image, region))
+    assert isinstance(whole, Encoded)
+    assert isinstance(part, Encoded)
+    stored, info = unpack(bench.blobs.get(embedding_key(image, MODEL, PREPROCESSING_VERSION, region=region)))
+    expected = Predictor(bench.model).embed(pixels[128:288, 96:400]).embeddings.detach().numpy()
+    np.testing.assert_array_equal(stored, expected.astype(np.float16).astype(np.float32))
+    assert (info.image_height, info.image_width, info.region) == (300, 400, region)
+    (again,) = bench.encode(Target(image, region))
+    assert isinstance(again, Encoded)
+    assert again.seconds == 0
+
+
+def test_what_follows_is_looked_for_before_its_turn_and_once() -> None:
+    one, two, three = (Target(name * 64) for name in "abc")
+    asked: list[Target] = []
+    found = threading.Condition()
+
+    def find(target: Target) -> Report:
+        with found:
+            asked.append(target)
+            found.notify_all()
+        return Encoded(target=target, seconds=0, bytes=0)
+
+    with ThreadPoolExecutor(1) as pool:
+        ahead = Ahead(pool, find)
+        assert list(ahead.take([one], [two, three])) == [one]
+        with found:
+            assert found.wait_for(lambda: asked == [one, two, three], 60)
+        assert list(ahead.take([two], [])) == [two]  # three is nobody's next any more
+        assert list(ahead.take([three, two], [])) == [three, two]
+    assert asked == [one, two, three, three, two]
+
+
+def test_images_that_follow_are_encoded_like_others(bench: Bench) -> None:
+    targets = [Target(bench.image(png((shade, 0, 0)))) for shade in range(3)]
+    requests = [Encode(targets=[target], following=targets[at + 1 :]) for at, target in enumerate(targets)]
+    bench.reports.clear()
+    bench.worker.serve(iter(requests))
+    assert [report.target for report in bench.reports if isinstance(report, Encoded)] == targets
+    for shade, target in enumerate(targets):
+        stored, _ = unpack(bench.blobs.get(embedding_key(target.image_sha256, MODEL, PREPROCESSING_VERSION)))
+        pixels = np.full((30, 40, 3), (shade, 0, 0), np.uint8)
+        expected = Predictor(bench.model).embed(pixels).embeddings.detach().numpy()
+        np.testing.assert_array_equal(stored, expected.astype(np.float16).astype(np.float32))
+
+
+def test_no_more_is_decoded_ahead_than_there_are_threads_and_what_is_looked_at_does_not_wait_for_it() -> None:
+    asked: list[Target] = []
+    gate = threading.Event()
+
+    def find(target: Target) -> Report:
+        asked.append(target)
+        if target in following:
+            assert gate.wait(60)
+        return Encoded(target=target, seconds=0, bytes=0)
+
+    first, looked, *following = (Target(name * 64) for name in "abcdefghi")
+    with ThreadPoolExecutor(DECODING_THREADS - 1) as pool:  # the last of those ahead waits for a thread
+        ahead = Ahead(pool, find)
+        ahead.take([first], following)
+        releasing = threading.Timer(0.05, gate.set)
+        releasing.start()
+        assert list(ahead.take([looked], following)) == [looked]
+    begun = following[: DECODING_THREADS - 1]
+    assert set(asked[: DECODING_THREADS + 1]) == {first, looked, *begun}
+    assert asked[DECODING_THREADS + 1 :] == following[DECODING_THREADS - 1 : DECODING_THREADS]
+
+
+def test_the_card_may_choose_onnxruntime(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = bench.image(png((200, 10, 10)))
+    bench.encode(image)
+    in_torch, _ = unpack(bench.blobs.get(embedding_key(image, MODEL, PREPROCESSING_VERSION)))
+    other = "d" * 64
+    loaded = LoadedModel(bench.model, "tiny", other, cpu_runtime="onnxruntime")
+    monkeypatch.setattr(worker_module, "load_model", lambda name, home: loaded)
+    bench.worker = Worker(bench.settings, bench.reports.append)
+    bench.model.batches.clear()
+    bench.encode(image)
+    assert bench.model.batches == []
+    found, _ = unpack(bench.blobs.get(embedding_key(image, other, PREPROCESSING_VERSION)))
+    np.testing.assert_allclose(found, in_torch, rtol=1e-3, atol=1e-3)
+
+
+def test_a_region_outside_of_the_image_is_refused(bench: Bench) -> None:
+    image = bench.image(png((1, 2, 3), (400, 300)))
+    (report,) = bench.encode(Target(image, Region(288, 0, 128, 128)))
+    assert isinstance(report, Failed)
+    assert (report.code, report.lasting) == ("invalid_input", True)
+    assert "leaves the image" in report.message
+
+
+def test_what_exists_is_not_encoded_again(bench: Bench) -> None:
+    image = bench.image(png((1, 2, 3)))
+    bench.encode(image)
+    (report,) = bench.encode(image)
+    assert isinstance(report, Encoded)
+    assert report.seconds == 0
+    assert bench.model.batches == [1]
+
+
+def test_a_bad_image_does_not_touch_the_others(bench: Bench) -> None:
+    good, broken, absent = bench.image(png((1, 2, 3))), bench.image(png((3, 2, 1))[:60]), "d" * 64
+    reports = bench.encode(broken, good, absent)
+    failed = {r.target.image_sha256: r for r in reports if isinstance(r, Failed)}
+    assert [r.target.image_sha256 for r in reports if isinstance(r, Encoded)] == [good]
+    assert failed[broken].code == "invalid_image"
+    assert failed[broken].lasting
+    assert failed[absent].code == "not_found"
+    assert not failed[absent].lasting
+
+
+def test_one_image_that_breaks_the_encoder_is_found_among_several(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    encode = Encoder.encode
+
+    def fragile(self: Encoder, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        if any(rgb[0, 0, 0] == 66 for rgb in images):
+            raise RuntimeError("cannot stand 66")
+        return encode(self, images)
+
+    monkeypatch.setattr(Encoder, "encode", fragile)
+    images = [bench.image(png((red, 0, 0))) for red in (1, 66, 2)]
+    reports = bench.encode(*images)
+    assert [(type(r), r.target.image_sha256) for r in reports if isinstance(r, Encoded | Failed)] == [
+        (Encoded, images[0]),
+        (Failed, images[1]),
+        (Encoded, images[2]),
+    ]
+    assert isinstance(reports[1], Failed)
+    assert reports[1].message == "RuntimeError: cannot stand 66"
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_not_held_against_the_image(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: BlobStore, key: str, data: bytes) -> bool:
+        raise StorageFull("There is no space left for this file.")
+
+    image = bench.image(png((1, 2, 3)))
+    monkeypatch.setattr(BlobStore, "put", full)
+    (report,) = bench.encode(image)
+    assert isinstance(report, Failed)
+    assert (report.code, report.lasting) == ("storage_full", False)
+
+
+def test_weights_that_give_nonsense_store_nothing(bench: Bench) -> None:
+    bench.model.gain.data.fill_(float("nan"))
+    image = bench.image(png((1, 2, 3)))
+    (report,) = bench.encode(image)
+    assert isinstance(report, Failed)
+    assert "not finite" in report.message
+    assert not bench.blobs.exists(embedding_key(image, MODEL, PREPROCESSING_VERSION))
+
+
+def test_samlet_encodes_each_image_once_across_restarts(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, encoder_threads=1)
+    blobs = BlobStore(settings.resolved_blob_url)
+    log = tmp_path / "log"
+    log.touch()
+    shas = []
+    for colour in ((250, 20, 20), (20, 20, 250)):
+        data = png(colour, (64, 48))
+        shas.append(hashlib.sha256(data).hexdigest())
+        blobs.put(image_key(shas[-1]), data)
+    command = (sys.executable, str(Path(__file__).parent / "counting_worker.py"), str(log))
+
+    manifests = []
+    for images in (shas[:1], shas, shas):
+        done = threading.Semaphore(0)
+
+        def hear(event: EncodeEvent, done: threading.Semaphore = done) -> None:
+            assert event.state != "failed", event.error
+            if event.state == "ready":
+                done.release()
+
+        service = EmbeddingService(settings, blobs, hear, command=command)
+        service.start()
+        waiting = [image for image in images * 2 if service.request(image, "look").state == "waiting"]
+        for _ in set(waiting):
+            assert done.acquire(timeout=120)
+        assert all(service.state(image).state == "ready" for image in images)
+        manifests.append(service.manifest())
+        service.stop()
+
+    assert log.read_text() == "(48, 64, 3)\n" * 2
+    manifest = manifests[0]
+    assert manifest is not None
+    assert manifests[1] == manifest
+    embedding, info = unpack(blobs.get(embedding_key(shas[0], service.model_sha256, PREPROCESSING_VERSION)))
+    assert embedding.shape == (1, manifest.embedding.channels, manifest.embedding.height, manifest.embedding.width)
+    assert np.isfinite(embedding).all()
+    assert info.model_sha256 == manifest.weights_sha256
+    graphs = graphs_folder(tmp_path, manifest.weights_sha256)
+    assert (graphs / manifest.graphs.prepare.file).stat().st_size == manifest.graphs.prepare.bytes
