@@ -13,8 +13,8 @@ import { makeAxis, type Plane } from "../src/core/logits.ts";
 import { MaskPainter } from "../src/core/paint.ts";
 import { readEmbedding } from "../src/decoder/embedding.ts";
 import { type DecodeInputs, DecoderGraphs } from "../src/decoder/graphs.ts";
+import type { Manifest } from "../src/decoder/manifest.ts";
 import { onProcessor } from "../src/decoder/processor.ts";
-import type { Manifest } from "../src/session/types.ts";
 
 const SCREEN = { height: 1080, width: 1920 }; // device pixels of the view that is painted
 

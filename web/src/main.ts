@@ -2,8 +2,8 @@ import { mount } from "svelte";
 import "./ui/styles/tokens.css";
 import "./ui/styles/base.css";
 import "./ui/styles/controls.css";
+import { createServices } from "./app/services.ts";
 import App from "./ui/App.svelte";
-import { createServices } from "./ui/services.ts";
 
 const target = document.getElementById("app");
 if (!target) throw new Error("index.html has no #app element to mount into");

@@ -9,7 +9,7 @@ import type { Rle } from "../core/rle.ts";
 import { clear } from "./clear.ts";
 import { drawContour } from "./contour.ts";
 import { MaskSheet } from "./mask-sheet.ts";
-import type { BaseScene, Place } from "./painter.ts";
+import type { BaseScene, Place } from "./scene.ts";
 import { BoxCache, type ColouredMask } from "./sheet-pixels.ts";
 import type { Grid } from "./stencil.ts";
 import { isCrisp } from "./view.ts";

@@ -6,7 +6,7 @@ import { subtract, union } from "../core/combine.ts";
 import { imagePoint } from "../core/geometry.ts";
 import { bitmaps, maskOf, pixelsOf } from "../core/masks.test-support.ts";
 import { EditLayer } from "./edit-layer.ts";
-import type { EditScene, Place } from "./painter.ts";
+import type { EditScene, Place } from "./scene.ts";
 
 const IMAGE = { height: 37, width: 80 };
 const STAGE = { width: 90, height: 60 };

@@ -8,7 +8,7 @@ import { difference } from "../core/combine.ts";
 import { intersect, type Rgba, rgba } from "../core/paint.ts";
 import type { PixelBox } from "../core/pixel-box.ts";
 import { clear } from "./clear.ts";
-import type { EditScene, Place } from "./painter.ts";
+import type { EditScene, Place } from "./scene.ts";
 import { type DeviceRect, visiblePart } from "./view.ts";
 
 const RIM = 1.5; // CSS px

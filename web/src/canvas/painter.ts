@@ -3,66 +3,15 @@
  * the pointer. Hovering repaints the upper one only, a stroke the pixels that it changes.
  */
 
-import type { ColumnMask } from "../core/column-mask.ts";
-import type { ImageBox, ImagePoint, ImageSize } from "../core/geometry.ts";
-import type { Plane } from "../core/logits.ts";
-import type { Ring } from "../core/polygon.ts";
-import type { Prompts } from "../core/prompts.ts";
-import type { Region } from "../core/region.ts";
-import type { AnnotationView, Manifest } from "../session/types.ts";
 import { AnnotationLayer } from "./annotation-layer.ts";
 import { clear } from "./clear.ts";
 import { EditLayer } from "./edit-layer.ts";
-import { type BrushCursor, paintBrush, paintPath, paintRings } from "./hand-marks.ts";
+import { paintBrush, paintPath, paintRings } from "./hand-marks.ts";
 import { paintBox, paintCrosshair, paintPrompts } from "./markers.ts";
 import type { Picture } from "./picture.ts";
-import { PreviewLayer, type PreviewStyle } from "./preview-layer.ts";
+import { PreviewLayer } from "./preview-layer.ts";
 import { paintRegionFrame } from "./region-frame.ts";
-import type { StageSize, View } from "./view.ts";
-
-/** How everything lies on the stage. */
-export interface Place {
-  readonly image: ImageSize;
-  readonly view: View;
-  readonly stage: StageSize;
-  /** Device pixels per CSS pixel. */
-  readonly pixelRatio: number;
-}
-
-export interface BaseScene {
-  readonly picture: Picture | null;
-  readonly annotations: readonly AnnotationView[];
-  /** uids of all that are selected. */
-  readonly selected: ReadonlySet<string>;
-  /** uid of the one among them that single-object commands mean. */
-  readonly primary: string | null;
-  /** Of saved masks: 0 shows outlines only. */
-  readonly fillAlpha: number;
-}
-
-/** The mask that is changed by hand. */
-export interface EditScene {
-  readonly mask: ColumnMask;
-  readonly style: PreviewStyle;
-}
-
-export interface OverlayScene {
-  readonly mask: {
-    readonly plane: Plane;
-    /** What the logits are of; null for the whole image. */
-    readonly region: Region | null;
-    readonly style: PreviewStyle;
-    readonly model: Manifest;
-  } | null;
-  /** What is looked at closer. */
-  readonly frame: Region | null;
-  readonly prompts: Prompts;
-  readonly band: ImageBox | null;
-  readonly crosshair: ImagePoint | null;
-  readonly brush: BrushCursor | null;
-  readonly path: readonly ImagePoint[];
-  readonly rings: readonly Ring[];
-}
+import type { BaseScene, EditScene, OverlayScene, Place } from "./scene.ts";
 
 export class Painter {
   private readonly picture: CanvasRenderingContext2D;

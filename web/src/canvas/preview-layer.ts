@@ -4,7 +4,7 @@ import { ImageGeometry, type ImageSize } from "../core/geometry.ts";
 import { type Axes, makeAxis, type Plane } from "../core/logits.ts";
 import { MaskPainter, rgba } from "../core/paint.ts";
 import type { Region } from "../core/region.ts";
-import type { Manifest } from "../session/types.ts";
+import type { Manifest } from "../decoder/manifest.ts";
 import { type DeviceRect, pictureIn, type StageSize, type View, visiblePart } from "./view.ts";
 
 const LINE = 1.5; // CSS px

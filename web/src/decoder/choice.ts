@@ -1,8 +1,9 @@
 /** Where a model's graphs run: tried once, when they are loaded. */
 
-import type { Answering, Manifest, ProviderWish } from "../session/types.ts";
+import type { Answering, ProviderWish } from "./decoder.ts";
 import { onGraphicsCard, whyNoGraphicsCard } from "./graphics-card.ts";
 import { DecoderGraphs } from "./graphs.ts";
+import type { Manifest } from "./manifest.ts";
 import { onProcessor } from "./processor.ts";
 
 const SLOW = 60; // ms: a processor answers a click in that time, so a graphics card that takes longer is of no use

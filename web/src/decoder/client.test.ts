@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { imagePoint } from "../core/geometry.ts";
 import { type DecoderPrompts, NO_PROMPTS } from "../core/prompts.ts";
-import type { Decoded, DecoderState, Provider, ProviderWish } from "../session/types.ts";
 import { DecoderClient } from "./client.ts";
+import type { Decoded, DecoderState, Provider, ProviderWish } from "./decoder.ts";
 import { embeddingFile, MANIFEST, METADATA } from "./embedding.test-support.ts";
 import type { DecodeInputs } from "./graphs.ts";
 import { type DecoderBackend, MAX_RESTARTS, RESTART_WINDOW } from "./host.ts";

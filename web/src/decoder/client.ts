@@ -3,18 +3,11 @@
 import { releaseProxy, wrap } from "comlink";
 import { ImageGeometry, type ImageSize } from "../core/geometry.ts";
 import { type DecoderPrompts, modelInputs } from "../core/prompts.ts";
-import type {
-  Answering,
-  Decoded,
-  Decoder,
-  DecoderInfo,
-  DecoderState,
-  Manifest,
-  ProviderWish,
-} from "../session/types.ts";
+import type { Answering, Decoded, Decoder, DecoderInfo, DecoderState, ProviderWish } from "./decoder.ts";
 import { checkEmbedding } from "./embedding.ts";
 import { asDecoderError, DecoderError } from "./errors.ts";
 import { DecoderHost, type StartedWorker, type StartWorker } from "./host.ts";
+import type { Manifest } from "./manifest.ts";
 import type { DecoderWorker } from "./worker.ts";
 
 const MAX_THREADS = 4; // more do not help a graph of this size

@@ -1,7 +1,7 @@
 /** Embeddings and a manifest for tests. */
 
-import type { Manifest } from "../session/types.ts";
 import { EMBEDDING_FORMAT } from "./embedding.ts";
+import type { Manifest } from "./manifest.ts";
 
 export const MANIFEST: Manifest = {
   format: 1,

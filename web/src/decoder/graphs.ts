@@ -3,9 +3,10 @@
 import { ImageGeometry } from "../core/geometry.ts";
 import { neededCells } from "../core/logits.ts";
 import type { ModelInputs } from "../core/prompts.ts";
-import type { Decoded, Manifest } from "../session/types.ts";
+import type { Decoded } from "./decoder.ts";
 import { imageSizeOf, readEmbedding } from "./embedding.ts";
 import { DecoderError } from "./errors.ts";
+import type { Manifest } from "./manifest.ts";
 import type { Graph, Inputs, KeptTensor, Runtime, Values } from "./runtime.ts";
 
 export interface DecodeInputs extends ModelInputs {

@@ -3,9 +3,10 @@
  * asked once more. Callers notice a delay only, until it has died too often.
  */
 
-import type { Answering, Decoded, Manifest, ProviderWish } from "../session/types.ts";
+import type { Answering, Decoded, ProviderWish } from "./decoder.ts";
 import { DecoderError } from "./errors.ts";
 import type { DecodeInputs } from "./graphs.ts";
+import type { Manifest } from "./manifest.ts";
 
 /** More restarts than this within {@link RESTART_WINDOW} and the worker stays dead. */
 export const MAX_RESTARTS = 5;

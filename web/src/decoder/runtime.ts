@@ -1,6 +1,6 @@
 /** What runs graphs: onnxruntime on the processor (processor.ts) or on the graphics card (graphics-card.ts). */
 
-import type { Provider } from "../session/types.ts";
+import type { Provider } from "./decoder.ts";
 
 /** Numbers with a shape, in JavaScript's memory. */
 export interface Values {

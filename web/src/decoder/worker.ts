@@ -1,9 +1,10 @@
 /** The decoder's own thread: keeps onnxruntime-web and the prepared tensors away from the page. */
 
 import { expose, transfer } from "comlink";
-import type { Answering, Decoded, Manifest, ProviderWish } from "../session/types.ts";
 import { loadGraphs } from "./choice.ts";
+import type { Answering, Decoded, ProviderWish } from "./decoder.ts";
 import type { DecodeInputs, DecoderGraphs } from "./graphs.ts";
+import type { Manifest } from "./manifest.ts";
 
 let graphs: DecoderGraphs | null = null;
 let turn: Promise<unknown> = Promise.resolve();

@@ -6,8 +6,10 @@ import { maskFromLogits } from "../core/mask.ts";
 import { chooseMask, type Prompts } from "../core/prompts.ts";
 import type { Region } from "../core/region.ts";
 import type { Rle } from "../core/rle.ts";
+import type { Decoded } from "../decoder/decoder.ts";
+import type { Manifest } from "../decoder/manifest.ts";
 import { unframed } from "./framing.ts";
-import type { Candidate, Decoded, Manifest } from "./types.ts";
+import type { Candidate } from "./types.ts";
 
 export interface Answer {
   /** Those that were asked about, by identity. */

@@ -3,9 +3,9 @@
 import type { ImagePoint, ImageSize } from "../core/geometry.ts";
 import { FOREGROUND, NO_PROMPTS, type Prompts } from "../core/prompts.ts";
 import { holds, type Region } from "../core/region.ts";
+import type { Decoder } from "../decoder/decoder.ts";
 import type { Answer } from "./answers.ts";
 import { framed } from "./framing.ts";
-import type { Decoder } from "./types.ts";
 
 /** Whether a decode would say anything: a mask alone shows itself. */
 export function isQuestion({ points, box }: Prompts): boolean {

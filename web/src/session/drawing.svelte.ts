@@ -1,9 +1,9 @@
 /** The object being drawn: its prompts, its candidates, and how it becomes an annotation. */
 
 import { clampToImage, type ImagePoint, isInside } from "../core/geometry.ts";
+import { newUuid } from "../core/ids.ts";
 import type { PointLabel, Prompts } from "../core/prompts.ts";
 import { area, type Rle } from "../core/rle.ts";
-import { newUuid } from "../sync/ids.ts";
 import { type Answer, maskOf } from "./answers.ts";
 import { isQuestion } from "./decodes.svelte.ts";
 import * as edit from "./document.ts";

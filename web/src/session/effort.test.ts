@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { KeptDraft } from "../core/draft.ts";
 import { imagePoint } from "../core/geometry.ts";
-import { FakeDecoder } from "./decoder.test-support.ts";
+import { FakeDecoder } from "../decoder/fake-decoder.test-support.ts";
 import { merge, split } from "./objects.ts";
 import { WorkClock } from "./pace.ts";
 import { createSession, type Session } from "./session.svelte.ts";

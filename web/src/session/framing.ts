@@ -2,11 +2,11 @@
 
 import { ImageGeometry, type ImageSize, imagePoint } from "../core/geometry.ts";
 import { logitsFromMask } from "../core/mask.ts";
+import { placed } from "../core/placed.ts";
 import type { DecoderPrompts, Prompts } from "../core/prompts.ts";
 import type { Region } from "../core/region.ts";
 import type { Rle } from "../core/rle.ts";
-import { placed } from "./objects.ts";
-import type { Manifest } from "./types.ts";
+import type { Manifest } from "../decoder/manifest.ts";
 
 /** Prompts on an image as the decoder takes them, which sees the region, or (null) the whole image. */
 export function framed(prompts: Prompts, region: Region | null, model: Manifest): DecoderPrompts {

@@ -5,7 +5,7 @@ import { maskFromText, textOf } from "../core/masks.test-support.ts";
 import { reshape } from "../core/morphology.ts";
 import type { Ring } from "../core/polygon.ts";
 import { area, type Rle } from "../core/rle.ts";
-import { FakeDecoder } from "./decoder.test-support.ts";
+import { FakeDecoder } from "../decoder/fake-decoder.test-support.ts";
 import { createSession, type Session } from "./session.svelte.ts";
 import type { Annotation, Operation } from "./types.ts";
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { Bitmap } from "../core/bitmap.ts";
+import { placed } from "../core/placed.ts";
 import { area, decode, encode } from "../core/rle.ts";
 import { openDocument } from "./document.ts";
-import { addAll, changeAll, merge, moveTo, placed, removeAll, split } from "./objects.ts";
+import { addAll, changeAll, merge, moveTo, removeAll, split } from "./objects.ts";
 import { added, byHand, NO_EFFORT } from "./provenance.ts";
 import type { Annotation, Provenance } from "./types.ts";
 

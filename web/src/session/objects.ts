@@ -1,10 +1,8 @@
 /** Operations on saved annotations as a list: several at a time, each one step of the undo history. */
 
-import { ColumnMask, ColumnMaskBuilder } from "../core/column-mask.ts";
+import { ColumnMask } from "../core/column-mask.ts";
 import { union } from "../core/combine.ts";
 import { partsOf } from "../core/components.ts";
-import type { ImageSize } from "../core/geometry.ts";
-import type { Rle } from "../core/rle.ts";
 import {
   type Document,
   type DocumentStep,
@@ -135,17 +133,6 @@ function positionsIn(order: readonly Annotation[], at: number): [Annotation, num
   return order.flatMap((each, index) =>
     each.position === positions[index] ? [] : [[each, positions[index]!]],
   );
-}
-
-/** A mask moved by whole pixels onto an image of any size; null when nothing of it lies there. */
-export function placed(mask: Rle, { height, width }: ImageSize, right: number, down: number): Rle | null {
-  const builder = new ColumnMaskBuilder({ height, width });
-  ColumnMask.from(mask).eachStretch((column, top, bottom) => {
-    const [x, from, to] = [column + right, Math.max(top + down, 0), Math.min(bottom + down, height)];
-    if (x >= 0 && x < width && from < to) builder.add(x, from, to);
-  });
-  const result = builder.build();
-  return result.isEmpty ? null : result.toRle();
 }
 
 /** No prompts give the mask any more. Where nothing was known of it, nothing is. */

@@ -4,7 +4,7 @@ import type { KeptDraft } from "../core/draft.ts";
 import { imagePoint as at } from "../core/geometry.ts";
 import { maskFromText } from "../core/masks.test-support.ts";
 import { area } from "../core/rle.ts";
-import { FakeDecoder } from "./decoder.test-support.ts";
+import { FakeDecoder } from "../decoder/fake-decoder.test-support.ts";
 import { WorkClock } from "./pace.ts";
 import { createSession, type Session } from "./session.svelte.ts";
 import type { Operation } from "./types.ts";

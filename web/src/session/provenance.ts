@@ -3,9 +3,10 @@
 import { imagePoint } from "../core/geometry.ts";
 import { BACKGROUND, FOREGROUND, NO_PROMPTS, type Prompts } from "../core/prompts.ts";
 import { type Region, regionNumbers, regionText } from "../core/region.ts";
+import type { Manifest } from "../decoder/manifest.ts";
 import type { Answer } from "./answers.ts";
 import type { Document } from "./document.ts";
-import type { Annotation, Manifest, Provenance } from "./types.ts";
+import type { Annotation, Provenance } from "./types.ts";
 
 /** What a mask has cost: seconds in which somebody worked on it, and presses of the pointer; null where nobody counted. */
 export interface Effort {

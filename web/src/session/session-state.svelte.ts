@@ -5,6 +5,8 @@ import type { Plane } from "../core/logits.ts";
 import { DRAFT_COLOUR } from "../core/palette.ts";
 import type { Region } from "../core/region.ts";
 import type { Rle } from "../core/rle.ts";
+import type { Decoder } from "../decoder/decoder.ts";
+import type { Manifest } from "../decoder/manifest.ts";
 import { AnnotationViews } from "./annotations.svelte.ts";
 import { type Answer, bestOf, candidatesOf, maskOf, planeOf } from "./answers.ts";
 import { type Decodes, isQuestion } from "./decodes.svelte.ts";
@@ -17,8 +19,6 @@ import type {
   Annotation,
   AnnotationView,
   Candidate,
-  Decoder,
-  Manifest,
   Operation,
   SessionCategory,
   SessionImage,

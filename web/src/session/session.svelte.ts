@@ -5,6 +5,7 @@ import type { ImagePoint } from "../core/geometry.ts";
 import { History } from "../core/history.ts";
 import type { Region } from "../core/region.ts";
 import { contains } from "../core/rle.ts";
+import type { AnnotationSession, SessionOptions } from "./annotation-session.ts";
 import { Decodes } from "./decodes.svelte.ts";
 import * as edit from "./document.ts";
 import { Drawing } from "./drawing.svelte.ts";
@@ -15,13 +16,11 @@ import { reshapeInBackground } from "./reshaper.ts";
 import { StrokeKeeper } from "./stroke-keeper.ts";
 import type {
   Annotation,
-  AnnotationSession,
   AnnotationView,
   Notice,
   Operation,
   SessionCategory,
   SessionImage,
-  SessionOptions,
   ToolName,
 } from "./types.ts";
 

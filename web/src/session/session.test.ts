@@ -3,7 +3,7 @@ import { type KeptDraft, NO_DRAFT } from "../core/draft.ts";
 import { imagePoint } from "../core/geometry.ts";
 import { NO_PROMPTS } from "../core/prompts.ts";
 import { area, decode } from "../core/rle.ts";
-import { decodedMasks, FakeDecoder } from "./decoder.test-support.ts";
+import { decodedMasks, FakeDecoder } from "../decoder/fake-decoder.test-support.ts";
 import { createSession, type Session } from "./session.svelte.ts";
 import type { Annotation, Operation } from "./types.ts";
 

@@ -3,7 +3,7 @@ import type { KeptDraft } from "../core/draft.ts";
 import { imagePoint as at } from "../core/geometry.ts";
 import { maskFromText } from "../core/masks.test-support.ts";
 import { area, type Rle } from "../core/rle.ts";
-import { FakeDecoder } from "./decoder.test-support.ts";
+import { FakeDecoder } from "../decoder/fake-decoder.test-support.ts";
 import { createSession, type Session } from "./session.svelte.ts";
 
 const IMAGE = { id: 7, height: 6, width: 12 };

@@ -1,7 +1,7 @@
 /** What a command does to the image that is annotated. */
 
+import type { AnnotationSession } from "../session/annotation-session.ts";
 import { isHandTool } from "../session/mask-target.ts";
-import type { AnnotationSession } from "../session/types.ts";
 import type { Command } from "./command-table.ts";
 
 /** What shows the image. */

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { imagePoint } from "../core/geometry.ts";
-import { FakeDecoder } from "../session/decoder.test-support.ts";
+import { FakeDecoder } from "../decoder/fake-decoder.test-support.ts";
 import * as obstacles from "../session/obstacles.ts";
 import { createSession, type Session } from "../session/session.svelte.ts";
 import type { Annotation, Operation } from "../session/types.ts";

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { keysOfPreset, PRESETS, type PresetName } from "../ui/annotate/presets.ts";
 import { COMMANDS, type Command } from "./command-table.ts";
 import { type Bindings, Keymap } from "./keys.ts";
+import { keysOfPreset, PRESETS, type PresetName } from "./presets.ts";
 import { clashOf, rebound, resetOne, without } from "./rebinding.ts";
 
 const NONE: Bindings = {};

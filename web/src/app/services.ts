@@ -1,0 +1,55 @@
+/** What every page needs, made once and handed down through Svelte's context. */
+import { getContext, setContext } from "svelte";
+import { Client } from "../api/client.ts";
+import { Http } from "../api/http.ts";
+import { ProjectStreams, sharingIn } from "../sync/streams.ts";
+import { Account, ownerOf } from "./account.svelte.ts";
+import { Router } from "./router.svelte.ts";
+import { Saving } from "./saving.svelte.ts";
+import { ServerWatch } from "./server.svelte.ts";
+import { Toasts } from "./toasts.svelte.ts";
+import { View } from "./view.svelte.ts";
+
+export interface Services {
+  client: Client;
+  account: Account;
+  router: Router;
+  saving: Saving;
+  streams: ProjectStreams;
+  server: ServerWatch;
+  toasts: Toasts;
+  view: View;
+}
+
+export function createServices(): Services {
+  const http: Http = new Http({
+    fetch: (request) => fetch(request),
+    signInAgain: () => account.signInAgain(),
+    renewCsrfToken: () => account.renewCsrfToken(),
+  });
+  const client = new Client(http);
+  const account: Account = new Account(
+    client,
+    http,
+    () => void saving.flush(),
+    () => location.reload(),
+  );
+  const toasts = new Toasts();
+  const scope = account.session.then((session) => `limner ${ownerOf(session)}`);
+  const saving = new Saving(client, account, scope, (error) => toasts.error(error));
+  return {
+    client,
+    account,
+    saving,
+    streams: new ProjectStreams(scope.then(sharingIn)),
+    router: new Router(),
+    server: new ServerWatch(client),
+    toasts,
+    view: new View(),
+  };
+}
+
+const KEY = Symbol("services");
+
+export const provideServices = (services: Services): Services => setContext(KEY, services);
+export const useServices = (): Services => getContext(KEY);

@@ -1,0 +1,89 @@
+/** How things are shown, most of them on the annotate page. It never touches data, and stays with this browser. */
+
+import { type Command, isCommand } from "../tools/command-table.ts";
+import type { Bindings } from "../tools/keys.ts";
+import { PRESETS, type PresetName } from "../tools/presets.ts";
+
+export const THEMES = ["system", "light", "dark"] as const;
+
+export interface ViewSettings {
+  readonly theme: (typeof THEMES)[number];
+  /** Of the fill of saved masks, 0 to 1. */
+  readonly opacity: number;
+  readonly outlineOnly: boolean;
+  readonly colouring: "category" | "instance";
+  /** Factors; 1 shows the image as it is. */
+  readonly brightness: number;
+  readonly contrast: number;
+  readonly gamma: number;
+  readonly minimap: boolean;
+  readonly crosshair: boolean;
+  /** Whether to suggest going on after half a minute of work on one object. */
+  readonly paceHint: boolean;
+  readonly keys: PresetName;
+  /** Keys that the person chose instead of the preset's. */
+  readonly bindings: Bindings;
+}
+
+export const DEFAULTS: ViewSettings = {
+  theme: "system",
+  opacity: 0.42,
+  outlineOnly: false,
+  colouring: "category",
+  brightness: 1,
+  contrast: 1,
+  gamma: 1,
+  minimap: true,
+  crosshair: false,
+  paceHint: true,
+  keys: "limner",
+  bindings: {},
+};
+
+const RANGES = { opacity: [0, 1], brightness: [0.2, 3], contrast: [0.2, 3], gamma: [0.2, 4] } as const;
+type Ranged = keyof typeof RANGES;
+
+export const rangeOf = (name: Ranged): readonly [least: number, most: number] => RANGES[name];
+
+/** What was saved, as far as it makes sense; defaults for the rest. */
+export function parseSettings(text: string | null): ViewSettings {
+  const saved = objectFrom(text);
+  const settings: Record<string, unknown> = { ...DEFAULTS };
+  for (const [name, usual] of Object.entries(DEFAULTS)) {
+    const value = saved[name];
+    if (typeof value === typeof usual && isInRange(name, value)) settings[name] = value;
+  }
+  if (!(THEMES as readonly unknown[]).includes(settings.theme)) settings.theme = DEFAULTS.theme;
+  if (settings.colouring !== "instance") settings.colouring = DEFAULTS.colouring;
+  if (!Object.hasOwn(PRESETS, settings.keys as string)) settings.keys = DEFAULTS.keys;
+  settings.bindings = parseBindings(saved.bindings);
+  return settings as unknown as ViewSettings;
+}
+
+/** Commands that there are no longer, and what is no list of keys, are left out. */
+function parseBindings(saved: unknown): Bindings {
+  const bindings: Partial<Record<Command, readonly string[]>> = {};
+  if (typeof saved !== "object" || saved === null) return bindings;
+  for (const [command, keys] of Object.entries(saved)) {
+    const isList = Array.isArray(keys) && keys.every((key) => typeof key === "string" && key !== "");
+    if (isCommand(command) && isList) bindings[command] = keys;
+  }
+  return bindings;
+}
+
+function isInRange(name: string, value: unknown): boolean {
+  if (!(name in RANGES)) return true;
+  const [least, most] = RANGES[name as Ranged];
+  return typeof value === "number" && value >= least && value <= most;
+}
+
+function objectFrom(text: string | null): Record<string, unknown> {
+  if (text === null) return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  } catch (error) {
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
+}

@@ -1,0 +1,32 @@
+import { Keymap } from "../tools/keys.ts";
+import { keysOfPreset } from "../tools/presets.ts";
+import { DEFAULTS, parseSettings, type ViewSettings } from "./view-settings.ts";
+
+const KEY = "limner-view";
+
+/** The settings of the view, kept in this browser. */
+export class View {
+  settings = $state.raw<ViewSettings>(parseSettings(localStorage.getItem(KEY)));
+  readonly keymap = $derived(Keymap.of(keysOfPreset(this.settings.keys), this.settings.bindings));
+
+  constructor() {
+    this.#showTheme();
+  }
+
+  change(change: Partial<ViewSettings>): void {
+    this.settings = { ...this.settings, ...change };
+    localStorage.setItem(KEY, JSON.stringify(this.settings));
+    this.#showTheme();
+  }
+
+  /** As it was at first; theme and keys stay. */
+  reset(): void {
+    const { theme, keys, bindings } = this.settings;
+    this.change({ ...DEFAULTS, theme, keys, bindings });
+  }
+
+  /** The tokens follow: styles/tokens.css. */
+  #showTheme(): void {
+    document.documentElement.dataset.theme = this.settings.theme;
+  }
+}

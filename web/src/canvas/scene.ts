@@ -1,0 +1,58 @@
+/** What the canvases show, and where. */
+
+import type { ColumnMask } from "../core/column-mask.ts";
+import type { ImageBox, ImagePoint, ImageSize } from "../core/geometry.ts";
+import type { Plane } from "../core/logits.ts";
+import type { Ring } from "../core/polygon.ts";
+import type { Prompts } from "../core/prompts.ts";
+import type { Region } from "../core/region.ts";
+import type { Manifest } from "../decoder/manifest.ts";
+import type { AnnotationView } from "../session/types.ts";
+import type { BrushCursor } from "./hand-marks.ts";
+import type { Picture } from "./picture.ts";
+import type { PreviewStyle } from "./preview-layer.ts";
+import type { StageSize, View } from "./view.ts";
+
+/** How everything lies on the stage. */
+export interface Place {
+  readonly image: ImageSize;
+  readonly view: View;
+  readonly stage: StageSize;
+  /** Device pixels per CSS pixel. */
+  readonly pixelRatio: number;
+}
+
+export interface BaseScene {
+  readonly picture: Picture | null;
+  readonly annotations: readonly AnnotationView[];
+  /** uids of all that are selected. */
+  readonly selected: ReadonlySet<string>;
+  /** uid of the one among them that single-object commands mean. */
+  readonly primary: string | null;
+  /** Of saved masks: 0 shows outlines only. */
+  readonly fillAlpha: number;
+}
+
+/** The mask that is changed by hand. */
+export interface EditScene {
+  readonly mask: ColumnMask;
+  readonly style: PreviewStyle;
+}
+
+export interface OverlayScene {
+  readonly mask: {
+    readonly plane: Plane;
+    /** What the logits are of; null for the whole image. */
+    readonly region: Region | null;
+    readonly style: PreviewStyle;
+    readonly model: Manifest;
+  } | null;
+  /** What is looked at closer. */
+  readonly frame: Region | null;
+  readonly prompts: Prompts;
+  readonly band: ImageBox | null;
+  readonly crosshair: ImagePoint | null;
+  readonly brush: BrushCursor | null;
+  readonly path: readonly ImagePoint[];
+  readonly rings: readonly Ring[];
+}

@@ -1,0 +1,44 @@
+import { expect, it, vi } from "vitest";
+import type { Client } from "../api/client.ts";
+import type { ProjectEvents } from "../api/events.ts";
+import type { Project, ProjectImage } from "../api/types.ts";
+import type { ProjectStreams } from "../sync/streams.ts";
+import { GalleryProject } from "./project.svelte.ts";
+
+const named = (name: string) => ({ id: 1, name }) as Project;
+
+it.each(["load", "refresh"] as const)("shows the answer to the latest question after %s", async (first) => {
+  const answers: ((project: Project) => void)[] = [];
+  const client = {
+    project: () => new Promise<Project>((resolve) => answers.push(resolve)),
+    jobs: async () => [],
+  };
+  const gallery = new GalleryProject(client as unknown as Client, 1, vi.fn());
+  const early = gallery[first]();
+  const late = gallery.refresh();
+  answers[1]!(named("new name"));
+  answers[0]!(named("old name"));
+  await Promise.all([early, late]);
+  expect(gallery.project?.name).toBe("new name");
+});
+
+it.each(["start", "reset"] as const)("catches up with what happened before the events: %s", async (event) => {
+  let [annotated, name] = [0, "before"];
+  const client = {
+    project: async () => named(name),
+    jobs: async () => [],
+    images: async () => ({ images: [{ id: 5, annotation_count: annotated } as ProjectImage], next: null }),
+  };
+  const report = vi.fn();
+  const gallery = new GalleryProject(client as unknown as Client, 1, report);
+  await Promise.all([gallery.load(), gallery.images.reset()]);
+  [annotated, name] = [3, "after"]; // nobody tells
+  const listen = (_project: number, handlers: ProjectEvents) => {
+    handlers[event]?.();
+    return () => undefined;
+  };
+  gallery.listen({ listen } as unknown as ProjectStreams)();
+  await vi.waitFor(() => expect(gallery.images.list[0]?.annotation_count).toBe(3));
+  expect(gallery.project?.name).toBe("after");
+  expect(report).not.toHaveBeenCalled();
+});

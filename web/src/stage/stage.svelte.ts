@@ -1,0 +1,206 @@
+/** The stage's own state: where the image lies, and what a gesture shows. */
+
+import { markerAt } from "../canvas/markers.ts";
+import { Picture } from "../canvas/picture.ts";
+import type { BaseScene, EditScene, OverlayScene, Place } from "../canvas/scene.ts";
+import {
+  fitted,
+  pan,
+  resize,
+  type StageSize,
+  seenPart,
+  toImage,
+  toScreen,
+  type View,
+  zoomAt,
+} from "../canvas/view.ts";
+import {
+  type ImageBox,
+  type ImagePoint,
+  type ImageSize,
+  type ScreenPoint,
+  screenPoint,
+} from "../core/geometry.ts";
+import type { Prompts } from "../core/prompts.ts";
+import type { Region } from "../core/region.ts";
+import type { Session } from "../session/session.svelte.ts";
+import type { Gesture, ToolStage } from "../tools/tool.ts";
+
+const DRAFT_ALPHA = 0.5;
+const HOVER_ALPHA = 0.3;
+const ZOOM_STEP = 1.25; // per key press
+
+export class Stage implements ToolStage {
+  private gesture = $state.raw<Gesture>({});
+  private picture = $state.raw<Picture | null>(null);
+  private size = $state.raw<StageSize>({ width: 0, height: 0 });
+  private pixelRatio = $state.raw(1);
+  /** Null while the image is simply fitted, whatever the stage's size. */
+  private moved = $state.raw<View | null>(null);
+  private repaints = $state.raw(0);
+  /** Fill of saved masks, 0 to 1. */
+  fillAlpha = $state.raw(0);
+  /** uids of all selected annotations; the session knows the one that keys mean. */
+  selected = $state.raw<readonly string[]>([]);
+  /** What is looked at closer. */
+  frame = $state.raw<Region | null>(null);
+  /** Where a crosshair is, when no gesture shows its own. */
+  aim = $state.raw<ImagePoint | null>(null);
+
+  readonly place: Place | null = $derived.by(() => {
+    const { image } = this.session;
+    if (!image || this.size.width === 0 || this.size.height === 0) return null;
+    const view = this.moved ?? fitted(image, this.size);
+    return { image, view, stage: this.size, pixelRatio: this.pixelRatio };
+  });
+
+  constructor(private readonly session: Session) {}
+
+  get base(): BaseScene {
+    const { annotations, peeking, reopenedUid, selectedUid } = this.session;
+    const editedUid = this.session.masks.paintedUid;
+    void this.repaints; // a dependency: something inside a layer has become better
+    // A reopened annotation is shown as it was saved until the decoder has another mask for it. Without one, nothing is
+    // asked, so that a hovering pointer repaints nothing here.
+    const redrawn = reopenedUid !== null && this.session.shownPlane ? reopenedUid : null;
+    return {
+      picture: this.picture,
+      annotations: peeking ? [] : annotations.filter(({ uid }) => uid !== redrawn && uid !== editedUid),
+      selected: new Set(this.selected),
+      primary: selectedUid,
+      fillAlpha: this.fillAlpha,
+    };
+  }
+
+  readonly edited: EditScene | null = $derived.by(() => {
+    const { painting } = this.session.masks;
+    if (!painting || this.session.peeking) return null;
+    const saved = this.session.annotations.find(({ uid }) => uid === painting.uid);
+    const colour = saved?.colour ?? this.session.draftColour;
+    return { mask: painting.mask, style: { colour, alpha: DRAFT_ALPHA } };
+  });
+
+  /** The part of the image that is seen. */
+  readonly seen: ImageBox | null = $derived(
+    this.place && seenPart(this.place.view, this.place.image, this.place.stage),
+  );
+
+  get scale(): number {
+    return this.place?.view.scale ?? 1;
+  }
+
+  get overlay(): OverlayScene {
+    const {
+      peeking,
+      hovering,
+      shownPlane: plane,
+      shownRegion: region,
+      model,
+      draftColour: colour,
+    } = this.session;
+    const style = { colour, alpha: hovering ? HOVER_ALPHA : DRAFT_ALPHA };
+    const { band, crosshair = this.aim, brush, corner, rings } = this.gesture;
+    const { options, outline, rings: saved } = this.session.masks;
+    const { size, shape } = options;
+    return {
+      mask: plane && model && !peeking ? { plane, region, style, model } : null,
+      frame: peeking ? null : this.frame,
+      prompts: this.promptsWithMove(),
+      band: band ? ([...band[0], ...band[1]] as unknown as ImageBox) : null,
+      crosshair,
+      brush: brush ? { at: brush.at, size: size * brush.share, shape, erases: brush.erases } : null,
+      path: outline ? [...outline.ring, ...(corner ? [corner] : [])] : [],
+      rings: rings ?? saved,
+    };
+  }
+
+  setSize(size: StageSize, pixelRatio: number): void {
+    const { image } = this.session;
+    if (this.moved && image) this.moved = resize(this.moved, this.size, size, image);
+    this.size = size;
+    this.pixelRatio = pixelRatio;
+  }
+
+  /** @returns disposer */
+  showBitmap(bitmap: ImageBitmap | null): () => void {
+    const picture = bitmap && new Picture(bitmap, () => this.repaint());
+    this.picture = picture;
+    return () => picture?.close();
+  }
+
+  /** Paint the image and its annotations again. */
+  repaint(): void {
+    this.repaints++;
+  }
+
+  imagePointAt(at: ScreenPoint): ImagePoint | null {
+    return this.place && toImage(this.place.view, at);
+  }
+
+  markerAt(at: ScreenPoint): number | null {
+    return this.place && markerAt(this.session.prompts, at, this.place.view);
+  }
+
+  show(gesture: Gesture): void {
+    this.gesture = gesture;
+  }
+
+  fit(): void {
+    this.moved = null;
+  }
+
+  /** Whether a part of the image lies outside the stage. */
+  get zoomedIn(): boolean {
+    if (!this.place) return false;
+    const { image, view, stage } = this.place;
+    return image.width * view.scale > stage.width || image.height * view.scale > stage.height;
+  }
+
+  centreAt([x, y]: ImagePoint): void {
+    if (!this.place) return;
+    const { view, stage } = this.place;
+    this.panBy(stage.width / 2 - (view.x + x * view.scale), stage.height / 2 - (view.y + y * view.scale));
+  }
+
+  panBy(dx: number, dy: number): void {
+    this.move((view, image) => pan(view, dx, dy, image, this.size));
+  }
+
+  zoomAt(at: ScreenPoint, factor: number): void {
+    this.move((view, image) => zoomAt(view, at, factor, image, this.size));
+  }
+
+  /** What was between two fingers stays between them. */
+  pinch(from: ScreenPoint, to: ScreenPoint, factor: number): void {
+    this.zoomAt(from, factor);
+    this.panBy(to[0] - from[0], to[1] - from[1]);
+  }
+
+  /** By keys: at where they point, else in the middle. */
+  zoomStep(direction: 1 | -1): void {
+    if (!this.place) return;
+    const { view, stage } = this.place;
+    const at = this.aim ? toScreen(view, this.aim) : screenPoint(stage.width / 2, stage.height / 2);
+    this.zoomAt(at, ZOOM_STEP ** direction);
+  }
+
+  /** Move the image so far that a point of it is seen. */
+  reveal(at: ImagePoint): void {
+    if (!this.place) return;
+    const { view, stage } = this.place;
+    const [x, y] = toScreen(view, at);
+    if (x < 0 || y < 0 || x > stage.width || y > stage.height) this.centreAt(at);
+  }
+
+  private move(change: (view: View, image: ImageSize) => View): void {
+    if (this.place) this.moved = change(this.place.view, this.place.image);
+  }
+
+  private promptsWithMove(): Prompts {
+    const { prompts } = this.session;
+    const { movedPoint } = this.gesture;
+    const point = movedPoint && prompts.points[movedPoint.index];
+    if (!point) return prompts;
+    return { ...prompts, points: prompts.points.with(movedPoint.index, { ...point, at: movedPoint.to }) };
+  }
+}

@@ -1,0 +1,108 @@
+/** Looking closer: a part of a large image is encoded on its own, and the decoder answers from that. */
+import type { Client } from "../api/client.ts";
+import type { ImageBox } from "../core/geometry.ts";
+import { around, extentOf, type Region, regionFor, regionText } from "../core/region.ts";
+import type { Decoder } from "../decoder/decoder.ts";
+import type { Session } from "../session/session.svelte.ts";
+import { type EmbeddingNews, whenEncoded } from "./embedding-news.ts";
+
+const POLL = 1500; // ms, in case the event stream is down
+
+interface Surroundings {
+  encode: (imageId: number, region: Region, signal: AbortSignal) => Promise<ArrayBuffer>;
+  /** The embedding of the whole image, null while there is none. */
+  whole: () => ArrayBuffer | null;
+  tell: (message: string) => void;
+  fail: (error: unknown) => void;
+}
+
+/** While the region is encoded, the whole image goes on answering; so it does again as soon as something outside is asked. */
+export class CloserLook {
+  /** What is looked at, or about to be; null for the whole image. */
+  region = $state.raw<Region | null>(null);
+  /** Whether {@link region} is still on its way. */
+  waiting = $state.raw(false);
+  /** The part of the image that is seen. */
+  seen = $state.raw<ImageBox | null>(null);
+  private abort = new AbortController();
+
+  /** What looking closer would show now: everything that is seen, and everything that was said of the object being drawn. */
+  readonly offered: Region | null = $derived.by(() => {
+    const { seen } = this; // first of all: the model comes without anybody being told, but before what is seen changes
+    const { image, prompts, model } = this.session;
+    if (!image || !model || !seen) return null;
+    const extent = extentOf(prompts);
+    return regionFor(extent ? around(seen, extent) : seen, image, model.input.image_size);
+  });
+
+  constructor(
+    private readonly decoder: Decoder,
+    private readonly session: Session,
+    private readonly surroundings: Surroundings,
+  ) {}
+
+  toggle(): void {
+    if (this.region) void this.leave();
+    else void this.look();
+  }
+
+  /** @param region what to look at; by default what is offered now */
+  async look(region = this.offered): Promise<void> {
+    const { image } = this.session;
+    if (!image || !this.surroundings.whole()) return;
+    if (!region) {
+      this.surroundings.tell("Zoom in on something small first: what is seen here needs no closer look.");
+      return;
+    }
+    this.reset();
+    const { signal } = this.abort;
+    this.region = region;
+    this.waiting = true;
+    try {
+      const bytes = await this.surroundings.encode(image.id, region, signal);
+      if (signal.aborted) return;
+      await this.open(bytes, region);
+      if (!signal.aborted) this.waiting = false;
+    } catch (error) {
+      if (signal.aborted) return;
+      this.surroundings.fail(error);
+      await this.leave();
+    }
+  }
+
+  /** Back to the whole image. */
+  async leave(): Promise<void> {
+    this.reset();
+    const bytes = this.surroundings.whole();
+    if (this.session.region && bytes) await this.open(bytes, null).catch(this.surroundings.fail);
+  }
+
+  /** Forget what was looked at; the decoder is left as it is. */
+  reset(): void {
+    this.abort.abort();
+    this.abort = new AbortController();
+    this.region = null;
+    this.waiting = false;
+  }
+
+  private async open(bytes: ArrayBuffer, region: Region | null): Promise<void> {
+    this.session.lookAt(region); // the decoder answers nothing until it has opened what it was given
+    if (await this.decoder.openImage(bytes)) this.session.embeddingReady();
+  }
+}
+
+/** The embedding of a region of an image, made now if it was never asked for. */
+export async function encodeRegion(
+  client: Client,
+  news: EmbeddingNews,
+  imageId: number,
+  region: Region,
+  signal: AbortSignal,
+): Promise<ArrayBuffer> {
+  return await whenEncoded({
+    ask: () => client.embedding(imageId, "look", { region: regionText(region), signal }),
+    wait: () => news.next(imageId, POLL, signal),
+    onPending: () => undefined,
+    signal,
+  });
+}

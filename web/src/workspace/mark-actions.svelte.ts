@@ -1,0 +1,96 @@
+/** Submitting, skipping and sending back the open image, and going on from there. */
+
+import { NetworkError } from "../api/errors.ts";
+import type { ImageDetails, ImageMark, ImageState } from "../api/types.ts";
+import type { Obstacle } from "../session/obstacles.ts";
+
+export interface MarkHost {
+  readonly image: ImageDetails | null;
+  /** Whether the image's annotations are there, so that it can be marked. */
+  readonly ready: boolean;
+  /** Keep what is being drawn as an annotation. @returns why it stays as it is; null when nothing would be lost */
+  keep(): Obstacle | null;
+  /** @returns whether this browser keeps the mark; if not, the person has been told */
+  mark(state: ImageState, note: string): Promise<boolean>;
+  nextWaiting(): Promise<number | null>;
+  go(imageId: number): void;
+  tell(message: string, hint?: string): void;
+  fail(error: unknown): void;
+}
+
+type Note = "skip" | "sendBack";
+
+/** What a note is asked for: an image as it was marked then. */
+interface Question {
+  readonly note: Note;
+  readonly imageId: number;
+  readonly mark: ImageMark;
+}
+
+export class MarkActions {
+  private question = $state.raw<Question | null>(null);
+
+  /** A key pressed twice, or held down, marks an image once. */
+  private submitting = false;
+
+  constructor(private readonly host: MarkHost) {}
+
+  /** What a dialog asks a note for. Nothing any more once another image is open, or this one is marked otherwise. */
+  get asking(): Note | null {
+    const { question } = this;
+    const { image, ready } = this.host;
+    if (!question || !ready || image?.id !== question.imageId) return null;
+    const { state, at } = question.mark;
+    return image.mark.state === state && image.mark.at === at ? question.note : null;
+  }
+
+  ask(note: Note | null): void {
+    const { image, ready } = this.host;
+    this.question = image && ready && note ? { note, imageId: image.id, mark: image.mark } : null;
+  }
+
+  async submit(): Promise<void> {
+    if (this.submitting || !this.host.image) return;
+    if (!this.host.ready) {
+      this.host.tell("The image is still loading. Submit it once it is there.");
+      return;
+    }
+    this.submitting = true;
+    try {
+      const obstacle = this.host.keep();
+      if (obstacle) this.host.tell(`Not submitted. ${obstacle.message}`, obstacle.hint);
+      else if (await this.host.mark("submitted", "")) await this.goOn();
+    } finally {
+      this.submitting = false;
+    }
+  }
+
+  async skip(reason: string): Promise<void> {
+    if (this.asking !== "skip") return;
+    this.question = null;
+    this.host.keep();
+    if (await this.host.mark("skipped", reason)) await this.goOn();
+  }
+
+  async sendBack(note: string): Promise<void> {
+    if (this.asking !== "sendBack") return;
+    this.question = null;
+    await this.host.mark("waiting", note);
+  }
+
+  /** Open the next image that waits. Without the server, the next image: it may have been loaded ahead. */
+  async goOn(): Promise<void> {
+    const { image } = this.host;
+    if (!image) return;
+    try {
+      const next = await this.host.nextWaiting();
+      if (this.host.image?.id !== image.id) return; // the person went elsewhere meanwhile
+      if (next === null) this.host.tell("No other image is waiting.");
+      else this.host.go(next);
+    } catch (error) {
+      if (!(error instanceof NetworkError)) this.host.fail(error);
+      else if (image.next_id !== null) this.host.go(image.next_id);
+      else this.host.tell("The server cannot be reached. This was the last image.");
+    }
+  }
+}

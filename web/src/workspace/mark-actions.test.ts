@@ -1,0 +1,135 @@
+import { describe, expect, it, vi } from "vitest";
+import { NetworkError } from "../api/errors.ts";
+import type { ImageDetails } from "../api/types.ts";
+import * as obstacles from "../session/obstacles.ts";
+import { MarkActions, type MarkHost } from "./mark-actions.svelte.ts";
+
+const image = (id: number, state = "waiting") => ({ id, next_id: id + 1, mark: { state } }) as ImageDetails;
+
+function host(changes: Partial<MarkHost> = {}) {
+  const done: string[] = [];
+  const log = (what: string) => (detail: unknown) => void done.push(`${what} ${detail}`);
+  const fake: MarkHost = {
+    image: image(1),
+    ready: true,
+    keep: () => {
+      done.push("keep");
+      return null;
+    },
+    mark: async (state, note) => Boolean(done.push(`mark ${state} ${note}`.trim())),
+    nextWaiting: async () => 5,
+    go: log("go"),
+    tell: log("tell"),
+    fail: log("fail"),
+    ...changes,
+  };
+  return { actions: new MarkActions(fake), done, fake };
+}
+
+describe("submitting and skipping", () => {
+  it("keeps what is drawn first, then marks, then goes on to the next that waits", async () => {
+    const { actions, done } = host();
+    await actions.submit();
+    expect(done).toEqual(["keep", "mark submitted", "go 5"]);
+  });
+
+  it("marks once when the key is pressed again before it has gone on", async () => {
+    const { actions, done } = host();
+    await Promise.all([actions.submit(), actions.submit()]);
+    expect(done).toEqual(["keep", "mark submitted", "go 5"]);
+    await actions.submit();
+    expect(done.filter((what) => what === "go 5")).toHaveLength(2);
+  });
+
+  it.each(Object.values(obstacles))(
+    "submits nothing while there is an obstacle, and says which: $message",
+    async (obstacle) => {
+      const tell = vi.fn();
+      const { actions, done } = host({ keep: () => obstacle, tell });
+      await actions.submit();
+      expect(tell).toHaveBeenCalledWith(`Not submitted. ${obstacle.message}`, obstacle.hint);
+      expect(done).toEqual([]);
+    },
+  );
+
+  it("waits for an image that is still loading", async () => {
+    const { actions, done } = host({ ready: false });
+    actions.ask("skip");
+    expect(actions.asking).toBeNull();
+    await actions.submit();
+    expect(done).toEqual([expect.stringContaining("tell The image is still loading")]);
+  });
+
+  it("stays where the mark could not be kept", async () => {
+    const { actions, done } = host({ mark: async () => false });
+    await actions.submit();
+    actions.ask("skip");
+    await actions.skip("Blurry");
+    expect(done).toEqual(["keep", "keep"]);
+  });
+
+  it("asks for a reason, and closes the dialog with it", async () => {
+    const { actions, done } = host();
+    actions.ask("skip");
+    expect(actions.asking).toBe("skip");
+    await actions.skip("Blurry");
+    expect(actions.asking).toBeNull();
+    expect(done).toEqual(["keep", "mark skipped Blurry", "go 5"]);
+  });
+
+  it("asks nothing while no image is open", () => {
+    const { actions } = host({ image: null });
+    actions.ask("skip");
+    expect(actions.asking).toBeNull();
+  });
+
+  it.each([
+    ["another image", { image: image(2) }],
+    ["the same image, marked by somebody else", { image: image(1, "submitted") }],
+    ["an image that is loading", { ready: false }],
+  ])("gives a note to nothing but the image it was asked for: not to %s", async (_, changes) => {
+    const { actions, done, fake } = host();
+    for (const note of ["skip", "sendBack"] as const) {
+      Object.assign(fake, { image: image(1), ready: true });
+      actions.ask(note);
+      expect(actions.asking).toBe(note);
+      Object.assign(fake, changes);
+      expect(actions.asking).toBeNull();
+      await actions[note]("Blurry");
+    }
+    expect(done).toEqual([]);
+  });
+
+  it("sends back and stays", async () => {
+    const { actions, done } = host();
+    actions.ask("sendBack");
+    await actions.sendBack("the tail is missing");
+    expect(done).toEqual(["mark waiting the tail is missing"]);
+  });
+});
+
+describe("going on", () => {
+  it("says when no other image is waiting", async () => {
+    const { actions, done } = host({ nextWaiting: async () => null });
+    await actions.goOn();
+    expect(done).toEqual(["tell No other image is waiting."]);
+  });
+
+  it("takes the next image when the server cannot be asked", async () => {
+    const offline = () => Promise.reject(new NetworkError("The server cannot be reached."));
+    const { actions, done } = host({ nextWaiting: offline });
+    await actions.goOn();
+    expect(done).toEqual(["go 2"]);
+  });
+
+  it("leaves a person alone who went elsewhere meanwhile", async () => {
+    const { actions, done, fake } = host();
+    const elsewhere = { ...fake.image, id: 9 } as ImageDetails;
+    vi.spyOn(fake, "nextWaiting").mockImplementation(async () => {
+      Object.assign(fake, { image: elsewhere });
+      return 5;
+    });
+    await actions.goOn();
+    expect(done).toEqual([]);
+  });
+});

@@ -1,0 +1,53 @@
+/** Selected objects taken along to the image that is opened next. */
+
+import type { Decoder } from "../decoder/decoder.ts";
+import type { Session } from "../session/session.svelte.ts";
+import type { Objects } from "./objects.svelte.ts";
+import { decodeAgain, type Found, type Propagation } from "./propagate.ts";
+
+export class Propagator {
+  private taken: Propagation | null = null;
+
+  constructor(
+    private readonly decoder: Decoder,
+    private readonly session: Session,
+    private readonly objects: Objects,
+    private readonly tell: (message: string, hint: string) => void,
+  ) {}
+
+  take(): void {
+    const { image } = this.session;
+    if (image) this.taken = { from: image, annotations: this.objects.selected };
+  }
+
+  /**
+   * Look for what was taken along on the open image, which the decoder has. What the model is sure of is saved; the first of
+   * the others is suggested, as if somebody had begun to draw it.
+   */
+  async find(): Promise<void> {
+    const { taken, session } = this;
+    const { image } = session;
+    this.taken = null;
+    if (!taken || !image) return;
+    const found = await decodeAgain(this.decoder, taken, image);
+    if (session.image !== image) return;
+    this.objects.add(found.sure);
+    const [first] = found.unsure;
+    if (first && !session.drawing) {
+      session.select(null);
+      session.chooseCategory(first.categoryId);
+      session.suggest(first.prompts);
+    }
+    this.tell(...reported(found, taken.annotations.length));
+  }
+}
+
+function reported({ sure, unsure }: Found, count: number): [message: string, hint: string] {
+  const objects = count === 1 ? "object" : "objects";
+  const saved = `${sure.length} of ${count} ${objects} found here.`;
+  if (unsure.length === 0) return [saved, sure.length > 0 ? "{undo} takes them back." : ""];
+  const rest =
+    unsure.length === 1 ? "One is uncertain and not saved" : `${unsure.length} are uncertain and not saved`;
+  const which = unsure.length === 1 ? "it is only suggested" : "the first is only suggested";
+  return [`${saved} ${rest}: ${which}.`, "{accept} keeps it, {drop} drops it."];
+}
