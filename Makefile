@@ -1,5 +1,6 @@
 # make run     set everything up and start Limner with a demo project
 # make test    set up what the tests need and run all of them
+# make quick   the tests that need neither a browser nor minutes
 # make check   format, lint, types and import rules, Python and web
 # make bench   measure: decoder, encoder, segmenting everything, all models
 # make wheel   dist/limner-*.whl with the web client and the model inside
@@ -24,12 +25,15 @@ BIN     := $(VENV)/bin
 STATIC  := server/limner/static/index.html
 WEB_SOURCES := $(shell find web/src web/public -type f 2>/dev/null) web/index.html web/vite.config.ts web/package.json
 
-.PHONY: run test check format bench wheel train train-gpu client browser python-tests web-tests clean
+.PHONY: run test quick check format bench wheel train train-gpu client browser python-tests web-tests clean
 
 run: $(VENV)/.installed $(STATIC)
 	$(BIN)/limner demo --home $(LIMNER_HOME) --host $(HOST) --port $(PORT)
 
 test: check web-tests python-tests
+
+quick: $(VENV)/.installed-dev web-tests
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup -m "not e2e and not slow"
 
 check: $(VENV)/.installed-dev web/node_modules/.installed
 	$(BIN)/ruff format --check .

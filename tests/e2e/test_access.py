@@ -17,7 +17,7 @@ from tests.e2e.api import Project, sign_in_link
 from tests.e2e.conftest import TIMEOUT, VIEWPORT
 from tests.e2e.server import LimnerServer
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 

@@ -17,7 +17,7 @@ from tests.e2e.annotate_page import AnnotatePage, Mask, agreement, annotations_o
 from tests.e2e.api import Project
 from tests.e2e.server import LimnerServer
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 
 def segment(tmp_path: Path, file_name: str, *prompts: str) -> Mask:

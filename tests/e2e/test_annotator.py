@@ -12,7 +12,7 @@ from limner.vocabulary import rle
 from tests.e2e.annotate_page import AnnotatePage, Mask, agreement, annotations_of, exported
 from tests.e2e.api import Project
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 CATEGORIES = {"person": "2", "vehicle": "3", "food": "4", "thing": "5"}  # and their keys
 

@@ -16,7 +16,7 @@ from tests.e2e.api import Api, Project
 from tests.e2e.server import LimnerServer
 from tests.e2e.test_drafts import accept_button
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 HEIGHT, WIDTH = 240, 320
 DISCS = {"left": (80, 120), "right": (240, 120)}

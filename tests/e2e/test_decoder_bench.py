@@ -7,7 +7,7 @@ from playwright.sync_api import Browser
 
 from limner.bench.browser import Turns
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 
 def test_both_sides_take_turns_and_their_cpu_time_is_counted(browser: Browser) -> None:

@@ -19,7 +19,7 @@ from tests.e2e.conftest import launch, new_profile
 from tests.e2e.server import LimnerServer
 from tests.e2e.tiny_models import TINY_MODELS, TinyModel
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 EMULATED_CARD = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 COMPILING = 400_000  # ms, at most: a hundred kernels, most of them one after the other

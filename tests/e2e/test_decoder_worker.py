@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Worker, expect
 from tests.e2e.annotate_page import DECODER_SCRIPT, AnnotatePage, decoder_of
 from tests.e2e.api import Project
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 MAX_RESTARTS = 5  # web/src/decoder/host.ts
 CRASH = "() => void setTimeout(() => { throw new Error('killed by a test') })"

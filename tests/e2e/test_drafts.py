@@ -16,7 +16,7 @@ from tests.e2e.test_faults import crash, on_disk
 from tests.e2e.test_hand_tools import BRUSH, PHOTO, drag, only_mask, swept
 from tests.e2e.test_look_closer import LARGE, X, Y, large_image, place, scale
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e-faults")]
+pytestmark = pytest.mark.e2e
 
 
 def accept_button(work: AnnotatePage) -> Locator:

@@ -21,7 +21,7 @@ from tests.e2e.api import demo_project, sign_in_link
 from tests.e2e.conftest import TIMEOUT, VIEWPORT
 from tests.e2e.server import LimnerServer, start_server, stop_server
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e-faults")]
+pytestmark = pytest.mark.e2e
 
 OPERATIONS = "**/operations"
 

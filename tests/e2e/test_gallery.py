@@ -14,7 +14,7 @@ from playwright.sync_api import Page, Request, expect
 from tests.e2e.api import Api
 from tests.e2e.server import LimnerServer
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 IMAGES = 320  # several pages of the list
 

@@ -13,7 +13,7 @@ from limner.vocabulary import rle
 from tests.e2e.annotate_page import AnnotatePage, annotations_of, exported
 from tests.e2e.api import Project
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 Mask = NDArray[np.bool_]
 PHOTO = "cat.png"

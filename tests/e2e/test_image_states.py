@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.e2e.annotate_page import AnnotatePage, annotations_of, exported
 from tests.e2e.api import Project
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 PHOTOS = ("cat.png", "coffee.png", "rocket.jpg")
 

@@ -15,7 +15,7 @@ from tests.e2e.conftest import TIMEOUT, VIEWPORT
 from tests.e2e.server import LimnerServer, start_server, stop_server
 from tests.e2e.test_faults import draw
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e-faults")]
+pytestmark = pytest.mark.e2e
 
 
 def open_signed_in(context: BrowserContext, server: LimnerServer) -> AnnotatePage:

@@ -12,7 +12,7 @@ from tests.e2e.annotate_page import AnnotatePage
 from tests.e2e.api import Project
 from tests.e2e.test_access import violations
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(autouse=True)

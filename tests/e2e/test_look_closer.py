@@ -14,7 +14,7 @@ from limner.vocabulary import rle
 from tests.e2e.annotate_page import AnnotatePage, Mask, annotations_of, exported, iou
 from tests.e2e.api import Project
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 HEIGHT, WIDTH = 2600, 4000
 X, Y, RADIUS = 2817, 933, 24  # of the object: six pixels across in what the encoder sees of the whole image

@@ -9,7 +9,7 @@ from tests.e2e.annotate_page import AnnotatePage
 from tests.e2e.api import Project
 from tests.e2e.test_faults import draw
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e-faults")]
+pytestmark = pytest.mark.e2e
 
 TABS = 7  # one more than HTTP/1.1 connections
 

@@ -16,7 +16,7 @@ from tests.e2e.conftest import TIMEOUT, VIEWPORT
 from tests.e2e.server import LimnerServer
 from tests.e2e.test_faults import OPERATIONS, draw
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 PHOTO = "cat.png"
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.annotate_page import TIMEOUT, AnnotatePage, annotations_of, exported
 from tests.e2e.api import Project
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 
 def test_several_objects_at_once(project: Project, page: Page) -> None:

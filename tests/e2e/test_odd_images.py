@@ -18,7 +18,7 @@ from tests.e2e.annotate_page import AnnotatePage, annotations_of, exported
 from tests.e2e.api import Project, new_project
 from tests.e2e.server import LimnerServer
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 
 def _disk(height: int, width: int) -> np.ndarray:

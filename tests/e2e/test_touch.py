@@ -12,7 +12,7 @@ from playwright.sync_api import CDPSession, Page, expect
 from tests.e2e.annotate_page import AnnotatePage
 from tests.e2e.api import Project
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 
 Place = tuple[float, float]
 
