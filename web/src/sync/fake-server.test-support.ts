@@ -4,7 +4,8 @@ import { Http } from "../api/http.ts";
 import type { Annotation, ImageAnnotations, ImageState, MarkOperation, Operation } from "../api/types.ts";
 import { applyOperation, type Belief, contentOf } from "./operations.ts";
 
-type Weather = "fine" | "offline" | "lose_answer" | "signed_out" | "busy";
+/** `confused`: every revision is called stale, also the current one. */
+type Weather = "fine" | "offline" | "lose_answer" | "signed_out" | "busy" | "confused";
 
 export class FakeServer {
   weather: Weather = "fine";
@@ -62,6 +63,7 @@ export class FakeServer {
     if (this.weather === "signed_out") return problem(401, "not_signed_in");
     if (this.weather === "busy") return problem(503, "unavailable");
     if (request.method === "GET") return Response.json(this.current());
+    if (this.weather === "confused") return problem(412, "stale_revision", { current: this.current() });
     const response = this.operate(await request.text(), request.headers.get("If-Match"));
     if (this.weather === "lose_answer") throw new TypeError("connection reset");
     return response;

@@ -85,6 +85,23 @@ export function merged(first: QueuedOperation, second: QueuedOperation): QueuedO
 }
 
 /**
+ * The operations that bring an annotation to the server as it is now, for held ones that the server would not take one after
+ * the other: what was wrong with an earlier one may have been put right by a later one.
+ *
+ * Empty when the annotation was never on the server and is gone here too.
+ */
+export function operationsAtOnce(held: readonly QueuedOperation[]): Operation[] {
+  const [first] = held;
+  const mine = held.at(-1)?.after ?? null;
+  if (!first || first.operation.kind === "mark") return [];
+  const { kind, uid } = first.operation;
+  if (mine === null) return kind === "create" ? [] : [{ kind: "delete", uid }];
+  if (kind === "create") return [{ kind, uid, ...contentOf(mine) }];
+  const update: Operation = { kind: "update", uid, changes: contentOf(mine) };
+  return kind === "restore" ? [{ kind, uid }, update] : [update];
+}
+
+/**
  * The operations that turn the server's state of an annotation into the writer's, for a conflict decided as "mine".
  *
  * Empty when both already agree.

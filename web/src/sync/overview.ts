@@ -7,6 +7,8 @@ export interface Conflict {
   imageId: number;
   uid: string;
   kind: "conflict" | "refused";
+  /** The server has never had this annotation. */
+  isNew: boolean;
   mine: QueuedOperation["after"];
   theirs: Annotation | null;
   problem: Problem | null;
@@ -39,7 +41,8 @@ export async function overview(database: SyncDatabase): Promise<Overview> {
     const kind = state === "refused" ? "refused" : "conflict";
     const said = marks.findLast((each) => each.imageId === imageId)?.operation;
     const mark = said?.kind === "mark" ? said : null;
-    return { imageId, uid: operation.uid, kind, mine: after, theirs, problem, mark };
+    const isNew = group[0]!.operation.kind === "create";
+    return { imageId, uid: operation.uid, kind, isNew, mine: after, theirs, problem, mark };
   });
   return { waiting: waiting - marks.length, conflicts };
 }

@@ -8,7 +8,7 @@ import type {
   SyncDatabase,
   WriterRevision,
 } from "./database.ts";
-import { groupBy, isReordering, merged, operationsTowards, print } from "./operations.ts";
+import { groupBy, isReordering, merged, operationsAtOnce, operationsTowards, print } from "./operations.ts";
 import { type Conflict, type Overview, overview } from "./overview.ts";
 import { begin, heldOf, type Next, newestLike, nextOf, type Stores, stored } from "./rows.ts";
 
@@ -185,18 +185,22 @@ export class OperationStore {
   }
 
   /**
-   * Settle what is held for one annotation. `mine` sends the writer's state on top of the server's; `theirs` gives
-   * the held operations up.
+   * Settle what is held for one annotation. `mine` sends the writer's state as it is now, on top of the server's; `theirs`
+   * gives the held operations up.
    */
   async resolve(conflict: Conflict, choice: "mine" | "theirs", writer: string): Promise<void> {
     const { operations, revisions, done } = begin(this.database);
     const ofAnnotation = await operations.index("by_annotation").getAll([conflict.imageId, conflict.uid]);
     const held = stored(ofAnnotation).filter((each) => each.state !== "waiting");
-    const last = held.at(-1);
-    if (last && choice === "mine" && conflict.kind === "refused") {
-      for (const each of held) await operations.put({ ...each, state: "waiting", problem: null });
-    } else {
-      for (const each of held) await operations.delete(each.sequence);
+    const [first, last] = [held[0], held.at(-1)];
+    for (const each of held) await operations.delete(each.sequence);
+    if (first && last && choice === "mine" && conflict.kind === "refused") {
+      const { imageId, writer: by, seen, before } = first;
+      for (const operation of operationsAtOnce(held)) {
+        await operations.add(
+          this.queued({ imageId, writer: by, seen, operation, before, after: last.after }),
+        );
+      }
     }
     if (last && choice === "mine" && conflict.kind === "conflict") {
       const base = await revisions.get([conflict.imageId, last.writer]);

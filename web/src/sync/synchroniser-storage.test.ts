@@ -3,6 +3,7 @@ import { OperationStore } from "./store.ts";
 import {
   categories,
   create,
+  database,
   marked,
   masks,
   name,
@@ -22,6 +23,30 @@ describe("a browser that refuses to keep an operation", () => {
     await expect(image.record([recolour("a", 2)])).rejects.toThrow("no space");
     expect(image.annotations().map((each) => each.category_id)).toEqual([1]);
     expect(categories()).toEqual([["a", 1]]);
+  });
+});
+
+describe("what is kept", () => {
+  it("is forced to the disk: when it is kept, answered, and sent again after somebody else's change", async () => {
+    const image = await open();
+    const asked = vi.spyOn(database, "transaction");
+    const demanded = () => {
+      const writing = asked.mock.calls.filter(
+        ([stores, mode]) => mode === "readwrite" && stores.length === 3,
+      );
+      asked.mockClear();
+      return writing.map(([, , options]) => options?.durability);
+    };
+    server.weather = "offline";
+    await image.record([create("a")]);
+    await tab.sync.settled();
+    expect(demanded()).toEqual(["strict"]);
+    server.weather = "fine";
+    server.store(create("theirs"));
+    await tab.sync.flush();
+    await tab.sync.settled();
+    expect(categories().map(([uid]) => uid)).toEqual(["theirs", "a"]);
+    expect(demanded()).toEqual(["strict", "strict"]); // the new revision, then the answer
   });
 });
 

@@ -366,6 +366,42 @@ describe("an operation that the server will never take", () => {
     expect(tab.state.conflicts).toEqual([]);
     expect(image.annotations().map((each) => each.uid)).toEqual(["good"]);
   });
+
+  it("is sent again as the object is now: what was wrong may have been put right", async () => {
+    const image = await open();
+    await image.record([{ kind: "create", uid: "a", ...content("00", 404) }]);
+    await tab.sync.settled();
+    expect(tab.state.conflicts).toMatchObject([{ uid: "a", kind: "refused", isNew: true }]);
+    await image.record([recolour("a", 2)]);
+    await image.record([repaint("a", "01")]);
+    await tab.sync.resolve(tab.state.conflicts[0]!, "mine");
+    await tab.sync.settled();
+    expect(tab.state.conflicts).toEqual([]);
+    expect(categories()).toEqual([["a", 2]]);
+    expect(masks()).toEqual([["a", "01"]]);
+  });
+
+  it("is forgotten when the object is gone here and was never there", async () => {
+    const image = await open();
+    await image.record([{ kind: "create", uid: "a", ...content("00", 404) }]);
+    await tab.sync.settled();
+    await image.record([{ kind: "delete", uid: "a" }]);
+    await tab.sync.resolve(tab.state.conflicts[0]!, "mine");
+    await tab.sync.settled();
+    expect(tab.state).toMatchObject({ phase: "saved", waiting: 0, conflicts: [] });
+    expect(server.log).toEqual([]);
+  });
+
+  it("is one that is called stale with the revision it named: it is not sent round and round", async () => {
+    const image = await open();
+    server.weather = "confused";
+    await image.record([create("a")]);
+    await tab.sync.settled();
+    expect(server.requests).toBe(1);
+    expect(tab.state.conflicts).toMatchObject([
+      { uid: "a", kind: "refused", problem: { code: "stale_revision" } },
+    ]);
+  });
 });
 
 describe("any mixture of edits, losses and retries", () => {
