@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import png_bytes
+
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.xdist_group("wheel")
 
@@ -47,7 +49,7 @@ def test_it_serves_from_another_folder(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)]
     subprocess.run(pip, check=True)
-    environment = {**os.environ, "PYTHONPATH": str(site), "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(site)}
     where = subprocess.run(
         [sys.executable, "-c", "import limner, limner_onnx; print(limner.__file__, limner_onnx.__file__)"],
         env=environment,
@@ -57,10 +59,15 @@ def test_it_serves_from_another_folder(wheel: Path, tmp_path: Path) -> None:
         text=True,
     ).stdout.split()
     assert all(Path(path).is_relative_to(site) for path in where)
+    _serves([sys.executable, "-m", "limner"], environment, tmp_path)
+
+
+def _serves(limner: list[str], environment: dict[str, str], folder: Path) -> None:
+    """``limner serve`` listens, answers, and ends when it is told to."""
     with subprocess.Popen(
-        [sys.executable, "-m", "limner", "serve", "--home", str(tmp_path / "home"), "--port", "0"],
-        env=environment,
-        cwd=tmp_path,
+        [*limner, "serve", "--home", str(folder / "home"), "--port", "0"],
+        env={**environment, "PYTHONUNBUFFERED": "1"},
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -74,3 +81,28 @@ def test_it_serves_from_another_folder(wheel: Path, tmp_path: Path) -> None:
                 assert answer.status == 200
         server.terminate()
         assert server.wait(60) == 0
+
+
+@pytest.mark.slow
+def test_a_server_is_installed_and_starts_without_torch(tmp_path: Path) -> None:
+    """In an environment of its own, with what its wheel asks for and nothing else."""
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path)]
+    subprocess.run([*build, str(ROOT / "packaging" / "server")], check=True, capture_output=True)
+    (built,) = tmp_path.glob("limner_server-*.whl")
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    installed = tmp_path / "venv" / "bin" / "limner"
+    pip = [str(installed.with_name("pip")), "install", "--quiet", "-c", str(ROOT / "constraints.txt"), str(built)]
+    subprocess.run(pip, check=True, capture_output=True)
+    listed = subprocess.run([*pip[:1], "freeze"], check=True, capture_output=True, text=True).stdout
+    assert not re.search(r"^(torch|onnx|onnxruntime|scikit-image)\b", listed, re.MULTILINE)
+    _serves([str(installed)], dict(os.environ), tmp_path)
+    (tmp_path / "cat.png").write_bytes(png_bytes())
+    refused = subprocess.run(
+        [str(installed), "segment", "cat.png", "--point", "1,1", "--out", "mask.png"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert refused.returncode == 1
+    assert "needs torch, which is not installed here" in refused.stderr

@@ -26,6 +26,9 @@ COMMANDS = {
 }
 
 
+WITH_THE_ENCODER = ("onnx", "onnxruntime", "torch")  # what a server without encoder does without
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands by name, so that ``limner --help`` never imports torch."""
 
@@ -59,4 +62,10 @@ def main() -> None:
         cli.main(prog_name="limner", standalone_mode=True)
     except LimnerError as error:
         click.echo(f"limner: {error}", err=True)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        if error.name not in WITH_THE_ENCODER:
+            raise
+        click.echo(f"limner: this command needs {error.name}, which is not installed here.", err=True)
+        click.echo("Install `limner` instead of `limner-server`, or `limner-server[encoder]`.", err=True)
         sys.exit(1)
