@@ -32,6 +32,8 @@ class Settings(BaseSettings):
         max_upload_bytes: largest request body accepted.
         encoder_threads: CPU threads of the encoder process; 0 leaves it to torch.
         compile: have torch compile the encoder on a GPU: the start takes a minute longer, batches less time.
+        proxy_hops: proxies in front of the server whose X-Forwarded-* headers are believed; 0 for none.
+        root_path: the path below which a proxy shows Limner, such as ``/limner``; empty for none.
         client_folder: a built web client to serve instead of the one in the package.
     """
 
@@ -48,12 +50,19 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=1024 * MIB, ge=1)
     encoder_threads: int = Field(default=0, ge=0)
     compile: bool = False
+    proxy_hops: int = Field(default=0, ge=0, le=10)
+    root_path: str = Field(default="", pattern=r"^(/[A-Za-z0-9._~-]+)*/?$")
     client_folder: Path | None = None
 
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @field_validator("root_path")
+    @classmethod
+    def _without_slash(cls, path: str) -> str:
+        return path.rstrip("/")
 
     @property
     def resolved_database_url(self) -> str:

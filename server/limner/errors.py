@@ -27,6 +27,7 @@ The class fixes the code and the HTTP status, the message says what was wrong, t
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -147,3 +148,15 @@ class NoNetwork(Unavailable):
 class StorageFull(LimnerError):
     code = "storage_full"
     status = 507
+
+    @classmethod
+    def of(cls, error: OSError) -> StorageFull:
+        """The error for a disk that took nothing more, or reported a fault."""
+        if error.errno == errno.EIO:
+            return cls("The server's disk reports an error.", hint="Nothing was stored. Look after the disk.")
+        return cls("There is no space left on the server.", hint="Free some disk space and try again.")
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether the disk, and not what was to be written, is at fault."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)

@@ -22,13 +22,6 @@ PATIENCE = 60.0  # s, for a process to start or end on a busy machine
 
 
 SERVE = (sys.executable, "-m", "limner", "serve", "--port", "0")
-ON_WINDOWS = """
-from limner.api.serving.waitress_server import run_waitress
-from limner.cli.serve import announce
-from limner.config import Settings
-
-run_waitress(Settings(port=0), announce)
-"""
 
 
 class Server:
@@ -89,17 +82,6 @@ def new_image(client: httpx.Client) -> Any:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_with_all_its_processes_though_pages_listen(server: Server, number: signal.Signals) -> None:
     assert stops_while_a_page_listens(server, number) == 0
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_waitress_serves_and_stops_in_gunicorns_place(settings: Settings, number: signal.Signals) -> None:
-    """What Windows uses, run where the tests run: sign-in, upload, events, the end."""
-    server = Server(settings, [sys.executable, "-c", ON_WINDOWS])
-    try:
-        assert stops_while_a_page_listens(server, number) == 0
-    finally:
-        if server.process.poll() is None:
-            server.end(signal.SIGKILL)
 
 
 def stops_while_a_page_listens(server: Server, number: signal.Signals) -> int:

@@ -53,7 +53,10 @@ from limner.store.migrate import migrate
 API_PREFIX = "/api/v1"
 MAX_BODY_BYTES = 32 * MIB  # of everything but uploads and imports
 MAX_UPLOAD_PARTS = 2000
+MAX_FIELD_BYTES = 100 * 1024  # of a form's field that is no file; the parser reads pieces of 64 KiB
 SIGN_IN_LIMIT = "20 per minute"
+
+LARGE_BODIES = ("images.upload_images", "coco.import_coco")  # endpoints that take uploads
 
 API_BLUEPRINTS = (
     session.blueprint,
@@ -119,6 +122,7 @@ def create_app(services: Services, client_folder: Path | None = None) -> APIFlas
     app.request_class = type("LimnerRequest", (UploadRequest,), {"folder": upload_folder(services.settings.home)})
     app.secret_key = secret_key(services.settings.home)
     app.extensions[EXTENSION] = services
+    app.config["BODY_LIMITS"] = dict.fromkeys(LARGE_BODIES, services.settings.max_upload_bytes)
     app.config[client.FOLDER_SETTING] = client_folder or services.settings.client_folder or client.FOLDER
     register_metrics(app, services)
     register_auth(app)
@@ -153,6 +157,7 @@ def _assemble() -> APIFlask:
         AUTO_SERVERS=False,
         AUTO_VALIDATION_ERROR_RESPONSE=False,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_FIELD_BYTES,
         MAX_FORM_PARTS=MAX_UPLOAD_PARTS,
         PERMANENT_SESSION_LIFETIME=timedelta(seconds=SESSION_LIFETIME.total_seconds()),
         SESSION_COOKIE_NAME="limner_session",

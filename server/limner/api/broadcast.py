@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import queue
+import asyncio
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -13,40 +14,46 @@ BACKLOG = 1000  # events that a listener may lag behind before it is cut off
 
 
 class Subscription:
-    """The events for one page, in order.
+    """The events for one page, in order. Made and read in an event loop, filled from any thread.
 
     Attributes:
-        overrun: set when the page fell too far behind; it has to connect again and ask for what it missed.
+        overrun: set when the page fell too far behind, or the server ends; it has to connect again and ask for what it
+            missed.
     """
 
     def __init__(self, project_id: int) -> None:
         self.project_id = project_id
-        self.overrun = threading.Event()
-        self._queue: queue.Queue[PublishedEvent | None] = queue.Queue(BACKLOG)
+        self.overrun = False
+        self._loop = asyncio.get_running_loop()
+        self._events: deque[PublishedEvent] = deque()
+        self._awake = asyncio.Event()
 
     def offer(self, event: PublishedEvent) -> None:
         """Queue an event if it concerns the page's project."""
-        if event.project_id not in (None, self.project_id) or self.overrun.is_set():
+        if event.project_id not in (None, self.project_id) or self.overrun:
             return
-        try:
-            self._queue.put_nowait(event)
-        except queue.Full:
-            self.overrun.set()
+        if len(self._events) >= BACKLOG:
+            self.overrun = True
+        else:
+            self._events.append(event)
+        self._loop.call_soon_threadsafe(self._awake.set)
 
     def close(self) -> None:
         """Wake the listener up for good."""
-        self.overrun.set()
-        try:
-            self._queue.put_nowait(None)
-        except queue.Full:
-            return  # it has enough to wake up for
+        self.overrun = True
+        self._loop.call_soon_threadsafe(self._awake.set)
 
-    def next(self, timeout: float) -> PublishedEvent | None:
-        """The next event, or None when there is none within ``timeout`` seconds."""
+    async def next(self, timeout: float) -> PublishedEvent | None:
+        """The next event, or None when there is none within ``timeout`` seconds or it is over."""
         try:
-            return self._queue.get(timeout=timeout)
-        except queue.Empty:
+            async with asyncio.timeout(timeout):
+                while not self._events and not self.overrun:
+                    self._awake.clear()
+                    if not self._events and not self.overrun:
+                        await self._awake.wait()
+        except TimeoutError:
             return None
+        return self._events.popleft() if self._events else None
 
 
 class Broadcaster:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from flask import Flask, Response, current_app, g, request
 from prometheus_client import CollectorRegistry, Histogram
@@ -13,7 +13,12 @@ from prometheus_client.registry import Collector
 
 from limner.api.context import Services
 
+if TYPE_CHECKING:
+    from limner.api.serving.front import Front
+    from limner.api.serving.protocol import Connections
+
 EXTENSION = "limner_metrics"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
 
 
@@ -61,10 +66,39 @@ def register_metrics(app: Flask, services: Services) -> None:
 
     @app.after_request
     def stop_clock(response: Response) -> Response:
-        endpoint = request.endpoint or "none"  # never the path: addresses are unbounded
+        endpoint = request.endpoint or "none"  # never the path: addresses are unbounded, and so are methods
+        method = request.method if request.method in METHODS else "other"
         elapsed = time.perf_counter() - g.started
-        seconds.labels(endpoint, request.method, str(response.status_code)).observe(elapsed)
+        seconds.labels(endpoint, method, str(response.status_code)).observe(elapsed)
         return response
+
+
+class FrontCollector(Collector):
+    """Reads connections and lanes of threads when Prometheus asks."""
+
+    def __init__(self, front: Front, connections: Connections) -> None:
+        self._front = front
+        self._connections = connections
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures of this moment."""
+        yield GaugeMetricFamily("limner_connections", "Open connections.", self._connections.open)
+        yield CounterMetricFamily("limner_connections_refused", "Connections cut off.", self._connections.refused)
+        waiting = GaugeMetricFamily("limner_requests_waiting", "Requests that wait for a thread.", labels=["lane"])
+        working = GaugeMetricFamily("limner_requests_working", "Requests that have a thread.", labels=["lane"])
+        shed = CounterMetricFamily(
+            "limner_requests_shed", "Requests answered 503 for lack of threads.", labels=["lane"]
+        )
+        for lane, threads in self._front.lanes.items():
+            waiting.add_metric([lane], threads.waiting)
+            working.add_metric([lane], threads.working)
+            shed.add_metric([lane], threads.shed)
+        yield from (waiting, working, shed)
+
+
+def register_front_metrics(app: Flask, front: Front, connections: Connections) -> None:
+    """Show the figures of the server around ``app``."""
+    cast(CollectorRegistry, app.extensions[EXTENSION]).register(FrontCollector(front, connections))
 
 
 def registry() -> CollectorRegistry:

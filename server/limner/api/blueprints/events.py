@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator
 
 from apiflask import APIBlueprint
 from flask import Response, request
@@ -12,6 +13,7 @@ from limner.api.broadcast import Subscription
 from limner.api.context import Services, services
 from limner.api.openapi import binary_response
 from limner.api.schemas.server import EventsQuery
+from limner.api.streams import stream_response
 from limner.errors import Unavailable
 from limner.store.events import PublishedEvent, events_after, latest_event_id
 from limner.store.projects import get_project
@@ -19,7 +21,7 @@ from limner.store.projects import get_project
 blueprint = APIBlueprint("events", __name__)
 
 PING_SECONDS = 15.0
-MAX_STREAMS = 200  # each holds one of the server's threads; the rest of them must stay free for saving
+MAX_STREAMS = 1000  # connections of a process; they hold no threads
 RETRY_MS = 2000
 EVENTS_AT_ONCE = 1000
 
@@ -43,54 +45,58 @@ def stream_events(project_id: int, query_data: EventsQuery) -> Response:
     header = request.headers.get("Last-Event-ID", "")
     known = int(header) if header.isascii() and header.isdigit() and len(header) < 19 else query_data.after
     last = newest if known is None else min(known, newest)
-    response = Response(_stream(services(), project_id, last), mimetype="text/event-stream")
+    response = stream_response(_stream(services(), project_id, last), "text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     return response
 
 
-def _stream(context: Services, project_id: int, last: int) -> Iterator[str]:
-    yield f"retry: {RETRY_MS}\n: connected\n\n"
+async def _stream(context: Services, project_id: int, last: int) -> AsyncGenerator[bytes, None]:
+    yield f"retry: {RETRY_MS}\n: connected\n\n".encode()
     yield _format(PublishedEvent(last, project_id, "start", {}))
     told: set[int] = set()  # numbers above `last` that the page has already
     with context.broadcaster.subscribe(project_id) as subscription:
-        while not subscription.overrun.is_set():
-            for event in _missed(context, project_id, last):
+        while not subscription.overrun:
+            async for event in _missed(context, project_id, last):
                 if event.id not in told:
                     yield _format(event)
                 last = event.id or last
             told.clear()
-            for event in _live(subscription):
+            async for event in _live(subscription):
                 if event.id is None or event.id > last:
                     yield _format(event)
                 told.update(() if event.id is None else (event.id,))
-            yield ": ping\n\n"
+            yield b": ping\n\n"
 
 
-def _missed(context: Services, project_id: int, last: int) -> Iterator[PublishedEvent]:
+async def _missed(context: Services, project_id: int, last: int) -> AsyncGenerator[PublishedEvent, None]:
     """Stored events after ``last``: those from before the connection, and those of other processes."""
     while True:
-        with context.database.read() as session:
-            found = events_after(session, project_id, last, EVENTS_AT_ONCE)
-            newest = latest_event_id(session)
+        found, newest = await asyncio.to_thread(_stored_after, context, project_id, last)
         if found is None:
             yield PublishedEvent(newest, project_id, "reset", {})
             return
-        yield from found
+        for event in found:
+            yield event
         if len(found) < EVENTS_AT_ONCE:
             return
         last = found[-1].id or last
 
 
-def _live(subscription: Subscription) -> Iterator[PublishedEvent]:
+def _stored_after(context: Services, project_id: int, last: int) -> tuple[list[PublishedEvent] | None, int]:
+    with context.database.read() as session:
+        return events_after(session, project_id, last, EVENTS_AT_ONCE), latest_event_id(session)
+
+
+async def _live(subscription: Subscription) -> AsyncGenerator[PublishedEvent, None]:
     """Events as they come, until none came for a while, enough came to look at the store again, or it ended."""
     for _ in range(EVENTS_AT_ONCE):
-        event = subscription.next(PING_SECONDS)
+        event = await subscription.next(PING_SECONDS)
         if event is None:
             return
         yield event
 
 
-def _format(event: PublishedEvent) -> str:
+def _format(event: PublishedEvent) -> bytes:
     number = f"id: {event.id}\n" if event.id is not None else ""
-    return f"{number}event: {event.kind}\ndata: {json.dumps(event.payload, separators=(',', ':'))}\n\n"
+    return f"{number}event: {event.kind}\ndata: {json.dumps(event.payload, separators=(',', ':'))}\n\n".encode()

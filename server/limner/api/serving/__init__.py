@@ -1,1 +1,1 @@
-"""Running the application in a server: gunicorn, or waitress on Windows."""
+"""Running the application in a server: an event loop for sockets, threads for complete requests."""

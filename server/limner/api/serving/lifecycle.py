@@ -1,4 +1,4 @@
-"""What every server does with the services behind the application: open, announce, close; and its limits."""
+"""What a server does with the services behind the application: open, announce, close."""
 
 from __future__ import annotations
 
@@ -10,10 +10,6 @@ from limner.config import Settings
 from limner.store import Database
 from limner.store.accounts import create_login_link, ensure_local_admin
 from limner.store.migrate import migrate
-
-THREADS = 256  # of which pages that listen for events may hold 200
-CONNECTIONS = 1000  # kept-alive ones included
-DRAIN_SECONDS = 30  # for requests in flight at shutdown
 
 Announce = Callable[[str, str], None]  # takes the server's address and a fresh sign-in link
 

@@ -1,16 +1,13 @@
-"""Running the server: gunicorn with one process and many threads, waitress where there is no gunicorn (Windows).
-
-One process, because pages listen to events that are passed on inside it; many threads, because each listening page
-holds one.
-"""
+"""Running the server: a port of its own, one process for the web and one for the encoder."""
 
 from __future__ import annotations
 
 import socket
 import sys
 
-from limner.api.serving.lifecycle import Announce
+from limner.api.serving.lifecycle import Announce, address_of, sign_in_link
 from limner.api.serving.logs import configure_logging
+from limner.api.serving.process import serve_process
 from limner.config import Settings
 from limner.errors import Conflict
 from limner.models import catalogue
@@ -29,26 +26,25 @@ def run_server(settings: Settings, announce: Announce) -> None:
     """
     configure_logging()
     catalogue.find_model(settings.model, settings.home)
-    _check_port(settings.host, settings.port)
-    settings.home.mkdir(parents=True, exist_ok=True)
-    if sys.platform == "win32":
-        from limner.api.serving.waitress_server import run_waitress
+    with _bind(settings.host, settings.port) as listener:
 
-        run_waitress(settings, announce)
-    else:
-        from limner.api.serving.gunicorn_server import run_gunicorn
+        def on_listening() -> None:
+            address = address_of(settings.host, listener.getsockname()[1]) + settings.root_path
+            announce(address, sign_in_link(settings, address))
 
-        run_gunicorn(settings, announce)
+        serve_process(settings, listener, on_listening)
 
 
-def _check_port(host: str, port: int) -> None:
+def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, sys.platform != "win32")
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise Conflict(
-                f"Port {port} of {host} cannot be used: {error.strerror}.",
-                hint="Stop the server that uses it, or choose another port with --port.",
-            ) from error
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, sys.platform != "win32")
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise Conflict(
+            f"Port {port} of {host} cannot be used: {error.strerror}.",
+            hint="Stop the server that uses it, or choose another port with --port.",
+        ) from error
+    return listener

@@ -1,0 +1,115 @@
+"""One web process: uvicorn's event loop around the front, started and stopped with the services behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import structlog
+import uvicorn
+
+from limner.api.app import create_app
+from limner.api.metrics import register_front_metrics
+from limner.api.serving.front import Front
+from limner.api.serving.lifecycle import start_services, stop_services
+from limner.api.serving.limits import Limits
+from limner.api.serving.memory import give_memory_back
+from limner.api.serving.protocol import Connections, protocol_class
+from limner.api.uploads import upload_folder
+from limner.config import Settings
+
+FILES_OF_OUR_OWN = 500  # databases, spools, blobs
+
+logger = structlog.get_logger(__name__)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server that says when it listens and when it is about to stop, and then ends with status 0."""
+
+    def __init__(
+        self, config: uvicorn.Config, on_listening: Callable[[], None], on_stopping: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+        self._on_stopping = on_stopping
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        await super().startup(sockets)
+        await asyncio.to_thread(self._on_listening)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no new connections and let requests in flight end; event streams end at once."""
+        self._on_stopping()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT stop the server; uvicorn would raise them again afterwards."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
+
+def make_server(
+    front: Front,
+    connections: Connections,
+    *,
+    on_listening: Callable[[], None] = lambda: None,
+    on_stopping: Callable[[], None] = lambda: None,
+) -> Server:
+    """The server around a front, to be run on a bound socket."""
+    limits = connections.limits
+    config = uvicorn.Config(
+        front,
+        http=protocol_class(connections),
+        ws="none",
+        lifespan="off",
+        loop="asyncio",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # werkzeug's ProxyFix reads them, when there is a proxy
+        timeout_keep_alive=limits.idle_seconds,
+        timeout_graceful_shutdown=limits.drain_seconds,
+    )
+    return Server(config, on_listening, on_stopping)
+
+
+def serve_process(settings: Settings, listener: socket.socket, on_listening: Callable[[], None]) -> None:
+    """Serve on a bound socket until a signal says stop."""
+    give_memory_back()
+    limits = replace(Limits(), connections=min(Limits.connections, _most_connections()))
+    services = start_services(settings)
+    try:
+        app = create_app(services)
+        front = Front(app, limits, upload_folder(settings.home), settings.root_path)
+        connections = Connections(limits, behind_proxy=settings.proxy_hops > 0)
+        register_front_metrics(app, front, connections)
+        stopping = services.broadcaster.close
+        make_server(front, connections, on_listening=on_listening, on_stopping=stopping).run([listener])
+        front.close()
+    finally:
+        stop_services(services)
+    if front.busy:
+        logger.error("stopped though requests were still being worked on", requests=front.busy)
+        os._exit(0)  # the interpreter would wait for their threads
+
+
+def _most_connections() -> int:
+    """What the system lets this process have, less what it needs itself."""
+    if sys.platform == "win32":
+        return Limits.connections
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = Limits.connections + FILES_OF_OUR_OWN
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return Limits.connections if soft == resource.RLIM_INFINITY else max(64, soft - FILES_OF_OUR_OWN)
