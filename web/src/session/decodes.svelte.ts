@@ -2,10 +2,11 @@
 
 import type { ImagePoint, ImageSize } from "../core/geometry.ts";
 import { FOREGROUND, NO_PROMPTS, type Prompts } from "../core/prompts.ts";
-import { holds, type Region } from "../core/region.ts";
+import { holds } from "../core/region.ts";
 import type { Decoder } from "../decoder/decoder.ts";
 import type { Answer } from "./answers.ts";
 import { framed } from "./framing.ts";
+import type { Viewpoint } from "./viewpoint.svelte.ts";
 
 /** Whether a decode would say anything: a mask alone shows itself. */
 export function isQuestion({ points, box }: Prompts): boolean {
@@ -17,14 +18,13 @@ export class Decodes {
   answer = $state.raw<Answer | null>(null);
   /** For the pointer, as long as nothing is being drawn. */
   hovered = $state.raw<Answer | null>(null);
-  /** What the decoder sees; null for the whole image. */
-  region = $state.raw<Region | null>(null);
   private image: ImageSize | null = null;
   private asked: Prompts = NO_PROMPTS;
   private pointer: ImagePoint | null = null;
 
   constructor(
     private readonly decoder: Decoder,
+    private readonly viewpoint: Viewpoint,
     private readonly onAnswer: () => void,
     private readonly onError: (error: unknown) => void,
     /** Something outside of the region is asked for; it is asked again by {@link retry}. */
@@ -34,7 +34,6 @@ export class Decodes {
   /** Start anew with another image, or none. */
   open(image: ImageSize | null): void {
     this.image = image;
-    this.region = null;
     this.asked = NO_PROMPTS;
     this.pointer = null;
     this.answer = null;
@@ -42,8 +41,7 @@ export class Decodes {
   }
 
   /** The decoder is about to see something else; {@link retry} asks it what was asked before. */
-  lookAt(region: Region | null): void {
-    this.region = region;
+  forgetHovered(): void {
     this.hovered = null;
   }
 
@@ -63,7 +61,7 @@ export class Decodes {
     const preview = this.hovered;
     this.pointer = null;
     this.hovered = null;
-    if (this.answer?.prompts === prompts && this.answer.region === this.region) return;
+    if (this.answer?.prompts === prompts && this.answer.region === this.viewpoint.region) return;
     if (preview && isSamePoint(preview.prompts, prompts)) {
       this.answer = { ...preview, prompts }; // a click where the preview was is answered at once
       this.onAnswer();
@@ -100,7 +98,8 @@ export class Decodes {
 
   /** Superseded requests and those for another image come back as null. */
   private decode(prompts: Prompts, use: (answer: Answer) => void): void {
-    const { image, region } = this;
+    const { image } = this;
+    const { region } = this.viewpoint;
     const { manifest } = this.decoder;
     if (!image || !manifest) return;
     if (region && !holds(region, prompts)) {
@@ -108,7 +107,8 @@ export class Decodes {
       return;
     }
     this.decoder.decode(framed(prompts, region, manifest), region ?? image).then((decoded) => {
-      if (decoded && this.image === image && this.region === region) use({ prompts, decoded, region });
+      if (decoded && this.image === image && this.viewpoint.region === region)
+        use({ prompts, decoded, region });
     }, this.onError);
   }
 }

@@ -27,14 +27,14 @@ class Tab {
 
   async click(x: number): Promise<void> {
     this.clock.sign("press");
-    this.session.addPoint(imagePoint(x, 20), 1);
+    this.session.drawing.addPoint(imagePoint(x, 20), 1);
     await this.decoder.answer();
   }
 
   /** Accept, with a key. */
   accept(): Provenance {
     this.clock.sign("key");
-    this.session.accept();
+    this.session.drawing.accept();
     const last = this.operations.at(-1)!;
     const provenance =
       last.kind === "update" ? last.changes.provenance : "provenance" in last && last.provenance;
@@ -78,7 +78,7 @@ it("adds up when a mask is drawn on later", async () => {
   const { uid } = tab.operations[0]!;
   now += 60_000;
   tab.clock.sign("press");
-  tab.session.reopen(uid);
+  tab.session.drawing.reopen(uid);
   await tab.decoder.answer();
   now += 3000;
   await tab.click(14);
@@ -128,7 +128,7 @@ describe("by hand", () => {
     const { uid } = tab.operations[0]!;
     now += 20_000; // looks around: this is no object's time
     tab.clock.sign("press");
-    tab.session.select(uid);
+    tab.session.selection.select(uid);
     tab.session.setTool("brush");
   }
 
@@ -152,7 +152,7 @@ describe("by hand", () => {
   it("gives no time back for a stroke that is undone", async () => {
     await saved();
     paint(40, 44);
-    tab.session.undo();
+    tab.session.store.undo();
     now += 1000;
     paint(48, 52);
     expect(last()).toMatchObject({ seconds: 9, clicks: 4 });
@@ -162,26 +162,26 @@ describe("by hand", () => {
     await saved();
     paint(40, 44); // a part of its own: 5 s and 3 clicks so far
     const { session } = tab;
-    const { uid } = session.annotations[0]!;
-    session.changeObjects([uid], (document) => split(document, uid, () => "part", session.effortSoFar));
-    const [first, second] = session.annotations.map(({ provenance }) => provenance!);
+    const { uid } = session.list.annotations[0]!;
+    session.changeObjects([uid], (document) => split(document, uid, () => "part", session.effort.soFar));
+    const [first, second] = session.list.annotations.map(({ provenance }) => provenance!);
     expect([first!.seconds! + second!.seconds!, first!.clicks! + second!.clicks!]).toEqual([5, 3]);
     paint(54, 58);
-    const efforts = session.annotations.map(({ provenance }) => provenance!);
+    const efforts = session.list.annotations.map(({ provenance }) => provenance!);
     expect(efforts.reduce((sum, { seconds }) => sum + seconds!, 0)).toBe(8);
-    session.changeObjects([uid, "part"], (document) => merge(document, [uid, "part"], session.effortSoFar));
-    expect(session.annotations[0]!.provenance).toMatchObject({ seconds: 8, clicks: 4 });
+    session.changeObjects([uid, "part"], (document) => merge(document, [uid, "part"], session.effort.soFar));
+    expect(session.list.annotations[0]!.provenance).toMatchObject({ seconds: 8, clicks: 4 });
   });
 
   it("does not count for a saved mask what was spent on another object", async () => {
     await saved();
-    tab.session.select(null);
+    tab.session.selection.select(null);
     tab.session.setTool("points");
     await tab.click(30);
     now += 5000;
     tab.accept();
     tab.clock.sign("press");
-    tab.session.select(tab.operations[0]!.uid);
+    tab.session.selection.select(tab.operations[0]!.uid);
     tab.session.setTool("brush");
     paint(40, 44);
     expect(last()).toMatchObject({ seconds: 5, clicks: 3 });

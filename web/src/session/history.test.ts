@@ -44,7 +44,7 @@ class Hand {
 
   /** Every byte that can be saved or shown. */
   get document(): string {
-    const { annotations, prompts, edited, reopenedUid } = this.session.document;
+    const { annotations, prompts, edited, reopenedUid } = this.session.store.document;
     const mask = prompts.mask?.counts;
     return JSON.stringify([
       annotations.toSorted((a, b) => (a.uid < b.uid ? -1 : 1)),
@@ -56,7 +56,7 @@ class Hand {
 
   /** From the bottom to the top. */
   get saved(): string[] {
-    return this.session.annotations.map((each) => `${each.uid} ${print(each)}`);
+    return this.session.list.annotations.map((each) => `${each.uid} ${print(each)}`);
   }
 
   get stored(): string[] {
@@ -64,7 +64,7 @@ class Hand {
   }
 
   pick(index: number): string | null {
-    const { annotations } = this.session;
+    const { annotations } = this.session.list;
     return annotations[index % (annotations.length + 1)]?.uid ?? null;
   }
 }
@@ -95,24 +95,24 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
     arbitrary: fc.tuple(place, fc.constantFrom(FOREGROUND, BACKGROUND)).map(
       ([point, label]): Act =>
         ({ session }) =>
-          session.addPoint(point, label),
+          session.drawing.addPoint(point, label),
     ),
   },
   fc.tuple(place, place).map(
     ([from, to]): Act =>
       ({ session }) =>
-        session.setBox(from, to),
+        session.drawing.setBox(from, to),
   ),
-  { weight: 3, arbitrary: fc.constant<Act>(({ session }) => session.accept()) },
-  fc.constant<Act>(({ session }) => session.drop()),
+  { weight: 3, arbitrary: fc.constant<Act>(({ session }) => session.drawing.accept()) },
+  fc.constant<Act>(({ session }) => session.drawing.drop()),
   fc.constantFrom<Act[]>(
-    ({ session }) => session.cycle(1),
-    ({ session }) => session.removeLastPrompt(),
+    ({ session }) => session.drawing.cycle(1),
+    ({ session }) => session.drawing.removeLastPrompt(),
   ),
   fc.tuple(number, place).map(
     ([index, to]): Act =>
       ({ session }) =>
-        session.movePoint(index % 3, to),
+        session.drawing.movePoint(index % 3, to),
   ),
   fc.tuple(fc.array(place, { minLength: 3, maxLength: 7 }), fc.boolean()).map(([ring, cuts]) =>
     withTool("polygon", ({ masks }) => {
@@ -141,13 +141,13 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
   number.map(
     (index): Act =>
       (hand) =>
-        hand.session.select(hand.pick(index)),
+        hand.session.selection.select(hand.pick(index)),
   ),
   number.map(
     (index): Act =>
       (hand) => {
         const uid = hand.pick(index);
-        if (uid) hand.session.reopen(uid);
+        if (uid) hand.session.drawing.reopen(uid);
       },
   ),
   number.map(
@@ -179,12 +179,12 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
     ([index, locked]): Act =>
       (hand) => {
         const uid = hand.pick(index);
-        if (uid) hand.session.setLocked(uid, locked);
+        if (uid) hand.session.list.setLocked(uid, locked);
       },
   ),
   fc.constantFrom<Act[]>(
-    ({ session }) => session.undo(),
-    ({ session }) => session.redo(),
+    ({ session }) => session.store.undo(),
+    ({ session }) => session.store.redo(),
   ),
 );
 
@@ -198,14 +198,14 @@ it("undoes 500 changes of every kind to the first bytes and redoes them to the l
         await hand.answer();
         expect(hand.stored).toEqual(hand.saved);
       }
-      while (hand.session.canRedo) hand.session.redo(); // the changes may have ended with an undo
+      while (hand.session.store.canRedo) hand.session.store.redo(); // the changes may have ended with an undo
       const [last, lastSaved] = [hand.document, hand.saved];
       let steps = 0;
-      for (; hand.session.canUndo; steps++) hand.session.undo();
+      for (; hand.session.store.canUndo; steps++) hand.session.store.undo();
       expect(steps).toBeGreaterThan(50);
       expect(hand.document).toBe(first);
       expect(hand.stored).toEqual([]);
-      while (hand.session.canRedo) hand.session.redo();
+      while (hand.session.store.canRedo) hand.session.store.redo();
       expect(hand.document).toBe(last);
       expect(hand.saved).toEqual(lastSaved);
       expect(hand.stored).toEqual(lastSaved);

@@ -8,6 +8,7 @@ import type { KeptOutline, Outline } from "../core/draft.ts";
 import type { ImagePoint } from "../core/geometry.ts";
 import { maskFromRings, type Ring, ringsFromMask } from "../core/polygon.ts";
 import { simplify } from "../core/simplify.ts";
+import { HandOptions } from "./hand-options.svelte.ts";
 import { type MaskHost, MaskTarget } from "./mask-target.ts";
 import type { Reshaper } from "./reshaper.ts";
 
@@ -18,7 +19,9 @@ export interface Painting {
   readonly uid: string | null;
 }
 
-export class MaskEditor extends MaskTarget {
+export class MaskEditor {
+  readonly options = new HandOptions();
+  private readonly target: MaskTarget;
   /** A polygon whose corners are still being set. */
   outline = $state.raw<Outline | null>(null);
   /** True while a mask is reshaped in the background. */
@@ -29,19 +32,19 @@ export class MaskEditor extends MaskTarget {
   private readonly knownRings = new WeakMap<ColumnMask, readonly Ring[]>();
 
   constructor(
-    host: MaskHost,
+    private readonly host: MaskHost,
     private readonly reshaper: Reshaper,
   ) {
-    super(host);
+    this.target = new MaskTarget(host, this.options);
   }
 
   /** What is painted pixel by pixel: the stroke under way, the draft made by hand, or what a hand tool would change. */
   readonly painting: Painting | null = $derived.by(() => {
     const { live } = this;
-    const uid = this.selectedTarget?.uid ?? null;
-    if (uid === null && !live && !this.host.showsEdited) return null;
-    const mask = live ?? this.findTarget()?.mask;
-    return mask ? { mask, uid: uid ?? this.host.document.reopenedUid } : null;
+    const uid = this.target.selected?.uid ?? null;
+    if (uid === null && !live && !this.host.draft.showsEdited) return null;
+    const mask = live ?? this.target.find()?.mask;
+    return mask ? { mask, uid: uid ?? this.host.draft.reopenedUid } : null;
   });
 
   /** As values of their own: what depends on them stays as it is while a stroke goes on. */
@@ -50,19 +53,19 @@ export class MaskEditor extends MaskTarget {
 
   /** The polygon of what is painted, while its corners can be moved. */
   readonly rings: readonly Ring[] = $derived.by(() => {
-    const target = this.host.tool === "vertices" ? this.findTarget() : null;
+    const target = this.host.tool === "vertices" ? this.target.find() : null;
     return target?.mask ? this.ringsOf(target.mask) : [];
   });
 
   /** Whether there is a mask to clean up or to reshape. */
   get hasMask(): boolean {
-    return this.selectedTarget !== null || this.host.hasDraftMask;
+    return this.target.selected !== null || this.host.draft.hasMask;
   }
 
   /** Begin a stroke. @returns false when there is nothing that may be changed */
   begin(): boolean {
-    const target = this.findTarget();
-    if (!target || !this.mayChange(target.uid)) return false;
+    const target = this.target.find();
+    if (!target || !this.target.mayChange(target.uid)) return false;
     this.live = target.mask ?? ColumnMask.empty(this.host.image!);
     return true;
   }
@@ -79,7 +82,7 @@ export class MaskEditor extends MaskTarget {
   finish(): void {
     const { live } = this;
     this.live = null;
-    if (live) this.apply(live);
+    if (live) this.target.apply(live);
   }
 
   /** Forget the stroke. */
@@ -97,19 +100,20 @@ export class MaskEditor extends MaskTarget {
   /** The polygon under way becomes pixels. Where nothing may be changed, it stays under way. */
   closeOutline(): void {
     const { outline } = this;
-    const target = outline && this.findTarget();
-    if (!target || !this.mayChange(target.uid)) return;
+    const target = outline && this.target.find();
+    if (!target || !this.target.mayChange(target.uid)) return;
     this.outline = null;
-    const { image, document } = this.host;
+    const { image, store } = this.host;
+    const { document } = store;
     const polygon = maskFromRings([outline.ring], image!);
     const mask = target.mask ?? ColumnMask.empty(image!);
-    this.apply(outline.subtracts ? subtract(mask, polygon) : union(mask, polygon));
-    if (this.host.document === document) this.host.keepDraft(); // no pixel has changed
+    this.target.apply(outline.subtracts ? subtract(mask, polygon) : union(mask, polygon));
+    if (store.document === document) this.host.keepDraft(); // no pixel has changed
   }
 
   /** The polygon under way, with the saved annotation that it would change. */
   get keptOutline(): KeptOutline | null {
-    return this.outline && { ...this.outline, uid: this.selectedTarget?.uid ?? null };
+    return this.outline && { ...this.outline, uid: this.target.selected?.uid ?? null };
   }
 
   /** Another value whenever a stroke has gone on; null while there is none. */
@@ -119,37 +123,39 @@ export class MaskEditor extends MaskTarget {
 
   /** What a stroke changes, as it would be if it were finished now. */
   get unfinished(): Painting | null {
-    const target = this.live && this.findTarget();
+    const target = this.live && this.target.find();
     return target && { mask: this.live!, uid: target.uid };
   }
 
   /** Fill the hole, or with `drops` remove the part, at a place. */
   fillAt(at: ImagePoint, drops: boolean): void {
-    const target = this.findTarget();
+    const target = this.target.find();
     const filled = target?.mask && (drops ? dropIslandAt(target.mask, at) : fillHoleAt(target.mask, at));
-    if (!target?.mask) this.complain("Select an object, or draw one: the fill tool works on its holes.");
-    else if (!filled) this.complain(drops ? "No part of the mask is here." : "No hole of the mask is here.");
-    else if (this.mayChange(target.uid)) this.apply(filled);
+    if (!target?.mask)
+      this.target.complain("Select an object, or draw one: the fill tool works on its holes.");
+    else if (!filled)
+      this.target.complain(drops ? "No part of the mask is here." : "No hole of the mask is here.");
+    else if (this.target.mayChange(target.uid)) this.target.apply(filled);
   }
 
   fillHoles(): void {
-    this.change((mask) => fillHoles(mask, this.options.speck));
+    this.target.change((mask) => fillHoles(mask, this.options.speck));
   }
 
   dropIslands(): void {
-    this.change((mask) => dropIslands(mask, this.options.speck));
+    this.target.change((mask) => dropIslands(mask, this.options.speck));
   }
 
   /** In the background; nothing happens when the mask has changed meanwhile. */
   async reshape(how: "grow" | "shrink" | "smooth"): Promise<void> {
-    const target = this.findTarget();
-    if (!target?.mask || this.busy || !this.mayChange(target.uid)) return;
+    const target = this.target.find();
+    if (!target?.mask || this.busy || !this.target.mayChange(target.uid)) return;
     this.busy = true;
     try {
       const reshaped = await this.reshaper(target.mask, how, this.options.radius);
-      if (this.findTarget()?.mask === target.mask) this.apply(reshaped);
+      if (this.target.find()?.mask === target.mask) this.target.apply(reshaped);
     } catch (error) {
-      this.complain(error instanceof Error ? error.message : String(error));
+      this.target.complain(error instanceof Error ? error.message : String(error));
     } finally {
       this.busy = false;
     }
@@ -163,15 +169,15 @@ export class MaskEditor extends MaskTarget {
   /** The mask becomes that of a polygon, whose corners can be moved on. */
   setRings(rings: readonly Ring[]): void {
     this.live = null;
-    const target = this.findTarget();
-    if (!target || !this.mayChange(target.uid)) return;
-    this.knownRings.set(this.apply(maskFromRings(rings, this.host.image!)), rings);
+    const target = this.target.find();
+    if (!target || !this.target.mayChange(target.uid)) return;
+    this.knownRings.set(this.target.apply(maskFromRings(rings, this.host.image!)), rings);
     this.ringChanges++;
   }
 
   /** Corners that were moved are taken back to what the tolerance makes of the mask. */
   setTolerance(tolerance: number): void {
-    const mask = this.findTarget()?.mask;
+    const mask = this.target.find()?.mask;
     if (mask) this.knownRings.delete(mask);
     this.options.tolerance = tolerance;
   }

@@ -75,7 +75,7 @@ it("are there again, with what the polygon does", () => {
   for (const subtracts of [false, true]) {
     setCorners(2, subtracts);
     const tab = openedAgain();
-    expect([tab.tool, tab.drawing]).toEqual(["polygon", false]);
+    expect([tab.tool, tab.draft.active]).toEqual(["polygon", false]);
     expect(tab.masks.outline).toMatchObject({ ring: CORNERS.slice(0, 2), subtracts });
     expect(kept.at(-1)?.outline?.ring).toHaveLength(2); // for the next time
   }
@@ -85,7 +85,7 @@ it("are gone, also from what is kept, once they are a mask, are dropped, or anot
   setCorners(4);
   session.masks.closeOutline();
   expect([kept.at(-1)?.outline, area(kept.at(-1)!.edited!)]).toEqual([null, 16]);
-  session.drop();
+  session.drawing.drop();
   setCorners(2);
   session.masks.sketch([], false);
   expect(kept.at(-1)).toBeNull();
@@ -105,28 +105,28 @@ it("go on changing the object that is drawn", () => {
 });
 
 it("go on changing the saved annotation that was selected, and it alone", () => {
-  session.select("left");
+  session.selection.select("left");
   setCorners(4);
   const gone = openedAgain(kept.at(-1)!, []);
   gone.masks.closeOutline();
-  expect([gone.selectedUid, area(gone.masks.painting!.mask)]).toEqual([null, 16]);
+  expect([gone.selection.uid, area(gone.masks.painting!.mask)]).toEqual([null, 16]);
   const tab = openedAgain(kept.findLast((each) => each?.outline?.uid === "left")!);
-  expect(tab.selectedUid).toBe("left");
+  expect(tab.selection.uid).toBe("left");
   tab.masks.closeOutline();
-  expect(area(tab.annotations[0]!.segmentation)).toBe(24 + 16);
+  expect(area(tab.list.annotations[0]!.segmentation)).toBe(24 + 16);
   expect(kept.at(-1)).toBeNull();
 });
 
 it("are told of another selection", () => {
   setCorners(2);
-  session.select("left");
-  session.select(null);
+  session.selection.select("left");
+  session.selection.select(null);
   expect(kept.map((each) => each?.outline?.uid)).toEqual([null, null, "left", null]);
 });
 
 it("stay where what they would change is locked", () => {
-  session.select("left");
-  session.setLocked("left", true);
+  session.selection.select("left");
+  session.list.setLocked("left", true);
   setCorners(4);
   session.masks.closeOutline();
   expect(session.masks.outline?.ring).toHaveLength(4);
@@ -150,7 +150,7 @@ it("keep the time that was worked on them, in the object that they become", () =
   now += 3000;
   session.masks.closeOutline();
   session.working(false);
-  session.accept();
+  session.drawing.accept();
   expect(operations).toMatchObject([{ kind: "create", provenance: { seconds: 7 } }]);
 });
 
@@ -164,16 +164,16 @@ it("count for nothing else once they are dropped", () => {
   now += 1000;
   session.masks.closeOutline();
   session.working(false);
-  session.accept();
+  session.drawing.accept();
   expect(operations).toMatchObject([{ kind: "create", provenance: { seconds: 1, clicks: 4 } }]);
 });
 
 it("keep an image from being submitted until the polygon is closed or dropped", () => {
   setCorners(3);
-  expect(session.keep()).toMatchObject({ message: "A polygon is not closed yet." });
+  expect(session.drawing.keep()).toMatchObject({ message: "A polygon is not closed yet." });
   expect(session.masks.outline!.ring).toHaveLength(3);
   session.masks.closeOutline();
-  expect(session.keep()).toBeNull();
+  expect(session.drawing.keep()).toBeNull();
   expect(operations).toMatchObject([{ kind: "create" }]);
 });
 
@@ -182,6 +182,6 @@ it("are unknown to drafts of older versions, which open as they did", () => {
   session.masks.closeOutline();
   const { outline: _, ...older } = kept.at(-1)!;
   const tab = openedAgain(older);
-  expect([tab.drawing, tab.masks.outline, tab.tool]).toEqual([true, null, "points"]);
+  expect([tab.draft.active, tab.masks.outline, tab.tool]).toEqual([true, null, "points"]);
   expect(area(tab.masks.painting!.mask)).toBe(16);
 });

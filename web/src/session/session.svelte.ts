@@ -1,45 +1,93 @@
-/** One image being annotated. {@link AnnotationSession} says what the page relies on; the stage and its tools use the rest. */
+/**
+ * One image being annotated: its saved annotations, the object being drawn, and one undo history over all of it. A session is
+ * made of parts that know their own matter; it opens images, hears what changed, and writes it down.
+ */
 
 import { isDrawn, type KeptDraft, type KeptOutline, NO_DRAFT } from "../core/draft.ts";
-import type { ImagePoint } from "../core/geometry.ts";
-import { History } from "../core/history.ts";
 import type { Region } from "../core/region.ts";
-import { contains } from "../core/rle.ts";
-import type { AnnotationSession, SessionOptions } from "./annotation-session.ts";
+import type { Decoder } from "../decoder/decoder.ts";
+import type { Manifest } from "../decoder/manifest.ts";
+import { AnnotationList } from "./annotation-list.svelte.ts";
 import { Decodes } from "./decodes.svelte.ts";
 import * as edit from "./document.ts";
-import { Drawing } from "./drawing.svelte.ts";
+import { DocumentStore } from "./document-store.svelte.ts";
+import { Draft } from "./draft.svelte.ts";
+import { Drawing, type DrawingHost } from "./drawing.ts";
+import { EffortMeter } from "./effort-meter.ts";
 import { MaskEditor } from "./mask-editor.svelte.ts";
 import { isHandTool, type MaskHost } from "./mask-target.ts";
 import { WorkClock } from "./pace.ts";
-import { reshapeInBackground } from "./reshaper.ts";
+import { type Reshaper, reshapeInBackground } from "./reshaper.ts";
+import { Selection } from "./selection.svelte.ts";
 import { StrokeKeeper } from "./stroke-keeper.ts";
-import type {
-  Annotation,
-  AnnotationView,
-  Notice,
-  Operation,
-  SessionCategory,
-  SessionImage,
-  ToolName,
-} from "./types.ts";
+import type { Annotation, Notice, Operation, SessionCategory, SessionImage, ToolName } from "./types.ts";
+import { Viewpoint } from "./viewpoint.svelte.ts";
 
-export class Session extends Drawing implements AnnotationSession, MaskHost {
+export interface SessionOptions {
+  readonly decoder: Decoder;
+  /**
+   * Called at once, in order, for every step to be made durable as a whole: its operations, and the object being drawn as it
+   * is afterwards.
+   */
+  readonly record: (imageId: number, operations: readonly Operation[], draft: KeptDraft | null) => void;
+  readonly notify?: (notice: Notice) => void;
+  /** The decoder sees a region, and something outside of it is asked for. */
+  readonly onOutside?: () => void;
+  /** Growing, shrinking and smoothing; by default in a worker where that takes long. */
+  readonly reshape?: Reshaper;
+  /** Measures the work; by default one that hears nothing. */
+  readonly clock?: WorkClock;
+}
+
+export class Session implements DrawingHost, MaskHost {
+  image = $state.raw<SessionImage | null>(null);
+  tool = $state.raw<ToolName>("points");
+  /** What the next accepted mask gets. */
+  categoryId = $state.raw<number | null>(null);
+  /** True while the image is shown without masks. */
+  peeking = $state.raw(false);
+
+  readonly store = new DocumentStore((before, operations) => this.changed(before, operations));
+  readonly list = new AnnotationList(() => this.store.document.annotations);
+  readonly viewpoint = new Viewpoint();
+  readonly effort: EffortMeter;
+  readonly selection: Selection;
+  readonly draft: Draft;
+  readonly drawing: Drawing;
   readonly masks: MaskEditor;
-  protected readonly decodes: Decodes;
+  private readonly decodes: Decodes;
   private readonly strokes: StrokeKeeper;
-  /** What the object being drawn is seen in, or was when it was kept. */
-  private draftRegion: Region | null = null;
   private knowsCategories = false;
 
   constructor(private readonly options: SessionOptions) {
-    super(options.decoder, options.clock ?? new WorkClock());
+    this.effort = new EffortMeter(options.clock ?? new WorkClock(), () => this.store.document);
+    this.selection = new Selection(
+      () => this.effort.turn(),
+      () => this.masks.outline && this.record([]), // that is what it would change now
+    );
     this.decodes = new Decodes(
       options.decoder,
-      () => this.answered(),
+      this.viewpoint,
+      () => this.drawing.answered(),
       (error) => this.complain(error instanceof Error ? error.message : String(error)),
       () => options.onOutside?.(),
     );
+    const session = this;
+    this.draft = new Draft(this.store, this.decodes, this.list, {
+      get image() {
+        return session.image;
+      },
+      get model() {
+        return session.model;
+      },
+      get categoryId() {
+        return session.categoryId;
+      },
+      get isPainting() {
+        return session.masks.isPainting;
+      },
+    });
+    this.drawing = new Drawing(this, this.decodes);
     this.masks = new MaskEditor(this, options.reshape ?? reshapeInBackground);
     this.strokes = new StrokeKeeper(
       () => this.masks.progress,
@@ -47,97 +95,88 @@ export class Session extends Drawing implements AnnotationSession, MaskHost {
     );
   }
 
+  get model(): Manifest | null {
+    return this.options.decoder.manifest;
+  }
+
+  get decoderIsReady(): boolean {
+    return this.options.decoder.info.state === "ready";
+  }
+
+  /**
+   * Show an image, and go on with what was being drawn on it; the history starts anew. The embedding may come before or
+   * after, see {@link embeddingReady}.
+   */
   open(image: SessionImage, annotations: readonly Annotation[], draft: KeptDraft | null = null): void {
-    this.image = image;
-    this.decodes.open(image);
-    this.views.reset();
+    this.turnToImage(image, draft?.region ?? null);
     if (draft) this.resumeCategory(draft.categoryId);
-    this.draftRegion = draft?.region ?? null;
-    const startedAt = draft?.startedAt == null ? null : this.clock.fromWall(draft.startedAt);
+    const startedAt = draft?.startedAt == null ? null : this.effort.clock.fromWall(draft.startedAt);
     const drawn = draft && isDrawn(draft) ? { ...draft, startedAt } : null;
     this.resumeOutline(draft?.outline ?? null, drawn ? null : startedAt);
-    this.startWith(edit.withDraft({ annotations }, drawn ?? NO_DRAFT));
+    this.store.startWith(edit.withDraft({ annotations }, drawn ?? NO_DRAFT));
   }
 
   close(): void {
     this.strokes.stop();
-    this.image = null;
-    this.decodes.open(null);
-    this.views.reset();
+    this.turnToImage(null, null);
     this.masks.outline = null;
-    this.startWith(edit.openDocument([]));
+    this.store.startWith(edit.openDocument([]));
   }
 
+  /** From now on the decoder sees this region only, or (null) the whole image. Call before `decoder.openImage`. */
   lookAt(region: Region | null): void {
-    this.decodes.lookAt(region);
-    this.draftRegion = region;
+    this.viewpoint.see(region);
+    this.decodes.forgetHovered();
     if (this.unfinished) this.record([]);
   }
 
-  override working(underWay: boolean): void {
-    super.working(underWay);
-    this.strokes.watch(underWay);
-  }
-
+  /** Call after `decoder.openImage` resolved for this image: prompts given meanwhile are decoded now. */
   embeddingReady(): void {
     this.decodes.retry();
   }
 
+  /** A gesture begins (true), or none is under way any more. It may take several clicks. */
+  working(underWay: boolean): void {
+    this.effort.working(underWay);
+    this.strokes.watch(underWay);
+  }
+
+  /** The server's state replaces ours (another writer won, or an event came in); prompts stay, the history starts anew. */
   replaceAnnotations(annotations: readonly Annotation[]): void {
-    this.startWith(edit.withDraft({ annotations }, this.document));
+    this.store.startWith(edit.withDraft({ annotations }, this.store.document));
   }
 
   setCategories(categories: readonly SessionCategory[]): void {
-    this.views.categories = categories;
+    this.list.categories = categories;
     this.knowsCategories = true;
-    if (this.hasCategory(this.categoryId)) return;
-    if (this.drawing && this.categoryId !== null) this.tellCategoryIsGone();
+    if (this.list.hasCategory(this.categoryId)) return;
+    if (this.draft.active && this.categoryId !== null) this.tellCategoryIsGone();
     this.categoryId = categories[0]?.id ?? null;
   }
 
-  select(uid: string | null): void {
-    this.turnTo(uid);
-    if (this.masks.outline) this.record([]); // that is what it would change now
-  }
-
-  setColouring(colouring: "category" | "instance"): void {
-    this.views.colouring = colouring;
-  }
-
-  setHidden(uid: string, hidden: boolean): void {
-    this.views.setHidden(uid, hidden);
-  }
-
-  setLocked(uid: string, locked: boolean): void {
-    this.views.setLocked(uid, locked);
+  /** Sets the category of the selected annotation, else of the next accepted mask. */
+  chooseCategory(id: number | null): void {
+    const uid = this.draft.reopenedUid ?? (this.draft.active ? null : this.selection.uid);
+    const target = edit.findAnnotation(this.store.document, uid);
+    if (!target) {
+      this.categoryId = id;
+      if (this.unfinished) this.record([]);
+    } else if (target.category_id !== id && this.isFree(target.uid)) {
+      this.store.commit(edit.setCategory(this.store.document, target.uid, id));
+    }
   }
 
   setTool(tool: ToolName): void {
     this.masks.cancel();
     if (tool !== this.tool) this.masks.sketch([], false);
-    if (isHandTool(tool) !== isHandTool(this.tool)) this.handWork.begin();
+    if (isHandTool(tool) !== isHandTool(this.tool)) this.effort.turn();
     this.tool = tool;
-    this.hover(null);
-  }
-
-  setPeeking(peeking: boolean): void {
-    this.peeking = peeking;
-  }
-
-  chooseCategory(id: number | null): void {
-    const uid = this.reopenedUid ?? (this.drawing ? null : this.selectedUid);
-    const target = edit.findAnnotation(this.document, uid);
-    if (!target) {
-      this.categoryId = id;
-      if (this.unfinished) this.record([]);
-    } else if (target.category_id !== id && this.isFree(target.uid)) {
-      this.commit(edit.setCategory(this.document, target.uid, id));
-    }
+    this.drawing.hover(null);
   }
 
   remove(uid: string): void {
-    if (edit.findAnnotation(this.document, uid) && this.isFree(uid))
-      this.commit(edit.remove(this.document, uid));
+    if (edit.findAnnotation(this.store.document, uid) && this.isFree(uid))
+      this.store.commit(edit.remove(this.store.document, uid));
   }
 
   /** Change saved annotations as objects.ts does, in one step; null means that there is nothing to do. */
@@ -146,71 +185,64 @@ export class Session extends Drawing implements AnnotationSession, MaskHost {
     change: (document: edit.Document) => edit.DocumentStep | null,
   ): boolean {
     if (!this.image || !uids.every((uid) => this.isFree(uid))) return false;
-    const step = change(this.document);
-    if (step) this.commit(step);
+    const step = change(this.store.document);
+    if (step) this.store.commit(step);
     return step !== null;
-  }
-
-  undo(): void {
-    const step = this.history.toUndo;
-    if (!step) return;
-    this.history = this.history.undone();
-    this.goTo(step.before, step.backward);
-  }
-
-  redo(): void {
-    const step = this.history.toRedo;
-    if (!step) return;
-    this.history = this.history.redone();
-    this.goTo(step.after, step.again);
-  }
-
-  /** The topmost visible annotation at a point of the image. */
-  annotationAt([x, y]: ImagePoint): AnnotationView | null {
-    return this.annotations.findLast((each) => !each.hidden && contains(each.segmentation, x, y)) ?? null;
-  }
-
-  commit(step: edit.DocumentStep): void {
-    this.history = this.history.with(step);
-    this.goTo(step.after, step.forward);
-  }
-
-  private goTo(document: edit.Document, operations: readonly Operation[]): void {
-    if (document.prompts !== this.prompts) this.forgetEarly();
-    this.masks.cancel();
-    const drew = this.drawing;
-    this.document = document;
-    if (drew || this.drawing) this.handWork.begin(); // what is drawn counts for itself
-    const selected = this.reopenedUid ?? (this.drawing ? null : this.selectedUid); // what is drawn is what keys act on
-    this.turnTo(edit.findAnnotation(document, selected)?.uid ?? null);
-    this.record(operations);
-    this.decodes.ask(document.prompts);
-  }
-
-  private record(operations: readonly Operation[], document = this.document): void {
-    if (!this.image) return;
-    this.strokes.superseded();
-    const { categoryId, draftRegion } = this;
-    const outline = this.masks.keptOutline;
-    const drawn = edit.keptDraft(document, { categoryId, region: draftRegion, outline });
-    if (!drawn) this.draftRegion = this.region;
-    const since = drawn?.startedAt ?? this.begunAt;
-    const draft = drawn && { ...drawn, startedAt: since === null ? null : this.clock.toWall(since) };
-    this.options.record(this.image.id, operations.map(edit.asPlainData), draft);
   }
 
   keepDraft(): void {
     this.record([]);
   }
 
-  /** Whether something is kept as a draft. */
-  private get unfinished(): boolean {
-    return this.drawing || this.masks.outline !== null;
+  notify(notice: Notice): void {
+    this.options.notify?.(notice);
   }
 
-  private turnTo(uid: string | null): void {
-    if (uid !== this.selectedUid) this.handWork.begin();
-    this.views.selectedUid = uid;
+  complain(message: string): void {
+    this.notify({ level: "error", message });
+  }
+
+  isFree(uid: string): boolean {
+    const locked = this.list.isLocked(uid);
+    if (locked) this.complain("This object is locked. Unlock it in the list to change it.");
+    return !locked;
+  }
+
+  private turnToImage(image: SessionImage | null, drawnIn: Region | null): void {
+    this.image = image;
+    this.viewpoint.reset(drawnIn);
+    this.decodes.open(image);
+    this.list.reset();
+    this.selection.reset();
+  }
+
+  private changed(before: edit.Document, operations: readonly Operation[]): void {
+    const { document } = this.store;
+    if (document.prompts !== before.prompts) this.drawing.forgetEarly();
+    this.masks.cancel();
+    if (edit.hasDraft(before) || this.draft.active) this.effort.turn(); // what is drawn counts for itself
+    // What is drawn is what keys act on.
+    const selected = this.draft.reopenedUid ?? (this.draft.active ? null : this.selection.uid);
+    this.selection.turnTo(edit.findAnnotation(document, selected)?.uid ?? null);
+    this.record(operations);
+    this.decodes.ask(document.prompts);
+  }
+
+  private record(operations: readonly Operation[], document = this.store.document): void {
+    if (!this.image) return;
+    this.strokes.superseded();
+    const { categoryId, viewpoint, effort } = this;
+    const outline = this.masks.keptOutline;
+    const drawn = edit.keptDraft(document, { categoryId, region: viewpoint.drawnIn, outline });
+    if (!drawn) viewpoint.drawnIn = viewpoint.region;
+    const since = drawn?.startedAt ?? effort.begunAt;
+    const draft = drawn && { ...drawn, startedAt: since === null ? null : effort.clock.toWall(since) };
+    this.options.record(this.image.id, operations.map(edit.asPlainData), draft);
+  }
+
+  /** Whether something is kept as a draft. */
+  private get unfinished(): boolean {
+    return this.draft.active || this.masks.outline !== null;
   }
 
   /** @param begunAt where its work does not belong to an object that is drawn */
@@ -218,47 +250,25 @@ export class Session extends Drawing implements AnnotationSession, MaskHost {
     this.masks.outline = outline;
     if (!outline) return;
     this.tool = "polygon";
-    this.views.selectedUid = outline.uid;
-    if (begunAt !== null) this.resumeWork(begunAt);
+    this.selection.turnTo(outline.uid);
+    if (begunAt !== null) this.effort.resume(begunAt);
   }
 
   private keepStroke(): void {
     const made = this.masks.unfinished;
-    if (made) this.record([], edit.unfinished(this.document, made.mask, made.uid, this.workedUntil()));
+    if (!made) return;
+    this.record([], edit.unfinished(this.store.document, made.mask, made.uid, this.effort.workedUntil()));
   }
 
   /** The category of a draft, unless it was deleted meanwhile. Which ones there are may be known only later. */
   private resumeCategory(id: number | null): void {
-    const isGone = this.knowsCategories && id !== null && !this.hasCategory(id);
+    const isGone = this.knowsCategories && id !== null && !this.list.hasCategory(id);
     if (isGone) this.tellCategoryIsGone();
-    this.categoryId = isGone ? (this.categories[0]?.id ?? null) : id;
-  }
-
-  private hasCategory(id: number | null): boolean {
-    return this.categories.some((category) => category.id === id);
+    this.categoryId = isGone ? (this.list.categories[0]?.id ?? null) : id;
   }
 
   private tellCategoryIsGone(): void {
     const message = "The category of what you were drawing was deleted. Check the one that it has now.";
-    this.notify({ level: "error", message });
-  }
-
-  private startWith(document: edit.Document): void {
-    this.history = History.empty();
-    this.goTo(document, []);
-  }
-
-  notify(notice: Notice): void {
-    this.options.notify?.(notice);
-  }
-
-  protected isFree(uid: string): boolean {
-    const locked = this.isLocked(uid);
-    if (locked) this.complain("This object is locked. Unlock it in the list to change it.");
-    return !locked;
-  }
-
-  protected complain(message: string): void {
     this.notify({ level: "error", message });
   }
 }

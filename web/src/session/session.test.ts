@@ -47,7 +47,7 @@ beforeEach(() => {
 });
 
 async function draw(): Promise<void> {
-  session.addPoint(at(10, 20), 1);
+  session.drawing.addPoint(at(10, 20), 1);
   await decoder.answer();
 }
 
@@ -89,35 +89,43 @@ describe("an object that comes back", () => {
     session.lookAt(region);
     expect(draft?.region).toEqual(region);
     session.lookAt(null);
-    session.drop();
+    session.drawing.drop();
     session.open(IMAGE, [saved], kept({ region }));
-    session.drop();
-    session.addPoint(at(10, 20), 1);
+    session.drawing.drop();
+    session.drawing.addPoint(at(10, 20), 1);
     expect(draft?.region).toBeNull();
   });
 });
 
 describe("drawing an object", () => {
   it("shows the best of masks 1 to 3 for one point, and all four for more", async () => {
-    session.addPoint(at(10, 20), 1);
-    expect([session.decoding, session.canAccept, session.candidates]).toEqual([true, false, []]);
+    session.drawing.addPoint(at(10, 20), 1);
+    expect([session.draft.decoding, session.draft.canAccept, session.draft.candidates]).toEqual([
+      true,
+      false,
+      [],
+    ]);
     await decoder.answer();
-    expect([session.decoding, session.canAccept, session.shownIndex]).toEqual([false, true, 2]);
-    expect(session.candidates.map(({ index }) => index)).toEqual([1, 2, 3]);
-    session.addPoint(at(12, 20), 0);
+    expect([session.draft.decoding, session.draft.canAccept, session.draft.shownIndex]).toEqual([
+      false,
+      true,
+      2,
+    ]);
+    expect(session.draft.candidates.map(({ index }) => index)).toEqual([1, 2, 3]);
+    session.drawing.addPoint(at(12, 20), 0);
     await decoder.answer();
-    expect(session.shownIndex).toBe(0);
-    expect(session.candidates).toHaveLength(4);
+    expect(session.draft.shownIndex).toBe(0);
+    expect(session.draft.candidates).toHaveLength(4);
   });
 
   it("cycles both ways and saves the mask that is shown", async () => {
     await draw();
-    session.cycle(1);
-    session.cycle(1);
-    expect(session.shownIndex).toBe(1);
-    session.cycle(-1);
-    expect(session.shownIndex).toBe(3);
-    session.accept();
+    session.drawing.cycle(1);
+    session.drawing.cycle(1);
+    expect(session.draft.shownIndex).toBe(1);
+    session.drawing.cycle(-1);
+    expect(session.draft.shownIndex).toBe(3);
+    session.drawing.accept();
     expect(operations).toMatchObject([
       {
         kind: "create",
@@ -129,112 +137,112 @@ describe("drawing an object", () => {
         },
       },
     ]);
-    expect(area(session.annotations[1]!.segmentation)).toBe(48 * 32); // 4 of 8 columns
-    expect(session.drawing).toBe(false);
-    expect(session.shownPlane).toBeNull();
+    expect(area(session.list.annotations[1]!.segmentation)).toBe(48 * 32); // 4 of 8 columns
+    expect(session.draft.active).toBe(false);
+    expect(session.draft.shownPlane).toBeNull();
   });
 
   it("accepts as soon as the answer is there when Enter was faster", async () => {
-    session.addPoint(at(10, 20), 1);
-    session.accept();
+    session.drawing.addPoint(at(10, 20), 1);
+    session.drawing.accept();
     expect(operations).toEqual([]);
     await decoder.answer();
     expect(operations).toHaveLength(1);
   });
 
   it("takes the candidate that was asked for before there were any", async () => {
-    session.addPoint(at(10, 20), 1);
-    session.cycle(1);
-    session.accept();
-    session.cycle(1); // too late: this one is accepted
+    session.drawing.addPoint(at(10, 20), 1);
+    session.drawing.cycle(1);
+    session.drawing.accept();
+    session.drawing.cycle(1); // too late: this one is accepted
     await decoder.answer();
     expect(operations).toMatchObject([{ kind: "create", provenance: { mask_index: 3 } }]);
   });
 
   it("keeps an early Enter when somebody else changes the image meanwhile", async () => {
-    session.addPoint(at(10, 20), 1);
-    session.accept();
+    session.drawing.addPoint(at(10, 20), 1);
+    session.drawing.accept();
     session.replaceAnnotations([]);
     await decoder.answer();
     expect(operations).toMatchObject([{ kind: "create" }]);
   });
 
   it("keeps what has a mask when the image is left, and says when there is none yet", async () => {
-    session.addPoint(at(10, 20), 1);
-    expect(session.keep()?.message).toContain("not answered yet");
+    session.drawing.addPoint(at(10, 20), 1);
+    expect(session.drawing.keep()?.message).toContain("not answered yet");
     expect(operations).toEqual([]);
     await decoder.answer();
-    expect(session.keep()).toBeNull();
+    expect(session.drawing.keep()).toBeNull();
     expect(operations).toMatchObject([{ kind: "create" }]);
   });
 
   it("forgets an early Enter when the prompts change again", async () => {
-    session.addPoint(at(10, 20), 1);
-    session.accept();
-    session.addPoint(at(30, 20), 1);
+    session.drawing.addPoint(at(10, 20), 1);
+    session.drawing.accept();
+    session.drawing.addPoint(at(30, 20), 1);
     await decoder.answer();
     await decoder.answer();
     expect(operations).toEqual([]);
-    expect(session.canAccept).toBe(true);
+    expect(session.draft.canAccept).toBe(true);
   });
 
   it("never shows an answer to older prompts as the current one", async () => {
-    session.addPoint(at(10, 20), 1);
-    session.addPoint(at(30, 20), 1);
+    session.drawing.addPoint(at(10, 20), 1);
+    session.drawing.addPoint(at(30, 20), 1);
     await decoder.answer();
-    expect(session.canAccept).toBe(false);
-    session.drop();
+    expect(session.draft.canAccept).toBe(false);
+    session.drawing.drop();
     await decoder.answer();
-    expect(session.shownPlane).toBeNull();
+    expect(session.draft.shownPlane).toBeNull();
   });
 
   it("refuses an empty mask", async () => {
-    session.addPoint(at(10, 20), 1);
+    session.drawing.addPoint(at(10, 20), 1);
     await decoder.answer({ ...decodedMasks(), lowRes: new Float32Array(4 * 64).fill(-1) });
-    session.accept();
+    session.drawing.accept();
     expect(operations).toEqual([]);
     expect(notices[0]).toContain("empty");
-    expect(session.keep()).toMatchObject({
+    expect(session.drawing.keep()).toMatchObject({
       message: "This mask is empty.",
       hint: expect.stringContaining("{cycle}"),
     });
-    expect(session.drawing).toBe(true);
+    expect(session.draft.active).toBe(true);
   });
 
   it("ignores points outside the image and clamps boxes", async () => {
-    session.addPoint(at(-1, 5), 1);
-    session.setBox(at(70, 60), at(70, -3));
-    expect(session.drawing).toBe(false);
-    session.setBox(at(70, 60), at(3.1378, -3));
-    expect(session.prompts.box).toEqual([3.14, 0, 64, 48]);
+    session.drawing.addPoint(at(-1, 5), 1);
+    session.drawing.setBox(at(70, 60), at(70, -3));
+    expect(session.draft.active).toBe(false);
+    session.drawing.setBox(at(70, 60), at(3.1378, -3));
+    expect(session.draft.prompts.box).toEqual([3.14, 0, 64, 48]);
   });
 
   it("takes prompts back one by one", async () => {
-    session.setBox(at(1, 1), at(9, 9));
-    session.addPoint(at(10, 20), 1);
-    session.movePoint(0, at(99, 20));
-    expect(session.prompts.points[0]!.at).toEqual([64, 20]);
-    session.removeLastPrompt();
-    expect(session.prompts).toMatchObject({ points: [], box: [1, 1, 9, 9] });
-    session.removeLastPrompt();
-    expect(session.drawing).toBe(false);
-    session.removeLastPrompt();
-    expect(session.drawing).toBe(false);
+    session.drawing.setBox(at(1, 1), at(9, 9));
+    session.drawing.addPoint(at(10, 20), 1);
+    session.drawing.movePoint(0, at(99, 20));
+    expect(session.draft.prompts.points[0]!.at).toEqual([64, 20]);
+    session.drawing.removeLastPrompt();
+    expect(session.draft.prompts).toMatchObject({ points: [], box: [1, 1, 9, 9] });
+    session.drawing.removeLastPrompt();
+    expect(session.draft.active).toBe(false);
+    session.drawing.removeLastPrompt();
+    expect(session.draft.active).toBe(false);
   });
 
   it("waits for the embedding", async () => {
     decoder.info = { ...decoder.info, state: "preparing" };
-    session.addPoint(at(10, 20), 1);
-    session.accept();
+    session.drawing.addPoint(at(10, 20), 1);
+    session.drawing.accept();
     expect(notices[0]).toContain("still being encoded");
     decoder.info = { ...decoder.info, state: "ready" };
     session.embeddingReady();
     await decoder.answer();
-    expect(session.canAccept).toBe(true);
+    expect(session.draft.canAccept).toBe(true);
   });
 
   it("says what went wrong in the decoder", async () => {
-    session.addPoint(at(10, 20), 1);
+    session.drawing.addPoint(at(10, 20), 1);
     decoder.requests.shift()!.reject(new Error("out of memory"));
     await vi.waitFor(() => expect(notices).toEqual(["out of memory"]));
   });
@@ -242,72 +250,80 @@ describe("drawing an object", () => {
 
 describe("hovering", () => {
   it("previews, and a click on the spot needs no second decode", async () => {
-    session.hover(at(10, 20));
+    session.drawing.hover(at(10, 20));
     await decoder.answer();
-    expect(session.hovering).toBe(true);
-    expect(session.shownPlane?.offset).toBe(128);
-    session.addPoint(at(10, 20), 1);
+    expect(session.draft.active).toBe(false);
+    expect(session.draft.shownPlane?.offset).toBe(128);
+    session.drawing.addPoint(at(10, 20), 1);
     expect(decoder.requests).toEqual([]);
-    expect([session.hovering, session.canAccept]).toEqual([false, true]);
+    expect([session.draft.active, session.draft.canAccept]).toEqual([true, true]);
   });
 
   it("asks once per place, and not outside, while drawing or with the box", async () => {
-    session.hover(at(10, 20));
-    session.hover(at(10, 20.001));
-    session.hover(at(10, 48.5));
+    session.drawing.hover(at(10, 20));
+    session.drawing.hover(at(10, 20.001));
+    session.drawing.hover(at(10, 48.5));
     session.setTool("box");
-    session.hover(at(10, 20));
+    session.drawing.hover(at(10, 20));
     expect(decoder.requests).toHaveLength(1);
     await decoder.answer();
-    expect(session.shownPlane).toBeNull(); // the pointer has left
+    expect(session.draft.shownPlane).toBeNull(); // the pointer has left
     session.setTool("points");
-    session.addPoint(at(10, 20), 1);
-    session.hover(at(30, 20));
+    session.drawing.addPoint(at(10, 20), 1);
+    session.drawing.hover(at(30, 20));
     expect(decoder.requests).toHaveLength(1);
   });
 
   it("does not show up on the next image", async () => {
-    session.hover(at(10, 20));
+    session.drawing.hover(at(10, 20));
     session.open({ ...IMAGE, id: 8 }, []);
-    session.hover(at(11, 20));
+    session.drawing.hover(at(11, 20));
     await decoder.answer();
-    expect(session.shownPlane).toBeNull();
+    expect(session.draft.shownPlane).toBeNull();
   });
 });
 
 describe("undo and redo", () => {
   it("cover prompts, choice and acceptance, and tell the server", async () => {
     await draw();
-    session.cycle(1);
-    session.accept();
-    const { uid } = session.annotations[1]!;
-    session.undo();
+    session.drawing.cycle(1);
+    session.drawing.accept();
+    const { uid } = session.list.annotations[1]!;
+    session.store.undo();
     expect(operations.at(-1)).toEqual({ kind: "delete", uid });
-    expect(session.prompts.points).toHaveLength(1);
+    expect(session.draft.prompts.points).toHaveLength(1);
     await decoder.answer();
-    expect(session.shownIndex).toBe(3);
-    session.undo();
-    session.undo();
-    expect([session.drawing, session.canUndo, session.canRedo]).toEqual([false, false, true]);
-    for (let step = 0; step < 3; step++) session.redo();
+    expect(session.draft.shownIndex).toBe(3);
+    session.store.undo();
+    session.store.undo();
+    expect([session.draft.active, session.store.canUndo, session.store.canRedo]).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    for (let step = 0; step < 3; step++) session.store.redo();
     expect(operations.at(-1)).toEqual({ kind: "restore", uid });
-    expect(session.annotations[1]!.uid).toBe(uid);
-    expect(session.canRedo).toBe(false);
+    expect(session.list.annotations[1]!.uid).toBe(uid);
+    expect(session.store.canRedo).toBe(false);
   });
 
   it("bring back what was deleted", () => {
-    session.select("saved");
+    session.selection.select("saved");
     session.remove("saved");
-    expect([session.annotations, session.selectedUid]).toEqual([[], null]);
-    session.undo();
-    expect(session.annotations).toHaveLength(1);
+    expect([session.list.annotations, session.selection.uid]).toEqual([[], null]);
+    session.store.undo();
+    expect(session.list.annotations).toHaveLength(1);
     expect(operations.map(({ kind }) => kind)).toEqual(["delete", "restore"]);
   });
 
   it("start anew when the server's state replaces ours", async () => {
     await draw();
     session.replaceAnnotations([]);
-    expect([session.canUndo, session.drawing, session.annotations]).toEqual([false, true, []]);
+    expect([session.store.canUndo, session.draft.active, session.list.annotations]).toEqual([
+      false,
+      true,
+      [],
+    ]);
     expect(operations).toEqual([]);
   });
 });
@@ -315,29 +331,34 @@ describe("undo and redo", () => {
 describe("what is being drawn", () => {
   it("is recorded with every step of it, and as gone together with what it became", async () => {
     await draw();
-    session.show(3);
+    session.drawing.show(3);
     session.chooseCategory(2);
-    expect(draft).toMatchObject({ prompts: session.prompts, shown: 3, reopenedUid: null, categoryId: 2 });
-    session.accept();
+    expect(draft).toMatchObject({
+      prompts: session.draft.prompts,
+      shown: 3,
+      reopenedUid: null,
+      categoryId: 2,
+    });
+    session.drawing.accept();
     expect([operations.at(-1)?.kind, draft]).toEqual(["create", null]);
-    session.undo();
+    session.store.undo();
     expect([operations.at(-1)?.kind, draft?.shown]).toEqual(["delete", 3]);
-    session.drop();
+    session.drawing.drop();
     expect(draft).toBeNull();
   });
 
   it("is there again as it was when the image is opened with it", async () => {
     await draw();
-    session.show(3);
+    session.drawing.show(3);
     session.chooseCategory(2);
     const kept = structuredClone(draft);
     session.close();
     session.chooseCategory(1);
     session.open(IMAGE, [saved], kept);
-    expect([session.drawing, session.categoryId, session.canUndo]).toEqual([true, 2, false]);
+    expect([session.draft.active, session.categoryId, session.store.canUndo]).toEqual([true, 2, false]);
     await decoder.answer();
-    expect(session.shownIndex).toBe(3);
-    session.accept();
+    expect(session.draft.shownIndex).toBe(3);
+    session.drawing.accept();
     expect(operations.at(-1)).toMatchObject({
       kind: "create",
       category_id: 2,
@@ -346,94 +367,98 @@ describe("what is being drawn", () => {
   });
 
   it("stays what it was when the image is left without an answer", () => {
-    session.addPoint(at(10, 20), 1);
-    expect(session.keep()).not.toBeNull();
+    session.drawing.addPoint(at(10, 20), 1);
+    expect(session.drawing.keep()).not.toBeNull();
     session.close();
     expect(draft?.prompts.points).toHaveLength(1);
   });
 
   it("becomes an object of its own when the annotation that it changes is gone", async () => {
-    session.reopen("saved");
-    session.addPoint(at(10, 20), 1);
+    session.drawing.reopen("saved");
+    session.drawing.addPoint(at(10, 20), 1);
     await decoder.answer();
     session.replaceAnnotations([]);
-    expect([session.drawing, session.reopenedUid]).toEqual([true, null]);
-    session.accept();
+    expect([session.draft.active, session.draft.reopenedUid]).toEqual([true, null]);
+    session.drawing.accept();
     expect(operations.at(-1)?.kind).toBe("create");
   });
 
   it("is nothing when an annotation was only reopened, and is gone", () => {
-    session.reopen("saved");
+    session.drawing.reopen("saved");
     session.replaceAnnotations([]);
-    expect([session.drawing, draft]).toEqual([false, null]);
+    expect([session.draft.active, draft]).toEqual([false, null]);
   });
 });
 
 describe("categories", () => {
   it("go to the selected annotation, else to the next mask", async () => {
-    session.select("saved");
+    session.selection.select("saved");
     session.chooseCategory(1);
     session.chooseCategory(1);
     expect(operations).toEqual([{ kind: "update", uid: "saved", changes: { category_id: 1 } }]);
-    expect(session.annotations[0]!.colour).toBe("#ff0000");
+    expect(session.list.annotations[0]!.colour).toBe("#ff0000");
     await draw();
     session.chooseCategory(2);
-    expect(session.draftColour).toBe("#00ff00");
-    session.accept();
+    expect(session.draft.colour).toBe("#00ff00");
+    session.drawing.accept();
     expect(operations.at(-1)).toMatchObject({ kind: "create", category_id: 2 });
-    session.undo();
-    session.undo();
-    session.undo();
+    session.store.undo();
+    session.store.undo();
+    session.store.undo();
     expect(operations.at(-1)).toEqual({ kind: "update", uid: "saved", changes: { category_id: 2 } });
   });
 });
 
 describe("a saved annotation", () => {
   it("is continued from its mask when it has no prompts", async () => {
-    session.reopen("saved");
-    expect(session.prompts.mask).toEqual(saved.segmentation);
-    expect([session.drawing, session.decoding, session.reopenedUid]).toEqual([true, false, "saved"]);
-    session.accept();
-    expect([operations, session.drawing]).toEqual([[], false]);
-    session.reopen("saved");
-    session.addPoint(at(10, 20), 1);
+    session.drawing.reopen("saved");
+    expect(session.draft.prompts.mask).toEqual(saved.segmentation);
+    expect([session.draft.active, session.draft.decoding, session.draft.reopenedUid]).toEqual([
+      true,
+      false,
+      "saved",
+    ]);
+    session.drawing.accept();
+    expect([operations, session.draft.active]).toEqual([[], false]);
+    session.drawing.reopen("saved");
+    session.drawing.addPoint(at(10, 20), 1);
     expect(decoder.requests[0]!.prompts.mask).not.toBeNull();
     await decoder.answer();
-    session.accept();
+    session.drawing.accept();
     expect(operations).toMatchObject([
       { kind: "update", uid: "saved", changes: { provenance: { mask_index: 0, prompts: { mask: true } } } },
     ]);
-    session.undo();
+    session.store.undo();
     expect(operations[1]).toMatchObject({ changes: { segmentation: saved.segmentation, provenance: null } });
   });
 
   it("is continued from its prompts when this model made it", async () => {
     await draw();
-    session.cycle(1);
-    session.accept();
-    const { uid, segmentation } = session.annotations[1]!;
-    session.reopen(uid);
-    expect(session.prompts).toMatchObject({ points: [{ at: [10, 20], label: 1 }], mask: null });
+    session.drawing.cycle(1);
+    session.drawing.accept();
+    const { uid, segmentation } = session.list.annotations[1]!;
+    session.drawing.reopen(uid);
+    expect(session.draft.prompts).toMatchObject({ points: [{ at: [10, 20], label: 1 }], mask: null });
     await decoder.answer();
-    expect(session.shownIndex).toBe(3);
-    session.accept();
-    expect(session.annotations[1]!.segmentation).toEqual(segmentation);
-    expect(session.annotations).toHaveLength(2);
+    expect(session.draft.shownIndex).toBe(3);
+    session.drawing.accept();
+    expect(session.list.annotations[1]!.segmentation).toEqual(segmentation);
+    expect(session.list.annotations).toHaveLength(2);
   });
 
   it("is found under the pointer unless it is hidden", () => {
     expect(decode(saved.segmentation).data[2]).toBe(1);
-    expect(session.annotationAt(at(2.5, 3))?.uid).toBe("saved");
-    expect(session.annotationAt(at(2.5, 30))).toBeNull();
-    session.setHidden("saved", true);
-    expect(session.annotationAt(at(2.5, 3))).toBeNull();
+    expect(session.list.at(at(2.5, 3))?.uid).toBe("saved");
+    expect(session.list.at(at(2.5, 30))).toBeNull();
+    session.list.setHidden("saved", true);
+    expect(session.list.at(at(2.5, 3))).toBeNull();
   });
 
   it("does not change while it is locked", () => {
-    session.setLocked("saved", true);
+    session.list.setLocked("saved", true);
     session.remove("saved");
-    session.reopen("saved");
-    session.select("saved");
+    session.drawing.reopen("saved");
+    session.selection.select("saved");
     session.chooseCategory(1);
     expect(operations).toEqual([]);
     expect(notices).toHaveLength(3);

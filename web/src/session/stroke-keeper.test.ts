@@ -74,7 +74,7 @@ it("forgets a stroke that is given up", () => {
 });
 
 it("keeps a stroke on a saved annotation as that annotation, reopened", () => {
-  session.select("left");
+  session.selection.select("left");
   begin();
   session.masks.stroke(at(7, 1), at(7, 5), 2, false);
   vi.advanceTimersByTime(1000);
@@ -82,9 +82,9 @@ it("keeps a stroke on a saved annotation as that annotation, reopened", () => {
   expect([draft.reopenedUid, pixels(draft.edited)]).toEqual(["left", 24 + 12]);
   const next = createSession({ decoder: new FakeDecoder(), record: () => undefined });
   next.open(IMAGE, [annotation], draft);
-  expect([next.reopenedUid, next.canAccept]).toEqual(["left", true]);
-  next.accept();
-  expect(pixels(next.annotations[0]!.segmentation)).toBe(24 + 12);
+  expect([next.draft.reopenedUid, next.draft.canAccept]).toEqual(["left", true]);
+  next.drawing.accept();
+  expect(pixels(next.list.annotations[0]!.segmentation)).toBe(24 + 12);
 });
 
 it("leaves what was kept where it is when the image is left in the middle of a stroke", () => {

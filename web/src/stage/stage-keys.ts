@@ -26,19 +26,19 @@ export class StageKeys {
     const command = this.held.get(code || key);
     this.held.delete(code || key);
     if (command === "pan") this.tools.panning = false;
-    if (command === "peek") this.session.setPeeking(false);
+    if (command === "peek") this.session.peeking = false;
   }
 
   /** Keys that are released elsewhere never tell. */
   releaseAll(): void {
     this.held.clear();
     this.tools.panning = false;
-    this.session.setPeeking(false);
+    this.session.peeking = false;
   }
 
   private hold(command: Command, { code, key }: Key): boolean {
     if (command === "pan") this.tools.panning = true;
-    else if (command === "peek") this.session.setPeeking(true);
+    else if (command === "peek") this.session.peeking = true;
     else return false;
     this.held.set(code || key, command);
     return true;

@@ -57,17 +57,18 @@ export class Stage implements ToolStage {
   constructor(private readonly session: Session) {}
 
   get base(): BaseScene {
-    const { annotations, peeking, reopenedUid, selectedUid } = this.session;
+    const { list, peeking, selection } = this.session;
+    const { reopenedUid } = this.session.draft;
     const editedUid = this.session.masks.paintedUid;
     void this.repaints; // a dependency: something inside a layer has become better
     // A reopened annotation is shown as it was saved until the decoder has another mask for it. Without one, nothing is
     // asked, so that a hovering pointer repaints nothing here.
-    const redrawn = reopenedUid !== null && this.session.shownPlane ? reopenedUid : null;
+    const redrawn = reopenedUid !== null && this.session.draft.shownPlane ? reopenedUid : null;
     return {
       picture: this.picture,
-      annotations: peeking ? [] : annotations.filter(({ uid }) => uid !== redrawn && uid !== editedUid),
+      annotations: peeking ? [] : list.annotations.filter(({ uid }) => uid !== redrawn && uid !== editedUid),
       selected: new Set(this.selected),
-      primary: selectedUid,
+      primary: selection.uid,
       fillAlpha: this.fillAlpha,
     };
   }
@@ -75,8 +76,8 @@ export class Stage implements ToolStage {
   readonly edited: EditScene | null = $derived.by(() => {
     const { painting } = this.session.masks;
     if (!painting || this.session.peeking) return null;
-    const saved = this.session.annotations.find(({ uid }) => uid === painting.uid);
-    const colour = saved?.colour ?? this.session.draftColour;
+    const saved = this.session.list.annotations.find(({ uid }) => uid === painting.uid);
+    const colour = saved?.colour ?? this.session.draft.colour;
     return { mask: painting.mask, style: { colour, alpha: DRAFT_ALPHA } };
   });
 
@@ -90,15 +91,9 @@ export class Stage implements ToolStage {
   }
 
   get overlay(): OverlayScene {
-    const {
-      peeking,
-      hovering,
-      shownPlane: plane,
-      shownRegion: region,
-      model,
-      draftColour: colour,
-    } = this.session;
-    const style = { colour, alpha: hovering ? HOVER_ALPHA : DRAFT_ALPHA };
+    const { peeking, model, draft } = this.session;
+    const { shownPlane: plane, shownRegion: region, colour } = draft;
+    const style = { colour, alpha: draft.active ? DRAFT_ALPHA : HOVER_ALPHA };
     const { band, crosshair = this.aim, brush, corner, rings } = this.gesture;
     const { options, outline, rings: saved } = this.session.masks;
     const { size, shape } = options;
@@ -138,7 +133,7 @@ export class Stage implements ToolStage {
   }
 
   markerAt(at: ScreenPoint): number | null {
-    return this.place && markerAt(this.session.prompts, at, this.place.view);
+    return this.place && markerAt(this.session.draft.prompts, at, this.place.view);
   }
 
   show(gesture: Gesture): void {
@@ -197,7 +192,7 @@ export class Stage implements ToolStage {
   }
 
   private promptsWithMove(): Prompts {
-    const { prompts } = this.session;
+    const { prompts } = this.session.draft;
     const { movedPoint } = this.gesture;
     const point = movedPoint && prompts.points[movedPoint.index];
     if (!point) return prompts;

@@ -74,11 +74,11 @@ export class BoxTool implements Tool {
 
   private place(from: ImagePoint, to: ImagePoint): void {
     this.cancel();
-    this.session.setBox(from, to);
+    this.session.drawing.setBox(from, to);
   }
 
   private click({ image, background, selecting }: PointerInput): void {
-    if (selecting) this.session.select(this.session.annotationAt(image)?.uid ?? null);
-    else if (background) this.session.addPoint(image, BACKGROUND);
+    if (selecting) this.session.selection.select(this.session.list.at(image)?.uid ?? null);
+    else if (background) this.session.drawing.addPoint(image, BACKGROUND);
   }
 }

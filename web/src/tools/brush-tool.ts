@@ -30,8 +30,8 @@ export class BrushTool implements Tool {
   down(input: PointerInput): void {
     const { session } = this;
     const erases = this.erases(input);
-    if (erases && !session.drawing && session.selectedUid === null) {
-      session.select(session.annotationAt(input.image)?.uid ?? null);
+    if (erases && !session.draft.active && session.selection.uid === null) {
+      session.selection.select(session.list.at(input.image)?.uid ?? null);
     }
     if (!session.masks.begin()) return;
     this.state = { is: "painting", last: (input.straight && this.lastEnd) || input.image, erases };

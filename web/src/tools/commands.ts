@@ -1,7 +1,7 @@
 /** What a command does to the image that is annotated. */
 
-import type { AnnotationSession } from "../session/annotation-session.ts";
 import { isHandTool } from "../session/mask-target.ts";
+import type { Session } from "../session/session.svelte.ts";
 import type { Command } from "./command-table.ts";
 
 /** What shows the image. */
@@ -12,33 +12,33 @@ export interface Viewer {
 }
 
 /** @returns false when there was nothing to do here, so that the key may do what it does elsewhere */
-export function perform(command: Command, session: AnnotationSession, viewer: Viewer): boolean {
-  const { selectedUid } = session;
+export function perform(command: Command, session: Session, viewer: Viewer): boolean {
+  const selectedUid = session.selection.uid;
   switch (command) {
     case "cycle":
     case "cycleBack":
-      if (session.candidates.length === 0 && !session.decoding) return false;
-      session.cycle(command === "cycle" ? 1 : -1);
+      if (session.draft.candidates.length === 0 && !session.draft.decoding) return false;
+      session.drawing.cycle(command === "cycle" ? 1 : -1);
       return true;
     case "accept":
-      if (session.drawing) session.accept();
+      if (session.draft.active) session.drawing.accept();
       else if (!selectedUid) return false;
       else if (isHandTool(session.tool))
-        session.select(null); // what it changed is saved already
-      else session.reopen(selectedUid);
+        session.selection.select(null); // what it changed is saved already
+      else session.drawing.reopen(selectedUid);
       return true;
     case "drop":
-      if (session.drawing) session.drop();
-      else session.select(null);
+      if (session.draft.active) session.drawing.drop();
+      else session.selection.select(null);
       return true;
     case "removeLastPrompt":
-      session.removeLastPrompt();
+      session.drawing.removeLastPrompt();
       return true;
     case "undo":
-      session.undo();
+      session.store.undo();
       return true;
     case "redo":
-      session.redo();
+      session.store.redo();
       return true;
     case "remove":
       if (selectedUid) session.remove(selectedUid);
@@ -90,20 +90,20 @@ export function perform(command: Command, session: AnnotationSession, viewer: Vi
 }
 
 /** The selected annotation; without one, all of them: hidden if any is visible, else shown again. */
-function toggleHidden(session: AnnotationSession): void {
-  const selected = session.annotations.filter(({ uid }) => uid === session.selectedUid);
-  const targets = selected.length > 0 ? selected : session.annotations;
+function toggleHidden(session: Session): void {
+  const selected = session.list.annotations.filter(({ uid }) => uid === session.selection.uid);
+  const targets = selected.length > 0 ? selected : session.list.annotations;
   const hide = targets.some(({ hidden }) => !hidden);
-  for (const { uid } of targets) session.setHidden(uid, hide);
+  for (const { uid } of targets) session.list.setHidden(uid, hide);
 }
 
-function toggleLock(session: AnnotationSession): void {
-  const selected = session.annotations.find(({ uid }) => uid === session.selectedUid);
-  if (selected) session.setLocked(selected.uid, !selected.locked);
+function toggleLock(session: Session): void {
+  const selected = session.list.annotations.find(({ uid }) => uid === session.selection.uid);
+  if (selected) session.list.setLocked(selected.uid, !selected.locked);
 }
 
-function chooseCategory(session: AnnotationSession, position: number): boolean {
-  const category = session.categories[position];
+function chooseCategory(session: Session, position: number): boolean {
+  const category = session.list.categories[position];
   if (category) session.chooseCategory(category.id);
   return category !== undefined;
 }

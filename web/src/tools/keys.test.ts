@@ -149,11 +149,11 @@ describe("commands", () => {
 
   it("draw, walk through the candidates and accept without the mouse", async () => {
     expect([run("Tab"), run("Enter")]).toEqual([false, false]);
-    session.addPoint(imagePoint(10, 20), 1);
+    session.drawing.addPoint(imagePoint(10, 20), 1);
     expect(run("Tab")).toBe(true); // faster than the answer
     await decoder.answer();
-    expect(session.shownIndex).toBe(3);
-    expect([run("Shift+Tab"), session.shownIndex]).toEqual([true, 2]);
+    expect(session.draft.shownIndex).toBe(3);
+    expect([run("Shift+Tab"), session.draft.shownIndex]).toEqual([true, 2]);
     run("2");
     run("Enter");
     expect(operations).toMatchObject([{ kind: "create", category_id: 2 }]);
@@ -164,24 +164,24 @@ describe("commands", () => {
 
   it("work on the selected annotation", () => {
     expect([run("Delete"), run("l")]).toEqual([false, false]);
-    session.select("a");
+    session.selection.select("a");
     run("l");
-    expect(session.annotations[0]!.locked).toBe(true);
+    expect(session.list.annotations[0]!.locked).toBe(true);
     run("l");
     run("2");
     run("Enter");
-    expect(session.reopenedUid).toBe("a");
+    expect(session.draft.reopenedUid).toBe("a");
     run("Escape");
-    expect([session.reopenedUid, session.selectedUid]).toEqual([null, "a"]);
+    expect([session.draft.reopenedUid, session.selection.uid]).toEqual([null, "a"]);
     run("Delete");
-    expect(session.annotations.map(({ uid }) => uid)).toEqual(["b"]);
+    expect(session.list.annotations.map(({ uid }) => uid)).toEqual(["b"]);
     run("Backspace");
     expect(run("5")).toBe(false);
   });
 
   it("hide the selected annotation, or all", () => {
-    const hidden = () => session.annotations.map((each) => each.hidden);
-    session.select("b");
+    const hidden = () => session.list.annotations.map((each) => each.hidden);
+    session.selection.select("b");
     run("h");
     expect(hidden()).toEqual([false, true]);
     run("Escape");
@@ -204,7 +204,7 @@ describe("commands", () => {
 
   it("clean up what a hand tool would change, and nothing else", () => {
     expect([run("Shift+f"), run("g"), run("d"), run("Ctrl+s")]).toEqual([false, false, false, false]);
-    session.select("a");
+    session.selection.select("a");
     run("b");
     run("Shift+d"); // both parts are smaller than what is dropped
     expect(operations.map(({ kind }) => kind)).toEqual(["delete"]);

@@ -24,11 +24,11 @@ export class PointsTool implements Tool {
   ) {}
 
   hover({ image, screen }: PointerInput): void {
-    this.session.hover(this.stage.markerAt(screen) === null ? image : null);
+    this.session.drawing.hover(this.stage.markerAt(screen) === null ? image : null);
   }
 
   leave(): void {
-    this.session.hover(null);
+    this.session.drawing.hover(null);
   }
 
   down(from: PointerInput): void {
@@ -39,7 +39,7 @@ export class PointsTool implements Tool {
   drag(input: PointerInput): void {
     const { state } = this;
     if (state.is === "pressed" && isDrag(state.from.screen, input.screen)) {
-      this.session.hover(null);
+      this.session.drawing.hover(null);
       this.state = begin(state);
     }
     if (this.state.is === "boxing") this.stage.show({ band: [this.state.from.image, input.image] });
@@ -53,8 +53,8 @@ export class PointsTool implements Tool {
     this.cancel();
     if (state.is === "pressed") this.click(state.from, state.marker);
     else this.clicks = 0;
-    if (state.is === "boxing") this.session.setBox(state.from.image, input.image);
-    if (state.is === "moving") this.session.movePoint(state.marker, input.image);
+    if (state.is === "boxing") this.session.drawing.setBox(state.from.image, input.image);
+    if (state.is === "moving") this.session.drawing.movePoint(state.marker, input.image);
   }
 
   cancel(): boolean {
@@ -66,23 +66,23 @@ export class PointsTool implements Tool {
 
   /** Comes after the second of two clicks on one spot. They set a point and removed it: that is taken back. */
   doubleClick({ image }: PointerInput): void {
-    if (this.session.drawing) return;
-    const target = this.session.annotationAt(image);
+    if (this.session.draft.active) return;
+    const target = this.session.list.at(image);
     if (!target) return;
-    for (; this.clicks > 0; this.clicks--) this.session.undo();
-    this.session.reopen(target.uid);
+    for (; this.clicks > 0; this.clicks--) this.session.store.undo();
+    this.session.drawing.reopen(target.uid);
   }
 
   private click({ image, background, selecting }: PointerInput, marker: number | null): void {
-    const first = !this.session.drawing;
+    const first = !this.session.draft.active;
     if (selecting) {
-      this.session.select(this.session.annotationAt(image)?.uid ?? null);
+      this.session.selection.select(this.session.list.at(image)?.uid ?? null);
       this.clicks = 0;
     } else if (marker !== null) {
-      this.session.removePoint(marker);
+      this.session.drawing.removePoint(marker);
       this.clicks++;
     } else {
-      this.session.addPoint(image, background ? BACKGROUND : FOREGROUND);
+      this.session.drawing.addPoint(image, background ? BACKGROUND : FOREGROUND);
       this.clicks = first ? 1 : 0;
     }
   }

@@ -47,18 +47,20 @@ export interface Tool {
 
 /** What the tools change; the session is one. */
 export interface ToolSession {
-  readonly drawing: boolean;
-  readonly selectedUid: string | null;
+  /** The object being drawn, if there is one. */
+  readonly draft: { readonly active: boolean };
+  readonly drawing: {
+    hover(at: ImagePoint | null): void;
+    addPoint(at: ImagePoint, label: PointLabel): void;
+    movePoint(index: number, at: ImagePoint): void;
+    removePoint(index: number): void;
+    setBox(from: ImagePoint, to: ImagePoint): void;
+    reopen(uid: string): void;
+  };
+  readonly selection: { readonly uid: string | null; select(uid: string | null): void };
+  readonly list: { at(point: ImagePoint): { readonly uid: string } | null };
+  readonly store: { undo(): void };
   readonly masks: ToolMasks;
-  hover(at: ImagePoint | null): void;
-  addPoint(at: ImagePoint, label: PointLabel): void;
-  movePoint(index: number, at: ImagePoint): void;
-  removePoint(index: number): void;
-  setBox(from: ImagePoint, to: ImagePoint): void;
-  select(uid: string | null): void;
-  reopen(uid: string): void;
-  undo(): void;
-  annotationAt(at: ImagePoint): { readonly uid: string } | null;
   /** A gesture begins (true), or none is under way any more. It may take several clicks. */
   working(underWay: boolean): void;
 }

@@ -15,8 +15,6 @@ class Recorder implements ToolSession, ToolStage {
   gesture: Gesture = {};
   marker: { at: ScreenPoint; index: number } | null = null;
   annotation: { uid: string } | null = null;
-  drawing = false;
-  selectedUid: string | null = null;
   scale = 1 / SCALE;
   readonly options = { size: 10, subtracts: false };
   unlocked = true;
@@ -41,28 +39,36 @@ class Recorder implements ToolSession, ToolStage {
     setRings: (rings) => this.note("rings", rings),
   };
 
-  hover = (at: ImagePoint | null) => this.note("hover", at);
-  movePoint = (index: number, at: ImagePoint) => this.note("move", index, at);
-  setBox = (from: ImagePoint, to: ImagePoint) => this.note("box", from, to);
-  select = (uid: string | null) => this.note("select", uid);
-  reopen = (uid: string) => this.note("reopen", uid);
+  readonly draft = { active: false };
+  readonly drawing = {
+    hover: (at: ImagePoint | null) => this.note("hover", at),
+    movePoint: (index: number, at: ImagePoint) => this.note("move", index, at),
+    setBox: (from: ImagePoint, to: ImagePoint) => this.note("box", from, to),
+    reopen: (uid: string) => this.note("reopen", uid),
+    addPoint: (at: ImagePoint, label: number) => {
+      this.draft.active = true;
+      this.note("point", at, label);
+    },
+    removePoint: (index: number) => {
+      this.draft.active = false;
+      this.note("remove", index);
+    },
+  };
+  readonly selection: { uid: string | null; select: (uid: string | null) => void } = {
+    uid: null,
+    select: (uid) => this.note("select", uid),
+  };
+  readonly list = { at: () => this.annotation };
+  readonly store = {
+    undo: () => {
+      this.draft.active = false;
+      this.note("undo");
+    },
+  };
   panBy = (dx: number, dy: number) => this.note("pan", dx, dy);
-  annotationAt = () => this.annotation;
   isWorking = false;
   working = (underWay: boolean) => {
     this.isWorking = underWay;
-  };
-  undo = () => {
-    this.drawing = false;
-    this.note("undo");
-  };
-  addPoint = (at: ImagePoint, label: number) => {
-    this.drawing = true;
-    this.note("point", at, label);
-  };
-  removePoint = (index: number) => {
-    this.drawing = false;
-    this.note("remove", index);
   };
   markerAt = ([x, y]: ScreenPoint) =>
     this.marker && Math.hypot(x - this.marker.at[0], y - this.marker.at[1]) < 8 ? this.marker.index : null;

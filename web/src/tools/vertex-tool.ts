@@ -43,8 +43,8 @@ export class VertexTool implements Tool {
     }
     if (corner) this.moving = { ...corner, rings, changed: false };
     else this.insert(rings, image);
-    if (!this.moving && !this.session.drawing) {
-      this.session.select(this.session.annotationAt(image)?.uid ?? null);
+    if (!this.moving && !this.session.draft.active) {
+      this.session.selection.select(this.session.list.at(image)?.uid ?? null);
     }
   }
 

@@ -18,10 +18,6 @@ interface Surroundings {
 
 /** While the region is encoded, the whole image goes on answering; so it does again as soon as something outside is asked. */
 export class CloserLook {
-  /** What is looked at, or about to be; null for the whole image. */
-  region = $state.raw<Region | null>(null);
-  /** Whether {@link region} is still on its way. */
-  waiting = $state.raw(false);
   /** The part of the image that is seen. */
   seen = $state.raw<ImageBox | null>(null);
   private abort = new AbortController();
@@ -29,9 +25,9 @@ export class CloserLook {
   /** What looking closer would show now: everything that is seen, and everything that was said of the object being drawn. */
   readonly offered: Region | null = $derived.by(() => {
     const { seen } = this; // first of all: the model comes without anybody being told, but before what is seen changes
-    const { image, prompts, model } = this.session;
+    const { image, draft, model } = this.session;
     if (!image || !model || !seen) return null;
-    const extent = extentOf(prompts);
+    const extent = extentOf(draft.prompts);
     return regionFor(extent ? around(seen, extent) : seen, image, model.input.image_size);
   });
 
@@ -42,7 +38,7 @@ export class CloserLook {
   ) {}
 
   toggle(): void {
-    if (this.region) void this.leave();
+    if (this.session.viewpoint.wanted) void this.leave();
     else void this.look();
   }
 
@@ -56,13 +52,11 @@ export class CloserLook {
     }
     this.reset();
     const { signal } = this.abort;
-    this.region = region;
-    this.waiting = true;
+    this.session.viewpoint.wanted = region;
     try {
       const bytes = await this.surroundings.encode(image.id, region, signal);
       if (signal.aborted) return;
       await this.open(bytes, region);
-      if (!signal.aborted) this.waiting = false;
     } catch (error) {
       if (signal.aborted) return;
       this.surroundings.fail(error);
@@ -74,15 +68,14 @@ export class CloserLook {
   async leave(): Promise<void> {
     this.reset();
     const bytes = this.surroundings.whole();
-    if (this.session.region && bytes) await this.open(bytes, null).catch(this.surroundings.fail);
+    if (this.session.viewpoint.region && bytes) await this.open(bytes, null).catch(this.surroundings.fail);
   }
 
   /** Forget what was looked at; the decoder is left as it is. */
   reset(): void {
     this.abort.abort();
     this.abort = new AbortController();
-    this.region = null;
-    this.waiting = false;
+    this.session.viewpoint.wanted = null;
   }
 
   private async open(bytes: ArrayBuffer, region: Region | null): Promise<void> {

@@ -62,20 +62,24 @@ describe("looking closer", () => {
     void closer.look(region);
     encoded(PART);
     await settled();
-    expect([closer.region, session.region, opened.at(-1)]).toEqual([region, region, PART]);
+    expect([session.viewpoint.wanted, session.viewpoint.region, opened.at(-1)]).toEqual([
+      region,
+      region,
+      PART,
+    ]);
   });
 
   it("asks the decoder about the region, in its own coordinates, and saves masks on the image's pixels", async () => {
     await lookCloser();
-    const region = closer.region!;
+    const region = session.viewpoint.wanted!;
     expect(region).toMatchObject({ x: 992, y: 800 });
     expect(opened).toEqual([PART]);
-    session.addPoint(imagePoint(1200, 900), FOREGROUND);
+    session.drawing.addPoint(imagePoint(1200, 900), FOREGROUND);
     const [asked] = decoder.requests;
     expect(asked!.prompts.points[0]!.at).toEqual([1200 - region.x, 900 - region.y]);
     expect(asked!.image).toMatchObject({ width: region.width, height: region.height });
     await decoder.answer(decodedMasks());
-    session.accept();
+    session.drawing.accept();
     const [created] = recorded;
     expect(created).toMatchObject({
       provenance: {
@@ -89,30 +93,30 @@ describe("looking closer", () => {
   });
 
   it("goes on answering from the whole image until the region is there, then carries the draft on", async () => {
-    session.addPoint(imagePoint(1200, 900), FOREGROUND);
+    session.drawing.addPoint(imagePoint(1200, 900), FOREGROUND);
     await decoder.answer();
     closer.toggle();
-    expect(closer.waiting).toBe(true);
-    expect(session.region).toBeNull();
-    expect(session.canAccept).toBe(true);
+    expect(session.viewpoint.waiting).toBe(true);
+    expect(session.viewpoint.region).toBeNull();
+    expect(session.draft.canAccept).toBe(true);
     encoded(PART);
     await settled();
-    expect(closer.waiting).toBe(false);
-    expect(session.prompts.points).toHaveLength(1);
+    expect(session.viewpoint.waiting).toBe(false);
+    expect(session.draft.prompts.points).toHaveLength(1);
     expect(decoder.requests).toHaveLength(1); // the same prompts, asked of the region
     await decoder.answer();
-    expect(session.shownRegion).toEqual(closer.region);
-    session.undo();
-    expect(session.drawing).toBe(false);
-    session.redo();
+    expect(session.draft.shownRegion).toEqual(session.viewpoint.wanted);
+    session.store.undo();
+    expect(session.draft.active).toBe(false);
+    session.store.redo();
     expect(decoder.requests.at(-1)!.prompts.points[0]!.at).toEqual([
-      1200 - closer.region!.x,
-      900 - closer.region!.y,
+      1200 - session.viewpoint.wanted!.x,
+      900 - session.viewpoint.wanted!.y,
     ]);
   });
 
   it("shows everything that was said of the object being drawn", async () => {
-    session.addPoint(imagePoint(1700, 900), FOREGROUND); // outside of what is seen
+    session.drawing.addPoint(imagePoint(1700, 900), FOREGROUND); // outside of what is seen
     const { x, width } = closer.offered!;
     expect(x).toBeLessThanOrEqual(1000);
     expect(x + width).toBeGreaterThanOrEqual(1700);
@@ -122,31 +126,31 @@ describe("looking closer", () => {
     await lookCloser();
     closer.toggle();
     await settled();
-    expect([closer.region, session.region, opened.at(-1)]).toEqual([null, null, WHOLE]);
+    expect([session.viewpoint.wanted, session.viewpoint.region, opened.at(-1)]).toEqual([null, null, WHOLE]);
 
     await lookCloser();
-    session.hover(imagePoint(3000, 2000));
+    session.drawing.hover(imagePoint(3000, 2000));
     await settled();
-    expect([closer.region, opened.at(-1)]).toEqual([null, WHOLE]);
+    expect([session.viewpoint.wanted, opened.at(-1)]).toEqual([null, WHOLE]);
     expect(decoder.requests.at(-1)!.prompts.points[0]!.at).toEqual([3000, 2000]); // asked again there
 
     await lookCloser();
-    session.addPoint(imagePoint(3000, 2000), FOREGROUND);
+    session.drawing.addPoint(imagePoint(3000, 2000), FOREGROUND);
     await settled();
-    expect(closer.region).toBeNull();
+    expect(session.viewpoint.wanted).toBeNull();
     expect(decoder.requests.at(-1)!.prompts.points).toHaveLength(1);
   });
 
   it("drops an answer that the other picture gives too late", async () => {
-    session.addPoint(imagePoint(1200, 900), FOREGROUND);
+    session.drawing.addPoint(imagePoint(1200, 900), FOREGROUND);
     await lookCloser();
     const [late, current] = decoder.requests;
     late!.resolve(decodedMasks());
     await settled();
-    expect(session.shownPlane).toBeNull();
+    expect(session.draft.shownPlane).toBeNull();
     current!.resolve(decodedMasks());
     await settled();
-    expect(session.shownRegion).toEqual(closer.region);
+    expect(session.draft.shownRegion).toEqual(session.viewpoint.wanted);
   });
 
   it("says why nothing came of it and stays with the whole image", async () => {
@@ -154,7 +158,7 @@ describe("looking closer", () => {
     broken(new Error("the encoder failed"));
     await settled();
     expect(fail).toHaveBeenCalledWith(new Error("the encoder failed"));
-    expect([closer.region, session.region, opened]).toEqual([null, null, []]);
+    expect([session.viewpoint.wanted, session.viewpoint.region, opened]).toEqual([null, null, []]);
     closer.seen = [0, 0, 4000, 3000];
     closer.toggle();
     expect(tell).toHaveBeenCalledOnce();
@@ -165,21 +169,24 @@ describe("looking closer", () => {
     closer.reset();
     encoded(PART);
     await settled();
-    expect([closer.region, opened]).toEqual([null, []]);
+    expect([session.viewpoint.wanted, opened]).toEqual([null, []]);
   });
 
   it("reopens a mask from its prompts only where the decoder sees what it saw then", async () => {
     await lookCloser();
-    session.addPoint(imagePoint(1200, 900), FOREGROUND);
+    session.drawing.addPoint(imagePoint(1200, 900), FOREGROUND);
     await decoder.answer();
-    session.accept();
-    const uid = session.annotations[0]!.uid;
-    session.reopen(uid);
-    expect(session.prompts.points).toHaveLength(1);
-    session.drop();
+    session.drawing.accept();
+    const uid = session.list.annotations[0]!.uid;
+    session.drawing.reopen(uid);
+    expect(session.draft.prompts.points).toHaveLength(1);
+    session.drawing.drop();
     closer.toggle();
     await settled();
-    session.reopen(uid);
-    expect(session.prompts).toMatchObject({ points: [], mask: session.annotations[0]!.segmentation });
+    session.drawing.reopen(uid);
+    expect(session.draft.prompts).toMatchObject({
+      points: [],
+      mask: session.list.annotations[0]!.segmentation,
+    });
   });
 });

@@ -4,8 +4,10 @@ import type { PointLabel } from "../core/prompts.ts";
 /** What the pointer acts on; the session is one. */
 export interface PointedAt {
   readonly image: ImageSize | null;
-  hover(at: ImagePoint | null): void;
-  addPoint(at: ImagePoint, label: PointLabel): void;
+  readonly drawing: {
+    hover(at: ImagePoint | null): void;
+    addPoint(at: ImagePoint, label: PointLabel): void;
+  };
 }
 
 const STEPS = 50; // from one side of the image to the other
@@ -40,7 +42,7 @@ export class KeyboardPointer {
   /** Give a prompt where it points. @returns whether there is an image */
   point(label: PointLabel): boolean {
     const { image } = this.target;
-    if (image) this.target.addPoint(this.place(image), label);
+    if (image) this.target.drawing.addPoint(this.place(image), label);
     return image !== null;
   }
 
@@ -50,7 +52,7 @@ export class KeyboardPointer {
     const step = fine ? 1 : Math.max(1, Math.round(Math.max(image.height, image.width) / STEPS));
     const [fromX, fromY] = this.place(image);
     this.at = clampToImage(imagePoint(fromX + x * step, fromY + y * step), image);
-    this.target.hover(this.at);
+    this.target.drawing.hover(this.at);
     return true;
   }
 

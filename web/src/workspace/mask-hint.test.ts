@@ -2,11 +2,11 @@ import { expect, it } from "vitest";
 import { maskHint } from "./mask-hint.ts";
 
 const NOTHING = {
-  drawing: false,
+  active: false,
   decoding: false,
   canAccept: false,
   reopenedUid: null,
-  selectedUid: null,
+  uid: null,
   tool: "points",
 } as const;
 
@@ -14,14 +14,14 @@ it.each([
   [NOTHING, false, true, /Point at an object/],
   [NOTHING, false, false, /being encoded/],
   [{ ...NOTHING, tool: "box" } as const, false, true, /Drag a box/],
-  [{ ...NOTHING, drawing: true, decoding: true }, false, true, /Looking/],
-  [{ ...NOTHING, drawing: true, decoding: true }, false, false, /as soon as the image is encoded/],
-  [{ ...NOTHING, drawing: true, canAccept: true }, true, true, /painted by hand/],
-  [{ ...NOTHING, drawing: true, canAccept: true }, false, true, /painted by hand/],
-  [{ ...NOTHING, drawing: true, canAccept: true, reopenedUid: "a" }, true, true, /object as you changed it/],
-  [{ ...NOTHING, drawing: true, reopenedUid: "a" }, false, true, /as it was saved/],
-  [{ ...NOTHING, tool: "brush", selectedUid: "a" } as const, true, true, /selected object/],
+  [{ ...NOTHING, active: true, decoding: true }, false, true, /Looking/],
+  [{ ...NOTHING, active: true, decoding: true }, false, false, /as soon as the image is encoded/],
+  [{ ...NOTHING, active: true, canAccept: true }, true, true, /painted by hand/],
+  [{ ...NOTHING, active: true, canAccept: true }, false, true, /painted by hand/],
+  [{ ...NOTHING, active: true, canAccept: true, reopenedUid: "a" }, true, true, /object as you changed it/],
+  [{ ...NOTHING, active: true, reopenedUid: "a" }, false, true, /as it was saved/],
+  [{ ...NOTHING, tool: "brush", uid: "a" } as const, true, true, /selected object/],
   [{ ...NOTHING, tool: "brush" } as const, true, true, /new mask, or select/],
-])("says what is true of %j", (session, byHand, encoded, said) => {
-  expect(maskHint(session, byHand, encoded)).toMatch(said);
+])("says what is true of %j", ({ tool, uid, ...draft }, byHand, encoded, said) => {
+  expect(maskHint({ tool, selection: { uid }, draft }, byHand, encoded)).toMatch(said);
 });

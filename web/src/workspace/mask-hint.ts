@@ -1,28 +1,29 @@
 /** What the mask panel says while the model has suggested nothing: always true of what the canvas shows. */
 
-import type { AnnotationSession } from "../session/annotation-session.ts";
+import type { Session } from "../session/session.svelte.ts";
 
-type Seen = Pick<
-  AnnotationSession,
-  "drawing" | "decoding" | "canAccept" | "reopenedUid" | "selectedUid" | "tool"
->;
+interface Seen extends Pick<Session, "tool"> {
+  readonly draft: Pick<Session["draft"], "active" | "decoding" | "canAccept" | "reopenedUid">;
+  readonly selection: Pick<Session["selection"], "uid">;
+}
 
 /**
  * @param byHand whether the tool changes pixels without asking the model
  * @param encoded whether the model can answer for this image
  */
 export function maskHint(session: Seen, byHand: boolean, encoded: boolean): string {
-  const { drawing, decoding, canAccept, reopenedUid, selectedUid } = session;
+  const { active, decoding, canAccept, reopenedUid } = session.draft;
   if (decoding) {
     return encoded ? "Looking for the mask…" : "The mask appears here as soon as the image is encoded.";
   }
-  if (drawing && canAccept) {
+  if (active && canAccept) {
     return reopenedUid
       ? "The object as you changed it by hand. Go on painting, or click with Points to refine it."
       : "A new mask, painted by hand. Go on painting, or click with Points to refine it.";
   }
-  if (drawing) return "The object as it was saved. Click to add or take away, or change it by hand.";
-  if (byHand && selectedUid) return "What you paint goes into the selected object and is saved at once.";
+  if (active) return "The object as it was saved. Click to add or take away, or change it by hand.";
+  if (byHand && session.selection.uid)
+    return "What you paint goes into the selected object and is saved at once.";
   if (byHand) return "Paint a new mask, or select an object to change it.";
   if (session.tool === "box") return "Drag a box around an object, or click two corners.";
   return encoded

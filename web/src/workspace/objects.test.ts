@@ -16,7 +16,7 @@ const annotation = (uid: string): Annotation => ({
 
 let session: Session;
 let objects: Objects;
-const order = () => session.annotations.map(({ uid }) => uid).join("");
+const order = () => session.list.annotations.map(({ uid }) => uid).join("");
 
 beforeEach(() => {
   session = createSession({ decoder: new FakeDecoder(), record: () => undefined });
@@ -35,23 +35,23 @@ const perform = (command: "raise" | "lower") =>
 
 it("moves the selected object in the order by commands, as far as the list goes", () => {
   expect(perform("raise")).toBe(false);
-  objects.choose(["a"], "a");
+  session.selection.choose(["a"], "a");
   expect([perform("raise"), order()]).toEqual([true, "bac"]);
   perform("raise");
   perform("raise");
   expect(order()).toBe("bca");
   perform("lower");
   expect(order()).toBe("bac");
-  session.undo();
-  expect([order(), session.selectedUid]).toEqual(["bca", "a"]);
+  session.store.undo();
+  expect([order(), session.selection.uid]).toEqual(["bca", "a"]);
 });
 
 it("leaves the order alone while several are selected", () => {
-  objects.choose(["a", "b"], "b");
+  session.selection.choose(["a", "b"], "b");
   expect([perform("raise"), order()]).toEqual([false, "abc"]);
 });
 
 it("leaves an object that was dragged here from elsewhere where it is", () => {
   objects.moveTo("of another tab", 1);
-  expect([order(), session.canUndo]).toEqual(["abc", false]);
+  expect([order(), session.store.canUndo]).toEqual(["abc", false]);
 });

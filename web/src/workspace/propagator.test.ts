@@ -39,7 +39,7 @@ beforeEach(() => {
   const objects = new Objects(session);
   propagator = new Propagator(decoder, session, objects, (...texts) => void said.push(texts.join(" ")));
   session.open({ id: 7, height: 48, width: 64 }, [drawn("a", 0.9), drawn("b", 0.9), drawn("c", 0.9)]);
-  objects.choose(["a", "b", "c"], "c");
+  session.selection.choose(["a", "b", "c"], "c");
 });
 
 /** On to the next image, where the model rates mask 2 so for each object. */
@@ -57,17 +57,17 @@ async function find(...ratings: number[]): Promise<void> {
 it("saves what the model is sure of, and says how to take it back", async () => {
   await find(0.9, 0.8, 0.75);
   expect(operations.map(({ kind }) => kind)).toEqual(["create", "create", "create"]);
-  expect(session.drawing).toBe(false);
+  expect(session.draft.active).toBe(false);
   expect(said).toEqual(["3 of 3 objects found here. {undo} takes them back."]);
 });
 
 it("suggests what it rates much lower than before, and saves it only when somebody accepts", async () => {
   await find(0.9, 0.3, 0.2);
   expect(operations.map(({ kind }) => kind)).toEqual(["create"]);
-  expect(session.prompts.points).toHaveLength(1);
+  expect(session.draft.prompts.points).toHaveLength(1);
   expect(said[0]).toContain("2 are uncertain and not saved: the first is only suggested.");
   await decoder.answer();
-  session.accept();
+  session.drawing.accept();
   expect(operations.at(-1)).toMatchObject({ kind: "create", category_id: 2 });
 });
 

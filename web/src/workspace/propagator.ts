@@ -33,10 +33,10 @@ export class Propagator {
     if (session.image !== image) return;
     this.objects.add(found.sure);
     const [first] = found.unsure;
-    if (first && !session.drawing) {
-      session.select(null);
+    if (first && !session.draft.active) {
+      session.selection.select(null);
       session.chooseCategory(first.categoryId);
-      session.suggest(first.prompts);
+      session.drawing.suggest(first.prompts);
     }
     this.tell(...reported(found, taken.annotations.length));
   }

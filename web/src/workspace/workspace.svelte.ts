@@ -94,7 +94,7 @@ export class Workspace {
       ]);
       if (this.wanted !== id || !this.engine.ready) return;
       const { draft } = this.imageSync ?? {};
-      if (this.session.drawing && draft?.region) void this.closer.look(draft.region); // as it was drawn
+      if (this.session.draft.active && draft?.region) void this.closer.look(draft.region); // as it was drawn
       await this.propagator.find();
     } catch (error) {
       if (this.wanted === id) this.problem = explained(error);
@@ -131,8 +131,8 @@ export class Workspace {
    */
   private leave(): void {
     this.wanted = 0;
-    if (this.session.drawing) {
-      const obstacle = this.session.keep();
+    if (this.session.draft.active) {
+      const obstacle = this.session.drawing.keep();
       if (!obstacle) this.tell("What you were drawing was kept.");
       else this.tell("What you were drawing waits on its image.", obstacle.message);
     }

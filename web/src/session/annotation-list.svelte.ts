@@ -1,11 +1,11 @@
-/** The annotation list as it is shown: colours, and what is selected, hidden or locked on this page. */
+/** The saved annotations as they are shown: colours, and what is hidden or locked on this page. */
 
+import type { ImagePoint } from "../core/geometry.ts";
 import { colourOf } from "../core/palette.ts";
-import { area, type Rle } from "../core/rle.ts";
+import { area, contains, type Rle } from "../core/rle.ts";
 import type { Annotation, AnnotationView, SessionCategory } from "./types.ts";
 
-export class AnnotationViews {
-  selectedUid = $state.raw<string | null>(null);
+export class AnnotationList {
   categories = $state.raw<readonly SessionCategory[]>([]);
   /** Colours tell categories apart, or one object from the next. */
   colouring = $state.raw<"category" | "instance">("category");
@@ -13,14 +13,13 @@ export class AnnotationViews {
   private locked = $state.raw<ReadonlySet<string>>(new Set());
   private readonly areas = new WeakMap<Rle, number>();
   // Through a value of its own: while prompts change and annotations do not, the views stay as they are.
-  private readonly annotations = $derived.by(() => this.source());
-  readonly list: readonly AnnotationView[] = $derived(this.annotations.map((each) => this.viewOf(each)));
+  private readonly saved = $derived.by(() => this.source());
+  readonly annotations: readonly AnnotationView[] = $derived(this.saved.map((each) => this.viewOf(each)));
 
   constructor(private readonly source: () => readonly Annotation[]) {}
 
-  /** Nothing is selected, hidden or locked on a new image. */
+  /** Nothing is hidden or locked on a new image. */
   reset(): void {
-    this.selectedUid = null;
     this.hidden = new Set();
     this.locked = new Set();
   }
@@ -44,6 +43,15 @@ export class AnnotationViews {
   /** "#rrggbb", null when there is no such category. */
   categoryColour(id: number | null): string | null {
     return this.categories.find((category) => category.id === id)?.color ?? null;
+  }
+
+  hasCategory(id: number | null): boolean {
+    return this.categories.some((category) => category.id === id);
+  }
+
+  /** The topmost visible annotation at a point of the image. */
+  at([x, y]: ImagePoint): AnnotationView | null {
+    return this.annotations.findLast((each) => !each.hidden && contains(each.segmentation, x, y)) ?? null;
   }
 
   private viewOf(annotation: Annotation): AnnotationView {

@@ -1,0 +1,114 @@
+/** The object being drawn, as it is shown: its prompts, and what the decoder answers to them. */
+
+import type { ImageSize } from "../core/geometry.ts";
+import type { Plane } from "../core/logits.ts";
+import { DRAFT_COLOUR } from "../core/palette.ts";
+import type { Region } from "../core/region.ts";
+import type { Rle } from "../core/rle.ts";
+import type { Manifest } from "../decoder/manifest.ts";
+import type { AnnotationList } from "./annotation-list.svelte.ts";
+import { type Answer, bestOf, candidatesOf, maskOf, planeOf } from "./answers.ts";
+import { type Decodes, isQuestion } from "./decodes.svelte.ts";
+import { findAnnotation, hasDraft } from "./document.ts";
+import type { DocumentStore } from "./document-store.svelte.ts";
+import type { Candidate } from "./types.ts";
+
+/** What else a draft is made of. */
+export interface DraftSetting {
+  readonly image: ImageSize | null;
+  readonly model: Manifest | null;
+  /** What the next accepted mask gets. */
+  readonly categoryId: number | null;
+  /** Whether a mask is painted that is changed by hand. */
+  readonly isPainting: boolean;
+}
+
+export class Draft {
+  private readonly answerMask = $derived.by(() => {
+    const { answer } = this.decodes;
+    return answer && maskOf(answer, this.shownIndex!, this.setting.image!, this.setting.model!);
+  });
+  readonly prompts = $derived.by(() => this.store.document.prompts);
+  /** uid of the saved annotation whose mask is being changed, if any. */
+  readonly reopenedUid = $derived.by(() => this.store.document.reopenedUid);
+  /** Whether an object is being drawn: prompts were given, or an annotation was reopened. */
+  readonly active = $derived.by(() => hasDraft(this.store.document));
+
+  constructor(
+    private readonly store: DocumentStore,
+    private readonly decodes: Decodes,
+    private readonly list: AnnotationList,
+    private readonly setting: DraftSetting,
+  ) {}
+
+  /** Empty until the decoder has answered the current prompts. */
+  get candidates(): readonly Candidate[] {
+    const { answer } = this;
+    return answer ? candidatesOf(answer) : [];
+  }
+
+  /** Index into the decoder's masks of the one that is shown, null when there is none. */
+  get shownIndex(): number | null {
+    const { answer } = this.decodes;
+    if (!answer) return null;
+    const chosen = this.answer ? this.store.document.shown : null;
+    return chosen ?? bestOf(answer);
+  }
+
+  /** True while the shown candidate is older than the prompts. */
+  get decoding(): boolean {
+    return isQuestion(this.prompts) && !this.answer;
+  }
+
+  /** True when there is a mask that Enter would accept. */
+  get canAccept(): boolean {
+    return this.answer !== null || this.showsEdited;
+  }
+
+  /** Whether the mask is shown that was made by hand, not an answer of the model. */
+  get showsEdited(): boolean {
+    return this.store.document.edited !== null && !this.decodes.answer;
+  }
+
+  /** A saved annotation was reopened, and nothing has been done to it. */
+  get isUnchanged(): boolean {
+    return !this.store.document.edited && !isQuestion(this.prompts);
+  }
+
+  get hasMask(): boolean {
+    return this.decodes.answer !== null || this.store.document.edited !== null || this.reopenedUid !== null;
+  }
+
+  /** As it is shown. Costs some time where it is an answer of the model. */
+  get mask(): Rle | null {
+    const { document } = this.store;
+    const reopened = findAnnotation(document, this.reopenedUid);
+    return this.answerMask ?? document.edited ?? reopened?.segmentation ?? null;
+  }
+
+  /** The logits to paint: of the object being drawn, else of what the pointer hovers over. */
+  get shownPlane(): Plane | null {
+    const { answer, hovered } = this.decodes;
+    if (this.setting.isPainting) return null;
+    if (answer) return planeOf(answer, this.shownIndex!);
+    return hovered && !this.active ? planeOf(hovered, bestOf(hovered)) : null;
+  }
+
+  /** The region that {@link shownPlane} is of; null for the whole image. */
+  get shownRegion(): Region | null {
+    return (this.decodes.answer ?? this.decodes.hovered)?.region ?? null;
+  }
+
+  /** "#rrggbb" */
+  get colour(): string {
+    const reopened = findAnnotation(this.store.document, this.reopenedUid);
+    const category = reopened ? reopened.category_id : this.setting.categoryId;
+    return this.list.categoryColour(category) ?? DRAFT_COLOUR;
+  }
+
+  /** For the newest prompts; null until the decoder has answered them. */
+  get answer(): Answer | null {
+    const { answer } = this.decodes;
+    return answer?.prompts === this.prompts ? answer : null;
+  }
+}
