@@ -1,23 +1,20 @@
+/** The annotate page without its pixels: brings picture, embedding and annotations of an image together. */
 import { explain } from "../api/errors.ts";
-import type { ImageDetails, ImageMark, ImageState, Project } from "../api/types.ts";
+import type { ImageDetails, ImageState, Project } from "../api/types.ts";
 import type { Services } from "../app/services.ts";
-import type { KeptDraft } from "../core/draft.ts";
 import { WorkClock, watchWork } from "../session/pace.ts";
 import { createSession, type Session } from "../session/session.svelte.ts";
-import type { Operation } from "../session/types.ts";
-import type { ImageSync } from "../sync/image.ts";
 import { CloserLook, encodeRegion } from "./closer-look.svelte.ts";
 import { EmbeddingNews } from "./embedding-news.ts";
 import { Engine } from "./engine.svelte.ts";
 import { ImageCache } from "./image-cache.ts";
 import { Marks } from "./marks.ts";
 import { Objects } from "./objects.svelte.ts";
+import { OpenImage } from "./open-image.svelte.ts";
 import { Propagator } from "./propagator.ts";
 
-/** The annotate page's image: brings picture, embedding and annotations together and keeps the neighbours coming. */
 export class Workspace {
   project = $state.raw<Project | null>(null);
-  image = $state.raw<ImageDetails | null>(null);
   picture = $state.raw<ImageBitmap | null>(null);
   problem = $state("");
 
@@ -27,10 +24,10 @@ export class Workspace {
   readonly closer: CloserLook;
   readonly marks: Marks;
   readonly propagator: Propagator;
+  private readonly opened: OpenImage;
   private readonly news = new EmbeddingNews();
   private readonly cache: ImageCache;
   private readonly disposers: (() => void)[] = [];
-  private imageSync: ImageSync | null = null;
   /** The image that the person asked for last; answers for another one are dropped. */
   private wanted = 0;
 
@@ -38,7 +35,7 @@ export class Workspace {
     private readonly services: Services,
     private readonly projectId: number,
   ) {
-    const { client, toasts } = services;
+    const { client, toasts, saving } = services;
     this.cache = new ImageCache(client, this.news);
     this.engine = new Engine(client, (error) => toasts.error(error));
     const { decoder } = this.engine;
@@ -46,7 +43,7 @@ export class Workspace {
     this.disposers.push(watchWork(clock, window));
     this.session = createSession({
       decoder,
-      record: (...step) => void this.record(...step),
+      record: (...step) => void this.opened.record(...step),
       notify: ({ level, message }) => {
         const text = services.view.keymap.inText(message);
         if (level === "error") toasts.error(new Error(text));
@@ -64,20 +61,37 @@ export class Workspace {
     this.objects = new Objects(this.session);
     this.propagator = new Propagator(decoder, this.session, this.objects, (...said) => this.tell(...said));
     this.marks = new Marks(client, projectId);
-    services.saving.onMarkRefused = (imageId) => this.marks.forget(imageId);
+    this.opened = new OpenImage({
+      client,
+      marks: this.marks,
+      synchroniser: () => saving.ready(),
+      me: () => services.account.name,
+      replace: (annotations) => this.session.replaceAnnotations(annotations),
+      tell: (message) => this.tell(message),
+      fail: (error) => toasts.error(error),
+    });
+    saving.onMarkRefused = (imageId) => this.marks.forget(imageId);
     this.disposers.push(
       services.streams.listen(projectId, {
         embedding: ({ image_id }) => this.news.tell(image_id),
         region: ({ image_id }) => this.news.tell(image_id),
         annotations: ({ image_id, revision, mark }) => {
           void this.notice(image_id, revision);
-          this.hearMark(image_id, mark);
+          this.opened.hear(image_id, revision, mark);
         },
         start: () => this.catchUp(),
         reset: () => this.catchUp(),
       }),
     );
     void this.loadProject();
+  }
+
+  get image(): ImageDetails | null {
+    return this.opened.details;
+  }
+
+  async mark(state: ImageState, note: string): Promise<boolean> {
+    return await this.opened.mark(state, note);
   }
 
   async open(id: number): Promise<void> {
@@ -93,7 +107,7 @@ export class Workspace {
         this.openEmbedding(id, loading.embedding),
       ]);
       if (this.wanted !== id || !this.engine.ready) return;
-      const { draft } = this.imageSync ?? {};
+      const { draft } = this.opened;
       if (this.session.draft.active && draft?.region) void this.closer.look(draft.region); // as it was drawn
       await this.propagator.find();
     } catch (error) {
@@ -139,40 +153,27 @@ export class Workspace {
     this.closer.reset();
     this.session.close();
     this.engine.close();
-    if (this.imageSync) this.closeSync(this.imageSync);
-    this.imageSync = null;
+    this.opened.close();
     this.picture?.close();
     this.picture = null;
     this.problem = "";
   }
 
   private async openAnnotations(id: number, loading: Promise<ImageDetails>): Promise<void> {
-    const synchroniser = await this.services.saving.ready();
-    const [details, current] = await Promise.all([loading, this.services.client.annotations(id)]);
-    const sync = await synchroniser.openImage(current);
-    if (this.wanted !== id) return synchroniser.closeImage(sync);
-    this.imageSync = sync;
-    this.image = this.marked(details);
-    sync.onRemote = (annotations) => this.session.replaceAnnotations(annotations);
-    sync.onMark = (mark) => this.hearMark(id, mark);
-    this.session.open({ id, width: details.width, height: details.height }, sync.annotations(), sync.draft);
-    if (sync.draft) this.tell("What you were drawing here is back. {drop} drops it.");
+    const opened = await this.opened.open(id, loading);
+    if (!opened) return;
+    const { details, annotations, draft } = opened;
+    this.session.open({ id, width: details.width, height: details.height }, annotations, draft);
+    if (draft) this.tell("What you were drawing here is back. {drop} drops it.");
     if (this.engine.ready) this.session.embeddingReady();
-    void this.prefetchAround(await this.fresh(id, details));
+    const fresh = await this.opened.refresh();
+    if (fresh) void this.prefetchAround(fresh);
   }
 
   private async prefetchAround(image: ImageDetails): Promise<void> {
     const submits = image.mark.state === "waiting";
     const waiting = submits ? await this.marks.nextWaiting(image).catch(() => null) : null; // opening it will say why
     if (this.wanted === image.id) await this.cache.prefetchAround(image, waiting);
-  }
-
-  /** Neighbours change when images are added or deleted; what was prefetched may not know. */
-  private async fresh(id: number, known: ImageDetails): Promise<ImageDetails> {
-    const details = await this.services.client.image(id);
-    if (this.wanted !== id) return known;
-    this.image = this.marked(details);
-    return details;
   }
 
   private async openPicture(id: number, file: Promise<Blob>): Promise<void> {
@@ -184,59 +185,6 @@ export class Workspace {
   private async openEmbedding(id: number, loading: Promise<ArrayBuffer>): Promise<void> {
     const opened = await this.engine.open(loading);
     if (opened && this.session.image?.id === id) this.session.embeddingReady();
-  }
-
-  private async record(
-    imageId: number,
-    operations: readonly Operation[],
-    draft: KeptDraft | null,
-  ): Promise<void> {
-    try {
-      if (this.imageSync?.imageId !== imageId) throw new Error("This image is no longer open.");
-      await this.imageSync.record(operations, draft);
-    } catch (error) {
-      const { message } = explain(error);
-      this.services.toasts.error(new Error(`A change could not be kept in this browser: ${message}`));
-      if (operations.length === 0) return; // only the draft: it is still on the screen
-      if (this.imageSync?.imageId === imageId) this.session.replaceAnnotations(this.imageSync.annotations());
-    }
-  }
-
-  /**
-   * Say how far the work on the open image is. It is durable in this browser at once and reaches the server after the edits
-   * before it. @returns whether it is kept; if not, the person has been told
-   */
-  async mark(state: ImageState, note: string): Promise<boolean> {
-    const { image, imageSync } = this;
-    if (!image || imageSync?.imageId !== image.id) return false;
-    this.image = {
-      ...image,
-      mark: { state, note, by: this.services.account.name, at: new Date().toISOString() },
-    };
-    try {
-      await this.marks.say(imageSync, state, note);
-      return true;
-    } catch (error) {
-      this.services.toasts.error(new Error(`The image could not be marked: ${explain(error).message}`));
-      if (this.image?.id === image.id) this.image = { ...this.image, mark: image.mark };
-      return false;
-    }
-  }
-
-  private hearMark(imageId: number, mark: ImageMark): void {
-    this.marks.hear(imageId, mark);
-    const { image, imageSync } = this;
-    if (image?.id !== imageId || imageSync?.waitingMark) return;
-    const sentBack = mark.state === "waiting" && mark.at !== image.mark.at && image.mark.state !== "waiting";
-    if (sentBack) this.services.toasts.info(`This image was sent back${mark.note ? `: ${mark.note}` : "."}`);
-    this.image = { ...image, mark };
-  }
-
-  /** With what this browser has said and the server does not know yet. */
-  private marked(details: ImageDetails): ImageDetails {
-    const { waitingMark: said } = this.imageSync ?? {};
-    if (!said) return details;
-    return { ...details, mark: { ...details.mark, state: said.state, note: said.note } };
   }
 
   private async notice(imageId: number, revision: number): Promise<void> {
@@ -255,10 +203,6 @@ export class Workspace {
   private tell(message: string, hint = ""): void {
     const { keymap } = this.services.view;
     this.services.toasts.info(keymap.inText(message), keymap.inText(hint));
-  }
-
-  private closeSync(sync: ImageSync): void {
-    void this.services.saving.ready().then((synchroniser) => synchroniser.closeImage(sync));
   }
 }
 

@@ -1,0 +1,137 @@
+/** The open image as this page knows it: its details and mark, and the way of every change of it to the server. */
+import type { Client } from "../api/client.ts";
+import { explain } from "../api/errors.ts";
+import type { ImageDetails, ImageMark, ImageState } from "../api/types.ts";
+import type { KeptDraft } from "../core/draft.ts";
+import type { Annotation, Operation } from "../session/types.ts";
+import type { ImageSync } from "../sync/image.ts";
+import type { Synchroniser } from "../sync/synchroniser.ts";
+import type { Marks } from "./marks.ts";
+
+export interface OpenImageHost {
+  readonly client: Pick<Client, "annotations" | "image">;
+  readonly marks: Pick<Marks, "hear" | "say">;
+  synchroniser(): Promise<Pick<Synchroniser, "openImage" | "closeImage" | "notice">>;
+  /** The name of who works here. */
+  me(): string;
+  /** Annotations other than those on the screen. */
+  replace(annotations: readonly Annotation[]): void;
+  tell(message: string): void;
+  fail(error: unknown): void;
+}
+
+/** What a page shows first. */
+export interface Opened {
+  readonly details: ImageDetails;
+  readonly annotations: readonly Annotation[];
+  readonly draft: KeptDraft | null;
+}
+
+export class OpenImage {
+  details = $state.raw<ImageDetails | null>(null);
+  private sync: ImageSync | null = null;
+  /** Counts images opened and closed: what comes for an earlier one is dropped. */
+  private turn = 0;
+
+  constructor(private readonly host: OpenImageHost) {}
+
+  /** What is drawn on it and kept; null when there is nothing. */
+  get draft(): KeptDraft | null {
+    return this.sync?.draft ?? null;
+  }
+
+  /** @returns null when another image was opened meanwhile */
+  async open(id: number, loading: Promise<ImageDetails>): Promise<Opened | null> {
+    this.close();
+    const { turn } = this;
+    const synchroniser = await this.host.synchroniser();
+    const [details, current] = await Promise.all([loading, this.host.client.annotations(id)]);
+    const sync = await synchroniser.openImage(current);
+    if (this.turn !== turn) {
+      synchroniser.closeImage(sync);
+      return null;
+    }
+    this.sync = sync;
+    this.details = this.marked(details);
+    sync.onRemote = (annotations) => this.host.replace(annotations);
+    sync.onMark = (mark) => this.take(mark);
+    return { details: this.details, annotations: sync.annotations(), draft: sync.draft };
+  }
+
+  /** Neighbours change when images are added or deleted; what was prefetched may not know. @returns null as `open` does */
+  async refresh(): Promise<ImageDetails | null> {
+    const { details: known, sync, turn } = this;
+    if (!known || !sync) return null;
+    const details = await this.host.client.image(known.id);
+    if (this.turn !== turn) return null;
+    const isOld = details.revision < sync.revision; // of its mark, more is known here
+    this.details = isOld ? { ...details, mark: this.details!.mark } : this.marked(details);
+    return this.details;
+  }
+
+  /** The image goes on being shown until another one is there. */
+  close(): void {
+    this.turn++;
+    const { sync } = this;
+    this.sync = null;
+    if (sync) void this.host.synchroniser().then((synchroniser) => synchroniser.closeImage(sync));
+  }
+
+  /** One step of the session, made durable as a whole. What cannot be kept is taken back and told. */
+  async record(imageId: number, operations: readonly Operation[], draft: KeptDraft | null): Promise<void> {
+    try {
+      if (this.sync?.imageId !== imageId) throw new Error("This image is no longer open.");
+      await this.sync.record(operations, draft);
+    } catch (error) {
+      const { message } = explain(error);
+      this.host.fail(new Error(`A change could not be kept in this browser: ${message}`));
+      if (operations.length === 0) return; // only the draft: it is still on the screen
+      if (this.sync?.imageId === imageId) this.host.replace(this.sync.annotations());
+    }
+  }
+
+  /**
+   * Say how far the work on the image is. It is durable in this browser at once and reaches the server after the edits before
+   * it. @returns whether it is kept; if not, the person has been told
+   */
+  async mark(state: ImageState, note: string): Promise<boolean> {
+    const { details, sync } = this;
+    if (!details || sync?.imageId !== details.id) return false;
+    this.details = { ...details, mark: { state, note, by: this.host.me(), at: new Date().toISOString() } };
+    try {
+      await this.host.marks.say(sync, state, note);
+      return true;
+    } catch (error) {
+      this.host.fail(new Error(`The image could not be marked: ${explain(error).message}`));
+      if (this.details?.id === details.id) this.details = { ...this.details, mark: details.mark };
+      return false;
+    }
+  }
+
+  /**
+   * The server has told of an edit of an image, and of the mark that it had then. The echo of an edit that was made before a
+   * mark can arrive after the answer to that mark: it is older, which its revision says, and tells nothing of the mark.
+   */
+  hear(imageId: number, revision: number, mark: ImageMark): void {
+    const isOpen = this.sync?.imageId === imageId;
+    if (isOpen && revision < this.sync!.revision) return;
+    this.host.marks.hear(imageId, mark);
+    if (isOpen && !this.sync!.waitingMark) this.take(mark);
+  }
+
+  private take(mark: ImageMark): void {
+    const { details } = this;
+    if (!details) return;
+    const sentBack =
+      mark.state === "waiting" && mark.at !== details.mark.at && details.mark.state !== "waiting";
+    if (sentBack) this.host.tell(`This image was sent back${mark.note ? `: ${mark.note}` : "."}`);
+    this.details = { ...details, mark };
+  }
+
+  /** With what this browser has said and the server does not know yet. */
+  private marked(details: ImageDetails): ImageDetails {
+    const { waitingMark: said } = this.sync ?? {};
+    if (!said) return details;
+    return { ...details, mark: { ...details.mark, state: said.state, note: said.note } };
+  }
+}

@@ -1,0 +1,93 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { ImageAnnotations, ImageDetails, ImageMark } from "../api/types.ts";
+import { ImageSync } from "../sync/image.ts";
+import { Marks } from "./marks.ts";
+import { OpenImage } from "./open-image.svelte.ts";
+
+const WAITING: ImageMark = { state: "waiting", note: "", by: null, at: null };
+const SUBMITTED: ImageMark = { state: "submitted", note: "", by: "ann", at: "2026-01-01T10:00:00Z" };
+const details = (mark = WAITING, revision = 4) => ({ id: 7, revision, mark }) as ImageDetails;
+const annotations = (revision = 4): ImageAnnotations => ({
+  image_id: 7,
+  revision,
+  mark: WAITING,
+  annotations: [],
+});
+
+let sync: ImageSync;
+let answer: ImageDetails;
+let said: string[];
+let image: OpenImage;
+let marks: Marks;
+
+beforeEach(async () => {
+  said = [];
+  answer = details();
+  sync = new ImageSync(annotations(), [], "tab", null, async () => undefined);
+  marks = new Marks({ images: vi.fn() }, 1);
+  image = new OpenImage({
+    client: { annotations: async () => annotations(), image: async () => answer },
+    marks,
+    synchroniser: async () => ({ openImage: async () => sync, closeImage: vi.fn(), notice: vi.fn() }),
+    me: () => "ann",
+    replace: vi.fn(),
+    tell: (message) => void said.push(message),
+    fail: (error) => void said.push(String(error)),
+  });
+  await image.open(7, Promise.resolve(details()));
+});
+
+/** Somebody accepts a mask and submits; the server stores both, as revisions 5 and 6, and answers. */
+async function acceptAndSubmit(): Promise<void> {
+  await image.mark("submitted", "");
+  const { uid } = sync.waitingMark!;
+  for (const revision of [5, 6]) {
+    const operation = {
+      kind: "mark" as const,
+      uid: revision === 6 ? uid : "mask",
+      state: "submitted" as const,
+      note: "",
+    };
+    sync.acknowledged({ operation, after: null } as never, { revision, annotation: null } as never);
+  }
+}
+
+describe("a mark", () => {
+  it("stays when the echo of an edit before it comes after the answer to it", async () => {
+    await acceptAndSubmit();
+    image.hear(7, 5, WAITING);
+    expect([image.details!.mark.state, said]).toEqual(["submitted", []]);
+    image.hear(7, 6, SUBMITTED);
+    expect([image.details!.mark, said]).toEqual([SUBMITTED, []]);
+  });
+
+  it("is taken back by somebody else, who is heard", async () => {
+    await acceptAndSubmit();
+    image.hear(7, 6, SUBMITTED);
+    image.hear(7, 7, { ...WAITING, note: "left ear", by: "bob", at: "2026-01-01T11:00:00Z" });
+    expect([image.details!.mark.state, said]).toEqual(["waiting", ["This image was sent back: left ear"]]);
+  });
+
+  it("stays while it is on its way, whatever the server tells", async () => {
+    await image.mark("submitted", "");
+    image.hear(7, 5, WAITING);
+    expect([image.details!.mark.state, said]).toEqual(["submitted", []]);
+  });
+
+  it("stays when details that were asked for before it arrive after it", async () => {
+    const refreshed = image.refresh();
+    await acceptAndSubmit();
+    await refreshed;
+    expect(image.details!.mark.state).toBe("submitted");
+    answer = details(SUBMITTED, 6);
+    await image.refresh();
+    expect(image.details!.mark).toEqual(SUBMITTED);
+  });
+
+  it("of another image is remembered for finding the next one", () => {
+    const hear = vi.spyOn(marks, "hear");
+    image.hear(8, 1, SUBMITTED);
+    expect(hear).toHaveBeenCalledWith(8, SUBMITTED);
+    expect(image.details!.mark).toEqual(WAITING);
+  });
+});
