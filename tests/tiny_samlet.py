@@ -6,6 +6,7 @@ from limner.sam.samlet import SamletConfig
 
 TINY_SAMLET = SamletConfig(
     image_size=64,
+    backbone="convolutions",
     encoder_widths=(8, 8, 16, 16, 16),
     encoder_depths=(1, 1, 1, 1),
     embed_dim=16,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from limner.errors import Conflict, InvalidInput, MissingWeights, ModelError, Wr
 from limner.models.catalogue import CARD_FILE, find_model, installed_models, model_folder, read_card
 from limner.models.checkpoints import load_into, read_state, write_state
 from limner.models.install import install_file
-from limner.models.registry import build_model, build_sam, infer_family, load_model
+from limner.models.registry import architecture_of, build_model, build_sam, infer_family, load_model
+from limner.sam.samlet import Samlet, SamletConfig
 from tests.sam.reference import SMALL_B, SMALL_L, reference_sam
 
 
@@ -61,6 +63,41 @@ def test_every_family_is_recognised() -> None:
     for family in ("sam_vit_b", "sam_vit_l", "sam_vit_h", "samlet"):
         with torch.device("meta"):
             assert infer_family(build_model(family).state_dict(), "x") == family
+
+
+def first_samlet(seed: int) -> Samlet:
+    """The network that shipped first, whose weights are still in people's homes."""
+    torch.manual_seed(seed)
+    return Samlet(SamletConfig(backbone="convolutions")).eval()
+
+
+@torch.no_grad()
+def test_weights_of_the_first_samlet_go_on_working(tmp_path: Path) -> None:
+    first = first_samlet(seed=7)
+    save_file({name: value.half() for name, value in first.state_dict().items()}, tmp_path / "mine.safetensors")
+    installed = install_file(tmp_path / "mine.safetensors", tmp_path, name="mine")
+    assert (installed.card.family, installed.card.architecture) == ("samlet", "convolutions")
+    loaded = load_model("mine", tmp_path)
+    image = torch.randn(1, 3, 512, 512, generator=torch.Generator().manual_seed(1))
+    for value in first.state_dict().values():
+        if value.is_floating_point():
+            value.copy_(value.half())
+    torch.testing.assert_close(loaded.model.encode(image), first.encode(image), rtol=0, atol=0)
+
+
+def test_a_card_from_before_there_was_a_choice_is_read(tmp_path: Path) -> None:
+    save_file(first_samlet(seed=8).state_dict(), tmp_path / "mine.safetensors")
+    installed = install_file(tmp_path / "mine.safetensors", tmp_path, name="mine")
+    card = json.loads((installed.weights.parent / CARD_FILE).read_text())
+    del card["architecture"]
+    (installed.weights.parent / CARD_FILE).write_text(json.dumps(card))
+    assert load_model("mine", tmp_path).model.config.family == "samlet"
+    assert find_model("mine", tmp_path).card.architecture == ""
+
+
+def test_the_bundled_card_names_its_architecture(tmp_path: Path) -> None:
+    bundled = find_model("samlet", tmp_path)
+    assert bundled.card.architecture == architecture_of("samlet", read_state(bundled.weights))
 
 
 def test_wrong_shapes_and_names_are_named() -> None:

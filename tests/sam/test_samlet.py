@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import get_args
 
 import cv2
 import numpy as np
@@ -14,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from limner.models.checkpoints import read_state
 from limner.models.registry import model_from_state
 from limner.sam.model import PADDING_LOGIT
-from limner.sam.samlet import Samlet, SplitSamlet
+from limner.sam.samlet import Backbone, Samlet, SplitSamlet, backbone_of
 from limner.sam.samlet.decoder import SMOOTHING, smooth
 from limner.sam.samlet.prompt_maps import PromptGrid, dense_maps
 from limner.train.evaluation import ModelSubject, Protocol, evaluate_mask
@@ -50,6 +52,15 @@ def test_shapes_follow_the_config(tiny: Samlet, embedding: Tensor) -> None:
     masks, ious = tiny.decode(embedding, *prompts())
     assert masks.shape == (2, config.num_masks, config.low_res_size, config.low_res_size)
     assert ious.shape == (2, config.num_masks)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("side", [64, 96])
+def test_both_encoders_embed_at_stride_8(side: int) -> None:
+    for backbone in get_args(Backbone):
+        model = Samlet(dataclasses.replace(TINY_SAMLET, backbone=backbone)).eval()
+        assert backbone_of(model.state_dict()) == backbone
+        assert model.encode(torch.zeros(2, 3, side, side)).shape == (2, TINY_SAMLET.embed_dim, side // 8, side // 8)
 
 
 @torch.no_grad()
@@ -187,7 +198,7 @@ def samlet() -> Samlet:
 
 class TestShippedWeights:
     def test_small_enough_for_the_wheel(self) -> None:
-        assert WEIGHTS.stat().st_size <= 12_000_000
+        assert WEIGHTS.stat().st_size <= 16_000_000
 
     @torch.no_grad()
     def test_a_click_is_cheap(self, samlet: Samlet) -> None:

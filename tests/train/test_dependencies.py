@@ -14,10 +14,10 @@ import limner.train.__main__
 import limner.train.baselines
 import limner.train.curves
 import limner.train.evaluation
-import limner.train.finishing
 import limner.train.finetune.tuning
 import limner.train.gpu
 import limner.train.pack
+import limner.train.published
 """
 
 

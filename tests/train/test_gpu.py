@@ -45,6 +45,7 @@ share = 0.5
 folders = []
 [model]
 image_size = 64
+backbone = "convolutions"
 encoder_widths = [8, 8, 16, 16, 16]
 encoder_depths = [1, 1, 1, 1]
 embed_dim = 16

@@ -16,12 +16,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from limner.errors import InvalidFile, WrongWeights
-from limner.train import loop
-from limner.train.config import Photos
+from limner.errors import InvalidFile, MissingWeights, WrongWeights
+from limner.train import loop, published
+from limner.train.config import Photos, TrainConfig
 from limner.train.curves import draw_curves
+from limner.train.published import published_features
 from limner.train.simulation import Metrics
-from limner.train.state import read_checkpoint
+from limner.train.state import TrainingState, new_samlet, read_checkpoint
 from tests.train.helpers import tiny_config, write_photo
 
 
@@ -97,6 +98,39 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
         loop.train(dataclasses.replace(config, run=run, model=other))
 
 
+def pretrained_config(output: Path, start_from: Path | None = None, steps: int = 1) -> TrainConfig:
+    config = tiny_config(output, steps)
+    model = dataclasses.replace(config.model, backbone="efficientnet-lite2")
+    return dataclasses.replace(config, model=model, run=dataclasses.replace(config.run, start_from=start_from))
+
+
+def test_a_published_backbone_learns_where_and_as_fast_as_it_should(tmp_path: Path) -> None:
+    config = pretrained_config(tmp_path)
+    model, heads = new_samlet(config, torch.device("cpu"))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    assert torch.equal(before["encoder.backbone.stem.weight"], published_features().stem.weight)
+    loop.train(config)
+    after = read_checkpoint(tmp_path / loop.CHECKPOINT)["model"]
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert "encoder.backbone.stages.2.1.expand.weight" in moved
+    assert "encoder.lateral8.conv.weight" in moved
+    assert not any(name.startswith(("encoder.backbone.stem", "encoder.backbone.stages.0.")) for name in moved)
+    assert not any(".depthwise." in name for name in moved if "backbone" in name)
+
+    state = TrainingState(model, heads, config.schedule, rates={"encoder.backbone.": 0.5})
+    rate = state.set_learning_rate(config.schedule)
+    assert {(group["share"], group["lr"]) for group in state.optimizer.param_groups} == {(1.0, rate), (0.5, rate / 2)}
+
+
+def test_a_checkpoint_of_a_published_backbone_needs_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop.train(pretrained_config(tmp_path / "first"))
+    monkeypatch.setattr(published, "PACKAGE", "no-such-package-anywhere")
+    for start in (loop.CHECKPOINT, loop.WEIGHTS):
+        loop.train(pretrained_config(tmp_path / start.replace(".", "-"), start_from=tmp_path / "first" / start))
+    with pytest.raises(MissingWeights, match="no-such-package-anywhere"):
+        loop.train(pretrained_config(tmp_path / "none"))
+
+
 def test_photos_are_trained_on_and_validated(tmp_path: Path) -> None:
     for shade in range(40):
         write_photo(tmp_path / "photos", f"p{shade}", shade=shade)
@@ -127,6 +161,7 @@ per_image = 2
 share = 1
 [model]
 image_size = 64
+backbone = "convolutions"
 encoder_widths = [8, 8, 16, 16, 16]
 encoder_depths = [1, 1, 1, 1]
 embed_dim = 16

@@ -152,6 +152,7 @@ def _facts(name: str, model: InstalledModel | None) -> dict[str, object]:
         "name": name,
         "title": card.title,
         "family": card.family,
+        "architecture": card.architecture,
         "installed": True,
         "bundled": model.bundled,
         "licence": card.licence,

@@ -120,6 +120,8 @@ class ModelCard(BaseModel):
     """``model.json``: what is known about installed weights without opening them.
 
     Attributes:
+        architecture: which network of the family the weights are of, for people; the tensors' names decide. "" for
+            families of one network, and in cards from before there was a choice.
         weights_sha256: of ``weights.safetensors``; checked whenever the weights are loaded.
         source: where the weights came from, for people.
         quality: measured quality, for people; copied into the manifest.
@@ -135,6 +137,7 @@ class ModelCard(BaseModel):
     name: str
     title: str
     family: str
+    architecture: str = ""
     licence: str
     weights_sha256: Sha256
     source: str = ""

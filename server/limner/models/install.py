@@ -5,8 +5,6 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import torch
-
 from limner.errors import Conflict, WrongWeights
 from limner.models.catalogue import (
     CARD_FILE,
@@ -20,7 +18,7 @@ from limner.models.catalogue import (
 )
 from limner.models.checkpoints import differences, read_state, write_state
 from limner.models.download import Progress, download
-from limner.models.registry import build_model, infer_family
+from limner.models.registry import architecture_of, infer_family, outline
 
 
 def install_file(
@@ -57,8 +55,7 @@ def install_file(
     state = read_state(path)
     if family is None:
         family = infer_family(state, path.name)
-    with torch.device("meta"):
-        problems = differences(build_model(family), state)
+    problems = differences(outline(family, state), state)
     if problems:
         raise WrongWeights(
             f"{path.name} does not fit {family}: {'; '.join(problems)}.",
@@ -75,6 +72,7 @@ def install_file(
             name=name,
             title=title or name,
             family=family,
+            architecture=architecture_of(family, state),
             licence=licence,
             weights_sha256=sha256_of(weights),
             source=source or path.name,

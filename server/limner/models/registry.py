@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from limner.sam.mask_decoder import MaskDecoder
 from limner.sam.model import ModelConfig, PromptableModel
 from limner.sam.prompt_encoder import PromptEncoder
 from limner.sam.sam import Sam
-from limner.sam.samlet import Samlet
+from limner.sam.samlet import Samlet, SamletConfig, backbone_of
 from limner.sam.tiny_vit import TinyViT
 from limner.sam.vit import VIT_B, VIT_H, VIT_L, ImageEncoderViT, VitConfig
 from limner.vocabulary.devices import CpuRuntime, Precision
@@ -133,8 +133,7 @@ def model_from_state(state: Mapping[str, Tensor], source: str, family: str) -> P
     Raises:
         WrongWeights: when they do not fit; ``source`` names them in the message.
     """
-    with torch.device("meta"):
-        model = build_model(family)
+    model = outline(family, state)
     load_into(model, state, source)
     return model.eval()
 
@@ -147,8 +146,7 @@ def infer_family(state: Mapping[str, Tensor], source: str) -> str:
     """
     nearest, fewest, problems = "", len(state) + 1, list[str]()
     for family in FAMILIES:
-        with torch.device("meta"):
-            model = build_model(family)
+        model = outline(family, state)
         problems_here = differences(model, state)
         if not problems_here:
             return family
@@ -157,6 +155,19 @@ def infer_family(state: Mapping[str, Tensor], source: str) -> str:
             nearest, fewest, problems = family, strange, problems_here
     closest = f" Nearest is {nearest}: {'; '.join(problems)}." if nearest else ""
     raise WrongWeights(f"{source} fits no model that Limner knows.{closest}", hint=f"Families: {', '.join(FAMILIES)}.")
+
+
+def architecture_of(family: str, names: Iterable[str]) -> str:
+    """Which network of a family has weights of these names; "" for families of one network."""
+    return backbone_of(names) if family == "samlet" else ""
+
+
+def outline(family: str, state: Mapping[str, Tensor]) -> PromptableModel:
+    """The model of this family that these weights are most likely of, without any values."""
+    with torch.device("meta"):
+        if family == "samlet":
+            return Samlet(SamletConfig(backbone=backbone_of(state))).eval()
+        return build_model(family)
 
 
 def check_weights(installed: InstalledModel) -> None:

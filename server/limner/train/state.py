@@ -1,7 +1,7 @@
 """Everything that a run is at one step: saved in one file, and resumed as if it had never stopped.
 
-What does not learn (``requires_grad`` is off) is neither averaged nor saved: of a large model with a frozen encoder,
-the decoder alone is in the checkpoint.
+What does not learn (``requires_grad`` is off) is not averaged, and need not be saved: of a large model with a frozen
+encoder, the decoder alone is in the checkpoint.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from torch import Tensor, nn
 from limner.errors import InvalidFile, MissingWeights, WrongWeights
 from limner.sam.model import PromptableModel
 from limner.sam.samlet import AuxiliaryHeads, Samlet
-from limner.train.config import Schedule, TrainConfig
+from limner.sam.samlet.efficientnet import EfficientNetLite2
+from limner.sam.samlet.encoder import EfficientNetEncoder
+from limner.train.config import Pretrained, Schedule, TrainConfig
+from limner.train.published import published_features
 
 FORMAT = "limner-checkpoint-1"
 BETAS = (0.9, 0.98)
@@ -38,6 +41,8 @@ class TrainingState:
         heads: auxiliary ones, if any.
         schedule: for the optimiser.
         origin: what the run started from and how it learns; a checkpoint of another origin is refused.
+        rates: learning rates of some parameters by the beginning of their names, as shares of the schedule's.
+        saves_frozen: whether checkpoints hold what does not learn, too.
     """
 
     def __init__(
@@ -46,15 +51,19 @@ class TrainingState:
         heads: AuxiliaryHeads | None,
         schedule: Schedule,
         origin: Mapping[str, str] | None = None,
+        *,
+        rates: Mapping[str, float] | None = None,
+        saves_frozen: bool = False,
     ):
         self.model, self.heads, self.origin = model, heads, dict(origin or {})
         frozen = [parameter for parameter in model.parameters() if not parameter.requires_grad]
         shared = {id(parameter): parameter for parameter in frozen}
         self.average = copy.deepcopy(model, shared).eval().requires_grad_(False)
-        self.optimizer = _optimizer(self.parameters(), schedule)
+        self.optimizer = _optimizer(model, heads, schedule, rates or {})
         self.step, self.seconds = 0, 0.0
         held = {id(parameter) for parameter in frozen}
         self._frozen = {name for name, value in model.named_parameters(remove_duplicate=False) if id(value) in held}
+        self._unsaved = set() if saves_frozen else self._frozen
 
     def parameters(self) -> list[Tensor]:
         """All that is trained."""
@@ -73,7 +82,7 @@ class TrainingState:
         warm = min(1.0, (self.step + 1) / schedule.warmup) if schedule.warmup else 1.0
         rate = schedule.learning_rate * warm * (schedule.final_rate + (1 - schedule.final_rate) * cosine)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("share", 1.0)  # 1 in checkpoints from before there was a choice
         return rate
 
     @torch.no_grad()
@@ -95,9 +104,9 @@ class TrainingState:
             "step": self.step,
             "seconds": self.seconds,
             "origin": self.origin,
-            "model": self.learned(self.model),
+            "model": self._saved(self.model),
             "heads": {} if self.heads is None else self.heads.state_dict(),
-            "average": self.learned(self.average),
+            "average": self._saved(self.average),
             "optimizer": self.optimizer.state_dict(),
         }
         temporary = path.with_suffix(".partial")
@@ -133,24 +142,44 @@ class TrainingState:
         """What learns in the model or its average, and the buffers that may move along."""
         return {name: value for name, value in model.state_dict().items() if name not in self._frozen}
 
+    def _saved(self, model: PromptableModel) -> dict[str, Tensor]:
+        return {name: value for name, value in model.state_dict().items() if name not in self._unsaved}
+
     def _restore(self, model: PromptableModel, saved: dict[str, Tensor]) -> None:
-        fixed = {name: value for name, value in model.state_dict().items() if name in self._frozen}
+        fixed = {name: value for name, value in model.state_dict().items() if name in self._unsaved}
         model.load_state_dict({**fixed, **saved})
 
 
 def new_samlet(config: TrainConfig, device: torch.device) -> tuple[Samlet, AuxiliaryHeads]:
-    """The network that the configuration describes, random or with the weights that it names, and heads for training.
+    """The network that the configuration describes, and heads for training.
+
+    It has the weights that the configuration names; without any, those that are published for its backbone, and random
+    ones elsewhere. Of a published backbone, some layers do not learn.
 
     Raises:
         MissingWeights, WrongWeights: when there are no such weights, or they are of another network.
     """
     torch.manual_seed(config.run.seed)
-    model = Samlet(config.model).to(device)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    heads = AuxiliaryHeads(config.model.embed_dim).to(device)
+    model = Samlet(config.model)
+    heads = AuxiliaryHeads(config.model.embed_dim)
     if config.run.start_from is not None:
         _load_start(config.run.start_from, model, heads)
-    return model, heads
+    elif isinstance(model.encoder, EfficientNetEncoder):
+        model.encoder.backbone.load_state_dict(published_features().state_dict())
+    if isinstance(model.encoder, EfficientNetEncoder):
+        freeze(model.encoder.backbone, config.pretrained)
+    model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model, heads.to(device)
+
+
+def freeze(backbone: EfficientNetLite2, how: Pretrained) -> None:
+    """Turn off gradients of what does not learn."""
+    stages = [backbone.stem, *backbone.stages]
+    for stage in stages[: 1 + how.frozen_stages]:
+        stage.requires_grad_(False)
+    for module in backbone.modules():
+        if isinstance(module, nn.Conv2d) and module.groups > 1 and not how.depthwise:
+            module.requires_grad_(False)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -198,11 +227,22 @@ def _load_start(path: Path, model: Samlet, heads: AuxiliaryHeads) -> None:
         raise WrongWeights(f"{path} does not fit this model: {error}") from error
 
 
-def _optimizer(parameters: list[Tensor], schedule: Schedule) -> torch.optim.AdamW:
-    decayed = [parameter for parameter in parameters if parameter.ndim > 1]
-    others = [parameter for parameter in parameters if parameter.ndim <= 1]
+def _optimizer(
+    model: nn.Module, heads: nn.Module | None, schedule: Schedule, rates: Mapping[str, float]
+) -> torch.optim.AdamW:
+    """Matrices decay, biases and gains do not; each kind at the rate of its names."""
+    groups: dict[tuple[float, float], list[Tensor]] = {}
+    named = [*model.named_parameters(), *([] if heads is None else heads.named_parameters(prefix="heads"))]
+    for name, parameter in named:
+        if parameter.requires_grad:
+            share = next((rate for prefix, rate in rates.items() if name.startswith(prefix)), 1.0)
+            decay = schedule.weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((share, decay), []).append(parameter)
     return torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": schedule.weight_decay}, {"params": others, "weight_decay": 0.0}],
+        [
+            {"params": parameters, "weight_decay": decay, "share": share}
+            for (share, decay), parameters in sorted(groups.items(), reverse=True)
+        ],
         lr=schedule.learning_rate,
         betas=BETAS,
     )

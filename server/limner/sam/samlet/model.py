@@ -1,25 +1,33 @@
-"""Samlet: SAM's interface on a network small enough to be trained from scratch on two CPU cores."""
+"""Samlet: SAM's interface on a network small enough to be trained on two CPU cores."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limner.sam.model import ModelConfig, PromptableModel, SplitDecoder
 from limner.sam.samlet.decoder import Prepared, SamletDecoder
-from limner.sam.samlet.encoder import SamletEncoder
+from limner.sam.samlet.encoder import ConvolutionEncoder, EfficientNetEncoder, PyramidEncoder
 from limner.sam.samlet.fast import FastSamlet
 
 STRIDE = 8  # model pixels per cell of the embedding
 
+Backbone = Literal["convolutions", "efficientnet-lite2"]
+
 
 @dataclass(frozen=True)
 class SamletConfig:
-    """Widths and depths of the network; the defaults are the shipped model."""
+    """Widths and depths of the network; the defaults are the shipped model.
+
+    EfficientNet-Lite2 has widths and depths of its own: beside it, the last two widths and the last depth count.
+    """
 
     image_size: int = 512  # px, longest side, padded bottom-right; any multiple of 32 works
+    backbone: Backbone = "efficientnet-lite2"  # of the encoder; the first Samlet had convolutions of its own
     encoder_widths: tuple[int, int, int, int, int] = (24, 40, 80, 176, 256)  # channels at strides 2 to 32
     encoder_depths: tuple[int, int, int, int] = (1, 2, 2, 2)  # blocks at strides 4 to 32
     embed_dim: int = 128
@@ -50,7 +58,7 @@ class Samlet(PromptableModel):
     def __init__(self, config: SamletConfig | None = None) -> None:
         config = config or SamletConfig()
         super().__init__(config.model_config)
-        self.encoder = SamletEncoder(config.encoder_widths, config.encoder_depths, config.embed_dim)
+        self.encoder = _encoder(config)
         self.decoder = SamletDecoder(config.embed_dim, config.decoder_channels, config.upscale_channels)
 
     def encode(self, images: Tensor) -> Tensor:
@@ -89,6 +97,18 @@ class Samlet(PromptableModel):
 
     def trainable_split(self) -> SplitDecoder:
         return SplitSamlet(self)
+
+
+def backbone_of(names: Iterable[str]) -> Backbone:
+    """Which encoder the tensors of these names are weights of."""
+    return "efficientnet-lite2" if any(name.startswith("encoder.backbone.") for name in names) else "convolutions"
+
+
+def _encoder(config: SamletConfig) -> PyramidEncoder:
+    if config.backbone == "convolutions":
+        return ConvolutionEncoder(config.encoder_widths, config.encoder_depths, config.embed_dim)
+    *_, w16, w32 = config.encoder_widths
+    return EfficientNetEncoder(w16, w32, config.encoder_depths[-1], config.embed_dim)
 
 
 class SplitSamlet(SplitDecoder):
