@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class LimnerError(Exception):
@@ -99,6 +99,11 @@ class Forbidden(LimnerError):
 class NotFound(LimnerError):
     code = "not_found"
     status = 404
+
+    @classmethod
+    def row(cls, kind: str, key: int | str) -> Self:
+        """There is no row of this kind under this key; the same words whether it is missing or hidden."""
+        return cls(f"There is no {kind} {key}.", hint="It may have been deleted.")
 
 
 class Conflict(LimnerError):

@@ -8,8 +8,8 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from limner.api.app import create_app, open_services
-from limner.api.auth import OPEN_ENDPOINTS
 from limner.api.context import Services
+from limner.api.guard import OPEN_ENDPOINTS
 from limner.api.serving.lifecycle import stop_services
 from limner.config import Settings
 

@@ -23,7 +23,7 @@ from limner.store import Database
 from limner.store.annotations import annotations_of, iterate_images
 from limner.store.categories import create_category, list_categories
 from limner.store.events import events_after
-from limner.store.images import NewImage, add_image
+from limner.store.images import NewImage, add_image, lock_image
 from limner.store.migrate import migrate
 from limner.store.operation import CreateOperation, DeleteOperation
 from limner.store.operations import apply_operation
@@ -57,7 +57,8 @@ class World:
 
     def apply(self, file_name: str, operation: Any) -> None:
         with self.database.write() as session:
-            apply_operation(session, self.images[file_name], str(uuid.uuid4()), operation, revision=None, user_id=None)
+            image = lock_image(session, self.images[file_name])
+            apply_operation(session, image, str(uuid.uuid4()), operation, revision=None, user_id=None)
 
     def category(self, name: str) -> int:
         with self.database.write() as session:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from limner.store import Database
 from limner.store.categories import create_category
-from limner.store.images import NewImage, add_image
+from limner.store.images import NewImage, add_image, lock_image
 from limner.store.operation import Operation
 from limner.store.operations import Applied, apply_operation
 from limner.store.projects import create_project
@@ -48,7 +48,12 @@ class World:
     def apply(self, op: Any, revision: int | None, operation_id: str | None = None) -> Applied:
         with self.database.write() as session:
             return apply_operation(
-                session, self.image_id, operation_id or str(uuid.uuid4()), op, revision=revision, user_id=None
+                session,
+                lock_image(session, self.image_id),
+                operation_id or str(uuid.uuid4()),
+                op,
+                revision=revision,
+                user_id=None,
             )
 
 

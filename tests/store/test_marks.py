@@ -13,7 +13,8 @@ from limner.errors import StaleRevision
 from limner.store.accounts import ensure_local_admin
 from limner.store.annotations import annotations_of
 from limner.store.events import events_after
-from limner.store.images import add_image, get_image, mark_facts, next_waiting, page_images
+from limner.store.images import add_image, get_image, lock_image, next_waiting, page_images
+from limner.store.marks import mark_of
 from limner.store.operations import apply_operation
 from limner.store.projects import count_projects
 from limner.store.tables import Edit
@@ -26,7 +27,7 @@ def mark(state: str, note: str = "", uid: str | None = None) -> Any:
 
 def facts(world: World) -> dict[str, Any]:
     with world.database.read() as session:
-        return mark_facts(get_image(session, world.image_id))
+        return mark_of(session, get_image(session, world.image_id)).to_json()
 
 
 def test_an_image_waits_until_somebody_says_otherwise_and_can_be_sent_back(world: World) -> None:
@@ -43,7 +44,12 @@ def test_who_and_when_are_kept_with_the_history(world: World) -> None:
     with world.database.write() as session:
         admin = ensure_local_admin(session)
         apply_operation(
-            session, world.image_id, str(uuid.uuid4()), mark("skipped", "blurry"), revision=0, user_id=admin.id
+            session,
+            lock_image(session, world.image_id),
+            str(uuid.uuid4()),
+            mark("skipped", "blurry"),
+            revision=0,
+            user_id=admin.id,
         )
     found = facts(world)
     assert found["by"] == "admin"
@@ -87,7 +93,7 @@ def test_pages_counts_and_the_next_waiting_image_follow_the_marks(world: World) 
     with world.database.write() as session:
         ids = [world.image_id, *(add_image(session, world.project_id, new_image(i))[0].id for i in (1, 2, 3))]
         for image_id, done in ((ids[1], mark("skipped", "blurry")), (ids[2], mark("submitted"))):
-            apply_operation(session, image_id, str(uuid.uuid4()), done, revision=0, user_id=None)
+            apply_operation(session, lock_image(session, image_id), str(uuid.uuid4()), done, revision=0, user_id=None)
     with world.database.read() as session:
         pages = {
             state: [image.id for image in page_images(session, world.project_id, None, 9, state).images]

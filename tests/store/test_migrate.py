@@ -4,16 +4,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from limner.store import Database
+from limner.store.engine import WRITES
 from limner.store.installation import installation_id
+from limner.store.marks import marks_of
 from limner.store.migrate import SCRIPTS, migrate
-from limner.store.tables import Base
+from limner.store.tables import Base, Image
 
 
 def test_the_migrations_make_exactly_the_declared_tables(database: Database) -> None:
@@ -92,16 +96,54 @@ def test_a_migration_that_is_cut_off_leaves_nothing(database_url: str, monkeypat
 
 
 def test_down_and_up_again(database: Database) -> None:
-    from alembic import command
-    from alembic.config import Config
+    _migrate_to(database, "base", down=True)
+    assert set(inspect(database.engine).get_table_names()) == {"alembic_version"}
+    migrate(database)
+    assert "annotations" in inspect(database.engine).get_table_names()
 
-    from limner.store.engine import WRITES
 
+def test_marks_from_before_users_were_kept_by_id_name_the_same_people(database_url: str) -> None:
+    """Rows as version 0003 wrote them: by the edit where it is known, else by the name."""
+    database = Database(database_url)
+    _migrate_to(database, "0003")
+    moment, digest = "'2026-01-01 00:00:00+00:00'", "0" * 63
+    with database.write() as session:
+        for statement in (
+            f"INSERT INTO users (id, name, role, created) VALUES (7, 'ada', 'admin', {moment})",
+            f"INSERT INTO users (id, name, role, created) VALUES (8, 'eve', 'admin', {moment})",
+            f"INSERT INTO projects (id, name, created) VALUES (1, 'Cats', {moment})",
+        ):
+            session.execute(text(statement))
+        for number, (state, by) in enumerate([("submitted", "ada"), ("skipped", "eve"), ("waiting", None)]):
+            session.execute(
+                text(
+                    "INSERT INTO images (id, project_id, file_name, width, height, sha256, bytes, format, display_type,"
+                    " created, revision, annotation_count, state, state_note, state_by, state_changed) VALUES"
+                    f" ({number}, 1, 'x.png', 4, 2, '{digest}{number}', 10, 'PNG', 'image/png', {moment}, 1, 0,"
+                    f" '{state}', '', :by, {moment})"
+                ),
+                {"by": by},
+            )
+        session.execute(
+            text(
+                "INSERT INTO edits (image_id, operation_id, body_sha256, revision, kind, uid, payload, user_id,"
+                f" created) VALUES (0, 'o', '{digest}0', 1, 'mark', 'u', '{{}}', 7, {moment})"
+            )
+        )
+    migrate(database)
+    with database.read() as session:
+        images = session.scalars(select(Image).order_by(Image.id)).all()
+        assert [image.state_user_id for image in images] == [7, 8, None]
+        assert [mark.by for mark in marks_of(session, images).values()] == ["ada", "eve", None]
+    _migrate_to(database, "0003", down=True)
+    with database.read() as session:
+        assert list(session.scalars(text("SELECT state_by FROM images ORDER BY id"))) == ["ada", "eve", None]
+    database.close()
+
+
+def _migrate_to(database: Database, revision: str, *, down: bool = False) -> None:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
     with database.engine.execution_options(**{WRITES: True}).begin() as connection:
         config.attributes["connection"] = connection
-        command.downgrade(config, "base")
-    assert set(inspect(database.engine).get_table_names()) == {"alembic_version"}
-    migrate(database)
-    assert "annotations" in inspect(database.engine).get_table_names()
+        (command.downgrade if down else command.upgrade)(config, revision)

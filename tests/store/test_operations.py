@@ -11,7 +11,7 @@ from limner.errors import Conflict, InvalidRle, NotFound, OperationReused, Stale
 from limner.store.annotations import annotations_of
 from limner.store.events import events_after
 from limner.store.history import annotation_at
-from limner.store.images import get_image
+from limner.store.images import get_image, lock_image
 from limner.store.operations import UnknownAnnotation, UnknownCategory, apply_operation
 from limner.store.projects import create_project
 from limner.store.tables import Annotation, Edit
@@ -185,7 +185,7 @@ def test_impossible_changes_are_named(world: World) -> None:
 
 def test_unknown_image(world: World) -> None:
     with world.database.write() as session, pytest.raises(NotFound):
-        apply_operation(session, 10**9, new_uid(), create(new_uid()), revision=0, user_id=None)
+        apply_operation(session, lock_image(session, 10**9), new_uid(), create(new_uid()), revision=0, user_id=None)
 
 
 def test_every_operation_is_announced_once_after_its_commit(world: World) -> None:

@@ -31,6 +31,7 @@ from limner.api.blueprints import (
 from limner.api.broadcast import Broadcaster
 from limner.api.context import EXTENSION, Services
 from limner.api.errors import register_errors
+from limner.api.guard import check_routes
 from limner.api.metrics import register_metrics
 from limner.api.news import Newsroom
 from limner.api.openapi import SCHEMAS, finish_spec
@@ -173,6 +174,7 @@ def _assemble() -> APIFlask:
     app.register_blueprint(health.blueprint)
     app.register_blueprint(client.blueprint)
     app.spec_processor(_finish)
+    check_routes(app)
     return app
 
 

@@ -1,4 +1,4 @@
-"""Who is asking. Everything needs credentials except the few endpoints listed here: no route is open by chance.
+"""Who is asking. Everything needs credentials except the few endpoints that ``limner.api.guard`` lists as open.
 
 Browsers hold a session id in a signed, HttpOnly, SameSite=Strict cookie and prove with a header that a change comes
 from our page. Scripts send a bearer token; they carry no cookie, so no other site can make them act.
@@ -6,25 +6,17 @@ from our page. Scripts send a bearer token; they carry no cookie, so no other si
 
 from __future__ import annotations
 
-from flask import Flask, g, request, session
+from flask import Flask, current_app, g, request, session
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from wtforms import ValidationError as CsrfError
 
+from limner.access import Actor, Credential, require
+from limner.access.permissions import INSTALLATION_WIDE
 from limner.api.context import services
+from limner.api.guard import OPEN_ENDPOINTS, permission_of
 from limner.errors import Forbidden, NotSignedIn
 from limner.store.accounts import user_of_api_token, user_of_session
-from limner.store.tables import User
 
-OPEN_ENDPOINTS = frozenset(
-    {
-        "health.healthz",
-        "health.readyz",
-        "session.sign_in",
-        "openapi.spec",
-        "client.page",
-        "client.file",
-    }
-)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRFToken"
 SESSION_KEY = "sid"
@@ -42,22 +34,26 @@ def require_credentials() -> None:
     Raises:
         NotSignedIn: no credentials, or none that are valid.
         CsrfFailed: a change with a cookie but without its token.
+        Forbidden: the route needs a permission in the installation that this person has not.
     """
     if request.endpoint is None or request.endpoint in OPEN_ENDPOINTS:
-        return  # an address that does not exist becomes a 404 or 405, which says nothing to nobody
+        return  # an address that does not exist is answered 404 or 405 without credentials: that reveals nothing
     header = request.headers.get("Authorization", "")
     if header:
-        g.user = _user_of_bearer(header)
-        return
-    g.user = _user_of_cookie()
-    if request.method not in SAFE_METHODS:
-        _check_csrf()
+        g.actor = _actor_of_bearer(header)
+    else:
+        g.actor = _actor_of_cookie()
+        if request.method not in SAFE_METHODS:
+            _check_csrf()
+    permission = permission_of(current_app, request.endpoint)
+    if permission in INSTALLATION_WIDE:
+        require(g.actor, permission)
 
 
-def current_user() -> User:
+def current_actor() -> Actor:
     """The person whose credentials came with the current request."""
-    user: User = g.user
-    return user
+    actor: Actor = g.actor
+    return actor
 
 
 def begin_session(session_id: str) -> str:
@@ -82,25 +78,25 @@ def register_auth(app: Flask) -> None:
     app.before_request(require_credentials)
 
 
-def _user_of_bearer(header: str) -> User:
+def _actor_of_bearer(header: str) -> Actor:
     scheme, _, token = header.partition(" ")
     if scheme.lower() == "bearer" and token:
         with services().database.read() as database:
             user = user_of_api_token(database, token.strip())
         if user is not None:
-            return user
+            return Actor.of(user, Credential.TOKEN)
     raise NotSignedIn(
         "The bearer token is not valid.", hint="Create one with `limner user token create NAME` and send it unchanged."
     )
 
 
-def _user_of_cookie() -> User:
+def _actor_of_cookie() -> Actor:
     session_id = session.get(SESSION_KEY)
     if isinstance(session_id, str):
         with services().database.read() as database:
             user = user_of_session(database, session_id)
         if user is not None:
-            return user
+            return Actor.of(user, Credential.SESSION)
     raise NotSignedIn(
         "You are not signed in.", hint="Open the sign-in link that the server printed, or run `limner user link`."
     )

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, true, tuple_
 from sqlalchemy.orm import Session
 
-from limner.store.images import get_image, mark_facts
+from limner.store.images import get_image
+from limner.store.marks import Mark, mark_of
 from limner.store.tables import Annotation, Image
 from limner.vocabulary import rle
 from limner.vocabulary.rle import Rle
@@ -42,13 +43,13 @@ class ImageAnnotations:
     Attributes:
         image_id: the image.
         revision: its number of edits; marks count too.
-        mark: as :func:`limner.store.images.mark_facts` gives it.
+        mark: how far the work on the image is.
         annotations: from the bottom to the top.
     """
 
     image_id: int
     revision: int
-    mark: dict[str, Any]
+    mark: Mark
     annotations: Sequence[AnnotationState]
 
 
@@ -94,7 +95,7 @@ def annotations_of(session: Session, image_id: int) -> ImageAnnotations:
         .order_by(Annotation.position, Annotation.id)
     )
     states = [state_of(row, image.height, image.width) for row in rows]
-    return ImageAnnotations(image_id, image.revision, mark_facts(image), states)
+    return ImageAnnotations(image_id, image.revision, mark_of(session, image), states)
 
 
 def iterate_images(session: Session, project_id: int, *, skipped: bool = True, batch: int = 200) -> Iterator[Image]:

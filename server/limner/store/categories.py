@@ -64,7 +64,7 @@ def get_category(session: Session, category_id: int) -> Category:
     """
     category = session.get(Category, category_id)
     if category is None:
-        raise NotFound(f"There is no category {category_id}.", hint="It may have been deleted.")
+        raise NotFound.row("category", category_id)
     return category
 
 

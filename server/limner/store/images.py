@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -70,19 +70,22 @@ def get_image(session: Session, image_id: int) -> Image:
     """
     image = session.get(Image, image_id)
     if image is None:
-        raise NotFound(f"There is no image {image_id}.", hint="It may have been deleted.")
+        raise NotFound.row("image", image_id)
     return image
 
 
 def lock_image(session: Session, image_id: int) -> Image:
     """The image, locked until the end of the transaction, so that edits to it queue up.
 
+    It is read anew even if the session has it: what was read before the lock may be old.
+
     Raises:
         NotFound: when there is none.
     """
-    image = session.scalar(select(Image).where(Image.id == image_id).with_for_update())
+    statement = select(Image).where(Image.id == image_id).with_for_update().execution_options(populate_existing=True)
+    image = session.scalar(statement)
     if image is None:
-        raise NotFound(f"There is no image {image_id}.", hint="It may have been deleted.")
+        raise NotFound.row("image", image_id)
     return image
 
 
@@ -133,16 +136,6 @@ def next_waiting(session: Session, image: Image) -> int | None:
     waiting = select(func.min(Image.id)).where(Image.project_id == image.project_id, Image.state == "waiting")
     after = session.scalar(waiting.where(Image.id > image.id))
     return after if after is not None else session.scalar(waiting.where(Image.id < image.id))
-
-
-def mark_facts(image: Image) -> dict[str, Any]:
-    """How far the work on an image is, who said so and when, as JSON: what the API answers and what the event says."""
-    return {
-        "state": image.state,
-        "note": image.state_note,
-        "by": image.state_by,
-        "at": image.state_changed.isoformat() if image.state_changed else None,
-    }
 
 
 def position_of(session: Session, image: Image) -> int:

@@ -54,7 +54,7 @@ def get_job(session: Session, job_id: int) -> Job:
     """
     job = session.get(Job, job_id)
     if job is None:
-        raise NotFound(f"There is no job {job_id}.", hint="It may have been deleted with its project.")
+        raise NotFound.row("job", job_id)
     return job
 
 

@@ -14,9 +14,9 @@ from limner.errors import Conflict, InvalidInput, NotFound, OperationReused, Sta
 from limner.store.annotations import AnnotationState, state_of
 from limner.store.events import add_event
 from limner.store.history import annotation_at, apply_payload, edits_of_operations
-from limner.store.images import lock_image, mark_facts
+from limner.store.marks import mark_of
 from limner.store.operation import CreateOperation, MarkOperation, Operation, body_sha256, payload_of
-from limner.store.tables import Annotation, Category, Edit, Image, User
+from limner.store.tables import Annotation, Category, Edit, Image
 from limner.store.types import utc_now
 from limner.vocabulary import rle
 from limner.vocabulary.geometry import Region
@@ -52,7 +52,7 @@ class Applied:
 
 def apply_operation(
     session: Session,
-    image_id: int,
+    image: Image,
     operation_id: str,
     operation: Operation,
     *,
@@ -63,25 +63,25 @@ def apply_operation(
 
     Args:
         session: of a writing transaction; everything or nothing of the operation becomes part of it.
-        image_id: the image.
+        image: the image, locked (:func:`limner.store.images.lock_image`).
         operation_id: UUID chosen by the client; the same one again gives the same answer.
         operation: what to do.
         revision: the revision that the operation is based on; None skips the check.
         user_id: who did it.
 
     Raises:
-        NotFound: no such image, or no such annotation on it.
+        UnknownAnnotation: the image has no such annotation.
         OperationReused: this operation id stands for something else.
         StaleRevision: the image has other edits since.
         InvalidRle, InvalidPrompt, InvalidInput, UnknownCategory, Conflict: the operation cannot be applied.
     """
-    on = _ImageOperations(session, image_id, [(operation_id, operation)], user_id)
+    on = _ImageOperations(session, image, [(operation_id, operation)], user_id)
     earlier = on.earlier(operation_id, operation)
     if earlier is not None:
         return Applied(earlier.revision, annotation_at(session, on.image, earlier.uid, earlier.revision), replayed=True)
     if revision is not None and revision != on.image.revision:
         raise StaleRevision(
-            f"Image {image_id} is at revision {on.image.revision}, the operation is based on {revision}.",
+            f"Image {image.id} is at revision {on.image.revision}, the operation is based on {revision}.",
             hint="Read the annotations again, then repeat the operation on them.",
         )
     annotation = on.apply(operation_id, operation)
@@ -92,9 +92,9 @@ def apply_operation(
 
 
 def apply_operations(
-    session: Session, image_id: int, operations: Sequence[tuple[str, Operation]], *, user_id: int | None
+    session: Session, image: Image, operations: Sequence[tuple[str, Operation]], *, user_id: int | None
 ) -> None:
-    """Apply operations, each with its id, to one image in their order, each exactly once, whatever its revision.
+    """Apply operations, each with its id, to one locked image in their order, each exactly once, whatever its revision.
 
     What they need is read once for all of them and the rows are written together. Pages hear nothing: the caller
     announces when it is through with the image.
@@ -102,7 +102,7 @@ def apply_operations(
     Raises:
         As :func:`apply_operation`, but never StaleRevision. The transaction must then be rolled back.
     """
-    on = _ImageOperations(session, image_id, operations, user_id)
+    on = _ImageOperations(session, image, operations, user_id)
     for operation_id, operation in operations:
         if on.earlier(operation_id, operation) is None:
             on.apply(operation_id, operation)
@@ -113,11 +113,11 @@ class _ImageOperations:
     """One image, locked, with all that the given operations need of the database, kept up to date as they apply."""
 
     def __init__(
-        self, session: Session, image_id: int, operations: Sequence[tuple[str, Operation]], user_id: int | None
+        self, session: Session, image: Image, operations: Sequence[tuple[str, Operation]], user_id: int | None
     ) -> None:
         self._session = session
         self._user_id = user_id
-        self.image = lock_image(session, image_id)
+        self.image = image
         self._edits = edits_of_operations(session, [operation_id for operation_id, _ in operations])
         uids = {str(operation.uid) for _, operation in operations}
         rows = session.scalars(select(Annotation).where(Annotation.uid.in_(uids)))
@@ -146,9 +146,8 @@ class _ImageOperations:
         now = utc_now()
         annotation = None
         if isinstance(operation, MarkOperation):
-            user = self._session.get(User, self._user_id) if self._user_id is not None else None
             image.state, image.state_note = operation.state, operation.note
-            image.state_by, image.state_changed = user.name if user else None, now
+            image.state_user_id, image.state_changed = self._user_id, now
         else:
             annotation = self._changed_annotation(operation, payload, now)
         image.revision += 1
@@ -250,7 +249,7 @@ def announce_annotations(session: Session, image: Image) -> None:
         "image_id": image.id,
         "revision": image.revision,
         "annotation_count": image.annotation_count,
-        "mark": mark_facts(image),
+        "mark": mark_of(session, image).to_json(),
     }
     add_event(session, "annotations", facts, image.project_id)
 

@@ -41,7 +41,7 @@ def get_project(session: Session, project_id: int) -> Project:
     """
     project = session.get(Project, project_id)
     if project is None:
-        raise NotFound(f"There is no project {project_id}.", hint="It may have been deleted.")
+        raise NotFound.row("project", project_id)
     return project
 
 

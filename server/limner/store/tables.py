@@ -151,7 +151,7 @@ class Image(Base):
     annotation_count: Mapped[int] = mapped_column(default=0)  # of annotations that are not deleted
     state: Mapped[str] = mapped_column(String(16), default="waiting", server_default="waiting")
     state_note: Mapped[str] = mapped_column(Text, default="", server_default="")  # why it was skipped, or sent back
-    state_by: Mapped[str | None] = mapped_column(String(255))  # name of who set it, as in the edit
+    state_user_id: Mapped[int | None] = mapped_column(BIG_INTEGER)  # who set it
     state_changed: Mapped[datetime | None]  # none: nobody has set it yet
 
 

@@ -200,7 +200,7 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    /** All projects, oldest first. */
+    /** The projects that one may see, oldest first. */
     get: operations["listProjects"];
     put?: never;
     /** Create a project, with its first categories if any are given. */
@@ -597,6 +597,11 @@ export interface components {
       pixel_mean: [number, number, number];
       pixel_std: [number, number, number];
     };
+    /**
+     * @description What somebody is in the whole installation.
+     * @enum {string}
+     */
+    InstallationRole: "admin";
     /** @description Work on a project that goes on in the background. */
     Job: {
       /** Format: date-time */
@@ -819,8 +824,7 @@ export interface components {
     SessionUser: {
       id: number;
       name: string;
-      /** @constant */
-      role: "admin";
+      role: components["schemas"]["InstallationRole"];
     };
     /** @description The token of a sign-in link. */
     SignIn: {

@@ -7,8 +7,10 @@ import re
 from apiflask import APIBlueprint
 from flask import Response, jsonify, request
 
-from limner.api.auth import current_user
+from limner.access import Permission, access_image
+from limner.api.auth import current_actor
 from limner.api.context import services
+from limner.api.guard import requires
 from limner.api.openapi import IF_MATCH
 from limner.api.schemas.annotations import AnnotationList, OperationRequest, OperationResult
 from limner.errors import RevisionRequired, StaleRevision
@@ -21,16 +23,18 @@ REVISION_TAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
 
 
 @blueprint.get("/images/<int:image_id>/annotations")
+@requires(Permission.VIEW)
 @blueprint.output(AnnotationList)
 @blueprint.doc(operation_id="listAnnotations")
 def list_annotations(image_id: int) -> Response:
     """The annotations of an image; the ETag is the revision to send with the next operation."""
     with services().database.read() as session:
-        found = annotations_of(session, image_id)
+        found = annotations_of(session, access_image(session, current_actor(), image_id, Permission.VIEW).id)
     return _tagged(AnnotationList.of(found).to_json(), found.revision)
 
 
 @blueprint.post("/images/<int:image_id>/operations")
+@requires(Permission.ANNOTATE)
 @blueprint.input(OperationRequest)
 @blueprint.output(OperationResult)
 @blueprint.doc(operation_id="applyOperation", extensions={"parameters": [IF_MATCH]})
@@ -48,14 +52,16 @@ def apply(image_id: int, json_data: OperationRequest) -> Response:
 
 
 def _apply(image_id: int, sent: OperationRequest, revision: int) -> Applied:
+    actor = current_actor()
     with services().database.write() as session:
+        image = access_image(session, actor, image_id, Permission.ANNOTATE, lock=True)
         return apply_operation(
             session,
-            image_id,
+            image,
             str(sent.operation_id),
             sent.operation,
             revision=revision,
-            user_id=current_user().id,
+            user_id=actor.user_id,
         )
 
 

@@ -6,16 +6,19 @@ from apiflask import APIBlueprint
 from flask import Response
 from sqlalchemy.orm import Session
 
+from limner.access import Permission, access_category, access_project
+from limner.api.auth import current_actor
 from limner.api.context import services
+from limner.api.guard import requires
 from limner.api.schemas.projects import Category, CategoryChanges, NewCategory
 from limner.store import categories as store
-from limner.store.projects import get_project
 from limner.store.tables import Category as CategoryRow
 
 blueprint = APIBlueprint("categories", __name__)
 
 
 @blueprint.post("/projects/<int:project_id>/categories")
+@requires(Permission.MANAGE_CATEGORIES)
 @blueprint.input(NewCategory)
 @blueprint.output(Category, status_code=201)
 @blueprint.doc(operation_id="createCategory")
@@ -23,12 +26,13 @@ def create_category(project_id: int, json_data: NewCategory) -> Category:
     """Add a category at the end of the project's list."""
     new = json_data
     with services().database.write() as session:
-        get_project(session, project_id)
+        access_project(session, current_actor(), project_id, Permission.MANAGE_CATEGORIES)
         row = store.create_category(session, project_id, new.name, new.supercategory, new.color)
         return _present(session, row)
 
 
 @blueprint.patch("/categories/<int:category_id>")
+@requires(Permission.MANAGE_CATEGORIES)
 @blueprint.input(CategoryChanges)
 @blueprint.output(Category)
 @blueprint.doc(operation_id="updateCategory")
@@ -36,7 +40,7 @@ def update_category(category_id: int, json_data: CategoryChanges) -> Category:
     """Rename, recolour or move a category."""
     changes = json_data
     with services().database.write() as session:
-        row = store.get_category(session, category_id)
+        row = access_category(session, current_actor(), category_id, Permission.MANAGE_CATEGORIES)
         if changes.name is not None:
             store.rename_category(session, row, changes.name)
         if changes.supercategory is not None:
@@ -50,11 +54,13 @@ def update_category(category_id: int, json_data: CategoryChanges) -> Category:
 
 
 @blueprint.delete("/categories/<int:category_id>")
+@requires(Permission.MANAGE_CATEGORIES)
 @blueprint.doc(operation_id="deleteCategory", responses={204: "Deleted"})
 def delete_category(category_id: int) -> Response:
     """Delete a category that no annotation uses."""
     with services().database.write() as session:
-        store.delete_category(session, store.get_category(session, category_id))
+        row = access_category(session, current_actor(), category_id, Permission.MANAGE_CATEGORIES)
+        store.delete_category(session, row)
     return Response(status=204)
 
 

@@ -10,8 +10,10 @@ from typing import IO
 from apiflask import APIBlueprint
 from flask import request
 
-from limner.api.auth import current_user
+from limner.access import Permission, access_project
+from limner.api.auth import current_actor
 from limner.api.context import services
+from limner.api.guard import requires
 from limner.api.openapi import import_body
 from limner.api.schemas.exchange import ImportResult
 from limner.api.uploads import HashingFile, upload_folder
@@ -22,13 +24,17 @@ blueprint = APIBlueprint("coco", __name__)
 
 
 @blueprint.post("/projects/<int:project_id>/import/coco")
+@requires(Permission.IMPORT)
 @blueprint.output(ImportResult)
 @blueprint.doc(operation_id="importCoco", extensions=import_body())
 def import_coco(project_id: int) -> ImportResult:
     """Add the annotations of a COCO file to the images it names; all of it or, when it is invalid, nothing."""
+    actor = current_actor()
+    with services().database.read() as session:
+        access_project(session, actor, project_id, Permission.IMPORT)
     request.max_content_length = services().settings.max_upload_bytes
     with _sent_file() as file:
-        report = coco.import_coco(services().database, project_id, file, user_id=current_user().id)
+        report = coco.import_coco(services().database, project_id, file, user_id=actor.user_id)
     return ImportResult.model_validate(report)
 
 

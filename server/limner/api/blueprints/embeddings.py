@@ -5,14 +5,16 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import Response, jsonify
 
+from limner.access import Permission, access_image
+from limner.api.auth import current_actor
 from limner.api.context import services
 from limner.api.files import blob_response
+from limner.api.guard import requires
 from limner.api.openapi import embedding_responses
 from limner.api.schemas.images import EmbeddingPending, EmbeddingQuery
 from limner.blobs import embedding_key
 from limner.encoding.wire import MEDIA_TYPE, as_int8
 from limner.errors import EncoderFailed
-from limner.store.images import get_image
 from limner.vocabulary.geometry import Region
 
 blueprint = APIBlueprint("embeddings", __name__)
@@ -21,12 +23,13 @@ POLL_SECONDS = 1
 
 
 @blueprint.get("/images/<int:image_id>/embedding")
+@requires(Permission.VIEW)
 @blueprint.input(EmbeddingQuery, location="query")
 @blueprint.doc(operation_id="getEmbedding", responses=embedding_responses())
 def get_embedding(image_id: int, query_data: EmbeddingQuery) -> Response:
     """The embedding of an image, or of a region of it, as a safetensors file, or 202 while the encoder works on it."""
     with services().database.read() as session:
-        image = get_image(session, image_id)
+        image = access_image(session, current_actor(), image_id, Permission.VIEW)
     sha256, dtype = image.sha256, query_data.dtype
     region = None if query_data.region is None else Region.parse(query_data.region)
     if region is not None:

@@ -9,14 +9,16 @@ from collections.abc import AsyncGenerator
 from apiflask import APIBlueprint
 from flask import Response, request
 
+from limner.access import Permission, access_project
+from limner.api.auth import current_actor
 from limner.api.broadcast import Subscription
 from limner.api.context import Services, services
+from limner.api.guard import requires
 from limner.api.openapi import binary_response
 from limner.api.schemas.server import EventsQuery
 from limner.api.streams import stream_response
 from limner.errors import Unavailable
 from limner.store.events import PublishedEvent, events_after, latest_event_id
-from limner.store.projects import get_project
 
 blueprint = APIBlueprint("events", __name__)
 
@@ -27,6 +29,7 @@ EVENTS_AT_ONCE = 1000
 
 
 @blueprint.get("/projects/<int:project_id>/events")
+@requires(Permission.VIEW)
 @blueprint.input(EventsQuery, location="query")
 @blueprint.doc(operation_id="streamEvents", responses=binary_response("text/event-stream", "The events"))
 def stream_events(project_id: int, query_data: EventsQuery) -> Response:
@@ -40,7 +43,7 @@ def stream_events(project_id: int, query_data: EventsQuery) -> Response:
             f"{MAX_STREAMS} pages listen for events already.", hint="Close some tabs; everything else goes on working."
         )
     with services().database.read() as session:
-        get_project(session, project_id)
+        access_project(session, current_actor(), project_id, Permission.VIEW)
         newest = latest_event_id(session)
     header = request.headers.get("Last-Event-ID", "")
     known = int(header) if header.isascii() and header.isdigit() and len(header) < 19 else query_data.after

@@ -5,13 +5,15 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import Response
 
+from limner.access import Permission, access_project
+from limner.api.auth import current_actor
 from limner.api.context import services
+from limner.api.guard import requires
 from limner.api.openapi import binary_responses
 from limner.api.schemas.exchange import ExportQuery
 from limner.formats.coco import export_coco
 from limner.formats.exports import FOLDER_FORMATS
 from limner.formats.files import zip_chunks
-from limner.store.projects import get_project
 
 blueprint = APIBlueprint("exports", __name__)
 
@@ -19,13 +21,14 @@ MEDIA_TYPES = {"application/json": "The COCO file", "application/zip": "Other fo
 
 
 @blueprint.get("/projects/<int:project_id>/export")
+@requires(Permission.EXPORT)
 @blueprint.input(ExportQuery, location="query")
 @blueprint.doc(operation_id="exportProject", responses=binary_responses(MEDIA_TYPES))
 def export_project(project_id: int, query_data: ExportQuery) -> Response:
     """The project as a file, streamed; the same annotations give the same bytes."""
     database, query = services().database, query_data
     with database.read() as session:
-        get_project(session, project_id)
+        access_project(session, current_actor(), project_id, Permission.EXPORT)
     if query.format == "coco":
         chunks = export_coco(database, project_id, query.segmentation or "rle", skipped=query.skipped)
         name, media_type = f"limner-project-{project_id}.json", "application/json"

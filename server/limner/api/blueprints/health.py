@@ -7,7 +7,9 @@ from flask import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 
+from limner.access import Permission
 from limner.api.context import services
+from limner.api.guard import requires
 from limner.api.metrics import registry
 from limner.errors import Unavailable
 
@@ -31,6 +33,7 @@ def readyz() -> dict[str, str]:
 
 
 @blueprint.get("/metrics")
+@requires(Permission.READ_METRICS)
 def metrics() -> Response:
     """Prometheus text."""
     return Response(generate_latest(registry()), content_type=CONTENT_TYPE_LATEST)

@@ -9,8 +9,11 @@ from flask import Response, request
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
+from limner.access import Permission, access_image, access_project
+from limner.api.auth import current_actor
 from limner.api.context import services
 from limner.api.files import blob_response
+from limner.api.guard import requires
 from limner.api.library import forget_blobs, take_in
 from limner.api.openapi import binary_response, upload_body
 from limner.api.schemas.base import ErrorInfo
@@ -29,13 +32,14 @@ from limner.encoding.states import EmbeddingState
 from limner.errors import InvalidInput
 from limner.store import images as store
 from limner.store.embeddings import encoded_among, forget_embeddings
-from limner.store.projects import get_project
+from limner.store.marks import marks_of
 from limner.store.tables import Image as ImageRow
 
 blueprint = APIBlueprint("images", __name__)
 
 
 @blueprint.get("/projects/<int:project_id>/images")
+@requires(Permission.VIEW)
 @blueprint.input(ImageQuery, location="query")
 @blueprint.output(ImageList)
 @blueprint.doc(operation_id="listImages")
@@ -43,19 +47,20 @@ def list_images(project_id: int, query_data: ImageQuery) -> ImageList:
     """A page of the images of a project, in the order in which they came."""
     query = query_data
     with services().database.read() as session:
-        get_project(session, project_id)
+        access_project(session, current_actor(), project_id, Permission.VIEW)
         page = store.page_images(session, project_id, query.after, query.limit, query.state)
         return ImageList(images=_present_all(session, page.images), next=page.next)
 
 
 @blueprint.post("/projects/<int:project_id>/images")
+@requires(Permission.MANAGE_IMAGES)
 @blueprint.output(UploadResults)
 @blueprint.doc(operation_id="uploadImages", extensions=upload_body("files", many=True))
 def upload_images(project_id: int) -> UploadResults:
     """Add image files; each gets its own answer, and files that the project has already are recognised."""
     request.max_content_length = services().settings.max_upload_bytes
     with services().database.read() as session:
-        get_project(session, project_id)
+        access_project(session, current_actor(), project_id, Permission.MANAGE_IMAGES)
     parts = request.files.getlist("files")
     if not parts:
         raise InvalidInput(
@@ -65,12 +70,13 @@ def upload_images(project_id: int) -> UploadResults:
 
 
 @blueprint.get("/images/<int:image_id>")
+@requires(Permission.VIEW)
 @blueprint.output(ImageDetails)
 @blueprint.doc(operation_id="getImage")
 def get_image(image_id: int) -> ImageDetails:
     """One image and its neighbours."""
     with services().database.read() as session:
-        row = store.get_image(session, image_id)
+        row = access_image(session, current_actor(), image_id, Permission.VIEW)
         previous_id, next_id = store.neighbours(session, row)
         next_waiting_id = store.next_waiting(session, row)
         position = store.position_of(session, row)
@@ -87,18 +93,21 @@ def get_image(image_id: int) -> ImageDetails:
 
 
 @blueprint.delete("/images/<int:image_id>")
+@requires(Permission.MANAGE_IMAGES)
 @blueprint.doc(operation_id="deleteImage", responses={204: "Deleted"})
 def delete_image(image_id: int) -> Response:
     """Delete an image with its annotations and history."""
     with services().blob_lock:
         with services().database.write() as session:
-            orphans = store.delete_image(session, store.get_image(session, image_id))
+            row = access_image(session, current_actor(), image_id, Permission.MANAGE_IMAGES)
+            orphans = store.delete_image(session, row)
             embeddings = forget_embeddings(session, orphans)
         forget_blobs(services(), orphans, embeddings)
     return Response(status=204)
 
 
 @blueprint.get("/images/<int:image_id>/file")
+@requires(Permission.VIEW)
 @blueprint.doc(operation_id="getImageFile", responses=binary_response("image/*", "The oriented image"))
 def get_file(image_id: int) -> Response:
     """The image as browsers show it: upright."""
@@ -107,6 +116,7 @@ def get_file(image_id: int) -> Response:
 
 
 @blueprint.get("/images/<int:image_id>/thumbnail")
+@requires(Permission.VIEW)
 @blueprint.doc(operation_id="getThumbnail", responses=binary_response("image/webp", "The thumbnail"))
 def get_thumbnail(image_id: int) -> Response:
     """The image, small, as WebP."""
@@ -116,7 +126,7 @@ def get_thumbnail(image_id: int) -> Response:
 
 def _row(image_id: int) -> ImageRow:
     with services().database.read() as session:
-        return store.get_image(session, image_id)
+        return access_image(session, current_actor(), image_id, Permission.VIEW)
 
 
 def _take_in(project_id: int, part: FileStorage) -> UploadResult:
@@ -135,8 +145,11 @@ def _take_in(project_id: int, part: FileStorage) -> UploadResult:
 def _present_all(session: Session, rows: Sequence[ImageRow]) -> list[Image]:
     encoded = encoded_among(session, [row.sha256 for row in rows], services().embedding_key)
     queued = services().encoder.queued
+    marks = marks_of(session, rows)
     return [
-        Image.of(row, _embedding(EmbeddingState("ready") if row.sha256 in encoded else queued(row.sha256)))
+        Image.of(
+            row, marks[row.id], _embedding(EmbeddingState("ready") if row.sha256 in encoded else queued(row.sha256))
+        )
         for row in rows
     ]
 

@@ -6,7 +6,10 @@ from apiflask import APIBlueprint
 from flask import Response
 from sqlalchemy.orm import Session
 
+from limner.access import Permission, access_project, visible_projects
+from limner.api.auth import current_actor
 from limner.api.context import services
+from limner.api.guard import requires
 from limner.api.library import forget_blobs
 from limner.api.schemas.projects import Category, NewProject, Project, ProjectChanges, ProjectList
 from limner.store import categories as category_store
@@ -19,17 +22,19 @@ blueprint = APIBlueprint("projects", __name__)
 
 
 @blueprint.get("/projects")
+@requires(Permission.VIEW)
 @blueprint.output(ProjectList)
 @blueprint.doc(operation_id="listProjects")
 def list_projects() -> ProjectList:
-    """All projects, oldest first."""
+    """The projects that one may see, oldest first."""
     with services().database.read() as session:
         counts = project_store.count_projects(session, services().embedding_key)
-        rows = project_store.list_projects(session)
+        rows = visible_projects(session, current_actor())
         return ProjectList(projects=[_present(session, row, counts.get(row.id)) for row in rows])
 
 
 @blueprint.post("/projects")
+@requires(Permission.CREATE_PROJECT)
 @blueprint.input(NewProject)
 @blueprint.output(Project, status_code=201)
 @blueprint.doc(operation_id="createProject")
@@ -43,34 +48,38 @@ def create_project(json_data: NewProject) -> Project:
 
 
 @blueprint.get("/projects/<int:project_id>")
+@requires(Permission.VIEW)
 @blueprint.output(Project)
 @blueprint.doc(operation_id="getProject")
 def get_project(project_id: int) -> Project:
     """One project."""
     with services().database.read() as session:
-        return _present_counted(session, project_store.get_project(session, project_id))
+        return _present_counted(session, access_project(session, current_actor(), project_id, Permission.VIEW))
 
 
 @blueprint.patch("/projects/<int:project_id>")
+@requires(Permission.MANAGE_PROJECT)
 @blueprint.input(ProjectChanges)
 @blueprint.output(Project)
 @blueprint.doc(operation_id="updateProject")
 def update_project(project_id: int, json_data: ProjectChanges) -> Project:
     """Rename a project."""
     with services().database.write() as session:
-        row = project_store.get_project(session, project_id)
+        row = access_project(session, current_actor(), project_id, Permission.MANAGE_PROJECT)
         row.name = json_data.name
         session.flush()
         return _present_counted(session, row)
 
 
 @blueprint.delete("/projects/<int:project_id>")
+@requires(Permission.MANAGE_PROJECT)
 @blueprint.doc(operation_id="deleteProject", responses={204: "Deleted"})
 def delete_project(project_id: int) -> Response:
     """Delete a project with its images, annotations and history."""
     with services().blob_lock:
         with services().database.write() as session:
-            orphans = project_store.delete_project(session, project_store.get_project(session, project_id))
+            row = access_project(session, current_actor(), project_id, Permission.MANAGE_PROJECT)
+            orphans = project_store.delete_project(session, row)
             embeddings = forget_embeddings(session, orphans)
         forget_blobs(services(), orphans, embeddings)
     return Response(status=204)

@@ -8,8 +8,10 @@ from apiflask import APIBlueprint
 from flask import Response, send_file
 
 from limner import __version__
+from limner.access import Permission
 from limner.api.context import services
 from limner.api.files import IMMUTABLE
+from limner.api.guard import requires
 from limner.api.openapi import binary_response
 from limner.api.schemas.server import GraphQuery, Model, ModelList, ServerStatus
 from limner.errors import NotFound, Unavailable
@@ -20,6 +22,7 @@ blueprint = APIBlueprint("server", __name__)
 
 
 @blueprint.get("/server")
+@requires(Permission.READ_SERVER)
 @blueprint.output(ServerStatus)
 @blueprint.doc(operation_id="getServer")
 def get_server() -> ServerStatus:
@@ -36,6 +39,7 @@ def get_server() -> ServerStatus:
 
 
 @blueprint.get("/models")
+@requires(Permission.READ_SERVER)
 @blueprint.output(ModelList)
 @blueprint.doc(operation_id="listModels")
 def list_models() -> ModelList:
@@ -70,6 +74,7 @@ def list_models() -> ModelList:
 
 
 @blueprint.get("/models/<weights_sha256>/manifest")
+@requires(Permission.READ_SERVER)
 @blueprint.output(Manifest)
 @blueprint.doc(operation_id="getManifest")
 def get_manifest(weights_sha256: str) -> Manifest:
@@ -78,6 +83,7 @@ def get_manifest(weights_sha256: str) -> Manifest:
 
 
 @blueprint.get("/models/<weights_sha256>/graphs/<any(prepare, decode):graph>")
+@requires(Permission.READ_SERVER)
 @blueprint.input(GraphQuery, location="query")
 @blueprint.doc(operation_id="getGraph", responses=binary_response("application/octet-stream", "The ONNX file"))
 def get_graph(weights_sha256: str, graph: str, query_data: GraphQuery) -> Response:

@@ -7,11 +7,12 @@ from uuid import UUID
 from apiflask import APIBlueprint
 from flask import Response, session
 
-from limner.api.auth import SESSION_KEY, begin_session, csrf_token, current_user
+from limner.access import Actor, Credential, Permission
+from limner.api.auth import SESSION_KEY, begin_session, csrf_token, current_actor
 from limner.api.context import services
+from limner.api.guard import requires
 from limner.api.schemas.server import Session, SessionUser, SignIn
 from limner.store.accounts import end_session, redeem_login_link
-from limner.store.tables import User
 
 blueprint = APIBlueprint("session", __name__)
 
@@ -24,18 +25,20 @@ def sign_in(json_data: SignIn) -> Session:
     """Exchange a sign-in link's token for a session cookie."""
     with services().database.write() as database:
         user, session_id = redeem_login_link(database, json_data.token)
-    return _session_of(user, begin_session(session_id))
+    return _session_of(Actor.of(user, Credential.SESSION), begin_session(session_id))
 
 
 @blueprint.get("/session")
+@requires(Permission.OWN_ACCOUNT)
 @blueprint.output(Session)
 @blueprint.doc(operation_id="getSession")
 def get_session() -> Session:
     """Who is signed in."""
-    return _session_of(current_user(), csrf_token())
+    return _session_of(current_actor(), csrf_token())
 
 
 @blueprint.delete("/session")
+@requires(Permission.OWN_ACCOUNT)
 @blueprint.doc(operation_id="signOut", responses={204: "Signed out"})
 def sign_out() -> Response:
     """Sign out; the cookie is worth nothing from now on."""
@@ -47,9 +50,9 @@ def sign_out() -> Response:
     return Response(status=204)
 
 
-def _session_of(user: User, token: str) -> Session:
+def _session_of(actor: Actor, token: str) -> Session:
     return Session(
-        user=SessionUser(id=user.id, name=user.name, role="admin"),
+        user=SessionUser(id=actor.user_id, name=actor.name, role=actor.role),
         csrf_token=token,
         installation=UUID(services().installation),
     )

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from limner.api.schemas.base import Answer, ErrorInfo, Request, Timestamp
-from limner.store.images import ImageFilter, mark_facts
+from limner.store.images import ImageFilter
+from limner.store.marks import Mark
 from limner.store.operation import ImageState
 from limner.store.tables import Image as ImageRow
 
@@ -52,7 +53,7 @@ class Image(Answer):
     embedding: ImageEmbedding
 
     @classmethod
-    def of(cls, row: ImageRow, embedding: ImageEmbedding) -> Image:
+    def of(cls, row: ImageRow, mark: Mark, embedding: ImageEmbedding) -> Image:
         """The row as it is told to clients."""
         return cls(
             id=row.id,
@@ -66,7 +67,7 @@ class Image(Answer):
             created=row.created,
             revision=row.revision,
             annotation_count=row.annotation_count,
-            mark=ImageMark.model_validate(mark_facts(row)),
+            mark=ImageMark.model_validate(mark),
             embedding=embedding,
         )
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
+from limner.access import InstallationRole
 from limner.api.schemas.base import Answer, Request, Timestamp
 
 
@@ -15,7 +16,7 @@ class SessionUser(Answer):
 
     id: int
     name: str
-    role: Literal["admin"]
+    role: InstallationRole
 
 
 class Session(Answer):

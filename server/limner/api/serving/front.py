@@ -22,8 +22,8 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from limner.api.auth import OPEN_ENDPOINTS
 from limner.api.errors import RETRY_AFTER_SECONDS
+from limner.api.guard import OPEN_ENDPOINTS
 from limner.api.schemas.base import ErrorAnswer, ErrorInfo
 from limner.api.security import HEADERS
 from limner.api.serving.answers import Answer, Head, ReaderTooSlow, Send, Spool, collect, send_answer

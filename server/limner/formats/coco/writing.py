@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from limner.formats.coco.report import SkipList
 from limner.store import Database
 from limner.store.annotations import annotations_of
-from limner.store.images import get_image
+from limner.store.images import get_image, lock_image
 from limner.store.operation import CreateOperation, Operation, RestoreOperation, UpdateOperation
 from limner.store.operations import announce_annotations, apply_operations
 from limner.store.tables import Annotation, Image
@@ -156,7 +156,7 @@ class Writer:
 
     def _apply_waiting(self, session: Session, image_id: int) -> None:
         if self._waiting:
-            apply_operations(session, image_id, self._waiting, user_id=self._user_id)
+            apply_operations(session, lock_image(session, image_id), self._waiting, user_id=self._user_id)
             self._waiting.clear()
 
 

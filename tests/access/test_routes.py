@@ -1,0 +1,162 @@
+"""Every route names the permission that it needs, and refuses whoever has all others but not that one."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from limner.access import InstallationRole, Permission
+from limner.access.permissions import INSTALLATION_WIDE, ROLE_PERMISSIONS
+from limner.api.context import Services
+from limner.api.guard import OPEN_ENDPOINTS, check_routes, permission_of
+from tests.api.conftest import creation
+
+# endpoint: what it needs. A new route is added here on purpose.
+NEEDS = {
+    "annotations.apply": Permission.ANNOTATE,
+    "annotations.list_annotations": Permission.VIEW,
+    "categories.create_category": Permission.MANAGE_CATEGORIES,
+    "categories.delete_category": Permission.MANAGE_CATEGORIES,
+    "categories.update_category": Permission.MANAGE_CATEGORIES,
+    "coco.import_coco": Permission.IMPORT,
+    "embeddings.get_embedding": Permission.VIEW,
+    "events.stream_events": Permission.VIEW,
+    "exports.export_project": Permission.EXPORT,
+    "health.metrics": Permission.READ_METRICS,
+    "images.delete_image": Permission.MANAGE_IMAGES,
+    "images.get_file": Permission.VIEW,
+    "images.get_image": Permission.VIEW,
+    "images.get_thumbnail": Permission.VIEW,
+    "images.list_images": Permission.VIEW,
+    "images.upload_images": Permission.MANAGE_IMAGES,
+    "jobs.act_on_job": Permission.RUN_JOBS,
+    "jobs.create_job": Permission.RUN_JOBS,
+    "jobs.list_jobs": Permission.VIEW,
+    "projects.create_project": Permission.CREATE_PROJECT,
+    "projects.delete_project": Permission.MANAGE_PROJECT,
+    "projects.get_project": Permission.VIEW,
+    "projects.list_projects": Permission.VIEW,
+    "projects.update_project": Permission.MANAGE_PROJECT,
+    "server.get_graph": Permission.READ_SERVER,
+    "server.get_manifest": Permission.READ_SERVER,
+    "server.get_server": Permission.READ_SERVER,
+    "server.list_models": Permission.READ_SERVER,
+    "session.get_session": Permission.OWN_ACCOUNT,
+    "session.sign_out": Permission.OWN_ACCOUNT,
+}
+CONVERTER = re.compile(r"<(?:(\w+)(?:\(([^)]*)\))?:)?(\w+)>")
+
+Answers = dict[str, tuple[int, str]]  # endpoint -> status and the error's code
+
+
+@pytest.fixture
+def grant(monkeypatch: pytest.MonkeyPatch) -> Callable[[frozenset[Permission]], None]:
+    """Gives everybody exactly these permissions, as a role with fewer of them would."""
+    return lambda permissions: monkeypatch.setitem(
+        ROLE_PERMISSIONS,  # type: ignore[arg-type]  # read-only for everybody but this test
+        InstallationRole.ADMIN,
+        permissions,
+    )
+
+
+@pytest.fixture
+def ask_everything(app: APIFlask, script: FlaskClient, image: dict[str, Any]) -> Callable[[], Answers]:
+    """Sends a good request to every closed route about rows that exist, those that destroy last."""
+    project_id = image["project_id"]
+    category_id = script.get(f"/api/v1/projects/{project_id}").json["categories"][0]["id"]
+    job_id = script.post(f"/api/v1/projects/{project_id}/jobs", json={"kind": "precompute"}).json["id"]
+    ids = {"project_id": project_id, "image_id": image["id"], "category_id": category_id, "job_id": job_id}
+    bodies: dict[str, dict[str, Any]] = {
+        "annotations.apply": {"json": creation(category_id), "headers": {"If-Match": '"0"'}},
+        "categories.create_category": {"json": {"name": "dog"}},
+        "categories.update_category": {"json": {"name": "lynx"}},
+        "coco.import_coco": {"json": {"categories": [], "images": [], "annotations": []}},
+        "images.upload_images": {"data": {"files": (io.BytesIO(b"no image"), "x.png")}},
+        "jobs.create_job": {"json": {"kind": "precompute"}},
+        "projects.create_project": {"json": {"name": "Dogs"}},
+        "projects.update_project": {"json": {"name": "Lynxes"}},
+    }
+
+    def value(match: re.Match[str]) -> str:
+        converter, arguments, name = match.groups()
+        return str(arguments).split(",")[0] if converter == "any" else str(ids.get(name, "x"))
+
+    def ask() -> Answers:
+        answers = {}
+        rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint not in OPEN_ENDPOINTS]
+        for rule in sorted(rules, key=lambda rule: ("DELETE" in (rule.methods or ()), rule.endpoint)):
+            (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+            path = CONVERTER.sub(value, rule.rule)
+            request = {**bodies.get(rule.endpoint, {}), "buffered": rule.endpoint != "events.stream_events"}
+            answer = script.open(path, method=method, **request)
+            code = answer.json["error"]["code"] if answer.status_code >= 400 else ""
+            answers[rule.endpoint] = (answer.status_code, code)
+            answer.close()
+        return answers
+
+    return ask
+
+
+def test_every_route_names_its_permission_or_is_open_for_a_reason(app: APIFlask) -> None:
+    endpoints = {rule.endpoint for rule in app.url_map.iter_rules()}
+    closed = endpoints - OPEN_ENDPOINTS.keys()
+    assert {endpoint: permission_of(app, endpoint) for endpoint in closed} == NEEDS
+    assert OPEN_ENDPOINTS.keys() <= endpoints
+    assert all(reason.strip() for reason in OPEN_ENDPOINTS.values())
+    assert set(NEEDS.values()) == set(Permission)
+
+
+def test_a_route_without_a_permission_keeps_the_server_from_starting(app: APIFlask) -> None:
+    app.url_map.add(app.url_rule_class("/api/v1/secrets", endpoint="secrets"))
+    with pytest.raises(TypeError, match="secrets"):
+        check_routes(app)
+
+
+@pytest.mark.parametrize("missing", sorted(set(Permission) - {Permission.VIEW}))
+def test_who_lacks_one_permission_is_refused_where_it_is_needed_and_nowhere_else(
+    missing: Permission, grant: Callable[[frozenset[Permission]], None], ask_everything: Callable[[], Answers]
+) -> None:
+    grant(frozenset(Permission) - {missing})
+    answers = ask_everything()
+    refused = {endpoint for endpoint, answer in answers.items() if answer == (403, "forbidden")}
+    assert refused == {endpoint for endpoint, needed in NEEDS.items() if needed == missing}
+
+
+def test_a_strangers_rows_do_not_exist(
+    grant: Callable[[frozenset[Permission]], None],
+    ask_everything: Callable[[], Answers],
+    script: FlaskClient,
+    services: Services,
+) -> None:
+    """Who may do everything but see a project gets the same answer as for a number that nobody has."""
+    grant(frozenset(Permission) - {Permission.VIEW})
+    before = _rows(services)
+    answers = ask_everything()
+    in_projects = {endpoint for endpoint, needed in NEEDS.items() if needed not in INSTALLATION_WIDE}
+    assert {endpoint for endpoint, answer in answers.items() if answer == (404, "not_found")} == (
+        in_projects | {"server.get_graph", "server.get_manifest"}  # "x" is no model, whoever asks
+    ) - {"projects.list_projects"}
+    assert script.get("/api/v1/projects").json == {"projects": []}
+    after = _rows(services)
+    assert {table for table in after if after[table] != before[table]} == {"projects"}  # a new one of their own
+    hidden, absent = script.get("/api/v1/images/1"), script.get("/api/v1/images/1000")
+    assert hidden.json["error"]["message"].replace("1", "1000") == absent.json["error"]["message"]
+
+
+def _rows(services: Services) -> dict[str, list[str]]:
+    raw = services.database.engine.raw_connection()
+    try:
+        dump = list(raw.driver_connection.iterdump())  # type: ignore[union-attr]
+    finally:
+        raw.close()
+    found: dict[str, list[str]] = {}
+    for line in dump:
+        if (match := re.match(r'INSERT INTO "(\w+)"', line)) and match[1] != "sqlite_sequence":
+            found.setdefault(match[1], []).append(line)
+    return found

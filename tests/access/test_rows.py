@@ -1,0 +1,90 @@
+"""From an id to a row: through a check, in the same words for what is hidden and what is missing."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from limner.access import (
+    Actor,
+    Credential,
+    InstallationRole,
+    Permission,
+    access_annotation,
+    access_category,
+    access_image,
+    access_job,
+    access_project,
+)
+from limner.access.permissions import ROLE_PERMISSIONS
+from limner.errors import Forbidden, NotFound
+from limner.store import Database
+from limner.store.categories import create_category
+from limner.store.images import NewImage, add_image, lock_image
+from limner.store.jobs import create_job
+from limner.store.operation import CreateOperation
+from limner.store.operations import apply_operation
+from limner.store.projects import create_project
+
+ACTOR = Actor(1, "ada", InstallationRole.ADMIN, Credential.TOKEN)
+Access = Callable[..., Any]
+
+
+@pytest.fixture
+def rows(database: Database) -> dict[Access, int | str]:
+    """A key of each kind of row, by the function that leads to it."""
+    uid = uuid.uuid4()
+    with database.write() as session:
+        project = create_project(session, "Cats")
+        category = create_category(session, project.id, "cat")
+        image, _ = add_image(session, project.id, NewImage("0.png", 4, 2, "0" * 64, 100, "PNG", "image/png"))
+        job = create_job(session, project.id, "precompute", 1, 0)
+        empty = {"size": (2, 4), "counts": "8"}
+        creation = CreateOperation(kind="create", uid=uid, category_id=None, segmentation=empty)  # type: ignore[arg-type]
+        apply_operation(session, lock_image(session, image.id), str(uuid.uuid4()), creation, revision=0, user_id=None)
+        return {
+            access_project: project.id,
+            access_category: category.id,
+            access_image: image.id,
+            access_job: job.id,
+            access_annotation: str(uid),
+        }
+
+
+def test_who_may_gets_the_row(database: Database, rows: dict[Access, int | str]) -> None:
+    with database.read() as session:
+        for access, key in rows.items():
+            row = access(session, ACTOR, key, Permission.MANAGE_PROJECT)
+            assert key in (row.id, getattr(row, "uid", None))
+
+
+def test_hidden_and_missing_rows_are_answered_alike(
+    database: Database, rows: dict[Access, int | str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.read() as session:
+        for access, key in rows.items():
+            with pytest.raises(NotFound) as missing:
+                access(session, ACTOR, 10**9 if isinstance(key, int) else "nobody", Permission.VIEW)
+            with monkeypatch.context() as patch:
+                patch.setitem(ROLE_PERMISSIONS, InstallationRole.ADMIN, frozenset())  # type: ignore[arg-type]
+                with pytest.raises(NotFound) as hidden:
+                    access(session, ACTOR, key, Permission.VIEW)
+            assert hidden.value.message.replace(str(key), "KEY") == missing.value.message.replace(
+                str(10**9), "KEY"
+            ).replace("nobody", "KEY")
+            assert (hidden.value.hint, hidden.value.details) == (missing.value.hint, missing.value.details)
+
+
+def test_who_sees_a_row_but_may_not_change_it_is_told_which_permission_is_missing(
+    database: Database, rows: dict[Access, int | str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ROLE_PERMISSIONS, InstallationRole.ADMIN, frozenset({Permission.VIEW}))  # type: ignore[arg-type]
+    with database.read() as session:
+        for access, key in rows.items():
+            access(session, ACTOR, key, Permission.VIEW)
+            with pytest.raises(Forbidden, match="annotations:write") as refused:
+                access(session, ACTOR, key, Permission.ANNOTATE)
+            assert refused.value.details == {"permission": "annotations:write"}
