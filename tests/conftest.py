@@ -18,6 +18,8 @@ from PIL import Image
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # parallel test processes must not fight for cores
 
 from limner.config import Settings
+from limner.encoding.wire import EmbeddingInfo, pack
+from limner.models.manifest import PREPROCESSING_VERSION
 from limner.store import Database
 from limner.store.migrate import migrate
 
@@ -114,3 +116,11 @@ def png_bytes(height: int = 48, width: int = 64, seed: int = 0) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def embedding_bytes(sha256: str = "ab" * 32) -> bytes:
+    """The smallest file that is a whole embedding."""
+    info = EmbeddingInfo(
+        sha256, TEST_MODEL_SHA256, PREPROCESSING_VERSION, image_height=48, image_width=64, image_size=64
+    )
+    return pack(np.zeros((1, 1, 1, 1), np.float32), info)

@@ -1,27 +1,79 @@
 """Content-addressed bytes in a folder or in S3, behind one small class.
 
 Keys are relative POSIX paths. A blob is written once and never changed, so writing is put-if-absent: two writers of
-the same key are both right. obstore refuses paths that climb out of the root and writes files under a temporary name
-before renaming them.
+the same key are both right. A blob of another size than what is written is damaged and replaced. In a folder a blob is
+on the disk, name and all, before :meth:`BlobStore.put` returns: rows that point to it are committed after that.
 """
 
 from __future__ import annotations
 
-import errno
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, GenericError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, from_url
 
-from limner.errors import InvalidInput, NotFound, StorageFull
+from limner.atomic import make_folder, write_file, write_new
+from limner.errors import InvalidInput, NotFound, StorageFull, Unavailable, is_disk_full
 from limner.vocabulary.geometry import Region
 
 KEY = re.compile(r"[A-Za-z0-9_\-]+(?:[./][A-Za-z0-9_\-]+)*")
 CHUNK_BYTES = 1 << 20
+S3_CLIENT: Any = {"connect_timeout": timedelta(seconds=3), "timeout": timedelta(seconds=20)}  # of one request
+S3_RETRIES: Any = {"max_retries": 2, "retry_timeout": timedelta(seconds=5)}
+
+
+class Blob:
+    """A blob that was found.
+
+    Attributes:
+        size: in bytes; above 0.
+        path: where it lies, when that is a file.
+    """
+
+    def __init__(self, size: int, path: Path | None = None, result: Any = None) -> None:
+        self.size = size
+        self.path = path
+        self._result = result
+        self._content: bytes | None = None
+
+    def head(self, length: int) -> bytes:
+        """The first bytes. Of a blob in S3 all of it is fetched and kept, so that it takes one round trip."""
+        if self.path is not None:
+            with self.path.open("rb") as file:
+                return file.read(length)
+        if self._content is None:
+            self._content = b"".join(self.chunks())
+        return self._content[:length]
+
+    def read(self) -> bytes:
+        """All of it.
+
+        Raises:
+            Unavailable: the store stopped answering.
+        """
+        return b"".join(self.chunks())
+
+    def chunks(self) -> Iterator[bytes]:
+        """All of it in pieces of about 1 MiB.
+
+        Raises:
+            Unavailable: the store stopped answering.
+        """
+        if self.path is not None:
+            yield from _pieces(self.path)
+        elif self._content is not None:
+            yield self._content
+        else:
+            try:
+                for chunk in self._result.stream(min_chunk_size=CHUNK_BYTES):
+                    yield bytes(chunk)
+            except BaseError as error:
+                raise _away(error) from error
 
 
 class BlobStore:
@@ -34,65 +86,147 @@ class BlobStore:
     """
 
     def __init__(self, url: str, **options: Any) -> None:
+        self._folder: Path | None = None
         if "://" in url:
-            self._store: Any = from_url(url, **options)
+            client = {**S3_CLIENT, **options.pop("client_options", {})}
+            self._store: Any = from_url(url, **{"client_options": client, "retry_config": S3_RETRIES, **options})
         else:
-            folder = Path(url).expanduser().absolute()
-            folder.mkdir(parents=True, exist_ok=True)
-            self._store = LocalStore(folder)
+            self._folder = Path(url).expanduser().absolute()
+            make_folder(self._folder)
+            self._store = LocalStore(self._folder)
         self.url = url
 
-    def put(self, key: str, data: bytes | Path) -> bool:
-        """Write a blob unless it is there.
+    @property
+    def folder(self) -> Path | None:
+        """Where the blobs lie, when they are files."""
+        return self._folder
+
+    def put(self, key: str, data: bytes | Path, *, replace: bool = False) -> bool:
+        """Write a blob unless it is there in the same size.
 
         Args:
             key: where.
             data: the bytes, or the file that holds them (streamed, not read into memory).
+            replace: write it in any case: what is there is known to be damaged.
 
         Returns:
             True when it was written, False when it was there already.
 
         Raises:
             StorageFull: when the disk is full; nothing half-written is visible.
+            Unavailable: S3 does not answer.
         """
+        size = data.stat().st_size if isinstance(data, Path) else len(data)
+        if self._folder is None:
+            return self._put_object(_checked(key), data, size, replace=replace)
+        path = self._folder / _checked(key)
         try:
-            obstore.put(self._store, _checked(key), data, mode="create")
-        except AlreadyExistsError:
-            return False
-        except (GenericError, OSError) as error:
-            if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
-                raise StorageFull(
-                    "There is no space left for this file.", hint="Free some disk space and try again."
-                ) from error
+            make_folder(path.parent)
+            if not replace:
+                if write_new(path, data):
+                    return True
+                if path.stat().st_size == size:
+                    return False
+            write_file(path, data if isinstance(data, bytes) else _pieces(data))
+        except OSError as error:
+            if is_disk_full(error):
+                raise StorageFull.of(error) from error
             raise
         return True
+
+    def _put_object(self, key: str, data: bytes | Path, size: int, *, replace: bool) -> bool:
+        try:
+            if not replace:
+                try:
+                    obstore.put(self._store, key, data, mode="create")
+                    return True
+                except AlreadyExistsError:
+                    if self.size(key) == size:
+                        return False
+            obstore.put(self._store, key, data)
+        except BaseError as error:
+            raise _away(error) from error
+        return True
+
+    def find(self, key: str) -> Blob | None:
+        """A blob, ready to be read, in one round trip; None when there is none. One without bytes counts as none.
+
+        Raises:
+            Unavailable: S3 does not answer.
+        """
+        if self._folder is not None:
+            path = self._folder / _checked(key)
+            try:
+                size = path.stat().st_size
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            return Blob(size, path) if size else None
+        try:
+            result = obstore.get(self._store, _checked(key))
+        except FileNotFoundError:
+            return None
+        except BaseError as error:
+            raise _away(error) from error
+        size = int(result.meta["size"])
+        return Blob(size, result=result) if size else None
+
+    def open(self, key: str) -> Blob:
+        """As :meth:`find`.
+
+        Raises:
+            NotFound: when there is none under this key.
+            Unavailable: S3 does not answer.
+        """
+        blob = self.find(key)
+        if blob is None:
+            raise NotFound(
+                f"There is no blob {key}.", hint="Uploading the same file again restores what belongs to an image."
+            )
+        return blob
 
     def get(self, key: str) -> bytes:
         """Read a whole blob.
 
         Raises:
             NotFound: when there is none under this key.
+            Unavailable: S3 does not answer.
         """
-        return b"".join(self.stream(key))
+        return self.open(key).read()
 
-    def stream(self, key: str) -> Iterator[bytes]:
-        """Read a blob in chunks of about 1 MiB.
+    def head(self, key: str, length: int) -> tuple[bytes, int] | None:
+        """The first bytes of a blob and the size of the whole, in one round trip; None when there is none.
 
         Raises:
-            NotFound: when there is none under this key; at once, not at the first chunk.
+            Unavailable: S3 does not answer.
         """
+        if self._folder is not None:
+            blob = self.find(key)
+            if blob is None or blob.path is None:
+                return None
+            with blob.path.open("rb") as file:
+                return file.read(length), blob.size
         try:
-            result = obstore.get(self._store, _checked(key))
+            result = obstore.get(self._store, _checked(key), options={"range": (0, length)})
+            return bytes(result.bytes()), int(result.meta["size"])
         except FileNotFoundError:
-            raise NotFound(f"There is no blob {key}.") from None
-        return (bytes(chunk) for chunk in result.stream(min_chunk_size=CHUNK_BYTES))
+            return None
+        except BaseError as error:
+            if "416" in str(error):  # S3 has no first byte of an empty object
+                return None
+            raise _away(error) from error
 
     def size(self, key: str) -> int | None:
-        """Bytes of a blob, or None when there is none."""
+        """Bytes of a blob, or None when there is none.
+
+        Raises:
+            Unavailable: S3 does not answer.
+        """
         try:
             return int(obstore.head(self._store, _checked(key))["size"])
         except FileNotFoundError:
             return None
+        except BaseError as error:
+            raise _away(error) from error
 
     def exists(self, key: str) -> bool:
         """Whether there is a blob under this key."""
@@ -104,12 +238,36 @@ class BlobStore:
             obstore.delete(self._store, _checked(key))
         except FileNotFoundError:
             return
+        except BaseError as error:
+            raise _away(error) from error
 
     def delete_folder(self, folder: str) -> None:
         """Remove every blob whose key begins with ``folder`` and a slash."""
-        for page in obstore.list(self._store, prefix=_checked(folder)):
-            for blob in page:
-                self.delete(str(blob["path"]))
+        for key, _ in self.list(folder):
+            self.delete(key)
+
+    def list(self, folder: str | None = None) -> Iterator[tuple[str, int]]:
+        """Key and size of every blob, or of those whose key begins with ``folder`` and a slash."""
+        prefix = None if folder is None else _checked(folder)
+        try:
+            for page in obstore.list(self._store, prefix=prefix):
+                for blob in page:
+                    if KEY.fullmatch(str(blob["path"])):  # not what somebody is still writing
+                        yield str(blob["path"]), int(blob["size"])
+        except BaseError as error:
+            raise _away(error) from error
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(CHUNK_BYTES):
+            yield piece
+
+
+def _away(error: BaseError) -> StorageFull | Unavailable:
+    if "No space left" in str(error):
+        return StorageFull("There is no space left for this file.", hint="Free some disk space and try again.")
+    return Unavailable("The blob store does not answer.", hint="Nothing was stored; try again in a moment.")
 
 
 def _checked(key: str) -> str:

@@ -17,7 +17,7 @@ from limner.blobs import embedding_key
 from limner.config import Settings
 from limner.models.manifest import PREPROCESSING_VERSION
 from tests.api.conftest import Upload, creation, stored_files
-from tests.conftest import TEST_MODEL, TEST_MODEL_SHA256, png_bytes
+from tests.conftest import TEST_MODEL, TEST_MODEL_SHA256, embedding_bytes, png_bytes
 
 PATIENCE = 20.0  # s, after which a condition will not come true any more
 
@@ -301,7 +301,7 @@ def test_a_job_finds_embeddings_that_were_made_before_a_crash(
     script: FlaskClient, image: dict[str, Any], services: Services
 ) -> None:
     """The blob is there, the row is not: the server was killed between the two."""
-    services.blobs.put(embedding_key(image["sha256"], TEST_MODEL_SHA256, PREPROCESSING_VERSION), b"whatever")
+    services.blobs.put(embedding_key(image["sha256"], TEST_MODEL_SHA256, PREPROCESSING_VERSION), embedding_bytes())
     job = script.post(f"/api/v1/projects/{image['project_id']}/jobs", json={"kind": "precompute"}).json
     assert (job["state"], job["done"]) == ("done", 1)
 

@@ -16,7 +16,7 @@ from limner.errors import InvalidInput, StorageFull
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.store.embeddings import EmbeddingKey, add_embedding
 from tests.api.conftest import HEIGHT, WIDTH, Upload, creation, stored_files
-from tests.conftest import png_bytes
+from tests.conftest import embedding_bytes, png_bytes
 
 
 def jpeg_bytes(orientation: int = 1) -> bytes:
@@ -133,7 +133,7 @@ def test_a_full_disk_leaves_nothing_half_done(
 ) -> None:
     put = services.blobs.put
 
-    def fill_up(key: str, data: bytes) -> bool:
+    def fill_up(key: str, data: bytes, **_: Any) -> bool:
         if key.startswith("thumbnails/"):
             raise StorageFull("There is no space left for this file.")
         return put(key, data)
@@ -213,7 +213,9 @@ def test_an_image_that_comes_again_after_it_was_deleted_is_not_taken_for_encoded
 ) -> None:
     old = EmbeddingKey("c" * 64, PREPROCESSING_VERSION)  # of a model that is no longer in use
     for key in (services.embedding_key, old):
-        services.blobs.put(embedding_key(image["sha256"], key.model_sha256, key.preprocessing_version), b"embedding")
+        services.blobs.put(
+            embedding_key(image["sha256"], key.model_sha256, key.preprocessing_version), embedding_bytes()
+        )
         with services.database.write() as session:
             add_embedding(session, image["sha256"], key, seconds=1.0, size=9)
     assert script.get(f"/api/v1/images/{image['id']}").json["embedding"]["state"] == "ready"
@@ -230,12 +232,14 @@ def test_a_page_of_images_asks_the_blob_store_for_nothing(
 ) -> None:
     shown = [upload(png_bytes(seed=seed), f"{seed}.png")["image"] for seed in range(3)]
     asked: list[str] = []
-    size = services.blobs.size
-    monkeypatch.setattr(services.blobs, "size", lambda key: asked.append(key) or size(key))
+    head = services.blobs.head
+    monkeypatch.setattr(services.blobs, "head", lambda key, length: asked.append(key) or head(key, length))
     images = script.get(f"/api/v1/projects/{project['id']}/images").json["images"]
     assert ([image["embedding"]["state"] for image in images], asked) == (["none"] * 3, [])
 
     key = services.embedding_key  # encoded, but the server stopped before that was written down
-    services.blobs.put(embedding_key(shown[0]["sha256"], key.model_sha256, key.preprocessing_version), b"embedding")
+    services.blobs.put(
+        embedding_key(shown[0]["sha256"], key.model_sha256, key.preprocessing_version), embedding_bytes()
+    )
     assert script.get(f"/api/v1/images/{shown[0]['id']}").json["embedding"]["state"] == "ready"
     assert len(asked) == 1

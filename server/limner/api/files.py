@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from collections.abc import Callable
 
-from limner.blobs import BlobStore
+from flask import Response, request, send_file
+
+from limner.blobs import Blob
 
 IMMUTABLE = "private, max-age=31536000, immutable"  # content-addressed: the bytes behind the address never change
 
 
-def blob_response(blobs: BlobStore, key: str, tag: str, media_type: str) -> Response:
-    """A blob as a streamed answer, or 304 when the client has it.
+def blob_response(find: Callable[[], Blob], tag: str, media_type: str) -> Response:
+    """A blob as an answer, or 304 when the client has it: then nothing is looked for.
 
     Args:
-        blobs: where it lies.
-        key: under which key.
+        find: gives the blob.
         tag: its ETag, derived from content hashes.
         media_type: fixed by us, never guessed from the bytes.
 
     Raises:
-        NotFound: when there is no such blob.
+        NotFound: by ``find``, when there is no such blob.
     """
     if request.if_none_match.contains(tag):
         response = Response(status=304)
     else:
-        response = Response(blobs.stream(key), mimetype=media_type)
-        size = blobs.size(key)
-        if size is not None:
-            response.content_length = size
+        blob = find()
+        if blob.path is not None:
+            response = send_file(blob.path, mimetype=media_type, etag=False, conditional=False)
+            response.headers.pop("Content-Disposition", None)
+            response.headers.pop("Last-Modified", None)
+        else:
+            response = Response(blob.chunks(), mimetype=media_type)
+            response.content_length = blob.size
     response.set_etag(tag)
     response.headers["Cache-Control"] = IMMUTABLE
     return response

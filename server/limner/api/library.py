@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from limner.api.context import Services
 from limner.blobs import display_key, embedding_key, image_key, region_folder, thumbnail_key
 from limner.encoding import images as pixels
+from limner.maintenance.integrity import Fault, image_faults
 from limner.store.embeddings import EmbeddingKey
 from limner.store.images import NewImage, add_image, find_by_sha256
 from limner.store.projects import get_project
@@ -28,6 +29,8 @@ class TakenIn:
 def take_in(context: Services, project_id: int, file_name: str, read: Callable[[], bytes], sha256: str) -> TakenIn:
     """Add an image file to a project. Nothing is stored when it is refused.
 
+    Blobs of it that are missing or damaged are mended.
+
     However many requests bring files, only so many of them are in memory at once as are decoded at once.
 
     Args:
@@ -45,7 +48,8 @@ def take_in(context: Services, project_id: int, file_name: str, read: Callable[[
     with context.database.read() as session:
         get_project(session, project_id)
         known = find_by_sha256(session, project_id, sha256)
-    if known is not None:
+    faults = image_faults(context.blobs, sha256)
+    if known is not None and not faults:
         return TakenIn(known, created=False)
     with DECODING:
         data = read()
@@ -63,7 +67,7 @@ def take_in(context: Services, project_id: int, file_name: str, read: Callable[[
         thumbnail = pixels.thumbnail_bytes(decoded)
         blobs = {image_key(sha256): data, display_key(sha256): display, thumbnail_key(sha256): thumbnail}
         with context.blob_lock:
-            return _store(context, project_id, new, blobs)
+            return _store(context, project_id, new, blobs, faults)
 
 
 def forget_blobs(context: Services, sha256s: Sequence[str], embeddings: Iterable[tuple[str, EmbeddingKey]]) -> None:
@@ -79,11 +83,13 @@ def forget_blobs(context: Services, sha256s: Sequence[str], embeddings: Iterable
             context.blobs.delete(blob)
 
 
-def _store(context: Services, project_id: int, new: NewImage, blobs: dict[str, bytes]) -> TakenIn:
+def _store(
+    context: Services, project_id: int, new: NewImage, blobs: dict[str, bytes], faults: Mapping[str, Fault]
+) -> TakenIn:
     written: list[str] = []
     try:
         for key, data in blobs.items():
-            if context.blobs.put(key, data):
+            if context.blobs.put(key, data, replace=faults.get(key) == "damaged"):
                 written.append(key)
         with context.database.write() as session:
             get_project(session, project_id)

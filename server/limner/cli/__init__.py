@@ -12,6 +12,7 @@ from limner.errors import LimnerError
 
 COMMANDS = {
     "bench": ("limner.cli.bench:bench", "Measure the decoder and the encoder against named references."),
+    "check": ("limner.cli.check:check", "Look for missing and damaged files, and mend them."),
     "demo": ("limner.cli.demo:demo", "Start Limner with a project of demo photos."),
     "evaluate": ("limner.cli.evaluate:evaluate", "Measure a model's masks by simulated clicks."),
     "everything": ("limner.cli.everything:everything", "Find all masks of an image or of a folder."),

@@ -23,6 +23,7 @@ from limner.encoding.backlog import Priority
 from limner.encoding.child import Child
 from limner.encoding.protocol import Broken, Encode, Encoded, Failed, Progress, Ready, Report
 from limner.encoding.states import EmbeddingState, EncodeEvent, Target
+from limner.encoding.stored import embedding_size
 from limner.encoding.work import RETRY_AFTER, Work
 from limner.errors import MissingWeights, ModelError, NotFound, Unavailable, WrongWeights
 from limner.models.catalogue import find_model
@@ -187,7 +188,7 @@ class EmbeddingService:
         if self._model_sha256 is None:
             return False
         key = embedding_key(target.image_sha256, self._model_sha256, PREPROCESSING_VERSION, region=target.region)
-        return self._blobs.exists(key)
+        return embedding_size(self._blobs, key) is not None
 
     # --- with the lock held -------------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ Dtype = Literal["f16", "i8"]
 FORMAT = "limner-embedding-1"
 MEDIA_TYPE = "application/octet-stream"
 HEADER_LIMIT = 1 << 16  # bytes; ours are a few hundred
+HEAD_BYTES = 4096  # within which our headers end
 ALIGNMENT = 8  # bytes
 
 Tensors = dict[str, NDArray[Any]]
@@ -110,6 +111,26 @@ def unpack(data: bytes) -> tuple[NDArray[np.float32], EmbeddingInfo]:
     except KeyError as error:
         raise InvalidFile(f"The embedding lacks {error}.", hint="Have the image encoded again.") from error
     return embedding, info
+
+
+def is_whole(head: bytes, size: int) -> bool:
+    """Whether a file that begins with ``head`` (at least ``HEAD_BYTES``, or all of it) has the size its header says.
+
+    Args:
+        head: the file's first bytes.
+        size: of the whole file, in bytes.
+    """
+    if len(head) < 8:
+        return False
+    (length,) = struct.unpack("<Q", head[:8])
+    if not 2 <= length <= min(HEADER_LIMIT, len(head) - 8):
+        return False
+    try:
+        header = json.loads(head[8 : 8 + length])
+        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        return False
+    return bool(ends) and all(isinstance(end, int) for end in ends) and size == 8 + length + max(ends)
 
 
 def as_int8(data: bytes) -> bytes:

@@ -27,6 +27,7 @@ from limner.config import Settings
 from limner.encoding.images import decode_image
 from limner.encoding.protocol import Broken, Encode, Encoded, Failed, Progress, Ready, Report, parse_request
 from limner.encoding.states import Target
+from limner.encoding.stored import embedding_size
 from limner.encoding.wire import EmbeddingInfo, pack
 from limner.errors import EncoderFailed, InvalidInput, LimnerError, ModelError
 from limner.models.manifest import PREPROCESSING_VERSION, graphs_folder
@@ -158,7 +159,7 @@ class Worker:
         return _attempt(target, lambda: self._embedding_or_pixels(target))
 
     def _embedding_or_pixels(self, target: Target) -> Picture | Encoded:
-        size = self._blobs.size(self._key(target))
+        size = embedding_size(self._blobs, self._key(target))
         if size is not None:
             return Encoded(target=target, seconds=0, bytes=size)
         data = self._blobs.get(image_key(target.image_sha256))

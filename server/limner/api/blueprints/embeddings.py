@@ -12,9 +12,10 @@ from limner.api.files import blob_response
 from limner.api.guard import requires
 from limner.api.openapi import embedding_responses
 from limner.api.schemas.images import EmbeddingPending, EmbeddingQuery
-from limner.blobs import embedding_key
-from limner.encoding.wire import MEDIA_TYPE, as_int8
-from limner.errors import EncoderFailed
+from limner.blobs import Blob, embedding_key
+from limner.encoding.stored import open_embedding
+from limner.encoding.wire import MEDIA_TYPE, Dtype, as_int8
+from limner.errors import EncoderFailed, NotFound
 from limner.vocabulary.geometry import Region
 
 blueprint = APIBlueprint("embeddings", __name__)
@@ -49,19 +50,33 @@ def get_embedding(image_id: int, query_data: EmbeddingQuery) -> Response:
     return response
 
 
-def _stored(sha256: str, dtype: str, region: Region | None) -> Response | None:
-    context = services()
-    key = context.embedding_key
-    wanted = embedding_key(sha256, key.model_sha256, key.preprocessing_version, dtype, region)
-    if not context.blobs.exists(wanted):
-        exact = embedding_key(sha256, key.model_sha256, key.preprocessing_version, region=region)
-        if dtype == "f16" or not context.blobs.exists(exact):
-            return None
-        context.blobs.put(wanted, as_int8(context.blobs.get(exact)))
+def _stored(sha256: str, dtype: Dtype, region: Region | None) -> Response | None:
+    key = services().embedding_key
     tag = f"{sha256[:16]}-{key.model_sha256[:16]}-{key.preprocessing_version}-{dtype}"
     if region is not None:
         tag += f"-{region}".replace(",", "-")
-    return blob_response(context.blobs, wanted, tag, MEDIA_TYPE)
+    try:
+        return blob_response(lambda: _find(sha256, dtype, region), tag, MEDIA_TYPE)
+    except NotFound:
+        return None
+
+
+def _find(sha256: str, dtype: Dtype, region: Region | None) -> Blob:
+    """The embedding in the form that is asked for; made from the exact one when need be.
+
+    Raises:
+        NotFound: it has not been made.
+    """
+    blobs, key = services().blobs, services().embedding_key
+    exact = embedding_key(sha256, key.model_sha256, key.preprocessing_version, region=region)
+    if dtype == "f16":
+        return open_embedding(blobs, exact)
+    short = embedding_key(sha256, key.model_sha256, key.preprocessing_version, dtype, region)
+    try:
+        return open_embedding(blobs, short)
+    except NotFound:
+        blobs.put(short, as_int8(open_embedding(blobs, exact).read()), replace=True)
+        return blobs.open(short)
 
 
 def _pending(state: EmbeddingPending) -> Response:

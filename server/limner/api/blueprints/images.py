@@ -112,7 +112,8 @@ def delete_image(image_id: int) -> Response:
 def get_file(image_id: int) -> Response:
     """The image as browsers show it: upright."""
     row = _row(image_id)
-    return blob_response(services().blobs, display_key(row.sha256), f"{row.sha256}-display", row.display_type)
+    key = display_key(row.sha256)
+    return blob_response(lambda: services().blobs.open(key), f"{row.sha256}-display", row.display_type)
 
 
 @blueprint.get("/images/<int:image_id>/thumbnail")
@@ -121,7 +122,8 @@ def get_file(image_id: int) -> Response:
 def get_thumbnail(image_id: int) -> Response:
     """The image, small, as WebP."""
     row = _row(image_id)
-    return blob_response(services().blobs, thumbnail_key(row.sha256), f"{row.sha256}-thumbnail", "image/webp")
+    key = thumbnail_key(row.sha256)
+    return blob_response(lambda: services().blobs.open(key), f"{row.sha256}-thumbnail", "image/webp")
 
 
 def _row(image_id: int) -> ImageRow:

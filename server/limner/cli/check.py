@@ -1,0 +1,52 @@
+"""``limner check``: is all that was stored there and whole?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from limner.cli.serve import settings_from
+
+
+@click.command()
+@click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Folder of all that is stored.")
+@click.option("--thorough", is_flag=True, help="Decode every picture whole.")
+@click.option("--mend", is_flag=True, help="Make again what can be made again.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per finding.")
+def check(home: Path | None, thorough: bool, mend: bool, as_json: bool) -> None:
+    """Look for missing and damaged files; exit status 1 when some are left. A server may run beside it."""
+    from limner.blobs import BlobStore
+    from limner.maintenance.check import check as run_check
+    from limner.maintenance.database import open_existing
+
+    settings = settings_from({"home": home})
+    left = images = 0
+
+    def count(number: int) -> None:
+        nonlocal images
+        images = number
+
+    with open_existing(settings) as database:
+        found = run_check(
+            database,
+            BlobStore(settings.resolved_blob_url),
+            thorough=thorough,
+            mend=mend,
+            max_pixels=settings.max_pixels,
+            progress=count,
+        )
+        for finding in found:
+            left += not finding.mended
+            if as_json:
+                click.echo(json.dumps(finding.__dict__))
+            else:
+                names = ", ".join(f"{name} (image {number})" for number, name in finding.images) or "no image any more"
+                click.echo(f"{finding.key}: {finding.fault}{', mended' if finding.mended else ''}; of {names}")
+    click.echo(f"{images} images looked at, {left} faults left.", err=True)
+    if left:
+        if not mend:
+            click.echo("Run `limner check --mend`; upload originals that are gone again.", err=True)
+        sys.exit(1)
