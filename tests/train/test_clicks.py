@@ -3,7 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from limner.train.clicks import Click, correcting_click, deepest_point, first_click, noisy_box, simulated_correction
+from limner.train.clicks import (
+    Click,
+    correcting_click,
+    deepest_point,
+    first_click,
+    likely_point,
+    noisy_box,
+    simulated_correction,
+)
 from limner.train.config import PromptMix
 from limner.train.targets import FirstPrompt, choose_targets
 
@@ -29,6 +37,27 @@ def test_correction_goes_to_the_largest_error() -> None:
     assert correcting_click(square(0, 0, 0), target) == Click(12, 12, foreground=True)
     assert correcting_click(target | square(25, 30, 11), target) == Click(35, 30, foreground=False)
     assert correcting_click(target, target) is None
+
+
+def test_jittered_clicks_lie_around_the_middle_of_one_part() -> None:
+    target = square(5, 5, 21) | square(30, 40, 9)
+    rng = np.random.default_rng(1)
+    points = np.array([likely_point(target, rng) for _ in range(2000)])
+    columns, rows = points.T
+    assert (square(5, 5, 21)[rows, columns]).all()  # of two parts, in the deeper one
+    assert len({tuple(point) for point in points}) > 200
+    assert np.abs(points.mean(0) - 15).max() < 0.5
+    # For a square, the density of a coordinate t of -1 to 1 is (1 - t²) · 3 / 4, whose deviation is 1 / √5.
+    assert np.abs(points.std(0) - 11 / 5**0.5).max() < 0.5
+
+
+def test_a_jittered_correction_lies_in_the_largest_error() -> None:
+    target, surplus = square(5, 5, 15), square(25, 30, 11)
+    rng = np.random.default_rng(2)
+    clicks = [correcting_click(target | surplus, target, rng) for _ in range(30)]
+    assert all(click is not None and surplus[click.y, click.x] and not click.foreground for click in clicks)
+    assert len(set(clicks)) > 10
+    assert correcting_click(target, target, rng) is None
 
 
 def test_simulated_clicks_say_the_truth() -> None:

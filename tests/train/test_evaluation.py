@@ -97,6 +97,30 @@ def test_baselines_find_a_plain_square(name: str) -> None:
     assert ("box" in result) == (name == "grabcut")
 
 
+def test_jittered_clicks_are_the_same_for_every_subject() -> None:
+    half, whole = half_and_whole()
+    asked = []
+    for _ in range(2):
+        subject = Scripted(half, whole)
+        evaluate_mask(subject, whole, Protocol(clicks=(1, 2), jitter=True))
+        asked.append([prompts.points for prompts, _ in subject.asked])
+    assert asked[0] == asked[1]
+    middle = Scripted(half, whole)
+    evaluate_mask(middle, whole, Protocol(clicks=(1, 2)))
+    assert [prompts.points for prompts, _ in middle.asked] != asked[0]
+    assert all(whole[int(y), int(x)] for x, y in asked[0][-1])
+
+
+def test_the_command_prints_how_many_clicks_are_needed(tmp_path: Path) -> None:
+    write_photo(tmp_path / "photos", "a")
+    arguments = ["evaluate", str(tmp_path / "photos"), "--baseline", "random-walker", "--clicks", "1", "--jitter"]
+    result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    heading, *_, overall = result.stdout.splitlines()
+    assert heading.split() == ["source", "masks", "1", "noc85", "noc90"]
+    assert all(1 <= float(clicks) <= 20 for clicks in overall.split()[-2:])
+
+
 def test_the_command_writes_what_scripts_read(tmp_path: Path) -> None:
     write_photo(tmp_path / "photos", "a")
     target = tmp_path / "figures.json"

@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 
 from limner.errors import InvalidFile, MissingWeights, WrongWeights
 from limner.train import loop, published
-from limner.train.config import Photos, TrainConfig
+from limner.train.batches import BatchDataset
+from limner.train.config import Photos, TrainConfig, Validation
 from limner.train.curves import draw_curves
 from limner.train.published import published_features
 from limner.train.simulation import Metrics
@@ -131,15 +132,30 @@ def test_a_checkpoint_of_a_published_backbone_needs_no_package(tmp_path: Path, m
         loop.train(pretrained_config(tmp_path / "none"))
 
 
-def test_photos_are_trained_on_and_validated(tmp_path: Path) -> None:
-    for shade in range(40):
-        write_photo(tmp_path / "photos", f"p{shade}", shade=shade)
+def test_sources_left_out_are_validated_on_and_not_trained_on(tmp_path: Path) -> None:
+    for shade in range(12):
+        write_photo(tmp_path / "photos", f"p{shade}", shade=shade, source=("squares", "others")[shade % 2])
     config = tiny_config(tmp_path / "run", steps=2)
     schedule = dataclasses.replace(config.schedule, validate_every=2)
     photos = Photos(share=1.0, folders=(tmp_path / "photos",), paste=1.0)
-    loop.train(dataclasses.replace(config, schedule=schedule, photos=photos))
+    validation = Validation(images_per_source=3, scenes=2, leave_out=("others",))
+    config = dataclasses.replace(config, schedule=schedule, photos=photos, validation=validation)
+    library = BatchDataset(config).photos
+    assert library is not None
+    assert {photo.source for photo in library.photos()} == {"squares"}
+    loop.train(config)
     lines = [json.loads(line) for line in (tmp_path / "run" / loop.LOG).read_text().splitlines()]
     assert set(lines[-1]["miou"]) == {"1", "3", "5", "box"}
+    assert set(lines[-1]["sources"]) == {"others"}  # squares are all near-copies of each other
+
+
+def test_a_source_to_leave_out_must_exist(tmp_path: Path) -> None:
+    write_photo(tmp_path / "photos", "p")
+    photos = Photos(share=1.0, folders=(tmp_path / "photos",))
+    config = dataclasses.replace(tiny_config(tmp_path), photos=photos, validation=Validation(leave_out=("coco",)))
+    with pytest.raises(InvalidFile, match="'coco'") as caught:
+        loop.measured_photos(config)
+    assert "squares" in str(caught.value.hint)
 
 
 TWO_PROCESSES = """

@@ -49,6 +49,20 @@ def test_a_tenth_is_held_out_whatever_the_folder(tmp_path: Path) -> None:
     assert all(library.draw(rng)[0].tobytes() not in forbidden for _ in range(100))
 
 
+def test_sources_are_drawn_by_their_size_and_weight(tmp_path: Path) -> None:
+    shades = [shade for shade in range(60) if not _held_out(tmp_path / "tried", shade)][:20]
+    for number, shade in enumerate(shades):
+        write_photo(tmp_path / "photos", f"p{number}", shade=shade, source="few" if number < 4 else "many")
+    photos = find_photos([tmp_path / "photos"])
+    rng = np.random.default_rng(0)
+    library = PhotoLibrary(photos, balance=0.5, weights={"few": 3.0})  # 3 · √4 to √16
+    drawn = [library.pick(rng).source for _ in range(2000)]
+    assert 0.56 < drawn.count("few") / 2000 < 0.64
+    assert {photo.source for photo in PhotoLibrary(photos, 0.5, leave_out=("few",)).photos()} == {"many"}
+    with pytest.raises(InvalidFile, match="ever be drawn"):
+        PhotoLibrary(photos, 0.5, weights={"few": 0.0, "many": 0.0})
+
+
 def test_labels_are_the_same_when_they_come_from_memory(tmp_path: Path) -> None:
     write_photo(tmp_path, "a", shade=next(s for s in range(9) if not _held_out(tmp_path, s)))
     library = PhotoLibrary(find_photos([tmp_path]), balance=0.6)

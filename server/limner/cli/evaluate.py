@@ -34,7 +34,10 @@ def _click_counts(context: click.Context, parameter: click.Parameter, value: str
 @click.option(
     "--noc/--no-noc", default=True, help="Also the clicks until IoU 0.85 and 0.90, at most 20.  [default: yes]"
 )
-@click.option("--held-out", is_flag=True, help="Only the tenth of the photos that is never trained on.")
+@click.option("--jitter", is_flag=True, help="Clicks where people might click, instead of in the middle.")
+@click.option(
+    "--held-out", is_flag=True, help="Only the tenth of the photos that is never trained on, without near-copies."
+)
 @click.option("--images", type=click.IntRange(1), help="At most so many photos of each source.")
 @click.option("--masks", type=click.IntRange(1), help="At most so many masks of each photo.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads.")
@@ -46,6 +49,7 @@ def evaluate(
     clicks: tuple[int, ...],
     box: bool,
     noc: bool,
+    jitter: bool,
     held_out: bool,
     images: int | None,
     masks: int | None,
@@ -62,12 +66,15 @@ def evaluate(
     from limner.models.registry import load_model
     from limner.train.baselines import BASELINES
     from limner.train.evaluation import ModelSubject, Protocol, Subject, evaluate_photos, first_of_each_source
+    from limner.train.near_copies import held_out_without_copies
     from limner.train.photos import find_photos
 
     if model and baseline:
         raise InvalidInput("A model and a baseline were named.", hint="Give one of --model and --baseline.")
     torch.set_num_threads(threads)
-    photos = [photo for photo in find_photos(folders) if photo.held_out or not held_out]
+    photos = find_photos(folders)
+    if held_out:
+        photos = held_out_without_copies(photos)
     if images is not None:
         photos = first_of_each_source(photos, images)
     subject: Subject
@@ -78,7 +85,7 @@ def evaluate(
         name, subject = loaded.name, ModelSubject(loaded.model)
     if not subject.clicks and not box:
         raise InvalidInput(f"{name} answers boxes only.", hint="Add --box.")
-    protocol = Protocol(clicks=clicks, box=box, noc=noc, masks_per_image=masks)
+    protocol = Protocol(clicks=clicks, box=box, jitter=jitter, noc=noc, masks_per_image=masks)
     report = evaluate_photos(subject, photos, protocol, progress=True)
     click.echo(_table(report))
     if json_path is not None:
@@ -87,11 +94,14 @@ def evaluate(
 
 def _table(report: Report) -> str:
     """One line per source, then the mean over sources."""
-    columns = list(report.miou)
+    columns = [*report.miou, *report.noc]
     lines = [f"{'source':<16}{'masks':>7}" + "".join(f"{name:>8}" for name in columns)]
     for name, source in report.sources.items():
-        figures = "".join(f"{source.miou[column]:8.3f}" for column in columns)
-        lines.append(f"{name:<16}{source.masks:>7}{figures}")
+        lines.append(f"{name:<16}{source.masks:>7}" + _figures(source.miou, source.noc))
     total = sum(source.masks for source in report.sources.values())
-    lines.append(f"{'mean of sources':<16}{total:>7}" + "".join(f"{value:8.3f}" for value in report.miou.values()))
+    lines.append(f"{'mean of sources':<16}{total:>7}" + _figures(report.miou, report.noc))
     return "\n".join(lines)
+
+
+def _figures(miou: dict[str, float], noc: dict[str, float]) -> str:
+    return "".join(f"{value:8.3f}" for value in miou.values()) + "".join(f"{value:8.2f}" for value in noc.values())

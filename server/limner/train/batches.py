@@ -57,7 +57,8 @@ class BatchDataset(Dataset[Batch]):
         self._last_scene: tuple[tuple[int, int], Scene] | None = None
         self.photos = None
         if config.photos:
-            self.photos = PhotoLibrary(find_photos(config.photos.folders), config.photos.balance)
+            photos, how = find_photos(config.photos.folders), config.photos
+            self.photos = PhotoLibrary(photos, how.balance, how.weights, config.validation.leave_out)
         scenes_share = config.scenes.share if config.scenes else 0.0
         photos_share = config.photos.share if config.photos else 0.0
         self._photo_probability = photos_share / (scenes_share + photos_share)

@@ -65,6 +65,8 @@ class PromptMix:
     boxes_with_click: float = 0.1  # share that begin with a box and a click; the rest begin with one click
     schedule: Literal["short", "paper"] = "short"
     concave_boxes: float = 0.6  # how often, of two masks, the one that fills its box less is asked for
+    layers: tuple[float, float, float] = (1.0, 0.7, 0.5)  # how often wholes, parts and subparts are asked for
+    area_exponent: float = 0.1  # masks are asked for in proportion to their area to this power
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class Photos:
     share: float
     folders: tuple[Path, ...]
     balance: float = 0.6  # a source (books, facades …) with n photos is drawn in proportion to n to this power
+    weights: dict[str, float] = field(default_factory=dict)  # by source: how much more often it is drawn than others
     paste: float = 0.3  # share of images onto which cut-outs of other photos are pasted
 
 
@@ -102,6 +105,7 @@ class Validation:
     scenes: int = 16  # measured apart, in runs with scenes
     masks_per_image: int = 3
     clicks: tuple[int, ...] = (1, 3, 5)
+    leave_out: tuple[str, ...] = ()  # sources never trained on in this run, and measured on all their photos
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,10 @@ def _parse(kind: Any, value: Any, where: str) -> Any:
         return value
     if origin is tuple:
         return _parse_tuple(arguments, value, where)
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise _wrong(where, value, "a table")
+        return {name: _parse(arguments[1], item, f"{where}: {name}") for name, item in value.items()}
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return _parse_table(kind, value, where)
     if kind is Path and isinstance(value, str):

@@ -1,13 +1,14 @@
 """How good masks are after so many clicks, by the standard protocol of interactive segmentation.
 
 The first click goes to the point of the object farthest from its boundary, every further one to the middle of the
-largest error. A model is given its previous logits back. Overall figures are means over sources, so that a large source
-does not drown a small one.
+largest error; with jitter, somewhere near. A model is given its previous logits back. Overall figures are means over
+sources, so that a large source does not drown a small one.
 """
 
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +23,7 @@ from tqdm import tqdm
 from limner.errors import InvalidFile
 from limner.sam.model import PromptableModel
 from limner.sam.transforms import to_model_input
-from limner.train.clicks import correcting_click, deepest_point, tight_box
+from limner.train.clicks import correcting_click, deepest_point, likely_point, tight_box
 from limner.train.photos import Photo
 from limner.train.scenes import Scene, SceneGenerator
 from limner.vocabulary.geometry import ImageGeometry, upsample_logits
@@ -90,6 +91,7 @@ class Protocol:
 
     clicks: tuple[int, ...] = (1, 3, 5)
     box: bool = False
+    jitter: bool = False  # clicks where people might click instead of in the middle: see `likely_point`
     noc: bool = False  # clicks until IoU 0.85 and 0.90, at most 20
     masks_per_image: int | None = None  # evenly spread over the image's masks; all when None
 
@@ -122,12 +124,16 @@ class Report:
     def miou(self) -> dict[str, float]:
         return _mean_of([source.miou for source in self.sources.values()])
 
+    @property
+    def noc(self) -> dict[str, float]:
+        return _mean_of([source.noc for source in self.sources.values()])
+
     def to_json(self, name: str) -> dict[str, object]:
         """The form that scripts read."""
         return {
             "model": name,
             "miou": self.miou,
-            **_mean_of([source.noc for source in self.sources.values()]),
+            **self.noc,
             "sources": {source: report.to_json() for source, report in self.sources.items()},
             "seconds_per_mask": round(self.seconds_per_mask, 4),
         }
@@ -203,7 +209,7 @@ def evaluate_mask(subject: Subject, target: Mask, protocol: Protocol) -> dict[st
     """IoU after each number of clicks asked for, "box", "noc85" and "noc90"; the subject has the image open."""
     result: dict[str, float] = {}
     if subject.clicks and protocol.most_clicks:
-        ious = _click_ious(subject, target, protocol.most_clicks)
+        ious = _click_ious(subject, target, protocol.most_clicks, protocol.jitter)
         result |= {str(clicks): ious[min(clicks, len(ious)) - 1] for clicks in protocol.clicks}
         if protocol.noc:
             result |= {"noc85": _clicks_until(ious, 0.85), "noc90": _clicks_until(ious, 0.90)}
@@ -236,9 +242,10 @@ def held_out_scenes(count: int, size: int) -> list[SceneSample]:
     return [SceneSample(scenes, number, size) for number in range(count)]
 
 
-def _click_ious(subject: Subject, target: Mask, most: int) -> list[float]:
+def _click_ious(subject: Subject, target: Mask, most: int, jitter: bool) -> list[float]:
     """IoU after 1, 2, … clicks; ends early when there is nothing left to correct."""
-    column, row, _ = deepest_point(target)
+    rng = np.random.default_rng(zlib.crc32(np.packbits(target).tobytes())) if jitter else None  # of each mask its own
+    column, row = deepest_point(target)[:2] if rng is None else likely_point(target, rng)
     points, labels = [(column + 0.5, row + 0.5)], [1]
     previous: Any = None
     ious: list[float] = []
@@ -246,7 +253,7 @@ def _click_ious(subject: Subject, target: Mask, most: int) -> list[float]:
         prompts = Prompts(points=tuple(points), labels=tuple(labels), has_mask=previous is not None)
         mask, previous = subject.answer(prompts, previous)
         ious.append(mask_iou(mask, target))
-        click = correcting_click(mask, target) if len(ious) < most else None
+        click = correcting_click(mask, target, rng) if len(ious) < most else None
         if click is None:
             return ious
         points.append((click.x + 0.5, click.y + 0.5))

@@ -23,6 +23,7 @@ from limner.sam.model import PromptableModel
 from limner.train.batches import Batch, BatchDataset, step_size
 from limner.train.config import TrainConfig
 from limner.train.evaluation import ModelSubject, Protocol, evaluate_photos, first_of_each_source, held_out_scenes
+from limner.train.near_copies import held_out_without_copies
 from limner.train.parallel import Group, joined_group
 from limner.train.photos import Photo, find_photos
 from limner.train.projects import with_projects
@@ -92,10 +93,26 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
         config = with_projects(config, group)
         rates = {"encoder.backbone.": config.pretrained.rate}
         state = TrainingState(*new_samlet(config, group.device), config.schedule, rates=rates, saves_frozen=True)
-        held_out = [photo for photo in find_photos(config.photos.folders) if photo.held_out] if config.photos else []
+        held_out = measured_photos(config) if group.leads else []
         dataset = BatchDataset(config, group.rank, group.processes)
         run(config, Task(dataset, held_out, _write_samlet), state, group, resume)
     return config.run.output / WEIGHTS
+
+
+def measured_photos(config: TrainConfig) -> list[Photo]:
+    """What a run is validated on: its held-out photos, without near-copies, and all photos of sources left out.
+
+    Raises:
+        InvalidFile: when a source that is left out is in no folder, or a photo cannot be read.
+    """
+    photos = find_photos(config.photos.folders) if config.photos else []
+    sources = config.validation.leave_out
+    left_out = [photo for photo in photos if photo.source in sources]
+    absent = set(sources) - {photo.source for photo in left_out}
+    if absent:
+        known = ", ".join(sorted({photo.source for photo in photos})) or "none"
+        raise InvalidFile(f"There are no photos of {min(absent)!r} to leave out.", hint=f"Sources: {known}.")
+    return [*left_out, *held_out_without_copies([photo for photo in photos if photo.source not in sources])]
 
 
 def run(config: TrainConfig, task: Task, state: TrainingState, group: Group, resume: bool) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,22 +102,32 @@ class PhotoLibrary:
 
     Args:
         photos: at least one; held-out ones are left aside.
-        balance: a source with n photos is drawn in proportion to n to this power.
+        balance: a source with n photos is drawn in proportion to n to this power,
+        weights: times its weight, 1 where none is given.
+        leave_out: sources to leave aside.
 
     Raises:
         InvalidFile: when nothing is left to train on.
     """
 
-    def __init__(self, photos: Sequence[Photo], balance: float):
+    def __init__(
+        self,
+        photos: Sequence[Photo],
+        balance: float,
+        weights: Mapping[str, float] | None = None,
+        leave_out: Collection[str] = (),
+    ):
         by_source: dict[str, list[Photo]] = {}
         for photo in photos:
-            if not photo.held_out and photo.segmentations:
+            if not photo.held_out and photo.segmentations and photo.source not in leave_out:
                 by_source.setdefault(photo.source, []).append(photo)
         if not by_source:
             raise InvalidFile("There is no photo with masks to train on.", hint="Held-out photos do not count.")
         self._sources = list(by_source.values())
-        weights = np.array([len(source) ** balance for source in self._sources])
-        self._weights = weights / weights.sum()
+        shares = np.array([(weights or {}).get(name, 1.0) * len(by_source[name]) ** balance for name in by_source])
+        if not shares.sum() > 0 or shares.min() < 0:
+            raise InvalidFile("No source of photos would ever be drawn.", hint="Weights are 0 or more, not all 0.")
+        self._shares = shares / shares.sum()
         self._layers: dict[Path, bytes] = {}
 
     def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -127,7 +137,7 @@ class PhotoLibrary:
 
     def pick(self, rng: np.random.Generator) -> Photo:
         """A photo, not yet decoded."""
-        source = self._sources[rng.choice(len(self._sources), p=self._weights)]
+        source = self._sources[rng.choice(len(self._sources), p=self._shares)]
         return source[rng.integers(len(source))]
 
     def photos(self) -> Iterator[Photo]:

@@ -17,8 +17,6 @@ SAMLET_STRIDE = 2  # model pixels per cell of Samlet's masks
 NESTED = 3  # masks that a click may mean: the intended one and up to two others
 SAME = 0.93  # two masks with more IoU than this are one
 SMALLEST = 5e-4  # of the image: smaller masks are not asked for
-LAYER_WEIGHTS = (1.0, 0.7, 0.5)  # whole, part, subpart
-AREA_EXPONENT = 0.1  # of how often a mask is asked for; more makes the model prefer the larger reading of a click
 
 
 class FirstPrompt(IntEnum):
@@ -50,7 +48,7 @@ def choose_targets(
     candidates = _candidates(labels)
     if not candidates:
         return []
-    weights = np.array([LAYER_WEIGHTS[layer] * area**AREA_EXPONENT for layer, _, area in candidates])
+    weights = np.array([mix.layers[layer] * area**mix.area_exponent for layer, _, area in candidates])
     weights /= weights.sum()
     targets: list[Target] = []
     for _ in range(3 * mix.per_image):
