@@ -10,9 +10,8 @@ from flask.testing import FlaskClient
 from PIL import Image as Picture
 
 from limner.api.context import Services
-from limner.api.uploads import clean_name
 from limner.blobs import embedding_key
-from limner.errors import InvalidInput, StorageFull
+from limner.errors import StorageFull
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.store.embeddings import EmbeddingKey, add_embedding
 from tests.api.conftest import HEIGHT, WIDTH, Upload, creation, stored_files
@@ -101,13 +100,37 @@ def test_file_names_cannot_climb(upload: Upload, sent: str, kept: str) -> None:
     assert upload(png_bytes(), sent)["file_name"] == kept
 
 
-def test_windows_paths_become_relative() -> None:
-    assert clean_name("C:\\photos\\..\\cat.png") == "photos/cat.png"
-    for nothing in (None, "", "..", "/", "C:", "\x00"):
-        with pytest.raises(InvalidInput):
-            clean_name(nothing)
-    with pytest.raises(InvalidInput, match="300 characters"):
-        clean_name("x" * 300)
+def test_a_name_that_is_taken_by_another_picture_is_made_distinct_and_said(upload: Upload) -> None:
+    assert upload(png_bytes(seed=1), "cam1/0001.png")["notes"] == []
+    assert upload(png_bytes(seed=2), "cam2/0001.png")["notes"] == []
+    second = upload(png_bytes(seed=3), "cam1/0001.png")
+    assert (second["file_name"], second["image"]["file_name"]) == ("cam1/0001.png", "cam1/0001-2.png")
+    assert second["notes"] == [
+        "The project has another image called cam1/0001.png: this one is called cam1/0001-2.png."
+    ]
+    again = upload(png_bytes(seed=3), "cam1/0001.png")
+    assert (again["status"], again["notes"]) == (
+        "duplicate",
+        ["The project has the same file already: cam1/0001-2.png."],
+    )
+
+
+def test_a_name_in_another_form_of_unicode_is_the_same_name(upload: Upload) -> None:
+    upload(png_bytes(seed=1), "caf\N{LATIN SMALL LETTER E WITH ACUTE}.png")
+    second = upload(png_bytes(seed=2), "cafe\N{COMBINING ACUTE ACCENT}.png")
+    assert second["image"]["file_name"] == "caf\N{LATIN SMALL LETTER E WITH ACUTE}-2.png"
+
+
+def test_pages_that_are_not_taken_are_said_in_answer_and_list(
+    script: FlaskClient, upload: Upload, project: dict[str, Any]
+) -> None:
+    buffer = io.BytesIO()
+    pages = [Picture.new("L", (8, 8), value) for value in range(7)]
+    pages[0].save(buffer, "TIFF", save_all=True, append_images=pages[1:])
+    result = upload(buffer.getvalue(), "stack.tif")
+    assert result["notes"] == ["Page 1 of 7 was taken; save the others as files of their own to annotate them."]
+    (listed,) = script.get(f"/api/v1/projects/{project['id']}/images").json["images"]
+    assert listed["pages"] == result["image"]["pages"] == 7
 
 
 def test_an_upload_needs_a_project_and_files(script: FlaskClient, project: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 
 from limner.encoding.images import THUMBNAIL_SIDE, decode_image, display_bytes, thumbnail_bytes
 from limner.errors import ImageTooLarge, InvalidImage
@@ -331,3 +331,120 @@ def test_damage_anywhere_gives_an_image_or_our_error(file_format: str, where: fl
     except InvalidImage:
         return
     assert decoded.rgb.shape[2] == 3
+
+
+# --- what browsers make of a file -------------------------------------------------------------------------------------
+
+
+def with_chunk(png: bytes, kind: bytes, body: bytes) -> bytes:
+    """A PNG with one more chunk behind its header."""
+    chunk = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    return png[:33] + chunk + png[33:]
+
+
+def gamma_of(value: float) -> bytes:
+    return struct.pack(">I", round(value * 100_000))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA"])
+def test_the_gamma_of_a_png_is_applied_and_the_page_sees_the_same(mode: str) -> None:
+    plain = noise().convert(mode, palette=Image.Palette.ADAPTIVE)
+    data = with_chunk(file_of(plain), b"gAMA", gamma_of(1.0))
+    decoded = decode_image(data, max_pixels=LIMIT)
+    light = np.asarray(plain.convert("RGB")) / 255  # gamma 1: samples are light; shown in sRGB
+    srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    assert np.abs(decoded.rgb - 255 * srgb).max() <= 0.5
+    shown, _ = display_bytes(data, decoded)
+    assert b"gAMA" not in shown
+    assert (decode_image(shown, max_pixels=LIMIT).rgb == decoded.rgb).all()
+
+
+@pytest.mark.parametrize("gamma", [0.45455, 0.44, 0.0, 1e-5, 9.0])
+def test_the_usual_gamma_and_impossible_ones_change_no_pixel(gamma: float) -> None:
+    data = with_chunk(file_of(noise()), b"gAMA", gamma_of(gamma))
+    decoded = decode_image(data, max_pixels=LIMIT)
+    assert (decoded.rgb == np.asarray(noise())).all()
+
+
+def test_the_word_srgb_goes_before_gamma() -> None:
+    data = with_chunk(with_chunk(file_of(noise()), b"gAMA", gamma_of(1.0)), b"sRGB", b"\0")
+    assert (decode_image(data, max_pixels=LIMIT).rgb == np.asarray(noise())).all()
+
+
+XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("exif_orientation", [None, 3])
+def test_an_orientation_counts_in_exif_only_as_in_browsers(file_format: str, exif_orientation: int | None) -> None:
+    options: dict[str, Any] = {"xmp": XMP.encode()}
+    if file_format == "PNG":
+        text = PngImagePlugin.PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", XMP)
+        options = {"pnginfo": text}
+    elif file_format == "TIFF":
+        options = {"tiffinfo": {700: XMP.encode()}}
+    if exif_orientation and file_format == "TIFF":
+        options["tiffinfo"][274] = exif_orientation
+    elif exif_orientation:
+        exif = Image.Exif()
+        exif[0x0112] = exif_orientation
+        options["exif"] = exif
+    decoded = decode_image(file_of(corners(), file_format, **options), max_pixels=LIMIT)
+    upright = np.rot90(np.asarray(corners()), 2) if exif_orientation else np.asarray(corners())
+    assert decoded.rgb.shape == upright.shape
+    assert np.abs(decoded.rgb.astype(int) - upright.astype(int)).mean() < 8
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0" * 100, "a JPEG 2000"),
+        (b"\xff\x4f\xff\x51" + b"\0" * 100, "a JPEG 2000"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n" + b"\0" * 100, "a JPEG XL"),
+        (b"\xff\x0a" + b"\0" * 100, "a JPEG XL"),
+        (b"\0\0\0\x1cftypavif" + b"\0" * 100, "an AVIF"),
+        (b"\0\0\0\x1cftypmp42" + b"\0" * 100, "a video"),
+        (b"8BPS" + b"\0" * 100, "a Photoshop file"),
+        (b"\0" * 128 + b"DICM" + b"\0" * 100, "a DICOM file"),
+        (b"v/1\x01" + b"\0" * 100, "an OpenEXR file"),
+        (b"\x89HDF\r\n" + b"\0" * 100, "an HDF5 file"),
+        (b"PK\x03\x04" + b"\0" * 100, "an archive"),
+    ],
+)
+def test_what_other_programs_write_is_called_by_its_name(data: bytes, what: str) -> None:
+    with pytest.raises(InvalidImage, match=f"The file is {what}, not an image of an accepted format"):
+        decode_image(data, max_pixels=LIMIT)
+
+
+@pytest.mark.parametrize(
+    "start", [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\0", b"MM\0*", b"BM", b"RIFF\0\0\0\0WEBP"]
+)
+@pytest.mark.parametrize("rest", [b"", b"\0" * 100, b"\xff" * 100])
+def test_no_message_shows_an_object_of_python(start: bytes, rest: bytes) -> None:
+    with pytest.raises(InvalidImage) as caught:
+        decode_image(start + rest, max_pixels=LIMIT)
+    assert "<" not in str(caught.value)
+    assert " object at " not in str(caught.value)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "WEBP"])
+def test_frames_of_an_animation_are_counted_and_the_first_counts(file_format: str) -> None:
+    frames = [noise(), *(Image.new("RGB", (64, 48), color) for color in ("red", "blue"))]
+    options: dict[str, Any] = {"lossless": True} if file_format == "WEBP" else {}
+    data = file_of(frames[0], file_format, save_all=True, append_images=frames[1:], **options)
+    decoded = decode_image(data, max_pixels=LIMIT)
+    assert decoded.pages == 3
+    assert not decoded.browser_ready
+    assert (decoded.rgb == np.asarray(frames[0])).all()
+
+
+def test_a_second_picture_in_a_jpeg_that_is_not_said_to_be_one_of_a_series_is_no_page() -> None:
+    """Phones put previews and gain maps there."""
+    buffer = io.BytesIO()
+    noise().save(buffer, "MPO", save_all=True, append_images=[noise(32, 32)])
+    decoded = decode_image(buffer.getvalue(), max_pixels=LIMIT)
+    assert (decoded.format, decoded.pages) == ("JPEG", 1)

@@ -1,9 +1,11 @@
 """Projects, categories, images, embeddings, jobs and accounts."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 
 from limner.errors import Conflict, InvalidInput, NotFound, NotSignedIn
 from limner.store import Database, accounts
@@ -12,6 +14,7 @@ from limner.store.categories import (
     CategoryInUse,
     create_category,
     delete_category,
+    ensure_unlabelled_number,
     get_category,
     list_categories,
     move_category,
@@ -21,7 +24,7 @@ from limner.store.embeddings import EmbeddingKey, add_embedding, encoded_among, 
 from limner.store.images import add_image, delete_image, get_image, neighbours, page_images
 from limner.store.jobs import act_on_job, create_job, get_job
 from limner.store.projects import ProjectCounts, count_projects, create_project, delete_project, get_project
-from limner.store.tables import LoginLink, LoginSession
+from limner.store.tables import Image, LoginLink, LoginSession
 from limner.store.types import utc_now
 from tests.store.conftest import World, create, new_image, operation
 
@@ -208,3 +211,44 @@ def test_secrets_are_not_in_the_database(database: Database) -> None:
 
 def accounts_tables() -> list[type]:
     return [accounts.LoginLink, accounts.LoginSession, accounts.ApiToken, accounts.User]
+
+
+def test_no_two_images_of_a_project_have_one_name(world: World) -> None:
+    with world.database.write() as session:
+        names = []
+        for index in range(1, 9):
+            image, created = add_image(session, world.project_id, replace(new_image(index), file_name="0.png"))
+            assert created
+            names.append(image.file_name)
+        elsewhere = create_project(session, "Other")
+        assert add_image(session, elsewhere.id, new_image())[0].file_name == "0.png"
+    assert names == [f"0-{number}.png" for number in range(2, 10)]
+    renaming = update(Image).where(Image.id == world.image_id).values(file_name="0-2.png")
+    with world.database.write() as session, pytest.raises(IntegrityError):
+        session.execute(renaming)
+
+
+def test_categories_are_numbered_from_1_in_each_project_and_no_number_comes_again(database: Database) -> None:
+    with database.write() as session:
+        first, second = create_project(session, "First"), create_project(session, "Second")
+        names = {
+            category.name: category.number
+            for category in (
+                create_category(session, first.id, "a"),
+                create_category(session, second.id, "b"),
+                create_category(session, first.id, "c"),
+            )
+        }
+        assert names == {"a": 1, "b": 1, "c": 2}
+        assert ensure_unlabelled_number(session, first.id) == ensure_unlabelled_number(session, first.id) == 3
+        delete_category(session, next(c for c in list_categories(session, first.id) if c.name == "c"))
+        assert create_category(session, first.id, "c").number == 4
+
+
+def test_a_category_has_one_name_whatever_form_of_unicode_it_comes_in(world: World) -> None:
+    with world.database.write() as session:
+        create_category(session, world.project_id, "caf\u00e9")
+    with world.database.write() as session, pytest.raises(Conflict):
+        create_category(session, world.project_id, "cafe\u0301")
+    with world.database.write() as session, pytest.raises(InvalidInput, match="cannot be kept"):
+        create_category(session, world.project_id, "a\tb")

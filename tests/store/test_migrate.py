@@ -141,6 +141,47 @@ def test_marks_from_before_users_were_kept_by_id_name_the_same_people(database_u
     database.close()
 
 
+def test_names_become_distinct_and_categories_numbered_when_an_older_database_is_opened(database: Database) -> None:
+    _migrate_to(database, "0004", down=True)
+    with database.write() as connection:
+        now = "'2026-01-01 00:00:00+00:00'"
+        for project in (1, 2):
+            connection.execute(text(f"INSERT INTO projects (name, created) VALUES ('p', {now})"))
+            for name in ("b", "cafe\u0301", "caf\u00e9"):
+                connection.execute(
+                    text(
+                        "INSERT INTO categories (project_id, name, supercategory, color, position)"
+                        " VALUES (:project, :name, '', '#000000', 0)"
+                    ),
+                    {"project": project, "name": name},
+                )
+            for index, name in enumerate(("a.png", "a-2.png", "a.png", "e\u0301.png", "\u00e9.png")):
+                connection.execute(
+                    text(
+                        "INSERT INTO images (project_id, file_name, width, height, sha256, bytes, format,"
+                        f" display_type, created, revision, annotation_count)"
+                        " VALUES (:project, :name, 1, 1, :sha, 1, 'PNG', 'image/png',"
+                        f" {now}, 0, 0)"
+                    ),
+                    {"project": project, "name": name, "sha": f"{index:064x}"},
+                )
+    migrate(database)
+    with database.read() as session:
+        categories = session.execute(text("SELECT project_id, name, number FROM categories ORDER BY id")).all()
+        images = session.execute(text("SELECT project_id, file_name, pages FROM images ORDER BY id")).all()
+        counted = session.execute(text("SELECT last_category_number FROM projects ORDER BY id")).scalars().all()
+    for project in (1, 2):
+        assert [row[1:] for row in categories if row[0] == project] == [
+            ("b", 1),
+            ("caf\u00e9", 2),
+            ("caf\u00e9 (2)", 3),
+        ]
+        assert [row[1:] for row in images if row[0] == project] == [
+            (name, 1) for name in ("a.png", "a-2.png", "a-3.png", "\u00e9.png", "\u00e9-2.png")
+        ]
+    assert counted == [3, 3]
+
+
 def _migrate_to(database: Database, revision: str, *, down: bool = False) -> None:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))

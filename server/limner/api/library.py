@@ -20,10 +20,11 @@ DECODING = threading.BoundedSemaphore(2)  # a decoded image may take 300 MB
 
 @dataclass(frozen=True)
 class TakenIn:
-    """An image and whether it is new to the project."""
+    """An image, whether it is new to the project, and what whoever brought the file should know."""
 
     image: Image
     created: bool
+    notes: tuple[str, ...] = ()
 
 
 def take_in(context: Services, project_id: int, file_name: str, read: Callable[[], bytes], sha256: str) -> TakenIn:
@@ -50,7 +51,7 @@ def take_in(context: Services, project_id: int, file_name: str, read: Callable[[
         known = find_by_sha256(session, project_id, sha256)
     faults = image_faults(context.blobs, sha256)
     if known is not None and not faults:
-        return TakenIn(known, created=False)
+        return _taken(known, file_name, created=False)
     with DECODING:
         data = read()
         decoded = pixels.decode_image(data, max_pixels=context.settings.max_pixels)
@@ -63,11 +64,23 @@ def take_in(context: Services, project_id: int, file_name: str, read: Callable[[
             bytes=len(data),
             format=decoded.format,
             display_type=display_type,
+            pages=decoded.pages,
         )
         thumbnail = pixels.thumbnail_bytes(decoded)
         blobs = {image_key(sha256): data, display_key(sha256): display, thumbnail_key(sha256): thumbnail}
         with context.blob_lock:
             return _store(context, project_id, new, blobs, faults)
+
+
+def _taken(image: Image, file_name: str, *, created: bool) -> TakenIn:
+    notes = []
+    if created and image.file_name != file_name:
+        notes.append(f"The project has another image called {file_name}: this one is called {image.file_name}.")
+    elif image.file_name != file_name:
+        notes.append(f"The project has the same file already: {image.file_name}.")
+    if image.pages > 1:
+        notes.append(f"Page 1 of {image.pages} was taken; save the others as files of their own to annotate them.")
+    return TakenIn(image, created, tuple(notes))
 
 
 def forget_blobs(context: Services, sha256s: Sequence[str], embeddings: Iterable[tuple[str, EmbeddingKey]]) -> None:
@@ -94,7 +107,7 @@ def _store(
         with context.database.write() as session:
             get_project(session, project_id)
             image, created = add_image(session, project_id, new)
-            return TakenIn(image, created)
+            return _taken(image, new.file_name, created=created)
     except BaseException:
         for key in written:
             context.blobs.delete(key)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import tempfile
 from collections.abc import Callable, Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any
 
 from flask import Request
 from werkzeug.datastructures import FileStorage
 
-from limner.errors import InvalidInput
-
 IN_MEMORY_BYTES = 1 << 20  # a part up to this size never touches the disk
-MAX_NAME = 255
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class HashingFile(tempfile.SpooledTemporaryFile[bytes]):
@@ -73,21 +68,3 @@ def open_part(part: FileStorage) -> tuple[Callable[[], bytes], str]:
         raise TypeError("uploads are read through UploadRequest")
     stream.seek(0)
     return stream.read, stream.sha256
-
-
-def clean_name(name: str | None) -> str:
-    """A file name that is safe as a relative path: folders are kept, climbing out and control characters are not.
-
-    Raises:
-        InvalidInput: when nothing usable is left, or it is too long.
-    """
-    path = PurePosixPath(CONTROL.sub("", name or "").replace("\\", "/"))
-    parts = [part for part in path.parts if part not in ("/", ".", "..")]
-    if parts and re.fullmatch(r"[A-Za-z]:", parts[0]):
-        parts = parts[1:]
-    cleaned = "/".join(parts)
-    if not cleaned:
-        raise InvalidInput("The file has no usable name.", hint="Send a file name in the form field.")
-    if len(cleaned) > MAX_NAME:
-        raise InvalidInput(f"The file name is {len(cleaned)} characters long.", hint=f"At most {MAX_NAME} are kept.")
-    return cleaned

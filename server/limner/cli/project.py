@@ -210,7 +210,7 @@ def _import_images(services: Services, project_id: int, images: Sequence[Source]
     from tqdm import tqdm
 
     from limner.api.library import take_in
-    from limner.api.uploads import clean_name
+    from limner.vocabulary.names import clean_file_name
 
     added = known = 0
     refused: list[str] = []
@@ -218,7 +218,7 @@ def _import_images(services: Services, project_id: int, images: Sequence[Source]
         try:
             with image.path.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            taken = take_in(services, project_id, clean_name(image.file_name), image.path.read_bytes, sha256)
+            taken = take_in(services, project_id, clean_file_name(image.file_name), image.path.read_bytes, sha256)
         except (LimnerError, OSError) as error:
             refused.append(f"{image.path}: {error}")
         else:

@@ -7,13 +7,17 @@ refused before any pixel is decoded.
 from __future__ import annotations
 
 import io
-import struct
+import re
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import Image, UnidentifiedImageError
 
+from limner.encoding.orientation import TRANSPOSE, orientation_of
+from limner.encoding.sniffing import sniff
+from limner.encoding.tiff import find_picture
+from limner.encoding.tones import flatten
 from limner.errors import ImageTooLarge, InvalidImage
 
 MEDIA_TYPES = {
@@ -23,27 +27,14 @@ MEDIA_TYPES = {
     "TIFF": "image/tiff",
     "BMP": "image/bmp",
 }
-ACCEPTED = "JPEG, PNG, WebP, TIFF or BMP"
 MAX_SIDE = 65_500  # px; JPEG and the canvases of browsers end here
-WINDOW_PERCENTILES = (0.5, 99.5)  # of a grey image with more than 8 bits; below is black, above is white
-WINDOW_SAMPLES = 1 << 22  # pixels from which the percentiles are taken
 THUMBNAIL_SIDE = 320  # px, longest side
 LOSSLESS_DISPLAY_PIXELS = 25_000_000  # above this a PNG takes too long to write
 JPEG_QUALITY = 95
 
-_DEEP_GREYS = ("I", "I;16", "I;16B", "I;16L", "I;16N", "F")
-_WHITE_IS_ZERO = 0  # TIFF's PhotometricInterpretation
-_PHOTOMETRIC_TAG = 262
 _PNG_END = b"IEND\xaeB`\x82"
-_TRANSPOSE = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}  # EXIF orientation -> what brings the picture upright
+_OBJECT = re.compile(r"\s*<[\w.]+ object at 0x[0-9a-f]+>|\s*<_io\.[^>]*>")  # as Python prints what a reader was given
+_MP_ENTRIES, _PREVIEWS = 0xB002, ("Large Thumbnail", "Undefined")  # of MPO: what is no picture of its own
 
 # Pillow's own bomb check is process-wide, warns before it raises, and does not know our limit: decode_image checks the
 # header against the caller's limit instead.
@@ -60,6 +51,7 @@ class DecodedImage:
         orientation: EXIF orientation that was applied, 1 when there was nothing to do.
         browser_ready: browsers show the file's own bytes as ``rgb`` is.
         icc_profile: the colour profile that ``rgb`` is in, when the file has one.
+        pages: pages, or frames, that the file has; ``rgb`` is the first of them.
     """
 
     rgb: NDArray[np.uint8]
@@ -67,6 +59,7 @@ class DecodedImage:
     orientation: int
     browser_ready: bool
     icc_profile: bytes | None = None
+    pages: int = 1
 
     @property
     def media_type(self) -> str:
@@ -88,8 +81,8 @@ def decode_image(data: bytes, *, max_pixels: int) -> DecodedImage:
     """Decode, orient and flatten an image file.
 
     EXIF orientation is applied once. Transparency is laid on white. Greys of 16 bits or more, and floats, are windowed:
-    the 0.5th percentile becomes black, the 99.5th white. Colours of 16 bits keep their upper eight. Of animations and
-    multi-page files the first picture counts.
+    the 0.5th percentile becomes black, the 99.5th white. Colours of 16 bits keep their upper eight. PNG's gAMA counts
+    as in browsers. Of animations and multi-page files the first picture counts, in TIFF the first that is no preview.
 
     Args:
         data: the whole file.
@@ -97,34 +90,59 @@ def decode_image(data: bytes, *, max_pixels: int) -> DecodedImage:
 
     Raises:
         ImageTooLarge: when the header promises more pixels than allowed; nothing has been decoded then.
-        InvalidImage: for empty, truncated or damaged files and formats that are not accepted.
+        InvalidImage: for empty, truncated or damaged files, formats that are not accepted, and layouts of TIFF that are
+            not read.
     """
-    file_format = _sniff(data)
+    file_format = sniff(data)
+    return _decode_tiff(data, max_pixels) if file_format == "TIFF" else _decode(data, file_format, max_pixels)
+
+
+def _decode(data: bytes, file_format: str, max_pixels: int) -> DecodedImage:
     try:
         image = Image.open(io.BytesIO(data), formats=(file_format,))
     except Exception as error:  # Pillow's readers raise whatever they trip over
         raise _damaged(file_format, error) from error
     with image:
-        _check_size(image, max_pixels)
-        orientation = _orientation(image)
+        _check_size(image.size, max_pixels)
         try:
             image.load()
             if file_format == "PNG" and _PNG_END not in data:
                 raise OSError("the end of the file is missing")
-            inverted = file_format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC_TAG) == _WHITE_IS_ZERO  # type: ignore[attr-defined]
-            flat, altered = _flatten(image, inverted=inverted)
-            altered |= file_format != "TIFF" and image.format != "MPO" and getattr(image, "n_frames", 1) > 1
+            orientation = orientation_of(image)
+            pages = _pages(image)
+            flat, altered = flatten(image)
         except Exception as error:  # as above
             raise _damaged(file_format, error) from error
-        if file_format != "TIFF" and orientation in _TRANSPOSE:  # Pillow itself orients TIFF while loading
-            flat = flat.transpose(_TRANSPOSE[orientation])
+        if orientation in TRANSPOSE:
+            flat = flat.transpose(TRANSPOSE[orientation])
         profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA", "P") else None
+        animated = pages > 1 and image.format != "MPO"
     return DecodedImage(
         rgb=np.asarray(flat),
         format=file_format,
-        orientation=orientation if orientation in _TRANSPOSE else 1,
-        browser_ready=file_format != "TIFF" and orientation == 1 and not altered,
+        orientation=orientation if orientation in TRANSPOSE else 1,
+        browser_ready=orientation == 1 and not altered and not animated,
         icc_profile=profile or None,
+        pages=pages,
+    )
+
+
+def _decode_tiff(data: bytes, max_pixels: int) -> DecodedImage:
+    try:
+        picture = find_picture(data)
+        _check_size(picture.size, max_pixels)
+        flat, profile = picture.read(data)
+    except InvalidImage:
+        raise
+    except Exception as error:  # as above
+        raise _damaged("TIFF", error) from error
+    return DecodedImage(
+        rgb=np.asarray(flat),
+        format="TIFF",
+        orientation=picture.orientation,
+        browser_ready=False,
+        icc_profile=profile,
+        pages=picture.pages,
     )
 
 
@@ -163,42 +181,8 @@ def thumbnail_bytes(decoded: DecodedImage) -> bytes:
     return buffer.getvalue()
 
 
-def _sniff(data: bytes) -> str:
-    """The accepted format that these bytes begin like.
-
-    Raises:
-        InvalidImage: when there is none; says what the file looks like instead.
-    """
-    if not data:
-        raise InvalidImage("The file is empty.", hint=f"Give a {ACCEPTED} file.")
-    for file_format, known in (
-        ("JPEG", data.startswith(b"\xff\xd8\xff")),
-        ("PNG", data.startswith(b"\x89PNG\r\n\x1a\n")),
-        ("WEBP", data.startswith(b"RIFF") and data[8:12] == b"WEBP"),
-        ("TIFF", data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))),
-        ("BMP", data.startswith(b"BM")),
-    ):
-        if known:
-            return file_format
-    raise InvalidImage(f"The file {_describe(data)}.", hint=f"Give a {ACCEPTED} file.")
-
-
-def _describe(data: bytes) -> str:
-    """What a file that is not accepted looks like, to complete the sentence "The file …"."""
-    head = data[:512].lstrip().lower()
-    if head.startswith(b"gif8"):
-        return "is a GIF, which is not accepted"
-    if data[4:8] == b"ftyp":
-        return "is a HEIC, AVIF or video file, which is not accepted"
-    if head.startswith(b"%pdf"):
-        return "is a PDF, which is not accepted"
-    if head.startswith((b"<svg", b"<?xml", b"<!doctype", b"<html")):
-        return "is an SVG, XML or HTML document, not a picture of pixels"
-    return "is not an image"
-
-
-def _check_size(image: Image.Image, max_pixels: int) -> None:
-    width, height = image.size
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
     if width * height > max_pixels or max(width, height) > MAX_SIDE:
         raise ImageTooLarge(
             f"The image is {width} × {height} pixels large.",
@@ -207,51 +191,20 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
         )
 
 
-def _orientation(image: Image.Image) -> int:
-    """EXIF orientation 1–8; 0 when the EXIF block cannot be read, which then says nothing about orientation."""
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):
-        return 0
-    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
-
-
-def _flatten(image: Image.Image, *, inverted: bool) -> tuple[Image.Image, bool]:
-    """Any Pillow mode -> RGB, and whether browsers would show the file differently."""
-    if image.mode in _DEEP_GREYS:
-        return _window(np.asarray(image), inverted=inverted), True
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        if rgba.getchannel("A").getextrema() == (255, 255):
-            return rgba.convert("RGB"), False
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB"), True
-    return image.convert("RGB"), False
-
-
-def _window(values: NDArray[np.generic], *, inverted: bool) -> Image.Image:
-    """Greys (H, W) of any number type -> RGB, between two percentiles of the finite values.
-
-    Where the percentiles coincide (a few bright dots on black), minimum and maximum take their place; a constant image
-    becomes black. Values that are not finite become black.
-    """
-    stride = max(1, int(np.ceil(np.sqrt(values.size / WINDOW_SAMPLES))))
-    sample = values[::stride, ::stride].astype(np.float64)
-    sample = sample[np.isfinite(sample)]
-    low, high = np.percentile(sample, WINDOW_PERCENTILES) if sample.size else (0.0, 0.0)
-    if low == high and sample.size:
-        low, high = float(sample.min()), float(sample.max())
-    grey = np.empty(values.shape, np.uint8)
-    for top in range(0, values.shape[0], 512):  # a band at a time: floats are eight times as large
-        band = values[top : top + 512].astype(np.float64)
-        with np.errstate(invalid="ignore"):
-            scaled = (np.clip(band, low, high) - low) * (255 / (high - low) if high > low else 0.0)
-        grey[top : top + 512] = np.where(np.isfinite(band), np.rint(scaled), 0)
-    return Image.fromarray(255 - grey if inverted else grey).convert("RGB")
+def _pages(image: Image.Image) -> int:
+    """Frames of a file that has been loaded; of JPEGs in one file (MPO) those that are no previews."""
+    if image.format != "MPO":
+        return int(getattr(image, "n_frames", 1))
+    entries = getattr(image, "mpinfo", {}).get(_MP_ENTRIES, [])
+    kinds = [str(entry["Attribute"]["MPType"]) for entry in entries]
+    return max(1, sum(not kind.startswith(_PREVIEWS) for kind in kinds))
 
 
 def _damaged(file_format: str, error: Exception) -> InvalidImage:
+    reason = _OBJECT.sub("", str(error)) or type(error).__name__
+    if isinstance(error, UnidentifiedImageError):
+        reason = "its header is not understood"
     return InvalidImage(
-        f"The {file_format} file cannot be decoded: {error or type(error).__name__}.",
+        f"The {file_format} file cannot be decoded: {reason}.",
         hint="It is truncated, damaged or of a rare variant. Send it again, or save it anew as JPEG or PNG.",
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from limner.errors import Conflict, NotFound
-from limner.store.tables import Annotation, Category
+from limner.store.tables import Annotation, Category, Project
+from limner.vocabulary.names import check_text
 
 # Distinct for people who see colours differently as well: Okabe and Ito's set, then lighter relatives.
 PALETTE = (
@@ -39,8 +41,12 @@ def create_category(
     """A new category at the end of the project's list, in the next colour of the palette unless one is given.
 
     Raises:
+        NotFound: when there is no such project.
+        InvalidInput: when the name is none that can be kept.
         Conflict: when the project has a category of this name.
     """
+    name = check_text(unicodedata.normalize("NFC", name), "category name")
+    number = next_category_number(session, project_id)
     _check_name_free(session, project_id, name)
     last = session.scalar(select(func.max(Category.position)).where(Category.project_id == project_id))
     position = 0 if last is None else last + 1
@@ -50,10 +56,41 @@ def create_category(
         supercategory=supercategory,
         color=color or PALETTE[position % len(PALETTE)],
         position=position,
+        number=number,
     )
     session.add(category)
     session.flush()
     return category
+
+
+def next_category_number(session: Session, project_id: int) -> int:
+    """A number for a category that none of the project has or had. The project is locked until the transaction ends.
+
+    Raises:
+        NotFound: when there is no such project.
+    """
+    counted = (
+        update(Project).where(Project.id == project_id).values(last_category_number=Project.last_category_number + 1)
+    )
+    number: int | None = session.scalar(counted.returning(Project.last_category_number))
+    if number is None:
+        raise NotFound(f"There is no project {project_id}.", hint="It may have been deleted.")
+    return number
+
+
+def ensure_unlabelled_number(session: Session, project_id: int) -> int:
+    """The number that stands for annotations without a category in exports of a project: given once, then kept.
+
+    Raises:
+        NotFound: when there is no such project.
+    """
+    project = session.scalar(select(Project).where(Project.id == project_id).with_for_update())
+    if project is None:
+        raise NotFound(f"There is no project {project_id}.", hint="It may have been deleted.")
+    if project.unlabelled_number is None:
+        project.unlabelled_number = next_category_number(session, project_id)
+        session.flush()
+    return project.unlabelled_number
 
 
 def get_category(session: Session, category_id: int) -> Category:
@@ -79,8 +116,10 @@ def rename_category(session: Session, category: Category, name: str) -> None:
     """Give a category another name.
 
     Raises:
+        InvalidInput: when the name is none that can be kept.
         Conflict: when the project has another category of this name.
     """
+    name = check_text(unicodedata.normalize("NFC", name), "category name")
     if name != category.name:
         _check_name_free(session, category.project_id, name)
         category.name = name

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from limner.errors import InvalidInput, NotFound
+from limner.errors import Conflict, InvalidInput, NotFound
 from limner.store.events import add_event
 from limner.store.tables import Image
+from limner.vocabulary.names import distinct_file_name, shown
+
+ATTEMPTS = 10  # to add an image while others add images of the same name
 
 ImageFilter = Literal["all", "annotated", "unannotated", "waiting", "submitted", "skipped"]
 
@@ -27,6 +31,7 @@ class NewImage:
     bytes: int
     format: str
     display_type: str
+    pages: int = 1
 
 
 @dataclass(frozen=True)
@@ -38,28 +43,59 @@ class ImagePage:
 
 
 def add_image(session: Session, project_id: int, new: NewImage) -> tuple[Image, bool]:
-    """Add an image unless the project has these bytes.
+    """Add an image unless the project has these bytes. When it has another image of this name, a number is added to it.
 
     Returns:
-        The image and whether it is new.
+        The image and whether it is new; its ``file_name`` may differ from that of ``new``.
     """
-    known = find_by_sha256(session, project_id, new.sha256)
-    if known is not None:
-        return known, False
-    image = Image(
-        project_id=project_id,
-        file_name=new.file_name,
-        width=new.width,
-        height=new.height,
-        sha256=new.sha256,
-        bytes=new.bytes,
-        format=new.format,
-        display_type=new.display_type,
+    for _ in range(ATTEMPTS):
+        known = find_by_sha256(session, project_id, new.sha256)
+        if known is not None:
+            return known, False
+        image = Image(
+            project_id=project_id,
+            file_name=free_file_name(session, project_id, new.file_name),
+            width=new.width,
+            height=new.height,
+            sha256=new.sha256,
+            bytes=new.bytes,
+            format=new.format,
+            display_type=new.display_type,
+            pages=new.pages,
+        )
+        try:
+            with session.begin_nested():
+                session.add(image)
+        except (
+            IntegrityError
+        ):  # on PostgreSQL another transaction may have added the bytes, or taken the name, meanwhile
+            continue
+        add_event(session, "image", {"image_id": image.id, "action": "created"}, project_id)
+        return image, True
+    raise Conflict(
+        f"Others are adding images called {shown(new.file_name)} at the same time.", hint="Add the image again."
     )
-    session.add(image)
-    session.flush()
-    add_event(session, "image", {"image_id": image.id, "action": "created"}, project_id)
-    return image, True
+
+
+def free_file_name(session: Session, project_id: int, name: str) -> str:
+    """The name or, when an image of the project has it, the name with a number that makes it distinct.
+
+    However many images are called alike, few numbers are tried: they double until one is free, and then halve back.
+    """
+
+    def taken(candidate: str) -> bool:
+        found = select(Image.id).where(Image.project_id == project_id, Image.file_name == candidate)
+        return session.scalar(found) is not None
+
+    if not taken(name):
+        return name
+    low, high = 1, 2
+    while taken(distinct_file_name(name, high)):
+        low, high = high, high * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if taken(distinct_file_name(name, middle)) else (low, middle)
+    return distinct_file_name(name, high)
 
 
 def get_image(session: Session, image_id: int) -> Image:

@@ -107,13 +107,23 @@ class Project(Base):
     id: Mapped[Id]
     name: Mapped[Name]
     created: Mapped[Created]
+    last_category_number: Mapped[int] = mapped_column(default=0, server_default="0")  # the highest that was ever given
+    unlabelled_number: Mapped[int | None]  # stands for "no category" in exports; given when the first one needs it
 
 
 class Category(Base):
-    """A class of annotations, as in COCO. ``position`` orders them and gives the number key."""
+    """A class of annotations, as in COCO. ``position`` orders them and gives the number key.
+
+    ``number`` is its id in exports: 1, 2, … in each project, never changed and never given again, because tools that
+    train count on classes from 1 to N.
+    """
 
     __tablename__ = "categories"
-    __table_args__ = (UniqueConstraint("project_id", "name"), NEVER_REUSE_IDS)
+    __table_args__ = (
+        UniqueConstraint("project_id", "name"),
+        Index("uq_categories_project_id_number", "project_id", "number", unique=True),
+        NEVER_REUSE_IDS,
+    )
 
     id: Mapped[Id]
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
@@ -121,10 +131,14 @@ class Category(Base):
     supercategory: Mapped[Name]
     color: Mapped[str] = mapped_column(String(7))  # #rrggbb
     position: Mapped[int]
+    number: Mapped[int] = mapped_column(server_default="0")
 
 
 class Image(Base):
-    """A picture after orientation, (height, width) in pixels. ``sha256`` names the bytes that were uploaded."""
+    """A picture after orientation, (height, width) in pixels. ``sha256`` names the bytes that were uploaded.
+
+    ``file_name`` is a relative path in Unicode's form NFC, and no other image of the project has it.
+    """
 
     __tablename__ = "images"
     __table_args__ = (
@@ -133,7 +147,7 @@ class Image(Base):
         CheckConstraint("state IN ('waiting', 'submitted', 'skipped')", name="state"),
         Index("ix_images_project_id_state_id", "project_id", "state", "id"),
         Index("ix_images_project_id_id", "project_id", "id"),
-        Index("ix_images_project_id_file_name", "project_id", "file_name"),
+        Index("uq_images_project_id_file_name", "project_id", "file_name", unique=True),
         NEVER_REUSE_IDS,
     )
 
@@ -146,6 +160,7 @@ class Image(Base):
     bytes: Mapped[BigInt]
     format: Mapped[str] = mapped_column(String(16))  # JPEG, PNG, WEBP, TIFF or BMP
     display_type: Mapped[str] = mapped_column(String(32))  # media type of the display file
+    pages: Mapped[int] = mapped_column(default=1, server_default="1")  # or frames in the file; the image is one of them
     created: Mapped[Created]
     revision: Mapped[int] = mapped_column(default=0)  # number of edits so far
     annotation_count: Mapped[int] = mapped_column(default=0)  # of annotations that are not deleted

@@ -519,7 +519,11 @@ export interface components {
       decode: components["schemas"]["GraphFile"];
       prepare: components["schemas"]["GraphFile"];
     };
-    /** @description An image after orientation; ``sha256`` and ``bytes`` are those of the uploaded file. */
+    /**
+     * @description An image after orientation; ``sha256`` and ``bytes`` are those of the uploaded file.
+     *
+     *     No other image of the project has its ``file_name``. Of the ``pages``, or frames, of the file it is the first.
+     */
     Image: {
       annotation_count: number;
       bytes: number;
@@ -531,6 +535,7 @@ export interface components {
       height: number;
       id: number;
       mark: components["schemas"]["ImageMark"];
+      pages: number;
       project_id: number;
       revision: number;
       sha256: string;
@@ -554,6 +559,7 @@ export interface components {
       mark: components["schemas"]["ImageMark"];
       next_id: number | null;
       next_waiting_id: number | null;
+      pages: number;
       position: number;
       previous_id: number | null;
       project_id: number;
@@ -846,11 +852,17 @@ export interface components {
       /** Format: uuid */
       uid: string;
     };
-    /** @description What became of one uploaded file. */
+    /**
+     * @description What became of one uploaded file.
+     *
+     *     ``file_name`` is its name as it was sent, the image's own may have got a number; ``notes`` are sentences that say
+     *     so, and how many pages of the file were not taken.
+     */
     UploadResult: {
       error: components["schemas"]["ErrorInfo"] | null;
       file_name: string;
       image: components["schemas"]["Image"] | null;
+      notes: string[];
       /** @enum {string} */
       status: "created" | "duplicate" | "rejected";
     };

@@ -3,9 +3,10 @@ import { projectUpload } from "./client.ts";
 import { ApiError, type ErrorBody, NetworkError } from "./errors.ts";
 import type { UploadResult } from "./types.ts";
 
-/** `onProgress` gets the share that was sent, 0 to 1. */
+/** `path` is the image's name in the project, folders and all; `onProgress` gets the share that was sent, 0 to 1. */
 export function uploadImage(
   projectId: number,
+  path: string,
   file: File,
   csrfToken: string,
   onProgress: (share: number) => void,
@@ -24,7 +25,7 @@ export function uploadImage(
       else reject(uploadError(request.status, body as ErrorBody | null));
     };
     const form = new FormData();
-    form.append("files", file, file.name);
+    form.append("files", file, path);
     request.send(form);
   });
 }

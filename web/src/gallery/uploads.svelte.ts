@@ -1,5 +1,6 @@
 import { ApiError, explain } from "../api/errors.ts";
 import type { ProjectImage, UploadResult } from "../api/types.ts";
+import type { FoundFile } from "./dropped-files.ts";
 
 export interface Upload {
   id: number;
@@ -9,17 +10,20 @@ export interface Upload {
   /** Share sent, 0 to 1. */
   share: number;
   problem: string;
+  /** What to know about a file that was taken: its new name, pages that were left out. */
+  note: string;
 }
 
-type Send = (file: File, onProgress: (share: number) => void) => Promise<UploadResult>;
+type Send = (found: FoundFile, onProgress: (share: number) => void) => Promise<UploadResult>;
 
-const AT_ONCE = 3;
-
-/** Files on their way to the server, a few at a time, each with its own progress and its own error. */
+/**
+ * Files on their way to the server, each with its own progress and its own error. They go one after the other: images
+ * stand in the order in which they are stored, and that is to be the order in which they came.
+ */
 export class Uploads {
   list = $state<Upload[]>([]);
-  private readonly files: { entry: Upload; file: File }[] = [];
-  private active = 0;
+  private readonly files: { entry: Upload; found: FoundFile }[] = [];
+  private working = false;
   private last = 0;
 
   constructor(
@@ -33,15 +37,23 @@ export class Uploads {
   readonly rejected = $derived(this.list.filter((each) => each.state === "rejected"));
   readonly duplicates = $derived(this.list.filter((each) => each.state === "duplicate").length);
 
-  add(files: Iterable<File>): void {
-    for (const file of files) {
+  add(files: Iterable<FoundFile>): void {
+    for (const found of files) {
       this.last += 1;
-      const { name, size: bytes } = file;
-      this.list.push({ id: this.last, name, bytes, state: "waiting", share: 0, problem: "" });
+      const { path: name, file } = found;
+      this.list.push({
+        id: this.last,
+        name,
+        bytes: file.size,
+        state: "waiting",
+        share: 0,
+        problem: "",
+        note: "",
+      });
       const entry = this.list.at(-1);
-      if (entry) this.files.push({ entry, file });
+      if (entry) this.files.push({ entry, found });
     }
-    while (this.active < AT_ONCE && this.files.length > 0) void this.work();
+    if (!this.working) void this.work();
   }
 
   clear(): void {
@@ -49,26 +61,27 @@ export class Uploads {
   }
 
   private async work(): Promise<void> {
-    this.active += 1;
+    this.working = true;
     for (let next = this.files.shift(); next; next = this.files.shift())
-      await this.upload(next.entry, next.file);
-    this.active -= 1;
+      await this.upload(next.entry, next.found);
+    this.working = false;
   }
 
-  private async upload(entry: Upload, file: File): Promise<void> {
+  private async upload(entry: Upload, found: FoundFile): Promise<void> {
     entry.state = "sending";
     try {
-      const result = await this.send(file, (share) => {
+      const result = await this.send(found, (share) => {
         entry.share = share;
       });
       entry.share = 1;
       entry.state = result.status;
+      entry.note = result.notes.join(" ");
       entry.problem = result.error ? `${result.error.message} ${result.error.hint ?? ""}`.trim() : "";
       if (result.status === "created" && result.image) this.onImage(result.image);
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) {
         await this.signInAgain();
-        return await this.upload(entry, file);
+        return await this.upload(entry, found);
       }
       const { message, hint } = explain(error);
       entry.state = "rejected";

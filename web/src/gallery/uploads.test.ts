@@ -1,15 +1,17 @@
 import { describe, expect, it, vi } from "vitest";
 import { ApiError, NetworkError } from "../api/errors.ts";
 import type { ProjectImage, UploadResult } from "../api/types.ts";
+import type { FoundFile } from "./dropped-files.ts";
 import { Uploads } from "./uploads.svelte.ts";
 
-const file = (name: string) => new File(["x"], name);
+const file = (path: string) => ({ path, file: new File(["x"], path.split("/").at(-1)!) });
 const image = { id: 1 } as ProjectImage;
-const result = (status: UploadResult["status"], message = ""): UploadResult => ({
+const result = (status: UploadResult["status"], message = "", notes: string[] = []): UploadResult => ({
   file_name: "",
   status,
   image: status === "rejected" ? null : image,
   error: message ? { code: "invalid_image", message, hint: "", details: {} } : null,
+  notes,
 });
 
 describe("Uploads", () => {
@@ -21,7 +23,7 @@ describe("Uploads", () => {
       "lost.jpg": () => Promise.reject(new NetworkError("The connection broke.")),
     };
     const added = vi.fn();
-    const uploads = new Uploads((each) => outcomes[each.name]!(), added, vi.fn());
+    const uploads = new Uploads((each) => outcomes[each.path]!(), added, vi.fn());
     uploads.add(Object.keys(outcomes).map(file));
     await vi.waitFor(() => expect(uploads.busy).toBe(false));
     expect(uploads.list.map((each) => each.state)).toEqual(["created", "duplicate", "rejected", "rejected"]);
@@ -34,16 +36,27 @@ describe("Uploads", () => {
     expect(uploads.list).toEqual([]);
   });
 
-  it("sends a few files at a time", async () => {
+  it("sends one file after the other, so that images stand in the order in which they came", async () => {
     const release: (() => void)[] = [];
     const send = vi.fn(
-      () => new Promise<UploadResult>((done) => release.push(() => done(result("created")))),
+      (_found: FoundFile) => new Promise<UploadResult>((done) => release.push(() => done(result("created")))),
     );
     const uploads = new Uploads(send, vi.fn(), vi.fn());
     uploads.add(["a", "b", "c", "d", "e"].map(file));
-    expect(send).toHaveBeenCalledTimes(3);
-    release[0]!();
-    await vi.waitFor(() => expect(send).toHaveBeenCalledTimes(4));
+    uploads.add([file("f")]);
+    for (let sent = 1; sent <= 6; sent += 1) {
+      await vi.waitFor(() => expect(release).toHaveLength(sent));
+      release[sent - 1]!();
+    }
+    await vi.waitFor(() => expect(uploads.busy).toBe(false));
+    expect(send.mock.calls.map(([found]) => found.path)).toEqual(["a", "b", "c", "d", "e", "f"]);
+  });
+
+  it("says what to know about a file that was taken", async () => {
+    const uploads = new Uploads(async () => result("created", "", ["Page 1 of 7."]), vi.fn(), vi.fn());
+    uploads.add([file("cam1/stack.tif")]);
+    await vi.waitFor(() => expect(uploads.busy).toBe(false));
+    expect(uploads.list[0]).toMatchObject({ name: "cam1/stack.tif", state: "created", note: "Page 1 of 7." });
   });
 
   it("shows how much of a file has been sent", async () => {

@@ -26,7 +26,7 @@ from limner.api.schemas.images import (
     UploadResult,
     UploadResults,
 )
-from limner.api.uploads import clean_name, open_part
+from limner.api.uploads import open_part
 from limner.blobs import display_key, thumbnail_key
 from limner.encoding.states import EmbeddingState
 from limner.errors import InvalidInput
@@ -34,8 +34,11 @@ from limner.store import images as store
 from limner.store.embeddings import encoded_among, forget_embeddings
 from limner.store.marks import marks_of
 from limner.store.tables import Image as ImageRow
+from limner.vocabulary.names import clean_file_name, printable
 
 blueprint = APIBlueprint("images", __name__)
+
+MAX_SHOWN_NAME = 255  # characters of the name of a file that is refused
 
 
 @blueprint.get("/projects/<int:project_id>/images")
@@ -132,16 +135,16 @@ def _row(image_id: int) -> ImageRow:
 
 
 def _take_in(project_id: int, part: FileStorage) -> UploadResult:
-    shown_name = (part.filename or "")[:1000]
+    shown_name = printable(part.filename or "")[:MAX_SHOWN_NAME]
     try:
-        file_name = clean_name(part.filename)
+        file_name = clean_file_name(part.filename)
         taken = take_in(services(), project_id, file_name, *open_part(part))
     except InvalidInput as error:
-        return UploadResult(file_name=shown_name, status="rejected", image=None, error=ErrorInfo.of(error))
+        return UploadResult(file_name=shown_name, status="rejected", image=None, error=ErrorInfo.of(error), notes=[])
     with services().database.read() as session:
         image = _present_all(session, [taken.image])[0]
     status = "created" if taken.created else "duplicate"
-    return UploadResult(file_name=file_name, status=status, image=image, error=None)
+    return UploadResult(file_name=file_name, status=status, image=image, error=None, notes=list(taken.notes))
 
 
 def _present_all(session: Session, rows: Sequence[ImageRow]) -> list[Image]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
 
 from limner.errors import LimnerError
+from limner.vocabulary.names import one_line
 
 
 class Answer(BaseModel):
@@ -23,7 +24,7 @@ class Request(BaseModel):
 
 
 def _one_line(value: object) -> object:
-    return " ".join(value.split()) if isinstance(value, str) else value
+    return one_line(value) if isinstance(value, str) else value
 
 
 # A name as people type it: spaces are collapsed, control characters and markup mean nothing special.

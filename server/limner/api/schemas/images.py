@@ -36,7 +36,10 @@ class ImageMark(Answer):
 
 
 class Image(Answer):
-    """An image after orientation; ``sha256`` and ``bytes`` are those of the uploaded file."""
+    """An image after orientation; ``sha256`` and ``bytes`` are those of the uploaded file.
+
+    No other image of the project has its ``file_name``. Of the ``pages``, or frames, of the file it is the first.
+    """
 
     id: int
     project_id: int
@@ -46,6 +49,7 @@ class Image(Answer):
     sha256: str
     bytes: int
     format: str
+    pages: int
     created: Timestamp
     revision: int
     annotation_count: int
@@ -64,6 +68,7 @@ class Image(Answer):
             sha256=row.sha256,
             bytes=row.bytes,
             format=row.format,
+            pages=row.pages,
             created=row.created,
             revision=row.revision,
             annotation_count=row.annotation_count,
@@ -100,12 +105,17 @@ class ImageQuery(Request):
 
 
 class UploadResult(Answer):
-    """What became of one uploaded file."""
+    """What became of one uploaded file.
+
+    ``file_name`` is its name as it was sent, the image's own may have got a number; ``notes`` are sentences that say
+    so, and how many pages of the file were not taken.
+    """
 
     file_name: str
     status: Literal["created", "duplicate", "rejected"]
     image: Image | None
     error: ErrorInfo | None
+    notes: list[str]
 
 
 class UploadResults(Answer):
