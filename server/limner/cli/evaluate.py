@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from limner.config import Settings
 from limner.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from limner.train.evaluation import Report
+    from limner.train.evaluation import Protocol, Report
 
 
 def _click_counts(context: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
@@ -26,9 +27,17 @@ def _click_counts(context: click.Context, parameter: click.Parameter, value: str
 
 
 @click.command()
-@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("folders", metavar="DIR...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--model", default=None, help="Model name or weights file.  [default: samlet]")
 @click.option("--baseline", type=click.Choice(["random-walker", "grabcut", "box-fill"]), help="Instead of a model.")
+@click.option(
+    "--leave-one-source-out",
+    "recipe",
+    metavar="RECIPE",
+    type=click.Path(path_type=Path),
+    help="Train by this TOML file without each of its sources and measure on it, instead of measuring a model.",
+)
+@click.option("--sources", help="Of those only these; + joins some that are left out together: coco+coco128,food.")
 @click.option("--clicks", default="1,3,5", show_default=True, callback=_click_counts, help="After how many clicks.")
 @click.option("--box", is_flag=True, help="Also from the box around each mask.")
 @click.option(
@@ -46,6 +55,8 @@ def evaluate(
     folders: tuple[Path, ...],
     model: str | None,
     baseline: str | None,
+    recipe: Path | None,
+    sources: str | None,
     clicks: tuple[int, ...],
     box: bool,
     noc: bool,
@@ -69,9 +80,20 @@ def evaluate(
     from limner.train.near_copies import held_out_without_copies
     from limner.train.photos import find_photos
 
-    if model and baseline:
-        raise InvalidInput("A model and a baseline were named.", hint="Give one of --model and --baseline.")
+    if len([given for given in (model, baseline, recipe) if given]) > 1:
+        raise InvalidInput(
+            "More than one thing to measure was named.",
+            hint="Give one of --model, --baseline and --leave-one-source-out.",
+        )
     torch.set_num_threads(threads)
+    protocol = Protocol(clicks=clicks, box=box, jitter=jitter, noc=noc, masks_per_image=masks)
+    if recipe is not None:
+        if folders or held_out:
+            raise InvalidInput("A recipe names its photos itself.", hint="Leave out the folders and --held-out.")
+        _write(_left_out(recipe, sources, protocol, images), recipe.stem, json_path)
+        return
+    if not folders:
+        raise InvalidInput("There is nothing to measure on.", hint="Name folders of photos with masks.")
     photos = find_photos(folders)
     if held_out:
         photos = held_out_without_copies(photos)
@@ -85,8 +107,22 @@ def evaluate(
         name, subject = loaded.name, ModelSubject(loaded.model)
     if not subject.clicks and not box:
         raise InvalidInput(f"{name} answers boxes only.", hint="Add --box.")
-    protocol = Protocol(clicks=clicks, box=box, jitter=jitter, noc=noc, masks_per_image=masks)
-    report = evaluate_photos(subject, photos, protocol, progress=True)
+    _write(evaluate_photos(subject, photos, protocol, progress=True), name, json_path)
+
+
+def _left_out(recipe: Path, sources: str | None, protocol: Protocol, images: int | None) -> Report:
+    """Every source measured by a model that was trained without it."""
+    from limner.train.config import read_config
+    from limner.train.evaluation import Results, report_of
+    from limner.train.leave_one_out import leave_one_source_out, source_groups
+
+    started, config, results = time.monotonic(), read_config(recipe), Results()
+    for found in leave_one_source_out(config, source_groups(sources, config), protocol, images):
+        results |= found
+    return report_of(results, time.monotonic() - started)
+
+
+def _write(report: Report, name: str, json_path: Path | None) -> None:
     click.echo(_table(report))
     if json_path is not None:
         json_path.write_text(json.dumps(report.to_json(name), indent=2) + "\n", "utf-8")

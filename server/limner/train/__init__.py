@@ -21,6 +21,8 @@
 ``gpu``         the run on a machine rented by the minute
 ``curves``      the log as a picture
 ``evaluation``  mIoU after so many clicks
+``near_copies`` held-out photos that would measure memory
+``leave_one_out``  what a recipe is worth on sources that it has not seen
 ``baselines``   the same from random walker, GrabCut and the filled box
 ``failures``    a picture for the model card
 """

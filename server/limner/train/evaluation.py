@@ -184,9 +184,13 @@ def evaluate_photos(subject: Subject, photos: Sequence[Sample], protocol: Protoc
     """
     started = time.monotonic()
     results = measure(subject, photos, protocol, progress)
-    count = sum(len(source) for source in results.values())
-    sources = {name: _source_report(rows) for name, rows in results.items()}
-    return Report(sources, (time.monotonic() - started) / count)
+    return report_of(results, time.monotonic() - started)
+
+
+def report_of(results: Results, seconds: float) -> Report:
+    """Means of the figures of single masks, and of the seconds that they took."""
+    count = sum(len(rows) for rows in results.values())
+    return Report({name: _source_report(rows) for name, rows in results.items()}, seconds / count)
 
 
 def measure(subject: Subject, photos: Sequence[Sample], protocol: Protocol, progress: bool = False) -> Results:

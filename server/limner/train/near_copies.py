@@ -8,7 +8,6 @@ their mean.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
@@ -43,9 +42,10 @@ def nearest_correlations(photos: Sequence[Photo], others: Sequence[Photo]) -> ND
     return nearest
 
 
-def _thumbnail(photo: Photo) -> NDArray[Any]:
+def _thumbnail(photo: Photo) -> NDArray[np.float32]:
     """A vector of unit length (SIDE · SIDE · 3,); zeros for a photo of one colour."""
     small = cv2.resize(photo.image(), (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     centred = (small - small.mean(axis=(0, 1))).ravel()
     length = float(np.linalg.norm(centred))
-    return centred / length if length > 0 else centred
+    thumbnail: NDArray[np.float32] = centred / length if length > 0 else centred
+    return thumbnail
