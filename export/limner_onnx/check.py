@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from limner.errors import ExportFailed
 from limner.sam.model import PromptableModel
-from limner_onnx.graphs import PREPARE_INPUTS, PROMPT_INPUTS, example_embedding, example_prompt
+from limner_onnx.graphs import PROMPT_INPUTS, VALID_SIZE, example_features, example_prompt
 
 MAX_DIFFERENCE = 1e-4  # of the range of the reference
 
@@ -29,6 +29,9 @@ PROMPTS: tuple[tuple[list[int], bool], ...] = (
 )
 
 
+Prompt = Sequence[NDArray[np.float32]]  # in the order of DecoderPrompt
+
+
 class OnnxModel:
     """The two graphs in onnxruntime, driven as the page drives them."""
 
@@ -39,18 +42,19 @@ class OnnxModel:
         self.decode_session = onnxruntime.InferenceSession(decode, options, ["CPUExecutionProvider"])
 
     def prepare(
-        self, image_embeddings: NDArray[np.float32], valid_size: tuple[int, int] | None = None
+        self, features: Mapping[str, NDArray[np.float32]], valid_size: tuple[int, int] | None = None
     ) -> dict[str, NDArray[np.float32]]:
-        """(1, C, h, w) and how many rows and columns count, by default all -> the prepared tensors by name."""
+        """Features and how many rows and columns of the first count, by default all -> the prepared tensors by name."""
         names = [output.name for output in self.prepare_session.get_outputs()]
-        inputs = (image_embeddings, np.array(valid_size or image_embeddings.shape[2:], np.int64))
-        tensors = self.prepare_session.run(names, _wanted(self.prepare_session, PREPARE_INPUTS, inputs))
+        cells = valid_size or next(iter(features.values())).shape[2:]
+        inputs: tuple[NDArray[Any], ...] = (*features.values(), np.array(cells, np.int64))
+        tensors = self.prepare_session.run(names, _wanted(self.prepare_session, (*features, VALID_SIZE), inputs))
         return dict(zip(names, tensors, strict=True))
 
     def decode(
-        self, prepared: dict[str, NDArray[np.float32]], *prompt: NDArray[np.float32]
+        self, prepared: Mapping[str, NDArray[np.float32]], prompt: Prompt
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Prepared tensors and a prompt -> low_res_masks (1, 4, 256, 256), iou_predictions (1, 4)."""
+        """Prepared tensors and the arrays of a prompt -> low_res_masks (1, count, G, G), iou_predictions (1, count)."""
         names = (*prepared, *PROMPT_INPUTS)
         feeds = _wanted(self.decode_session, names, (*prepared.values(), *prompt))
         low_res_masks, iou_predictions = self.decode_session.run(["low_res_masks", "iou_predictions"], feeds)
@@ -72,13 +76,14 @@ def largest_difference(model: PromptableModel, onnx: OnnxModel) -> float:
     Raises:
         ExportFailed: when it is above ``MAX_DIFFERENCE``; the graphs must then not be used.
     """
-    embedding = example_embedding(model.config)
-    prepared = onnx.prepare(embedding.numpy())
+    config = model.config
+    features = example_features(config.features)
+    prepared = onnx.prepare({name: values.numpy() for name, values in features.items()})
     largest = 0.0
     for seed, (labels, has_mask) in enumerate(PROMPTS):
-        prompt = example_prompt(model.config, labels, has_mask, seed)
-        expected = model.decode(embedding, *prompt)
-        found = onnx.decode(prepared, *(tensor.numpy() for tensor in prompt))
+        prompt = example_prompt(config, labels, has_mask and config.prompts.mask, seed)
+        expected = model.decode(features, prompt)
+        found = onnx.decode(prepared, [tensor.numpy() for tensor in prompt])
         for ours, reference in zip(found, expected, strict=True):
             difference = relative_difference(ours, reference.numpy())
             if not difference <= MAX_DIFFERENCE:  # also true for NaN

@@ -12,7 +12,6 @@ import onnx
 from limner.errors import ModelError
 from limner.models.manifest import (
     MANIFEST_FILE,
-    EmbeddingSpec,
     GraphFile,
     Graphs,
     InputSpec,
@@ -23,7 +22,7 @@ from limner.sam.model import count_parameters
 from limner_onnx.check import OnnxModel, largest_difference
 from limner_onnx.graphs import write_decode, write_prepare
 
-EXPORT_VERSION = 5  # counts up when the same weights give other graphs
+EXPORT_VERSION = 6  # counts up when the same weights give other graphs
 
 
 def export_model(loaded: LoadedModel, out_root: Path) -> Manifest:
@@ -64,7 +63,6 @@ def write_graphs(loaded: LoadedModel, folder: Path) -> Manifest:
     write_prepare(split, config, prepare)
     write_decode(split, config, decode)
     difference = largest_difference(model, OnnxModel(prepare, decode))
-    height, width = config.embedding_size
     manifest = Manifest(
         exporter=EXPORT_VERSION,
         name=loaded.name,
@@ -73,10 +71,12 @@ def write_graphs(loaded: LoadedModel, folder: Path) -> Manifest:
         licence=loaded.licence,
         parameters=count_parameters(model),
         weights_sha256=loaded.weights_sha256,
-        input=InputSpec(image_size=config.image_size, pixel_mean=config.pixel_mean, pixel_std=config.pixel_std),
-        embedding=EmbeddingSpec(channels=config.embed_dim, height=height, width=width),
-        low_res_size=config.low_res_size,
-        num_masks=config.num_masks,
+        input=InputSpec(
+            image_size=config.image_size, fit=config.fit, pixel_mean=config.pixel_mean, pixel_std=config.pixel_std
+        ),
+        features=config.features,
+        prompts=config.prompts,
+        masks=config.masks,
         graphs=Graphs(prepare=describe(prepare), decode=describe(decode)),
         max_abs_difference=difference,
         quality=dict(loaded.quality),

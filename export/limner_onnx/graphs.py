@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.jit._trace import TracerWarning
 
-from limner.sam.model import ModelConfig, SplitDecoder
+from limner.sam.model import DecoderPrompt, ModelConfig, SplitDecoder
+from limner.vocabulary.specs import FeatureSpec
 
 OPSET = 17  # what the legacy exporter and onnxruntime-web both know whole
-PREPARE_INPUTS = ("image_embeddings", "valid_size")
-PROMPT_INPUTS = ("point_coords", "point_labels", "mask_input", "has_mask_input")
+VALID_SIZE = "valid_size"  # the last input of `prepare`, after the features
+PROMPT_INPUTS = DecoderPrompt._fields
 DECODE_OUTPUTS = ("low_res_masks", "iou_predictions")
 
 
 class PrepareGraph(nn.Module):
-    """``prepare`` as a module."""
+    """``prepare`` with flat inputs: the features, then ``valid_size``."""
 
-    def __init__(self, split: SplitDecoder) -> None:
+    def __init__(self, split: SplitDecoder, features: tuple[str, ...]) -> None:
         super().__init__()
         self.split = split
+        self.features = features
 
-    def forward(self, image_embeddings: Tensor, valid_size: Tensor) -> tuple[Tensor, ...]:
-        return self.split.prepare(image_embeddings, valid_size)
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        *features, valid_size = inputs
+        return self.split.prepare(dict(zip(self.features, features, strict=True)), valid_size)
 
 
 class DecodeGraph(nn.Module):
@@ -37,43 +40,43 @@ class DecodeGraph(nn.Module):
         self.split = split
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        *prepared, point_coords, point_labels, mask_input, has_mask_input = inputs
-        return self.split.decode(tuple(prepared), point_coords, point_labels, mask_input, has_mask_input)
+        count = len(PROMPT_INPUTS)
+        return self.split.decode(inputs[:-count], DecoderPrompt(*inputs[-count:]))
 
 
-def example_embedding(config: ModelConfig) -> Tensor:
-    """(1, C, h, w) of seeded noise: encoders end in a layer norm, so real embeddings have this scale too."""
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(1, config.embed_dim, *config.embedding_size, generator=generator)
+def example_features(specs: Sequence[FeatureSpec], seed: int = 0) -> dict[str, Tensor]:
+    """Seeded noise: encoders end in a layer norm, so real features have about this scale too."""
+    generator = torch.Generator().manual_seed(seed)
+    return {spec.name: torch.randn(spec.shape, generator=generator) for spec in specs}
 
 
 def whole_size(config: ModelConfig) -> Tensor:
     """``valid_size`` (2,), int64, of a square image."""
-    return torch.tensor(config.embedding_size)
+    return torch.tensor(config.cells)
 
 
-def example_prompt(
-    config: ModelConfig, labels: list[int], has_mask: bool, seed: int = 0
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Seeded ``point_coords``, ``point_labels``, ``mask_input`` and ``has_mask_input`` of one prompt."""
+def example_prompt(config: ModelConfig, labels: list[int], has_mask: bool, seed: int = 0) -> DecoderPrompt:
+    """One seeded prompt."""
     generator = torch.Generator().manual_seed(seed)
     side = config.low_res_size
     coords = torch.rand(1, len(labels), 2, generator=generator) * config.image_size
     mask = torch.randn(1, 1, side, side, generator=generator) * 4
-    return coords, torch.tensor([labels], dtype=torch.float32), mask, torch.tensor([float(has_mask)])
+    return DecoderPrompt(coords, torch.tensor([labels], dtype=torch.float32), mask, torch.tensor([float(has_mask)]))
 
 
 @torch.inference_mode()
 def write_prepare(split: SplitDecoder, config: ModelConfig, path: Path) -> None:
     """Trace ``split.prepare`` into ``path``."""
-    inputs = (example_embedding(config), whole_size(config))
-    _trace(PrepareGraph(split), inputs, path, PREPARE_INPUTS, split.prepared_names, split.dynamic_axes)
+    features = example_features(config.features)
+    inputs = (*features.values(), whole_size(config))
+    graph = PrepareGraph(split, tuple(features))
+    _trace(graph, inputs, path, (*features, VALID_SIZE), split.prepared_names, split.dynamic_axes)
 
 
 @torch.inference_mode()
 def write_decode(split: SplitDecoder, config: ModelConfig, path: Path) -> None:
     """Trace ``split.decode`` into ``path``; the number of points and the size of the image stay dynamic."""
-    prepared = split.prepare(example_embedding(config))
+    prepared = split.prepare(example_features(config.features))
     inputs = (*prepared, *example_prompt(config, [1, 0, -1], has_mask=True))
     names = (*split.prepared_names, *PROMPT_INPUTS)
     points = {"point_coords": {1: "points"}, "point_labels": {1: "points"}}

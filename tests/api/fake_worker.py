@@ -14,6 +14,7 @@ from limner.encoding.states import Target
 from limner.encoding.wire import EmbeddingInfo, pack
 from limner.models.catalogue import find_model
 from limner.models.manifest import PREPROCESSING_VERSION, Manifest, graphs_folder
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 
 POISON_BYTES = 250  # an image file of fewer bytes than this fails
 
@@ -41,9 +42,7 @@ def write_graphs(settings: Settings, sha256: str) -> None:
             "parameters": 1,
             "weights_sha256": sha256,
             "input": {"image_size": 64, "pixel_mean": [0, 0, 0], "pixel_std": [1, 1, 1]},
-            "embedding": {"channels": 2, "height": 4, "width": 4},
-            "low_res_size": 256,
-            "num_masks": 4,
+            "features": [{"name": "image_embeddings", "channels": 2, "height": 4, "width": 4}],
             "graphs": graphs,
             "max_abs_difference": 0.0,
         }
@@ -64,7 +63,8 @@ def encode(blobs: BlobStore, target: Target, model_sha256: str) -> Encoded | Fai
         image_size=64,
         region=target.region,
     )
-    data = pack(np.random.default_rng(0).normal(size=(1, 2, 4, 4)).astype(np.float32), info)
+    features = {IMAGE_EMBEDDINGS: np.random.default_rng(0).normal(size=(1, 2, 4, 4)).astype(np.float32)}
+    data = pack(features, info)
     blobs.put(embedding_key(sha256, model_sha256, PREPROCESSING_VERSION, region=target.region), data)
     return Encoded(target=target, seconds=0.25, bytes=len(data))
 

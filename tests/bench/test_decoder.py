@@ -15,20 +15,20 @@ from limner.bench.harness import Result, summary
 from limner.bench.performance import write_page
 from limner.cli.bench import bench
 from limner.errors import Unavailable
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 from limner_onnx.check import OnnxModel
-from limner_onnx.graphs import example_embedding
 
 
 def test_both_sides_answer_the_same(tmp_path: Path) -> None:
     model, _ = write_contenders(tmp_path, ("sam_vit_b",))["sam_vit_b"]
-    embedding = example_embedding(model.config).numpy()
+    features = decoder.features_of(model)
     official = decoder.Session(tmp_path / LOW_RES, 1)
     ours = OnnxModel(tmp_path / "sam_vit_b" / "prepare.onnx", tmp_path / "sam_vit_b" / "decode.onnx", 1)
     for case in CASES:
         rows, columns = (4 * cells for cells in case.valid_size)
         arrays = decoder.prompt_of(model, case)
-        theirs = official.click(embedding, arrays)()
-        masks, iou = ours.decode(ours.prepare(embedding, case.valid_size), *arrays)
+        theirs = official.click(features[IMAGE_EMBEDDINGS], arrays)()
+        masks, iou = ours.decode(ours.prepare(features, case.valid_size), arrays)
         assert isinstance(theirs, list)
         difference = masks[..., :rows, :columns] - theirs[0][..., :rows, :columns]
         assert np.abs(difference).max() < 1e-4 * np.abs(theirs[0]).max()

@@ -97,6 +97,7 @@ def test_all_kinds_of_prompts(photo: Path, tmp_path: Path) -> None:
         (["--box", "50,50,20,60", "--json"], InvalidPrompt, "x0 < x1"),
         (["--point", "5,5", "--model", "sam_vit_b", "--json"], MissingWeights, "limner models pull sam_vit_b"),
         (["--point", "5,5", "--model", "unheard-of", "--json"], MissingWeights, "samlet"),
+        (["--point", "5,5", "--candidate", "4", "--json"], InvalidInput, "0 to 3"),
     ],
 )
 def test_bad_prompts_and_models_are_named(

@@ -94,7 +94,7 @@ def tiny(request: pytest.FixtureRequest, tmp_path: Path) -> TinyModel:
 def ask(page: Page, tiny: TinyModel, prompt: tuple[Any, tuple[int, ...], bool]) -> Answer:
     points, labels, has_mask = prompt
     coords = [value * tiny.manifest.input.image_size for point in points for value in point]
-    side = tiny.manifest.low_res_size
+    side = tiny.manifest.masks.low_res_size
     mask = (4 * np.sin(np.arange(side**2) / 37)).tolist() if has_mask else None
     low_res, iou = page.evaluate(DECODE, [coords, labels, mask])
     return np.reshape(low_res, (4, side, side)), np.array(iou)

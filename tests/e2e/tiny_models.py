@@ -16,6 +16,7 @@ from limner.sam.model import PromptableModel
 from limner.sam.samlet import Samlet
 from limner.sam.vit import VitConfig
 from limner_onnx.exporter import write_graphs
+from limner_onnx.graphs import example_features
 from tests.sam.reference import lively
 from tests.tiny_samlet import TINY_SAMLET
 
@@ -55,9 +56,7 @@ class TinyModel:
 
     def embedding(self, seed: int, height: int, width: int) -> bytes:
         """Noise as the embedding of an image of this size."""
-        shape = self.manifest.embedding
-        generator = torch.Generator().manual_seed(seed)
-        noise = torch.randn(1, shape.channels, shape.height, shape.width, generator=generator)
+        noise = example_features(self.manifest.features, seed)
         info = EmbeddingInfo(
             image_sha256="0" * 64,
             model_sha256=self.manifest.weights_sha256,
@@ -66,7 +65,7 @@ class TinyModel:
             image_width=width,
             image_size=self.manifest.input.image_size,
         )
-        return pack(noise.numpy(), info)
+        return pack({name: values.numpy() for name, values in noise.items()}, info)
 
     def take_over(self, page: Page, embedding: bytes) -> None:
         """From now on the page gets this model in place of the server's, and this embedding of every image."""

@@ -17,13 +17,13 @@ from limner.encoding.protocol import Broken, Encoded, Failed, Progress, Ready, R
 from limner.encoding.states import Target
 from limner.models.manifest import (
     PREPROCESSING_VERSION,
-    EmbeddingSpec,
     GraphFile,
     Graphs,
     InputSpec,
     Manifest,
     graphs_folder,
 )
+from limner.vocabulary.specs import FeatureSpec
 
 BATCH = 3
 
@@ -44,9 +44,7 @@ def write_manifest(home: Path, sha256: str) -> None:
         parameters=1,
         weights_sha256=sha256,
         input=InputSpec(image_size=64, pixel_mean=(0, 0, 0), pixel_std=(1, 1, 1)),
-        embedding=EmbeddingSpec(channels=1, height=4, width=4),
-        low_res_size=256,
-        num_masks=4,
+        features=(FeatureSpec("image_embeddings", 1, 4, 4),),
         graphs=Graphs(**graphs),
         max_abs_difference=0,
     )

@@ -9,16 +9,18 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from numpy.typing import NDArray
 from onnx import load
 
 from limner.errors import ExportFailed, ModelError
 from limner.models.catalogue import bundled_models
 from limner.models.manifest import Manifest, graphs_folder
 from limner.models.registry import LoadedModel, build_model, build_sam, load_model
-from limner.sam.model import PADDING_LOGIT, PromptableModel
+from limner.sam.model import PADDING_LOGIT, Features, PromptableModel
 from limner.sam.sam import Sam
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS, FeatureSpec, MaskSpec, PromptSpec
 from limner_onnx import check, export_model
-from limner_onnx.graphs import PROMPT_INPUTS, example_embedding, example_prompt
+from limner_onnx.graphs import PROMPT_INPUTS, example_features, example_prompt
 from tests.sam.reference import SMALL_B, lively
 
 SHA = "ab" * 32
@@ -41,6 +43,10 @@ def exported(sam: Sam, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     return graphs_folder(home, SHA), manifest
 
 
+def numbers(features: Features) -> dict[str, NDArray[np.float32]]:
+    return {name: values.numpy() for name, values in features.items()}
+
+
 def test_manifest_describes_the_graphs(sam: Sam, exported: tuple[Path, Manifest]) -> None:
     folder, manifest = exported
     assert sorted(path.name for path in folder.iterdir()) == ["decode.onnx", "manifest.json", "prepare.onnx"]
@@ -54,7 +60,8 @@ def test_manifest_describes_the_graphs(sam: Sam, exported: tuple[Path, Manifest]
     assert manifest.graphs.prepare.inputs == ("image_embeddings", "valid_size")
     assert manifest.graphs.decode.inputs == (*manifest.graphs.prepare.outputs, *PROMPT_INPUTS)
     assert manifest.graphs.decode.outputs == ("low_res_masks", "iou_predictions")
-    assert (manifest.embedding.channels, manifest.embedding.height, manifest.low_res_size) == (256, 16, 64)
+    assert manifest.features == (FeatureSpec(IMAGE_EMBEDDINGS, 256, 16, 16),)
+    assert (manifest.input.fit, manifest.masks, manifest.prompts) == ("pad", MaskSpec(low_res_size=64), PromptSpec())
     assert 0 < manifest.max_abs_difference < 1e-4
     assert not list(folder.parent.glob(".export-*"))
 
@@ -62,15 +69,15 @@ def test_manifest_describes_the_graphs(sam: Sam, exported: tuple[Path, Manifest]
 def test_graphs_agree_with_torch_on_prompts_of_all_lengths(sam: Sam, exported: tuple[Path, Manifest]) -> None:
     folder, manifest = exported
     onnx = check.OnnxModel(folder / "prepare.onnx", folder / "decode.onnx", threads=1)
-    embedding = torch.randn(1, 256, 16, 16, generator=torch.Generator().manual_seed(8))
-    prepared = onnx.prepare(embedding.numpy())
+    features = example_features(sam.config.features, seed=8)
+    prepared = onnx.prepare(numbers(features))
     assert set(prepared) == set(manifest.graphs.prepare.outputs)
     for seed, labels in enumerate([[-1], [1, -1], [2, 3], [0, 1, 2, 3], [1] * 9 + [-1], [0] * 40 + [2, 3]]):
         for has_mask in (False, True):
             prompt = example_prompt(sam.config, labels, has_mask, seed)
             with torch.inference_mode():
-                expected = sam.decode(embedding, *prompt)
-            found = onnx.decode(prepared, *(tensor.numpy() for tensor in prompt))
+                expected = sam.decode(features, prompt)
+            found = onnx.decode(prepared, [tensor.numpy() for tensor in prompt])
             assert found[0].shape == (1, 4, 64, 64)
             for ours, reference in zip(found, expected, strict=True):
                 assert check.relative_difference(ours, reference.numpy()) < 1e-4
@@ -80,13 +87,13 @@ def test_masks_of_a_cropped_image(exported: tuple[Path, Manifest], sam: Sam) -> 
     """The size may change from image to image, and padding gets what the page counts on."""
     folder, _ = exported
     onnx = check.OnnxModel(folder / "prepare.onnx", folder / "decode.onnx", threads=1)
-    embedding = torch.randn(1, 256, 16, 16, generator=torch.Generator().manual_seed(8))
+    features = example_features(sam.config.features, seed=8)
     prompt = example_prompt(sam.config, [1, 0, -1], has_mask=True)
     with torch.inference_mode():
-        expected = sam.decode(embedding, *prompt)[0].numpy()
+        expected = sam.decode(features, prompt)[0].numpy()
     for rows, columns in ((16, 16), (11, 16), (16, 3), (16, 16)):
-        prepared = onnx.prepare(embedding.numpy(), (rows, columns))
-        masks, _ = onnx.decode(prepared, *(tensor.numpy() for tensor in prompt))
+        prepared = onnx.prepare(numbers(features), (rows, columns))
+        masks, _ = onnx.decode(prepared, [tensor.numpy() for tensor in prompt])
         shown = (..., slice(4 * rows), slice(4 * columns))
         assert check.relative_difference(masks[shown], expected[shown]) < 1e-4
         assert (masks[..., 4 * rows :, :] == PADDING_LOGIT).all()
@@ -96,11 +103,11 @@ def test_masks_of_a_cropped_image(exported: tuple[Path, Manifest], sam: Sam) -> 
 def test_mask_input_counts_only_with_its_switch(exported: tuple[Path, Manifest], sam: Sam) -> None:
     folder, _ = exported
     onnx = check.OnnxModel(folder / "prepare.onnx", folder / "decode.onnx", threads=1)
-    prepared = onnx.prepare(np.ones((1, 256, 16, 16), np.float32))
+    prepared = onnx.prepare({IMAGE_EMBEDDINGS: np.ones((1, 256, 16, 16), np.float32)})
     coords, labels, mask, on = (t.numpy() for t in example_prompt(sam.config, [1, -1], has_mask=True))
-    with_mask, _ = onnx.decode(prepared, coords, labels, mask, on)
-    without, _ = onnx.decode(prepared, coords, labels, mask, 0 * on)
-    other_mask, _ = onnx.decode(prepared, coords, labels, 3 * mask + 1, 0 * on)
+    with_mask, _ = onnx.decode(prepared, (coords, labels, mask, on))
+    without, _ = onnx.decode(prepared, (coords, labels, mask, 0 * on))
+    other_mask, _ = onnx.decode(prepared, (coords, labels, 3 * mask + 1, 0 * on))
     assert np.abs(with_mask - without).max() > 1e-2 * np.abs(without).max()
     np.testing.assert_array_equal(without, other_mask)
 
@@ -198,9 +205,11 @@ class TestOnWebGPU:
     def test_an_absent_mask_prompt_can_be_rows_of_zeros(self, model: PromptableModel, folder: Path) -> None:
         """Its convolutions take no empty tensors."""
         onnx = check.OnnxModel(folder / "prepare.onnx", folder / "decode.onnx", threads=1)
-        prepared = onnx.prepare(example_embedding(model.config).numpy())
+        prepared = onnx.prepare(numbers(example_features(model.config.features)))
         coords, labels, mask, on = (t.numpy() for t in example_prompt(model.config, [1, 0, -1], has_mask=True))
-        none, zeros, with_mask = (onnx.decode(prepared, coords, labels, mask, switch * on)[0] for switch in (0, -1, 1))
+        none, zeros, with_mask = (
+            onnx.decode(prepared, (coords, labels, mask, switch * on))[0] for switch in (0, -1, 1)
+        )
         assert check.relative_difference(zeros, none) < 1e-5
         assert check.relative_difference(with_mask, none) > 1e-2
 

@@ -1,18 +1,33 @@
-"""Write the golden vectors: ``python tests/golden/make_golden.py``."""
+"""Write the golden vectors: ``python -m tests.golden.make_golden``."""
 
 from __future__ import annotations
 
+import itertools
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import torch
 from pycocotools import mask as coco_mask
 
-from limner.vocabulary.geometry import ImageGeometry, upsample_logits
+from limner.encoding.wire import EmbeddingInfo, pack, unpack
+from limner.models.manifest import PREPROCESSING_VERSION
+from limner.models.registry import LoadedModel
+from limner.sam.transforms import to_model_input
+from limner.segment.embedding import ImageEmbedding
+from limner.segment.predictor import Predictor
+from limner.vocabulary.geometry import Fit, ImageGeometry, upsample_logits
 from limner.vocabulary.prompts import Prompts, choose_mask
 from limner.vocabulary.rle import counts_of
+from limner.vocabulary.rle import encode as encode_rle
+from limner.vocabulary.specs import MaskSpec
+from limner_onnx.exporter import write_graphs
+from tests.made_up import MadeUp
+from tests.sam.reference import picture
 
 HERE = Path(__file__).parent
+MADE_UP_SHA256 = "d" * 64
 SIZES = [
     (480, 640, 1024),
     (640, 480, 512),
@@ -22,18 +37,22 @@ SIZES = [
     (7, 5, 512),
     (1, 1, 512),
 ]
+FITS: tuple[Fit, ...] = ("pad", "stretch")
+THREE_MASKS = MaskSpec(count=3, unambiguous=2, ambiguous=(0, 1))
+ONE_MASK = MaskSpec(count=1, ambiguous=())
 
 
 def geometry_cases() -> list[dict]:
     cases = []
-    for height, width, image_size in SIZES:
-        geometry = ImageGeometry(height, width, image_size)
+    for fit, (height, width, image_size) in itertools.product(FITS, SIZES):
+        geometry = ImageGeometry(height, width, image_size, fit)
         points = [[0, 0], [width, height], [0.5, 0.5], [width / 3, height * 0.7]]
         cases.append(
             {
                 "height": height,
                 "width": width,
                 "image_size": image_size,
+                "fit": fit,
                 "input_size": geometry.input_size,
                 "valid_cells": geometry.valid_cells(),
                 "image_points": points,
@@ -57,6 +76,7 @@ def prompt_cases() -> list[dict]:
     cases = []
     for prompt in prompts:
         coords, labels = prompt.model_inputs(ImageGeometry(480, 640, 1024))
+        padded_coords, padded_labels = prompt.model_inputs(ImageGeometry(480, 640, 1024, "stretch"), "always")
         cases.append(
             {
                 "points": prompt.points,
@@ -70,6 +90,15 @@ def prompt_cases() -> list[dict]:
                 "point_labels": labels[0].tolist(),
                 "iou_predictions": iou,
                 "chosen": choose_mask(iou, prompt),
+                "always_padded": {
+                    "fit": "stretch",
+                    "point_coords": padded_coords[0].tolist(),
+                    "point_labels": padded_labels[0].tolist(),
+                },
+                "chosen_of": [
+                    {**asdict(masks), "chosen": choose_mask(iou[: masks.count], prompt, masks)}
+                    for masks in (THREE_MASKS, ONE_MASK)
+                ],
             }
         )
     return cases
@@ -108,14 +137,16 @@ def logits_cases() -> list[dict]:
     rng = np.random.default_rng(11)
     grid = 8  # a small grid says as much as one of 256
     cases = []
-    for height, width in [(12, 16), (16, 12), (5, 5), (3, 20), (40, 33), (1, 1)]:
+    shapes = [(12, 16), (16, 12), (5, 5), (3, 20), (40, 33), (1, 1)]
+    for fit, (height, width) in itertools.product(FITS, shapes):
         low_res = rng.normal(size=(grid, grid)).astype(np.float32).round(3)
-        logits = upsample_logits(low_res, ImageGeometry(height, width, 64))
+        logits = upsample_logits(low_res, ImageGeometry(height, width, 64, fit))
         cases.append(
             {
                 "height": height,
                 "width": width,
                 "image_size": 64,
+                "fit": fit,
                 "low_res": [float(f"{v:.3f}") for v in low_res.ravel()],
                 "logits": [round(float(v), 6) for v in logits.ravel()],
             }
@@ -123,7 +154,49 @@ def logits_cases() -> list[dict]:
     return cases
 
 
+def made_up_cases(folder: Path) -> list[dict]:
+    """A family unlike SAM's from torch to masks: its graphs, an embedding, and what torch answers from that."""
+    model = MadeUp().eval()
+    for path in folder.iterdir():
+        path.unlink()
+    write_graphs(LoadedModel(model, "made_up", MADE_UP_SHA256, title="Made up"), folder)
+    height, width = 48, 80
+    info = EmbeddingInfo("c" * 64, MADE_UP_SHA256, PREPROCESSING_VERSION, height, width, model.config.image_size)
+    with torch.inference_mode():
+        features = model.encode(to_model_input(picture(height, width), model.config)[None])
+    embedding = pack({name: values.numpy() for name, values in features.items()}, info, "i8")
+    (folder / "embedding.safetensors").write_bytes(embedding)
+    seen = {name: torch.from_numpy(values) for name, values in unpack(embedding)[0].items()}
+    predictor = Predictor(model)
+    image = ImageEmbedding(seen, model.config.geometry(height, width))
+    cases = []
+    for prompts in (
+        Prompts(((20, 30),), (1,)),
+        Prompts(((20, 30), (60, 10)), (1, 0)),
+        Prompts(box=(30, 8, 70, 40)),
+        Prompts(((50, 20),), (1,), (30, 8, 70, 40)),
+    ):
+        low_res, iou = predictor.decode(image, prompts)
+        chosen = choose_mask(iou[0].numpy(), prompts, model.config.masks)
+        mask = upsample_logits(low_res[0, chosen].numpy(), image.geometry) > 0
+        cases.append(
+            {
+                "height": height,
+                "width": width,
+                "points": prompts.points,
+                "labels": prompts.labels,
+                "box": prompts.box,
+                "iou_predictions": [round(value, 6) for value in iou[0].tolist()],
+                "chosen": chosen,
+                "mask": encode_rle(mask),
+            }
+        )
+    return cases
+
+
 def main() -> None:
+    made_up = made_up_cases(HERE / "made_up")
+    (HERE / "made_up" / "answers.json").write_text(json.dumps({"cases": made_up}, indent=1) + "\n")
     for name, cases in {
         "geometry": geometry_cases(),
         "prompts": prompt_cases(),

@@ -6,20 +6,18 @@ import copy
 
 import pytest
 import torch
-from torch import Tensor
 
 from limner.models.registry import build_sam
 from limner.sam.factored.decoder import FactoredDecoder
 from limner.sam.factored.low_rank import Painted, softmax_over_tokens, squares
 from limner.sam.factored.prepared import Prepared
-from limner.sam.model import PADDING_LOGIT
+from limner.sam.model import PADDING_LOGIT, DecoderPrompt, Features
 from limner.sam.sam import Sam
 from limner.sam.vit import VitConfig
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 from tests.sam.reference import lively, relative_difference
 
 NO_ENCODER = VitConfig(embed_dim=32, depth=1, num_heads=1, global_blocks=(), image_size=256)
-
-Prompt = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def sam(attention: float, dtype: torch.dtype, vit: VitConfig = NO_ENCODER) -> Sam:
@@ -34,16 +32,16 @@ def factored(model: Sam) -> FactoredDecoder:
     return FactoredDecoder(model.prompt_encoder, model.mask_decoder)
 
 
-def embedding(model: Sam, seed: int) -> Tensor:
+def embedding(model: Sam, seed: int) -> Features:
     """Noise with offsets and outliers in some channels, as embeddings of trained encoders have."""
     generator = torch.Generator().manual_seed(seed)
-    channels, size = model.config.embed_dim, model.config.embedding_size
-    noise = torch.randn(1, channels, *size, generator=generator, dtype=torch.float64)
-    offsets = torch.randn(1, channels, 1, 1, generator=generator, dtype=torch.float64) ** 3
-    return (noise + offsets).to(next(model.parameters()).dtype)
+    (spec,) = model.config.features
+    noise = torch.randn(spec.shape, generator=generator, dtype=torch.float64)
+    offsets = torch.randn(1, spec.channels, 1, 1, generator=generator, dtype=torch.float64) ** 3
+    return {IMAGE_EMBEDDINGS: (noise + offsets).to(next(model.parameters()).dtype)}
 
 
-def random_prompt(model: Sam, seed: int) -> Prompt:
+def random_prompt(model: Sam, seed: int) -> DecoderPrompt:
     """1–8 points, with or without a box, with or without a mask."""
     generator = torch.Generator().manual_seed(seed)
 
@@ -55,7 +53,8 @@ def random_prompt(model: Sam, seed: int) -> Prompt:
     side, dtype = model.config.low_res_size, next(model.parameters()).dtype
     coords = torch.rand(1, len(labels), 2, generator=generator) * model.config.image_size
     mask = torch.randn(1, 1, side, side, generator=generator) * 5
-    return coords.to(dtype), torch.tensor([labels], dtype=dtype), mask.to(dtype), torch.tensor([float(below(2))])
+    switch = torch.tensor([float(below(2))])
+    return DecoderPrompt(coords.to(dtype), torch.tensor([labels], dtype=dtype), mask.to(dtype), switch)
 
 
 @pytest.mark.parametrize("attention", [1.0, 4.0, 12.0])
@@ -67,7 +66,7 @@ def test_exact_in_float64(attention: float) -> None:
         prepared = split.prepare(image)
         for seed in range(24):
             prompt = random_prompt(model, seed)
-            for ours, plain in zip(split.decode(prepared, *prompt), model.decode(image, *prompt), strict=True):
+            for ours, plain in zip(split.decode(prepared, prompt), model.decode(image, prompt), strict=True):
                 assert relative_difference(ours, plain) < 1e-10
 
 
@@ -81,10 +80,10 @@ def test_exact_with_many_points(points: int, has_mask: float) -> None:
     _, _, mask, _ = random_prompt(model, points)
     labels = torch.tensor([[float(index % 2) for index in range(points)] + [-1.0]], dtype=torch.float64)
     coords = torch.rand(1, points + 1, 2, dtype=torch.float64) * model.config.image_size
-    prompt = (coords, labels, mask, torch.tensor([has_mask]))
+    prompt = DecoderPrompt(coords, labels, mask, torch.tensor([has_mask]))
     with torch.inference_mode():
         prepared = split.prepare(image)
-        for ours, plain in zip(split.decode(prepared, *prompt), model.decode(image, *prompt), strict=True):
+        for ours, plain in zip(split.decode(prepared, prompt), model.decode(image, prompt), strict=True):
             assert relative_difference(ours, plain) < 1e-10
 
 
@@ -96,8 +95,8 @@ def test_only_cells_that_show_the_image_are_upscaled(valid_size: tuple[int, int]
     prompt = random_prompt(model, 7)
     rows, columns = (4 * cells for cells in valid_size)
     with torch.inference_mode():
-        masks, iou = split.decode(split.prepare(image, torch.tensor(valid_size)), *prompt)
-        plain, plain_iou = model.decode(image, *prompt)
+        masks, iou = split.decode(split.prepare(image, torch.tensor(valid_size)), prompt)
+        plain, plain_iou = model.decode(image, prompt)
     assert masks.shape == plain.shape
     assert relative_difference(iou, plain_iou) < 1e-10
     assert relative_difference(masks[..., :rows, :columns], plain[..., :rows, :columns]) < 1e-10
@@ -118,9 +117,11 @@ def test_float32_is_as_good_as_the_plain_decoder(attention: float) -> None:
                 image = embedding(model, seed)
                 prepared = split.prepare(image)
             prompt = random_prompt(model, seed)
-            masks, iou = split.decode(prepared, *prompt)
-            plain_masks, plain_iou = model.decode(image, *prompt)
-            exact_masks, _ = exact_model.decode(image.double(), *(tensor.double() for tensor in prompt))
+            masks, iou = split.decode(prepared, prompt)
+            plain_masks, plain_iou = model.decode(image, prompt)
+            exact_masks, _ = exact_model.decode(
+                {IMAGE_EMBEDDINGS: image[IMAGE_EMBEDDINGS].double()}, prompt.to(torch.float64)
+            )
             assert relative_difference(masks, plain_masks) < 1e-4
             assert relative_difference(iou, plain_iou) < 1e-4
             plain_error = relative_difference(plain_masks.double(), exact_masks)
@@ -145,7 +146,7 @@ def test_exact_at_full_size() -> None:
         assert sum(tensor.numel() for tensor in prepared) * 4 < 36e6  # bytes that stay in memory for one image
         for seed in (2, 5):
             prompt = random_prompt(model, seed)
-            for ours, plain in zip(split.decode(prepared, *prompt), model.decode(image, *prompt), strict=True):
+            for ours, plain in zip(split.decode(prepared, prompt), model.decode(image, prompt), strict=True):
                 assert relative_difference(ours, plain) < 1e-5
 
 
@@ -156,11 +157,11 @@ def test_masks_that_are_rated_too_low_are_not_made() -> None:
     prompt = random_prompt(model, 11)
     with torch.inference_mode():
         prepared = split.prepare(image)
-        masks, iou = model.decode(image, *prompt)
+        masks, iou = model.decode(image, prompt)
         for least in [-10.0, *(iou[0, 1:] + 1e-9).tolist()]:
             passing = iou[0, 1:] > least
             for decode in (split.decode_above, super(FactoredDecoder, split).decode_above):
-                some, ratings = decode(least, prepared, *prompt)
+                some, ratings = decode(least, prepared, prompt)
                 assert some.shape == (int(passing.sum()), *masks.shape[2:])
                 torch.testing.assert_close(some, masks[0, 1:][passing])
                 torch.testing.assert_close(ratings, iou)
@@ -174,8 +175,8 @@ def test_mask_prompt_needs_no_second_prepare() -> None:
     with torch.inference_mode():
         prepared = split.prepare(image)
         for has_mask in (0.0, 1.0, 0.0):
-            prompt = (coords, labels, mask, torch.tensor([has_mask]))
-            assert relative_difference(split.decode(prepared, *prompt)[0], model.decode(image, *prompt)[0]) < 1e-10
+            prompt = DecoderPrompt(coords, labels, mask, torch.tensor([has_mask]))
+            assert relative_difference(split.decode(prepared, prompt)[0], model.decode(image, prompt)[0]) < 1e-10
 
 
 def test_rows_of_zeros_in_place_of_an_absent_mask() -> None:
@@ -186,16 +187,17 @@ def test_rows_of_zeros_in_place_of_an_absent_mask() -> None:
     with torch.inference_mode():
         prepared = split.prepare(image)
         for seed in range(8):
-            coords, labels, mask, _ = random_prompt(model, seed)
-            found = split.decode(prepared, coords, labels, mask, torch.tensor([-1.0]))
-            for ours, plain in zip(found, model.decode(image, coords, labels, mask, torch.zeros(1)), strict=True):
+            prompt = random_prompt(model, seed)
+            found = split.decode(prepared, prompt._replace(has_mask_input=torch.tensor([-1.0])))
+            expected = model.decode(image, prompt._replace(has_mask_input=torch.zeros(1)))
+            for ours, plain in zip(found, expected, strict=True):
                 assert relative_difference(ours, plain) < 1e-10
 
 
 def test_shapes_of_the_prepared_tensors() -> None:
     split = factored(sam(1.0, torch.float32))
     with torch.inference_mode():
-        prepared = Prepared(*split.prepare(torch.zeros(1, 256, 16, 16)))
+        prepared = Prepared(*split.prepare({IMAGE_EMBEDDINGS: torch.zeros(1, 256, 16, 16)}))
     assert split.prepared_names == Prepared._fields
     assert prepared.key1.shape == (8, 16, 256)
     assert prepared.value3.shape == (8, 256, 16)
@@ -232,10 +234,10 @@ def test_splitting_again_takes_up_changed_weights() -> None:
     image = embedding(model, 2)
     prompt = random_prompt(model, 8)
     with torch.inference_mode():
-        before = model.split().decode(model.split().prepare(image), *prompt)[0]
+        before = model.split().decode(model.split().prepare(image), prompt)[0]
     with torch.no_grad():
         model.mask_decoder.transformer.final_attn_token_to_image.k_proj.weight.mul_(3)
     with torch.inference_mode():
-        after = model.split().decode(model.split().prepare(image), *prompt)[0]
-        assert relative_difference(after, model.decode(image, *prompt)[0]) < 1e-10
+        after = model.split().decode(model.split().prepare(image), prompt)[0]
+        assert relative_difference(after, model.decode(image, prompt)[0]) < 1e-10
     assert relative_difference(before, after) > 1e-3

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from limner.models.install import install_file
 from limner.models.registry import infer_family, model_from_state
-from limner.sam.model import PromptableModel
+from limner.sam.model import DecoderPrompt, PromptableModel
 from limner.sam.tiny_vit import WindowAttention
 from limner.sam.transforms import to_model_input
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 from limner_onnx.encoder import open_encoder
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -68,13 +69,13 @@ def test_the_published_checkpoint_is_recognised_by_its_tensors(state: dict[str, 
 @torch.inference_mode()
 def test_values_of_the_reference_implementation(model: PromptableModel) -> None:
     golden = np.load(GOLDEN / "mobile_sam_golden.npz")
-    embeddings = model.encode(to_model_input(_golden_image(), model.config)[None])
+    features = model.encode(to_model_input(_golden_image(), model.config)[None])
+    embeddings = features[IMAGE_EMBEDDINGS]
     np.testing.assert_allclose(embeddings[0, ::17, ::5, ::5], golden["embedding"], atol=1e-4)
     np.testing.assert_allclose(embeddings.mean(), golden["embedding_mean"], rtol=1e-4)
     coords = torch.tensor([[[500.0, 300.0], [200.0, 400.0], [100.0, 100.0], [700.0, 600.0]]])
-    low_res, scores = model.decode(
-        embeddings, coords, torch.tensor([[1.0, 0.0, 2.0, 3.0]]), torch.zeros(1, 1, 256, 256), torch.zeros(1)
-    )
+    prompt = DecoderPrompt.of_points(coords, torch.tensor([[1.0, 0.0, 2.0, 3.0]]), 256)
+    low_res, scores = model.decode(features, prompt)
     np.testing.assert_allclose(low_res[0, :, ::11, ::11], golden["low_res_masks"], atol=1e-4)
     np.testing.assert_allclose(scores[0], golden["iou_predictions"], atol=1e-4)
 
@@ -88,8 +89,8 @@ def test_the_published_file_is_recognised(state: dict[str, Tensor], tmp_path: Pa
 def test_the_encoder_runs_in_onnxruntime(model: PromptableModel, tmp_path: Path) -> None:
     pixels = torch.randn(1, 3, 1024, 1024, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        expected = model.encode(pixels).numpy()
-    made = open_encoder(model, tmp_path, threads=1)(pixels.numpy())
+        expected = model.encode(pixels)[IMAGE_EMBEDDINGS].numpy()
+    made = open_encoder(model, tmp_path, threads=1)(pixels.numpy())[IMAGE_EMBEDDINGS]
     assert np.linalg.norm(made - expected) < 1e-4 * np.linalg.norm(expected)
 
 

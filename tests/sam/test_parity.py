@@ -12,6 +12,7 @@ from limner.sam.sam import Sam
 from limner.sam.transforms import to_model_input
 from limner.sam.vit import VIT_B, VitConfig
 from limner.segment.predictor import Predictor
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 from tests.sam.reference import (
     SMALL_B,
     SMALL_H,
@@ -71,7 +72,7 @@ def test_preprocessing_and_embedding(scene: tuple[str, Any, Predictor]) -> None:
     shape, theirs, ours = scene
     model_input = to_model_input(picture(*SHAPES[shape]), ours.model.config)
     with torch.no_grad():
-        embeddings = ours.model.encode(model_input[None])
+        embeddings = ours.model.encode(model_input[None])[IMAGE_EMBEDDINGS]
     assert relative_difference(embeddings, theirs.get_image_embedding()) < TOLERANCE
 
 
@@ -98,7 +99,7 @@ def test_wider_encoders(vit: VitConfig) -> None:
     model = same_weights(reference, vit)
     images = torch.randn(2, 3, vit.image_size, vit.image_size, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        assert relative_difference(model.encode(images), reference.image_encoder(images)) < TOLERANCE
+        assert relative_difference(model.encode(images)[IMAGE_EMBEDDINGS], reference.image_encoder(images)) < TOLERANCE
 
 
 def test_vit_b_at_full_size() -> None:
@@ -111,7 +112,7 @@ def test_vit_b_at_full_size() -> None:
     theirs.set_image(image)
     ours = Predictor(model)
     embedded = ours.embed(image)
-    assert relative_difference(embedded.embeddings, theirs.get_image_embedding()) < TOLERANCE
+    assert relative_difference(embedded.features[IMAGE_EMBEDDINGS], theirs.get_image_embedding()) < TOLERANCE
     for kind in KINDS:
         arguments = prompt(kind, 683, 1024, 256)
         _, their_iou, their_logits = theirs.predict(**arguments)
@@ -124,6 +125,6 @@ def test_position_bias_in_parts_is_the_same(small: Pair, monkeypatch: pytest.Mon
     _, model = small
     image = torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
-        whole = model.encode(image)
+        whole = model.encode(image)[IMAGE_EMBEDDINGS]
         monkeypatch.setattr("limner.sam.relative_positions.MAX_CACHED_ELEMENTS", 1)
-        assert relative_difference(model.encode(image), whole) < 1e-5
+        assert relative_difference(model.encode(image)[IMAGE_EMBEDDINGS], whole) < 1e-5

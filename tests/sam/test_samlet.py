@@ -10,17 +10,17 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from limner.models.checkpoints import read_state
 from limner.models.registry import model_from_state
-from limner.sam.model import PADDING_LOGIT
+from limner.sam.model import PADDING_LOGIT, DecoderPrompt, Features
 from limner.sam.samlet import Backbone, Samlet, SplitSamlet, backbone_of
 from limner.sam.samlet.decoder import SMOOTHING, smooth
 from limner.sam.samlet.prompt_maps import PromptGrid, dense_maps
 from limner.train.evaluation import ModelSubject, Protocol, evaluate_mask
 from limner.train.scenes import SceneGenerator
+from limner_onnx.graphs import example_features
 from tests.sam.reference import lively, relative_difference
 from tests.tiny_samlet import TINY_SAMLET
 
@@ -34,24 +34,26 @@ def tiny() -> Samlet:
 
 
 @pytest.fixture(scope="module")
-def embedding(tiny: Samlet) -> Tensor:
+def embedding(tiny: Samlet) -> Features:
     with torch.no_grad():
         return tiny.encode(torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1)))
 
 
-def prompts() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def prompts() -> DecoderPrompt:
     points = torch.tensor([[[10.0, 20.0], [0, 0], [0, 0]], [[8.0, 8.0], [4, 4], [40, 50]]])
     labels = torch.tensor([[1.0, -1, -1], [0, 2, 3]])
     mask = torch.randn(2, 1, 32, 32, generator=torch.Generator().manual_seed(2)) * 4
-    return points, labels, mask, torch.tensor([0.0, 1.0])
+    return DecoderPrompt(points, labels, mask, torch.tensor([0.0, 1.0]))
 
 
-def test_shapes_follow_the_config(tiny: Samlet, embedding: Tensor) -> None:
+def test_shapes_follow_the_config(tiny: Samlet, embedding: Features) -> None:
     config = tiny.config
-    assert embedding.shape == (1, config.embed_dim, *config.embedding_size)
-    masks, ious = tiny.decode(embedding, *prompts())
-    assert masks.shape == (2, config.num_masks, config.low_res_size, config.low_res_size)
-    assert ious.shape == (2, config.num_masks)
+    assert {name: values.shape for name, values in embedding.items()} == {
+        spec.name: spec.shape for spec in config.features
+    }
+    masks, ious = tiny.decode(embedding, prompts())
+    assert masks.shape == (2, config.masks.count, config.low_res_size, config.low_res_size)
+    assert ious.shape == (2, config.masks.count)
 
 
 @torch.no_grad()
@@ -60,23 +62,24 @@ def test_both_encoders_embed_at_stride_8(side: int) -> None:
     for backbone in get_args(Backbone):
         model = Samlet(dataclasses.replace(TINY_SAMLET, backbone=backbone)).eval()
         assert backbone_of(model.state_dict()) == backbone
-        assert model.encode(torch.zeros(2, 3, side, side)).shape == (2, TINY_SAMLET.embed_dim, side // 8, side // 8)
+        (embedding,) = model.encode(torch.zeros(2, 3, side, side)).values()
+        assert embedding.shape == (2, TINY_SAMLET.embed_dim, side // 8, side // 8)
 
 
 @torch.no_grad()
-def test_cut_decoder_answers_as_the_whole_one(tiny: Samlet, embedding: Tensor) -> None:
+def test_cut_decoder_answers_as_the_whole_one(tiny: Samlet, embedding: Features) -> None:
     cut = SplitSamlet(tiny)
     prepared = cut.prepare(embedding)
     assert len(prepared) == len(cut.prepared_names)
-    for whole, found in zip(tiny.decode(embedding, *prompts()), cut.decode(prepared, *prompts()), strict=True):
+    for whole, found in zip(tiny.decode(embedding, prompts()), cut.decode(prepared, prompts()), strict=True):
         torch.testing.assert_close(whole, found, rtol=0, atol=0)
 
 
-def one_prompt(labels: list[int], has_mask: bool, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def one_prompt(labels: list[int], has_mask: bool, seed: int) -> DecoderPrompt:
     generator = torch.Generator().manual_seed(seed)
     coords = torch.rand(1, len(labels), 2, generator=generator) * 64
     mask = torch.randn(1, 1, 32, 32, generator=generator) * 4
-    return coords, torch.tensor([labels], dtype=torch.float32), mask, torch.tensor([float(has_mask)])
+    return DecoderPrompt(coords, torch.tensor([labels], dtype=torch.float32), mask, torch.tensor([float(has_mask)]))
 
 
 @pytest.fixture(scope="module")
@@ -96,12 +99,12 @@ def lively_tiny() -> Samlet:
 def test_rearranged_decoder_is_the_same_function(lively_tiny: Samlet, labels: list[int], has_mask: bool) -> None:
     split = lively_tiny.split()
     for seed in range(8):
-        image = torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(seed))
+        image = example_features(lively_tiny.config.features, seed)
         prompt = one_prompt(labels, has_mask, seed)
         prepared = split.prepare(image)
         assert len(prepared) == len(split.prepared_names)
-        found = split.decode(prepared, *prompt)
-        for ours, plain in zip(found, lively_tiny.decode(image, *prompt), strict=True):
+        found = split.decode(prepared, prompt)
+        for ours, plain in zip(found, lively_tiny.decode(image, prompt), strict=True):
             assert relative_difference(ours, plain) < 1e-5
 
 
@@ -109,10 +112,10 @@ def test_rearranged_decoder_is_the_same_function(lively_tiny: Samlet, labels: li
 @pytest.mark.parametrize("valid_size", [(8, 8), (5, 8), (8, 3), (1, 1), (4, 6), (6, 7)])
 def test_only_cells_that_show_the_image_are_upscaled(lively_tiny: Samlet, valid_size: tuple[int, int]) -> None:
     split = lively_tiny.split()
-    image = torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(1))
+    image = example_features(lively_tiny.config.features, 1)
     prompt = one_prompt([1, 2, 3], True, 2)
-    masks, iou = split.decode(split.prepare(image, torch.tensor(valid_size)), *prompt)
-    plain, plain_iou = lively_tiny.decode(image, *prompt)
+    masks, iou = split.decode(split.prepare(image, torch.tensor(valid_size)), prompt)
+    plain, plain_iou = lively_tiny.decode(image, prompt)
     assert masks.shape == plain.shape
     assert relative_difference(iou, plain_iou) < 1e-5
     computed = masks != PADDING_LOGIT
@@ -123,33 +126,33 @@ def test_only_cells_that_show_the_image_are_upscaled(lively_tiny: Samlet, valid_
 
 
 @torch.no_grad()
-def test_a_batch_of_prompts_is_its_single_prompts(tiny: Samlet, embedding: Tensor) -> None:
-    together, _ = tiny.decode(embedding, *prompts())
+def test_a_batch_of_prompts_is_its_single_prompts(tiny: Samlet, embedding: Features) -> None:
+    together, _ = tiny.decode(embedding, prompts())
     for index in range(2):
-        alone, _ = tiny.decode(embedding, *(tensor[index : index + 1] for tensor in prompts()))
+        alone, _ = tiny.decode(embedding, DecoderPrompt(*(tensor[index : index + 1] for tensor in prompts())))
         torch.testing.assert_close(alone[0], together[index], rtol=1e-4, atol=1e-4)
 
 
 @torch.no_grad()
-def test_padding_points_change_nothing(tiny: Samlet, embedding: Tensor) -> None:
+def test_padding_points_change_nothing(tiny: Samlet, embedding: Features) -> None:
     points, labels, mask, has_mask = prompts()
     padded = (
         torch.cat([points, torch.full((2, 2, 2), 7.0)], dim=1),
         torch.cat([labels, torch.full((2, 2), -1.0)], dim=1),
     )
     for plain, more in zip(
-        tiny.decode(embedding, points, labels, mask, has_mask),
-        tiny.decode(embedding, *padded, mask, has_mask),
+        tiny.decode(embedding, prompts()),
+        tiny.decode(embedding, DecoderPrompt(*padded, mask, has_mask)),
         strict=True,
     ):
         torch.testing.assert_close(plain, more, rtol=1e-4, atol=1e-5)
 
 
 @torch.no_grad()
-def test_mask_input_counts_only_when_it_is_said_to(tiny: Samlet, embedding: Tensor) -> None:
+def test_mask_input_counts_only_when_it_is_said_to(tiny: Samlet, embedding: Features) -> None:
     points, labels, mask, has_mask = prompts()
-    before, _ = tiny.decode(embedding, points, labels, mask, has_mask)
-    after, _ = tiny.decode(embedding, points, labels, -mask, has_mask)
+    before, _ = tiny.decode(embedding, DecoderPrompt(points, labels, mask, has_mask))
+    after, _ = tiny.decode(embedding, DecoderPrompt(points, labels, -mask, has_mask))
     torch.testing.assert_close(before[0], after[0], rtol=0, atol=0)
     assert (before[1] - after[1]).abs().max() > 1e-3
 
@@ -203,10 +206,10 @@ class TestShippedWeights:
     @torch.no_grad()
     def test_a_click_is_cheap(self, samlet: Samlet) -> None:
         split = samlet.split()
-        prepared = split.prepare(torch.zeros(1, 128, 64, 64))
+        prepared = split.prepare(example_features(samlet.config.features))
         points, labels = torch.tensor([[[100.0, 100], [0, 0]]]), torch.tensor([[1.0, -1]])
         with FlopCounterMode(display=False) as counter:
-            split.decode(prepared, points, labels, torch.zeros(1, 1, 256, 256), torch.zeros(1))
+            split.decode(prepared, DecoderPrompt.of_points(points, labels, 256))
         assert counter.get_total_flops() / 2 <= 350e6
 
     def test_segments_scenes_it_has_not_seen(self, samlet: Samlet) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from limner.errors import InvalidInput
-from limner.sam.model import PromptableModel
+from limner.sam.model import DecoderPrompt, Features, PromptableModel
 from limner.sam.sam import Sam
 from limner.segment.automatic import AutomaticMaskGenerator
 from limner.segment.automatic.boxes import suppress
@@ -22,6 +22,7 @@ from limner.segment.embedding import full_size
 from limner.segment.predictor import Predictor
 from limner.vocabulary import rle
 from limner.vocabulary.geometry import ImageGeometry
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 from tests.sam.reference import SMALL_B, picture, reference_sam, same_weights
 
 SEED = 5
@@ -67,8 +68,8 @@ def _blobs(image_embeddings: torch.Tensor, coords: torch.Tensor) -> tuple[torch.
 
 
 class _BlobSam(Sam):
-    def decode(self, image_embeddings, point_coords, point_labels, mask_input, has_mask_input):  # type: ignore[no-untyped-def]
-        low_res, scores = _blobs(image_embeddings, point_coords[:, 0])
+    def decode(self, features: Features, prompt: DecoderPrompt) -> tuple[torch.Tensor, torch.Tensor]:
+        low_res, scores = _blobs(features[IMAGE_EMBEDDINGS], prompt.point_coords[:, 0])
         return torch.cat([low_res[:, :1], low_res], 1), torch.cat([scores[:, :1], scores], 1)
 
     split = PromptableModel.split

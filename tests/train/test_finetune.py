@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from limner.errors import InvalidFile
 from limner.models.checkpoints import load_into, read_state
 from limner.models.registry import build_model, build_sam
-from limner.sam.model import PromptableModel
+from limner.sam.model import DecoderPrompt, PromptableModel
 from limner.sam.samlet import Samlet
 from limner.sam.vit import VitConfig
 from limner.train import loop
@@ -70,9 +70,7 @@ def answer(model: PromptableModel) -> tuple[torch.Tensor, torch.Tensor]:
     images = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(5))
     points, labels = torch.tensor([[[20.0, 30.0], [0.0, 0.0]]]), torch.tensor([[1.0, -1.0]])
     with torch.inference_mode():
-        logits, iou = model.eval().decode(
-            model.encode(images), points, labels, torch.zeros(1, 1, low, low), torch.zeros(1)
-        )
+        logits, iou = model.eval().decode(model.encode(images), DecoderPrompt.of_points(points, labels, low))
     return logits, iou
 
 

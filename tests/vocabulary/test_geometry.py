@@ -17,7 +17,7 @@ SIDE = st.integers(1, 9000)
 
 @pytest.mark.parametrize("case", golden("geometry")["cases"], ids=lambda case: f"{case['height']}x{case['width']}")
 def test_golden_vectors(case: dict) -> None:
-    geometry = ImageGeometry(case["height"], case["width"], case["image_size"])
+    geometry = ImageGeometry(case["height"], case["width"], case["image_size"], case["fit"])
     assert list(geometry.input_size) == case["input_size"]
     assert list(geometry.valid_cells()) == case["valid_cells"]
     np.testing.assert_allclose(geometry.to_model(case["image_points"]), case["model_points"], rtol=1e-12)
@@ -26,7 +26,7 @@ def test_golden_vectors(case: dict) -> None:
 @pytest.mark.parametrize("case", golden("logits")["cases"], ids=lambda case: f"{case['height']}x{case['width']}")
 def test_golden_logits(case: dict) -> None:
     grid = np.asarray(case["low_res"], np.float32).reshape(8, 8)
-    logits = upsample_logits(grid, ImageGeometry(case["height"], case["width"], case["image_size"]))
+    logits = upsample_logits(grid, ImageGeometry(case["height"], case["width"], case["image_size"], case["fit"]))
     np.testing.assert_allclose(logits.ravel(), case["logits"], atol=2e-6)
 
 
@@ -68,6 +68,13 @@ def test_a_mask_prompt_says_how_much_of_each_cell_is_mask(height: int, width: in
 def test_a_full_mask_is_a_sure_prompt_and_padding_is_not_mask() -> None:
     prompt = logits_from_mask(np.ones((8, 4), np.bool_), ImageGeometry(8, 4, 4), 4)
     assert prompt.tolist() == [[8, 8, -8, -8]] * 4
+
+
+def test_a_stretched_image_has_no_padding() -> None:
+    geometry = ImageGeometry(8, 4, 4, "stretch")
+    assert geometry.input_size == (4, 4)
+    assert geometry.to_model([4, 8]).tolist() == [4, 4]
+    assert logits_from_mask(np.ones((8, 4), np.bool_), geometry, 4).tolist() == [[8] * 4] * 4
 
 
 def test_an_image_without_pixels_is_refused() -> None:

@@ -9,6 +9,7 @@ import pytest
 from limner.errors import InvalidPrompt
 from limner.vocabulary.geometry import ImageGeometry
 from limner.vocabulary.prompts import Prompts, choose_mask
+from limner.vocabulary.specs import MaskSpec
 from tests.conftest import golden
 
 
@@ -24,6 +25,18 @@ def test_golden_vectors(case: dict) -> None:
     assert coords[0].tolist() == case["point_coords"]
     assert labels[0].tolist() == case["point_labels"]
     assert choose_mask(case["iou_predictions"], prompts) == case["chosen"]
+    always = case["always_padded"]
+    geometry = ImageGeometry(case["height"], case["width"], case["image_size"], always["fit"])
+    coords, labels = prompts.model_inputs(geometry, "always")
+    assert (coords[0].tolist(), labels[0].tolist()) == (always["point_coords"], always["point_labels"])
+    for other in case["chosen_of"]:
+        masks = MaskSpec(other["count"], other["low_res_size"], other["unambiguous"], tuple(other["ambiguous"]))
+        assert choose_mask(case["iou_predictions"][: masks.count], prompts, masks) == other["chosen"]
+
+
+def test_masks_that_a_model_does_not_have_are_refused() -> None:
+    with pytest.raises(ValueError, match="not all among 3"):
+        MaskSpec(count=3)
 
 
 def test_a_lone_point_is_padded_and_a_box_is_not() -> None:

@@ -17,10 +17,12 @@ from torch import Tensor
 from limner.errors import EncoderFailed, InvalidInput
 from limner.models.registry import build_model, load_model
 from limner.sam.cpu import precision as precision_module
+from limner.sam.model import Features
 from limner.sam.transforms import to_model_input
 from limner.segment.embedding import ImageEmbedding
 from limner.segment.predictor import Predictor
 from limner.vocabulary.geometry import ImageGeometry
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 from limner.workers import encoder as encoder_module
 from limner.workers.encoder import CPU, Encoder, choose_device
 from tests.workers.tiny import TINY, TinyModel
@@ -41,9 +43,9 @@ def expected(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 def test_images_of_different_sizes_come_back_in_order() -> None:
     encoder = Encoder(TinyModel(), CPU)
     embeddings = encoder.encode(images(3))
-    assert [embedding.shape for embedding in embeddings] == [(1, 3, 4, 4)] * 3
+    assert [embedding[IMAGE_EMBEDDINGS].shape for embedding in embeddings] == [(1, 3, 4, 4)] * 3
     for embedding, rgb in zip(embeddings, images(3), strict=True):
-        np.testing.assert_allclose(embedding, expected(rgb), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(embedding[IMAGE_EMBEDDINGS], expected(rgb), rtol=1e-5, atol=1e-6)
 
 
 def test_the_cpu_takes_one_image_at_a_time() -> None:
@@ -55,12 +57,12 @@ def test_the_cpu_takes_one_image_at_a_time() -> None:
 def test_whole_batches_are_compiled_and_what_is_left_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[int] = []
 
-    def compiling(encode: Callable[[Tensor], Tensor], *, dynamic: bool) -> Callable[[Tensor], Tensor]:
+    def compiling(encode: Callable[[Tensor], Features], *, dynamic: bool) -> Callable[[Tensor], Features]:
         fast = original(encode, dynamic=dynamic, backend="aot_eager")  # needs no C++ compiler
 
-        def run(pixels: Tensor) -> Tensor:
+        def run(pixels: Tensor) -> Features:
             compiled.append(len(pixels))
-            return cast(Tensor, fast(pixels))
+            return cast(Features, fast(pixels))
 
         return run
 
@@ -72,7 +74,7 @@ def test_whole_batches_are_compiled_and_what_is_left_is_not(monkeypatch: pytest.
     embeddings = encoder.encode(images(5))
     assert compiled == [2, 2, 2]  # the first to compile it
     for embedding, rgb in zip(embeddings, images(5), strict=True):
-        np.testing.assert_allclose(embedding, expected(rgb), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(embedding[IMAGE_EMBEDDINGS], expected(rgb), rtol=1e-5, atol=1e-6)
 
 
 def test_who_has_no_memory_to_compile_retreats_and_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,8 +94,10 @@ def test_every_encoder_is_compiled_as_one_graph(family: str) -> None:
         pixels = torch.zeros(1, 3, model.config.image_size, model.config.image_size)
     encode = torch.compile(model.eval().encode, dynamic=False, fullgraph=True, backend="eager")
     with torch.inference_mode():
-        embeddings = encode(pixels)
-    assert embeddings.shape == (1, model.config.embed_dim, *model.config.embedding_size)
+        features = encode(pixels)
+    assert {name: values.shape for name, values in features.items()} == {
+        spec.name: spec.shape for spec in model.config.features
+    }
 
 
 def test_a_machine_that_cannot_compile_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,12 +133,12 @@ def test_out_of_memory_means_smaller_batches_then_the_cpu_and_somebody_is_told()
 class Greedy(TinyModel):
     """Asks for a petabyte, which torch really refuses."""
 
-    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
-        return torch.empty(1 << 50, dtype=torch.uint8)
+    def encode(self, pixels: torch.Tensor) -> Features:
+        return {IMAGE_EMBEDDINGS: torch.empty(1 << 50, dtype=torch.uint8)}
 
 
 class Broken(TinyModel):
-    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+    def encode(self, pixels: torch.Tensor) -> Features:
         raise RuntimeError("shapes do not match")
 
 
@@ -162,7 +166,7 @@ def test_the_device_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_gpu_agrees_with_the_cpu() -> None:
     on_cpu, on_gpu = (Encoder(TinyModel(), device).encode(images(2)) for device in (CPU, torch.device("cuda")))
     for one, other in zip(on_cpu, on_gpu, strict=True):
-        np.testing.assert_allclose(one, other, rtol=2e-2, atol=2e-2)
+        np.testing.assert_allclose(one[IMAGE_EMBEDDINGS], other[IMAGE_EMBEDDINGS], rtol=2e-2, atol=2e-2)
 
 
 def test_the_card_decides_on_cpus_that_multiply_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,9 +188,10 @@ def test_samlets_masks_stay_the_same_in_bfloat16(monkeypatch: pytest.MonkeyPatch
     predictor = Predictor(loaded)
     masks = []
     for precision in ("float32", "bfloat16"):
-        (embedding,) = Encoder(loaded.model, CPU, cpu_precision=precision).encode([rgb])
-        assert embedding.flags["C_CONTIGUOUS"]
-        image = ImageEmbedding(torch.from_numpy(embedding), ImageGeometry(150, 200, 512))
+        (encoded,) = Encoder(loaded.model, CPU, cpu_precision=precision).encode([rgb])
+        assert all(values.flags["C_CONTIGUOUS"] for values in encoded.values())
+        features = {name: torch.from_numpy(values) for name, values in encoded.items()}
+        image = ImageEmbedding(features, ImageGeometry(150, 200, 512))
         masks.append(predictor.predict_batch([[[85, 70]], [[165, 100]]], [[1], [1]], image=image)[0])
     common, union = (masks[0] & masks[1]).sum((2, 3)), (masks[0] | masks[1]).sum((2, 3))
     assert (common / union).mean() > 0.98

@@ -26,9 +26,10 @@ from limner.models.manifest import PREPROCESSING_VERSION, graphs_folder
 from limner.models.registry import LoadedModel
 from limner.segment.predictor import Predictor
 from limner.vocabulary.geometry import Region
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 from limner.workers import encode as worker_module
 from limner.workers.encode import DECODING_THREADS, Ahead, Worker
-from limner.workers.encoder import Encoder
+from limner.workers.encoder import Arrays, Encoder
 from tests.workers.tiny import TinyModel
 
 MODEL = "c" * 64
@@ -83,8 +84,8 @@ def test_an_embedding_is_stored_with_what_it_is_of(bench: Bench) -> None:
     assert isinstance(report, Encoded)
     assert report.bytes == bench.blobs.size(key)
     assert report.seconds > 0
-    embedding, info = unpack(bench.blobs.get(key))
-    assert embedding.shape == (1, 3, 4, 4)
+    features, info = unpack(bench.blobs.get(key))
+    assert {name: values.shape for name, values in features.items()} == {IMAGE_EMBEDDINGS: (1, 3, 4, 4)}
     assert (info.image_sha256, info.model_sha256) == (image, MODEL)
     assert (info.image_height, info.image_width, info.image_size) == (30, 40, 32)
 
@@ -98,8 +99,8 @@ def test_the_embedding_of_a_region_is_that_of_its_crop(bench: Bench) -> None:
     assert isinstance(whole, Encoded)
     assert isinstance(part, Encoded)
     stored, info = unpack(bench.blobs.get(embedding_key(image, MODEL, PREPROCESSING_VERSION, region=region)))
-    expected = Predictor(bench.model).embed(pixels[128:288, 96:400]).embeddings.detach().numpy()
-    np.testing.assert_array_equal(stored, expected.astype(np.float16).astype(np.float32))
+    expected = Predictor(bench.model).embed(pixels[128:288, 96:400]).features[IMAGE_EMBEDDINGS].detach().numpy()
+    np.testing.assert_array_equal(stored[IMAGE_EMBEDDINGS], expected.astype(np.float16).astype(np.float32))
     assert (info.image_height, info.image_width, info.region) == (300, 400, region)
     (again,) = bench.encode(Target(image, region))
     assert isinstance(again, Encoded)
@@ -136,8 +137,8 @@ def test_images_that_follow_are_encoded_like_others(bench: Bench) -> None:
     for shade, target in enumerate(targets):
         stored, _ = unpack(bench.blobs.get(embedding_key(target.image_sha256, MODEL, PREPROCESSING_VERSION)))
         pixels = np.full((30, 40, 3), (shade, 0, 0), np.uint8)
-        expected = Predictor(bench.model).embed(pixels).embeddings.detach().numpy()
-        np.testing.assert_array_equal(stored, expected.astype(np.float16).astype(np.float32))
+        expected = Predictor(bench.model).embed(pixels).features[IMAGE_EMBEDDINGS].detach().numpy()
+        np.testing.assert_array_equal(stored[IMAGE_EMBEDDINGS], expected.astype(np.float16).astype(np.float32))
 
 
 def test_no_more_is_decoded_ahead_than_there_are_threads_and_what_is_looked_at_does_not_wait_for_it() -> None:
@@ -174,7 +175,7 @@ def test_the_card_may_choose_onnxruntime(bench: Bench, monkeypatch: pytest.Monke
     bench.encode(image)
     assert bench.model.batches == []
     found, _ = unpack(bench.blobs.get(embedding_key(image, other, PREPROCESSING_VERSION)))
-    np.testing.assert_allclose(found, in_torch, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(found[IMAGE_EMBEDDINGS], in_torch[IMAGE_EMBEDDINGS], rtol=1e-3, atol=1e-3)
 
 
 def test_a_region_outside_of_the_image_is_refused(bench: Bench) -> None:
@@ -210,7 +211,7 @@ def test_one_image_that_breaks_the_encoder_is_found_among_several(
 ) -> None:
     encode = Encoder.encode
 
-    def fragile(self: Encoder, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+    def fragile(self: Encoder, images: Sequence[NDArray[np.uint8]]) -> list[Arrays]:
         if any(rgb[0, 0, 0] == 66 for rgb in images):
             raise RuntimeError("cannot stand 66")
         return encode(self, images)
@@ -282,9 +283,11 @@ def test_samlet_encodes_each_image_once_across_restarts(tmp_path: Path) -> None:
     manifest = manifests[0]
     assert manifest is not None
     assert manifests[1] == manifest
-    embedding, info = unpack(blobs.get(embedding_key(shas[0], service.model_sha256, PREPROCESSING_VERSION)))
-    assert embedding.shape == (1, manifest.embedding.channels, manifest.embedding.height, manifest.embedding.width)
-    assert np.isfinite(embedding).all()
+    features, info = unpack(blobs.get(embedding_key(shas[0], service.model_sha256, PREPROCESSING_VERSION)))
+    assert {name: values.shape for name, values in features.items()} == {
+        spec.name: spec.shape for spec in manifest.features
+    }
+    assert all(np.isfinite(values).all() for values in features.values())
     assert info.model_sha256 == manifest.weights_sha256
     graphs = graphs_folder(tmp_path, manifest.weights_sha256)
     assert (graphs / manifest.graphs.prepare.file).stat().st_size == manifest.graphs.prepare.bytes

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from limner.sam.model import ModelConfig, PromptableModel
+from limner.sam.model import DecoderPrompt, Features, ModelConfig, PromptableModel
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS, FeatureSpec
 
-TINY = ModelConfig(family="samlet", image_size=32, embed_dim=3, embedding_size=(4, 4))
+TINY = ModelConfig(family="samlet", image_size=32, features=(FeatureSpec(IMAGE_EMBEDDINGS, 3, 4, 4),))
 
 
 class TinyModel(PromptableModel):
@@ -19,18 +20,11 @@ class TinyModel(PromptableModel):
         self.batches: list[int] = []
         self.fits: dict[str, int] = {}  # device: images that fit into its memory
 
-    def encode(self, images: Tensor) -> Tensor:
+    def encode(self, images: Tensor) -> Features:
         self.batches.append(len(images))
         if len(images) > self.fits.get(images.device.type, 100):
             raise torch.OutOfMemoryError("pretended")
-        return nn.functional.adaptive_avg_pool2d(images * self.gain, 4)  # (B, 3, 4, 4)
+        return {IMAGE_EMBEDDINGS: nn.functional.adaptive_avg_pool2d(images * self.gain, 4)}  # (B, 3, 4, 4)
 
-    def decode(
-        self,
-        image_embeddings: Tensor,
-        point_coords: Tensor,
-        point_labels: Tensor,
-        mask_input: Tensor,
-        has_mask_input: Tensor,
-    ) -> tuple[Tensor, Tensor]:
+    def decode(self, features: Features, prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
         raise NotImplementedError("nothing is decoded here")

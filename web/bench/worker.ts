@@ -61,8 +61,9 @@ const api = {
     const [prepare, decode, published, values] = await Promise.all(
       [`${model}/prepare.onnx`, `${model}/decode.onnx`, official, officialEmbedding].map(bytes),
     );
-    const spec = { channels: 256, height: 64, width: 64 };
-    embedding = new Tensor("float32", readEmbedding(values!, spec), [1, 256, 64, 64]);
+    const spec = { name: "image_embeddings", channels: 256, height: 64, width: 64 };
+    const { image_embeddings } = readEmbedding(values!, [spec]);
+    embedding = new Tensor("float32", image_embeddings!, [1, 256, 64, 64]);
     files = {
       prepare: new Uint8Array(prepare!),
       decode: new Uint8Array(decode!),
@@ -120,7 +121,7 @@ function ourInputs({ coords, labels, mask }: BenchCase): DecodeInputs {
   return {
     pointCoords: Float32Array.from(coords, (value) => value * scale),
     pointLabels: Float32Array.from(labels),
-    mask: mask ? maskPrompt(manifest.low_res_size) : null,
+    mask: mask ? maskPrompt(manifest.masks.low_res_size) : null,
   };
 }
 
@@ -140,7 +141,7 @@ function maskPrompt(cells: number): Float32Array {
 
 /** About half of the grid, with a wavy outline; seeded weights answer noise, and no mask is like that. */
 function wavyMask(): Plane {
-  const cells = manifest.low_res_size;
+  const cells = manifest.masks.low_res_size;
   const data = Float32Array.from({ length: cells ** 2 }, (_, index) => {
     const [row, column] = [Math.floor(index / cells), index % cells];
     return Math.sin(row / 19) * Math.cos(column / 23) + 0.2 * Math.sin(row / 3);
@@ -150,8 +151,8 @@ function wavyMask(): Plane {
 
 /** The image fills the screen as far as it goes. */
 function paint(plane: Plane, image: ImageSize): void {
-  const cells = manifest.low_res_size;
-  const valid = new ImageGeometry(image, manifest.input.image_size).validCells(cells);
+  const cells = manifest.masks.low_res_size;
+  const valid = new ImageGeometry(image, manifest.input).validCells(cells);
   const step = Math.max(image.height / SCREEN.height, image.width / SCREEN.width);
   const [height, width] = [Math.floor(image.height / step), Math.floor(image.width / step)];
   const rows = makeAxis(0, step, height, valid.height / image.height, cells);

@@ -19,7 +19,7 @@ from limner.errors import Unavailable
 from limner.models.manifest import PREPROCESSING_VERSION, Manifest
 from limner.sam.model import ModelConfig
 from limner.vocabulary.geometry import ImageGeometry
-from limner_onnx.graphs import example_embedding
+from limner_onnx.graphs import example_features
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -172,19 +172,16 @@ def _embedding_file(name: str, height: int, width: int) -> str:
 
 
 def _embedding(manifest: Manifest, height: int, width: int) -> bytes:
-    shape, side = manifest.embedding, manifest.input.image_size
-    config = ModelConfig(
-        manifest.family, image_size=side, embed_dim=shape.channels, embedding_size=(shape.height, shape.width)
-    )
     info = EmbeddingInfo(
         image_sha256="0" * 64,
         model_sha256=manifest.weights_sha256,
         preprocessing_version=PREPROCESSING_VERSION,
         image_height=height,
         image_width=width,
-        image_size=side,
+        image_size=manifest.input.image_size,
     )
-    return pack(example_embedding(config).numpy(), info)
+    features = example_features(manifest.features)
+    return pack({name: values.numpy() for name, values in features.items()}, info)
 
 
 def _build_page(folder: Path) -> None:

@@ -19,10 +19,11 @@ from limner.bench.harness import progress
 from limner.bench.reference import reference_package
 from limner.models.manifest import Manifest
 from limner.models.registry import LoadedModel, build_model
-from limner.sam.model import ModelConfig, PromptableModel
+from limner.sam.model import DecoderPrompt, ModelConfig, PromptableModel
 from limner.vocabulary.geometry import ImageGeometry
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 from limner_onnx.exporter import write_graphs
-from limner_onnx.graphs import OPSET, PREPARE_INPUTS, PROMPT_INPUTS, example_embedding, example_prompt
+from limner_onnx.graphs import OPSET, PROMPT_INPUTS, example_features, example_prompt
 
 SEED = 0
 MODELS = ("sam_vit_b", "samlet")
@@ -39,8 +40,8 @@ class Case:
     has_mask: bool = False
     valid_size: tuple[int, int] = SQUARE
 
-    def prompt(self, config: ModelConfig) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The prompt's four tensors."""
+    def prompt(self, config: ModelConfig) -> DecoderPrompt:
+        """The prompt, seeded."""
         return example_prompt(config, list(self.labels), self.has_mask)
 
 
@@ -155,9 +156,9 @@ def write_official(model: nn.Module, path: Path) -> Path:
         warnings.simplefilter("ignore")  # the published code traces with warnings; what it gives is well known
         torch.onnx.export(
             model,
-            (example_embedding(sam), *example_prompt(sam, [1, 0, -1], has_mask=True)),
+            (*example_features(sam.features).values(), *example_prompt(sam, [1, 0, -1], has_mask=True)),
             str(path),
-            input_names=[PREPARE_INPUTS[0], *PROMPT_INPUTS],
+            input_names=[IMAGE_EMBEDDINGS, *PROMPT_INPUTS],
             output_names=["masks", "iou_predictions"],
             dynamic_axes={"point_coords": {1: "points"}, "point_labels": {1: "points"}},
             opset_version=OPSET,

@@ -18,8 +18,9 @@ from limner.bench.contenders import CASES, LOW_RES, PUBLISHED, Case, Models
 from limner.bench.harness import Result, compare, progress
 from limner.sam.model import PromptableModel
 from limner.vocabulary.geometry import ImageGeometry, upsample_logits
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 from limner_onnx.check import OnnxModel
-from limner_onnx.graphs import PREPARE_INPUTS, PROMPT_INPUTS, example_embedding
+from limner_onnx.graphs import PROMPT_INPUTS, example_features
 
 Arrays = tuple[NDArray[np.float32], ...]
 Click = Callable[[], object]
@@ -48,14 +49,15 @@ def run(
 def run_native(folder: Path, models: dict[str, PromptableModel], threads: int, rounds: int) -> Iterator[Result]:
     """The comparisons in native onnxruntime, of what ``write_contenders`` wrote."""
     sam = models["sam_vit_b"]
-    embedding = example_embedding(sam.config).numpy()
+    features = features_of(sam)
+    embedding = features[IMAGE_EMBEDDINGS]
     official = Session(folder / LOW_RES, threads)
     notes = f"native, {threads} thread(s)"
     for name, model in models.items():
         progress(f"Measuring {name} in native onnxruntime, {threads} thread(s)")
         ours = OnnxModel(folder / name / "prepare.onnx", folder / name / "decode.onnx", threads)
         for case in CASES:
-            prepared = ours.prepare(example_embedding(model.config).numpy(), case.valid_size)
+            prepared = ours.prepare(features_of(model), case.valid_size)
             yield compare(
                 f"{name}: {case.name}",
                 ("limner", _decode(ours, prepared, prompt_of(model, case))),
@@ -64,7 +66,7 @@ def run_native(folder: Path, models: dict[str, PromptableModel], threads: int, r
                 notes=notes,
             )
     ours = OnnxModel(folder / "sam_vit_b" / "prepare.onnx", folder / "sam_vit_b" / "decode.onnx", threads)
-    prepared, point = ours.prepare(embedding, CASES[1].valid_size), prompt_of(sam, CASES[1])
+    prepared, point = ours.prepare(features, CASES[1].valid_size), prompt_of(sam, CASES[1])
     for published in PUBLISHED:
         geometry = published.geometry
         yield compare(
@@ -86,8 +88,13 @@ class Session:
 
     def click(self, embedding: NDArray[np.float32], prompt: Arrays) -> Click:
         """One decode, ready to be timed."""
-        feeds = {PREPARE_INPUTS[0]: embedding, **dict(zip(PROMPT_INPUTS, prompt, strict=True))}
+        feeds = {IMAGE_EMBEDDINGS: embedding, **dict(zip(PROMPT_INPUTS, prompt, strict=True))}
         return lambda: self.session.run(None, feeds)
+
+
+def features_of(model: PromptableModel) -> dict[str, NDArray[np.float32]]:
+    """Seeded features for one model."""
+    return {name: values.numpy() for name, values in example_features(model.config.features).items()}
 
 
 def prompt_of(model: PromptableModel, case: Case) -> Arrays:
@@ -96,14 +103,14 @@ def prompt_of(model: PromptableModel, case: Case) -> Arrays:
 
 
 def _decode(model: OnnxModel, prepared: dict[str, NDArray[np.float32]], prompt: Arrays) -> Click:
-    return lambda: model.decode(prepared, *prompt)
+    return lambda: model.decode(prepared, prompt)
 
 
 def _decode_and_upsample(
     model: OnnxModel, prepared: dict[str, NDArray[np.float32]], prompt: Arrays, geometry: ImageGeometry
 ) -> Click:
     def click() -> NDArray[np.bool_]:
-        low_res_masks, iou_predictions = model.decode(prepared, *prompt)
+        low_res_masks, iou_predictions = model.decode(prepared, prompt)
         chosen = 1 + int(np.argmax(iou_predictions[0, 1:]))
         return upsample_logits(low_res_masks[0, chosen], geometry) > 0
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ from limner.models.catalogue import installed_models
 from limner.models.registry import LoadedModel, build_model, load_model
 from limner.sam.cpu.fused import layers_one_by_one
 from limner.sam.cpu.precision import channels_last, computing_in
-from limner.sam.model import PromptableModel
+from limner.sam.model import Features, PromptableModel
 from limner.segment.tuning import Way
 from limner.vocabulary.devices import Precision
 from limner_onnx.encoder import open_encoder
@@ -76,7 +75,7 @@ def reference_encoding(family: str, home: Path, threads: int) -> Encode:
         @torch.inference_mode()
         def plain() -> Tensor:
             with layers_one_by_one():
-                return model.encode(pixels)
+                return in_a_row(model.encode(pixels))
 
         return plain
     reference = original.build()
@@ -87,7 +86,7 @@ def reference_encoding(family: str, home: Path, threads: int) -> Encode:
     @torch.inference_mode()
     def encode() -> Tensor:
         embeddings: Tensor = reference.image_encoder(pixels)
-        return embeddings
+        return embeddings.flatten()
 
     return encode
 
@@ -98,8 +97,14 @@ def own_encoding(family: str, home: Path, threads: int, way: Way, folder: Path) 
     model = installed_or_random(family, home).model
     pixels = _pixels(model)
     if way == "onnxruntime":
-        return partial(open_encoder(model, folder, threads), pixels.numpy())
+        encoder = open_encoder(model, folder, threads)
+        return lambda: np.concatenate([values.ravel() for values in encoder(pixels.numpy()).values()])
     return encoding(model, pixels, way)
+
+
+def in_a_row(features: Features) -> Tensor:
+    """All values of all features, (N,)."""
+    return torch.cat([values.flatten() for values in features.values()])
 
 
 def _pixels(model: PromptableModel) -> Tensor:
@@ -126,6 +131,6 @@ def encoding(model: PromptableModel, pixels: Tensor, precision: Precision) -> En
     @torch.inference_mode()
     def encode() -> Tensor:
         with computing_in(precision, CPU):
-            return model.encode(images).float()
+            return in_a_row(model.encode(images)).float()
 
     return encode

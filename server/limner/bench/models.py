@@ -18,10 +18,11 @@ from limner.errors import InvalidFile
 from limner.models.catalogue import FAMILIES, KNOWN_MODELS, InstalledModel, installed_models
 from limner.models.registry import LoadedModel, build_model
 from limner.sam.cpu.precision import encoding_precision
-from limner.sam.model import PromptableModel, count_parameters
+from limner.sam.model import DecoderPrompt, PromptableModel, count_parameters
 from limner.train.evaluation import ModelSubject, Protocol, evaluate_photos, first_of_each_source
 from limner.train.photos import find_photos
 from limner_onnx.encoder import open_encoder
+from limner_onnx.graphs import example_features
 
 CLICKS = (1, 3, 5)
 CLICK_ROUNDS = 15
@@ -156,18 +157,12 @@ def _licence(family: str, installed: InstalledModel | None) -> str:
 def _decode_seconds(model: PromptableModel) -> float:
     config = model.config
     split = model.split()
-    height, width = config.embedding_size
-    generator = torch.Generator().manual_seed(SEED)
-    prepared = split.prepare(torch.randn(1, config.embed_dim, height, width, generator=generator))
+    prepared = split.prepare(example_features(config.features, SEED))
     middle = config.image_size / 2
-    prompt = (
-        torch.tensor([[[middle, middle], [0.0, 0.0]]]),
-        torch.tensor([[1.0, -1.0]]),
-        torch.zeros(1, 1, config.low_res_size, config.low_res_size),
-        torch.zeros(1),
-    )
-    split.decode(prepared, *prompt)
-    return _cpu_seconds(lambda: split.decode(prepared, *prompt), CLICK_ROUNDS)
+    points, labels = torch.tensor([[[middle, middle], [0.0, 0.0]]]), torch.tensor([[1.0, -1.0]])
+    prompt = DecoderPrompt.of_points(points, labels, config.low_res_size)
+    split.decode(prepared, prompt)
+    return _cpu_seconds(lambda: split.decode(prepared, prompt), CLICK_ROUNDS)
 
 
 def _cpu_seconds(call: Callable[[], object], rounds: int) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from limner.config import Settings
-from limner.errors import InvalidPrompt
+from limner.errors import InvalidInput, InvalidPrompt
 from limner.vocabulary.devices import Device
 from limner.vocabulary.geometry import Region
 
@@ -81,7 +81,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     "--region", metavar="X,Y,W,H", callback=_region, help="Look closer: encode only this part, in whole image pixels."
 )
 @click.option("--model", help="Model name or weights file.  [default: samlet]")
-@click.option("--candidate", type=click.IntRange(0, 3), help="Which of the four answers.  [default: as on the page]")
+@click.option("--candidate", type=click.IntRange(0), help="Which of the model's answers.  [default: as on the page]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the model runs.  [default: auto]")
 @click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Where models are installed.")
 @click.option("--out", type=FILE, help="Write the mask here: a PNG, white where the mask is.")
@@ -146,6 +146,11 @@ def _segment(
     from limner.workers.encoder import choose_device
 
     loaded = load_model(settings.model, settings.home)
+    masks = loaded.model.config.masks
+    if candidate is not None and candidate >= masks.count:
+        raise InvalidInput(
+            f"{loaded.name} has no answer number {candidate}.", hint=f"It answers with 0 to {masks.count - 1}."
+        )
     predictor = Predictor(loaded.model, device=choose_device(settings.device))
     started = time.perf_counter()
     embedding = predictor.embed(decoded.rgb, region)
@@ -157,7 +162,7 @@ def _segment(
     low_res_masks, iou_predictions = predictor.decode(embedding, prompts, mask_input)
     decoded_at = time.perf_counter()
     scores = iou_predictions[0].cpu().numpy()
-    index = choose_mask(scores, prompts) if candidate is None else candidate
+    index = choose_mask(scores, prompts, masks) if candidate is None else candidate
     seen = torch.from_numpy(upsample_logits(low_res_masks[0, index].cpu().numpy(), embedding.geometry))
     mask = embedding.in_image(seen).numpy() > 0
     runs = rle.encode(mask)

@@ -1,10 +1,13 @@
-"""Embeddings as they are stored and sent: a safetensors file of one or two tensors, with metadata that names the image,
-the model and the preprocessing. The page reads the same bytes that lie in the blob store.
+"""Embeddings as they are stored and sent: a safetensors file of the encoder's features, with metadata that names the
+image, the model and the preprocessing. The page reads the same bytes that lie in the blob store.
 
-``image_embeddings`` is F16 (1, C, h, w), or I8 with one F32 ``scale`` for each channel. The layout is that of
-https://github.com/huggingface/safetensors: eight bytes with the length of the header, the header as JSON padded to
-eight bytes, the tensors. It is written here because the library orders the metadata anew in each process, and the bytes
-of an embedding should not depend on that; it is read here because the library gives the metadata of files on disk only.
+Each feature is a tensor by its name in the manifest: F16 (1, C, h, w), or I8 with one F32 scale for each channel in
+``<name>.scale``. (Format 1, still read, knew ``image_embeddings`` only and called its scale ``scale``.)
+
+The layout is that of https://github.com/huggingface/safetensors: eight bytes with the length of the header, the header
+as JSON padded to eight bytes, the tensors. It is written here because the library orders the metadata anew in each
+process, and the bytes of an embedding should not depend on that; it is read here because the library gives the metadata
+of files on disk only.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -20,16 +24,21 @@ from numpy.typing import NDArray
 
 from limner.errors import InvalidFile, ModelError
 from limner.vocabulary.geometry import Region
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 
 Dtype = Literal["f16", "i8"]
 
-FORMAT = "limner-embedding-1"
+FORMAT = "limner-embedding-2"
+ONE_TENSOR_FORMAT = "limner-embedding-1"
 MEDIA_TYPE = "application/octet-stream"
 HEADER_LIMIT = 1 << 16  # bytes; ours are a few hundred
 HEAD_BYTES = 4096  # within which our headers end
 ALIGNMENT = 8  # bytes
 
 Tensors = dict[str, NDArray[Any]]
+Arrays = Mapping[str, NDArray[np.float32]]
+
+_SCALE = ".scale"
 
 _NUMPY_TYPES: dict[str, np.dtype[Any]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4"), "I8": np.dtype("i1")}
 _SAFETENSORS_TYPES = {dtype: name for name, dtype in _NUMPY_TYPES.items()}
@@ -63,38 +72,44 @@ class EmbeddingInfo:
         return {field.name: str(value) for field in fields(self) if (value := getattr(self, field.name)) is not None}
 
 
-def pack(embedding: NDArray[np.float32], info: EmbeddingInfo, dtype: Dtype = "f16") -> bytes:
-    """Embedding (1, C, h, w) -> file.
+def pack(features: Arrays, info: EmbeddingInfo, dtype: Dtype = "f16") -> bytes:
+    """Features (1, C, h, w) by name -> file.
 
     ``i8`` is symmetric per channel: value ≈ integer × scale, the largest magnitude of the channel at 127.
 
     Raises:
         ModelError: when values are not finite or do not fit into 16 bits; such an embedding segments nothing.
     """
-    with np.errstate(over="ignore"):
-        half = embedding.astype("<f2")
-    if not np.isfinite(half).all():
-        raise ModelError(
-            f"The embedding of image {info.image_sha256[:12]}… has values that are not finite in 16 bits.",
-            hint="The weights may be damaged.",
-        )
-    if dtype == "f16":
-        return _write({"image_embeddings": half}, info)
-    largest = np.abs(embedding).max(axis=(0, 2, 3))  # (C,)
-    scale = np.where(largest > 0, largest / 127, 1).astype("<f4")
-    quantised = np.rint(embedding / scale[None, :, None, None]).astype(np.int8)
-    return _write({"image_embeddings": quantised, "scale": scale}, info)
+    tensors: Tensors = {}
+    for name, values in features.items():
+        with np.errstate(over="ignore"):
+            half = values.astype("<f2")
+        if not np.isfinite(half).all():
+            raise ModelError(
+                f"The embedding of image {info.image_sha256[:12]}… has values that are not finite in 16 bits.",
+                hint="The weights may be damaged.",
+            )
+        if dtype == "f16":
+            tensors[name] = half
+        else:
+            largest = np.abs(values).max(axis=(0, 2, 3))  # (C,)
+            scale = np.where(largest > 0, largest / 127, 1).astype("<f4")
+            tensors[name] = np.rint(values / scale[None, :, None, None]).astype(np.int8)
+            tensors[name + _SCALE] = scale
+    return _write(tensors, info)
 
 
-def unpack(data: bytes) -> tuple[NDArray[np.float32], EmbeddingInfo]:
-    """File -> embedding (1, C, h, w) float32 and what it is of.
+def unpack(data: bytes) -> tuple[dict[str, NDArray[np.float32]], EmbeddingInfo]:
+    """File, of this format or the one before -> features (1, C, h, w) float32 by name, and what they are of.
 
     Raises:
         InvalidFile: when the bytes are not such a file, or cut.
     """
     tensors, metadata = _read(data)
     try:
-        if metadata["format"] != FORMAT:
+        if metadata["format"] == ONE_TENSOR_FORMAT:
+            tensors = {f"{IMAGE_EMBEDDINGS}{_SCALE}" if name == "scale" else name: t for name, t in tensors.items()}
+        elif metadata["format"] != FORMAT:
             raise InvalidFile(f"The embedding is of format {metadata['format']!r}.", hint=f"Expected: {FORMAT}.")
         info = EmbeddingInfo(
             image_sha256=metadata["image_sha256"],
@@ -105,12 +120,17 @@ def unpack(data: bytes) -> tuple[NDArray[np.float32], EmbeddingInfo]:
             image_size=int(metadata["image_size"]),
             region=Region.parse(metadata["region"]) if "region" in metadata else None,
         )
-        embedding = tensors["image_embeddings"].astype(np.float32)
-        if tensors["image_embeddings"].dtype == np.int8:
-            embedding *= tensors["scale"].astype(np.float32)[None, :, None, None]
+        features = {name: _exact(tensors, name) for name in tensors if not name.endswith(_SCALE)}
     except KeyError as error:
         raise InvalidFile(f"The embedding lacks {error}.", hint="Have the image encoded again.") from error
-    return embedding, info
+    return features, info
+
+
+def _exact(tensors: Tensors, name: str) -> NDArray[np.float32]:
+    values = tensors[name].astype(np.float32)
+    if tensors[name].dtype == np.int8:
+        values *= tensors[name + _SCALE].astype(np.float32)[None, :, None, None]
+    return values
 
 
 def is_whole(head: bytes, size: int) -> bool:
@@ -135,8 +155,8 @@ def is_whole(head: bytes, size: int) -> bool:
 
 def as_int8(data: bytes) -> bytes:
     """The same embedding in half the bytes, from the file as the encoder wrote it."""
-    embedding, info = unpack(data)
-    return pack(embedding, info, "i8")
+    features, info = unpack(data)
+    return pack(features, info, "i8")
 
 
 def _write(tensors: Tensors, info: EmbeddingInfo) -> bytes:

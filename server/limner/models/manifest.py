@@ -1,6 +1,6 @@
 """What client and server must know about a model: one JSON file beside its two graphs.
 
-Neither side special-cases a model: sizes, normalisation, tensor names and files all come from here. The
+Neither side special-cases a model: sizes, normalisation, features, prompts, masks and files all come from here. The
 exporter writes the file, the server serves it, the page reads it. The files live in
 ``<home>/graphs/<weights_sha256>/``, so that a manifest and its graphs never belong to other weights than
 their address says.
@@ -14,6 +14,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from limner.errors import ModelError
+from limner.vocabulary.geometry import Fit
+from limner.vocabulary.specs import SAM_MASKS, SAM_PROMPTS, FeatureSpec, MaskSpec, PromptSpec
 
 PREPROCESSING_VERSION = 1  # resize, normalise and pad as limner.sam.transforms does; counts up when that changes
 MANIFEST_FILE = "manifest.json"
@@ -27,19 +29,12 @@ class _Frozen(BaseModel):
 
 
 class InputSpec(_Frozen):
-    """How pixels become the encoder's input: longest side in px, (value - mean) / std, zero padding."""
+    """How pixels become the encoder's input: a square of so many px, see ``ImageGeometry``; (value - mean) / std."""
 
     image_size: Count
+    fit: Fit = "pad"
     pixel_mean: tuple[float, float, float]
     pixel_std: tuple[float, float, float]
-
-
-class EmbeddingSpec(_Frozen):
-    """Shape of ``image_embeddings`` without its leading 1."""
-
-    channels: Count
-    height: Count
-    width: Count
 
 
 class GraphFile(_Frozen):
@@ -65,14 +60,15 @@ class Manifest(_Frozen):
     Attributes:
         exporter: counts up when the same weights give other graphs, so that cached ones are made anew.
         weights_sha256: of the weights file; keys embeddings and graphs.
-        low_res_size: side of the decoder's logits and of the mask prompt.
-        num_masks: candidates per prompt.
+        features: what the encoder gives and ``prepare`` takes; the first one's cells are what ``valid_size`` counts.
+        prompts: what the decoder can be asked with, beside points and a box.
+        masks: what it answers.
         max_abs_difference: largest difference between torch and onnxruntime at export, relative to the
             range of the logits.
         quality: measured quality, for people; free-form.
     """
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     exporter: Count = 1
     name: str
     title: str
@@ -82,9 +78,9 @@ class Manifest(_Frozen):
     weights_sha256: Sha256
     preprocessing_version: int = PREPROCESSING_VERSION
     input: InputSpec
-    embedding: EmbeddingSpec
-    low_res_size: Count
-    num_masks: Count
+    features: Annotated[tuple[FeatureSpec, ...], Field(min_length=1)]
+    prompts: PromptSpec = SAM_PROMPTS
+    masks: MaskSpec = SAM_MASKS
     graphs: Graphs
     max_abs_difference: float
     quality: dict[str, JsonValue] = Field(default_factory=dict)

@@ -28,6 +28,7 @@ from limner.sam.samlet import Samlet, SamletConfig, backbone_of
 from limner.sam.tiny_vit import TinyViT
 from limner.sam.vit import VIT_B, VIT_H, VIT_L, ImageEncoderViT, VitConfig
 from limner.vocabulary.devices import CpuRuntime, Precision
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS, FeatureSpec, MaskSpec
 
 
 @dataclass(frozen=True)
@@ -58,19 +59,19 @@ def build_sam(family: str, vit: VitConfig) -> Sam:
     config = ModelConfig(
         family=family,
         image_size=vit.image_size,
-        embed_dim=vit.out_channels,
-        embedding_size=grid,
-        low_res_size=4 * vit.grid_size,
+        features=(FeatureSpec(IMAGE_EMBEDDINGS, vit.out_channels, *grid),),
+        masks=MaskSpec(low_res_size=4 * vit.grid_size),
     )
     prompt_encoder = PromptEncoder(vit.out_channels, grid, vit.image_size)
-    return Sam(config, ImageEncoderViT(vit), prompt_encoder, MaskDecoder(vit.out_channels, config.num_masks))
+    return Sam(config, ImageEncoderViT(vit), prompt_encoder, MaskDecoder(vit.out_channels, config.masks.count))
 
 
 def build_mobile_sam() -> Sam:
     """MobileSAM: SAM's prompt encoder and mask decoder behind a TinyViT."""
     config = ModelConfig(family="mobile_sam")
-    prompt_encoder = PromptEncoder(config.embed_dim, config.embedding_size, config.image_size)
-    model = Sam(config, TinyViT(), prompt_encoder, MaskDecoder(config.embed_dim, config.num_masks))
+    channels = config.features[0].channels
+    prompt_encoder = PromptEncoder(channels, config.cells, config.image_size)
+    model = Sam(config, TinyViT(), prompt_encoder, MaskDecoder(channels, config.masks.count))
     model.unused_keys = ("image_encoder.norm_head.", "image_encoder.head.")  # the classifier it was pre-trained with
     return model
 

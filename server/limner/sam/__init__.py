@@ -14,7 +14,7 @@
 ============================  ===================================================================
 """
 
-from limner.sam.model import ModelConfig, PromptableModel, SplitDecoder
+from limner.sam.model import DecoderPrompt, Features, ModelConfig, PromptableModel, SplitDecoder
 from limner.sam.sam import Sam
 
-__all__ = ["ModelConfig", "PromptableModel", "Sam", "SplitDecoder"]
+__all__ = ["DecoderPrompt", "Features", "ModelConfig", "PromptableModel", "Sam", "SplitDecoder"]

@@ -1,7 +1,7 @@
 """The seam: what every promptable model offers.
 
-Encoders differ, the interface does not: an image becomes an embedding once, prompts become masks from that
-embedding. Whoever serves, exports, trains or measures a model sees :class:`PromptableModel` only.
+Encoders differ, the interface does not: an image becomes named features once, prompts become masks from those
+features. Whoever serves, exports, trains or measures a model sees :class:`PromptableModel` only.
 """
 
 from __future__ import annotations
@@ -9,38 +9,89 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from limner.vocabulary.geometry import Fit, ImageGeometry
+from limner.vocabulary.specs import SAM_FEATURES, SAM_MASKS, SAM_PROMPTS, FeatureSpec, MaskSpec, PromptSpec
+
 PIXEL_MEAN = (123.675, 116.28, 103.53)  # ImageNet, RGB, of 0..255
 PIXEL_STD = (58.395, 57.12, 57.375)
+
+Features = Mapping[str, Tensor]
+"""What the encoder gives of B images, by the names that ``ModelConfig.features`` says: (B, C, h, w) each."""
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The numbers that everything around a model needs to know.
+    """What everything around a model needs to know; its manifest says the same to the page.
 
     Attributes:
         family: "sam_vit_b", "sam_vit_l", "sam_vit_h", "mobile_sam" or "samlet".
-        image_size: S, px; the longest side of what the encoder sees, padded bottom-right to a square.
+        image_size: S, px; the side of the square that the encoder sees.
+        fit: how an image becomes that square.
+        resize_in: number format in which images are resized: SAM rounds to bytes, SAM 2 does not.
         pixel_mean: per channel, RGB, on the scale 0..255.
         pixel_std: per channel, RGB, on the scale 0..255.
-        embed_dim: C, channels of the image embedding.
-        embedding_size: (h, w) of the image embedding.
-        low_res_size: side of the mask logits and of the mask prompt.
-        num_masks: candidates per prompt: mask 0 for unambiguous prompts, masks 1.. for ambiguous ones.
+        features: what the encoder gives; the first one's cells are those that ``valid_size`` counts.
+        prompts: what the decoder can be asked with.
+        masks: what the decoder answers.
     """
 
     family: str
     image_size: int = 1024
+    fit: Fit = "pad"
+    resize_in: Literal["uint8", "float32"] = "uint8"
     pixel_mean: tuple[float, float, float] = PIXEL_MEAN
     pixel_std: tuple[float, float, float] = PIXEL_STD
-    embed_dim: int = 256
-    embedding_size: tuple[int, int] = (64, 64)
-    low_res_size: int = 256
-    num_masks: int = 4
+    features: tuple[FeatureSpec, ...] = SAM_FEATURES
+    prompts: PromptSpec = SAM_PROMPTS
+    masks: MaskSpec = SAM_MASKS
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """(rows, columns) of the first feature."""
+        return self.features[0].height, self.features[0].width
+
+    @property
+    def low_res_size(self) -> int:
+        """Side of the mask logits and of the mask prompt."""
+        return self.masks.low_res_size
+
+    def geometry(self, height: int, width: int) -> ImageGeometry:
+        """How an image of this size, in pixels, lies in the model's input."""
+        return ImageGeometry(height, width, self.image_size, self.fit)
+
+
+class DecoderPrompt(NamedTuple):
+    """B prompts as the decoder takes them, and the inputs of ``decode.onnx`` by the same names.
+
+    Attributes:
+        point_coords: (B, N, 2), x and y in model pixels, N ≥ 1.
+        point_labels: (B, N): 1 foreground, 0 background, 2 and 3 the corners of a box, -1 padding.
+        mask_input: (B, 1, G, G), logits over the model's input.
+        has_mask_input: (B,), 1 where ``mask_input`` counts, 0 where it does not. -1 is 0 for runtimes whose
+            convolutions take no empty tensors, as WebGPU's: a decoder that leaves out the work for a mask that is not
+            there does it then, with nothing coming of it.
+    """
+
+    point_coords: Tensor
+    point_labels: Tensor
+    mask_input: Tensor
+    has_mask_input: Tensor
+
+    @classmethod
+    def of_points(cls, point_coords: Tensor, point_labels: Tensor, low_res_size: int) -> DecoderPrompt:
+        """Points without a mask."""
+        count, device = len(point_coords), point_coords.device
+        no_mask = torch.zeros(1, 1, low_res_size, low_res_size, device=device).expand(count, -1, -1, -1)
+        return cls(point_coords, point_labels, no_mask, torch.zeros(count, device=device))
+
+    def to(self, device: torch.device | torch.dtype) -> DecoderPrompt:
+        """The same on another device, or as another type of floating-point number."""
+        return DecoderPrompt(*(tensor.to(device) for tensor in self))
 
 
 PADDING_LOGIT = -32.0  # where a decoder left out the padding: there is no mask, and no doubt about it
@@ -54,52 +105,37 @@ class SplitDecoder(nn.Module, ABC):
     """
 
     prepared_names: tuple[str, ...]
+    masks: MaskSpec = SAM_MASKS  # what ``decode`` answers
     dynamic_axes: ClassVar[Mapping[str, dict[int, str]]] = {}  # of prepared tensors, those that ``valid_size`` decides
 
     @abstractmethod
-    def prepare(self, image_embeddings: Tensor, valid_size: Tensor | None = None) -> tuple[Tensor, ...]:
-        """(1, C, h, w) -> the prepared tensors, one per name.
+    def prepare(self, features: Features, valid_size: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Features of one image -> the prepared tensors, one per name.
 
-        ``valid_size`` (2,), int64, is how many rows and columns of the embedding the image's logits need, from 1 to
-        (h, w); None for all. A decoder may leave out the work for the others; their logits are then ``PADDING_LOGIT``.
+        ``valid_size`` (2,), int64, is how many rows and columns of the first feature the image's logits need, from 1 to
+        all; None for all. A decoder may leave out the work for the others; their logits are then ``PADDING_LOGIT``.
         """
 
     @abstractmethod
-    def decode(
-        self,
-        prepared: tuple[Tensor, ...],
-        point_coords: Tensor,
-        point_labels: Tensor,
-        mask_input: Tensor,
-        has_mask_input: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """As :meth:`PromptableModel.decode` with B = 1, from prepared tensors instead of the embedding.
-
-        ``has_mask_input`` = -1 is 0 for runtimes whose convolutions take no empty tensors, as WebGPU's: a decoder that
-        leaves out the work for a mask that is not there does it then, with nothing coming of it.
-        """
+    def decode(self, prepared: tuple[Tensor, ...], prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
+        """As :meth:`PromptableModel.decode` with B = 1, from prepared tensors instead of features."""
 
     def decode_above(
-        self,
-        least_iou: float,
-        prepared: tuple[Tensor, ...],
-        point_coords: Tensor,
-        point_labels: Tensor,
-        mask_input: Tensor,
-        has_mask_input: Tensor,
+        self, least_iou: float, prepared: tuple[Tensor, ...], prompt: DecoderPrompt
     ) -> tuple[Tensor, Tensor]:
-        """Those of the masks for ambiguous prompts (1, 2, ...) that are rated above ``least_iou``.
+        """Those of the masks for ambiguous prompts that are rated above ``least_iou``.
 
         Returns:
-            low_res_masks (K, 256, 256) of those K in their order, and iou_predictions (1, 4) of all. A decoder may
+            low_res_masks (K, G, G) of those K in their order, and iou_predictions (1, count) of all. A decoder may
             leave out the work for the others.
         """
-        low_res, iou_predictions = self.decode(prepared, point_coords, point_labels, mask_input, has_mask_input)
-        return low_res[0, 1:][iou_predictions[0, 1:] > least_iou], iou_predictions
+        low_res, iou_predictions = self.decode(prepared, prompt)
+        wanted = list(self.masks.chosen(multimask=True))
+        return low_res[0, wanted][iou_predictions[0, wanted] > least_iou], iou_predictions
 
 
 class PromptableModel(nn.Module, ABC):
-    """An image encoder and a decoder that answers points, boxes and masks with four candidates."""
+    """An image encoder and a decoder that answers points, boxes and masks with several candidates."""
 
     config: ModelConfig
     encoder_name: ClassVar[str] = "image_encoder"  # the submodule behind `encode`; the rest is the decoder
@@ -112,29 +148,16 @@ class PromptableModel(nn.Module, ABC):
         self.config = config
 
     @abstractmethod
-    def encode(self, images: Tensor) -> Tensor:
-        """Normalised, padded images (B, 3, S, S) -> image embeddings (B, C, h, w)."""
+    def encode(self, images: Tensor) -> Features:
+        """Normalised squares (B, 3, S, S), see :mod:`limner.sam.transforms`, -> features."""
 
     @abstractmethod
-    def decode(
-        self,
-        image_embeddings: Tensor,
-        point_coords: Tensor,
-        point_labels: Tensor,
-        mask_input: Tensor,
-        has_mask_input: Tensor,
-    ) -> tuple[Tensor, Tensor]:
+    def decode(self, features: Features, prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
         """Answer B prompts on one image.
 
-        Args:
-            image_embeddings: (1, C, h, w).
-            point_coords: (B, N, 2), x and y in model pixels (image pixels × scale), N ≥ 1.
-            point_labels: (B, N): 1 foreground, 0 background, 2 and 3 the corners of a box, -1 padding.
-            mask_input: (B, 1, 256, 256), logits.
-            has_mask_input: (B,), 1 where ``mask_input`` counts, 0 where it does not.
-
         Returns:
-            low_res_masks (B, 4, 256, 256), logits with threshold 0, and iou_predictions (B, 4).
+            low_res_masks (B, count, G, G), logits over the model's input with threshold 0, and iou_predictions
+            (B, count).
         """
 
     def split(self) -> SplitDecoder:
@@ -147,24 +170,20 @@ class PromptableModel(nn.Module, ABC):
 
 
 class _WholeDecoder(SplitDecoder):
-    prepared_names = ("prepared_embeddings",)
+    """Prepares nothing: the prepared tensors are the features, under names of their own."""
 
     def __init__(self, model: PromptableModel) -> None:
         super().__init__()
         self.model = model
+        self.masks = model.config.masks
+        self.features = tuple(feature.name for feature in model.config.features)
+        self.prepared_names = tuple(f"prepared_{name}" for name in self.features)
 
-    def prepare(self, image_embeddings: Tensor, valid_size: Tensor | None = None) -> tuple[Tensor, ...]:
-        return (image_embeddings,)
+    def prepare(self, features: Features, valid_size: Tensor | None = None) -> tuple[Tensor, ...]:
+        return tuple(features[name] for name in self.features)
 
-    def decode(
-        self,
-        prepared: tuple[Tensor, ...],
-        point_coords: Tensor,
-        point_labels: Tensor,
-        mask_input: Tensor,
-        has_mask_input: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        return self.model.decode(prepared[0], point_coords, point_labels, mask_input, has_mask_input)
+    def decode(self, prepared: tuple[Tensor, ...], prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
+        return self.model.decode(dict(zip(self.features, prepared, strict=True)), prompt)
 
 
 @torch.no_grad()

@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from limner.sam.factored.decoder import FactoredDecoder
 from limner.sam.mask_decoder import MaskDecoder
-from limner.sam.model import ModelConfig, PromptableModel, SplitDecoder
+from limner.sam.model import DecoderPrompt, Features, ModelConfig, PromptableModel, SplitDecoder
 from limner.sam.prompt_encoder import PromptEncoder
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 
 
 class Sam(PromptableModel):
@@ -29,22 +30,14 @@ class Sam(PromptableModel):
         self.prompt_encoder = prompt_encoder
         self.mask_decoder = mask_decoder
 
-    def encode(self, images: Tensor) -> Tensor:
-        embeddings: Tensor = self.image_encoder(images)
-        return embeddings  # (B, C, h, w)
+    def encode(self, images: Tensor) -> Features:
+        return {IMAGE_EMBEDDINGS: self.image_encoder(images)}  # (B, C, h, w)
 
-    def decode(
-        self,
-        image_embeddings: Tensor,
-        point_coords: Tensor,
-        point_labels: Tensor,
-        mask_input: Tensor,
-        has_mask_input: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        sparse = self.prompt_encoder.embed_points(point_coords, point_labels)  # (B, N, C)
-        dense = self.prompt_encoder.embed_masks(mask_input, has_mask_input)  # (B, C, h, w)
+    def decode(self, features: Features, prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
+        sparse = self.prompt_encoder.embed_points(prompt.point_coords, prompt.point_labels)  # (B, N, C)
+        dense = self.prompt_encoder.embed_masks(prompt.mask_input, prompt.has_mask_input)  # (B, C, h, w)
         image_pe = self.prompt_encoder.dense_pe()  # (1, C, h, w)
-        low_res_masks, iou_predictions = self.mask_decoder(image_embeddings + dense, image_pe, sparse)
+        low_res_masks, iou_predictions = self.mask_decoder(features[IMAGE_EMBEDDINGS] + dense, image_pe, sparse)
         return low_res_masks, iou_predictions
 
     def split(self) -> SplitDecoder:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from limner.errors import InvalidInput, InvalidPrompt
-from limner.sam.model import PADDING_LOGIT
+from limner.sam.model import PADDING_LOGIT, Features
 from limner.vocabulary.geometry import ImageGeometry, Region
 from limner.vocabulary.prompts import Box, Point, Prompts
 
@@ -44,12 +44,12 @@ class ImageEmbedding:
     """One encoded image. A value: several may be open at once, none is the "current" one.
 
     Attributes:
-        embeddings: (1, C, h, w).
+        features: what the encoder gave of it.
         geometry: how what was encoded lies in the model's input.
         view: what was encoded, when it was not the whole image.
     """
 
-    embeddings: Tensor
+    features: Features
     geometry: ImageGeometry
     view: RegionView | None = None
 
@@ -93,7 +93,7 @@ class ImageEmbedding:
 
 
 def full_size(low_res: Tensor, geometry: ImageGeometry) -> Tensor:
-    """Logits (B, K, 256, 256) over the padded input -> (B, K, H, W) over what was encoded.
+    """Logits (B, K, G, G) over the model's input -> (B, K, H, W) over what was encoded.
 
     In two bilinear steps, through the model's resolution, as the reference implementation does.
     """

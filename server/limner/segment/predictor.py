@@ -17,10 +17,10 @@ from limner.errors import InvalidImage, InvalidInput, InvalidPrompt
 from limner.models.catalogue import SAM_THRESHOLDS
 from limner.models.registry import LoadedModel, load_model
 from limner.sam.cpu.precision import channels_last
-from limner.sam.model import PromptableModel, SplitDecoder
+from limner.sam.model import DecoderPrompt, Features, PromptableModel, SplitDecoder
 from limner.sam.transforms import to_model_input
 from limner.segment.embedding import ImageEmbedding, RegionView, full_size
-from limner.vocabulary.geometry import ImageGeometry, Region
+from limner.vocabulary.geometry import Region
 from limner.vocabulary.prompts import Prompts
 
 Masks = NDArray[np.bool_] | NDArray[np.float32]
@@ -88,7 +88,7 @@ class Predictor:
             seen = np.ascontiguousarray(view.region.of(image))
         pixels = to_model_input(seen, self.model.config).to(self.device)
         height, width, _ = seen.shape
-        geometry = ImageGeometry(height, width, self.model.config.image_size)
+        geometry = self.model.config.geometry(height, width)
         return ImageEmbedding(self.model.encode(channels_last(pixels[None])), geometry, view)
 
     def set_image(
@@ -118,12 +118,21 @@ class Predictor:
         self._image = self.embed(rgb, region)
 
     def get_image_embedding(self) -> Tensor:
-        """The embedding (1, C, h, w) of the image that was set.
+        """The embedding (1, C, h, w) of the image that was set: the first of the encoder's features.
 
         Raises:
             InvalidInput: when no image was set.
         """
-        return self._opened(None).embeddings
+        features = self.get_image_features()
+        return features[self.model.config.features[0].name]
+
+    def get_image_features(self) -> Features:
+        """All that the encoder gave of the image that was set, by name.
+
+        Raises:
+            InvalidInput: when no image was set.
+        """
+        return self._opened(None).features
 
     def reset_image(self) -> None:
         """Forget the image that was set."""
@@ -150,7 +159,7 @@ class Predictor:
             image: what :meth:`embed` gave; by default the image of :meth:`set_image`.
 
         Returns:
-            As :meth:`predict`, each with B in front: (B, K, H, W), (B, K), (B, K, 256, 256).
+            As :meth:`predict`, each with B in front: (B, K, H, W), (B, K), (B, K, G, G).
 
         Raises:
             InvalidPrompt: as for :meth:`predict`, or when the numbers of prompts differ.
@@ -171,11 +180,11 @@ class Predictor:
         every = [
             image.seen(as_prompts(*prompt, has_mask=False)) for prompt in zip(coords, labels, corners, strict=True)
         ]
-        chosen = slice(1, None) if multimask_output else slice(0, 1)
+        chosen = list(self.model.config.masks.chosen(multimask_output))
         with torch.inference_mode():
-            prepared = self.split.prepare(image.embeddings)
-            answers = [self.split.decode(prepared, *self._inputs(image, prompts, None)) for prompts in every]
-            low_res = torch.cat([answer[0][:, chosen] for answer in answers])  # (B, K, 256, 256)
+            prepared = self.split.prepare(image.features)
+            answers = [self.split.decode(prepared, self._prompt(image, prompts, None)) for prompts in every]
+            low_res = torch.cat([answer[0][:, chosen] for answer in answers])  # (B, K, G, G)
             scores = torch.cat([answer[1][:, chosen] for answer in answers])  # (B, K)
             logits = image.in_image(full_size(low_res, image.geometry))
         masks = logits if return_logits else logits > 0
@@ -198,13 +207,13 @@ class Predictor:
             point_coords: (N, 2), x and y in image pixels.
             point_labels: (N,), 1 foreground, 0 background.
             box: x0, y0, x1, y1 in image pixels.
-            mask_input: (1, 256, 256), logits of an earlier prediction.
-            multimask_output: three masks (whole, part, subpart; for ambiguous prompts) rather than one.
+            mask_input: (1, G, G), logits of an earlier prediction; G is 256 for SAM.
+            multimask_output: the masks for ambiguous prompts (of SAM three: whole, part, subpart) rather than one.
             return_logits: logits rather than booleans.
             image: what :meth:`embed` gave; by default the image of :meth:`set_image`.
 
         Returns:
-            masks (K, H, W), their predicted IoU (K,), and low-resolution logits (K, 256, 256); K is 3 or 1.
+            masks (K, H, W), their predicted IoU (K,), and low-resolution logits (K, G, G).
 
         Raises:
             InvalidPrompt: for prompts that are not finite, outside the image, or absent.
@@ -213,7 +222,7 @@ class Predictor:
         image = self._opened(image)
         prompts = as_prompts(point_coords, point_labels, box, has_mask=mask_input is not None)
         low_res, iou_predictions = self.decode(image, prompts, mask_input)
-        chosen = slice(1, None) if multimask_output else slice(0, 1)
+        chosen = list(self.model.config.masks.chosen(multimask_output))
         logits = image.in_image(full_size(low_res[:, chosen], image.geometry))[0]  # (K, H, W)
         masks = logits if return_logits else logits > 0
         return masks.cpu().numpy(), iou_predictions[0, chosen].cpu().numpy(), low_res[0, chosen].cpu().numpy()
@@ -222,28 +231,32 @@ class Predictor:
     def decode(
         self, image: ImageEmbedding, prompts: Prompts, mask_input: ArrayLike | None = None
     ) -> tuple[Tensor, Tensor]:
-        """All four candidates: ``low_res_masks`` (1, 4, 256, 256) and ``iou_predictions`` (1, 4).
+        """All candidates: ``low_res_masks`` (1, count, G, G) and ``iou_predictions`` (1, count).
 
         Raises:
-            InvalidPrompt: when ``mask_input`` has another shape, or a prompt lies outside what was encoded.
+            InvalidPrompt: when ``mask_input`` has another shape or the model takes none, or a prompt lies outside what
+                was encoded.
         """
-        return self.model.decode(image.embeddings, *self._inputs(image, image.seen(prompts), mask_input))
+        return self.model.decode(image.features, self._prompt(image, image.seen(prompts), mask_input))
 
-    def _inputs(self, image: ImageEmbedding, prompts: Prompts, mask_input: ArrayLike | None) -> tuple[Tensor, ...]:
-        """What the decoder takes beside the image: points, labels, mask and whether there is one."""
-        side = self.model.config.low_res_size
+    def _prompt(self, image: ImageEmbedding, prompts: Prompts, mask_input: ArrayLike | None) -> DecoderPrompt:
+        """What the decoder takes beside the image."""
+        config = self.model.config
+        if mask_input is not None and not config.prompts.mask:
+            raise InvalidPrompt(f"{config.family} takes no mask prompt.", hint="Give points or a box.")
+        side = config.low_res_size
         mask = np.zeros((side, side), np.float32) if mask_input is None else np.asarray(mask_input, np.float32)
         if mask.shape not in ((side, side), (1, side, side)):
             raise InvalidPrompt(
                 f"The mask prompt has shape {mask.shape}.", hint=f"Give logits of shape (1, {side}, {side})."
             )
-        coords, labels = prompts.model_inputs(image.geometry)
-        return (
-            torch.from_numpy(coords).to(self.device),
-            torch.from_numpy(labels).to(self.device),
-            torch.from_numpy(mask.reshape(1, 1, side, side)).to(self.device),
-            torch.tensor([float(mask_input is not None)], device=self.device),
-        )
+        coords, labels = prompts.model_inputs(image.geometry, config.prompts.padding)
+        return DecoderPrompt(
+            torch.from_numpy(coords),
+            torch.from_numpy(labels),
+            torch.from_numpy(mask.reshape(1, 1, side, side)),
+            torch.tensor([float(mask_input is not None)]),
+        ).to(self.device)
 
     def _opened(self, image: ImageEmbedding | None) -> ImageEmbedding:
         """The image that is meant: the given one, or the one that was set."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,14 +20,14 @@ from limner.segment.automatic.grid import point_grid
 from limner.segment.embedding import ImageEmbedding
 from limner.segment.predictor import Predictor
 from limner.vocabulary.devices import CpuRuntime, Precision
-from limner.vocabulary.geometry import ImageGeometry
 
 LEAST_IOU = 0.995  # mean, of masks to those from float32
 POINTS_PER_SIDE = 5  # clicks on each image
 CPU = torch.device("cpu")
 
 Way = Literal["float32", "bfloat16", "onnxruntime"]  # torch in a precision, or onnxruntime
-Encode = Callable[[NDArray[np.float32]], NDArray[np.float32]]  # images (1, 3, S, S) -> embeddings (1, C, h, w)
+Arrays = Mapping[str, NDArray[np.float32]]
+Encode = Callable[[NDArray[np.float32]], Arrays]  # images (1, 3, S, S) -> features
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,14 @@ def measure(model: PromptableModel, images: Iterable[NDArray[np.uint8]], onnx: E
     ious: dict[Way, list[float]] = {way: [] for way in ways}
     for image in images:
         height, width, _ = image.shape
-        geometry = ImageGeometry(height, width, model.config.image_size)
+        geometry = model.config.geometry(height, width)
         pixels = to_model_input(image, model.config)[None].numpy()
         points = point_grid(POINTS_PER_SIDE) * (width, height)
         masks: NDArray[np.bool_] | None = None  # from float32, which comes first
         chosen = np.zeros(len(points), np.intp)
         for way, encode in ways.items():
-            embedding = torch.from_numpy(_timed(encode, pixels, seconds[way]))
+            features = _timed(encode, pixels, seconds[way])
+            embedding = {name: torch.from_numpy(values) for name, values in features.items()}
             answers, scores, _ = predictor.predict_batch(
                 points[:, None], np.ones((len(points), 1), np.int64), image=ImageEmbedding(embedding, geometry)
             )
@@ -116,18 +117,18 @@ def choose(installed: InstalledModel, way: Way) -> InstalledModel:
 
 def _in_torch(model: PromptableModel, precision: Precision) -> Encode:
     @torch.inference_mode()
-    def encode(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def encode(images: NDArray[np.float32]) -> Arrays:
         with computing_in(precision, CPU):
-            embedding = model.encode(channels_last(torch.from_numpy(images)))
-        return np.ascontiguousarray(embedding.float().numpy())
+            features = model.encode(channels_last(torch.from_numpy(images)))
+        return {name: np.ascontiguousarray(values.float().numpy()) for name, values in features.items()}
 
     return encode
 
 
-def _timed(encode: Encode, images: NDArray[np.float32], spent: list[float]) -> NDArray[np.float32]:
+def _timed(encode: Encode, images: NDArray[np.float32], spent: list[float]) -> Arrays:
     if not spent:
         encode(images)  # the first time takes longer
     started = time.process_time()
-    embedding = encode(images)
+    features = encode(images)
     spent.append(time.process_time() - started)
-    return embedding
+    return features

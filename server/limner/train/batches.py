@@ -33,7 +33,7 @@ class Batch(NamedTuple):
     """B images of side S and P = B · per_image targets, those of one image in a row."""
 
     images: Tensor  # (B, 3, S, S) float16, normalised, padding zero; (0,) where there are embeddings
-    embeddings: Tensor  # (B, C, h, w) of a frozen encoder; (0,) where there are images
+    embeddings: dict[str, Tensor]  # (B, C, h, w) each, of a frozen encoder; none where there are images
     labels: Tensor  # (B, 3, S/8, S/8) uint8, sampled at the centres of the embedding's cells
     edges: Tensor  # (B, 2, S/4, S/4) bool: outlines of wholes, outlines of everything
     complete: Tensor  # (B,) bool, whether everything in the image is labelled
@@ -42,6 +42,14 @@ class Batch(NamedTuple):
     clicks: Tensor  # (P, 2) float32, model pixels
     boxes: Tensor  # (P, 4) float32, model pixels
     prompts: Tensor  # (P,) int64, see FirstPrompt
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on another device."""
+        moved = {
+            name: value.to(device, non_blocking=True) for name, value in self._asdict().items() if name != "embeddings"
+        }
+        embeddings = {name: value.to(device, non_blocking=True) for name, value in self.embeddings.items()}
+        return Batch(**moved, embeddings=embeddings)
 
 
 class BatchDataset(Dataset[Batch]):
@@ -127,14 +135,14 @@ def padded(labels: NDArray[Any], size: int) -> NDArray[Any]:
 
 
 def make_batch(
-    images: Sequence[Labelled], targets: Sequence[Target], size: int, embeddings: Tensor | None = None
+    images: Sequence[Labelled], targets: Sequence[Target], size: int, embeddings: dict[str, Tensor] | None = None
 ) -> Batch:
-    """Images with their labels, the targets of one image in a row; `embeddings` (B, C, h, w) stand for the images."""
+    """Images with their labels, the targets of one image in a row; `embeddings` stand for the images."""
     labels = np.stack([padded(labels, size) for _, labels, _ in images])  # (B, 3, S, S)
     half = EMBEDDING_STRIDE // 2
     return Batch(
-        images=_NONE if embeddings is not None else stacked([image for image, _, _ in images], size),
-        embeddings=_NONE if embeddings is None else embeddings,
+        images=_NONE if embeddings else stacked([image for image, _, _ in images], size),
+        embeddings=embeddings or {},
         labels=torch.from_numpy(labels[:, :, half::EMBEDDING_STRIDE, half::EMBEDDING_STRIDE].copy()),
         edges=torch.from_numpy(np.stack([_edges(layers) for layers in labels])),
         complete=torch.tensor([complete for _, _, complete in images]),

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from limner.errors import InvalidFile
-from limner.sam.model import PromptableModel
+from limner.sam.model import DecoderPrompt, Features, PromptableModel
 from limner.sam.transforms import to_model_input
 from limner.train.clicks import correcting_click, deepest_point, likely_point, tight_box
 from limner.train.photos import Photo
 from limner.train.scenes import Scene, SceneGenerator
-from limner.vocabulary.geometry import ImageGeometry, upsample_logits
+from limner.vocabulary.geometry import upsample_logits
 from limner.vocabulary.prompts import Prompts, choose_mask
 
 Results = dict[str, list[dict[str, float]]]  # by source: for each mask the IoUs, as evaluate_mask gives them
@@ -152,27 +152,28 @@ class ModelSubject:
     @torch.inference_mode()
     def open(self, image: Image) -> None:
         """Encode and prepare."""
-        self.geometry = ImageGeometry(image.shape[0], image.shape[1], self.model.config.image_size)
+        self.geometry = self.model.config.geometry(image.shape[0], image.shape[1])
         self.prepared = self.split.prepare(self.embed(image))
 
-    def embed(self, image: Image) -> torch.Tensor:
-        """The embedding (1, C, h, w)."""
+    def embed(self, image: Image) -> Features:
+        """What the encoder gives of an image (H, W, 3)."""
         return self.model.encode(to_model_input(image, self.model.config).to(self.device)[None])
 
     @torch.inference_mode()
     def answer(self, prompts: Prompts, previous: NDArray[np.float32] | None) -> tuple[Mask, NDArray[np.float32]]:
         """The mask that a user would be shown, and its logits (256, 256)."""
-        coords, labels = prompts.model_inputs(self.geometry)
-        low_res = self.model.config.low_res_size
+        config = self.model.config
+        coords, labels = prompts.model_inputs(self.geometry, config.prompts.padding)
+        low_res = config.low_res_size
         mask_input = np.zeros((low_res, low_res), np.float32) if previous is None else previous
-        logits, iou = self.split.decode(
-            self.prepared,
-            torch.from_numpy(coords).to(self.device),
-            torch.from_numpy(labels).to(self.device),
-            torch.from_numpy(mask_input)[None, None].to(self.device),
-            torch.tensor([float(previous is not None)], device=self.device),
-        )
-        shown = logits[0, choose_mask(iou[0].float().cpu().numpy(), prompts)].float().cpu().numpy()
+        prompt = DecoderPrompt(
+            torch.from_numpy(coords),
+            torch.from_numpy(labels),
+            torch.from_numpy(mask_input)[None, None],
+            torch.tensor([float(previous is not None and config.prompts.mask)]),
+        ).to(self.device)
+        logits, iou = self.split.decode(self.prepared, prompt)
+        shown = logits[0, choose_mask(iou[0].float().cpu().numpy(), prompts, config.masks)].float().cpu().numpy()
         return upsample_logits(shown, self.geometry) > 0, shown
 
 

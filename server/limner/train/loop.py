@@ -179,7 +179,7 @@ def _step(config: TrainConfig, task: Task, state: TrainingState, group: Group, b
     rate = state.set_learning_rate(config.schedule)
     rng = np.random.default_rng([config.run.seed, _ROUNDS, group.rank, state.step])
     state.model.train(task.moving_statistics)
-    on_device = Batch(*(tensor.to(group.device, non_blocking=True) for tensor in batch))
+    on_device = batch.to(group.device)
     metrics = train_on_batch(state.model, state.heads, on_device, rng, config.prompts.schedule)
     group.average_gradients(state.parameters())
     norm = float(nn.utils.clip_grad_norm_(state.parameters(), config.schedule.clip_gradient))

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from limner.sam.model import PromptableModel
+from limner.sam.model import DecoderPrompt, Features, PromptableModel
 from limner.sam.samlet import AuxiliaryHeads
 from limner.train.batches import Batch
 from limner.train.clicks import simulated_correction
@@ -22,6 +22,7 @@ from limner.train.losses import (
     unambiguous_loss,
 )
 from limner.train.targets import FirstPrompt
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 
 INSTANCE_WEIGHT, EDGE_WEIGHT = 0.25, 0.5
 PREVIOUS_MASK_PROBABILITY = 0.9  # that a round is given the previous logits
@@ -83,18 +84,20 @@ def train_on_batch(
     targets = batch.masks.float()
     per_image = len(batch.masks) // len(batch.complete)
     with torch.autocast(device.type, torch.bfloat16):
-        if len(batch.embeddings):
-            embedding = batch.embeddings.float()
+        features: Features
+        if batch.embeddings:
+            features = {name: values.float() for name, values in batch.embeddings.items()}
         else:
-            embedding = model.encode(batch.images.float().contiguous(memory_format=torch.channels_last))
-        prepared = split.prepare(embedding)
+            features = model.encode(batch.images.float().contiguous(memory_format=torch.channels_last))
+        prepared = split.prepare(features)
     cut = tuple(tensor.detach().requires_grad_(tensor.requires_grad) for tensor in prepared)
 
     def answer(talk: Conversation, use_mask: bool) -> tuple[Tensor, Tensor]:
         has_mask = torch.full((len(talk.points),), float(use_mask), device=device)
         with torch.autocast(device.type, torch.bfloat16):
             repeated = tuple(tensor.repeat_interleave(per_image, 0) for tensor in cut)
-            logits, iou = split.decode(repeated, talk.points, talk.labels, talk.logits[:, None], has_mask)
+            prompt = DecoderPrompt(talk.points, talk.labels, talk.logits[:, None], has_mask)
+            logits, iou = split.decode(repeated, prompt)
         return logits.float(), iou.float()
 
     talk = first_prompts(batch)
@@ -114,7 +117,7 @@ def train_on_batch(
 
     ends = [(tensor, held.grad) for tensor, held in zip(prepared, cut, strict=True) if held.grad is not None]
     if heads is not None:
-        auxiliary = auxiliary_loss(heads, embedding, batch, rng, talk.metrics)
+        auxiliary = auxiliary_loss(heads, features[IMAGE_EMBEDDINGS], batch, rng, talk.metrics)
         ends.append((auxiliary, torch.ones_like(auxiliary)))
     if ends:
         tensors, gradients = zip(*ends, strict=True)

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from limner.errors import InvalidInput
 
-LOW_RES_SIZE = 256  # cells per side of the decoder's logits, over the padded model input
+Fit = Literal["pad", "stretch"]  # how an image of any shape becomes a square: see ImageGeometry
+LOW_RES_SIZE = 256  # cells per side of the decoder's logits, over the model's whole input
 MASK_PROMPT_LOGIT = 8.0  # of a mask prompt where the mask is; about what SAM answers when it is sure
 REGION_GRID = 32  # px; a region's edges lie on it or on the image's edge, so that one view has one region
 MIN_REGION_SIDE = 128  # px; less would show the encoder nothing but blur
@@ -30,6 +31,8 @@ class ImageGeometry:
         height: of the oriented image, in pixels.
         width: of the oriented image, in pixels.
         image_size: S, the side of the model's input in model pixels.
+        fit: "pad", the longest side becomes S and the rest is filled up at the bottom and right; or "stretch", both
+            sides become S.
 
     Raises:
         InvalidInput: when a size is not positive.
@@ -38,6 +41,7 @@ class ImageGeometry:
     height: int
     width: int
     image_size: int = 1024
+    fit: Fit = "pad"
 
     def __post_init__(self) -> None:
         if min(self.height, self.width, self.image_size) < 1:
@@ -47,20 +51,17 @@ class ImageGeometry:
             )
 
     @property
-    def scale(self) -> float:
-        """Model pixels per image pixel: the longest side becomes S."""
-        return self.image_size / max(self.height, self.width)
-
-    @property
     def input_size(self) -> tuple[int, int]:
-        """(height, width) of the resized image inside the padded S × S input; at least one pixel each."""
-        scale = self.scale
+        """(height, width) of the resized image inside the S × S input; at least one pixel each."""
+        if self.fit == "stretch":
+            return self.image_size, self.image_size
+        scale = self.image_size / max(self.height, self.width)
         return max(1, int(self.height * scale + 0.5)), max(1, int(self.width * scale + 0.5))
 
     def to_model(self, image_xy: ArrayLike) -> NDArray[np.float64]:
         """Image coordinates (..., 2) as (x, y) -> model pixels (..., 2).
 
-        The two axes are scaled by the rounded size of the resized image, as SAM's ``ResizeLongestSide`` does.
+        The two axes are scaled by the whole pixels of the resized image, as SAM's ``ResizeLongestSide`` does.
         """
         input_height, input_width = self.input_size
         return np.asarray(image_xy, np.float64) * (input_width / self.width, input_height / self.height)
@@ -149,7 +150,7 @@ def _taps(
 
 
 def upsample_logits(low_res: NDArray[np.float32], geometry: ImageGeometry) -> NDArray[np.float32]:
-    """Logits (..., G, G) over the padded input -> logits (..., H, W) at the image's pixel centres.
+    """Logits (..., G, G) over the model's input -> logits (..., H, W) at the image's pixel centres.
 
     Bilinear with ``align_corners=False``, in one step from the grid to the image: what the page paints and saves.
     (SAM's ``postprocess_masks`` goes through the model's resolution in two steps; ``Predictor`` keeps to that.)
@@ -165,7 +166,7 @@ def upsample_logits(low_res: NDArray[np.float32], geometry: ImageGeometry) -> ND
 def logits_from_mask(
     mask: NDArray[np.bool_], geometry: ImageGeometry, low_res_size: int = LOW_RES_SIZE
 ) -> NDArray[np.float32]:
-    """Mask (H, W) -> mask prompt (G, G) over the padded input.
+    """Mask (H, W) -> mask prompt (G, G) over the model's input.
 
     From -8 where a cell holds no mask (padding too) to 8 where it is full, in proportion to the covered area.
     """

@@ -1,4 +1,4 @@
-"""What a person gives the model, and which of its four answers is shown first.
+"""What a person gives the model, and which of its answers is shown first.
 
 ``web/src/core/prompts.ts`` says the same in TypeScript; ``tests/golden/prompts.json`` holds both to it.
 """
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from limner.errors import InvalidPrompt
 from limner.vocabulary.geometry import ImageGeometry
+from limner.vocabulary.specs import SAM_MASKS, SAM_PROMPTS, MaskSpec, Padding
 
 BACKGROUND, FOREGROUND, BOX_TOP_LEFT, BOX_BOTTOM_RIGHT, PADDING = 0, 1, 2, 3, -1  # SAM's point labels
 
@@ -85,11 +86,13 @@ class Prompts:
                     hint=f"The image is {width} pixels wide and {height} high; x runs to the right and y down.",
                 )
 
-    def model_inputs(self, geometry: ImageGeometry) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def model_inputs(
+        self, geometry: ImageGeometry, padding: Padding = SAM_PROMPTS.padding
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """``point_coords`` (1, N, 2) in model pixels and ``point_labels`` (1, N).
 
-        A box becomes its two corners after the points. Without a box one padding point is appended: SAM was trained
-        so, and with a box it was not (the official export pads always and so departs from PyTorch).
+        A box becomes its two corners after the points. Without a box one padding point is appended, and with one where
+        the model was trained so (``padding``): SAM was not, though its official export pads always; SAM 2 was.
         """
         coords = list(self.points)
         labels = list(self.labels)
@@ -97,18 +100,17 @@ class Prompts:
             coords += [self.box[:2], self.box[2:]]
             labels += [BOX_TOP_LEFT, BOX_BOTTOM_RIGHT]
         model_coords = geometry.to_model(np.asarray(coords, np.float64).reshape(-1, 2))
-        if self.box is None:
+        if self.box is None or padding == "always":
             model_coords = np.concatenate([model_coords, np.zeros((1, 2))])
             labels.append(PADDING)
         return model_coords[None].astype(np.float32), np.asarray(labels, np.float32)[None]
 
 
-def choose_mask(iou_predictions: ArrayLike, prompts: Prompts) -> int:
-    """Index (0–3) of the mask to show first, from ``iou_predictions`` (4,).
+def choose_mask(iou_predictions: ArrayLike, prompts: Prompts, masks: MaskSpec = SAM_MASKS) -> int:
+    """Index of the mask to show first, from ``iou_predictions`` (count,).
 
-    One lone point is ambiguous, so the best of masks 1–3; any richer prompt has one answer, mask 0 (Kirillov et al.
-    2023, "Resolving ambiguity"). The padding point never counts as a prompt.
+    One lone point is ambiguous, so the best of the masks for that (of SAM's four, 1–3); any richer prompt has one
+    answer (mask 0; Kirillov et al. 2023, "Resolving ambiguity"). The padding point never counts as a prompt.
     """
-    if not prompts.ambiguous:
-        return 0
-    return 1 + int(np.argmax(np.asarray(iou_predictions)[1:4]))
+    choices = masks.chosen(prompts.ambiguous)
+    return choices[int(np.argmax(np.asarray(iou_predictions)[list(choices)]))]

@@ -32,7 +32,7 @@ from limner.encoding.wire import EmbeddingInfo, pack
 from limner.errors import EncoderFailed, InvalidInput, LimnerError, ModelError
 from limner.models.manifest import PREPROCESSING_VERSION, graphs_folder
 from limner.models.registry import LoadedModel, load_model
-from limner.workers.encoder import Encoder, choose_device
+from limner.workers.encoder import Arrays, Encoder, choose_device
 from limner_onnx import export_model
 from limner_onnx.encoder import OnnxEncoder, open_encoder
 
@@ -143,13 +143,13 @@ class Worker:
         if not pictures:
             return
         pixels = [picture.rgb for picture in pictures.values()]
-        embeddings = _attempt(next(iter(pictures)), lambda: self._encoder.encode(pixels))
-        if not isinstance(embeddings, Failed):
+        encoded = _attempt(next(iter(pictures)), lambda: self._encoder.encode(pixels))
+        if not isinstance(encoded, Failed):
             seconds = (time.perf_counter() - started) / len(pictures)
-            for (target, picture), embedding in zip(pictures.items(), embeddings, strict=True):
-                self._send(_attempt(target, partial(self._store, target, picture, embedding, seconds)))
+            for (target, picture), features in zip(pictures.items(), encoded, strict=True):
+                self._send(_attempt(target, partial(self._store, target, picture, features, seconds)))
         elif len(pictures) == 1:
-            self._send(embeddings)
+            self._send(encoded)
         else:  # one of several is at fault: they go on one by one
             for target, picture in pictures.items():
                 self._answer({target: picture}, time.perf_counter())
@@ -170,7 +170,7 @@ class Worker:
             rgb = np.ascontiguousarray(target.region.of(rgb))  # lets go of the rest of the image
         return Picture(rgb, height, width)
 
-    def _store(self, target: Target, picture: Picture, embedding: NDArray[np.float32], seconds: float) -> Encoded:
+    def _store(self, target: Target, picture: Picture, features: Arrays, seconds: float) -> Encoded:
         info = EmbeddingInfo(
             image_sha256=target.image_sha256,
             model_sha256=self._loaded.weights_sha256,
@@ -180,7 +180,7 @@ class Worker:
             image_size=self._loaded.model.config.image_size,
             region=target.region,
         )
-        data = pack(embedding, info)
+        data = pack(features, info)
         self._blobs.put(self._key(target), data)
         return Encoded(target=target, seconds=seconds, bytes=len(data))
 

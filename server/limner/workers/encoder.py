@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,9 +11,11 @@ from torch import Tensor
 
 from limner.errors import EncoderFailed, InvalidInput
 from limner.sam.cpu.precision import channels_last, computing_in, encoding_precision
-from limner.sam.model import PromptableModel
+from limner.sam.model import Features, PromptableModel
 from limner.sam.transforms import to_model_input
 from limner.vocabulary.devices import Device, Precision
+
+Arrays = Mapping[str, NDArray[np.float32]]
 
 GPU_BATCH = 8  # images at once
 CPU = torch.device("cpu")
@@ -42,7 +44,7 @@ class Encoder:
         device: where it starts.
         on_retreat: told in one sentence what changed.
         cpu_precision: what the model's card says about CPUs that multiply bfloat16.
-        on_cpu: normalised image (1, 3, S, S) -> embedding (1, C, h, w), to be used on the CPU instead of the model.
+        on_cpu: normalised image (1, 3, S, S) -> features, to be used on the CPU instead of the model.
     """
 
     def __init__(
@@ -51,12 +53,12 @@ class Encoder:
         device: torch.device,
         on_retreat: Callable[[str], None] = lambda _: None,
         cpu_precision: Precision = "float32",
-        on_cpu: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
+        on_cpu: Callable[[NDArray[np.float32]], Arrays] | None = None,
     ) -> None:
         self.model = model.to(device).eval()
         self.device = device
         self.batch_size = 1 if device == CPU else GPU_BATCH
-        self._compiled: Callable[[Tensor], Tensor] | None = None
+        self._compiled: Callable[[Tensor], Features] | None = None
         self._on_retreat = on_retreat
         self._cpu_precision = cpu_precision
         self._on_cpu = on_cpu
@@ -73,7 +75,7 @@ class Encoder:
         side = self.model.config.image_size
         self._compiled = torch.compile(self.model.encode, dynamic=False)
         try:
-            self._embeddings(torch.zeros(self.batch_size, 3, side, side))
+            self._features(torch.zeros(self.batch_size, 3, side, side))
         except Exception as error:  # torch has no class for what may go wrong in compilers
             if isinstance(error, RuntimeError | MemoryError) and _is_out_of_memory(error):
                 self._retreat(error)
@@ -83,15 +85,15 @@ class Encoder:
                 hint="Unset LIMNER_COMPILE; or install what torch.compile needs: a C++ compiler, and Triton for CUDA.",
             ) from error
 
-    def encode(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        """RGB images (H, W, 3), of any sizes -> embeddings (1, C, h, w), in order.
+    def encode(self, images: Sequence[NDArray[np.uint8]]) -> list[Arrays]:
+        """RGB images (H, W, 3), of any sizes -> the features (1, C, h, w) of each, in order.
 
         Raises:
             EncoderFailed: when even the CPU has no memory for one image.
         """
-        embeddings: list[NDArray[np.float32]] = []
-        while len(embeddings) < len(images):
-            batch = images[len(embeddings) :][: self.batch_size]
+        done: list[Arrays] = []
+        while len(done) < len(images):
+            batch = images[len(done) :][: self.batch_size]
             try:
                 encoded = self._forward(batch)
             except (RuntimeError, MemoryError) as error:
@@ -99,15 +101,17 @@ class Encoder:
                     raise
                 self._retreat(error)
             else:
-                embeddings += [encoded[index : index + 1] for index in range(len(batch))]
-        return embeddings
+                done += [
+                    {name: values[index : index + 1] for name, values in encoded.items()} for index in range(len(batch))
+                ]
+        return done
 
     @torch.inference_mode()
-    def _forward(self, batch: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        return self._embeddings(torch.stack([to_model_input(rgb, self.model.config) for rgb in batch]))
+    def _forward(self, batch: Sequence[NDArray[np.uint8]]) -> Arrays:
+        return self._features(torch.stack([to_model_input(rgb, self.model.config) for rgb in batch]))
 
-    def _embeddings(self, pixels: Tensor) -> NDArray[np.float32]:
-        """(B, 3, S, S) -> (B, C, h, w)."""
+    def _features(self, pixels: Tensor) -> Arrays:
+        """(B, 3, S, S) -> (B, C, h, w) each."""
         if self._on_cpu is not None and self.device == CPU:
             return self._on_cpu(pixels.numpy())
         if self.device.type == "cuda":
@@ -115,8 +119,8 @@ class Encoder:
         is_whole = len(pixels) == self.batch_size
         encode = self._compiled if self._compiled and is_whole else self.model.encode
         with computing_in(self.precision, self.device):
-            embeddings = encode(channels_last(pixels.to(self.device, non_blocking=True)))
-        return np.ascontiguousarray(embeddings.float().cpu().numpy())
+            features = encode(channels_last(pixels.to(self.device, non_blocking=True)))
+        return {name: np.ascontiguousarray(values.float().cpu().numpy()) for name, values in features.items()}
 
     @property
     def precision(self) -> Precision:

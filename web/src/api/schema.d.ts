@@ -476,12 +476,6 @@ export interface components {
       /** @enum {string} */
       state: "none" | "waiting" | "encoding" | "ready" | "failed";
     };
-    /** @description Shape of ``image_embeddings`` without its leading 1. */
-    EmbeddingSpec: {
-      channels: number;
-      height: number;
-      width: number;
-    };
     /** @description The encoder process. */
     EncoderStatus: {
       message: string;
@@ -505,6 +499,13 @@ export interface components {
       };
       hint: string;
       message: string;
+    };
+    /** @description One tensor that the image encoder gives: (1, channels, height, width) for one image. */
+    FeatureSpec: {
+      channels: number;
+      height: number;
+      name: string;
+      width: number;
     };
     /** @description One ONNX file: its name beside the manifest, its content hash, and its tensors in order. */
     GraphFile: {
@@ -597,8 +598,13 @@ export interface components {
       images: number;
       skipped: components["schemas"]["Skipped"][];
     };
-    /** @description How pixels become the encoder's input: longest side in px, (value - mean) / std, zero padding. */
+    /** @description How pixels become the encoder's input: a square of so many px, see ``ImageGeometry``; (value - mean) / std. */
     InputSpec: {
+      /**
+       * @default pad
+       * @enum {string}
+       */
+      fit: "pad" | "stretch";
       image_size: number;
       pixel_mean: [number, number, number];
       pixel_std: [number, number, number];
@@ -636,32 +642,51 @@ export interface components {
      *     Attributes:
      *         exporter: counts up when the same weights give other graphs, so that cached ones are made anew.
      *         weights_sha256: of the weights file; keys embeddings and graphs.
-     *         low_res_size: side of the decoder's logits and of the mask prompt.
-     *         num_masks: candidates per prompt.
+     *         features: what the encoder gives and ``prepare`` takes; the first one's cells are what ``valid_size`` counts.
+     *         prompts: what the decoder can be asked with, beside points and a box.
+     *         masks: what it answers.
      *         max_abs_difference: largest difference between torch and onnxruntime at export, relative to the
      *             range of the logits.
      *         quality: measured quality, for people; free-form.
      */
     Manifest: {
-      embedding: components["schemas"]["EmbeddingSpec"];
       /** @default 1 */
       exporter: number;
       family: string;
+      features: components["schemas"]["FeatureSpec"][];
       /**
-       * @default 1
+       * @default 2
        * @constant
        */
-      format: 1;
+      format: 2;
       graphs: components["schemas"]["Graphs"];
       input: components["schemas"]["InputSpec"];
       licence: string;
-      low_res_size: number;
+      /**
+       * @default {
+       *       "ambiguous": [
+       *         1,
+       *         2,
+       *         3
+       *       ],
+       *       "count": 4,
+       *       "low_res_size": 256,
+       *       "unambiguous": 0
+       *     }
+       */
+      masks: components["schemas"]["MaskSpec"];
       max_abs_difference: number;
       name: string;
-      num_masks: number;
       parameters: number;
       /** @default 1 */
       preprocessing_version: number;
+      /**
+       * @default {
+       *       "mask": true,
+       *       "padding": "without_box"
+       *     }
+       */
+      prompts: components["schemas"]["PromptSpec"];
       quality?: {
         [key: string]: components["schemas"]["JsonValue"];
       };
@@ -685,6 +710,34 @@ export interface components {
       state: "waiting" | "submitted" | "skipped";
       /** Format: uuid */
       uid: string;
+    };
+    /**
+     * @description What the decoder answers.
+     *
+     *     Attributes:
+     *         count: masks per prompt.
+     *         low_res_size: side of the grid of logits, and of the mask prompt, in cells.
+     *         unambiguous: index of the mask for prompts with one right answer.
+     *         ambiguous: indices of the masks for a lone point (whole, part, subpart); none where a model has only one mask.
+     *
+     *     Raises:
+     *         ValueError: when an index is no mask.
+     */
+    MaskSpec: {
+      /**
+       * @default [
+       *       1,
+       *       2,
+       *       3
+       *     ]
+       */
+      ambiguous: number[];
+      /** @default 4 */
+      count: number;
+      /** @default 256 */
+      low_res_size: number;
+      /** @default 0 */
+      unambiguous: number;
     };
     /** @description A model that Limner knows or that is installed; ``default`` is the one in use. */
     Model: {
@@ -756,6 +809,22 @@ export interface components {
     /** @description All projects, oldest first. */
     ProjectList: {
       projects: components["schemas"]["Project"][];
+    };
+    /**
+     * @description What the decoder can be asked with, beside points and a box.
+     *
+     *     Attributes:
+     *         mask: whether a mask prompt (``mask_input``) counts.
+     *         padding: when one padding point (0, 0, label -1) ends the points: only where there is no box, or always.
+     */
+    PromptSpec: {
+      /** @default true */
+      mask: boolean;
+      /**
+       * @default without_box
+       * @enum {string}
+       */
+      padding: "without_box" | "always";
     };
     /**
      * @description How a mask came about: which model, which of its candidates, from which prompts, in how many seconds of work.

@@ -66,8 +66,8 @@ export class PreviewLayer {
     const view = region ? pictureIn(place.view, region) : place.view;
     const part = visiblePart(view, image, stage, pixelRatio);
     if (!part) return null;
-    const cells = model.low_res_size;
-    const valid = new ImageGeometry(image, model.input.image_size).validCells(cells);
+    const cells = model.masks.low_res_size;
+    const valid = new ImageGeometry(image, model.input).validCells(cells);
     const step = 1 / (view.scale * pixelRatio); // image pixels per device pixel
     const origin = (deviceOffset: number, viewOffset: number) =>
       (deviceOffset / pixelRatio - viewOffset) / view.scale;

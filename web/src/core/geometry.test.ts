@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { clampToImage, ImageGeometry, imagePoint, isInside } from "./geometry.ts";
+import { clampToImage, type Fit, ImageGeometry, imagePoint, isInside } from "./geometry.ts";
 import { goldenCases } from "./vectors.test-support.ts";
 
 interface Case {
   height: number;
   width: number;
   image_size: number;
+  fit: Fit;
   input_size: [number, number];
   valid_cells: [number, number];
   image_points: [number, number][];
@@ -15,9 +16,9 @@ interface Case {
 
 describe("ImageGeometry", () => {
   it.each(goldenCases<Case>("geometry"))(
-    "places $height × $width in $image_size as Python does",
+    "places $height × $width in $image_size as Python does, $fit",
     (golden) => {
-      const geometry = new ImageGeometry(golden, golden.image_size);
+      const geometry = new ImageGeometry(golden, golden);
       expect([geometry.inputHeight, geometry.inputWidth]).toEqual(golden.input_size);
       const valid = geometry.validCells(256);
       expect([valid.height, valid.width]).toEqual(golden.valid_cells);
@@ -32,9 +33,10 @@ describe("ImageGeometry", () => {
   it("comes back from model pixels", () => {
     const side = fc.integer({ min: 1, max: 9000 });
     const share = fc.double({ min: 0, max: 1, noNaN: true });
+    const fits = fc.constantFrom<Fit>("pad", "stretch");
     fc.assert(
-      fc.property(side, side, share, share, (height, width, x, y) => {
-        const geometry = new ImageGeometry({ height, width }, 1024);
+      fc.property(side, side, share, share, fits, (height, width, x, y, fit) => {
+        const geometry = new ImageGeometry({ height, width }, { image_size: 1024, fit });
         const [backX, backY] = geometry.toImage(geometry.toModel(imagePoint(x * width, y * height)));
         expect(backX).toBeCloseTo(x * width, 6);
         expect(backY).toBeCloseTo(y * height, 6);
@@ -43,8 +45,12 @@ describe("ImageGeometry", () => {
   });
 
   it("refuses impossible sizes", () => {
-    expect(() => new ImageGeometry({ height: 0, width: 4 }, 512)).toThrow("0 × 4");
-    expect(() => new ImageGeometry({ height: Number.NaN, width: 4 }, 512)).toThrow(RangeError);
+    expect(() => new ImageGeometry({ height: 0, width: 4 }, { image_size: 512, fit: "pad" })).toThrow(
+      "0 × 4",
+    );
+    expect(
+      () => new ImageGeometry({ height: Number.NaN, width: 4 }, { image_size: 512, fit: "stretch" }),
+    ).toThrow(RangeError);
   });
 });
 

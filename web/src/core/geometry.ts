@@ -2,7 +2,7 @@
  * Between image pixels, model pixels, screen pixels and the low-resolution grid of logits.
  *
  * Coordinates are continuous: x to the right, y down, the centre of pixel (0, 0) at (0.5, 0.5). Sizes are (height, width).
- * `server/limner/geometry.py` says the same in Python; `tests/golden/geometry.json` holds both to it.
+ * `server/limner/vocabulary/geometry.py` says the same in Python; `tests/golden/geometry.json` holds both to it.
  */
 
 type Framed<Frame extends string> = readonly [x: number, y: number] & { readonly _frame?: Frame };
@@ -28,18 +28,28 @@ export const imagePoint = (x: number, y: number): ImagePoint => [x, y];
 export const modelPoint = (x: number, y: number): ModelPoint => [x, y];
 export const screenPoint = (x: number, y: number): ScreenPoint => [x, y];
 
+/** How an image of any shape becomes a square: its longest side fills it and the rest is padding, or both sides are stretched. */
+export type Fit = "pad" | "stretch";
+
+/** The model's square input, as its manifest names it. */
+export interface ModelSquare {
+  /** S: its side, in model pixels. */
+  readonly image_size: number;
+  readonly fit: Fit;
+}
+
 /** How one image lies in the model's square input. */
 export class ImageGeometry {
   readonly height: number;
   readonly width: number;
   /** S: the side of the model's input, in model pixels. */
   readonly imageSize: number;
-  /** Of the resized image inside the padded S × S input, in model pixels; at least one pixel each. */
+  /** Of the resized image inside the S × S input, in model pixels; at least one pixel each. */
   readonly inputHeight: number;
   readonly inputWidth: number;
 
   /** @throws RangeError when a size is not positive. */
-  constructor({ height, width }: ImageSize, imageSize: number) {
+  constructor({ height, width }: ImageSize, { image_size: imageSize, fit }: ModelSquare) {
     if (!(Math.min(height, width, imageSize) >= 1)) {
       throw new RangeError(
         `An image of ${height} × ${width} pixels for a model input of ${imageSize} is impossible.`,
@@ -49,11 +59,11 @@ export class ImageGeometry {
     this.height = height;
     this.width = width;
     this.imageSize = imageSize;
-    this.inputHeight = Math.max(1, Math.floor(height * scale + 0.5));
-    this.inputWidth = Math.max(1, Math.floor(width * scale + 0.5));
+    this.inputHeight = fit === "stretch" ? imageSize : Math.max(1, Math.floor(height * scale + 0.5));
+    this.inputWidth = fit === "stretch" ? imageSize : Math.max(1, Math.floor(width * scale + 0.5));
   }
 
-  /** Both axes scale by the rounded size of the resized image, as SAM's `ResizeLongestSide` does. */
+  /** Both axes scale by the whole pixels of the resized image, as SAM's `ResizeLongestSide` does. */
   toModel([x, y]: ImagePoint): ModelPoint {
     return modelPoint(x * (this.inputWidth / this.width), y * (this.inputHeight / this.height));
   }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createBitmap } from "./bitmap.ts";
-import { ImageGeometry, type ImageSize } from "./geometry.ts";
+import { type Fit, ImageGeometry, type ImageSize } from "./geometry.ts";
 import { type Axes, imageAxes, makeAxis, neededCells, type Plane, StretchFinder } from "./logits.ts";
 import { logitsFromMask, MASK_PROMPT_LOGIT, maskFromLogits } from "./mask.ts";
 import { MaskPainter } from "./paint.ts";
@@ -10,6 +10,7 @@ import { bitmapFromText, goldenCases, randomNumbers } from "./vectors.test-suppo
 
 interface Case extends ImageSize {
   image_size: number;
+  fit: Fit;
   low_res: number[];
   logits: number[];
 }
@@ -32,8 +33,8 @@ function upsample({ data, offset }: Plane, { rows, columns }: Axes): number[][] 
   });
 }
 
-describe.each(goldenCases<Case>("logits"))("logits of a $height × $width image", (golden) => {
-  const geometry = new ImageGeometry(golden, golden.image_size);
+describe.each(goldenCases<Case>("logits"))("logits of a $height × $width image, $fit", (golden) => {
+  const geometry = new ImageGeometry(golden, golden);
   const plane = { data: new Float32Array(golden.low_res), offset: 0 };
   const expected = {
     height: golden.height,
@@ -137,7 +138,7 @@ it.each([
     [64, 64],
   ],
 ])("needs of the embedding of a %j image the cells %j", ([height, width], [rows, columns]) => {
-  const geometry = new ImageGeometry({ height: height!, width: width! }, 1024);
+  const geometry = new ImageGeometry({ height: height!, width: width! }, { image_size: 1024, fit: "pad" });
   expect(neededCells(geometry, 256, 64)).toEqual({ height: rows, width: columns });
   const axes = imageAxes(geometry, 256);
   expect(Math.min(axes.rows.cell.at(-1)! + 1, 255)).toBeLessThan(4 * rows!);
@@ -147,7 +148,7 @@ it.each([
 it("reads the plane at its offset", () => {
   const data = new Float32Array(4 * 8 * 8).fill(-1);
   data.fill(1, 2 * 64, 3 * 64);
-  const geometry = new ImageGeometry({ height: 30, width: 20 }, 64);
+  const geometry = new ImageGeometry({ height: 30, width: 20 }, { image_size: 64, fit: "pad" });
   expect(area(maskFromLogits({ data, offset: 128 }, geometry, 8)!)).toBe(600);
   expect(maskFromLogits({ data, offset: 64 }, geometry, 8)).toBeNull();
 });
@@ -161,7 +162,7 @@ describe("a mask as a prompt", () => {
       const [x, y] = [index % 450, Math.floor(index / 450)];
       bitmap.data[index] = Math.hypot(x - cx, y - cy) < radius ? 1 : 0;
     });
-    const geometry = new ImageGeometry(bitmap, 1024);
+    const geometry = new ImageGeometry(bitmap, { image_size: 1024, fit: "pad" });
     const back = decode(
       maskFromLogits({ data: logitsFromMask(encode(bitmap), geometry, 256), offset: 0 }, geometry, 256)!,
     );
@@ -176,7 +177,11 @@ describe("a mask as a prompt", () => {
   // Eight rows become the four of the grid, four columns become two, the other two columns are padding.
   it("weighs cells by covered area and leaves the padding background", () => {
     const rle = encode(bitmapFromText(["##..", "##..", "#...", "...."].flatMap((row) => [row, row])));
-    const logits = logitsFromMask(rle, new ImageGeometry({ height: 8, width: 4 }, 4), 4);
+    const logits = logitsFromMask(
+      rle,
+      new ImageGeometry({ height: 8, width: 4 }, { image_size: 4, fit: "pad" }),
+      4,
+    );
     expect([...logits].map((value) => value / MASK_PROMPT_LOGIT)).toEqual([
       1, -1, -1, -1, 1, -1, -1, -1, 0, -1, -1, -1, -1, -1, -1, -1,
     ]);

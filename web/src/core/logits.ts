@@ -1,9 +1,9 @@
 /**
  * From the decoder's low-resolution logits to masks, only where they are seen or needed.
  *
- * Logits lie on a square grid over the padded model input. Between cell centres they are interpolated bilinearly with
+ * Logits lie on a square grid over the model's input. Between cell centres they are interpolated bilinearly with
  * `align_corners=False` and cut at 0, in one step from the grid to the output: `upsample_logits` in
- * `server/limner/geometry.py` says the same, `tests/golden/logits.json` holds both to it.
+ * `server/limner/vocabulary/geometry.py` says the same, `tests/golden/logits.json` holds both to it.
  *
  * Between four cell centres of one sign every pixel has that sign, and along a line the interpolated logits are straight from
  * cell to cell, so that the sign changes once at most. So a mask costs a look at the cells along its outline, not at its pixels.

@@ -19,7 +19,7 @@ function textOf(pixels: Uint32Array, width: number): string[] {
 
 describe("painting a mask", () => {
   const rows = ["######", "######", "####..", "####..", "......", "......"];
-  const axes = imageAxes(new ImageGeometry({ height: 6, width: 6 }, 6), 6);
+  const axes = imageAxes(new ImageGeometry({ height: 6, width: 6 }, { image_size: 6, fit: "pad" }), 6);
 
   it("fills it with a rim inside, but not along the border of the output", () => {
     const pixels = new Uint32Array(36);

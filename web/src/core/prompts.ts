@@ -1,7 +1,7 @@
 /**
- * What a person gives the model, and which of its four answers is shown first.
+ * What a person gives the model, and which of its answers is shown first.
  *
- * `server/limner/prompts.py` says the same in Python; `tests/golden/prompts.json` holds both to it.
+ * `server/limner/vocabulary/prompts.py` says the same in Python; `tests/golden/prompts.json` holds both to it.
  */
 
 import type { ImageBox, ImageGeometry, ImagePoint } from "./geometry.ts";
@@ -31,11 +31,30 @@ export interface Prompts {
 
 /** Prompts in pixels of the picture that the decoder sees: an image, or a region of it. */
 export interface DecoderPrompts extends Omit<Prompts, "mask"> {
-  /** Logits (lowResSize²), row-major over the padded model input; what the decoder takes as `mask_input`. */
+  /** Logits (lowResSize²), row-major over the model's input; what the decoder takes as `mask_input`. */
   readonly mask: Float32Array | null;
 }
 
 export const NO_PROMPTS: Prompts & DecoderPrompts = { points: [], box: null, mask: null };
+
+/** What a model can be asked with, beside points and a box; `server/limner/vocabulary/specs.py` describes both. */
+export interface PromptSpec {
+  /** Whether a mask prompt counts. */
+  readonly mask: boolean;
+  /** When one padding point ends the points. */
+  readonly padding: "without_box" | "always";
+}
+
+/** What a model answers. */
+export interface MaskSpec {
+  readonly count: number;
+  /** Side of the grid of logits, and of the mask prompt, in cells. */
+  readonly low_res_size: number;
+  /** Index of the mask for prompts with one right answer. */
+  readonly unambiguous: number;
+  /** Indices of the masks for a lone point; none where a model has only one mask. */
+  readonly ambiguous: readonly number[];
+}
 
 export interface ModelInputs {
   /** (N, 2) in model pixels. */
@@ -52,35 +71,48 @@ export function isEmpty(prompts: Prompts): boolean {
 /**
  * The prompts as the decoder takes them.
  *
- * A box becomes its two corners after the points. Without a box one padding point is appended: SAM was trained so, and with
- * a box it was not (the official export pads always and so departs from PyTorch).
+ * A box becomes its two corners after the points. Without a box one padding point is appended, and with one where the model
+ * was trained so: SAM was not, though its official export pads always; SAM 2 was.
  */
-export function modelInputs(prompts: Pick<Prompts, "points" | "box">, geometry: ImageGeometry): ModelInputs {
+export function modelInputs(
+  prompts: Pick<Prompts, "points" | "box">,
+  geometry: ImageGeometry,
+  { padding }: Pick<PromptSpec, "padding">,
+): ModelInputs {
   const coords = prompts.points.map(({ at }) => geometry.toModel(at));
   const labels: number[] = prompts.points.map(({ label }) => label);
   if (prompts.box) {
     const [x0, y0, x1, y1] = prompts.box;
     coords.push(geometry.toModel(imagePoint(x0, y0)), geometry.toModel(imagePoint(x1, y1)));
     labels.push(BOX_TOP_LEFT, BOX_BOTTOM_RIGHT);
-  } else {
+  }
+  if (!prompts.box || padding === "always") {
     coords.push(modelPoint(0, 0));
     labels.push(PADDING);
   }
   return { pointCoords: new Float32Array(coords.flat()), pointLabels: new Float32Array(labels) };
 }
 
+/** Whether whole, part and subpart are all fair answers: to one lone point. The padding point never counts as a prompt. */
+function isAmbiguous({ points, box, mask }: Prompts): boolean {
+  return points.length === 1 && box === null && mask === null;
+}
+
 /**
- * Index (0–3) of the candidate to show first.
+ * Index of the candidate to show first.
  *
- * One lone point is ambiguous (whole, part, subpart), so the best of masks 1–3; any richer prompt has one answer, mask 0
- * (Kirillov et al. 2023, "Resolving ambiguity"). The padding point never counts as a prompt.
+ * One lone point is ambiguous, so the best of the masks for that (of SAM's four, 1–3); any richer prompt has one answer (mask
+ * 0; Kirillov et al. 2023, "Resolving ambiguity").
  */
-export function chooseMask(iouPredictions: ArrayLike<number>, prompts: Prompts): number {
-  const ambiguous = prompts.points.length === 1 && prompts.box === null && prompts.mask === null;
-  if (!ambiguous) return 0;
-  let best = 1;
-  for (let index = 2; index < iouPredictions.length; index++) {
-    if (iouPredictions[index]! > iouPredictions[best]!) best = index;
-  }
-  return best;
+export function chooseMask(iouPredictions: ArrayLike<number>, prompts: Prompts, masks: MaskSpec): number {
+  if (!isAmbiguous(prompts) || masks.ambiguous.length === 0) return masks.unambiguous;
+  return masks.ambiguous.reduce((best, index) =>
+    iouPredictions[index]! > iouPredictions[best]! ? index : best,
+  );
+}
+
+/** Indices of the masks to choose from: those for an ambiguous prompt (the other was not trained for it), else all. */
+export function masksToOffer(prompts: Prompts, masks: MaskSpec): readonly number[] {
+  if (isAmbiguous(prompts) && masks.ambiguous.length > 0) return masks.ambiguous;
+  return Array.from({ length: masks.count }, (_, index) => index);
 }

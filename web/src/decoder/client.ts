@@ -149,8 +149,9 @@ export class DecoderClient implements Decoder {
       this.waiting = null;
       const { prompts, image, generation } = request;
       try {
-        const geometry = new ImageGeometry(image, this.manifest!.input.image_size);
-        const decoded = await this.host.decode({ ...modelInputs(prompts, geometry), mask: prompts.mask });
+        const { input, prompts: taken } = this.manifest!;
+        const inputs = modelInputs(prompts, new ImageGeometry(image, input), taken);
+        const decoded = await this.host.decode({ ...inputs, mask: taken.mask ? prompts.mask : null });
         const stale = generation !== this.generation;
         if (!stale) this.update({ lastDecodeMs: decoded.milliseconds });
         request.resolve(stale ? null : decoded);

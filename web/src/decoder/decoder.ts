@@ -1,15 +1,17 @@
 /** The decoder as the rest of the page sees it; `createDecoder` in client.ts makes one. */
 
 import type { ImageSize } from "../core/geometry.ts";
-import type { DecoderPrompts } from "../core/prompts.ts";
+import type { DecoderPrompts, MaskSpec } from "../core/prompts.ts";
 import type { Manifest } from "./manifest.ts";
 
 /** What the decoder answers to one prompt. */
 export interface Decoded {
-  /** (num_masks, low_res_size, low_res_size) logits over the padded model input. */
+  /** (count, low_res_size, low_res_size) logits over the model's input. */
   readonly lowRes: Float32Array;
-  /** (num_masks,) */
+  /** (count,) */
   readonly iou: Float32Array;
+  /** Which of the masks is for what. */
+  readonly masks: MaskSpec;
   /** Time the graph took in the worker. */
   readonly milliseconds: number;
 }

@@ -4,15 +4,15 @@ import { EMBEDDING_FORMAT } from "./embedding.ts";
 import type { Manifest } from "./manifest.ts";
 
 export const MANIFEST: Manifest = {
-  format: 1,
+  format: 2,
   name: "tiny",
   title: "Tiny",
   weights_sha256: "a".repeat(64),
   preprocessing_version: 1,
-  input: { image_size: 64 },
-  embedding: { channels: 2, height: 1, width: 2 },
-  low_res_size: 8,
-  num_masks: 4,
+  input: { image_size: 64, fit: "pad" },
+  features: [{ name: "image_embeddings", channels: 2, height: 1, width: 2 }],
+  prompts: { mask: true, padding: "without_box" },
+  masks: { count: 4, low_res_size: 8, unambiguous: 0, ambiguous: [1, 2, 3] },
   graphs: {
     prepare: { inputs: ["image_embeddings"], outputs: ["prepared"] },
     decode: { inputs: ["prepared"], outputs: ["low_res_masks", "iou_predictions"] },

@@ -1,27 +1,58 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { embeddingFile, MANIFEST, METADATA, safetensorsFile } from "./embedding.test-support.ts";
 import { checkEmbedding, halfToFloat, imageSizeOf, readEmbedding } from "./embedding.ts";
 import { DecoderError } from "./errors.ts";
 
 const SHAPE = [1, 2, 1, 2];
+const values = (file: ArrayBuffer) => readEmbedding(file, MANIFEST.features).image_embeddings!;
 
 describe("an embedding", () => {
   it("is read from fp16, exactly", () => {
-    expect([...readEmbedding(embeddingFile(), MANIFEST.embedding)]).toEqual([1, -2, 2 ** -24, 65504]);
+    expect([...values(embeddingFile())]).toEqual([1, -2, 2 ** -24, 65504]);
   });
 
   it("is read from fp32", () => {
-    const values = new Float32Array([1.5, -2.25, 3e-9, 7]);
-    const file = safetensorsFile({ image_embeddings: { dtype: "F32", shape: SHAPE, values } });
-    expect(readEmbedding(file, MANIFEST.embedding)).toEqual(values);
+    const floats = new Float32Array([1.5, -2.25, 3e-9, 7]);
+    const file = safetensorsFile({ image_embeddings: { dtype: "F32", shape: SHAPE, values: floats } });
+    expect(values(file)).toEqual(floats);
   });
 
   it("is read from int8 with a scale per channel", () => {
     const file = safetensorsFile({
       image_embeddings: { dtype: "I8", shape: SHAPE, values: new Int8Array([127, -127, 4, 0]) },
-      scale: { dtype: "F32", shape: [2], values: new Float32Array([0.5, 0.25]) },
+      "image_embeddings.scale": { dtype: "F32", shape: [2], values: new Float32Array([0.5, 0.25]) },
     });
-    expect([...readEmbedding(file, MANIFEST.embedding)]).toEqual([63.5, -63.5, 1, 0]);
+    expect([...values(file)]).toEqual([63.5, -63.5, 1, 0]);
+  });
+
+  it("may have several features, each by its name and with its own scales", () => {
+    const features = [
+      { name: "coarse", channels: 1, height: 1, width: 2 },
+      { name: "fine", channels: 2, height: 2, width: 1 },
+    ];
+    const file = safetensorsFile({
+      "fine.scale": { dtype: "F32", shape: [2], values: new Float32Array([2, 0.5]) },
+      fine: { dtype: "I8", shape: [1, 2, 2, 1], values: new Int8Array([1, 2, 3, 4]) },
+      coarse: { dtype: "F16", shape: [1, 1, 1, 2], values: new Uint16Array([0x3c00, 0xc000]) },
+    });
+    expect(readEmbedding(file, features)).toEqual({
+      coarse: new Float32Array([1, -2]),
+      fine: new Float32Array([2, 4, 1.5, 2]),
+    });
+  });
+
+  it.each(["f16", "i8"])("of the first format is still read, from %s", (dtype) => {
+    const path = new URL(`../../../tests/golden/embedding_1_${dtype}.safetensors`, import.meta.url);
+    const file = Uint8Array.from(readFileSync(path)).buffer;
+    const model = { ...MANIFEST, weights_sha256: "b".repeat(64) };
+    expect(() => checkEmbedding(file, model)).not.toThrow();
+    const features = [{ name: "image_embeddings", channels: 3, height: 4, width: 5 }];
+    const read = readEmbedding(file, features).image_embeddings!;
+    expect(read).toHaveLength(60);
+    // what numpy gives by default_rng(11).normal()
+    for (const [index, value] of [0.03419, 1.35975].entries()) expect(read[index]).toBeCloseTo(value, 1);
+    expect(read[59]).toBeCloseTo(0.34703, 1);
   });
 
   it("tells the size of its image", () => {
@@ -42,8 +73,7 @@ it("converts the special halves", () => {
 
 describe("an embedding that does not fit", () => {
   const whole = embeddingFile();
-  const values = new Int8Array(4);
-  const int8 = { dtype: "I8", shape: SHAPE, values };
+  const int8 = { dtype: "I8", shape: SHAPE, values: new Int8Array(4) };
 
   it.each([
     ["another model", { ...METADATA, model_sha256: "b".repeat(64) }, "model_mismatch", "bbbbbbbb…"],
@@ -72,6 +102,6 @@ describe("an embedding that does not fit", () => {
     ["int8 without scales", safetensorsFile({ image_embeddings: int8 }), "needs 2 float32 scales"],
     ["of a lying size", safetensorsFile({ image_embeddings: { ...int8, dtype: "F32" } }), "has 4 bytes"],
   ])("because it is %s is refused", (_, file, message) => {
-    expect(() => readEmbedding(file, MANIFEST.embedding)).toThrow(message);
+    expect(() => values(file)).toThrow(message);
   });
 });

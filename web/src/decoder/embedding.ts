@@ -1,17 +1,19 @@
-/** The encoder's output as it travels: `image_embeddings` as fp32, fp16, or int8 with one scale per channel. */
+/** The encoder's features as they travel: each by its name, as fp32, fp16, or int8 with one scale per channel. */
 
 import type { ImageSize } from "../core/geometry.ts";
 import { DecoderError } from "./errors.ts";
+import type { FeatureSpec } from "./manifest.ts";
 import { parseSafetensors, type TensorView } from "./safetensors.ts";
 
-export const EMBEDDING_FORMAT = "limner-embedding-1";
+export const EMBEDDING_FORMAT = "limner-embedding-2";
+/** Knew `image_embeddings` only, and called its scales `scale`. Servers keep what was written so. */
+const ONE_TENSOR_FORMAT = "limner-embedding-1";
 
 /** What an embedding must match; a part of the manifest. */
 export interface EmbeddingSpec {
   readonly title: string;
   readonly weights_sha256: string;
   readonly preprocessing_version: number;
-  readonly embedding: { readonly channels: number; readonly height: number; readonly width: number };
 }
 
 /**
@@ -20,7 +22,7 @@ export interface EmbeddingSpec {
  */
 export function checkEmbedding(buffer: ArrayBuffer, model: EmbeddingSpec): void {
   const { metadata } = parseSafetensors(buffer);
-  if (metadata.format !== EMBEDDING_FORMAT) {
+  if (metadata.format !== EMBEDDING_FORMAT && metadata.format !== ONE_TENSOR_FORMAT) {
     throw new DecoderError(
       "broken_embedding",
       `The embedding has the format ${metadata.format ?? "unknown"}; this page reads ${EMBEDDING_FORMAT}.`,
@@ -43,18 +45,29 @@ export function checkEmbedding(buffer: ArrayBuffer, model: EmbeddingSpec): void 
 }
 
 /**
- * The embedding as float32 (channels, height, width).
+ * The features by name, each as float32 (channels, height, width).
  * @throws DecoderError `broken_embedding`
  */
 export function readEmbedding(
   buffer: ArrayBuffer,
-  { channels, height, width }: EmbeddingSpec["embedding"],
+  features: readonly FeatureSpec[],
+): Readonly<Record<string, Float32Array>> {
+  const { metadata, tensors } = parseSafetensors(buffer);
+  const scalesOf = metadata.format === ONE_TENSOR_FORMAT ? () => "scale" : (name: string) => `${name}.scale`;
+  return Object.fromEntries(
+    features.map((spec) => [spec.name, readFeature(spec, tensors, tensors.get(scalesOf(spec.name)))]),
+  );
+}
+
+function readFeature(
+  { name, channels, height, width }: FeatureSpec,
+  tensors: ReadonlyMap<string, TensorView>,
+  scale: TensorView | undefined,
 ): Float32Array {
-  const { tensors } = parseSafetensors(buffer);
-  const tensor = tensors.get("image_embeddings");
+  const tensor = tensors.get(name);
   const shape = [1, channels, height, width];
   if (tensor?.shape.join() !== shape.join()) {
-    const found = tensor ? `the shape ${tensor.shape.join(" × ")}` : "no tensor image_embeddings";
+    const found = tensor ? `${name} of the shape ${tensor.shape.join(" × ")}` : `no tensor ${name}`;
     throw new DecoderError(
       "broken_embedding",
       `The embedding has ${found}; the model needs ${shape.join(" × ")}.`,
@@ -66,7 +79,7 @@ export function readEmbedding(
     case "F16":
       return halfToFloat(new Uint16Array(copied(tensor)));
     case "I8":
-      return scaled(new Int8Array(copied(tensor)), tensors.get("scale"), channels);
+      return scaled(new Int8Array(copied(tensor)), scale, channels);
     default:
       throw new DecoderError(
         "broken_embedding",

@@ -5,14 +5,14 @@ import type { DecoderPrompts } from "../core/prompts.ts";
 import type { Decoded, Decoder, DecoderInfo } from "./decoder.ts";
 import { MANIFEST } from "./embedding.test-support.ts";
 
-const CELLS = MANIFEST.low_res_size ** 2;
+const CELLS = MANIFEST.masks.low_res_size ** 2;
 
 /** Mask k covers the left k + 1 of the grid's columns; `iou` are the scores. */
 export function decodedMasks(iou: readonly number[] = [0.9, 0.5, 0.8, 0.7]): Decoded {
   const lowRes = Float32Array.from({ length: 4 * CELLS }, (_, index) =>
-    index % MANIFEST.low_res_size <= Math.floor(index / CELLS) ? 1 : -1,
+    index % MANIFEST.masks.low_res_size <= Math.floor(index / CELLS) ? 1 : -1,
   );
-  return { lowRes, iou: new Float32Array(iou), milliseconds: 1 };
+  return { lowRes, iou: new Float32Array(iou), masks: MANIFEST.masks, milliseconds: 1 };
 }
 
 export class FakeDecoder implements Decoder {

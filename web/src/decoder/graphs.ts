@@ -28,7 +28,7 @@ export class DecoderGraphs {
     private readonly decodeGraph: Graph<Float32Array>,
   ) {
     this.noMaskSwitch = provider === "webgpu" ? -1 : 0;
-    this.noMask = this.maskTensor(new Float32Array(manifest.low_res_size ** 2));
+    this.noMask = this.maskTensor(new Float32Array(manifest.masks.low_res_size ** 2));
   }
 
   /** @throws when a graph does not load or does not take and give what the manifest says */
@@ -51,22 +51,28 @@ export class DecoderGraphs {
 
   /** Make this the image that {@link decode} answers for. The prepared tensors of the one before are dropped. */
   async prepare(embedding: ArrayBuffer): Promise<number> {
-    const geometry = new ImageGeometry(imageSizeOf(embedding), this.manifest.input.image_size);
-    return this.prepareValues(readEmbedding(embedding, this.manifest.embedding), geometry);
+    const geometry = new ImageGeometry(imageSizeOf(embedding), this.manifest.input);
+    return this.prepareValues(readEmbedding(embedding, this.manifest.features), geometry);
   }
 
-  private async prepareValues(values: Float32Array, geometry: ImageGeometry): Promise<number> {
+  private async prepareValues(
+    values: Readonly<Record<string, Float32Array>>,
+    geometry: ImageGeometry,
+  ): Promise<number> {
     this.close();
-    const { low_res_size, embedding } = this.manifest;
-    const { channels, height, width } = embedding;
-    const valid = neededCells(geometry, low_res_size, height);
+    const { masks, features, graphs } = this.manifest;
+    const valid = neededCells(geometry, masks.low_res_size, features[0]!.height);
+    const inputs: Inputs = {
+      ...Object.fromEntries(
+        features.map(({ name, channels, height, width }) => [
+          name,
+          { data: values[name]!, shape: [1, channels, height, width] },
+        ]),
+      ),
+      valid_size: { data: BigInt64Array.of(BigInt(valid.height), BigInt(valid.width)), shape: [2] },
+    };
     const start = performance.now();
-    this.prepared = await this.prepareGraph.run(
-      only(this.manifest.graphs.prepare.inputs, {
-        image_embeddings: { data: values, shape: [1, channels, height, width] },
-        valid_size: { data: BigInt64Array.of(BigInt(valid.height), BigInt(valid.width)), shape: [2] },
-      }),
-    );
+    this.prepared = await this.prepareGraph.run(only(graphs.prepare.inputs, inputs));
     this.ran.prepare = true;
     return performance.now() - start;
   }
@@ -81,15 +87,18 @@ export class DecoderGraphs {
     const start = performance.now();
     const { low_res_masks, iou_predictions } = await this.decodeGraph.run({
       ...this.prepared,
-      point_coords: { data: pointCoords, shape: [1, pointLabels.length, 2] },
-      point_labels: { data: pointLabels, shape: [1, pointLabels.length] },
-      mask_input: mask ? this.maskTensor(mask) : this.noMask,
-      has_mask_input: { data: Float32Array.of(mask ? 1 : this.noMaskSwitch), shape: [1] },
+      ...only(this.manifest.graphs.decode.inputs, {
+        point_coords: { data: pointCoords, shape: [1, pointLabels.length, 2] },
+        point_labels: { data: pointLabels, shape: [1, pointLabels.length] },
+        mask_input: mask ? this.maskTensor(mask) : this.noMask,
+        has_mask_input: { data: Float32Array.of(mask ? 1 : this.noMaskSwitch), shape: [1] },
+      }),
     });
     this.ran.decode = true;
     return {
       lowRes: low_res_masks!,
       iou: iou_predictions!,
+      masks: this.manifest.masks,
       milliseconds: performance.now() - start,
     };
   }
@@ -115,7 +124,7 @@ export class DecoderGraphs {
    * @returns milliseconds of a click, not the first
    */
   async tryOut(): Promise<number> {
-    const mask = new Float32Array(this.manifest.low_res_size ** 2).map((_, index) => Math.sin(index));
+    const mask = wave(this.manifest.masks.low_res_size ** 2);
     await this.prepareExample();
     checkAnswer(await this.decodeExample(mask));
     checkAnswer(await this.decodeExample(null));
@@ -125,10 +134,14 @@ export class DecoderGraphs {
   }
 
   private async prepareExample(): Promise<void> {
-    const { channels, height, width } = this.manifest.embedding;
-    const side = this.manifest.input.image_size;
-    const values = new Float32Array(channels * height * width).map((_, index) => Math.sin(index));
-    await this.prepareValues(values, new ImageGeometry({ height: side, width: side }, side));
+    const { features, input } = this.manifest;
+    const values = Object.fromEntries(
+      features.map(({ name, channels, height, width }) => [name, wave(channels * height * width)]),
+    );
+    await this.prepareValues(
+      values,
+      new ImageGeometry({ height: input.image_size, width: input.image_size }, input),
+    );
   }
 
   private decodeExample(mask: Float32Array | null): Promise<Decoded> {
@@ -136,9 +149,14 @@ export class DecoderGraphs {
   }
 
   private maskTensor(logits: Float32Array): Values {
-    const side = this.manifest.low_res_size;
+    const side = this.manifest.masks.low_res_size;
     return { data: logits, shape: [1, 1, side, side] };
   }
+}
+
+/** Numbers to try a graph with. */
+function wave(length: number): Float32Array {
+  return new Float32Array(length).map((_, index) => Math.sin(index));
 }
 
 /** A driver that fails silently leaves zeros, or what was there before. */

@@ -3,7 +3,7 @@
 import { ImageGeometry, type ImageSize } from "../core/geometry.ts";
 import type { Plane } from "../core/logits.ts";
 import { maskFromLogits } from "../core/mask.ts";
-import { chooseMask, type Prompts } from "../core/prompts.ts";
+import { chooseMask, masksToOffer, type Prompts } from "../core/prompts.ts";
 import type { Region } from "../core/region.ts";
 import type { Rle } from "../core/rle.ts";
 import type { Decoded } from "../decoder/decoder.ts";
@@ -21,17 +21,17 @@ export interface Answer {
 
 /** The mask to show as long as nobody chose another. */
 export function bestOf({ decoded, prompts }: Answer): number {
-  return chooseMask(decoded.iou, prompts);
+  return chooseMask(decoded.iou, prompts, decoded.masks);
 }
 
-/** What Tab walks through: masks 1 to 3 for an ambiguous prompt (mask 0 was not trained for those), else all four. */
+/** What Tab walks through. */
 export function candidatesOf(answer: Answer): Candidate[] {
-  const first = bestOf(answer) > 0 ? 1 : 0;
-  return Array.from(answer.decoded.iou, (iou, index) => ({
+  const { iou, masks } = answer.decoded;
+  return masksToOffer(answer.prompts, masks).map((index) => ({
     index,
-    iou,
+    iou: iou[index]!,
     plane: planeOf(answer, index),
-  })).slice(first);
+  }));
 }
 
 export function planeOf({ decoded: { lowRes, iou } }: Answer, index: number): Plane {
@@ -40,7 +40,7 @@ export function planeOf({ decoded: { lowRes, iou } }: Answer, index: number): Pl
 
 /** The mask at the image's resolution, null when no pixel is in it. */
 export function maskOf(answer: Answer, index: number, image: ImageSize, model: Manifest): Rle | null {
-  const geometry = new ImageGeometry(answer.region ?? image, model.input.image_size);
-  const mask = maskFromLogits(planeOf(answer, index), geometry, model.low_res_size);
+  const geometry = new ImageGeometry(answer.region ?? image, model.input);
+  const mask = maskFromLogits(planeOf(answer, index), geometry, model.masks.low_res_size);
   return unframed(mask, answer.region, image);
 }

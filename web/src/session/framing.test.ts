@@ -8,8 +8,7 @@ import { maskOf } from "./answers.ts";
 import { framed } from "./framing.ts";
 
 const IMAGE = { height: 90, width: 120 };
-const CELLS = MANIFEST.low_res_size;
-const SIDE = MANIFEST.input.image_size;
+const CELLS = MANIFEST.masks.low_res_size;
 
 const regions = fc
   .record({
@@ -34,8 +33,8 @@ describe("a decoder that sees a region", () => {
             box: [region.x, region.y, at[0], at[1]],
             mask: null,
           };
-          const geometry = new ImageGeometry(region, SIDE);
-          const { pointCoords } = modelInputs(framed(prompts, region, MANIFEST), geometry);
+          const geometry = new ImageGeometry(region, MANIFEST.input);
+          const { pointCoords } = modelInputs(framed(prompts, region, MANIFEST), geometry, MANIFEST.prompts);
           const expected = [right * geometry.inputWidth, down * geometry.inputHeight];
           for (const [index, value] of [...expected, 0, 0, ...expected].entries()) {
             expect(pointCoords[index]).toBeCloseTo(value, 3);
@@ -48,7 +47,7 @@ describe("a decoder that sees a region", () => {
   it("answers with masks on the right pixels, and none outside", () => {
     fc.assert(
       fc.property(regions, fc.integer({ min: 0, max: 2 ** 31 }), (region, seed) => {
-        const geometry = new ImageGeometry(region, SIDE);
+        const geometry = new ImageGeometry(region, MANIFEST.input);
         const valid = geometry.validCells(CELLS);
         const [centreX, centreY] = [(seed % 7) / 7, (seed % 11) / 11];
         const lowRes = Float32Array.from({ length: CELLS * CELLS }, (_, cell) => {
@@ -56,7 +55,7 @@ describe("a decoder that sees a region", () => {
           const y = (Math.floor(cell / CELLS) + 0.5) / valid.height;
           return 0.3 - Math.hypot(x - centreX, y - centreY);
         });
-        const decoded = { lowRes, iou: new Float32Array([1]), milliseconds: 1 };
+        const decoded = { lowRes, iou: new Float32Array([1]), masks: MANIFEST.masks, milliseconds: 1 };
         const answer = { prompts: { points: [], box: null, mask: null }, decoded, region };
         const mask = maskOf(answer, 0, IMAGE, MANIFEST);
         const alone = maskOf({ ...answer, region: null }, 0, region, MANIFEST);

@@ -24,10 +24,10 @@ export function unframed(mask: Rle | null, region: Region | null, image: ImageSi
   return mask && region ? placed(mask, image, region.x, region.y) : mask;
 }
 
-/** A mask of the image as the model takes it: logits over its padded input; null when nothing of it is seen. */
+/** A mask of the image as the model takes it: logits over its input; null when nothing of it is seen. */
 function maskLogits(mask: Rle, region: Region | null, model: Manifest): Float32Array | null {
   const [height, width] = mask.size;
   const seen = region ? placed(mask, region, -region.x, -region.y) : mask;
-  const geometry = new ImageGeometry(region ?? { height, width }, model.input.image_size);
-  return seen && logitsFromMask(seen, geometry, model.low_res_size);
+  const geometry = new ImageGeometry(region ?? { height, width }, model.input);
+  return seen && logitsFromMask(seen, geometry, model.masks.low_res_size);
 }

@@ -69,9 +69,10 @@ from limner.sam.factored.low_rank import Factors, Painted, View, attend, scores,
 from limner.sam.factored.prepared import MASK_CHANNELS, Prepared, prepare
 from limner.sam.factored.upscaling import Upscaling, padded
 from limner.sam.mask_decoder import MaskDecoder
-from limner.sam.model import SplitDecoder
+from limner.sam.model import DecoderPrompt, Features, SplitDecoder
 from limner.sam.prompt_encoder import PromptEncoder
 from limner.sam.transformer import Attention, TwoWayBlock
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 
 OUTPUT_TOKENS = 5  # one for the IoU, one for each mask
 MAX_KEPT_TOKENS = 17  # with more, the rows of W_O are fewer than those of the tokens
@@ -111,35 +112,22 @@ class FactoredDecoder(SplitDecoder):
         with torch.no_grad():
             self.register_buffer("of_positions", self.folded.of_positions @ self._positions(), persistent=False)
 
-    def prepare(self, image_embeddings: Tensor, valid_size: Tensor | None = None) -> tuple[Tensor, ...]:
-        cells = self.prompt_encoder.embedding_size
-        return prepare(self.folded, image_embeddings, self._products_of_positions(0, 2), cells, valid_size)
+    def prepare(self, features: Features, valid_size: Tensor | None = None) -> tuple[Tensor, ...]:
+        cells, embedding = self.prompt_encoder.embedding_size, features[IMAGE_EMBEDDINGS]
+        return prepare(self.folded, embedding, self._products_of_positions(0, 2), cells, valid_size)
 
-    def decode(
-        self,
-        prepared: tuple[Tensor, ...],
-        point_coords: Tensor,
-        point_labels: Tensor,
-        mask_input: Tensor,
-        has_mask_input: Tensor,
-    ) -> tuple[Tensor, Tensor]:
+    def decode(self, prepared: tuple[Tensor, ...], prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
         p = Prepared(*prepared)
-        answer = self._transform(p, point_coords, point_labels, mask_input, has_mask_input)
+        answer = self._transform(p, prompt)
         weights = self.mask_decoder.mask_weights(answer.outputs)[0]  # (4, 32)
         return self._masks(p, answer, weights), self.mask_decoder.iou_prediction_head(answer.outputs[:, 0])
 
     def decode_above(
-        self,
-        least_iou: float,
-        prepared: tuple[Tensor, ...],
-        point_coords: Tensor,
-        point_labels: Tensor,
-        mask_input: Tensor,
-        has_mask_input: Tensor,
+        self, least_iou: float, prepared: tuple[Tensor, ...], prompt: DecoderPrompt
     ) -> tuple[Tensor, Tensor]:
         """The ratings are known before the masks, and more than a third of the work is for the masks alone."""
         p = Prepared(*prepared)
-        answer = self._transform(p, point_coords, point_labels, mask_input, has_mask_input)
+        answer = self._transform(p, prompt)
         iou_predictions = self.mask_decoder.iou_prediction_head(answer.outputs[:, 0])  # (1, 4)
         passed = torch.nonzero(iou_predictions[0, 1:] > least_iou)[:, 0]  # (K,), of masks 1 to 3
         if not len(passed):
@@ -156,25 +144,23 @@ class FactoredDecoder(SplitDecoder):
         h, w = self.prompt_encoder.embedding_size
         return padded(masks, 4 * h, 4 * w)
 
-    def _transform(
-        self, p: Prepared, point_coords: Tensor, point_labels: Tensor, mask_input: Tensor, has_mask_input: Tensor
-    ) -> Answer:
+    def _transform(self, p: Prepared, prompt: DecoderPrompt) -> Answer:
         """The transformer of one prompt, both blocks and the tokens' last look at the image."""
         folded, by_head = self.folded, self.folded.by_head
         norm1, norm2, constant1_dot1, constant1_dot2, constant2_dot2, mask_constant_dot1, mask_constant_dot2 = (
             torch.split(p.constants, 1)
         )  # (1, M) each
         key2_pe, query2_pe, key3_pe = self._products_of_positions(2, 5).chunk(3)  # (128, M)
-        prompts = self.prompt_encoder.embed_points(point_coords, point_labels)
-        kept, capped = self._ranks(point_labels)
+        prompts = self.prompt_encoder.embed_points(prompt.point_coords, prompt.point_labels)
+        kept, capped = self._ranks(prompt.point_labels)
         pe = torch.cat([self.mask_decoder.output_tokens(), prompts], 1)  # (1, N, C)
 
         # X₀: the image and the mask prompt.
-        has_mask = (has_mask_input > 0).to(norm1.dtype)  # (1,), s
-        masks = (has_mask_input[0] != 0).to(torch.int64)  # 0, or 1 also where the mask's rows are zeros
+        has_mask = (prompt.has_mask_input > 0).to(norm1.dtype)  # (1,), s
+        masks = (prompt.has_mask_input[0] != 0).to(torch.int64)  # 0, or 1 also where the mask's rows are zeros
         channels = masks * MASK_CHANNELS  # 16 s
         one = torch.ones_like(norm1)  # (1, M)
-        mask_rows = self._mask_rows(mask_input, masks) * has_mask  # (16 s, M), m
+        mask_rows = self._mask_rows(prompt.mask_input, masks) * has_mask  # (16 s, M), m
         x0 = Factors(torch.cat([mask_rows, one]), None)
 
         # Block 1.

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from limner.sam.model import DecoderPrompt
 from limner.sam.samlet.layers import Attention, BottleneckBlock, ChannelNorm, Mlp
 from limner.sam.samlet.prompt_maps import DENSE_MAPS, PromptGrid, dense_maps, similarity_to_points
 
@@ -165,36 +166,32 @@ class SamletDecoder(nn.Module):
         at8 = self.image_mix(self.image_norm(self.image_in(embedding)))  # (B, C, h, w)
         return Prepared(embedding, keys, self.image_down(at8), self.image_skip(at8))
 
-    def forward(
-        self, prepared: Prepared, points: Tensor, labels: Tensor, mask_input: Tensor, has_mask: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, prepared: Prepared, prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
         """Four masks per prompt.
 
         Args:
             prepared: of one image, or of B.
-            points: (B, N, 2), x and y as fractions of the padded square.
-            labels: (B, N), each of 0, 1, 2, 3 and -1 for padding.
-            mask_input: (B, 1, 4h, 4w), logits of a previous mask.
-            has_mask: (B,), 1 where `mask_input` counts, 0 where it does not.
+            prompt: B of them, points as fractions of the padded square.
 
         Returns:
             logits (B, 4, 4h, 4w) and predicted IoUs (B, 4), float32.
         """
         dtype = prepared.image16.dtype
         height, width = prepared.embedding.shape[-2:]
-        has_mask = has_mask.to(dtype)[:, None, None, None]
+        points, labels, mask_input, switch = prompt
+        has_mask = switch.to(dtype)[:, None, None, None]
         grid = PromptGrid.of(points, labels, height, width)
         sampling = grid.sampling_weights  # (B, N, hw)
 
         similarity = similarity_to_points(prepared.keys, sampling, self.log_temperature)  # (B, N, h, w)
         maps = dense_maps(grid, similarity).to(dtype)  # (B, 8, h, w)
-        prompt = self._dense_prompt(maps, mask_input.to(dtype), has_mask)  # (B, 64, h, w)
+        dense = self._dense_prompt(maps, mask_input.to(dtype), has_mask)  # (B, 64, h, w)
         sampled = torch.matmul(sampling.to(dtype), prepared.embedding.to(dtype).flatten(2).transpose(1, 2))
         tokens, padding_bias = self.prompt_tokens(points, labels, sampled)
 
-        image = prepared.image16 + self.prompt_down(prompt)  # (B, C, h/2, w/2)
+        image = prepared.image16 + self.prompt_down(dense)  # (B, C, h/2, w/2)
         tokens, image = self._exchange(tokens, image, padding_bias)
-        painted = self.upscaler(image, prepared.skip8, prompt, maps)  # (B, at2, 4h, 4w)
+        painted = self.upscaler(image, prepared.skip8, dense, maps)  # (B, at2, 4h, 4w)
         copied = torch.tanh(mask_input.to(dtype) / 6) * has_mask  # lets a good previous mask through as it is
         logits = self.paint(tokens, torch.cat([painted, copied], dim=1))
         return logits.float(), self.iou_head(tokens[:, 0]).float()

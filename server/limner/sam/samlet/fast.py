@@ -29,10 +29,11 @@ from torch import Tensor, nn
 from limner.sam.common import as_kind
 from limner.sam.factored.low_rank import softmax_over_tokens
 from limner.sam.factored.upscaling import padded
-from limner.sam.model import SplitDecoder
+from limner.sam.model import DecoderPrompt, Features, SplitDecoder
 from limner.sam.samlet.decoder import LOGIT_CLAMP, Prepared, TwoWayBlock
 from limner.sam.samlet.layers import Attention, BottleneckBlock, ChannelNorm
 from limner.sam.samlet.prompt_maps import PromptGrid, dense_maps, similarity_to_points
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 
 if TYPE_CHECKING:
     from limner.sam.samlet.model import Samlet
@@ -54,40 +55,34 @@ class FastSamlet(SplitDecoder):
     def __init__(self, model: Samlet, stride: int) -> None:
         super().__init__()
         self.decoder = model.decoder
-        self.cells = model.config.embedding_size  # (h, w)
+        self.cells = model.config.cells  # (h, w)
         self.side = stride * self.cells[1]  # model pixels
         h, w = self.cells
         position = self.decoder.image_position(h // 2, w // 2, model.decoder.output_tokens.weight)[0].T
         self.register_buffer("position", position.detach().contiguous())
 
-    def prepare(self, image_embeddings: Tensor, valid_size: Tensor | None = None) -> tuple[Tensor, ...]:
-        prepared: Prepared = self.decoder.prepare(image_embeddings)
+    def prepare(self, features: Features, valid_size: Tensor | None = None) -> tuple[Tensor, ...]:
+        prepared: Prepared = self.decoder.prepare(features[IMAGE_EMBEDDINGS])
         if valid_size is None:
             return prepared
         halves = torch.minimum((valid_size + HALO + 1) // 2, torch.tensor(self.cells) // 2)  # cells at stride 16
         return prepared._replace(skip8=prepared.skip8[:, :, : 2 * halves[0], : 2 * halves[1]])
 
-    def decode(
-        self,
-        prepared: tuple[Tensor, ...],
-        point_coords: Tensor,
-        point_labels: Tensor,
-        mask_input: Tensor,
-        has_mask_input: Tensor,
-    ) -> tuple[Tensor, Tensor]:
+    def decode(self, prepared: tuple[Tensor, ...], prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
         of, decoder, (h, w) = Prepared(*prepared), self.decoder, self.cells
+        point_coords, point_labels, mask_input, has_mask_input = prompt
         has_mask = (has_mask_input > 0).to(mask_input.dtype)  # (1,)
         rows_of_mask = (has_mask_input != 0).to(torch.int64)  # (1,)
         points = point_coords / self.side  # (1, N, 2), fractions of the padded square
         grid = PromptGrid.of(points, point_labels, h, w)
         sampling = grid.sampling_weights  # (1, N, hw)
         maps = dense_maps(grid, similarity_to_points(of.keys, sampling, decoder.log_temperature))  # (1, 8, h, w)
-        prompt = self._dense_prompt(maps, mask_input, has_mask, rows_of_mask)  # (1, 64, h, w)
+        dense = self._dense_prompt(maps, mask_input, has_mask, rows_of_mask)  # (1, 64, h, w)
         sampled = sampling @ of.embedding.flatten(2).transpose(1, 2)  # (1, N, E)
         tokens, padding_bias = decoder.prompt_tokens(points, point_labels, sampled)
 
-        tokens, image = self._exchange(tokens, of.image16 + decoder.prompt_down(prompt), padding_bias)
-        painted = self._upscale(image, of.skip8, prompt, maps)  # (1, at2, 4r, 4c)
+        tokens, image = self._exchange(tokens, of.image16 + decoder.prompt_down(dense), padding_bias)
+        painted = self._upscale(image, of.skip8, dense, maps)  # (1, at2, 4r, 4c)
         rows, columns = painted.shape[-2:]
         copied = torch.tanh(mask_input[:, :, :rows, :columns] / 6) * has_mask
         masks = decoder.paint(tokens, torch.cat([painted, copied], 1))  # (1, 4, 4r, 4c)

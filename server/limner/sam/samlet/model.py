@@ -9,10 +9,11 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limner.sam.model import ModelConfig, PromptableModel, SplitDecoder
+from limner.sam.model import DecoderPrompt, Features, ModelConfig, PromptableModel, SplitDecoder
 from limner.sam.samlet.decoder import Prepared, SamletDecoder
 from limner.sam.samlet.encoder import ConvolutionEncoder, EfficientNetEncoder, PyramidEncoder
 from limner.sam.samlet.fast import FastSamlet
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS, FeatureSpec, MaskSpec
 
 STRIDE = 8  # model pixels per cell of the embedding
 
@@ -41,9 +42,8 @@ class SamletConfig:
         return ModelConfig(
             family="samlet",
             image_size=self.image_size,
-            embed_dim=self.embed_dim,
-            embedding_size=(cells, cells),
-            low_res_size=4 * cells,
+            features=(FeatureSpec(IMAGE_EMBEDDINGS, self.embed_dim, cells, cells),),
+            masks=MaskSpec(low_res_size=4 * cells),
         )
 
 
@@ -61,33 +61,17 @@ class Samlet(PromptableModel):
         self.encoder = _encoder(config)
         self.decoder = SamletDecoder(config.embed_dim, config.decoder_channels, config.upscale_channels)
 
-    def encode(self, images: Tensor) -> Tensor:
-        embedding: Tensor = self.encoder(images)
-        return embedding
+    def encode(self, images: Tensor) -> Features:
+        return {IMAGE_EMBEDDINGS: self.encoder(images)}
 
-    def decode(
-        self,
-        image_embeddings: Tensor,
-        point_coords: Tensor,
-        point_labels: Tensor,
-        mask_input: Tensor,
-        has_mask_input: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        prepared = self.decoder.prepare(image_embeddings)
-        return self.decode_prepared(prepared, point_coords, point_labels, mask_input, has_mask_input)
+    def decode(self, features: Features, prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
+        return self.decode_prepared(self.decoder.prepare(features[IMAGE_EMBEDDINGS]), prompt)
 
-    def decode_prepared(
-        self,
-        prepared: Prepared,
-        point_coords: Tensor,
-        point_labels: Tensor,
-        mask_input: Tensor,
-        has_mask_input: Tensor,
-    ) -> tuple[Tensor, Tensor]:
+    def decode_prepared(self, prepared: Prepared, prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
         """As :meth:`decode`, for prepared tensors of one image or of as many images as there are prompts."""
         side = STRIDE * prepared.embedding.shape[-1]  # model pixels
         decoded: tuple[Tensor, Tensor] = self.decoder(
-            prepared, point_coords / side, point_labels, mask_input, has_mask_input
+            prepared, prompt._replace(point_coords=prompt.point_coords / side)
         )
         return decoded
 
@@ -120,19 +104,12 @@ class SplitSamlet(SplitDecoder):
         super().__init__()
         self.model = model
 
-    def prepare(self, image_embeddings: Tensor, valid_size: Tensor | None = None) -> tuple[Tensor, ...]:
-        prepared: Prepared = self.model.decoder.prepare(image_embeddings)
+    def prepare(self, features: Features, valid_size: Tensor | None = None) -> tuple[Tensor, ...]:
+        prepared: Prepared = self.model.decoder.prepare(features[IMAGE_EMBEDDINGS])
         return prepared
 
-    def decode(
-        self,
-        prepared: tuple[Tensor, ...],
-        point_coords: Tensor,
-        point_labels: Tensor,
-        mask_input: Tensor,
-        has_mask_input: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        return self.model.decode_prepared(Prepared(*prepared), point_coords, point_labels, mask_input, has_mask_input)
+    def decode(self, prepared: tuple[Tensor, ...], prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
+        return self.model.decode_prepared(Prepared(*prepared), prompt)
 
 
 class AuxiliaryHeads(nn.Module):

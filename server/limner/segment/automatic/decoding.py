@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from limner.sam.model import DecoderPrompt
 from limner.segment.automatic.resample import Logits
 from limner.segment.embedding import ImageEmbedding
 from limner.segment.predictor import Predictor
@@ -46,12 +47,12 @@ class PointDecoder:
     ) -> None:
         self._predictor, self._embedding, self._least_iou = predictor, embedding, least_iou
         config = predictor.model.config
-        stride = config.low_res_size // config.embedding_size[0]
+        stride = config.low_res_size // config.cells[0]
         valid_size = torch.tensor([-(-cells // stride) for cells in needed_cells])
         self._prepared: tuple[Tensor, ...] | None = None
         if predictor.device.type == "cpu":
             with torch.inference_mode():
-                self._prepared = predictor.split.prepare(embedding.embeddings, valid_size)
+                self._prepared = predictor.split.prepare(embedding.features, valid_size)
 
     def __call__(self, points: NDArray[np.float64]) -> Iterator[Rated]:
         """Points (B, 2) in pixels of the image -> the masks that are rated well enough, point by point."""
@@ -64,30 +65,26 @@ class PointDecoder:
 
     def _one_by_one(self, prepared: tuple[Tensor, ...], coords: Tensor, labels: Tensor) -> Iterator[Rated]:
         """On a CPU, where one prompt's work fits into the cache and prompts together gain nothing."""
-        side = self._predictor.model.config.low_res_size
-        no_mask = torch.zeros(1, 1, side, side), torch.zeros(1)
+        config = self._predictor.model.config
+        wanted = list(config.masks.chosen(multimask=True))
         for index in range(len(coords)):
-            prompt = coords[index : index + 1], labels[index : index + 1], *no_mask
+            one = slice(index, index + 1)
+            prompt = DecoderPrompt.of_points(coords[one], labels[one], config.low_res_size)
             with torch.inference_mode():
-                low_res, scores = self._predictor.split.decode_above(self._least_iou, prepared, *prompt)
-            ratings = scores[0, 1:].numpy()
+                low_res, scores = self._predictor.split.decode_above(self._least_iou, prepared, prompt)
+            ratings = scores[0, wanted].numpy()
             for rating, logits in zip(ratings[ratings > self._least_iou], low_res.numpy(), strict=True):
                 yield Rated(index, float(rating), logits)
 
     def _together(self, coords: Tensor, labels: Tensor) -> Iterator[Rated]:
         """An accelerator would rather have many prompts at once than little to do for each."""
-        model, device, count = self._predictor.model, self._predictor.device, len(coords)
-        side = model.config.low_res_size
+        model, device = self._predictor.model, self._predictor.device
+        prompt = DecoderPrompt.of_points(coords.to(device), labels.to(device), model.config.low_res_size)
+        ambiguous = list(model.config.masks.chosen(multimask=True))
         with torch.inference_mode():
-            low_res, scores = model.decode(
-                self._embedding.embeddings,
-                coords.to(device),
-                labels.to(device),
-                torch.zeros(1, 1, side, side, device=device).expand(count, -1, -1, -1),
-                torch.zeros(count, device=device),
-            )
-            low_res, scores = low_res[:, 1:].float(), scores[:, 1:].float()
-            wanted = scores > self._least_iou  # (B, 3)
+            low_res, scores = model.decode(self._embedding.features, prompt)
+            low_res, scores = low_res[:, ambiguous].float(), scores[:, ambiguous].float()
+            wanted = scores > self._least_iou  # (B, K)
             found = low_res[wanted].cpu().numpy()  # only these travel
             ratings = scores[wanted].cpu().numpy()
             indices = wanted.nonzero()[:, 0].tolist()

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from limner.sam.model import PromptableModel
+from limner.sam.model import Features, PromptableModel
 from limner.train.evaluation import ModelSubject
 
 KEY_DIGITS = 24  # of each hash in a file's name
@@ -32,19 +32,18 @@ class EmbeddingCache:
         """Where the embedding of an image (h, w, 3) is, or would be."""
         digest = hashlib.sha256(repr(image.shape).encode())
         digest.update(np.ascontiguousarray(image).data)
-        return self.folder / f"{digest.hexdigest()[:KEY_DIGITS]}-{self._weights[:KEY_DIGITS]}.npy"
+        return self.folder / f"{digest.hexdigest()[:KEY_DIGITS]}-{self._weights[:KEY_DIGITS]}.safetensors"
 
-    def read(self, image: NDArray[Any]) -> Tensor | None:
-        """The embedding (1, C, h, w), fp16, or None when there is none yet."""
+    def read(self, image: NDArray[Any]) -> dict[str, Tensor] | None:
+        """The features (1, C, h, w), fp16, or None when there are none yet."""
         path = self.path(image)
-        return torch.from_numpy(np.load(path)) if path.is_file() else None
+        return load_file(path) if path.is_file() else None
 
-    def write(self, image: NDArray[Any], embedding: Tensor) -> None:
-        """Keep an embedding (1, C, h, w)."""
+    def write(self, image: NDArray[Any], features: Features) -> None:
+        """Keep features (1, C, h, w)."""
         path = self.path(image)
         temporary = path.with_suffix(".partial")
-        with temporary.open("wb") as file:
-            np.save(file, embedding.cpu().half().numpy())
+        save_file({name: values.cpu().half().contiguous() for name, values in features.items()}, temporary)
         os.replace(temporary, path)
 
 
@@ -55,10 +54,10 @@ class CachedSubject(ModelSubject):
         super().__init__(model)
         self.cache = cache
 
-    def embed(self, image: NDArray[np.uint8]) -> Tensor:
-        """The embedding (1, C, h, w) of an image (H, W, 3)."""
-        known = self.cache.read(image)
+    def embed(self, image: NDArray[np.uint8]) -> Features:
+        """The features of an image (H, W, 3)."""
+        known: Features | None = self.cache.read(image)
         if known is None:
             known = super().embed(image)
             self.cache.write(image, known)
-        return known.float().to(self.device)
+        return {name: values.float().to(self.device) for name, values in known.items()}

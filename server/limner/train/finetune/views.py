@@ -97,9 +97,10 @@ class ViewBatches(Dataset[Batch]):
         for number, photo in itertools.product(range(self.views or 0), self.library.photos()):
             yield self.view(photo, number, size)[0]
 
-    def _embeddings(self, images: list[Labelled]) -> torch.Tensor:
+    def _embeddings(self, images: list[Labelled]) -> dict[str, torch.Tensor]:
         assert self.cache is not None
         found = [self.cache.read(image) for image, _, _ in images]
-        if any(embedding is None for embedding in found):
+        whole = [features for features in found if features is not None]
+        if len(whole) < len(found):
             raise InvalidFile(f"An embedding is missing in {self.cache.folder}.", hint="Run again with --resume.")
-        return torch.cat([embedding for embedding in found if embedding is not None])
+        return {name: torch.cat([features[name] for features in whole]) for name in whole[0]}
