@@ -72,7 +72,7 @@ wheel: $(VENV)/.installed-dev $(STATIC)
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
 train: $(VENV)/.installed
-	nice -n 19 $(BIN)/limner train --config $(RECIPE) --resume
+	nice -n 19 $(BIN)/limner train --config $(RECIPE) --resume-or-start
 
 # Needs no installation: torch, numpy, OpenCV, safetensors and tqdm. Only the pack has to travel with the source.
 train-gpu: $(GPU_PACK)

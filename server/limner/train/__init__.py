@@ -5,6 +5,7 @@
 ``photos``      folders of photos with masks in SA-1B's JSON form
 ``projects``    a Limner home's projects as such folders
 ``pack``        such folders as one small file
+``teacher``     such folders from another model's masks
 ``augment``     crops, colours, cut-outs pasted elsewhere
 ``targets``     which masks to ask for, first clicks and boxes
 ``batches``     batch number i of a run

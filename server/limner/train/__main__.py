@@ -1,4 +1,4 @@
-"""``python -m limner.train FILE [--resume]``, also under torchrun; needs nothing but torch, numpy and OpenCV."""
+"""``python -m limner.train FILE``, also under torchrun; needs nothing but torch, numpy and OpenCV."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m limner.train", description="Train Samlet.")
     parser.add_argument("config", type=Path, help="a TOML file")
     parser.add_argument("--resume", action="store_true", help="continue from the checkpoint in the output folder")
+    parser.add_argument("--photos", type=Path, action="append", default=[], help="one more folder of photos with masks")
     arguments = parser.parse_args()
     try:
-        launch(arguments.config, arguments.resume)
+        launch(arguments.config, arguments.resume, arguments.photos)
     except LimnerError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from limner.errors import ModelError
-from limner.train.config import read_config
+from limner.train.config import Photos, TrainConfig, read_config
 from limner.train.loop import train
 
 POLL_SECONDS = 0.5
@@ -23,20 +25,26 @@ class RunFailed(ModelError):
     code = "training_failed"
 
 
-def launch(path: Path, resume: bool) -> None:
+def launch(path: Path, resume: bool, more_photos: Sequence[Path] = ()) -> None:
     """Run the training in `path` and wait for its end: in this process, or in as many as it asks for.
 
     Under torchrun, which sets RANK, each process trains as the one that it is.
+
+    Args:
+        path: a TOML file.
+        resume: from the checkpoint in its output folder.
+        more_photos: folders of photos with masks beside those that the file names.
 
     Raises:
         LimnerError: see `read_config` and `train`.
         RunFailed: when one of several processes failed; the others are stopped.
     """
-    config = read_config(path)
+    config = _with_photos(read_config(path), more_photos)
     if config.run.processes == 1 or "RANK" in os.environ:
         train(config, resume)
         return
     command = [sys.executable, "-m", "limner.train", str(path), *["--resume"] * resume]
+    command += [argument for folder in more_photos for argument in ("--photos", str(folder))]
     environment = {
         "OMP_WAIT_POLICY": "PASSIVE",  # waiting threads that spin would take the cores from the other processes
         "OMP_NUM_THREADS": str(config.run.threads),
@@ -57,6 +65,13 @@ def launch(path: Path, resume: bool) -> None:
         _stop(processes)
         for number, handler in zip(numbers, handlers, strict=True):
             signal.signal(number, handler)
+
+
+def _with_photos(config: TrainConfig, folders: Sequence[Path]) -> TrainConfig:
+    if not folders:
+        return config
+    photos = config.photos or Photos(share=1.0, folders=())
+    return dataclasses.replace(config, photos=dataclasses.replace(photos, folders=(*photos.folders, *folders)))
 
 
 def _wait(processes: list[subprocess.Popen[bytes]]) -> None:
