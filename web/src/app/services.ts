@@ -52,4 +52,6 @@ export function createServices(): Services {
 const KEY = Symbol("services");
 
 export const provideServices = (services: Services): Services => setContext(KEY, services);
+/** For a component that is mounted without a page: the context in which it finds its services. */
+export const contextOf = (services: Partial<Services>) => new Map([[KEY, services]]);
 export const useServices = (): Services => getContext(KEY);

@@ -11,7 +11,7 @@ describe("saved settings", () => {
       colouring: "instance",
       gamma: 2,
       keys: "cvat",
-      bindings: { brush: ["x", "Ctrl+b"], carry: [] },
+      bindings: { brush: ["x", "Ctrl+b"], propagate: [] },
     };
     expect(parseSettings(JSON.stringify(settings))).toEqual(settings);
   });

@@ -1,6 +1,6 @@
 /** How things are shown, most of them on the annotate page. It never touches data, and stays with this browser. */
 
-import { type Command, isCommand } from "../tools/command-table.ts";
+import { type Command, commandNamed } from "../tools/actions/table.ts";
 import type { Bindings } from "../tools/keys.ts";
 import { PRESETS, type PresetName } from "../tools/presets.ts";
 
@@ -66,7 +66,8 @@ function parseBindings(saved: unknown): Bindings {
   if (typeof saved !== "object" || saved === null) return bindings;
   for (const [command, keys] of Object.entries(saved)) {
     const isList = Array.isArray(keys) && keys.every((key) => typeof key === "string" && key !== "");
-    if (isCommand(command) && isList) bindings[command] = keys;
+    const known = commandNamed(command);
+    if (known && isList) bindings[known] = keys;
   }
   return bindings;
 }

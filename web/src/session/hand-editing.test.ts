@@ -69,7 +69,7 @@ describe("the brush", () => {
     session.drawing.accept();
     const counts = maskFromText(...Array(6).fill(".....##.....")).counts;
     expect(operations).toMatchObject([
-      { kind: "create", category_id: 1, segmentation: { size: [6, 12], counts } },
+      { kind: "create", category_id: null, segmentation: { size: [6, 12], counts } },
     ]);
     expect(session.draft.active).toBe(false);
     expect(shown()).toBeNull();

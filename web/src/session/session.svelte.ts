@@ -33,6 +33,8 @@ export interface SessionOptions {
   readonly notify?: (notice: Notice) => void;
   /** The decoder sees a region, and something outside of it is asked for. */
   readonly onOutside?: () => void;
+  /** Another category was chosen for the next mask. */
+  readonly onCategory?: (id: number | null) => void;
   /** Growing, shrinking and smoothing; by default in a worker where that takes long. */
   readonly reshape?: Reshaper;
   /** Measures the work; by default one that hears nothing. */
@@ -42,7 +44,7 @@ export interface SessionOptions {
 export class Session implements DrawingHost, MaskHost {
   image = $state.raw<SessionImage | null>(null);
   tool = $state.raw<ToolName>("points");
-  /** What the next accepted mask gets. */
+  /** What the next accepted mask gets; null until somebody has chosen. */
   categoryId = $state.raw<number | null>(null);
   /** True while the image is shown without masks. */
   peeking = $state.raw(false);
@@ -151,7 +153,7 @@ export class Session implements DrawingHost, MaskHost {
     this.knowsCategories = true;
     if (this.list.hasCategory(this.categoryId)) return;
     if (this.draft.active && this.categoryId !== null) this.tellCategoryIsGone();
-    this.categoryId = categories[0]?.id ?? null;
+    this.categoryId = null; // nobody has chosen another one
   }
 
   /** Sets the category of the selected annotation, else of the next accepted mask. */
@@ -160,6 +162,7 @@ export class Session implements DrawingHost, MaskHost {
     const target = edit.findAnnotation(this.store.document, uid);
     if (!target) {
       this.categoryId = id;
+      this.options.onCategory?.(id);
       if (this.unfinished) this.record([]);
     } else if (target.category_id !== id && this.isFree(target.uid)) {
       this.store.commit(edit.setCategory(this.store.document, target.uid, id));
@@ -264,11 +267,11 @@ export class Session implements DrawingHost, MaskHost {
   private resumeCategory(id: number | null): void {
     const isGone = this.knowsCategories && id !== null && !this.list.hasCategory(id);
     if (isGone) this.tellCategoryIsGone();
-    this.categoryId = isGone ? (this.list.categories[0]?.id ?? null) : id;
+    this.categoryId = isGone ? null : id;
   }
 
   private tellCategoryIsGone(): void {
-    const message = "The category of what you were drawing was deleted. Check the one that it has now.";
+    const message = "The category of what you were drawing was deleted. Choose another one.";
     this.notify({ level: "error", message });
   }
 }

@@ -60,11 +60,11 @@ describe("an object that comes back", () => {
     ...changes,
   });
 
-  it("has its category, or another one and a word about it when that was deleted", () => {
+  it("has its category, or none and a word about it when that was deleted", () => {
     session.open(IMAGE, [saved], kept({}));
     expect([session.categoryId, notices]).toEqual([2, []]);
     session.open(IMAGE, [saved], kept({ categoryId: 99 }));
-    expect([session.categoryId, draft?.categoryId]).toEqual([1, 1]);
+    expect([session.categoryId, draft?.categoryId]).toEqual([null, null]);
     expect(notices).toEqual([expect.stringContaining("was deleted")]);
   });
 
@@ -73,10 +73,10 @@ describe("an object that comes back", () => {
     const late = createSession({ decoder, record, notify: ({ message }) => notices.push(message) });
     late.open(IMAGE, [saved], kept({}));
     late.setCategories([{ id: 1, name: "cat", color: "#ff0000" }]);
-    expect([late.categoryId, notices.length]).toEqual([1, 1]);
+    expect([late.categoryId, notices.length]).toEqual([null, 1]);
     late.setCategories([]);
     late.open(IMAGE, [saved], kept({}));
-    expect([late.categoryId, notices.length]).toEqual([null, 3]);
+    expect([late.categoryId, notices.length]).toEqual([null, 2]);
   });
 
   it("keeps what it was seen in until that is seen again or it is dropped", () => {
@@ -129,7 +129,7 @@ describe("drawing an object", () => {
     expect(operations).toMatchObject([
       {
         kind: "create",
-        category_id: 1,
+        category_id: null,
         provenance: {
           model_sha256: decoder.manifest!.weights_sha256,
           mask_index: 3,

@@ -18,17 +18,20 @@ import {
   type ImageBox,
   type ImagePoint,
   type ImageSize,
+  imagePoint,
   type ScreenPoint,
   screenPoint,
 } from "../core/geometry.ts";
 import type { Prompts } from "../core/prompts.ts";
 import type { Region } from "../core/region.ts";
+import { boundingBox } from "../core/rle.ts";
 import type { Session } from "../session/session.svelte.ts";
 import type { Gesture, ToolStage } from "../tools/tool.ts";
 
 const DRAFT_ALPHA = 0.5;
 const HOVER_ALPHA = 0.3;
 const ZOOM_STEP = 1.25; // per key press
+const ROOM = 1.6; // of the stage, as a multiple of what is zoomed to
 
 export class Stage implements ToolStage {
   private gesture = $state.raw<Gesture>({});
@@ -177,6 +180,26 @@ export class Stage implements ToolStage {
     const { view, stage } = this.place;
     const at = this.aim ? toScreen(view, this.aim) : screenPoint(stage.width / 2, stage.height / 2);
     this.zoomAt(at, ZOOM_STEP ** direction);
+  }
+
+  /** All that is selected, or else what is drawn, as large as it fits with some room around it. */
+  zoomToSelection(): void {
+    const { image, list, selection, draft } = this.session;
+    const masks = list.annotations
+      .filter(({ uid }) => selection.uids.has(uid))
+      .map((each) => each.segmentation);
+    if (draft.active && draft.mask) masks.push(draft.mask);
+    const boxes = masks.map(boundingBox).filter(({ width }) => width > 0);
+    if (!image || boxes.length === 0) return;
+    const [left, top] = [
+      Math.min(...boxes.map((each) => each.left)),
+      Math.min(...boxes.map((each) => each.top)),
+    ];
+    const width = Math.max(...boxes.map((each) => each.left + each.width)) - left;
+    const height = Math.max(...boxes.map((each) => each.top + each.height)) - top;
+    const scale = Math.min(this.size.width / width, this.size.height / height) / ROOM;
+    this.zoomAt(screenPoint(this.size.width / 2, this.size.height / 2), scale / this.scale);
+    this.centreAt(imagePoint(left + width / 2, top + height / 2));
   }
 
   /** Move the image so far that a point of it is seen. */

@@ -1,11 +1,6 @@
-import { beforeEach, describe, expect, it } from "vitest";
-import { imagePoint } from "../core/geometry.ts";
-import { FakeDecoder } from "../decoder/fake-decoder.test-support.ts";
+import { describe, expect, it } from "vitest";
 import * as obstacles from "../session/obstacles.ts";
-import { createSession, type Session } from "../session/session.svelte.ts";
-import type { Annotation, Operation } from "../session/types.ts";
-import type { Command } from "./command-table.ts";
-import { perform } from "./commands.ts";
+import type { Command } from "./actions/table.ts";
 import { belongsToControl, chordOf, type KeyInput, Keymap, refusal, spoken, written } from "./keys.ts";
 
 /** "Ctrl+Shift+Z" as the browser would tell it. */
@@ -42,7 +37,37 @@ it.each([
   ["Ctrl+1", null],
   ["Alt+h", null],
   ["x", null],
+  ["Ctrl+k", "palette"],
 ])("%s means %s", (combination, command) => expect(press(combination)).toBe(command));
+
+describe("layouts", () => {
+  const means = (combination: string, code: string) => Keymap.of().commandOf(pressed(combination, { code }));
+
+  it.each([
+    ["и", "KeyB", "brush"], // Russian
+    ["И", "KeyB", "brush"], // with Caps Lock
+    ["Ctrl+я", "KeyZ", "undo"],
+    ["Ctrl+Shift+Я", "KeyZ", "redo"],
+    ["х", "BracketLeft", "smaller"],
+    ["β", "KeyB", "brush"], // Greek
+    ["נ", "KeyB", "brush"], // Hebrew
+    ["لا", "KeyB", null], // Arabic has two letters on this key
+    ["ق", "KeyR", null],
+    ["ث", "KeyE", "eraser"],
+  ])("of another script count by where the key %s is (%s)", (combination, code, command) => {
+    expect(means(combination, code)).toBe(command);
+  });
+
+  it.each([
+    ["a", "KeyQ", "previous"], // AZERTY
+    ["z", "KeyW", "zoomToSelection"],
+    ["x", "KeyB", null], // Dvorak
+    ["é", "Digit2", null],
+    ["ö", "Semicolon", null],
+  ])("of Latin script count by the letter %s (%s)", (combination, code, command) => {
+    expect(means(combination, code)).toBe(command);
+  });
+});
 
 it("leaves keys to what has the focus", () => {
   const [field, button, page] = [
@@ -104,7 +129,7 @@ it("a layer of keys takes them from the others", () => {
 it("texts name the keys that are bound now", () => {
   const keymap = Keymap.of({ cycle: ["x"], drop: [] });
   expect(keymap.inText("Press {cycle}, or {undo}. {drop} or {unknown}.")).toBe(
-    "Press X, or Ctrl + Z. “Drop the mask; unselect” or {unknown}.",
+    "Press X, or Ctrl + Z. “Discard the mask; unselect” or {unknown}.",
   );
   expect([keymap.titled("Redo", "redo"), keymap.titled("Drop", "drop")]).toEqual([
     "Redo (Ctrl + Shift + Z, Ctrl + Y)",
@@ -118,95 +143,3 @@ it.each(Object.values(obstacles))(
     expect(Keymap.of().inText(`${obstacle.message} ${obstacle.hint}`)).not.toMatch(/[{}]/);
   },
 );
-
-describe("commands", () => {
-  const annotation = (uid: string): Annotation => ({
-    uid,
-    category_id: 1,
-    segmentation: { size: [48, 64], counts: "P3`0`l2" },
-    iscrowd: 0,
-    attributes: {},
-    provenance: null,
-  });
-  let decoder: FakeDecoder;
-  let operations: Operation[];
-  let session: Session;
-  let seen: string[];
-  const viewer = { fit: () => seen.push("fit"), zoom: (direction: 1 | -1) => seen.push(`zoom ${direction}`) };
-  const run = (combination: string) => perform(press(combination)!, session, viewer);
-
-  beforeEach(() => {
-    seen = [];
-    operations = [];
-    decoder = new FakeDecoder();
-    session = createSession({ decoder, record: (_, made) => operations.push(...made) });
-    session.setCategories([
-      { id: 1, name: "cat", color: "#ff0000" },
-      { id: 2, name: "dog", color: "#00ff00" },
-    ]);
-    session.open({ id: 7, height: 48, width: 64 }, [annotation("a"), annotation("b")]);
-  });
-
-  it("draw, walk through the candidates and accept without the mouse", async () => {
-    expect([run("Tab"), run("Enter")]).toEqual([false, false]);
-    session.drawing.addPoint(imagePoint(10, 20), 1);
-    expect(run("Tab")).toBe(true); // faster than the answer
-    await decoder.answer();
-    expect(session.draft.shownIndex).toBe(3);
-    expect([run("Shift+Tab"), session.draft.shownIndex]).toEqual([true, 2]);
-    run("2");
-    run("Enter");
-    expect(operations).toMatchObject([{ kind: "create", category_id: 2 }]);
-    run("Ctrl+z");
-    run("Ctrl+y");
-    expect(operations.map(({ kind }) => kind)).toEqual(["create", "delete", "restore"]);
-  });
-
-  it("work on the selected annotation", () => {
-    expect([run("Delete"), run("l")]).toEqual([false, false]);
-    session.selection.select("a");
-    run("l");
-    expect(session.list.annotations[0]!.locked).toBe(true);
-    run("l");
-    run("2");
-    run("Enter");
-    expect(session.draft.reopenedUid).toBe("a");
-    run("Escape");
-    expect([session.draft.reopenedUid, session.selection.uid]).toEqual([null, "a"]);
-    run("Delete");
-    expect(session.list.annotations.map(({ uid }) => uid)).toEqual(["b"]);
-    run("Backspace");
-    expect(run("5")).toBe(false);
-  });
-
-  it("hide the selected annotation, or all", () => {
-    const hidden = () => session.list.annotations.map((each) => each.hidden);
-    session.selection.select("b");
-    run("h");
-    expect(hidden()).toEqual([false, true]);
-    run("Escape");
-    run("h");
-    expect(hidden()).toEqual([true, true]);
-    run("h");
-    expect(hidden()).toEqual([false, false]);
-  });
-
-  it("choose tools, fit the image and zoom", () => {
-    run("w");
-    expect(session.tool).toBe("box");
-    run("q");
-    expect(session.tool).toBe("points");
-    run("Home");
-    run("PageUp");
-    run("PageDown");
-    expect(seen).toEqual(["fit", "zoom 1", "zoom -1"]);
-  });
-
-  it("clean up what a hand tool would change, and nothing else", () => {
-    expect([run("Shift+f"), run("g"), run("d"), run("Ctrl+s")]).toEqual([false, false, false, false]);
-    session.selection.select("a");
-    run("b");
-    run("Shift+d"); // both parts are smaller than what is dropped
-    expect(operations.map(({ kind }) => kind)).toEqual(["delete"]);
-  });
-});

@@ -1,6 +1,6 @@
 /** The keyboard: how pressed keys are written, and which command they mean. */
 
-import { COMMANDS, type Command, isCommand, nameOfCommand } from "./command-table.ts";
+import { ACTIONS, type Command, commandNamed, nameOfCommand } from "./actions/table.ts";
 
 /**
  * Keys pressed together: "Ctrl+" and "Shift+" before the name that KeyboardEvent gives, letters in lower case. Cmd counts as
@@ -33,7 +33,8 @@ const KEYS_OF_CONTROLS: ReadonlySet<string> = new Set(["Tab", "Enter", " "]);
 
 /** Null for a modifier alone, and with Alt, which desktops take for themselves. AltGr only makes another sign. */
 export function chordOf(pressed: KeyInput): Chord | null {
-  const { key, ctrlKey, metaKey, shiftKey, altKey } = pressed;
+  const { ctrlKey, metaKey, shiftKey, altKey } = pressed;
+  const key = latinKey(pressed);
   const makesSign = pressed.getModifierState?.("AltGraph") ?? false;
   if (MODIFIERS.has(key) || (altKey && !makesSign)) return null;
   const control = (ctrlKey || metaKey) && !makesSign;
@@ -86,7 +87,7 @@ export class Keymap {
 
   /** Later layers take keys away from earlier ones. */
   static of(...layers: readonly Bindings[]): Keymap {
-    let keys = new Map<Command, readonly Chord[]>(COMMANDS.map((each) => [each.command, each.keys]));
+    let keys = new Map<Command, readonly Chord[]>(ACTIONS.map((each) => [each.command, each.keys]));
     for (const layer of layers) {
       const taken = new Set(Object.values(layer).flat());
       keys = new Map(
@@ -130,8 +131,8 @@ export class Keymap {
   /** A text in which "{accept}" stands for that command's key; a command that has none is named. */
   inText(text: string): string {
     return text.replace(/\{(\w+)\}/g, (braced, name: string) => {
-      if (!isCommand(name)) return braced;
-      return this.labelOf(name) || `“${nameOfCommand(name)}”`;
+      const command = commandNamed(name);
+      return command ? this.labelOf(command) || `“${nameOfCommand(command)}”` : braced;
     });
   }
 }
@@ -149,6 +150,26 @@ function digitChord({ code, shiftKey, ctrlKey, metaKey }: KeyInput): Chord | nul
   const digit = shiftKey && !ctrlKey && !metaKey ? /^Digit(\d)$/.exec(code ?? "")?.[1] : undefined;
   return digit === undefined ? null : `Shift+${digit}`;
 }
+
+const OTHER_SCRIPT = /^(?!\p{Script=Latin})\p{Letter}$/u;
+
+/**
+ * With a layout of another script (Russian, Greek, Hebrew, Arabic) a key counts by where it is; the letters of Latin layouts
+ * (AZERTY, Dvorak) count as they are written on the key.
+ */
+function latinKey({ key, code = "" }: Pick<KeyInput, "key" | "code">): string {
+  if (!OTHER_SCRIPT.test(key)) return key;
+  const [, letter] = /^Key([A-Z])$/.exec(code) ?? [];
+  return letter?.toLowerCase() ?? SIGNS_BY_CODE[code] ?? key;
+}
+
+/** Where those layouts have letters, and Latin ones signs. */
+const SIGNS_BY_CODE: Readonly<Record<string, string>> = {
+  BracketLeft: "[",
+  BracketRight: "]",
+  Slash: "/",
+  Minus: "-",
+};
 
 /** One character that Shift does not only make large. */
 const isSign = (key: string) => key.length === 1 && key !== " " && key.toLowerCase() === key.toUpperCase();

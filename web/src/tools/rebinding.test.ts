@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { COMMANDS, type Command } from "./command-table.ts";
+import { ACTIONS, type Command } from "./actions/table.ts";
 import { type Bindings, Keymap } from "./keys.ts";
 import { keysOfPreset, PRESETS, type PresetName } from "./presets.ts";
 import { clashOf, rebound, resetOne, without } from "./rebinding.ts";
@@ -14,8 +14,8 @@ describe("presets", () => {
 
   it.each(cases)("%s has a key for every command, and no key twice", (name) => {
     const keymap = Keymap.of(keysOfPreset(name));
-    const all = COMMANDS.map(({ command }) => keymap.keysOf(command));
-    expect(COMMANDS.filter((_, index) => all[index]!.length === 0).map(({ command }) => command)).toEqual([]);
+    const all = ACTIONS.map(({ command }) => keymap.keysOf(command));
+    expect(ACTIONS.filter((_, index) => all[index]!.length === 0).map(({ command }) => command)).toEqual([]);
     expect(new Set(all.flat()).size).toBe(all.flat().length);
   });
 });
@@ -57,7 +57,7 @@ describe("another key", () => {
 });
 
 it("after any changes no key means two commands, and each command can be reset", () => {
-  const commands = fc.constantFrom(...COMMANDS.map(({ command }) => command));
+  const commands = fc.constantFrom(...ACTIONS.map(({ command }) => command));
   const chords = fc.constantFrom("a", "b", "e", "x", "Enter", "n", "Ctrl+z", "d", "ArrowRight", "F2");
   const preset = fc.constantFrom(...Object.values(PRESETS).map((each): Bindings => each.keys));
   const changes = fc.array(fc.tuple(commands, chords, fc.boolean()), { maxLength: 20 });
@@ -67,7 +67,7 @@ it("after any changes no key means two commands, and each command can be reset",
         const from = adds ? null : (keys(before, each, base)[0] ?? null);
         return rebound(base, before, { command: each, from, to });
       }, NONE);
-      const all = COMMANDS.flatMap((each) => keys(own, each.command, base));
+      const all = ACTIONS.flatMap((each) => keys(own, each.command, base));
       expect(new Set(all).size).toBe(all.length);
       expect(keys(resetOne(base, own, command), command, base)).toEqual(keys(NONE, command, base));
     }),

@@ -1,6 +1,6 @@
 /** What changes when somebody gives a command another key. Bindings are those that the person chose, over a preset's. */
 
-import type { Command } from "./command-table.ts";
+import type { Command } from "./actions/table.ts";
 import { type Bindings, type Chord, Keymap } from "./keys.ts";
 
 /** One key of a command is to become another; null adds one. */

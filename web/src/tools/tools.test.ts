@@ -4,7 +4,7 @@ import { type ImagePoint, imagePoint, type ScreenPoint, screenPoint } from "../c
 import type { Ring } from "../core/polygon.ts";
 import type { ToolName } from "../session/types.ts";
 import type { Gesture, PointerInput, ToolMasks, ToolSession, ToolStage } from "./tool.ts";
-import { Toolbox } from "./toolbox.ts";
+import { Toolbox } from "./toolbox.svelte.ts";
 
 const SCALE = 2; // image pixels per screen pixel, so that a tool that mixes them up is found out
 

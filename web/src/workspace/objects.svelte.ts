@@ -73,9 +73,11 @@ export class Objects {
     return true;
   }
 
+  /** Without a selection, of all: hidden if any is visible, else shown again. */
   toggleHidden(): void {
-    const hide = this.selected.some(({ hidden }) => !hidden);
-    for (const { uid } of this.selected) this.session.list.setHidden(uid, hide);
+    const meant = this.selected.length > 0 ? this.selected : this.session.list.annotations;
+    const hide = meant.some(({ hidden }) => !hidden);
+    for (const { uid } of meant) this.session.list.setHidden(uid, hide);
   }
 
   toggleLocked(): void {

@@ -2,7 +2,8 @@ import { beforeEach, expect, it } from "vitest";
 import { FakeDecoder } from "../decoder/fake-decoder.test-support.ts";
 import { createSession, type Session } from "../session/session.svelte.ts";
 import type { Annotation } from "../session/types.ts";
-import { performOnObjects } from "./object-keys.ts";
+import type { ActionContext } from "../tools/actions/action.ts";
+import { perform as performAction } from "../tools/actions/table.ts";
 import { Objects } from "./objects.svelte.ts";
 
 const annotation = (uid: string): Annotation => ({
@@ -25,13 +26,7 @@ beforeEach(() => {
 });
 
 const perform = (command: "raise" | "lower") =>
-  performOnObjects(command, {
-    objects,
-    categories: [],
-    paste: () => undefined,
-    carry: () => undefined,
-    selectAll: () => undefined,
-  });
+  performAction(command, { session, objects } as unknown as ActionContext);
 
 it("moves the selected object in the order by commands, as far as the list goes", () => {
   expect(perform("raise")).toBe(false);

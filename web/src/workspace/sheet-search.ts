@@ -1,9 +1,9 @@
 /** Finding a command in the sheet of keys: by what it does or by its keys. */
-import type { CommandInfo } from "../tools/command-table.ts";
+import type { NamedAction } from "../tools/actions/table.ts";
 import { type Keymap, written } from "../tools/keys.ts";
 
 /** @param text what was typed: "brush", "b", "ctrl z" */
-export function found(info: CommandInfo, keymap: Keymap, text: string): boolean {
+export function found(info: NamedAction, keymap: Keymap, text: string): boolean {
   const wanted = plain(text);
   if (wanted === "") return true;
   const keys = keymap.keysOf(info.command).map((chord) => plain(written(chord)));

@@ -8,6 +8,7 @@ import { CloserLook, encodeRegion } from "./closer-look.svelte.ts";
 import { EmbeddingNews } from "./embedding-news.ts";
 import { Engine } from "./engine.svelte.ts";
 import { ImageCache } from "./image-cache.ts";
+import { LastCategory } from "./last-category.ts";
 import { Marks } from "./marks.ts";
 import { Objects } from "./objects.svelte.ts";
 import { OpenImage } from "./open-image.svelte.ts";
@@ -27,6 +28,7 @@ export class Workspace {
   private readonly opened: OpenImage;
   private readonly news = new EmbeddingNews();
   private readonly cache: ImageCache;
+  private readonly lastCategory: LastCategory;
   private readonly disposers: (() => void)[] = [];
   /** The image that the person asked for last; answers for another one are dropped. */
   private wanted = 0;
@@ -37,6 +39,7 @@ export class Workspace {
   ) {
     const { client, toasts, saving } = services;
     this.cache = new ImageCache(client, this.news);
+    this.lastCategory = new LastCategory(localStorage, projectId);
     this.engine = new Engine(client, (error) => toasts.error(error));
     const { decoder } = this.engine;
     const clock = new WorkClock();
@@ -50,6 +53,7 @@ export class Workspace {
         else toasts.info(text);
       },
       onOutside: () => void this.closer.leave(),
+      onCategory: (id) => this.lastCategory.remember(id),
       clock,
     });
     this.closer = new CloserLook(decoder, this.session, {
@@ -126,7 +130,10 @@ export class Workspace {
     try {
       const project = await this.services.client.project(this.projectId);
       this.project = project;
+      const isFirst = this.session.list.categories.length === 0;
       this.session.setCategories(project.categories.toSorted((a, b) => a.position - b.position));
+      const last = this.lastCategory.known(project.categories);
+      if (isFirst && last !== null && this.session.categoryId === null) this.session.categoryId = last;
     } catch (error) {
       this.services.toasts.error(error);
     }

@@ -13,9 +13,9 @@ import { VertexTool } from "./vertex-tool.ts";
 export class Toolbox {
   private readonly tools: Readonly<Record<ToolName, Tool>>;
   private readonly pan: PanTool;
-  private active: { readonly tool: Tool; readonly button: PointerInput["button"] } | null = null;
+  private active = $state.raw<{ readonly tool: Tool; readonly button: PointerInput["button"] } | null>(null);
   /** True while Space is held. */
-  panning = false;
+  panning = $state.raw(false);
 
   constructor(
     private readonly session: ToolSession & { readonly tool: ToolName },
@@ -71,6 +71,11 @@ export class Toolbox {
   doubleClick(input: PointerInput): void {
     if (!this.panning) this.resting.doubleClick?.(input);
     this.settle();
+  }
+
+  /** Whether something was begun that Enter could finish. */
+  get underWay(): boolean {
+    return this.resting.underWay ?? false;
   }
 
   /** Enter. @returns whether the tool had something to finish */

@@ -1,0 +1,76 @@
+/** What an action is, and what it acts on. */
+
+import type { PointLabel } from "../../core/prompts.ts";
+import type { Session } from "../../session/session.svelte.ts";
+import type { Toolbox } from "../toolbox.svelte.ts";
+
+export const GROUPS = ["Drawing", "Tools", "Clean-up", "Objects", "Images and view"] as const;
+export type Group = (typeof GROUPS)[number];
+
+/** What shows the image. */
+export interface Viewer {
+  fit(): void;
+  /** Zoom in (+1) or out (−1) by one step. */
+  zoomStep(direction: 1 | -1): void;
+  /** Show all of what is selected as large as it fits. */
+  zoomToSelection(): void;
+}
+
+/** What is done to all selected annotations. */
+export interface SelectedObjects {
+  readonly selected: readonly { readonly uid: string }[];
+  readonly clipboard: readonly unknown[];
+  copy(): void;
+  remove(): void;
+  toggleHidden(): void;
+  toggleLocked(): void;
+  setCategory(id: number | null): void;
+  move(by: number): boolean;
+}
+
+/** What belongs to the page around the image. */
+export interface Page {
+  /** Whether an image is open. */
+  readonly ready: boolean;
+  step(direction: -1 | 1): void;
+  submit(): void;
+  skip(): void;
+  nextWaiting(): void;
+  paste(): void;
+  /** Look for the selected objects on the next image. */
+  propagate(): void;
+  /** Look closer at what is seen, or at the whole image again. */
+  lookCloser(): void;
+  /** A point where the keyboard points. */
+  point(label: PointLabel): void;
+  /** Tell whether everything is saved. */
+  tellSaving(): void;
+  /** Go to the field that finds a category. */
+  findCategory(): void;
+  openSheet(): void;
+  openPalette(): void;
+}
+
+export interface ActionContext {
+  readonly session: Session;
+  readonly objects: SelectedObjects;
+  readonly tools: Toolbox;
+  readonly viewer: Viewer;
+  readonly page: Page;
+}
+
+export interface Action {
+  readonly group: Group;
+  readonly command: string;
+  /** For people: what it does. */
+  readonly does: string;
+  /** Unless somebody chose others. */
+  readonly keys: readonly string[];
+  /** Whether there is something to do; without it, always. If not, its key does what it does elsewhere. */
+  readonly possible?: (context: ActionContext) => boolean;
+  readonly run: (context: ActionContext) => void;
+  /** It lasts for as long as its key is down, and this ends it. */
+  readonly release?: (context: ActionContext) => void;
+  /** A key that is held down does it once. */
+  readonly once?: true;
+}

@@ -1,0 +1,128 @@
+/** Actions on saved objects. With several selected, they mean all of them. */
+
+import type { Action, ActionContext } from "./action.ts";
+
+const some = ({ objects }: ActionContext) => objects.selected.length > 0;
+const one = ({ objects }: ActionContext) => objects.selected.length === 1;
+
+/** @param position in the list of categories, from 0 */
+const category = <Position extends number>(position: Position) =>
+  ({
+    group: "Objects",
+    command: `category${position}`,
+    does: `Category ${position + 1}; with a mask being drawn: accept it there`,
+    keys: [`${(position + 1) % 10}`],
+    possible: ({ session }) => session.list.categories.length > position,
+    run: ({ session, objects }) => {
+      const { id } = session.list.categories[position]!;
+      if (objects.selected.length > 1) objects.setCategory(id);
+      else {
+        session.chooseCategory(id);
+        if (session.draft.canAccept || session.draft.decoding) session.drawing.accept();
+      }
+    },
+  }) as const satisfies Action;
+
+export const OBJECTS = [
+  {
+    group: "Objects",
+    command: "selectAll",
+    does: "Select all objects",
+    keys: ["Ctrl+a"],
+    run: ({ session: { list, selection } }) => {
+      const uids = list.annotations.map(({ uid }) => uid);
+      selection.choose(uids, uids.at(-1) ?? null);
+    },
+  },
+  {
+    group: "Objects",
+    command: "copy",
+    does: "Copy the selected objects",
+    keys: ["Ctrl+c"],
+    possible: some,
+    run: ({ objects }) => objects.copy(),
+  },
+  {
+    group: "Objects",
+    command: "paste",
+    does: "Paste, here or on another image",
+    keys: ["Ctrl+v"],
+    possible: ({ objects }) => objects.clipboard.length > 0,
+    run: ({ page }) => page.paste(),
+  },
+  {
+    group: "Objects",
+    command: "duplicate",
+    does: "Duplicate the selected objects",
+    keys: ["Ctrl+d"],
+    possible: some,
+    run: ({ objects, page }) => {
+      objects.copy();
+      page.paste();
+    },
+  },
+  {
+    group: "Objects",
+    command: "propagate",
+    does: "Find the selected objects on the next image",
+    keys: ["Ctrl+b"],
+    possible: some,
+    run: ({ page }) => page.propagate(),
+  },
+  {
+    group: "Objects",
+    command: "remove",
+    does: "Delete the selected objects",
+    keys: ["Delete"],
+    possible: some,
+    run: ({ objects }) => objects.remove(),
+  },
+  {
+    group: "Objects",
+    command: "hide",
+    does: "Hide or show the selected objects; without any: all",
+    keys: ["h"],
+    run: ({ objects }) => objects.toggleHidden(),
+  },
+  {
+    group: "Objects",
+    command: "lock",
+    does: "Lock or unlock the selected objects",
+    keys: ["l"],
+    possible: some,
+    run: ({ objects }) => objects.toggleLocked(),
+  },
+  {
+    group: "Objects",
+    command: "raise",
+    does: "Down the list: paint the selected object above the next",
+    keys: ["Ctrl+ArrowDown"],
+    possible: one,
+    run: ({ objects }) => objects.move(1),
+  },
+  {
+    group: "Objects",
+    command: "lower",
+    does: "Up the list: paint the selected object below the one before",
+    keys: ["Ctrl+ArrowUp"],
+    possible: one,
+    run: ({ objects }) => objects.move(-1),
+  },
+  category(0),
+  category(1),
+  category(2),
+  category(3),
+  category(4),
+  category(5),
+  category(6),
+  category(7),
+  category(8),
+  category(9),
+  {
+    group: "Objects",
+    command: "findCategory",
+    does: "Find a category by typing",
+    keys: ["/"],
+    run: ({ page }) => page.findCategory(),
+  },
+] as const satisfies readonly Action[];

@@ -1,0 +1,125 @@
+/** Actions on images as a whole, and on how they are seen. */
+
+import type { Action } from "./action.ts";
+
+export const PAGE = [
+  {
+    group: "Images and view",
+    command: "next",
+    does: "Next image",
+    keys: ["d", "ArrowRight"],
+    run: ({ page }) => page.step(1),
+  },
+  {
+    group: "Images and view",
+    command: "previous",
+    does: "Previous image",
+    keys: ["a", "ArrowLeft"],
+    run: ({ page }) => page.step(-1),
+  },
+  {
+    group: "Images and view",
+    command: "submit",
+    does: "Submit the image, go on to the next one that waits",
+    keys: ["Ctrl+Enter"],
+    once: true, // a key that is held settles one image, not all that follow unseen
+    run: ({ page }) => page.submit(),
+  },
+  {
+    group: "Images and view",
+    command: "skip",
+    does: "Skip the image, and say why",
+    keys: ["Ctrl+Shift+Enter"],
+    once: true,
+    run: ({ page }) => page.skip(),
+  },
+  {
+    group: "Images and view",
+    command: "nextWaiting",
+    does: "Next image that waits",
+    keys: ["Shift+n"],
+    once: true,
+    run: ({ page }) => page.nextWaiting(),
+  },
+  {
+    group: "Images and view",
+    command: "fit",
+    does: "Fit the image",
+    keys: ["Home"],
+    run: ({ viewer }) => viewer.fit(),
+  },
+  {
+    group: "Images and view",
+    command: "zoomIn",
+    does: "Zoom in",
+    keys: ["PageUp"],
+    run: ({ viewer }) => viewer.zoomStep(1),
+  },
+  {
+    group: "Images and view",
+    command: "zoomOut",
+    does: "Zoom out",
+    keys: ["PageDown"],
+    run: ({ viewer }) => viewer.zoomStep(-1),
+  },
+  {
+    group: "Images and view",
+    command: "zoomToSelection",
+    does: "Zoom to what is selected or drawn",
+    keys: ["z"],
+    possible: ({ session }) => session.selection.uid !== null || session.draft.hasMask,
+    run: ({ viewer }) => viewer.zoomToSelection(),
+  },
+  {
+    group: "Images and view",
+    command: "closer",
+    does: "Look closer at what is seen; again: the whole image",
+    keys: ["c"],
+    run: ({ page }) => page.lookCloser(),
+  },
+  {
+    group: "Images and view",
+    command: "peek",
+    does: "Hold: the image without masks",
+    keys: ["t"],
+    run: ({ session }) => {
+      session.peeking = true;
+    },
+    release: ({ session }) => {
+      session.peeking = false;
+    },
+  },
+  {
+    group: "Images and view",
+    command: "pan",
+    does: "Hold and drag: move the image",
+    keys: [" "],
+    run: ({ tools }) => {
+      tools.panning = true;
+    },
+    release: ({ tools }) => {
+      tools.panning = false;
+    },
+  },
+  {
+    group: "Images and view",
+    command: "saving",
+    does: "Ask whether everything is saved",
+    keys: ["Ctrl+s"],
+    run: ({ page }) => page.tellSaving(),
+  },
+  {
+    group: "Images and view",
+    command: "palette",
+    does: "Find and run any command",
+    keys: ["Ctrl+k"],
+    run: ({ page }) => page.openPalette(),
+  },
+  {
+    group: "Images and view",
+    command: "sheet",
+    does: "All keys",
+    keys: ["?"],
+    run: ({ page }) => page.openSheet(),
+  },
+] as const satisfies readonly Action[];

@@ -1,0 +1,72 @@
+// @vitest-environment happy-dom
+import { cleanup, render, screen } from "@testing-library/svelte";
+import userEvent from "@testing-library/user-event";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { contextOf } from "../../app/services.ts";
+import { View } from "../../app/view.svelte.ts";
+import { FakeDecoder } from "../../decoder/fake-decoder.test-support.ts";
+import { createSession, type Session } from "../../session/session.svelte.ts";
+import { Objects } from "../../workspace/objects.svelte.ts";
+import CategoryPanel from "./CategoryPanel.svelte";
+
+const NAMES = [
+  "aeroplane",
+  "bicycle",
+  "bird",
+  "boat",
+  "bottle",
+  "bus",
+  "car",
+  "cat",
+  "chair",
+  "cow",
+  "dog",
+  "horse",
+];
+
+let session: Session;
+let created: string[];
+const person = userEvent.setup();
+const shown = () =>
+  screen.getAllByRole("button").map((each) => each.textContent?.trim().replace(/\s+\d$/, ""));
+const chosen = () => session.list.categories.find(({ id }) => id === session.categoryId)?.name;
+
+beforeEach(() => {
+  created = [];
+  session = createSession({ decoder: new FakeDecoder(), record: vi.fn() });
+  session.setCategories(NAMES.map((name, index) => ({ id: index + 1, name, color: "#ff0000" })));
+  session.open({ id: 7, height: 48, width: 64 }, []);
+  const props = {
+    session,
+    objects: new Objects(session),
+    oncreate: async (name: string) => void created.push(name),
+  };
+  render(CategoryPanel, { props, context: contextOf({ view: new View() }) });
+});
+
+afterEach(cleanup);
+
+it("chooses none of itself, and by Enter the first one that is found", async () => {
+  expect(session.categoryId).toBeNull();
+  await person.type(screen.getByRole("textbox"), "ca");
+  expect(shown()).toEqual(["car", "cat", "Add “ca”"]);
+  await person.keyboard("{ArrowDown}{Enter}");
+  expect(chosen()).toBe("cat");
+  expect([screen.getByRole<HTMLInputElement>("textbox").value, shown().length]).toEqual(["", NAMES.length]);
+});
+
+it("adds what is not there", async () => {
+  await person.type(screen.getByRole("textbox"), "zebra{Enter}");
+  expect([created, session.categoryId]).toEqual([["zebra"], null]);
+  await person.type(screen.getByRole("textbox"), "Horse{Enter}"); // that there is
+  expect([created, chosen()]).toEqual([["zebra"], "horse"]);
+});
+
+it("is left by Escape, and a category is unchosen by a second click", async () => {
+  await person.type(screen.getByRole("textbox"), "do{Escape}");
+  expect([session.categoryId, shown().length]).toEqual([null, NAMES.length]);
+  await person.click(screen.getByRole("button", { name: /dog/ }));
+  expect(chosen()).toBe("dog");
+  await person.click(screen.getByRole("button", { name: /dog/ }));
+  expect(session.categoryId).toBeNull();
+});
