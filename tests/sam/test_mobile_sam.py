@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-import zlib
 from itertools import product
 from pathlib import Path
 
@@ -20,32 +18,16 @@ from limner.sam.tiny_vit import WindowAttention
 from limner.sam.transforms import to_model_input
 from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 from limner_onnx.encoder import open_encoder
+from tests.sam.seeded import seeded
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SHAPES: dict[str, list[int]] = json.loads((GOLDEN / "mobile_sam_state_dict.json").read_text())
 
 
-def _seeded(name: str, shape: list[int]) -> Tensor:
-    """The weights that the golden values were computed with."""
-    values = torch.randn(shape, generator=torch.Generator().manual_seed(zlib.crc32(name.encode())))
-    leaf = name.rsplit(".", 1)[-1]
-    if name.endswith("positional_encoding_gaussian_matrix"):
-        return values
-    if leaf == "running_var":
-        return 1 + 0.1 * values.abs()
-    if leaf in ("running_mean", "bias") or "attention_biases" in name:
-        return 0.1 * values
-    if values.ndim == 1:
-        return 1 + 0.1 * values
-    if values.ndim == 2 and "embed" in name:
-        return values
-    return values / math.prod(shape[1:]) ** 0.5
-
-
 @pytest.fixture(scope="module")
 def state() -> dict[str, Tensor]:
     """Seeded weights under the published names. Integer buffers keep their own value, a count of training steps."""
-    return {name: _seeded(name, shape) if shape else torch.tensor(0) for name, shape in SHAPES.items()}
+    return {name: seeded(name, shape) if shape else torch.tensor(0) for name, shape in SHAPES.items()}
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,17 @@ from limner.models.manifest import Sha256
 from limner.vocabulary.devices import CpuRuntime, Precision
 
 DEFAULT_MODEL = "samlet"
-FAMILIES = ("sam_vit_b", "sam_vit_l", "sam_vit_h", "mobile_sam", "samlet")
+FAMILIES = (
+    "sam_vit_b",
+    "sam_vit_l",
+    "sam_vit_h",
+    "mobile_sam",
+    "sam2_1_tiny",
+    "sam2_1_small",
+    "sam2_1_base_plus",
+    "sam2_1_large",
+    "samlet",
+)
 CARD_FILE = "model.json"
 WEIGHTS_FILE = "weights.safetensors"
 
@@ -47,6 +57,7 @@ class KnownModel:
 
 
 _META = "https://dl.fbaipublicfiles.com/segment_anything"
+_META_2 = "https://dl.fbaipublicfiles.com/segment_anything_2/092824"
 _MOBILE_SAM = "https://github.com/ChaoningZhang/MobileSAM/raw"
 
 # Meta publishes the files without checksums. These sums and sizes are those that independent projects and
@@ -91,6 +102,42 @@ KNOWN_MODELS = {
             sha256="6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
             size=40_728_226,
         ),
+        KnownModel(
+            name="sam2_1_tiny",
+            title="SAM 2.1 Hiera tiny",
+            family="sam2_1_tiny",
+            licence="Apache-2.0",
+            url=f"{_META_2}/sam2.1_hiera_tiny.pt",
+            sha256="7402e0d864fa82708a20fbd15bc84245c2f26dff0eb43a4b5b93452deb34be69",
+            size=156_008_466,
+        ),
+        KnownModel(
+            name="sam2_1_small",
+            title="SAM 2.1 Hiera small",
+            family="sam2_1_small",
+            licence="Apache-2.0",
+            url=f"{_META_2}/sam2.1_hiera_small.pt",
+            sha256="6d1aa6f30de5c92224f8172114de081d104bbd23dd9dc5c58996f0cad5dc4d38",
+            size=184_416_285,
+        ),
+        KnownModel(
+            name="sam2_1_base_plus",
+            title="SAM 2.1 Hiera base+",
+            family="sam2_1_base_plus",
+            licence="Apache-2.0",
+            url=f"{_META_2}/sam2.1_hiera_base_plus.pt",
+            sha256="a2345aede8715ab1d5d31b4a509fb160c5a4af1970f199d9054ccfb746c004c5",
+            size=323_606_802,
+        ),
+        KnownModel(
+            name="sam2_1_large",
+            title="SAM 2.1 Hiera large",
+            family="sam2_1_large",
+            licence="Apache-2.0",
+            url=f"{_META_2}/sam2.1_hiera_large.pt",
+            sha256="2647878d5dfa5098f2f8649825738a9345572bae2d4350a2468587ece47dd318",
+            size=898_083_611,
+        ),
     )
 }
 
@@ -114,6 +161,12 @@ class AutomaticThresholds(BaseModel):
 
 
 SAM_THRESHOLDS = AutomaticThresholds()
+SAM_2_THRESHOLDS = AutomaticThresholds(pred_iou_thresh=0.8)
+
+
+def thresholds_of(family: str) -> AutomaticThresholds:
+    """What the family's original generator recommends."""
+    return SAM_2_THRESHOLDS if family.startswith("sam2_") else SAM_THRESHOLDS
 
 
 class ModelCard(BaseModel):

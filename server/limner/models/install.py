@@ -15,6 +15,7 @@ from limner.models.catalogue import (
     check_name,
     model_folder,
     sha256_of,
+    thresholds_of,
 )
 from limner.models.checkpoints import differences, read_state, write_state
 from limner.models.download import Progress, download
@@ -76,6 +77,7 @@ def install_file(
             licence=licence,
             weights_sha256=sha256_of(weights),
             source=source or path.name,
+            automatic=thresholds_of(family),
         )
         (fresh / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
         fresh.rename(folder)

@@ -24,6 +24,7 @@ from limner.sam.mask_decoder import MaskDecoder
 from limner.sam.model import ModelConfig, PromptableModel
 from limner.sam.prompt_encoder import PromptEncoder
 from limner.sam.sam import Sam
+from limner.sam.sam2 import HIERA_BASE_PLUS, HIERA_LARGE, HIERA_SMALL, HIERA_TINY, Sam2
 from limner.sam.samlet import Samlet, SamletConfig, backbone_of
 from limner.sam.tiny_vit import TinyViT
 from limner.sam.vit import VIT_B, VIT_H, VIT_L, ImageEncoderViT, VitConfig
@@ -81,6 +82,10 @@ _BUILDERS: dict[str, Callable[[], PromptableModel]] = {
     "sam_vit_l": lambda: build_sam("sam_vit_l", VIT_L),
     "sam_vit_h": lambda: build_sam("sam_vit_h", VIT_H),
     "mobile_sam": build_mobile_sam,
+    "sam2_1_tiny": lambda: Sam2("sam2_1_tiny", HIERA_TINY),
+    "sam2_1_small": lambda: Sam2("sam2_1_small", HIERA_SMALL),
+    "sam2_1_base_plus": lambda: Sam2("sam2_1_base_plus", HIERA_BASE_PLUS),
+    "sam2_1_large": lambda: Sam2("sam2_1_large", HIERA_LARGE),
     "samlet": Samlet,
 }
 

@@ -10,6 +10,7 @@
 ``transforms``                pixels -> what an encoder sees
 ``factored``                  the same decoder rearranged: per image, then per click
 ``cpu``                       layers computed in the order and number format that suits CPUs
+``sam2``                      SAM 2.1 for single images
 ``samlet``                    the small model that ships with Limner, encoder and decoder
 ============================  ===================================================================
 """

@@ -46,6 +46,23 @@ class Mlp(nn.Module):
         return dense(dense(x, self.lin1, self.activation), self.lin2)
 
 
+class NumberedMlp(nn.Module):
+    """The same with the names of SAM 2's checkpoints."""
+
+    def __init__(self, dim: int, hidden_dim: int, activation: Activation) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(dim, hidden_dim), nn.Linear(hidden_dim, dim)])
+        self.activation: Activation = activation
+        self.hidden_dim = hidden_dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        return by_tokens(self._layers, x, self.hidden_dim)
+
+    def _layers(self, x: Tensor) -> Tensor:
+        first, last = (as_kind(layer, nn.Linear) for layer in self.layers)
+        return dense(dense(x, first, self.activation), last)
+
+
 class Head(nn.Module):
     """A perceptron with ReLU between its layers, which turns an output token into numbers."""
 

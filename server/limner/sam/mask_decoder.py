@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from limner.sam.common import Head, LayerNorm2d
-from limner.sam.transformer import TwoWayTransformer
+from limner.sam.common import Head, LayerNorm2d, Mlp
+from limner.sam.transformer import MlpKind, TwoWayTransformer
 
 
 class MaskDecoder(nn.Module):
@@ -15,10 +15,10 @@ class MaskDecoder(nn.Module):
     Each mask token becomes, through its own head, the weights of a dot product with the upscaled image.
     """
 
-    def __init__(self, dim: int = 256, num_masks: int = 4) -> None:
+    def __init__(self, dim: int = 256, num_masks: int = 4, mlp: MlpKind = Mlp) -> None:
         super().__init__()
         self.num_masks = num_masks
-        self.transformer = TwoWayTransformer(dim)
+        self.transformer = TwoWayTransformer(dim, mlp=mlp)
         self.iou_token = nn.Embedding(1, dim)
         self.mask_tokens = nn.Embedding(num_masks, dim)
         self.output_upscaling = nn.Sequential(

@@ -5,15 +5,21 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from limner.sam.common import Mlp
+from limner.sam.common import Mlp, NumberedMlp
+
+MlpKind = type[Mlp] | type[NumberedMlp]  # which differ in the names of their parameters
 
 
 class TwoWayTransformer(nn.Module):
     """``depth`` two-way blocks and a last look of the tokens at the image."""
 
-    def __init__(self, dim: int = 256, depth: int = 2, num_heads: int = 8, mlp_dim: int = 2048) -> None:
+    def __init__(
+        self, dim: int = 256, depth: int = 2, num_heads: int = 8, mlp_dim: int = 2048, mlp: MlpKind = Mlp
+    ) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(TwoWayBlock(dim, num_heads, mlp_dim, first=i == 0) for i in range(depth))
+        self.layers = nn.ModuleList(
+            TwoWayBlock(dim, num_heads, mlp(dim, mlp_dim, "relu"), first=i == 0) for i in range(depth)
+        )
         self.final_attn_token_to_image = Attention(dim, num_heads, downsample=2)
         self.norm_final_attn = nn.LayerNorm(dim)
 
@@ -32,14 +38,14 @@ class TwoWayTransformer(nn.Module):
 class TwoWayBlock(nn.Module):
     """Self-attention of the tokens, tokens to image, MLP, image to tokens; a norm after each."""
 
-    def __init__(self, dim: int, num_heads: int, mlp_dim: int, *, first: bool) -> None:
+    def __init__(self, dim: int, num_heads: int, mlp: nn.Module, *, first: bool) -> None:
         super().__init__()
         self.first = first
         self.self_attn = Attention(dim, num_heads)
         self.norm1 = nn.LayerNorm(dim)
         self.cross_attn_token_to_image = Attention(dim, num_heads, downsample=2)
         self.norm2 = nn.LayerNorm(dim)
-        self.mlp = Mlp(dim, mlp_dim, "relu")
+        self.mlp = mlp
         self.norm3 = nn.LayerNorm(dim)
         self.norm4 = nn.LayerNorm(dim)
         self.cross_attn_image_to_token = Attention(dim, num_heads, downsample=2)

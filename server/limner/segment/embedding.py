@@ -95,8 +95,11 @@ class ImageEmbedding:
 def full_size(low_res: Tensor, geometry: ImageGeometry) -> Tensor:
     """Logits (B, K, G, G) over the model's input -> (B, K, H, W) over what was encoded.
 
-    In two bilinear steps, through the model's resolution, as the reference implementation does.
+    As the reference implementations do: SAM in two bilinear steps, through the model's resolution, where the padding is
+    cut off; SAM 2, whose images are stretched, in one.
     """
+    if geometry.fit == "stretch":
+        return F.interpolate(low_res, (geometry.height, geometry.width), mode="bilinear", align_corners=False)
     input_height, input_width = geometry.input_size
     side = geometry.image_size
     padded = F.interpolate(low_res, (side, side), mode="bilinear", align_corners=False)

@@ -1,6 +1,7 @@
 """Upsampling a mask's logits only where the mask is.
 
-SAM brings logits to the image in two bilinear steps: 256 -> S, crop the padding, S -> image. Bilinear interpolation is
+SAM brings logits to the image in two bilinear steps: 256 -> S, crop the padding, S -> image; models that stretch images
+do it in one. Bilinear interpolation is
 separable, so the two steps together are ``Y @ logits @ Xᵀ`` with one matrix per axis, of which only the rows of the
 mask's box are needed. Every row is a convex combination of neighbouring cells: where all cells around are below a
 level, the pixels are too, so nothing outside the box of the cells above it can be missed.
@@ -53,8 +54,9 @@ class Upsampler:
     def __init__(self, geometry: ImageGeometry, low_res_size: int) -> None:
         input_height, input_width = geometry.input_size
         self._geometry, self._low_res_size = geometry, low_res_size
-        self._down = _Axis(low_res_size, geometry.image_size, input_height, geometry.height)
-        self._across = _Axis(low_res_size, geometry.image_size, input_width, geometry.width)
+        between = None if geometry.fit == "stretch" else geometry.image_size
+        self._down = _Axis(low_res_size, between, input_height, geometry.height)
+        self._across = _Axis(low_res_size, between, input_width, geometry.width)
 
     @property
     def needed_cells(self) -> tuple[int, int]:
@@ -80,28 +82,30 @@ class Upsampler:
         return np.asarray(down @ patch.cells @ across.T, np.float32)
 
     def _whole(self, patch: Patch) -> Logits:
-        """The two steps on the whole crop (H, W); right where the patch is."""
+        """All steps on the whole crop (H, W); right where the patch is."""
         side, (input_height, input_width) = self._geometry.image_size, self._geometry.input_size
-        low_res = np.zeros((self._low_res_size, self._low_res_size), np.float32)
-        low_res[patch.from_rows, patch.from_columns] = patch.cells
-        padded = cv2.resize(low_res, (side, side), interpolation=cv2.INTER_LINEAR)
-        inside = padded[:input_height, :input_width]
+        inside: Logits = np.zeros((self._low_res_size, self._low_res_size), np.float32)
+        inside[patch.from_rows, patch.from_columns] = patch.cells
+        if self._geometry.fit == "pad":
+            padded = np.asarray(cv2.resize(inside, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
+            inside = padded[:input_height, :input_width]
         size = self._geometry.width, self._geometry.height
         return np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 class _Axis:
-    """Both bilinear steps along one axis.
+    """All bilinear steps along one axis, through ``image_size`` where there is one.
 
     Attributes:
         matrix: (pixels, cells), torch's answers to unit vectors.
         needed: the first so many cells contribute to a pixel.
     """
 
-    def __init__(self, low_res_size: int, image_size: int, input_length: int, length: int) -> None:
+    def __init__(self, low_res_size: int, image_size: int | None, input_length: int, length: int) -> None:
         units = torch.eye(low_res_size)[None]  # (1, G, G): one channel per cell
-        padded = F.interpolate(units, image_size, mode="linear", align_corners=False)
-        image = F.interpolate(padded[..., :input_length], length, mode="linear", align_corners=False)
+        if image_size is not None:
+            units = F.interpolate(units, image_size, mode="linear", align_corners=False)[..., :input_length]
+        image = F.interpolate(units, length, mode="linear", align_corners=False)
         self.matrix: Logits = np.ascontiguousarray(image[0].numpy().T)
         counts = self.matrix > 0
         self.needed = int(np.flatnonzero(counts.any(axis=0))[-1]) + 1
