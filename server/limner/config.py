@@ -31,6 +31,8 @@ class Settings(BaseSettings):
         max_pixels: largest image accepted, in pixels.
         max_upload_bytes: largest request body accepted.
         encoder_threads: CPU threads of the encoder process; 0 leaves it to torch.
+        encoder_timeout: seconds without an answer after which the encoder process counts as hanging and is started
+            again; more where images usually take longer.
         compile: have torch compile the encoder on a GPU: the start takes a minute longer, batches less time.
         proxy_hops: proxies in front of the server whose X-Forwarded-* headers are believed; 0 for none.
         root_path: the path below which a proxy shows Limner, such as ``/limner``; empty for none.
@@ -49,6 +51,7 @@ class Settings(BaseSettings):
     max_pixels: int = Field(default=100 * MEGAPIXEL, ge=1)
     max_upload_bytes: int = Field(default=1024 * MIB, ge=1)
     encoder_threads: int = Field(default=0, ge=0)
+    encoder_timeout: float = Field(default=300.0, gt=0)
     compile: bool = False
     proxy_hops: int = Field(default=0, ge=0, le=10)
     root_path: str = Field(default="", pattern=r"^(/[A-Za-z0-9._~-]+)*/?$")

@@ -13,7 +13,7 @@ from limner.api.context import Services
 from limner.blobs import embedding_key
 from limner.errors import StorageFull
 from limner.models.manifest import PREPROCESSING_VERSION
-from limner.store.embeddings import EmbeddingKey, add_embedding
+from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
 from tests.api.conftest import HEIGHT, WIDTH, Upload, creation, stored_files
 from tests.conftest import embedding_bytes, png_bytes
 
@@ -240,7 +240,7 @@ def test_an_image_that_comes_again_after_it_was_deleted_is_not_taken_for_encoded
             embedding_key(image["sha256"], key.model_sha256, key.preprocessing_version), embedding_bytes()
         )
         with services.database.write() as session:
-            add_embedding(session, image["sha256"], key, seconds=1.0, size=9)
+            add_embeddings(session, key, [MadeEmbedding(image["sha256"], seconds=1.0, bytes=9)])
     assert script.get(f"/api/v1/images/{image['id']}").json["embedding"]["state"] == "ready"
     script.delete(f"/api/v1/images/{image['id']}")
     assert stored_files(services.settings) == set()

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from limner.encoding import backlog as backlog_module
 from limner.encoding.backlog import Backlog, Priority
 
-RANK = {"look": 0, "prefetch": 1, "precompute": 2}
+RANK = {"look": 0, "prefetch": 1, "bulk": 2}
 IMAGES = st.sampled_from("abcdefgh")
-STEPS = st.lists(st.tuples(st.sampled_from(["look", "prefetch", "precompute", "remove"]), IMAGES), max_size=60)
+STEPS = st.lists(st.tuples(st.sampled_from(["look", "prefetch", "bulk", "remove"]), IMAGES), max_size=60)
 
 
 def test_the_example_in_the_documentation() -> None:

@@ -7,22 +7,68 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from limner.blobs import BlobStore, embedding_key, image_key
 from limner.config import Settings
+from limner.encoding import dispatch as dispatch_module
 from limner.encoding import service as service_module
 from limner.encoding import work as work_module
+from limner.encoding.ports import BulkQueue, Claimed
 from limner.encoding.service import EmbeddingService
-from limner.encoding.states import EmbeddingState, EncodeEvent, Target
+from limner.encoding.states import EmbeddingState, EncodeEvent, EncodingStatus, ProcessStatus, Target
 from limner.encoding.work import Work
 from limner.errors import MissingWeights, NotFound, Unavailable
 from limner.models.catalogue import ModelCard
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.vocabulary.geometry import Region
+from tests.encoding.fake_worker import BATCH
+
+
+class FakeBulk:
+    """A queue in memory that remembers what it was told. ``away``: it raises like a database that cannot be reached."""
+
+    def __init__(self, targets: Sequence[Target] = ()) -> None:
+        self.waiting = list(targets)
+        self.held: set[Target] = set()
+        self.settled: list[EncodeEvent] = []
+        self.transactions = 0
+        self.trouble: list[str | None] = []
+        self.away = False
+
+    def claim(self, count: int) -> list[Claimed]:
+        self._reach()
+        taken, self.waiting = self.waiting[:count], self.waiting[count:]
+        self.held.update(taken)
+        return [Claimed(target) for target in taken]
+
+    def heartbeat(self) -> set[Target]:
+        self._reach()
+        return set(self.held)
+
+    def settle(self, outcomes: Sequence[EncodeEvent]) -> None:
+        self._reach()
+        self.transactions += 1
+        self.settled += outcomes
+        self.held -= {Target(each.image_sha256, each.region) for each in outcomes}
+
+    def release(self) -> None:
+        self._reach()
+        self.waiting = [*self.held, *self.waiting]
+        self.held = set()
+
+    def follow(self, trouble: str | None) -> None:
+        self._reach()
+        self.trouble.append(trouble)
+
+    def _reach(self) -> None:
+        if self.away:
+            raise OSError("the database is away")
+
 
 FAKE = Path(__file__).parent / "fake_worker.py"
 PATIENCE = 60.0  # s; nothing is measured, tests only fail after this
@@ -47,9 +93,9 @@ class Bench:
         card = ModelCard(name="tiny", title="", family="samlet", licence="", weights_sha256=self.model_sha256)
         (model / "model.json").write_text(card.model_dump_json())
 
-    def service(self, start: str = "one", *, running: bool = True) -> EmbeddingService:
+    def service(self, start: str = "one", *, running: bool = True, bulk: BulkQueue | None = None) -> EmbeddingService:
         command = (sys.executable, str(FAKE), str(self.log), self.model_sha256, start)
-        service = EmbeddingService(self.settings, self.blobs, self._hear, on_status=self._hear_status, command=command)
+        service = EmbeddingService(self.settings, self.blobs, bulk, [self], command=command)
         self.services.append(service)
         if running:
             service.start()
@@ -89,12 +135,12 @@ class Bench:
     def said_to_follow(self) -> list[list[str]]:
         return [line.split() for line in self.log.with_name("following").read_text().splitlines()]
 
-    def _hear(self, event: EncodeEvent) -> None:
+    def on_targets(self, events: Sequence[EncodeEvent]) -> None:
         with self.news:
-            self.events.append(event)
+            self.events += events
             self.news.notify_all()
 
-    def _hear_status(self) -> None:
+    def on_status(self, status: EncodingStatus) -> None:
         with self.news:
             self.statuses += 1
             self.news.notify_all()
@@ -104,6 +150,8 @@ class Bench:
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setattr(service_module, "FIRST_BACKOFF", 0.01)
     monkeypatch.setattr(service_module, "LAST_BACKOFF", 0.01)
+    monkeypatch.setattr(service_module, "WATCH_EVERY", 0.05)
+    monkeypatch.setattr(dispatch_module, "FIRST_PAUSE", 0.01)
     bench = Bench(tmp_path)
     yield bench
     for service in bench.services:
@@ -123,10 +171,9 @@ def test_an_image_goes_through_all_states(bench: Bench) -> None:
     assert (ready.seconds, ready.bytes) == (0.5, 9)
     assert bench.states_of(image) == ["waiting", "encoding", "ready"]
     assert service.state(image) == service.request(image, "look") == EmbeddingState("ready")
-    queue = service.status()["queue"]
-    assert isinstance(queue, dict)
-    assert (queue["done"], queue["failed"], queue["waiting"], queue["running"]) == (1, 0, 0, 0)
-    assert queue["seconds_per_image"] == 0.5
+    queue = service.status().queue
+    assert (queue.done, queue.failed, queue.waiting, queue.running) == (1, 0, 0, 0)
+    assert queue.seconds_per_image == 0.5
 
 
 def test_what_is_looked_at_comes_first_then_prefetch_then_the_rest(bench: Bench) -> None:
@@ -137,19 +184,19 @@ def test_what_is_looked_at_comes_first_then_prefetch_then_the_rest(bench: Bench)
     names = ["early", "late", "near", "next", "then", "raised"]
     early, late, near, next_, then, raised = (bench.image(name) for name in names)
     for image, priority in [
-        (raised, "precompute"),
-        (early, "precompute"),
-        (late, "precompute"),
+        (raised, "bulk"),
+        (early, "bulk"),
+        (late, "bulk"),
         (next_, "prefetch"),
         (then, "prefetch"),
         (near, "look"),
-        (early, "precompute"),  # asked again: keeps its place
+        (early, "bulk"),  # asked again: keeps its place
         (raised, "look"),  # looked at now: comes before what was looked at before
     ]:
         service.request(image, priority)  # type: ignore[arg-type]
     assert service.state(first) == EmbeddingState("encoding")
     assert service.state(raised) == EmbeddingState("waiting", position=1)
-    assert service.request(late, "precompute") == EmbeddingState("waiting", position=6)
+    assert service.request(late, "bulk") == EmbeddingState("waiting", position=6)
     service.cancel(then)
     assert service.state(late) == EmbeddingState("waiting", position=5)
     open_gate(gate)
@@ -166,7 +213,7 @@ def test_a_device_that_takes_batches_gets_them_but_what_is_looked_at_goes_alone(
     images = [bench.image(str(index)) for index in range(5)]
     looked = bench.image("looked")
     for image in images:
-        service.request(image, "precompute")
+        service.request(image, "bulk")
     service.request(looked, "look")
     open_gate(gate)
     bench.wait_for(images[-1], "ready")
@@ -195,8 +242,8 @@ def test_forgetting_an_image_forgets_its_regions(bench: Bench) -> None:
     service = bench.service(running=False)
     image, other = bench.image("large"), bench.image("other")
     service.request(image, "look", Region(0, 0, 256, 128))
-    service.request(image, "precompute")
-    service.request(other, "precompute")
+    service.request(image, "bulk")
+    service.request(other, "bulk")
     service.cancel(image)
     assert service.state(image) == EmbeddingState("none")
     assert service.state(other) == EmbeddingState("waiting", position=0)
@@ -245,7 +292,7 @@ def test_an_image_that_kills_the_process_is_given_up_and_the_others_go_on(bench:
     poison, good = bench.image("crash"), bench.image("good")
     service = bench.service()
     service.request(poison, "look")
-    service.request(good, "precompute")
+    service.request(good, "bulk")
     failed = bench.wait_for(poison, "failed")
     assert failed.error is not None
     assert "killed by signal 9" in failed.error
@@ -260,8 +307,8 @@ def test_a_batch_that_kills_the_process_is_taken_apart(bench: Bench) -> None:
     service.request(first, "look")
     bench.wait_for(first, "encoding")
     suspect, bystander = bench.image("crash in company"), bench.image("bystander")
-    service.request(bystander, "precompute")
-    service.request(suspect, "precompute")
+    service.request(bystander, "bulk")
+    service.request(suspect, "bulk")
     open_gate(gate)
     bench.wait_for(suspect, "ready")
     bench.wait_for(bystander, "ready")
@@ -273,33 +320,31 @@ def test_what_may_kill_the_process_is_not_decoded_beside_another() -> None:
     work = Work(lambda _: None)
     suspects, other = [Target(name * 64) for name in "ab"], Target("c" * 64)
     for target in suspects:
-        work.add(target, "precompute")
+        work.add(target, "bulk")
     work.take(2)
-    work.mourn("died")
-    work.add(other, "precompute")
+    work.crashed("died")
+    work.add(other, "bulk")
     assert work.take(2) == suspects[:1]
     assert work.following(3) == []
     work.done(suspects[0], 1, 1)
     assert work.take(2) == suspects[1:]
     work.done(suspects[1], 1, 1)
     more = Target("d" * 64)
-    work.add(more, "precompute")
+    work.add(more, "bulk")
     assert (work.take(1), work.following(3)) == ([other], [more])
 
 
 def test_what_people_are_told_about_the_encoder(bench: Bench) -> None:
     service = bench.service(running=False)
-    encoder = service.status()["encoder"]
-    assert isinstance(encoder, dict)
-    assert encoder["state"] == "starting"
+    assert service.status().encoder.state == "starting"
     assert service.manifest() is None
     with pytest.raises(Unavailable):
         service.graph_path("decode")
     service.start()
     bench.wait(lambda: service.manifest() is not None and bench.statuses >= 2)
     status = service.status()
-    assert status["encoder"] == {"state": "ready", "message": "", "threads": 1}
-    assert (status["device"], status["model"], status["model_sha256"]) == ("cpu", "tiny", bench.model_sha256)
+    assert status.encoder == ProcessStatus(state="ready", message="", threads=1)
+    assert (status.device, status.model, status.model_sha256) == ("cpu", "tiny", bench.model_sha256)
     assert service.graph_path("decode").read_bytes() == b"decode"
     with pytest.raises(NotFound):
         service.graph_path("../manifest")
@@ -307,14 +352,14 @@ def test_what_people_are_told_about_the_encoder(bench: Bench) -> None:
 
 def test_a_model_that_cannot_be_loaded_is_reported(bench: Bench) -> None:
     service = bench.service("broken")
-    bench.wait(lambda: service.status()["encoder"]["state"] == "failed")  # type: ignore[index]
-    assert service.status()["encoder"]["message"].startswith("The weights are damaged.")  # type: ignore[index]
+    bench.wait(lambda: service.status().encoder.state == "failed")
+    assert service.status().encoder.message.startswith("The weights are damaged.")
 
 
 def test_a_missing_model_is_reported_and_asks_for_nothing(bench: Bench) -> None:
     settings = bench.settings.model_copy(update={"model": "sam_vit_h"})
     service = EmbeddingService(settings, bench.blobs)
-    assert "limner models pull sam_vit_h" in service.status()["encoder"]["message"]  # type: ignore[index]
+    assert "limner models pull sam_vit_h" in service.status().encoder.message
     with pytest.raises(MissingWeights, match="limner models pull sam_vit_h"):
         _ = service.model_sha256
     assert service.state(bench.image("x")) == EmbeddingState("none")
@@ -328,8 +373,8 @@ def test_weights_replaced_under_a_running_server_are_named_and_never_mixed(bench
     other = card.model_copy(update={"weights_sha256": hashlib.sha256(b"others").hexdigest()})
     (model / "model.json").write_text(other.model_dump_json())
     service.start()
-    bench.wait(lambda: service.status()["encoder"]["state"] == "failed")  # type: ignore[index]
-    assert "were replaced while the server ran" in service.status()["encoder"]["message"]  # type: ignore[index]
+    bench.wait(lambda: service.status().encoder.state == "failed")
+    assert "were replaced while the server ran" in service.status().encoder.message
     assert service.model_sha256 == bench.model_sha256
 
 
@@ -353,17 +398,140 @@ def test_a_listener_that_fails_does_not_stop_the_news(bench: Bench) -> None:
 
     bad, good = bench.image("x"), bench.image("y")
 
-    def listener(event: EncodeEvent) -> None:
-        if event.image_sha256 == bad:
+    class Broken:
+        def on_targets(self, events: Sequence[EncodeEvent]) -> None:
             raise RuntimeError("the database is away")
-        heard.set()
 
-    service = EmbeddingService(bench.settings, bench.blobs, listener, command=(sys.executable, "-c", ""))
-    service._announcer.start()
+        def on_status(self, status: EncodingStatus) -> None:
+            raise RuntimeError("the database is away")
+
+    class Listener(Broken):
+        def on_targets(self, events: Sequence[EncodeEvent]) -> None:
+            if any(event.image_sha256 == good for event in events):
+                heard.set()
+
+    service = EmbeddingService(
+        bench.settings, bench.blobs, subscribers=[Broken(), Listener()], command=(sys.executable, "-c", "")
+    )
+    service.start()
     service.request(bad, "look")
     service.request(good, "look")
     assert heard.wait(PATIENCE)
     service.stop()
+
+
+def test_bulk_work_is_claimed_in_whole_batches_and_the_next_one_is_decoded_meanwhile(bench: Bench) -> None:
+    images = [bench.image(str(index)) for index in range(24)]
+    bulk = FakeBulk([Target(image) for image in images])
+    bench.service("batch", bulk=bulk)
+    bench.wait_for(images[-1], "ready")
+    assert bench.taken() == [images[start : start + BATCH] for start in range(0, 24, BATCH)]
+    assert bench.said_to_follow()[:-1] == bench.taken()[1:]
+    assert [each.image_sha256 for each in bulk.settled] == images
+    assert bulk.transactions <= len(images) // BATCH + 1
+    assert (bulk.held, bulk.waiting) == (set(), [])
+    assert bench.states_of(images[0]) == ["encoding", "ready"]
+
+
+def test_what_is_looked_at_passes_bulk_work_and_is_settled_too(bench: Bench) -> None:
+    first, gate = bench.gate("gate")
+    bulk = FakeBulk([Target(bench.image(str(index))) for index in range(5)])
+    service = bench.service(bulk=bulk)
+    bench.wait(lambda: service.status().queue.done == 5 and len(bulk.settled) == 5)
+    service.request(first, "look")
+    bench.wait_for(first, "encoding")
+    bulk.waiting = [Target(bench.image(f"more {index}")) for index in range(3)]
+    service.look_again()
+    looked = bench.image("looked")
+    service.request(looked, "look")
+    open_gate(gate)
+    bench.wait(lambda: service.status().queue.done == 10 and len(bulk.settled) == 10)
+    assert bench.taken()[5:7] == [[first], [looked]]
+    assert Target(looked) in {Target(each.image_sha256) for each in bulk.settled}
+
+
+def test_results_wait_for_a_database_that_is_away_and_the_work_goes_on(bench: Bench) -> None:
+    images = [bench.image(str(index)) for index in range(9)]
+    bulk = FakeBulk([Target(image) for image in images])
+    first, gate = bench.gate("gate")
+    bulk.waiting.insert(0, Target(first))
+    service = bench.service("batch", bulk=bulk)
+    bench.wait_for(first, "encoding")
+    bulk.away = True
+    open_gate(gate)
+    bench.wait(lambda: service.status().queue.done >= BATCH)
+    assert bulk.settled == []
+    bulk.away = False
+    bench.wait_for(images[-1], "ready")
+    assert sorted(each.image_sha256 for each in bulk.settled) == sorted([first, *images])
+    assert len(bench.taken()) == 4  # nothing was encoded twice
+
+
+def test_a_process_that_hangs_is_killed_and_what_it_had_in_hand_goes_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.settings = bench.settings.model_copy(update={"encoder_timeout": 1.0})
+    hangs, _ = bench.gate("never opened")
+    good = bench.image("good")
+    bulk = FakeBulk([Target(hangs), Target(good)])
+    bench.service(bulk=bulk)
+    monkeypatch.setattr(service_module, "SLOWEST", 1)  # images that usually take longer are waited for longer
+    failed = bench.wait_for(hangs, "failed")
+    assert failed.error == "The encoder process did not answer for 1 s while it encoded this image."
+    assert failed.lasting
+    assert bench.taken() == [[hangs], [good], [hangs]]
+
+
+def test_bulk_work_that_is_no_longer_held_is_dropped_unless_somebody_looks_at_it(bench: Bench) -> None:
+    first, gate = bench.gate("gate")
+    dropped, kept, looked = (bench.image(name) for name in ("dropped", "kept", "looked"))
+    bulk = FakeBulk([Target(image) for image in (first, dropped, kept, looked)])
+    service = bench.service(bulk=bulk)
+    bench.wait_for(first, "encoding")
+    bulk.held -= {Target(dropped), Target(looked)}
+    service.request(looked, "look")
+    service.look_again()
+    wait_until(lambda: service.status().queue.waiting == 2)
+    open_gate(gate)
+    bench.wait_for(kept, "ready")
+    assert bench.taken() == [[first], [looked], [kept]]
+
+
+def test_an_encoder_that_cannot_run_gives_back_what_it_holds_and_says_why(bench: Bench) -> None:
+    bulk = FakeBulk([Target(bench.image("x"))])
+    service = bench.service("broken", bulk=bulk)
+    wait_until(lambda: bulk.trouble)
+    assert bulk.trouble[0] is not None
+    assert bulk.trouble[0].startswith("The weights are damaged.")
+    assert (bulk.held, len(bulk.waiting)) == (set(), 1)
+
+
+def test_stopping_gives_back_what_is_held(bench: Bench) -> None:
+    first, gate = bench.gate("gate")
+    bulk = FakeBulk([Target(first), Target(bench.image("next"))])
+    service = bench.service(bulk=bulk)
+    bench.wait_for(first, "encoding")
+    assert bulk.trouble[0] is None
+    service.stop()
+    assert (bulk.held, len(bulk.waiting)) == (set(), 2)
+    assert gate.exists()
+
+
+def test_a_suspect_of_bulk_work_is_given_up_after_one_more_crash() -> None:
+    told: list[EncodeEvent] = []
+    work = Work(told.append)
+    suspect = Target("a" * 64)
+    work.hold([Claimed(suspect, suspect=True), Claimed(Target("b" * 64))])
+    assert work.take(8) == [suspect]
+    work.crashed("died")
+    assert (told[-1].state, told[-1].lasting) == ("failed", True)
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_the_web_process_never_imports_torch() -> None:

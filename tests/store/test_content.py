@@ -4,10 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from limner.errors import Conflict, InvalidInput, NotFound, NotSignedIn
+from limner.jobs.control import act_on_job
 from limner.store import Database, accounts
 from limner.store.annotations import iterate_annotations, iterate_images
 from limner.store.categories import (
@@ -20,11 +21,11 @@ from limner.store.categories import (
     move_category,
     rename_category,
 )
-from limner.store.embeddings import EmbeddingKey, add_embedding, encoded_among, next_unencoded
+from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings, encoded_among
 from limner.store.images import add_image, delete_image, get_image, neighbours, page_images
-from limner.store.jobs import act_on_job, create_job, get_job
+from limner.store.jobs import create_job, get_job
 from limner.store.projects import ProjectCounts, count_projects, create_project, delete_project, get_project
-from limner.store.tables import Image, LoginLink, LoginSession
+from limner.store.tables import Embedding, Image, LoginLink, LoginSession
 from limner.store.types import utc_now
 from tests.store.conftest import World, create, new_image, operation
 
@@ -79,9 +80,10 @@ def test_counts(world: World) -> None:
     with world.database.write() as session:
         add_image(session, world.project_id, new_image(1))
         empty = create_project(session, "Empty")
-        add_embedding(session, new_image().sha256, KEY, 1.5, 1000)
-        add_embedding(session, new_image().sha256, KEY, 1.5, 1000)
-        add_embedding(session, new_image(1).sha256, EmbeddingKey("b" * 64, 1), 1.5, 1000)
+        for seconds in (0.0, 1.5, 2.5):  # found, then made, then found by another process
+            add_embeddings(session, KEY, [MadeEmbedding(new_image().sha256, seconds, 1000)])
+        add_embeddings(session, EmbeddingKey("b" * 64, 1), [MadeEmbedding(new_image(1).sha256, 1.5, 1000)])
+        add_embeddings(session, KEY, [])
     for index in range(3):
         world.apply(create(UID.format(index)), index)
     world.apply(operation(kind="delete", uid=UID.format(0)), 3)
@@ -90,8 +92,7 @@ def test_counts(world: World) -> None:
         assert counts == {world.project_id: ProjectCounts(images=2, annotated=1, annotations=2, encoded=1)}
         assert empty.id not in counts
         assert encoded_among(session, [new_image(0).sha256, new_image(1).sha256], KEY) == {new_image(0).sha256}
-        assert next_unencoded(session, world.project_id, KEY, (), 5) == [new_image(1).sha256]
-        assert next_unencoded(session, world.project_id, KEY, [new_image(1).sha256], 5) == []
+        assert session.scalars(select(Embedding.seconds).order_by(Embedding.model_sha256)).first() == 1.5
 
 
 def test_annotations_stream_in_order_across_batches(world: World) -> None:
@@ -109,7 +110,7 @@ def test_annotations_stream_in_order_across_batches(world: World) -> None:
 def test_deleting_a_project_takes_everything_with_it(world: World) -> None:
     world.apply(create(UID.format(1), world.category_id), 0)
     with world.database.write() as session:
-        create_job(session, world.project_id, "precompute", 1, 0)
+        create_job(session, world.project_id, "precompute", 1, {})
         assert delete_project(session, get_project(session, world.project_id)) == [new_image().sha256]
     with world.database.read() as session:
         for find, number in (
@@ -151,16 +152,16 @@ def test_a_category_in_use_stays(world: World) -> None:
 
 def test_jobs_go_through_their_states(world: World) -> None:
     with world.database.write() as session:
-        job = create_job(session, world.project_id, "precompute", 10, 0)
+        job = create_job(session, world.project_id, "precompute", 10, {})
         with pytest.raises(Conflict, match="running"):
-            create_job(session, world.project_id, "precompute", 10, 0)
-        act_on_job(job, "pause")
+            create_job(session, world.project_id, "precompute", 10, {})
+        act_on_job(session, job, "pause")
         with pytest.raises(Conflict, match="paused"):
-            act_on_job(job, "pause")
-        act_on_job(job, "resume")
-        act_on_job(job, "cancel")
+            act_on_job(session, job, "pause")
+        act_on_job(session, job, "resume")
+        act_on_job(session, job, "cancel")
         with pytest.raises(Conflict, match="cancelled"):
-            act_on_job(job, "resume")
+            act_on_job(session, job, "resume")
     with world.database.read() as session:
         assert get_job(session, job.id).state == "cancelled"
 

@@ -17,7 +17,7 @@ from limner.store.engine import WRITES
 from limner.store.installation import installation_id
 from limner.store.marks import marks_of
 from limner.store.migrate import SCRIPTS, migrate
-from limner.store.tables import Base, Image
+from limner.store.tables import Base, Image, Job
 
 
 def test_the_migrations_make_exactly_the_declared_tables(database: Database) -> None:
@@ -180,6 +180,36 @@ def test_names_become_distinct_and_categories_numbered_when_an_older_database_is
             (name, 1) for name in ("a.png", "a-2.png", "a-3.png", "\u00e9.png", "\u00e9-2.png")
         ]
     assert counted == [3, 3]
+
+
+def test_jobs_of_the_version_before_items_go_on(database_url: str) -> None:
+    database = Database(database_url)
+    _migrate_to(database, "0003")
+    with database.write() as session:
+        session.execute(text("INSERT INTO projects (id, name, created) VALUES (1, 'Cats', CURRENT_TIMESTAMP)"))
+        for number, state in enumerate(["running", "done", "running"], start=1):
+            session.execute(
+                text(
+                    "INSERT INTO jobs (id, project_id, kind, state, done, total, failed, message, created, updated)"
+                    " VALUES (:id, 1, 'precompute', :state, 6, 10, 1, '', CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)"
+                ),
+                {"id": number, "state": state},
+            )
+        session.execute(text("DELETE FROM jobs WHERE id = 3"))
+        if not database.is_sqlite:
+            session.execute(text("SELECT setval('jobs_id_seq', 3)"))
+    migrate(database)
+    with database.write() as session:
+        jobs = session.scalars(select(Job).order_by(Job.id)).all()
+        assert [(job.state, job.done, job.failed, job.total, job.cursor, job.payload) for job in jobs] == [
+            ("running", 0, 0, 4, 0, {}),
+            ("done", 6, 1, 10, 0, {}),
+        ]
+        new = Job(project_id=1, kind="precompute", state="running")
+        session.add(new)
+        session.flush()
+        assert new.id == 4  # numbers of deleted jobs are not given again
+    database.close()
 
 
 def _migrate_to(database: Database, revision: str, *, down: bool = False) -> None:

@@ -33,9 +33,7 @@ from limner.api.context import EXTENSION, Services
 from limner.api.errors import register_errors
 from limner.api.guard import check_routes
 from limner.api.metrics import register_metrics
-from limner.api.news import Newsroom
 from limner.api.openapi import SCHEMAS, finish_spec
-from limner.api.precompute import Precompute
 from limner.api.schemas.base import ErrorAnswer
 from limner.api.schemas.images import EmbeddingPending
 from limner.api.security import register_security_headers, secret_key
@@ -43,6 +41,8 @@ from limner.api.uploads import UploadRequest, upload_folder
 from limner.blobs import BlobStore
 from limner.config import MIB, Settings
 from limner.encoding.service import WORKER, EmbeddingService
+from limner.jobs.encoding import EncodingQueue, new_holder
+from limner.jobs.telling import EncoderNews
 from limner.models import catalogue
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.store import Database
@@ -95,17 +95,19 @@ def open_services(settings: Settings, encoder_command: Sequence[str] = WORKER) -
     blobs = BlobStore(settings.resolved_blob_url)
     broadcaster = Broadcaster()
     database.listen(broadcaster.publish)
-    newsroom = Newsroom(database, key)
-    encoder = EmbeddingService(settings, blobs, newsroom, on_status=newsroom.encoder_changed, command=encoder_command)
-    newsroom.encoder = encoder
-    newsroom.precompute = Precompute(database, encoder, key)
+    encoder = EmbeddingService(
+        settings,
+        blobs,
+        EncodingQueue(database, key, new_holder()),
+        [EncoderNews(database)],
+        command=encoder_command,
+    )
     return Services(
         settings=settings,
         database=database,
         blobs=blobs,
         encoder=encoder,
         broadcaster=broadcaster,
-        precompute=newsroom.precompute,
         installation=installation,
         model=model.name,
         embedding_key=key,

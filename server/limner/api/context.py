@@ -9,7 +9,6 @@ from typing import cast
 from flask import current_app
 
 from limner.api.broadcast import Broadcaster
-from limner.api.precompute import Precompute
 from limner.blobs import BlobStore
 from limner.config import Settings
 from limner.encoding.service import EmbeddingService
@@ -35,7 +34,6 @@ class Services:
     blobs: BlobStore
     encoder: EmbeddingService
     broadcaster: Broadcaster
-    precompute: Precompute
     installation: str
     model: str
     embedding_key: EmbeddingKey

@@ -34,13 +34,13 @@ class ServiceCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The figures of this moment."""
-        queue = cast(dict[str, float | None], self._services.encoder.status()["queue"])
+        queue = self._services.encoder.status().queue
         waiting = GaugeMetricFamily("limner_encoder_queue_images", "Images that wait for the encoder.")
-        waiting.add_metric([], queue["waiting"] or 0)
+        waiting.add_metric([], queue.waiting)
         yield waiting
         encoded = CounterMetricFamily("limner_encoder_images", "Images the encoder has answered.", labels=["outcome"])
-        encoded.add_metric(["done"], queue["done"] or 0)
-        encoded.add_metric(["failed"], queue["failed"] or 0)
+        encoded.add_metric(["done"], queue.done)
+        encoded.add_metric(["failed"], queue.failed)
         yield encoded
         listeners = GaugeMetricFamily("limner_event_streams", "Pages that listen to events.")
         listeners.add_metric([], self._services.broadcaster.listeners)

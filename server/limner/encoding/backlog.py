@@ -5,19 +5,19 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import Generic, Literal, TypeVar
 
-Priority = Literal["look", "prefetch", "precompute"]
+Priority = Literal["look", "prefetch", "bulk"]
 
-_RANK: dict[Priority, int] = {"look": 0, "prefetch": 1, "precompute": 2}
-_PRIORITIES: tuple[Priority, ...] = ("look", "prefetch", "precompute")
+_RANK: dict[Priority, int] = {"look": 0, "prefetch": 1, "bulk": 2}
+_PRIORITIES: tuple[Priority, ...] = ("look", "prefetch", "bulk")
 _Key = tuple[int, int]  # rank, then order within it
 T = TypeVar("T")  # what waits; hashable
 
 
 class Backlog(Generic[T]):
-    """Things by priority: the one looked at last comes first, then prefetched ones, then the rest as it was asked for.
+    """Things by priority: the one looked at last comes first, then prefetched ones, then bulk work as it was claimed.
 
     >>> backlog = Backlog[str]()
-    >>> for name, priority in [("a", "precompute"), ("b", "look"), ("c", "prefetch"), ("d", "look")]:
+    >>> for name, priority in [("a", "bulk"), ("b", "look"), ("c", "prefetch"), ("d", "look")]:
     ...     _ = backlog.add(name, priority)
     >>> backlog.position("a")
     3
@@ -76,6 +76,11 @@ class Backlog(Generic[T]):
             KeyError: when it is not waiting.
         """
         return bisect_left(self._keys, self._key_of[item])
+
+    def priority(self, item: T) -> Priority | None:
+        """The priority of an item; None when it does not wait."""
+        key = self._key_of.get(item)
+        return None if key is None else _PRIORITIES[key[0]]
 
     def first(self) -> tuple[T, Priority] | None:
         """What comes next, or None."""

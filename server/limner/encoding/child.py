@@ -32,6 +32,7 @@ class Child:
         self._process = subprocess.Popen(  # noqa: S603  (the command is ours)
             list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(environment)
         )
+        self._killed_because: str | None = None
 
     def __enter__(self) -> Child:
         return self
@@ -73,10 +74,17 @@ class Child:
                 self._process.kill()
                 self._process.wait()
 
+    def kill(self, cause: str) -> None:
+        """End the process at once; ``cause`` completes "The encoder process …"."""
+        self._killed_because = cause
+        self._process.kill()
+
     @property
-    def cause_of_death(self) -> str:
+    def exit_cause(self) -> str:
         """How the process ended, to complete "The encoder process …"."""
         status = self._process.wait()
+        if self._killed_because is not None:
+            return self._killed_because
         if status >= 0:
             return f"ended with status {status}"
         return f"was killed by signal {-status}" + (", perhaps for lack of memory" if status == -9 else "")

@@ -1,28 +1,29 @@
-"""The queue in front of the encoder, in the web process.
+"""The encoder as the web process has it: a supervisor that starts a child process, feeds it, and starts it again.
 
-Torch is never imported here: it lives in the child process (``limner.workers.encode``) that this service starts, feeds,
-watches and starts again. An embedding is done when its blob exists. Nothing else is remembered about what is done, so
-the encoder runs once per image, model and preprocessing, however often the server starts.
+Torch is never imported here: it lives in the child (``limner.workers.encode``). An embedding is done when its blob
+exists, so the encoder runs once per image, model and preprocessing, however often the server starts. What somebody
+looks at comes straight from memory; bulk work is claimed from a queue, as many targets as the child encodes at once and
+the next ones, to be decoded meanwhile.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import structlog
 
 from limner.blobs import BlobStore, embedding_key
 from limner.config import Settings
-from limner.encoding.announcer import Announcer
 from limner.encoding.backlog import Priority
 from limner.encoding.child import Child
+from limner.encoding.dispatch import Dispatcher
+from limner.encoding.ports import BulkQueue, Claimed, NoBulk, Subscriber
 from limner.encoding.protocol import Broken, Encode, Encoded, Failed, Progress, Ready, Report
-from limner.encoding.states import EmbeddingState, EncodeEvent, Target
+from limner.encoding.states import EmbeddingState, EncodingStatus, ProcessState, ProcessStatus, QueueStatus, Target
 from limner.encoding.stored import embedding_size
 from limner.encoding.work import RETRY_AFTER, Work
 from limner.errors import MissingWeights, ModelError, NotFound, Unavailable, WrongWeights
@@ -30,10 +31,12 @@ from limner.models.catalogue import find_model
 from limner.models.manifest import PREPROCESSING_VERSION, Manifest, graphs_folder
 from limner.vocabulary.geometry import Region
 
-EncoderState = Literal["starting", "ready", "failed"]
-
 WORKER = (sys.executable, "-m", "limner.workers.encode")
 FIRST_BACKOFF, LAST_BACKOFF = 0.5, 30.0  # s, before a process that died is started again
+START_PATIENCE = 1800.0  # s without a word while the model is loaded, exported and compiled
+SLOWEST = 20  # times the usual seconds for what is in hand, before it counts as hanging
+WATCH_EVERY = 1.0  # s
+CLAIM_ONE_BY_ONE = 4  # targets of bulk work for an encoder that takes one at a time: it would ask the queue too often
 
 logger = structlog.get_logger(__name__)
 
@@ -44,8 +47,8 @@ class EmbeddingService:
     Args:
         settings: names the model, the home and the device.
         blobs: where images lie and embeddings go; the child opens the same store from the settings.
-        on_change: told what becomes of images, in order, in a thread of the service.
-        on_status: told, in the same thread, that the encoder itself is in another state.
+        bulk: where bulk work is claimed, and where results are written down.
+        subscribers: told what happens, in order, in a thread of the service.
         command: starts the child.
     """
 
@@ -53,34 +56,34 @@ class EmbeddingService:
         self,
         settings: Settings,
         blobs: BlobStore,
-        on_change: Callable[[EncodeEvent], None] = lambda _: None,
+        bulk: BulkQueue | None = None,
+        subscribers: Sequence[Subscriber] = (),
         *,
-        on_status: Callable[[], None] = lambda: None,
         command: Sequence[str] = WORKER,
     ) -> None:
         self._settings = settings
         self._blobs = blobs
-        self._on_change = on_change
-        self._on_status = on_status
         self._command = command
-        self._announcer = Announcer()
-        self._supervisor: threading.Thread | None = None
+        self._dispatcher = Dispatcher(self, bulk or NoBulk(), subscribers)
+        self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
         self._lock = threading.RLock()  # guards everything below
-        self._work = Work(lambda event: self._announcer.post(lambda: self._on_change(event)))
+        self._work = Work(self._dispatcher.post)
         self._child: Child | None = None
+        self._heard = 0.0  # time.monotonic() of the child's last word, or of the last request to it
         self._ready: Ready | None = None
         self._manifest: Manifest | None = None
-        self._encoder_state: EncoderState = "starting"
+        self._process_state: ProcessState = "starting"
         self._message = ""
         self._model_sha256: str | None = None
         self._find_model()
 
     def start(self) -> None:
         """Start the encoder's process; returns at once."""
-        self._announcer.start()
-        self._supervisor = threading.Thread(target=self._supervise, name="encoder", daemon=True)
-        self._supervisor.start()
+        self._dispatcher.start()
+        for name, run in (("encoder-supervisor", self._supervise), ("encoder-watchdog", self._watch)):
+            self._threads.append(threading.Thread(target=run, name=name, daemon=True))
+            self._threads[-1].start()
 
     def stop(self) -> None:
         """End the process and wait until it is gone. An image in hand is given up; it is encoded at the next start."""
@@ -89,9 +92,9 @@ class EmbeddingService:
             child = self._child
         if child is not None:
             child.end()
-        if self._supervisor is not None:
-            self._supervisor.join()
-        self._announcer.stop()
+        for thread in self._threads:
+            thread.join()
+        self._dispatcher.stop()
 
     def request(self, image_sha256: str, priority: Priority, region: Region | None = None) -> EmbeddingState:
         """Ask for an embedding, or raise the priority of one that waits. The newest ``look`` comes first.
@@ -108,7 +111,9 @@ class EmbeddingService:
         with self._lock:
             self._work.add(target, priority)
             self._feed()
-            return self._work.state(target) or EmbeddingState("ready")
+            state = self._work.state(target) or EmbeddingState("ready")
+        self._dispatcher.wake()
+        return state
 
     def queued(self, image_sha256: str) -> EmbeddingState | None:
         """Where the whole of an image stands that was asked for; None once that is done. Looks into no store."""
@@ -125,34 +130,37 @@ class EmbeddingService:
         with self._lock:
             self._work.cancel(image_sha256)
 
-    def status(self) -> dict[str, object]:
-        """What people want to know about the encoder, JSON-serialisable."""
+    def look_again(self) -> None:
+        """Jobs were started, paused, resumed or cancelled: act on it now rather than at the next heartbeat."""
+        self._dispatcher.wake(look_again=True)
+
+    def status(self) -> EncodingStatus:
+        """What people want to know about the encoder."""
         with self._lock:
             ready, counts, in_hand = self._ready, self._work.counts, self._work.in_hand
-            return {
-                "device": ready.device if ready else self._settings.device.replace("auto", "cpu"),
-                "model": self._settings.model,
-                "model_sha256": self._model_sha256,
-                "encoder": {
-                    "state": self._encoder_state,
-                    "message": self._message,
-                    "threads": ready.threads if ready else self._settings.encoder_threads,
-                },
-                "queue": {
-                    "waiting": self._work.waiting,
-                    "running": len(in_hand),
-                    "done": counts.done,
-                    "failed": counts.failed,
-                    "encoding_image_sha256": in_hand[0].image_sha256 if in_hand else None,
-                    "seconds_per_image": counts.seconds_per_image,
-                },
-                "cores": os.cpu_count() or 1,
-            }
+            return EncodingStatus(
+                device=ready.device if ready else self._settings.device.replace("auto", "cpu"),
+                model=self._settings.model,
+                model_sha256=self._model_sha256,
+                encoder=ProcessStatus(
+                    state=self._process_state,
+                    message=self._message,
+                    threads=ready.threads if ready else self._settings.encoder_threads,
+                ),
+                queue=QueueStatus(
+                    waiting=self._work.waiting,
+                    running=len(in_hand),
+                    done=counts.done,
+                    failed=counts.failed,
+                    encoding_image_sha256=in_hand[0].image_sha256 if in_hand else None,
+                    seconds_per_image=counts.seconds_per_image,
+                ),
+            )
 
     def trouble(self) -> str | None:
         """Why nothing is being encoded; None as long as the encoder runs or starts."""
         with self._lock:
-            return self._message if self._encoder_state == "failed" else None
+            return self._message if self._process_state == "failed" else None
 
     @property
     def model_sha256(self) -> str:
@@ -184,6 +192,28 @@ class EmbeddingService:
         graph = manifest.graphs.prepare if name == "prepare" else manifest.graphs.decode
         return graphs_folder(self._settings.home, manifest.weights_sha256) / graph.file
 
+    # --- for the dispatcher -------------------------------------------------------------------------------------------
+
+    def wanted(self) -> int:
+        """How many more targets of bulk work it could hold: two batches wait, so that the second is decoded ahead."""
+        with self._lock:
+            if self._ready is None:
+                return 0
+            at_once = self._ready.batch_size if self._ready.batch_size > 1 else CLAIM_ONE_BY_ONE
+            missing = 2 * at_once - self._work.claimed_waiting
+            return missing if missing >= at_once else 0
+
+    def hold(self, claimed: Sequence[Claimed]) -> None:
+        """Take in bulk work that was claimed."""
+        with self._lock:
+            self._work.hold(claimed)
+            self._feed()
+
+    def keep_only(self, held: frozenset[Target]) -> None:
+        """Forget bulk work that waits but is no longer held."""
+        with self._lock:
+            self._work.keep_only(held)
+
     def _is_done(self, target: Target) -> bool:
         if self._model_sha256 is None:
             return False
@@ -192,11 +222,11 @@ class EmbeddingService:
 
     # --- with the lock held -------------------------------------------------------------------------------------------
 
-    def _set_encoder_state(self, state: EncoderState, message: str) -> None:
-        if (state, message) != (self._encoder_state, self._message):
-            self._encoder_state, self._message = state, message
+    def _set_process_state(self, state: ProcessState, message: str) -> None:
+        if (state, message) != (self._process_state, self._message):
+            self._process_state, self._message = state, message
             logger.info("encoder", state=state, message=message)
-            self._announcer.post(self._on_status)
+            self._dispatcher.post_status()
 
     def _feed(self) -> None:
         """Give the child its next targets when it has none."""
@@ -206,15 +236,18 @@ class EmbeddingService:
         if targets := self._work.take(at_once):
             # Who encodes one image at a time does so on the CPU, or has no memory to spare.
             following = self._work.following(at_once) if at_once > 1 else []
+            self._heard = time.monotonic()
+            self._dispatcher.wake()
             self._child.send(Encode(targets=targets, following=following))
 
     def _take(self, report: Report) -> None:
         """Act on what the child says."""
+        self._heard = time.monotonic()
         match report:
             case Progress():
-                self._set_encoder_state("starting", report.message)
+                self._set_process_state("starting", report.message)
             case Broken():
-                self._set_encoder_state("failed", report.message)
+                self._set_process_state("failed", report.message)
             case Ready() if report.model_sha256 != self._model_sha256:
                 self._find_model()  # says that the weights were replaced between finding and loading them
                 if self._child is not None:
@@ -222,18 +255,21 @@ class EmbeddingService:
             case Ready():
                 self._manifest = Manifest.read(graphs_folder(self._settings.home, report.model_sha256))
                 self._ready = report
-                self._set_encoder_state("ready", report.message)
+                self._set_process_state("ready", report.message)
             case Encoded():
                 self._work.done(report.target, report.seconds, report.bytes)
             case Failed():
                 self._work.fail(report.target, report.message, lasting=report.lasting)
         self._feed()
+        if not self._work.in_hand:
+            self._dispatcher.wake()  # a whole batch at a time is written down
 
-    def _mourn(self, cause: str) -> None:
+    def _restart_after(self, cause: str) -> None:
         """The process is gone; another one goes on with what it had in hand."""
-        if self._encoder_state != "failed":
-            self._set_encoder_state("starting", f"The encoder process {cause}; starting it again.")
-        self._work.mourn(cause)
+        if self._process_state != "failed":
+            self._set_process_state("starting", f"The encoder process {cause}; starting it again.")
+        self._work.crashed(cause)
+        self._dispatcher.wake()
 
     # --- the supervisor's thread --------------------------------------------------------------------------------------
 
@@ -247,9 +283,26 @@ class EmbeddingService:
                     self._run_child()
             except (OSError, ModelError) as error:
                 with self._lock:
-                    self._set_encoder_state("failed", str(error))
+                    self._set_process_state("failed", str(error))
             backoff = FIRST_BACKOFF if self._work.counts.done > done_before else min(2 * backoff, LAST_BACKOFF)
-            self._stopping.wait(RETRY_AFTER if self._encoder_state == "failed" else backoff)
+            self._stopping.wait(RETRY_AFTER if self._process_state == "failed" else backoff)
+
+    def _watch(self) -> None:
+        """Kill a child that hangs; the supervisor does the rest."""
+        while not self._stopping.wait(WATCH_EVERY):
+            with self._lock:
+                patience = self._patience()
+                if self._child is not None and patience is not None and time.monotonic() - self._heard > patience:
+                    logger.error("the encoder process hangs", seconds=patience, in_hand=len(self._work.in_hand))
+                    self._child.kill(f"did not answer for {patience:.0f} s")
+
+    def _patience(self) -> float | None:
+        """Seconds that the child may be silent now; None: for ever, it has nothing to do."""
+        if self._ready is None:
+            return START_PATIENCE
+        in_hand = len(self._work.in_hand)
+        usual = (self._work.counts.seconds_per_image or 0.0) * in_hand
+        return max(self._settings.encoder_timeout, SLOWEST * usual) if in_hand else None
 
     def _find_model(self) -> bool:
         """Whether there is a model to start the child with: the one that the server started with."""
@@ -262,7 +315,7 @@ class EmbeddingService:
                 )
         except ModelError as error:
             with self._lock:
-                self._set_encoder_state("failed", str(error))
+                self._set_process_state("failed", str(error))
             return False
         self._model_sha256 = found
         return True
@@ -272,9 +325,10 @@ class EmbeddingService:
         with self._lock:
             if self._stopping.is_set():
                 return
-            if self._encoder_state != "starting":
-                self._set_encoder_state("starting", "")
+            if self._process_state != "starting":
+                self._set_process_state("starting", "")
             child = self._child = Child(self._command, self._settings.environment())
+            self._heard = time.monotonic()
         with child:
             try:
                 for report in child.reports():
@@ -285,5 +339,5 @@ class EmbeddingService:
                 with self._lock:
                     self._child = self._ready = None
                     if not self._stopping.is_set():
-                        self._mourn(child.cause_of_death)
+                        self._restart_after(child.exit_cause)
                     self._work.drop()

@@ -8,6 +8,7 @@ from typing import Literal
 from limner.vocabulary.geometry import Region
 
 State = Literal["none", "waiting", "encoding", "ready", "failed"]
+ProcessState = Literal["starting", "ready", "failed"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class EncodeEvent:
         region: of the image; None for the whole.
         seconds: that the encoding took, once it is ready; 0 when the embedding was there already.
         bytes: of the embedding, once it is ready.
+        lasting: it failed, and trying again is no use.
     """
 
     image_sha256: str
@@ -49,3 +51,46 @@ class EncodeEvent:
     seconds: float | None = None
     bytes: int | None = None
     region: Region | None = None
+    lasting: bool = False
+
+
+@dataclass(frozen=True)
+class ProcessStatus:
+    """The encoder's process.
+
+    Attributes:
+        message: what a person should know: what the start is busy with, or why it does not run.
+        threads: of the CPU.
+    """
+
+    state: ProcessState
+    message: str
+    threads: int | None
+
+
+@dataclass(frozen=True)
+class QueueStatus:
+    """What this encoder has to do and, since the server started, has done.
+
+    Attributes:
+        encoding_image_sha256: the first image in hand.
+        seconds_per_image: a moving average over what was really encoded.
+    """
+
+    waiting: int
+    running: int
+    done: int
+    failed: int
+    encoding_image_sha256: str | None
+    seconds_per_image: float | None
+
+
+@dataclass(frozen=True)
+class EncodingStatus:
+    """What people want to know about the encoder."""
+
+    device: str
+    model: str
+    model_sha256: str | None
+    encoder: ProcessStatus
+    queue: QueueStatus

@@ -1,15 +1,20 @@
-"""What the encoder has to do, has in hand and has failed on. Not thread-safe: the service locks."""
+"""What this encoder has to do, has in hand and has failed on. Not thread-safe: the service locks.
+
+Targets that somebody asks for wait here alone; those of bulk work are claimed from a queue, a few at a time, and only
+the ones that are held wait here.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from limner.encoding.backlog import Backlog, Priority
+from limner.encoding.ports import Claimed
 from limner.encoding.states import EmbeddingState, EncodeEvent, State, Target
 
-MAX_ATTEMPTS = 2  # times that the process may die over a target before the target is given up
+MAX_CRASHES = 2  # times that the process may die over a target before the target is given up
 RETRY_AFTER = 30.0  # s, after which a failure that is not the image's fault may be tried again
 
 
@@ -46,7 +51,8 @@ class Work:
         self._tell_listener = tell
         self._backlog = Backlog[Target]()
         self._in_hand: dict[Target, Priority] = {}
-        self._deaths: dict[Target, int] = {}  # of the process, over a target
+        self._claimed: set[Target] = set()  # of bulk work, waiting or in hand
+        self._crashes: dict[Target, int] = {}  # of the process, over a target
         self._failures: dict[Target, _Failure] = {}
         self.counts = Counts()
 
@@ -59,6 +65,11 @@ class Work:
     def in_hand(self) -> list[Target]:
         """What the encoder was given and has not answered."""
         return list(self._in_hand)
+
+    @property
+    def claimed_waiting(self) -> int:
+        """How many targets of bulk work wait."""
+        return len(self._claimed - self._in_hand.keys())
 
     def state(self, target: Target) -> EmbeddingState | None:
         """The state as far as memory knows it; None when the blob store has to be asked."""
@@ -75,13 +86,30 @@ class Work:
         """Have a target wait, or raise its priority."""
         if target not in self._in_hand and self._backlog.add(target, priority):
             self._failures.pop(target, None)
-            self._tell(target, "waiting")
+            if priority != "bulk":
+                self._tell(target, "waiting")
+
+    def hold(self, claimed: Sequence[Claimed]) -> None:
+        """Have targets of bulk work wait that were claimed."""
+        for each in claimed:
+            self._claimed.add(each.target)
+            if each.suspect:
+                self._crashes.setdefault(each.target, 1)
+            self.add(each.target, "bulk")
+
+    def keep_only(self, held: frozenset[Target]) -> None:
+        """Forget what waits of bulk work but is no longer held, unless somebody asked for it too."""
+        for target in self._claimed - held - self._in_hand.keys():
+            self._claimed.discard(target)
+            if self._backlog.priority(target) == "bulk":
+                self._backlog.remove(target)
 
     def cancel(self, image_sha256: str) -> None:
         """Forget what of an image still waits."""
         for target in self._backlog.items():
             if target.image_sha256 == image_sha256:
                 self._backlog.remove(target)
+                self._claimed.discard(target)
 
     def take(self, batch_size: int) -> list[Target]:
         """What to encode next, now in hand; nothing while something is. What people look at, and what may kill the
@@ -91,7 +119,7 @@ class Work:
             return []
         while len(self._in_hand) < batch_size and (first := self._backlog.first()):
             target, priority = first
-            alone = priority == "look" or target in self._deaths
+            alone = priority == "look" or target in self._crashes
             if alone and self._in_hand:
                 break
             self._backlog.pop()
@@ -104,11 +132,11 @@ class Work:
     def following(self, count: int) -> list[Target]:
         """What will probably be taken next, at most so many.
 
-        Nothing that may kill the encoder, and nothing beside what may: it must be clear what a death was over.
+        Nothing that may kill the encoder, and nothing beside what may: it must be clear what a crash was over.
         """
-        if any(target in self._deaths for target in self._in_hand):
+        if any(target in self._crashes for target in self._in_hand):
             return []
-        return [target for target in self._backlog.items(count) if target not in self._deaths]
+        return [target for target in self._backlog.items(count) if target not in self._crashes]
 
     def done(self, target: Target, seconds: float, size: int) -> None:
         """The embedding is stored."""
@@ -121,19 +149,18 @@ class Work:
         self._put_down(target)
         self._failures[target] = _Failure(message, None if lasting else time.monotonic() + RETRY_AFTER)
         self.counts.failed += 1
-        self._tell(target, "failed", error=message)
+        self._tell(target, "failed", error=message, lasting=lasting)
 
-    def mourn(self, cause: str) -> None:
-        """The process is gone: what it had in hand waits again, unless it died over the same target before."""
+    def crashed(self, cause: str) -> None:
+        """The process is gone: what it had in hand waits again, unless it was lost over the same target before."""
         in_hand, self._in_hand = self._in_hand, {}
         for target, priority in in_hand.items():
-            deaths = self._deaths.pop(target, 0) + 1
-            if len(in_hand) == 1 and deaths >= MAX_ATTEMPTS:
+            crashes = self._crashes.pop(target, 0) + 1
+            if len(in_hand) == 1 and crashes >= MAX_CRASHES:
                 self.fail(target, f"The encoder process {cause} while it encoded this image.", lasting=True)
             else:
-                self._deaths[target] = deaths
-                self._backlog.add(target, priority)
-                self._tell(target, "waiting")
+                self._crashes[target] = crashes
+                self.add(target, priority)
 
     def drop(self) -> None:
         """The service ends: what is in hand is given up."""
@@ -141,7 +168,8 @@ class Work:
 
     def _put_down(self, target: Target) -> None:
         self._in_hand.pop(target, None)
-        self._deaths.pop(target, None)
+        self._claimed.discard(target)
+        self._crashes.pop(target, None)
 
     def _tell(
         self,
@@ -151,5 +179,6 @@ class Work:
         error: str | None = None,
         seconds: float | None = None,
         size: int | None = None,
+        lasting: bool = False,
     ) -> None:
-        self._tell_listener(EncodeEvent(target.image_sha256, state, error, seconds, size, target.region))
+        self._tell_listener(EncodeEvent(target.image_sha256, state, error, seconds, size, target.region, lasting))

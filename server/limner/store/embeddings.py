@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from limner.store.tables import Embedding, Image
+from limner.store.types import utc_now
+from limner.store.upsert import insert_for
 
 BATCH = 500  # hashes in one statement; databases limit how many
 
@@ -21,25 +23,39 @@ class EmbeddingKey:
     preprocessing_version: int
 
 
-def add_embedding(session: Session, image_sha256: str, key: EmbeddingKey, seconds: float, size: int) -> None:
-    """Remember that an embedding of ``size`` bytes lies in the blob store. What is known already stays known.
+@dataclass(frozen=True)
+class MadeEmbedding:
+    """An embedding that lies in the blob store: what the encoder took, 0 s if that is not known, and its bytes."""
 
-    Args:
-        session: of a writing transaction.
-        image_sha256: of the image's bytes.
-        key: the model and preprocessing.
-        seconds: what the encoder took; 0 when that is not known.
-        size: of the wire file, in bytes.
-    """
-    identity = (image_sha256, key.model_sha256, key.preprocessing_version)
-    row = session.get(Embedding, identity)
-    if row is None:
-        row = Embedding(seconds=seconds, bytes=size)
-        row.image_sha256, row.model_sha256, row.preprocessing_version = identity
-        session.add(row)
-    elif not row.seconds:
-        row.seconds, row.bytes = seconds, size
-    session.flush()
+    image_sha256: str
+    seconds: float
+    bytes: int
+
+
+def add_embeddings(session: Session, key: EmbeddingKey, made: Sequence[MadeEmbedding]) -> None:
+    """Remember embeddings. What is known already stays known; how long it took is added if that was not."""
+    if not made:
+        return
+    rows = insert_for(session, Embedding).values(
+        [
+            {
+                "image_sha256": each.image_sha256,
+                "model_sha256": key.model_sha256,
+                "preprocessing_version": key.preprocessing_version,
+                "seconds": each.seconds,
+                "bytes": each.bytes,
+                "created": utc_now(),
+            }
+            for each in made
+        ]
+    )
+    session.execute(
+        rows.on_conflict_do_update(
+            index_elements=["image_sha256", "model_sha256", "preprocessing_version"],
+            set_={"seconds": rows.excluded.seconds, "bytes": rows.excluded.bytes},
+            where=Embedding.seconds == 0,
+        )
+    )
 
 
 def forget_embeddings(session: Session, image_sha256s: Sequence[str]) -> list[tuple[str, EmbeddingKey]]:
@@ -70,11 +86,9 @@ def encoded_among(session: Session, image_sha256s: Collection[str], key: Embeddi
     )
 
 
-def next_unencoded(
-    session: Session, project_id: int, key: EmbeddingKey, skip: Collection[str], limit: int
-) -> Sequence[str]:
-    """Hashes of the first images of a project that have no embedding yet and are not in ``skip``."""
-    known = (
+def embedded(key: EmbeddingKey) -> ColumnElement[bool]:
+    """In a query of images: that the image has an embedding."""
+    return (
         select(Embedding.image_sha256)
         .where(
             Embedding.image_sha256 == Image.sha256,
@@ -83,9 +97,3 @@ def next_unencoded(
         )
         .exists()
     )
-    return session.scalars(
-        select(Image.sha256)
-        .where(Image.project_id == project_id, ~known, Image.sha256.not_in(skip))
-        .order_by(Image.id)
-        .limit(limit)
-    ).all()

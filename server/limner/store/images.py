@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -197,10 +197,20 @@ def is_used(session: Session, sha256: str) -> bool:
     return session.scalar(select(Image.id).where(Image.sha256 == sha256).limit(1)) is not None
 
 
-def places_of(session: Session, sha256: str) -> Sequence[tuple[int, int]]:
-    """(project number, image number) wherever an image of these bytes stands."""
-    rows = session.execute(select(Image.project_id, Image.id).where(Image.sha256 == sha256).order_by(Image.id))
-    return [(project_id, image_id) for project_id, image_id in rows]
+def places_of(session: Session, sha256s: Collection[str]) -> Mapping[str, Sequence[tuple[int, int]]]:
+    """(project number, image number) wherever images of these bytes stand, by their hash."""
+    found = select(Image.sha256, Image.project_id, Image.id).where(Image.sha256.in_(sha256s)).order_by(Image.id)
+    places: dict[str, list[tuple[int, int]]] = {}
+    for sha256, project_id, image_id in session.execute(found):
+        places.setdefault(sha256, []).append((project_id, image_id))
+    return places
+
+
+def names_of(session: Session, project_id: int, sha256s: Collection[str]) -> Mapping[str, tuple[int, str]]:
+    """(image number, file name) of a project's images of these bytes, by their hash."""
+    found = select(Image.sha256, Image.id, Image.file_name)
+    rows = session.execute(found.where(Image.project_id == project_id, Image.sha256.in_(sha256s)))
+    return {sha256: (image_id, name) for sha256, image_id, name in rows}
 
 
 def _parse_cursor(cursor: str) -> int:

@@ -1,9 +1,9 @@
-"""Background work and its progress. What is done already is visible in the data, so running a job again is harmless."""
+"""Jobs as rows: what somebody started on a project, and how far it is. ``limner.jobs`` does what they ask for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,39 +11,35 @@ from sqlalchemy.orm import Session
 from limner.errors import Conflict, NotFound
 from limner.store.events import add_event
 from limner.store.tables import Job
-from limner.store.types import utc_now
 
-JobKind = Literal["precompute"]
 JobState = Literal["running", "paused", "done", "cancelled", "failed"]
-JobAction = Literal["pause", "resume", "cancel"]
 
 UNFINISHED = ("running", "paused", "failed")
 
-# action: (states in which it makes sense, state that it leads to)
-TRANSITIONS: dict[JobAction, tuple[frozenset[str], JobState]] = {
-    "pause": (frozenset({"running"}), "paused"),
-    "resume": (frozenset({"paused", "failed"}), "running"),
-    "cancel": (frozenset({"running", "paused", "failed"}), "cancelled"),
-}
 
-
-def create_job(session: Session, project_id: int, kind: JobKind, total: int, done: int) -> Job:
+def create_job(session: Session, project_id: int, kind: str, total: int, payload: dict[str, Any]) -> Job:
     """A new running job.
 
     Raises:
         Conflict: when the project has one of this kind that is running or can be resumed.
     """
-    busy = session.scalar(select(Job).where(Job.project_id == project_id, Job.kind == kind, Job.state.in_(UNFINISHED)))
+    busy = unfinished_job(session, project_id, kind)
     if busy is not None:
         raise Conflict(
             f"Job {busy.id} is {busy.state} on this project already.",
             hint="Resume it, or cancel it first.",
             details={"job_id": busy.id},
         )
-    job = Job(project_id=project_id, kind=kind, state="running", total=total, done=done, failed=0, message="")
+    job = Job(project_id=project_id, kind=kind, state="running", total=total, done=0, failed=0, message="")
+    job.cursor, job.payload = 0, payload
     session.add(job)
     session.flush()
     return job
+
+
+def unfinished_job(session: Session, project_id: int, kind: str) -> Job | None:
+    """The job of this kind that is running on a project or can be resumed."""
+    return session.scalar(select(Job).where(Job.project_id == project_id, Job.kind == kind, Job.state.in_(UNFINISHED)))
 
 
 def get_job(session: Session, job_id: int) -> Job:
@@ -63,26 +59,20 @@ def list_jobs(session: Session, project_id: int, limit: int = 100) -> Sequence[J
     return session.scalars(select(Job).where(Job.project_id == project_id).order_by(Job.id.desc()).limit(limit)).all()
 
 
-def jobs_in_state(session: Session, state: JobState) -> Sequence[Job]:
-    """All jobs in this state, oldest first."""
-    return session.scalars(select(Job).where(Job.state == state).order_by(Job.id)).all()
-
-
-def act_on_job(job: Job, action: JobAction) -> None:
-    """Pause, resume or cancel a job.
+def lock_job(session: Session, job_id: int) -> Job:
+    """The job as it is now, locked until the end of the transaction.
 
     Raises:
-        Conflict: when that makes no sense in the state that the job is in.
+        NotFound: when there is none.
     """
-    allowed, state = TRANSITIONS[action]
-    if job.state not in allowed:
-        raise Conflict(
-            f"Job {job.id} is {job.state}; it cannot be told to {action}.",
-            hint=f"Possible when it is {' or '.join(sorted(allowed))}.",
-        )
-    job.state, job.updated = state, utc_now()
-    if action == "resume":
-        job.message = ""
+    found = select(Job).where(Job.id == job_id).with_for_update()
+    job = session.scalar(found.execution_options(populate_existing=True))
+    return get_job(session, job_id) if job is None else job
+
+
+def jobs_in_state(session: Session, kind: str, state: JobState) -> Sequence[Job]:
+    """All jobs of a kind in this state, oldest first."""
+    return session.scalars(select(Job).where(Job.state == state, Job.kind == kind).order_by(Job.id)).all()
 
 
 def announce_job(session: Session, job: Job) -> None:

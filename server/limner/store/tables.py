@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from limner.store.types import (
@@ -39,6 +39,11 @@ class Base(DeclarativeBase):
 
 
 NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """Arguments that make an index a partial one, on both databases."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class Installation(Base):
@@ -235,11 +240,14 @@ class Embedding(Base):
 
 
 class Job(Base):
-    """Work on a whole project that goes on in the background."""
+    """Work on a whole project that goes on in the background: what somebody started. Its items are what is to be done.
+
+    ``total`` is how many items there will have been, as far as is known; ``cursor`` the number of the last row of the
+    project that was made an item, or needed none: items are made a few at a time. Kinds: ``limner.jobs.kinds``.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
-        CheckConstraint("kind IN ('precompute')", name="kind"),
         CheckConstraint("state IN ('running', 'paused', 'done', 'cancelled', 'failed')", name="state"),
         NEVER_REUSE_IDS,
     )
@@ -254,6 +262,41 @@ class Job(Base):
     message: Mapped[str] = mapped_column(Text, default="")
     created: Mapped[Created]
     updated: Mapped[Created]
+    cursor: Mapped[BigInt] = mapped_column(default=0, server_default="0")
+    payload: Mapped[JsonObject] = mapped_column(default=dict, server_default="{}")
+
+
+class JobItem(Base):
+    """One unit of work that is still to be done, or has failed for good; what is done has no row any more.
+
+    An item that runs is leased to its holder until ``lease_until``; after that anybody may have it. Items of a job go
+    with it; those without a job stand for themselves, one for each kind and key.
+    """
+
+    __tablename__ = "job_items"
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'running', 'paused', 'failed')", name="state"),
+        UniqueConstraint("kind", "key", "job_id"),
+        Index("ix_job_items_without_job", "kind", "key", unique=True, **_where("job_id IS NULL")),
+        Index("ix_job_items_claim", "kind", "state", "priority", "not_before", "id"),
+        Index("ix_job_items_job_id_state", "job_id", "state"),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[Id]
+    job_id: Mapped[int | None] = mapped_column(BIG_INTEGER, ForeignKey("jobs.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(96))
+    key: Mapped[str] = mapped_column(String(160))  # what it is about, as its kind names things
+    priority: Mapped[int]  # the smaller comes first
+    state: Mapped[str] = mapped_column(String(16))
+    holder: Mapped[str | None] = mapped_column(String(96))
+    lease_until: Mapped[datetime | None]
+    not_before: Mapped[Moment]  # when it may be tried, or tried again
+    attempts: Mapped[int] = mapped_column(default=0)  # times that it was claimed
+    crashes: Mapped[int] = mapped_column(default=0)  # times that a holder was lost over it
+    payload: Mapped[JsonObject] = mapped_column(default=dict)
+    message: Mapped[str] = mapped_column(Text, default="")  # why it failed last
+    created: Mapped[Created]
 
 
 class Event(Base):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 
 from apiflask import APIBlueprint
 from flask import Response, send_file
@@ -33,7 +34,7 @@ def get_server() -> ServerStatus:
             "model": services().model,
             "model_sha256": services().embedding_key.model_sha256,
             "cores": os.cpu_count() or 1,
-            **services().encoder.status(),
+            **asdict(services().encoder.status()),
         }
     )
 

@@ -113,6 +113,20 @@ class JobList(Answer):
     jobs: list[Job]
 
 
+class JobFailure(Answer):
+    """Something in a job that has failed for good; ``image_id`` is null when the image was deleted since."""
+
+    image_id: int | None
+    file_name: str
+    message: str
+
+
+class JobFailures(Answer):
+    """What has failed in a job."""
+
+    failures: list[JobFailure]
+
+
 class EventsQuery(Request):
     """The last event that is known: what came since is told first."""
 

@@ -33,10 +33,9 @@ def address_of(host: str, port: int) -> str:
 
 
 def start_services(settings: Settings) -> Services:
-    """Open everything, start the encoder and go on with the jobs that were running."""
+    """Open everything and start the encoder, which goes on with the jobs that were running."""
     services = open_services(settings)
     services.encoder.start()
-    services.precompute.advance()
     return services
 
 

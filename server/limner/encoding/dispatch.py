@@ -1,0 +1,161 @@
+"""The thread between the encoder and the rest: results are written down, told, and more bulk work is claimed.
+
+It acts when it is woken, and once in a while anyway: nothing depends on a single call getting through. When the
+database is away it tries again, with growing pauses, and keeps what it has to say.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from limner.encoding.ports import BulkQueue, Claimed, Subscriber
+from limner.encoding.states import EncodeEvent, EncodingStatus, Target
+
+TICK = 2.0  # s, after which it looks for work without being woken
+HEARTBEAT = 15.0  # s, a quarter of a lease
+FIRST_PAUSE, LAST_PAUSE = 0.5, 15.0  # s, after something raised
+
+logger = structlog.get_logger(__name__)
+
+
+class Encoder(Protocol):
+    """The side of the service that the dispatcher serves."""
+
+    def wanted(self) -> int:
+        """How many more targets of bulk work it could hold; 0 while it does not run."""
+        ...
+
+    def hold(self, claimed: Sequence[Claimed]) -> None:
+        """Take these in."""
+        ...
+
+    def keep_only(self, held: frozenset[Target]) -> None:
+        """Forget what waits of bulk work but is no longer held."""
+        ...
+
+    def status(self) -> EncodingStatus:
+        """How it stands."""
+        ...
+
+
+class Dispatcher:
+    """Runs in a thread of its own.
+
+    Args:
+        encoder: whose news and work these are.
+        bulk: where work is claimed and results are written down.
+        subscribers: told afterwards.
+    """
+
+    def __init__(self, encoder: Encoder, bulk: BulkQueue, subscribers: Sequence[Subscriber]) -> None:
+        self._encoder = encoder
+        self._bulk = bulk
+        self._subscribers = subscribers
+        self._lock = threading.Lock()  # guards the two below
+        self._events: list[EncodeEvent] = []
+        self._status_changed = False
+        self._unsettled: list[EncodeEvent] = []  # taken from _events, not written down yet
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._heartbeat_due = 0.0
+        self._holding = False  # whether there may be something to release
+
+    def start(self) -> None:
+        """Start; what was posted before is delivered first."""
+        self._thread = threading.Thread(target=self._run, name="encoder-dispatch", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write down and tell what was posted so far, give back what is held, then end."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def post(self, event: EncodeEvent) -> None:
+        """Something became of a target. :meth:`wake` has it delivered at once, otherwise it takes a moment."""
+        with self._lock:
+            self._events.append(event)
+
+    def post_status(self) -> None:
+        """The encoder is in another state."""
+        with self._lock:
+            self._status_changed = True
+        self._wake.set()
+
+    def wake(self, *, look_again: bool = False) -> None:
+        """Act soon. ``look_again``: what is held may have changed, jobs may have been started, paused or cancelled."""
+        if look_again:
+            self._heartbeat_due = 0.0
+        self._wake.set()
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE
+        while not self._stopping.is_set():
+            self._wake.wait(TICK)
+            self._wake.clear()
+            try:
+                self._exchange()
+                pause = FIRST_PAUSE
+            except Exception:
+                logger.exception("the encoder's results could not be written down, or no work be claimed", retry=pause)
+                self._stopping.wait(pause)
+                pause = min(2 * pause, LAST_PAUSE)
+                self._wake.set()
+        for last in (self._deliver, self._release):
+            try:
+                last()
+            except Exception:
+                logger.exception("the encoder stopped without writing everything down; it is found at the next start")
+
+    def _exchange(self) -> None:
+        self._deliver()
+        process = self._encoder.status().encoder
+        if time.monotonic() >= self._heartbeat_due:
+            if process.state != "starting":
+                self._bulk.follow(process.message if process.state == "failed" else None)
+            if self._holding:
+                self._encoder.keep_only(frozenset(self._bulk.heartbeat()))
+            self._heartbeat_due = time.monotonic() + HEARTBEAT
+        if process.state == "failed":
+            self._release()
+        elif count := self._encoder.wanted():
+            self._holding = True  # before, not after: a claim may be committed although its answer was lost
+            if claimed := self._bulk.claim(count):
+                self._encoder.hold(claimed)
+
+    def _deliver(self) -> None:
+        with self._lock:
+            events, self._events = self._events, []
+            status_changed, self._status_changed = self._status_changed, False
+        self._unsettled += [event for event in events if event.state in ("ready", "failed")]
+        if status_changed:
+            self._heartbeat_due = 0.0
+            status = self._encoder.status()
+            self._tell(lambda subscriber: subscriber.on_status(status))
+        passing = [event for event in events if event.state not in ("ready", "failed")]
+        if passing:
+            self._tell(lambda subscriber: subscriber.on_targets(passing))
+        if self._unsettled:
+            self._bulk.settle(self._unsettled)
+            settled, self._unsettled = self._unsettled, []
+            self._tell(lambda subscriber: subscriber.on_targets(settled))
+
+    def _tell(self, call: Callable[[Subscriber], None]) -> None:
+        for subscriber in self._subscribers:
+            try:
+                call(subscriber)
+            except Exception:
+                logger.exception("a subscriber of the encoder failed")
+
+    def _release(self) -> None:
+        if self._holding:
+            self._encoder.keep_only(frozenset())
+            self._bulk.release()
+            self._holding = False

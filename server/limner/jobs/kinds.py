@@ -1,0 +1,65 @@
+"""The kinds of jobs and of items, and what each says about itself.
+
+A job is what somebody started on a project; an item is one unit to be done. Items are claimed by kind, so whatever
+decides who can do them is part of the kind: an item of encoding belongs to one model.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from limner.encoding.states import Target
+from limner.store.embeddings import EmbeddingKey
+from limner.vocabulary.geometry import Region
+
+JobKind = Literal["precompute"]
+
+SWEEP = "sweep"  # items whose key is the sha256 of an image: remove its blobs if no row names it
+
+
+class Priority(IntEnum):
+    """What is claimed first: the smaller number."""
+
+    SOON = 0  # somebody is going to need it
+    BULK = 10
+
+
+class PrecomputePayload(BaseModel):
+    """Of a job ``precompute``: encode all images of a project with one model.
+
+    Attributes:
+        model_sha256: of the model's weights; None, in jobs of older versions, is the model in use.
+        counted_until: number of the last image that the job's total counted when it was started.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model_sha256: str | None = None
+    preprocessing_version: int | None = None
+    counted_until: int = 0
+
+    def is_for(self, key: EmbeddingKey) -> bool:
+        """Whether the embeddings that it wants are of this key."""
+        return self.model_sha256 is None or (self.model_sha256, self.preprocessing_version) == (
+            key.model_sha256,
+            key.preprocessing_version,
+        )
+
+
+def encode_kind(key: EmbeddingKey) -> str:
+    """The kind of items that ask for an embedding by this model; their keys are those of :func:`encode_key`."""
+    return f"encode:{key.model_sha256}:{key.preprocessing_version}"
+
+
+def encode_key(target: Target) -> str:
+    """The key of an item that asks for the embedding of this target."""
+    return target.image_sha256 if target.region is None else f"{target.image_sha256}:{target.region}"
+
+
+def encode_target(key: str) -> Target:
+    """The target that :func:`encode_key` named."""
+    sha256, _, region = key.partition(":")
+    return Target(sha256, Region.parse(region) if region else None)

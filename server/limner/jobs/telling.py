@@ -1,0 +1,45 @@
+"""What passes at the encoder, told to the pages: nothing is stored, a page may miss it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from limner.encoding.states import EncodeEvent, EncodingStatus
+from limner.jobs.encoding import embedding_facts
+from limner.store import Database
+from limner.store.events import PublishedEvent
+from limner.store.images import places_of
+
+
+@dataclass(frozen=True)
+class EncoderNews:
+    """A subscriber of the encoder. What it settles of whole images is told by ``EncodingQueue``, as stored events."""
+
+    database: Database
+
+    def on_targets(self, events: Sequence[EncodeEvent]) -> None:
+        """Images that wait or are being encoded, and everything about regions."""
+        passing = [event for event in events if event.region is not None or event.state not in ("ready", "failed")]
+        if not passing:
+            return
+        with self.database.read() as session:
+            places = places_of(session, {event.image_sha256 for event in passing})
+        self.database.publish(
+            [
+                self._news(project_id, image_id, event)
+                for event in passing
+                for project_id, image_id in places.get(event.image_sha256, ())
+            ]
+        )
+
+    def on_status(self, status: EncodingStatus) -> None:
+        """The encoder process is in another state: every page hears it."""
+        facts = {"device": status.device, "encoder": asdict(status.encoder)}
+        self.database.publish([PublishedEvent(None, None, "server", facts)])
+
+    def _news(self, project_id: int, image_id: int, event: EncodeEvent) -> PublishedEvent:
+        facts = embedding_facts(image_id, event)
+        if event.region is None:
+            return PublishedEvent(None, project_id, "embedding", facts)
+        return PublishedEvent(None, project_id, "region", {**facts, "region": str(event.region)})

@@ -1,0 +1,231 @@
+"""The job that encodes a project, without an encoder: what it asks for, counts, and writes down."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select
+
+from limner.encoding.states import EncodeEvent, Target
+from limner.errors import Conflict
+from limner.jobs import precompute
+from limner.jobs.control import act_on_job
+from limner.jobs.encoding import EncodingQueue
+from limner.jobs.precompute import count_unencoded, start_precompute
+from limner.store import Database
+from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings, encoded_among
+from limner.store.events import PublishedEvent
+from limner.store.images import NewImage, add_image
+from limner.store.jobs import get_job
+from limner.store.projects import create_project, delete_project, get_project
+from limner.store.tables import Job, JobItem
+
+KEY = EmbeddingKey("a" * 64, 1)
+OTHER_KEY = EmbeddingKey("b" * 64, 1)
+
+
+def sha(index: int) -> str:
+    return f"{index:064x}"
+
+
+def add_images(database: Database, project_id: int, indices: range) -> None:
+    with database.write() as session:
+        for index in indices:
+            add_image(session, project_id, NewImage(f"{index}.png", 16, 12, sha(index), 100, "PNG", "image/png"))
+
+
+@pytest.fixture
+def project_id(database: Database) -> int:
+    with database.write() as session:
+        project = create_project(session, "Cats")
+    add_images(database, project.id, range(7))
+    return project.id
+
+
+@pytest.fixture
+def encoder(database: Database) -> EncodingQueue:
+    return EncodingQueue(database, KEY, "me")
+
+
+def start(database: Database, project_id: int, key: EmbeddingKey = KEY) -> int:
+    with database.read() as session:
+        counted = count_unencoded(session, project_id, key)
+    with database.write() as session:
+        return start_precompute(session, project_id, key, counted).id
+
+
+def claim(encoder: EncodingQueue, count: int) -> list[str]:
+    return [each.target.image_sha256 for each in encoder.claim(count)]
+
+
+def ready(*sha256s: str) -> list[EncodeEvent]:
+    return [EncodeEvent(each, "ready", seconds=0.5, bytes=9) for each in sha256s]
+
+
+def figures(database: Database, job_id: int) -> tuple[str, int, int, int]:
+    with database.read() as session:
+        job = get_job(session, job_id)
+        return job.state, job.done, job.failed, job.total
+
+
+def test_what_is_encoded_is_not_asked_for_and_the_rest_is_in_order(
+    database: Database, project_id: int, encoder: EncodingQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precompute, "WINDOW", 2)
+    with database.write() as session:
+        add_embeddings(session, KEY, [MadeEmbedding(sha(index), 1, 1) for index in (0, 1, 2, 4)])
+    job = start(database, project_id)
+    assert figures(database, job) == ("running", 0, 0, 3)
+    assert claim(encoder, 8) == [sha(3)]  # the first window with something to do
+    encoder.settle(ready(sha(3)))
+    assert claim(encoder, 8) == [sha(5)]
+    encoder.settle(ready(sha(5)))
+    assert claim(encoder, 8) == [sha(6)]
+    encoder.settle(ready(sha(6)))
+    assert claim(encoder, 8) == []
+    assert figures(database, job) == ("done", 3, 0, 3)
+    with database.read() as session:
+        assert encoded_among(session, [sha(index) for index in range(7)], KEY) == {sha(index) for index in range(7)}
+        assert session.scalar(select(func.count()).select_from(JobItem)) == 0
+
+
+def test_images_that_are_added_to_a_project_join_its_running_job(
+    database: Database, project_id: int, encoder: EncodingQueue
+) -> None:
+    job = start(database, project_id)
+    assert len(claim(encoder, 6)) == 6
+    add_images(database, project_id, range(7, 10))
+    encoder.settle(ready(*map(sha, range(6))))
+    assert claim(encoder, 8) == [sha(6)]
+    encoder.settle(ready(sha(6)))
+    assert claim(encoder, 8) == [sha(7), sha(8), sha(9)]
+    assert figures(database, job) == ("running", 7, 0, 10)
+    encoder.settle(ready(*map(sha, range(7, 10))))
+    assert claim(encoder, 8) == []
+    assert figures(database, job) == ("done", 10, 0, 10)
+
+
+def test_what_somebody_looked_at_meanwhile_is_not_counted_twice(
+    database: Database, project_id: int, encoder: EncodingQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precompute, "WINDOW", 3)
+    job = start(database, project_id)
+    encoder.settle(ready(sha(6)))  # before the job came so far
+    assert claim(encoder, 8) == [sha(0), sha(1), sha(2)]
+    encoder.settle([*ready(sha(1)), *ready(sha(1)), *ready(sha(0), sha(2))])
+    assert claim(encoder, 8) == [sha(3), sha(4), sha(5)]
+    encoder.settle(ready(sha(3), sha(4), sha(5)))
+    assert claim(encoder, 8) == []
+    assert figures(database, job) == ("done", 6, 0, 6)
+
+
+def test_one_image_in_two_projects_is_done_for_both(
+    database: Database, project_id: int, encoder: EncodingQueue
+) -> None:
+    with database.write() as session:
+        other = create_project(session, "Dogs")
+    add_images(database, other.id, range(2))
+    jobs = [start(database, project_id), start(database, other.id)]
+    assert set(claim(encoder, 20)) == {sha(index) for index in range(7)}
+    encoder.settle(ready(*map(sha, range(7))))
+    assert claim(encoder, 20) == []
+    assert [figures(database, job) for job in jobs] == [("done", 7, 0, 7), ("done", 2, 0, 2)]
+
+
+def test_a_job_ends_with_what_has_failed_named_and_goes_on_when_that_is_tried_again(
+    database: Database, project_id: int, encoder: EncodingQueue
+) -> None:
+    told: list[PublishedEvent] = []
+    database.listen(told.extend)
+    job = start(database, project_id)
+    claim(encoder, 8)
+    encoder.settle(
+        [
+            *ready(*map(sha, range(5))),
+            EncodeEvent(sha(5), "failed", "It is ugly.", lasting=True),
+            EncodeEvent(sha(6), "failed", "The disk is full.", lasting=False),
+        ]
+    )
+    assert figures(database, job) == ("running", 5, 1, 7)
+    encoder.settle(ready(sha(6)))
+    encoder.claim(8)
+    assert figures(database, job) == ("done", 6, 1, 7)
+    with database.write() as session:
+        assert get_job(session, job).message == "1 image could not be encoded."
+        act_on_job(session, get_job(session, job), "retry")
+    assert claim(encoder, 8) == [sha(5)]
+    encoder.settle(ready(sha(5)))
+    encoder.claim(8)
+    assert figures(database, job) == ("done", 7, 0, 7)
+    states = [event.payload["state"] for event in told if event.kind == "embedding"]
+    assert states == ["ready"] * 5 + ["failed"] * 2 + ["ready"] * 2
+    assert [event.payload["state"] for event in told if event.kind == "job"][-1] == "done"
+
+
+def test_a_project_has_one_unfinished_job_and_a_job_can_be_cancelled_midway(
+    database: Database, project_id: int, encoder: EncodingQueue
+) -> None:
+    job = start(database, project_id)
+    with pytest.raises(Conflict, match=f"Job {job} is running"):
+        start(database, project_id)
+    encoder.claim(3)
+    with database.write() as session:
+        act_on_job(session, get_job(session, job), "cancel")
+    assert encoder.heartbeat() == []
+    encoder.settle(ready(sha(0)))
+    assert claim(encoder, 8) == []
+    assert figures(database, job) == ("cancelled", 0, 0, 7)
+    assert start(database, project_id) != job
+
+
+def test_each_model_has_its_own_items(database: Database, project_id: int, encoder: EncodingQueue) -> None:
+    start(database, project_id, OTHER_KEY)
+    assert claim(encoder, 8) == []
+    assert len(claim(EncodingQueue(database, OTHER_KEY, "other"), 8)) == 7
+
+
+def test_a_job_of_an_older_version_goes_on_with_the_model_in_use(
+    database: Database, project_id: int, encoder: EncodingQueue
+) -> None:
+    with database.write() as session:
+        session.add(Job(project_id=project_id, kind="precompute", state="running", total=7, payload={}))
+    assert len(claim(encoder, 8)) == 7
+
+
+def test_jobs_stop_when_nobody_can_encode_and_go_on_when_somebody_can(
+    database: Database, project_id: int, encoder: EncodingQueue
+) -> None:
+    job = start(database, project_id)
+    elsewhere = EncodingQueue(database, KEY, "elsewhere")
+    elsewhere.claim(1)
+    encoder.follow("The model is gone.")
+    assert figures(database, job)[0] == "running"  # another process is at it
+    elsewhere.release()
+    encoder.follow("The model is gone.")
+    assert figures(database, job)[0] == "failed"
+    assert claim(encoder, 8) == []
+    elsewhere.follow(None)
+    assert figures(database, job)[0] == "running"
+    assert len(claim(encoder, 8)) == 7
+
+
+def test_what_is_held_is_known_and_can_be_given_back(
+    database: Database, project_id: int, encoder: EncodingQueue
+) -> None:
+    start(database, project_id)
+    assert claim(encoder, 2) == [sha(0), sha(1)]
+    assert set(encoder.heartbeat()) == {Target(sha(0)), Target(sha(1))}
+    encoder.release()
+    assert encoder.heartbeat() == []
+    assert claim(EncodingQueue(database, KEY, "other"), 2) == [sha(0), sha(1)]
+
+
+def test_a_project_takes_its_jobs_and_their_items_along(
+    database: Database, project_id: int, encoder: EncodingQueue
+) -> None:
+    start(database, project_id)
+    encoder.claim(2)
+    with database.write() as session:
+        delete_project(session, get_project(session, project_id))
+    encoder.settle(ready(sha(0)))
+    with database.read() as session:
+        assert session.scalars(select(JobItem)).all() == session.scalars(select(Job)).all() == []
