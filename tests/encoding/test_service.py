@@ -499,7 +499,7 @@ def test_bulk_work_that_is_no_longer_held_is_dropped_unless_somebody_looks_at_it
 
 def test_an_encoder_that_cannot_run_gives_back_what_it_holds_and_says_why(bench: Bench) -> None:
     bulk = FakeBulk([Target(bench.image("x"))])
-    service = bench.service("broken", bulk=bulk)
+    bench.service("broken", bulk=bulk)
     wait_until(lambda: bulk.trouble)
     assert bulk.trouble[0] is not None
     assert bulk.trouble[0].startswith("The weights are damaged.")

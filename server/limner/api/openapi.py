@@ -17,7 +17,7 @@ ERROR_RESPONSE = {
     "description": "What was wrong, and what would be right",
     "content": {"application/json": {"schema": {"$ref": f"{SCHEMAS}ErrorAnswer"}}},
 }
-PATH_CHOICES = {"graph": ["prepare", "decode"], "action": ["pause", "resume", "cancel"]}
+PATH_CHOICES = {"graph": ["prepare", "decode"], "action": ["pause", "resume", "cancel", "retry"]}
 SECURITY_SCHEMES = {
     "cookie": {
         "type": "apiKey",

@@ -180,7 +180,7 @@ export class Client {
         body: { kind: "precompute" },
       }),
     );
-  steerJob = (id: number, action: "pause" | "resume" | "cancel") =>
+  steerJob = (id: number, action: "pause" | "resume" | "cancel" | "retry") =>
     body<Job>(this.api.POST("/api/v1/jobs/{job_id}/{action}", { params: { path: { job_id: id, action } } }));
 }
 

@@ -125,6 +125,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/jobs/{job_id}/failures": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What has failed for good in a job, and why; the first hundred of it. */
+    get: operations["listJobFailures"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/jobs/{job_id}/{action}": {
     parameters: {
       query?: never;
@@ -134,7 +151,7 @@ export interface paths {
     };
     get?: never;
     put?: never;
-    /** Pause, resume or cancel a job. */
+    /** Pause, resume or cancel a job, or have what has failed in it tried again. */
     post: operations["actOnJob"];
     delete?: never;
     options?: never;
@@ -330,7 +347,7 @@ export interface paths {
     /** The newest jobs of a project. */
     get: operations["listJobs"];
     put?: never;
-    /** Start encoding all images of a project ahead of time. */
+    /** Start encoding all images of a project ahead of time, also those that are added while the job runs. */
     post: operations["createJob"];
     delete?: never;
     options?: never;
@@ -630,6 +647,16 @@ export interface components {
       total: number;
       /** Format: date-time */
       updated: string;
+    };
+    /** @description Something in a job that has failed for good; ``image_id`` is null when the image was deleted since. */
+    JobFailure: {
+      file_name: string;
+      image_id: number | null;
+      message: string;
+    };
+    /** @description What has failed in a job. */
+    JobFailures: {
+      failures: components["schemas"]["JobFailure"][];
     };
     /** @description The newest jobs of a project, newest first. */
     JobList: {
@@ -1247,13 +1274,44 @@ export interface operations {
       };
     };
   };
+  listJobFailures: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        job_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["JobFailures"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
   actOnJob: {
     parameters: {
       query?: never;
       header?: never;
       path: {
         job_id: number;
-        action: "pause" | "resume" | "cancel";
+        action: "pause" | "resume" | "cancel" | "retry";
       };
       cookie?: never;
     };
