@@ -123,4 +123,4 @@ def embedding_bytes(sha256: str = "ab" * 32) -> bytes:
     info = EmbeddingInfo(
         sha256, TEST_MODEL_SHA256, PREPROCESSING_VERSION, image_height=48, image_width=64, image_size=64
     )
-    return pack(np.zeros((1, 1, 1, 1), np.float32), info)
+    return pack({"image_embeddings": np.zeros((1, 1, 1, 1), np.float32)}, info)
