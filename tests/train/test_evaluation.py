@@ -111,6 +111,18 @@ def test_jittered_clicks_are_the_same_for_every_subject() -> None:
     assert all(whole[int(y), int(x)] for x, y in asked[0][-1])
 
 
+def test_what_fills_its_box_too_much_is_seen(tmp_path: Path) -> None:
+    write_photo(tmp_path, "a")
+    _, (outer, _) = two_squares()
+    ring = outer.copy()
+    ring[12:36, 20:44] = False  # of 32 × 32 cells, 24 × 24
+    result = evaluate_mask(Scripted(outer), ring, Protocol(clicks=(), box=True, fill=True))
+    assert (result["fill"], result["fill_wanted"]) == (1.0, 1 - 24 * 24 / (32 * 32))
+    report = evaluate_photos(BASELINES["box-fill"](), find_photos([tmp_path]), Protocol(box=True, fill=True))
+    assert report.fill == {"fill": 1.0, "fill_wanted": 1.0}
+    assert set(report.miou) == {"box"}
+
+
 def test_the_command_prints_how_many_clicks_are_needed(tmp_path: Path) -> None:
     write_photo(tmp_path / "photos", "a")
     arguments = ["evaluate", str(tmp_path / "photos"), "--baseline", "random-walker", "--clicks", "1", "--jitter"]

@@ -86,7 +86,7 @@ def evaluate(
             hint="Give one of --model, --baseline and --leave-one-source-out.",
         )
     torch.set_num_threads(threads)
-    protocol = Protocol(clicks=clicks, box=box, jitter=jitter, noc=noc, masks_per_image=masks)
+    protocol = Protocol(clicks=clicks, box=box, fill=box, jitter=jitter, noc=noc, masks_per_image=masks)
     if recipe is not None:
         if folders or held_out:
             raise InvalidInput("A recipe names its photos itself.", hint="Leave out the folders and --held-out.")
@@ -136,6 +136,9 @@ def _table(report: Report) -> str:
         lines.append(f"{name:<16}{source.masks:>7}" + _figures(source.miou, source.noc))
     total = sum(source.masks for source in report.sources.values())
     lines.append(f"{'mean of sources':<16}{total:>7}" + _figures(report.miou, report.noc))
+    if report.fill:
+        answered, wanted = report.fill["fill"], report.fill["fill_wanted"]
+        lines.append(f"From a box, the answer covers {answered:.3f} of it, what was wanted {wanted:.3f}.")
     return "\n".join(lines)
 
 

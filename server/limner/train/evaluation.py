@@ -91,6 +91,7 @@ class Protocol:
 
     clicks: tuple[int, ...] = (1, 3, 5)
     box: bool = False
+    fill: bool = False  # with boxes: how much of its box the answer covers, and the mask that was wanted
     jitter: bool = False  # clicks where people might click instead of in the middle: see `likely_point`
     noc: bool = False  # clicks until IoU 0.85 and 0.90, at most 20
     masks_per_image: int | None = None  # evenly spread over the image's masks; all when None
@@ -107,6 +108,7 @@ class SourceReport:
     miou: dict[str, float]  # by number of clicks, and "box"
     masks: int
     noc: dict[str, float]  # "noc85" and "noc90"
+    fill: dict[str, float]  # "fill" and "fill_wanted": shares of the box
 
     def to_json(self) -> dict[str, object]:
         """The form that scripts read."""
@@ -127,6 +129,10 @@ class Report:
     @property
     def noc(self) -> dict[str, float]:
         return _mean_of([source.noc for source in self.sources.values()])
+
+    @property
+    def fill(self) -> dict[str, float]:
+        return _mean_of([source.fill for source in self.sources.values()])
 
     def to_json(self, name: str) -> dict[str, object]:
         """The form that scripts read."""
@@ -222,6 +228,9 @@ def evaluate_mask(subject: Subject, target: Mask, protocol: Protocol) -> dict[st
         x0, y0, x1, y1 = (float(side) for side in tight_box(target))
         mask, _ = subject.answer(Prompts(box=(x0, y0, x1, y1)), None)
         result["box"] = mask_iou(mask, target)
+        if protocol.fill:
+            inside = np.s_[int(y0) : int(y1), int(x0) : int(x1)]
+            result |= {"fill": float(mask[inside].mean()), "fill_wanted": float(target[inside].mean())}
     return result
 
 
@@ -278,9 +287,10 @@ def _spread(masks: list[Mask], most: int | None) -> list[Mask]:
 def _source_report(results: list[dict[str, float]]) -> SourceReport:
     means = _mean_of(results)
     return SourceReport(
-        miou={name: value for name, value in means.items() if not name.startswith("noc")},
+        miou={name: value for name, value in means.items() if not name.startswith(("noc", "fill"))},
         masks=len(results),
         noc={name: value for name, value in means.items() if name.startswith("noc")},
+        fill={name: value for name, value in means.items() if name.startswith("fill")},
     )
 
 
