@@ -37,6 +37,7 @@ NEEDS = {
     "images.upload_images": Permission.MANAGE_IMAGES,
     "jobs.act_on_job": Permission.RUN_JOBS,
     "jobs.create_job": Permission.RUN_JOBS,
+    "jobs.list_failures": Permission.VIEW,
     "jobs.list_jobs": Permission.VIEW,
     "projects.create_project": Permission.CREATE_PROJECT,
     "projects.delete_project": Permission.MANAGE_PROJECT,

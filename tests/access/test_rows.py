@@ -41,7 +41,7 @@ def rows(database: Database) -> dict[Access, int | str]:
         project = create_project(session, "Cats")
         category = create_category(session, project.id, "cat")
         image, _ = add_image(session, project.id, NewImage("0.png", 4, 2, "0" * 64, 100, "PNG", "image/png"))
-        job = create_job(session, project.id, "precompute", 1, 0)
+        job = create_job(session, project.id, "precompute", 1, {})
         empty = {"size": (2, 4), "counts": "8"}
         creation = CreateOperation(kind="create", uid=uid, category_id=None, segmentation=empty)  # type: ignore[arg-type]
         apply_operation(session, lock_image(session, image.id), str(uuid.uuid4()), creation, revision=0, user_id=None)

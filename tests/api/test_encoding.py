@@ -78,7 +78,7 @@ def listen(script: FlaskClient, services: Services) -> Iterator[Callable[..., Li
         return listeners[-1]
 
     yield start
-    services.broadcaster.close()
+    services.events.close()
     for listener in listeners:
         listener.join()
 
@@ -385,18 +385,19 @@ def test_pings_keep_the_stream_open_and_pick_up_what_other_processes_did(
 ) -> None:
     from limner.store import Database
     from limner.store.events import add_event
+    from limner.vocabulary.events import ImageEvent
 
     monkeypatch.setattr("limner.api.blueprints.events.PING_SECONDS", 0.05)
     stream = iter(script.get(f"/api/v1/projects/{project['id']}/events", buffered=False).response)
     assert b"connected" in next(stream)
     elsewhere = Database(services.settings.resolved_database_url)
     with elsewhere.write() as session:
-        add_event(session, "image", {"image_id": 7, "action": "created"}, project["id"])
+        add_event(session, ImageEvent(image_id=7, action="created"), project["id"])
     elsewhere.close()
     seen = [next(stream) for _ in range(3)]
     assert any(b"ping" in chunk for chunk in seen)
     assert any(b'"image_id":7' in chunk for chunk in seen)
-    services.broadcaster.close()
+    services.events.close()
     for _ in stream:
         pass
 
@@ -410,7 +411,7 @@ def test_metrics_count_requests_and_images(script: FlaskClient, image: dict[str,
 
 def test_readiness_ends_before_the_process_does(anonymous: FlaskClient, services: Services) -> None:
     assert anonymous.get("/readyz").status_code == 200
-    services.broadcaster.close()
+    services.events.close()
     assert anonymous.get("/readyz").status_code == 503
     assert anonymous.get("/healthz").status_code == 200
 

@@ -30,6 +30,7 @@ from limner.store.operations import apply_operation
 from limner.store.projects import create_project
 from limner.store.tables import Annotation, Edit
 from limner.vocabulary import rle
+from limner.vocabulary.events import AnnotationsEvent
 
 SIZES = {"wide.png": (20, 30), "tall.png": (31, 17), "empty.png": (9, 9)}  # (height, width)
 PROVENANCE = {
@@ -255,8 +256,8 @@ def test_every_annotation_of_an_import_is_in_the_history_and_announced(world: Wo
         assert session.scalar(select(func.count()).select_from(Edit)) == 8
         events = events_after(session, fresh.project_id, 0)
     assert events is not None
-    told = [event.payload for event in events if event.kind == "annotations"]
-    assert {facts["image_id"]: facts["annotation_count"] for facts in told} == {
+    told = [each.event for each in events if isinstance(each.event, AnnotationsEvent)]
+    assert {event.image_id: event.annotation_count for event in told} == {
         fresh.images["wide.png"]: 4,
         fresh.images["tall.png"]: 4,
     }

@@ -18,6 +18,7 @@ from limner.store.images import NewImage, add_image
 from limner.store.jobs import get_job
 from limner.store.projects import create_project, delete_project, get_project
 from limner.store.tables import Job, JobItem
+from limner.vocabulary.events import EmbeddingEvent, JobEvent
 
 KEY = EmbeddingKey("a" * 64, 1)
 OTHER_KEY = EmbeddingKey("b" * 64, 1)
@@ -156,9 +157,9 @@ def test_a_job_ends_with_what_has_failed_named_and_goes_on_when_that_is_tried_ag
     encoder.settle(ready(sha(5)))
     encoder.claim(8)
     assert figures(database, job) == ("done", 7, 0, 7)
-    states = [event.payload["state"] for event in told if event.kind == "embedding"]
+    states = [each.event.state for each in told if isinstance(each.event, EmbeddingEvent)]
     assert states == ["ready"] * 5 + ["failed"] * 2 + ["ready"] * 2
-    assert [event.payload["state"] for event in told if event.kind == "job"][-1] == "done"
+    assert [each.event.state for each in told if isinstance(each.event, JobEvent)][-1] == "done"
 
 
 def test_a_project_has_one_unfinished_job_and_a_job_can_be_cancelled_midway(

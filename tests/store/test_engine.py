@@ -8,6 +8,7 @@ from limner.store import Database
 from limner.store.events import add_event, events_after, latest_event_id
 from limner.store.projects import create_project, list_projects
 from limner.store.tables import Project
+from limner.vocabulary.events import ImageEvent
 
 
 def test_sqlite_never_rolls_back_what_it_acknowledged(tmp_path: Path) -> None:
@@ -44,7 +45,7 @@ def test_a_failed_transaction_leaves_and_publishes_nothing(database: Database) -
     def fail() -> None:
         with database.write() as session:
             project = create_project(session, "Cats")
-            add_event(session, "image", {}, project.id)
+            add_event(session, ImageEvent(image_id=1, action="created"), project.id)
             raise RuntimeError("stop")
 
     with pytest.raises(RuntimeError, match="stop"):
@@ -72,11 +73,12 @@ def test_pruned_events_are_said_to_be_missing(database: Database, monkeypatch: p
         project = create_project(session, "Cats")
         other = create_project(session, "Dogs")
         for index in range(25):
-            add_event(session, "image", {"image_id": index}, (project if index % 2 else other).id)
+            event = ImageEvent(image_id=index, action="created")
+            add_event(session, event, (project if index % 2 else other).id)
     with database.read() as session:
         newest = latest_event_id(session)
         recent = events_after(session, project.id, newest - 4)
         assert recent is not None
-        assert [event.payload["image_id"] for event in recent] == [21, 23]
+        assert [told.event for told in recent] == [ImageEvent(image_id=number, action="created") for number in (21, 23)]
         assert events_after(session, project.id, 1) is None
         assert events_after(session, project.id, newest) == []

@@ -18,6 +18,7 @@ from limner.store.marks import mark_of
 from limner.store.operations import apply_operation
 from limner.store.projects import count_projects
 from limner.store.tables import Edit
+from limner.vocabulary.events import AnnotationsEvent
 from tests.store.conftest import World, create, new_image, operation
 
 
@@ -27,7 +28,7 @@ def mark(state: str, note: str = "", uid: str | None = None) -> Any:
 
 def facts(world: World) -> dict[str, Any]:
     with world.database.read() as session:
-        return mark_of(session, get_image(session, world.image_id)).to_json()
+        return mark_of(session, get_image(session, world.image_id)).model_dump()
 
 
 def test_an_image_waits_until_somebody_says_otherwise_and_can_be_sent_back(world: World) -> None:
@@ -56,7 +57,7 @@ def test_who_and_when_are_kept_with_the_history(world: World) -> None:
     with world.database.read() as session:
         edit = session.scalars(select(Edit)).one()
     assert (edit.kind, edit.payload, edit.user_id) == ("mark", {"state": "skipped", "note": "blurry"}, admin.id)
-    assert edit.created.isoformat() == found["at"]
+    assert edit.created == found["at"]
 
 
 @pytest.mark.parametrize(("state", "note"), [("skipped", ""), ("skipped", "  "), ("lost", "x"), ("waiting", "a\x00b")])
@@ -116,5 +117,7 @@ def test_pages_hear_of_it(world: World) -> None:
     with world.database.read() as session:
         events = events_after(session, world.project_id, 0)
     assert events is not None
-    assert events[-1].payload["mark"] == facts(world)
-    assert events[-1].payload["revision"] == 1
+    told = events[-1].event
+    assert isinstance(told, AnnotationsEvent)
+    assert told.mark.model_dump() == facts(world)
+    assert told.revision == 1

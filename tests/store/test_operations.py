@@ -197,7 +197,7 @@ def test_every_operation_is_announced_once_after_its_commit(world: World) -> Non
     world.apply(op, 0, operation_id)
     with pytest.raises(StaleRevision):
         world.apply(create(new_uid()), 0)
-    assert [(event.kind, event.payload["revision"]) for event in heard] == [("annotations", 1)]
+    assert [(told.event.event, told.event.revision) for told in heard] == [("annotations", 1)]
     with world.database.read() as session:
         stored = events_after(session, world.project_id, heard[0].id - 1)
     assert stored == heard

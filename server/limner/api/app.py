@@ -28,7 +28,6 @@ from limner.api.blueprints import (
     server,
     session,
 )
-from limner.api.broadcast import Broadcaster
 from limner.api.context import EXTENSION, Services
 from limner.api.errors import register_errors
 from limner.api.guard import check_routes
@@ -45,11 +44,13 @@ from limner.jobs.encoding import EncodingQueue, new_holder
 from limner.jobs.telling import EncoderNews
 from limner.models import catalogue
 from limner.models.manifest import PREPROCESSING_VERSION
+from limner.service.wiring import open_events
 from limner.store import Database
 from limner.store.accounts import SESSION_LIFETIME, ensure_local_admin
 from limner.store.embeddings import EmbeddingKey
 from limner.store.installation import installation_id
 from limner.store.migrate import migrate
+from limner.vocabulary.events import ProjectEvent
 
 API_PREFIX = "/api/v1"
 MAX_BODY_BYTES = 32 * MIB  # of everything but uploads and imports
@@ -93,8 +94,7 @@ def open_services(settings: Settings, encoder_command: Sequence[str] = WORKER) -
         ensure_local_admin(transaction)
         installation = installation_id(transaction)
     blobs = BlobStore(settings.resolved_blob_url)
-    broadcaster = Broadcaster()
-    database.listen(broadcaster.publish)
+    pages = open_events(database)
     encoder = EmbeddingService(
         settings,
         blobs,
@@ -107,7 +107,7 @@ def open_services(settings: Settings, encoder_command: Sequence[str] = WORKER) -
         database=database,
         blobs=blobs,
         encoder=encoder,
-        broadcaster=broadcaster,
+        events=pages,
         installation=installation,
         model=model.name,
         embedding_key=key,
@@ -190,6 +190,7 @@ class RowNumber(IntegerConverter):
 def _finish(spec: dict[str, Any] | str) -> dict[str, Any] | str:
     assert isinstance(spec, dict), "the description is made as JSON"
     _, extra = models_json_schema(
-        [(ErrorAnswer, "serialization"), (EmbeddingPending, "serialization")], ref_template=SCHEMAS + "{model}"
+        [(model, "serialization") for model in (ErrorAnswer, EmbeddingPending, ProjectEvent)],
+        ref_template=SCHEMAS + "{model}",
     )
     return finish_spec(spec, extra["$defs"])

@@ -8,10 +8,10 @@ from typing import cast
 
 from flask import current_app
 
-from limner.api.broadcast import Broadcaster
 from limner.blobs import BlobStore
 from limner.config import Settings
 from limner.encoding.service import EmbeddingService
+from limner.service.events import Events
 from limner.store import Database
 from limner.store.embeddings import EmbeddingKey
 
@@ -33,7 +33,7 @@ class Services:
     database: Database
     blobs: BlobStore
     encoder: EmbeddingService
-    broadcaster: Broadcaster
+    events: Events
     installation: str
     model: str
     embedding_key: EmbeddingKey

@@ -43,7 +43,7 @@ class ServiceCollector(Collector):
         encoded.add_metric(["failed"], queue.failed)
         yield encoded
         listeners = GaugeMetricFamily("limner_event_streams", "Pages that listen to events.")
-        listeners.add_metric([], self._services.broadcaster.listeners)
+        listeners.add_metric([], self._services.events.listeners)
         yield listeners
 
 

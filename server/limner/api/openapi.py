@@ -41,6 +41,13 @@ def binary_responses(media_types: Mapping[str, str]) -> dict[int, Any]:
     return {200: {"description": "; ".join(media_types.values()), "content": content}}
 
 
+def event_stream_response() -> dict[int, Any]:
+    """Documents a stream of server-sent events. OpenAPI 3.1 has no word for what the lines `data` hold: `x-event`."""
+    documented = binary_response("text/event-stream", "The events")
+    documented[200]["content"]["text/event-stream"]["x-event"] = {"$ref": f"{SCHEMAS}ProjectEvent"}
+    return documented
+
+
 def embedding_responses() -> dict[int, Any]:
     """Documents the two answers of getEmbedding."""
     pending = {"application/json": {"schema": {"$ref": f"{SCHEMAS}EmbeddingPending"}}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -25,6 +25,7 @@ from limner.store.images import places_of
 from limner.store.jobs import JobState, announce_job, get_job, lock_job
 from limner.store.tables import JobItem
 from limner.store.types import utc_now
+from limner.vocabulary.events import EmbeddingEvent
 
 logger = structlog.get_logger(__name__)
 
@@ -130,9 +131,9 @@ class EncodingQueue:
                 announce_job(session, job)
         for event in events:
             for project_id, image_id in places.get(event.image_sha256, ()):
-                add_event(session, "embedding", embedding_facts(image_id, event), project_id)
+                add_event(session, embedding_event(image_id, event), project_id)
 
 
-def embedding_facts(image_id: int, event: EncodeEvent) -> Mapping[str, object]:
+def embedding_event(image_id: int, event: EncodeEvent) -> EmbeddingEvent:
     """What pages are told about an image and the encoder."""
-    return {"image_id": image_id, "state": event.state, "error": event.error}
+    return EmbeddingEvent(image_id=image_id, state=event.state, error=event.error)

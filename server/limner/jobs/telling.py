@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from limner.encoding.states import EncodeEvent, EncodingStatus
-from limner.jobs.encoding import embedding_facts
+from limner.jobs.encoding import embedding_event
 from limner.store import Database
 from limner.store.events import PublishedEvent
 from limner.store.images import places_of
+from limner.vocabulary.events import EncoderStatus, RegionEvent, ServerEvent
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,11 @@ class EncoderNews:
 
     def on_status(self, status: EncodingStatus) -> None:
         """The encoder process is in another state: every page hears it."""
-        facts = {"device": status.device, "encoder": asdict(status.encoder)}
-        self.database.publish([PublishedEvent(None, None, "server", facts)])
+        event = ServerEvent(device=status.device, encoder=EncoderStatus.model_validate(status.encoder))
+        self.database.publish([PublishedEvent(None, None, event)])
 
     def _news(self, project_id: int, image_id: int, event: EncodeEvent) -> PublishedEvent:
-        facts = embedding_facts(image_id, event)
         if event.region is None:
-            return PublishedEvent(None, project_id, "embedding", facts)
-        return PublishedEvent(None, project_id, "region", {**facts, "region": str(event.region)})
+            return PublishedEvent(None, project_id, embedding_event(image_id, event))
+        region = RegionEvent(image_id=image_id, state=event.state, error=event.error, region=str(event.region))
+        return PublishedEvent(None, project_id, region)

@@ -11,9 +11,10 @@ from sqlalchemy import ColumnElement, select, true, tuple_
 from sqlalchemy.orm import Session
 
 from limner.store.images import get_image
-from limner.store.marks import Mark, mark_of
+from limner.store.marks import mark_of
 from limner.store.tables import Annotation, Image
 from limner.vocabulary import rle
+from limner.vocabulary.events import ImageMark
 from limner.vocabulary.rle import Rle
 
 
@@ -49,7 +50,7 @@ class ImageAnnotations:
 
     image_id: int
     revision: int
-    mark: Mark
+    mark: ImageMark
     annotations: Sequence[AnnotationState]
 
 

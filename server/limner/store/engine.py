@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session
 
-from limner.store.events import PublishedEvent, take_pending
+from limner.store.events import PublishedEvent, notify_pending, take_pending
 
 BUSY_TIMEOUT_MS = 30_000
 WAL_RETRY_S = 0.02
@@ -62,6 +62,7 @@ class Database:
         with lock, Session(self._writing, expire_on_commit=False) as session:
             with session.begin():
                 yield session
+                notify_pending(session)
             events = take_pending(session)
         if events:
             self.publish(events)

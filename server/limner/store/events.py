@@ -1,20 +1,24 @@
-"""Events: what pages hear about, in the order in which it was committed."""
+"""The events that pages hear about, stored in the order in which they were committed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+import structlog
+from pydantic import ValidationError
 from sqlalchemy import delete, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from limner.store.tables import Event
+from limner.store.tables import Event as EventRow
+from limner.vocabulary.events import Event, ProjectEvent
 
 KEPT_EVENTS = 20_000
 PRUNE_EVERY = 1_000  # events
 PENDING = "limner_events"  # key in Session.info
 ORDER_LOCK = 0x6C696D01  # PostgreSQL advisory lock, held from the numbering of an event to its commit
+CHANNEL = "limner_events"  # of PostgreSQL's NOTIFY: the number of a stored event, or an event that is not stored
+
+logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -22,19 +26,17 @@ class PublishedEvent:
     """An event on its way to the pages.
 
     Attributes:
-        id: its number, increasing in commit order; None for passing news that a page may miss.
+        id: its number, increasing in commit order; None for progress that is not stored and that a page may miss.
         project_id: the project it concerns; None for everybody.
-        kind: the name under which pages listen.
-        payload: JSON-serialisable facts.
+        event: what happened.
     """
 
     id: int | None
     project_id: int | None
-    kind: str
-    payload: Mapping[str, Any]
+    event: Event
 
 
-def add_event(session: Session, kind: str, payload: Mapping[str, Any], project_id: int | None) -> None:
+def add_event(session: Session, event: Event, project_id: int | None) -> None:
     """Store an event as part of this transaction; it is published after the commit.
 
     Call it last in a transaction: on PostgreSQL other transactions with events wait from here to the commit, because
@@ -42,12 +44,19 @@ def add_event(session: Session, kind: str, payload: Mapping[str, Any], project_i
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ORDER_LOCK})
-    row = Event(project_id=project_id, kind=kind, payload=dict(payload))
+    row = EventRow(project_id=project_id, kind=event.event, payload=event.model_dump(mode="json", exclude={"event"}))
     session.add(row)
     session.flush()
-    session.info.setdefault(PENDING, []).append(PublishedEvent(row.id, project_id, kind, row.payload))
+    session.info.setdefault(PENDING, []).append(PublishedEvent(row.id, project_id, event))
     if row.id % PRUNE_EVERY == 0:
-        session.execute(delete(Event).where(Event.id <= row.id - KEPT_EVENTS))
+        session.execute(delete(EventRow).where(EventRow.id <= row.id - KEPT_EVENTS))
+
+
+def notify_pending(session: Session) -> None:
+    """On PostgreSQL, have the commit of this transaction tell all processes that there are events."""
+    pending: list[PublishedEvent] = session.info.get(PENDING, [])
+    if pending and session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_notify(:channel, :id)"), {"channel": CHANNEL, "id": str(pending[-1].id)})
 
 
 def take_pending(session: Session) -> list[PublishedEvent]:
@@ -58,22 +67,42 @@ def take_pending(session: Session) -> list[PublishedEvent]:
 
 def latest_event_id(session: Session) -> int:
     """The number of the newest event, 0 when there is none."""
-    return session.scalar(select(func.max(Event.id))) or 0
+    return session.scalar(select(func.max(EventRow.id))) or 0
 
 
 def events_after(session: Session, project_id: int, after: int, limit: int = 1000) -> list[PublishedEvent] | None:
     """Stored events that concern a project, oldest first.
 
     Returns:
-        Up to ``limit`` events with a number above ``after``, or None when some of them have been pruned already.
+        Up to ``limit`` events with a number above ``after``, or None when some of them have been pruned already, or
+        were written by another version in a form that this one does not know.
     """
-    oldest = session.scalar(select(func.min(Event.id)))
+    oldest = session.scalar(select(func.min(EventRow.id)))
     if oldest is not None and after + 1 < oldest and oldest > 1:
         return None
     rows = session.scalars(
-        select(Event)
-        .where(Event.id > after, or_(Event.project_id == project_id, Event.project_id.is_(None)))
-        .order_by(Event.id)
+        select(EventRow)
+        .where(EventRow.id > after, or_(EventRow.project_id == project_id, EventRow.project_id.is_(None)))
+        .order_by(EventRow.id)
         .limit(limit)
     )
-    return [PublishedEvent(row.id, row.project_id, row.kind, row.payload) for row in rows]
+    try:
+        return [_read(row) for row in rows]
+    except ValidationError as error:
+        logger.warning("events of another version", after=after, error=str(error))
+        return None
+
+
+def all_events_after(session: Session, after: int, limit: int = 1000) -> list[PublishedEvent]:
+    """Stored events of all projects with a number above ``after``, oldest first, at most ``limit``.
+
+    Raises:
+        ValidationError: another version has written one in a form that this one does not know.
+    """
+    rows = session.scalars(select(EventRow).where(EventRow.id > after).order_by(EventRow.id).limit(limit))
+    return [_read(row) for row in rows]
+
+
+def _read(row: EventRow) -> PublishedEvent:
+    event = ProjectEvent.model_validate({"event": row.kind, **row.payload}).root
+    return PublishedEvent(row.id, row.project_id, event)

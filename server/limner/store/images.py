@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from limner.errors import Conflict, InvalidInput, NotFound
 from limner.store.events import add_event
 from limner.store.tables import Image
+from limner.vocabulary.events import ImageEvent
 from limner.vocabulary.names import distinct_file_name, shown
 
 ATTEMPTS = 10  # to add an image while others add images of the same name
@@ -70,7 +71,7 @@ def add_image(session: Session, project_id: int, new: NewImage) -> tuple[Image, 
             IntegrityError
         ):  # on PostgreSQL another transaction may have added the bytes, or taken the name, meanwhile
             continue
-        add_event(session, "image", {"image_id": image.id, "action": "created"}, project_id)
+        add_event(session, ImageEvent(image_id=image.id, action="created"), project_id)
         return image, True
     raise Conflict(
         f"Others are adding images called {shown(new.file_name)} at the same time.", hint="Add the image again."
@@ -188,7 +189,7 @@ def delete_image(session: Session, image: Image) -> list[str]:
     """
     image_id, project_id, sha256 = image.id, image.project_id, image.sha256
     session.execute(delete(Image).where(Image.id == image_id))
-    add_event(session, "image", {"image_id": image_id, "action": "deleted"}, project_id)
+    add_event(session, ImageEvent(image_id=image_id, action="deleted"), project_id)
     return [] if is_used(session, sha256) else [sha256]
 
 

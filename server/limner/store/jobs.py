@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from limner.errors import Conflict, NotFound
 from limner.store.events import add_event
 from limner.store.tables import Job
+from limner.vocabulary.events import JobEvent
+from limner.vocabulary.states import JobKindName
 
 JobState = Literal["running", "paused", "done", "cancelled", "failed"]
 
@@ -78,20 +80,16 @@ def jobs_in_state(session: Session, kind: str, state: JobState) -> Sequence[Job]
 def announce_job(session: Session, job: Job) -> None:
     """Tell the pages of the project how the job stands. The last thing in a transaction."""
     session.flush()
-    add_event(session, "job", job_facts(job), job.project_id)
-
-
-def job_facts(job: Job) -> dict[str, object]:
-    """The job as JSON: what the API answers and what the event says."""
-    return {
-        "id": job.id,
-        "project_id": job.project_id,
-        "kind": job.kind,
-        "state": job.state,
-        "done": job.done,
-        "total": job.total,
-        "failed": job.failed,
-        "message": job.message,
-        "created": job.created.isoformat(),
-        "updated": job.updated.isoformat(),
-    }
+    event = JobEvent(
+        id=job.id,
+        project_id=job.project_id,
+        kind=cast(JobKindName, job.kind),
+        state=cast(JobState, job.state),
+        done=job.done,
+        total=job.total,
+        failed=job.failed,
+        message=job.message,
+        created=job.created,
+        updated=job.updated,
+    )
+    add_event(session, event, job.project_id)

@@ -21,6 +21,7 @@ from pydantic import (
 from typing_extensions import TypeAliasType
 
 from limner.vocabulary.rle import Rle
+from limner.vocabulary.states import ImageState
 
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 WholeNumber = Annotated[int, Strict()]
@@ -54,7 +55,6 @@ Note = Annotated[
     BeforeValidator(_one_line),
     StringConstraints(strict=True, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$"),
 ]
-ImageState = Literal["waiting", "submitted", "skipped"]
 Attributes = Annotated[dict[str, JsonValue], Field(max_length=100), AfterValidator(_storable)]
 ModelHash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 

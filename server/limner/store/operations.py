@@ -19,6 +19,7 @@ from limner.store.operation import CreateOperation, MarkOperation, Operation, bo
 from limner.store.tables import Annotation, Category, Edit, Image
 from limner.store.types import utc_now
 from limner.vocabulary import rle
+from limner.vocabulary.events import AnnotationsEvent
 from limner.vocabulary.geometry import Region
 from limner.vocabulary.prompts import Prompts
 
@@ -245,13 +246,13 @@ class _ImageOperations:
 
 def announce_annotations(session: Session, image: Image) -> None:
     """Tell the pages of the project how an image and its annotations stand now. The last thing in a transaction."""
-    facts = {
-        "image_id": image.id,
-        "revision": image.revision,
-        "annotation_count": image.annotation_count,
-        "mark": mark_of(session, image).to_json(),
-    }
-    add_event(session, "annotations", facts, image.project_id)
+    event = AnnotationsEvent(
+        image_id=image.id,
+        revision=image.revision,
+        annotation_count=image.annotation_count,
+        mark=mark_of(session, image),
+    )
+    add_event(session, event, image.project_id)
 
 
 def check_prompts(prompts: dict[str, Any] | None, height: int, width: int) -> None:

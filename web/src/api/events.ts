@@ -1,27 +1,27 @@
 /** What happens in a project, as it happens: server-sent events. The browser reconnects and asks for what it missed. */
 import { projectEvents } from "./client.ts";
-import type { EmbeddingState, ImageMark, Job } from "./types.ts";
+import type { ProjectEvent } from "./types.ts";
 
-export interface ProjectEvents {
-  /** From now on nothing is missed; what was read before may be older. Not said by a stream that goes on where one stopped. */
-  start?: () => void;
-  image?: (event: { image_id: number; action: "created" | "deleted" }) => void;
-  annotations?: (event: {
-    image_id: number;
-    revision: number;
-    annotation_count: number;
-    mark: ImageMark;
-  }) => void;
-  embedding?: (event: { image_id: number; state: EmbeddingState; error?: string | null }) => void;
-  /** A part of an image, encoded on its own; `region` is "x,y,width,height". */
-  region?: (event: { image_id: number; region: string; state: EmbeddingState }) => void;
-  job?: (event: Job) => void;
-  /** Something may have been missed, e.g. while the server was restarted: read everything again. */
-  reset?: () => void;
-}
+/**
+ * A handler for each kind of event, as the server's description types them. Besides: `start` is not said by a stream that
+ * goes on where one stopped; `reset` also when something may have been missed, e.g. while the server was restarted.
+ */
+export type ProjectEvents = { [Name in ProjectEvent["event"]]?: (...told: Told<Facts<Name>>) => void };
+
+type Facts<Name> = Omit<Extract<ProjectEvent, { event: Name }>, "event">;
+type Told<F> = keyof F extends never ? [] : [event: F];
 
 /** `start` opens every stream and says where that is. */
-const NAMES = ["start", "image", "annotations", "embedding", "region", "job", "reset"] as const;
+const NAMES = [
+  "start",
+  "image",
+  "annotations",
+  "embedding",
+  "region",
+  "job",
+  "server",
+  "reset",
+] as const satisfies ProjectEvent["event"][];
 
 export interface StreamEvent {
   name: (typeof NAMES)[number];

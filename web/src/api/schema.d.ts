@@ -272,7 +272,7 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * Events of a project: `image`, `annotations`, `embedding`, `region`, `job` and `server`, after one `start`.
+     * Events of a project, each a `ProjectEvent` as JSON, after one `start`.
      * @description With Last-Event-ID, or else `after`, the stream starts with what was missed since; the event `reset`
      *     says that too much was missed and everything should be read again.
      */
@@ -423,6 +423,18 @@ export interface components {
       mark: components["schemas"]["ImageMark"];
       revision: number;
     };
+    /** @description The annotations of an image or its mark changed; how it stands now. */
+    AnnotationsEvent: {
+      annotation_count: number;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      event: "annotations";
+      image_id: number;
+      mark: components["schemas"]["ImageMark"];
+      revision: number;
+    };
     /** @description A class of annotations; ``position`` is its place in the list and gives its number key. */
     Category: {
       annotation_count: number;
@@ -485,6 +497,18 @@ export interface components {
       kind: "delete";
       /** Format: uuid */
       uid: string;
+    };
+    /** @description Where an image stands with the encoder. */
+    EmbeddingEvent: {
+      error: string | null;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      event: "embedding";
+      image_id: number;
+      /** @enum {string} */
+      state: "none" | "waiting" | "encoding" | "ready" | "failed";
     };
     /** @description The embedding is being made; ``position`` counts the images that come before this one. */
     EmbeddingPending: {
@@ -591,6 +615,17 @@ export interface components {
       /** @enum {string} */
       state: "none" | "waiting" | "encoding" | "ready" | "failed";
     };
+    /** @description An image came or went. */
+    ImageEvent: {
+      /** @enum {string} */
+      action: "created" | "deleted";
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      event: "image";
+      image_id: number;
+    };
     /** @description A page of images; ``next`` is the cursor of the page after it. */
     ImageList: {
       images: components["schemas"]["Image"][];
@@ -636,6 +671,28 @@ export interface components {
       /** Format: date-time */
       created: string;
       done: number;
+      failed: number;
+      id: number;
+      /** @constant */
+      kind: "precompute";
+      message: string;
+      project_id: number;
+      /** @enum {string} */
+      state: "running" | "paused" | "done" | "cancelled" | "failed";
+      total: number;
+      /** Format: date-time */
+      updated: string;
+    };
+    /** @description How a job stands. */
+    JobEvent: {
+      /** Format: date-time */
+      created: string;
+      done: number;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      event: "job";
       failed: number;
       id: number;
       /** @constant */
@@ -833,6 +890,16 @@ export interface components {
     ProjectChanges: {
       name: string;
     };
+    /** @description One event of a project's stream. */
+    ProjectEvent:
+      | components["schemas"]["StartEvent"]
+      | components["schemas"]["ResetEvent"]
+      | components["schemas"]["ImageEvent"]
+      | components["schemas"]["AnnotationsEvent"]
+      | components["schemas"]["EmbeddingEvent"]
+      | components["schemas"]["RegionEvent"]
+      | components["schemas"]["JobEvent"]
+      | components["schemas"]["ServerEvent"];
     /** @description All projects, oldest first. */
     ProjectList: {
       projects: components["schemas"]["Project"][];
@@ -884,6 +951,27 @@ export interface components {
       seconds_per_image: number | null;
       waiting: number;
     };
+    /** @description Where a part of an image stands that is encoded on its own; ``region`` is "x,y,width,height". */
+    RegionEvent: {
+      error: string | null;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      event: "region";
+      image_id: number;
+      region: string;
+      /** @enum {string} */
+      state: "none" | "waiting" | "encoding" | "ready" | "failed";
+    };
+    /** @description More was missed than is kept: everything should be read again. */
+    ResetEvent: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      event: "reset";
+    };
     /** @description Bring a deleted annotation back. */
     RestoreOperation: {
       /**
@@ -898,6 +986,16 @@ export interface components {
     Segmentation: {
       counts: string;
       size: [number, number];
+    };
+    /** @description How the encoder of a server stands. */
+    ServerEvent: {
+      device: string;
+      encoder: components["schemas"]["EncoderStatus"];
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      event: "server";
     };
     /** @description The server, its model and its encoder. */
     ServerStatus: {
@@ -936,6 +1034,14 @@ export interface components {
     Skipped: {
       what: string;
       why: string;
+    };
+    /** @description Opens every stream: from now on nothing is missed. */
+    StartEvent: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      event: "start";
     };
     /** @description Another category, mask, crowd flag, attributes or provenance for an annotation. */
     UpdateOperation: {

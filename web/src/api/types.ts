@@ -15,6 +15,7 @@ export type Job = Schemas["Job"];
 export type Manifest = Schemas["Manifest"];
 export type OperationResult = Schemas["OperationResult"];
 export type Project = Schemas["Project"];
+export type ProjectEvent = Schemas["ProjectEvent"];
 export type ProjectImage = Schemas["Image"];
 export type ServerStatus = Schemas["ServerStatus"];
 export type Session = Schemas["Session"];

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator
 
 from apiflask import APIBlueprint
@@ -11,14 +10,15 @@ from flask import Response, request
 
 from limner.access import Permission, access_project
 from limner.api.auth import current_actor
-from limner.api.broadcast import Subscription
 from limner.api.context import Services, services
 from limner.api.guard import requires
-from limner.api.openapi import binary_response
+from limner.api.openapi import event_stream_response
 from limner.api.schemas.server import EventsQuery
 from limner.api.streams import stream_response
 from limner.errors import Unavailable
+from limner.service.events import Subscription
 from limner.store.events import PublishedEvent, events_after, latest_event_id
+from limner.vocabulary.events import ResetEvent, StartEvent
 
 blueprint = APIBlueprint("events", __name__)
 
@@ -31,14 +31,14 @@ EVENTS_AT_ONCE = 1000
 @blueprint.get("/projects/<int:project_id>/events")
 @requires(Permission.VIEW)
 @blueprint.input(EventsQuery, location="query")
-@blueprint.doc(operation_id="streamEvents", responses=binary_response("text/event-stream", "The events"))
+@blueprint.doc(operation_id="streamEvents", responses=event_stream_response())
 def stream_events(project_id: int, query_data: EventsQuery) -> Response:
-    """Events of a project: `image`, `annotations`, `embedding`, `region`, `job` and `server`, after one `start`.
+    """Events of a project, each a `ProjectEvent` as JSON, after one `start`.
 
     With Last-Event-ID, or else `after`, the stream starts with what was missed since; the event `reset`
     says that too much was missed and everything should be read again.
     """
-    if services().broadcaster.listeners >= MAX_STREAMS:
+    if services().events.listeners >= MAX_STREAMS:
         raise Unavailable(
             f"{MAX_STREAMS} pages listen for events already.", hint="Close some tabs; everything else goes on working."
         )
@@ -56,9 +56,9 @@ def stream_events(project_id: int, query_data: EventsQuery) -> Response:
 
 async def _stream(context: Services, project_id: int, last: int) -> AsyncGenerator[bytes, None]:
     yield f"retry: {RETRY_MS}\n: connected\n\n".encode()
-    yield _format(PublishedEvent(last, project_id, "start", {}))
+    yield _format(PublishedEvent(last, project_id, StartEvent()))
     told: set[int] = set()  # numbers above `last` that the page has already
-    with context.broadcaster.subscribe(project_id) as subscription:
+    with context.events.subscribe(project_id) as subscription:
         while not subscription.overrun:
             async for event in _missed(context, project_id, last):
                 if event.id not in told:
@@ -77,7 +77,7 @@ async def _missed(context: Services, project_id: int, last: int) -> AsyncGenerat
     while True:
         found, newest = await asyncio.to_thread(_stored_after, context, project_id, last)
         if found is None:
-            yield PublishedEvent(newest, project_id, "reset", {})
+            yield PublishedEvent(newest, project_id, ResetEvent())
             return
         for event in found:
             yield event
@@ -102,4 +102,4 @@ async def _live(subscription: Subscription) -> AsyncGenerator[PublishedEvent, No
 
 def _format(event: PublishedEvent) -> bytes:
     number = f"id: {event.id}\n" if event.id is not None else ""
-    return f"{number}event: {event.kind}\ndata: {json.dumps(event.payload, separators=(',', ':'))}\n\n".encode()
+    return f"{number}event: {event.event.event}\ndata: {event.event.model_dump_json()}\n\n".encode()

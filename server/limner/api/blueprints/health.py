@@ -25,7 +25,7 @@ def healthz() -> dict[str, str]:
 @blueprint.get("/readyz")
 def readyz() -> dict[str, str]:
     """The server can store work: the database answers. The encoder may still be starting; pages cope with that."""
-    if services().broadcaster.closed:
+    if services().events.closed:
         raise Unavailable("The server is shutting down.")
     with services().database.read() as session:
         session.execute(text("SELECT 1"))

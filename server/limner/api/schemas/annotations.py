@@ -7,11 +7,11 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from limner.api.schemas.base import Answer, Request, Timestamp
-from limner.api.schemas.images import ImageMark
+from limner.api.schemas.base import Answer, Request
 from limner.store.annotations import AnnotationState, ImageAnnotations
 from limner.store.operation import Operation, Provenance, Segmentation
 from limner.store.operations import Applied
+from limner.vocabulary.events import ImageMark, Timestamp
 from limner.vocabulary.rle import Rle
 
 
@@ -64,7 +64,7 @@ class AnnotationList(Answer):
         return cls(
             image_id=found.image_id,
             revision=found.revision,
-            mark=ImageMark.model_validate(found.mark),
+            mark=found.mark,
             annotations=[Annotation.of(state) for state in found.annotations],
         )
 

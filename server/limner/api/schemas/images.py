@@ -6,13 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from limner.api.schemas.base import Answer, ErrorInfo, Request, Timestamp
+from limner.api.schemas.base import Answer, ErrorInfo, Request
 from limner.store.images import ImageFilter
-from limner.store.marks import Mark
-from limner.store.operation import ImageState
 from limner.store.tables import Image as ImageRow
+from limner.vocabulary.events import ImageMark, Timestamp
+from limner.vocabulary.states import EmbeddingStateName
 
-EmbeddingStateName = Literal["none", "waiting", "encoding", "ready", "failed"]
 MAX_PAGE = 200
 
 
@@ -21,18 +20,6 @@ class ImageEmbedding(Answer):
 
     state: EmbeddingStateName
     error: str | None
-
-
-class ImageMark(Answer):
-    """How far the work on an image is; ``note`` says why it was skipped, or what is left to do after it was sent back.
-
-    ``by`` and ``at`` are null until somebody has set the state.
-    """
-
-    state: ImageState
-    note: str
-    by: str | None
-    at: Timestamp | None
 
 
 class Image(Answer):
@@ -57,7 +44,7 @@ class Image(Answer):
     embedding: ImageEmbedding
 
     @classmethod
-    def of(cls, row: ImageRow, mark: Mark, embedding: ImageEmbedding) -> Image:
+    def of(cls, row: ImageRow, mark: ImageMark, embedding: ImageEmbedding) -> Image:
         """The row as it is told to clients."""
         return cls(
             id=row.id,
@@ -72,7 +59,7 @@ class Image(Answer):
             created=row.created,
             revision=row.revision,
             annotation_count=row.annotation_count,
-            mark=ImageMark.model_validate(mark),
+            mark=mark,
             embedding=embedding,
         )
 

@@ -6,10 +6,11 @@ from typing import Annotated, Self
 
 from pydantic import Field, Strict, StringConstraints, model_validator
 
-from limner.api.schemas.base import Answer, Color, NameText, Request, Timestamp
+from limner.api.schemas.base import Answer, Color, NameText, Request
 from limner.store.projects import ProjectCounts
 from limner.store.tables import Category as CategoryRow
 from limner.store.tables import Project as ProjectRow
+from limner.vocabulary.events import Timestamp
 
 OptionalText = Annotated[str, StringConstraints(strict=True, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
 

@@ -8,7 +8,9 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from limner.access import InstallationRole
-from limner.api.schemas.base import Answer, Request, Timestamp
+from limner.api.schemas.base import Answer, Request
+from limner.vocabulary.events import EncoderStatus, Timestamp
+from limner.vocabulary.states import JobKindName, JobStateName
 
 
 class SessionUser(Answer):
@@ -35,14 +37,6 @@ class SignIn(Request):
     """The token of a sign-in link."""
 
     token: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
-
-
-class EncoderStatus(Answer):
-    """The encoder process."""
-
-    state: Literal["starting", "ready", "failed"]
-    message: str
-    threads: int | None
 
 
 class QueueStatus(Answer):
@@ -89,7 +83,7 @@ class ModelList(Answer):
 class NewJob(Request):
     """Work to start on a project."""
 
-    kind: Literal["precompute"]
+    kind: JobKindName
 
 
 class Job(Answer):
@@ -97,8 +91,8 @@ class Job(Answer):
 
     id: int
     project_id: int
-    kind: Literal["precompute"]
-    state: Literal["running", "paused", "done", "cancelled", "failed"]
+    kind: JobKindName
+    state: JobStateName
     done: int
     total: int
     failed: int

@@ -35,12 +35,13 @@ def address_of(host: str, port: int) -> str:
 def start_services(settings: Settings) -> Services:
     """Open everything and start the encoder, which goes on with the jobs that were running."""
     services = open_services(settings)
+    services.events.start()
     services.encoder.start()
     return services
 
 
 def stop_services(services: Services) -> None:
     """End the streams and the encoder, close the database."""
-    services.broadcaster.close()
+    services.events.close()
     services.encoder.stop()
     services.database.close()

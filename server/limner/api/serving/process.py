@@ -91,7 +91,7 @@ def serve_process(settings: Settings, listener: socket.socket, on_listening: Cal
         front = Front(app, limits, upload_folder(settings.home), settings.root_path)
         connections = Connections(limits, behind_proxy=settings.proxy_hops > 0)
         register_front_metrics(app, front, connections)
-        stopping = services.broadcaster.close
+        stopping = services.events.close
         make_server(front, connections, on_listening=on_listening, on_stopping=stopping).run([listener])
         front.close()
     finally:

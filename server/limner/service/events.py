@@ -1,4 +1,4 @@
-"""From the database's commits to the pages that listen."""
+"""Events on their way from the database's commits to the pages that listen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
 
 from limner.store.events import PublishedEvent
 
@@ -56,8 +57,34 @@ class Subscription:
         return self._events.popleft() if self._events else None
 
 
-class Broadcaster:
-    """Gives every event to every page it concerns; never blocks the thread that committed."""
+class Events(Protocol):
+    """Brings what is committed, or published through the database object, to the pages of every process."""
+
+    @property
+    def listeners(self) -> int:
+        """How many pages of this process listen."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """Whether the server is going down."""
+        ...
+
+    def start(self) -> None:
+        """Begin to hear of what other processes commit."""
+        ...
+
+    def subscribe(self, project_id: int) -> AbstractContextManager[Subscription]:
+        """Listen to a project, from now on and as long as the block lasts."""
+        ...
+
+    def close(self) -> None:
+        """End all streams, now and from now on."""
+        ...
+
+
+class InMemoryEvents:
+    """Events of one process; enough for SQLite. Never blocks the thread that committed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -70,6 +97,9 @@ class Broadcaster:
             for subscription in self._subscriptions:
                 for event in events:
                     subscription.offer(event)
+
+    def start(self) -> None:
+        """Nothing: there are no other processes to hear of."""
 
     @contextmanager
     def subscribe(self, project_id: int) -> Iterator[Subscription]:

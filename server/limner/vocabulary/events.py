@@ -1,0 +1,125 @@
+"""What pages can hear, one class for each kind of event. The client's types are generated from these."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, WithJsonSchema
+
+from limner.vocabulary.states import EmbeddingStateName, EncoderStateName, ImageState, JobKindName, JobStateName
+
+Timestamp = Annotated[datetime, WithJsonSchema({"type": "string", "format": "date-time"})]
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
+
+
+class ImageMark(_Fact):
+    """How far the work on an image is; ``note`` says why it was skipped, or what is left to do after it was sent back.
+
+    ``by`` and ``at`` are null until somebody has set the state.
+    """
+
+    state: ImageState
+    note: str
+    by: str | None
+    at: Timestamp | None
+
+
+class EncoderStatus(_Fact):
+    """The encoder process."""
+
+    state: EncoderStateName
+    message: str
+    threads: int | None
+
+
+class StartEvent(_Fact):
+    """Opens every stream: from now on nothing is missed."""
+
+    event: Literal["start"] = "start"
+
+
+class ResetEvent(_Fact):
+    """More was missed than is kept: everything should be read again."""
+
+    event: Literal["reset"] = "reset"
+
+
+class ImageEvent(_Fact):
+    """An image came or went."""
+
+    event: Literal["image"] = "image"
+    image_id: int
+    action: Literal["created", "deleted"]
+
+
+class AnnotationsEvent(_Fact):
+    """The annotations of an image or its mark changed; how it stands now."""
+
+    event: Literal["annotations"] = "annotations"
+    image_id: int
+    revision: int
+    annotation_count: int
+    mark: ImageMark
+
+
+class EmbeddingEvent(_Fact):
+    """Where an image stands with the encoder."""
+
+    event: Literal["embedding"] = "embedding"
+    image_id: int
+    state: EmbeddingStateName
+    error: str | None
+
+
+class RegionEvent(_Fact):
+    """Where a part of an image stands that is encoded on its own; ``region`` is "x,y,width,height"."""
+
+    event: Literal["region"] = "region"
+    image_id: int
+    state: EmbeddingStateName
+    error: str | None
+    region: str
+
+
+class JobEvent(_Fact):
+    """How a job stands."""
+
+    event: Literal["job"] = "job"
+    id: int
+    project_id: int
+    kind: JobKindName
+    state: JobStateName
+    done: int
+    total: int
+    failed: int
+    message: str
+    created: Timestamp
+    updated: Timestamp
+
+
+class ServerEvent(_Fact):
+    """How the encoder of a server stands."""
+
+    event: Literal["server"] = "server"
+    device: str
+    encoder: EncoderStatus
+
+
+Event = (
+    StartEvent
+    | ResetEvent
+    | ImageEvent
+    | AnnotationsEvent
+    | EmbeddingEvent
+    | RegionEvent
+    | JobEvent
+    | ServerEvent
+)  # fmt: skip
+
+
+class ProjectEvent(RootModel[Annotated[Event, Field(discriminator="event")]]):
+    """One event of a project's stream."""
