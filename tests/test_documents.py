@@ -1,0 +1,20 @@
+"""The documents for contributors name what is there."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_every_path_in_contributing_exists() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    paths = re.findall(r"`((?:server|web|tests|docs)/[\w./-]+|[A-Z]+\.md)`", text)
+    assert len(paths) >= 15
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_every_make_target_in_contributing_exists() -> None:
+    targets = re.findall(r"\bmake ([a-z-]+)", (ROOT / "CONTRIBUTING.md").read_text())
+    defined = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert targets
+    assert set(targets) <= set(defined)
