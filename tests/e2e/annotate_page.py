@@ -17,6 +17,11 @@ from tests.e2e.api import Project
 from tests.e2e.conftest import TIMEOUT
 
 Mask = NDArray[np.bool_]
+# Masks are measured on the screen: strong enough to be told from any picture, and nothing else changes.
+PLAIN_VIEW = """
+    if (localStorage.getItem("limner-view") === null)
+        localStorage.setItem("limner-view", JSON.stringify({ opacity: 0.6, dim: false }));
+"""
 DECODER_SCRIPT = re.compile(r"/worker-[^/]+\.js$")  # the threads of the runtime are workers too, with another script
 expect.set_options(timeout=TIMEOUT)
 
@@ -26,6 +31,7 @@ class AnnotatePage:
 
     def __init__(self, page: Page, project: Project, file_name: str) -> None:
         self.page = page
+        page.add_init_script(PLAIN_VIEW)
         project.add_photo(file_name)
         page.goto(project.url)
         page.get_by_role("link", name=re.compile(re.escape(file_name))).click()

@@ -11,6 +11,8 @@ export interface ViewSettings {
   /** Of the fill of saved masks, 0 to 1. */
   readonly opacity: number;
   readonly outlineOnly: boolean;
+  /** Whether what lies around the object being drawn is darkened. */
+  readonly dim: boolean;
   readonly colouring: "category" | "instance";
   /** Factors; 1 shows the image as it is. */
   readonly brightness: number;
@@ -27,8 +29,9 @@ export interface ViewSettings {
 
 export const DEFAULTS: ViewSettings = {
   theme: "system",
-  opacity: 0.42,
+  opacity: 0.25,
   outlineOnly: false,
+  dim: true,
   colouring: "category",
   brightness: 1,
   contrast: 1,

@@ -1,7 +1,17 @@
 /** A mask seen from afar: how much of each pixel of a coarse grid it covers. */
 
 import { forEachStretch, type Rle } from "../core/rle.ts";
-import type { Grid } from "./stencil.ts";
+
+/** Output pixels laid over the image. Each shows the image pixel under its middle. */
+export interface Grid {
+  /** Of the top-left corner, in image pixels. */
+  readonly left: number;
+  readonly top: number;
+  /** Image pixels per output pixel. */
+  readonly step: number;
+  readonly width: number;
+  readonly height: number;
+}
 
 /**
  * @param grid its step may be less than 1

@@ -145,6 +145,7 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
     (before) => ({ ...before, hidden: !before.hidden }),
     (before) => ({ ...before, style: { ...before.style, colour: "#00ff00" } }),
     (before) => ({ ...before, style: { ...before.style, alpha: 0.25 } }),
+    (before) => ({ ...before, style: { ...before.style, rim: "#ffffff" } }),
     (before) => before,
   ),
 );
@@ -178,7 +179,11 @@ function firstDifference(a: Uint32Array, b: Uint32Array): number {
   return a.findIndex((pixel, index) => pixel !== b[index]);
 }
 
-const FRESH = { mask: ColumnMask.empty(IMAGE), style: { colour: "#ff0000", alpha: 0.5 }, hidden: false };
+const FRESH = {
+  mask: ColumnMask.empty(IMAGE),
+  style: { colour: "#ff0000", alpha: 0.5, rim: "#ff0000" },
+  hidden: false,
+};
 
 describe("the mask that is changed by hand", () => {
   it("looks after any strokes and moves as if it were painted anew", () => {

@@ -46,7 +46,10 @@ export class EditLayer {
     if (!scene || !this.projection) return;
     const { width, height } = this.projection.part;
     const restyled =
-      !shown || shown.style.colour !== scene.style.colour || shown.style.alpha !== scene.style.alpha;
+      !shown ||
+      shown.style.colour !== scene.style.colour ||
+      shown.style.rim !== scene.style.rim ||
+      shown.style.alpha !== scene.style.alpha;
     if (moved || restyled) this.repaint(scene, { left: 0, top: 0, width, height });
     else if (shown.mask !== scene.mask)
       this.repaint(scene, this.rectOf(difference(shown.mask, scene.mask).box));
@@ -78,7 +81,7 @@ export class EditLayer {
     const bytes = part.width * part.height * 4;
     if (this.buffer.byteLength < bytes) this.buffer = new ArrayBuffer(bytes);
     const pixels = new Uint32Array(this.buffer, 0, part.width * part.height);
-    const [fill, rim] = [rgba(style.colour, style.alpha), rgba(style.colour, 1)];
+    const [fill, rim] = [rgba(style.colour, style.alpha), rgba(style.rim, 1)];
     for (let y = dirty.top; y < dirty.top + dirty.height; y++) {
       pixels.fill(0, y * part.width + dirty.left, y * part.width + dirty.left + dirty.width);
     }

@@ -29,6 +29,8 @@ export interface BaseScene {
   readonly selected: ReadonlySet<string>;
   /** uid of the one among them that single-object commands mean. */
   readonly primary: string | null;
+  /** uid of the one that the pointer is over. */
+  readonly pointedAt: string | null;
   /** Of saved masks: 0 shows outlines only. */
   readonly fillAlpha: number;
 }
@@ -36,7 +38,15 @@ export interface BaseScene {
 /** The mask that is changed by hand. */
 export interface EditScene {
   readonly mask: ColumnMask;
-  readonly style: PreviewStyle;
+  readonly style: EditStyle;
+}
+
+export interface EditStyle {
+  /** "#rrggbb" */
+  readonly colour: string;
+  readonly alpha: number;
+  /** "#rrggbb" of its border. */
+  readonly rim: string;
 }
 
 export interface OverlayScene {

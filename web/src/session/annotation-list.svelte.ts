@@ -1,8 +1,9 @@
 /** The saved annotations as they are shown: colours, and what is hidden or locked on this page. */
 
 import type { ImagePoint } from "../core/geometry.ts";
-import { colourOf } from "../core/palette.ts";
-import { area, contains, type Rle } from "../core/rle.ts";
+import { colourNeighbours, paletteColour } from "../core/palette.ts";
+import type { PixelBox } from "../core/pixel-box.ts";
+import { area, boundingBox, contains, type Rle } from "../core/rle.ts";
 import type { Annotation, AnnotationView, SessionCategory } from "./types.ts";
 
 export class AnnotationList {
@@ -12,9 +13,12 @@ export class AnnotationList {
   private hidden = $state.raw<ReadonlySet<string>>(new Set());
   private locked = $state.raw<ReadonlySet<string>>(new Set());
   private readonly areas = new WeakMap<Rle, number>();
+  private readonly boxes = new WeakMap<Rle, PixelBox>();
   // Through a value of its own: while prompts change and annotations do not, the views stay as they are.
   private readonly saved = $derived.by(() => this.source());
-  readonly annotations: readonly AnnotationView[] = $derived(this.saved.map((each) => this.viewOf(each)));
+  /** Places in the palette, by uid: neighbours have different ones. */
+  private given: ReadonlyMap<string, number> = new Map();
+  readonly annotations: readonly AnnotationView[] = $derived.by(() => this.shown());
 
   constructor(private readonly source: () => readonly Annotation[]) {}
 
@@ -54,6 +58,12 @@ export class AnnotationList {
     return this.annotations.findLast((each) => !each.hidden && contains(each.segmentation, x, y)) ?? null;
   }
 
+  private shown(): AnnotationView[] {
+    const placed = this.saved.map(({ uid, segmentation }) => ({ uid, box: this.boxOf(segmentation) }));
+    this.given = colourNeighbours(placed, this.given);
+    return this.saved.map((each) => this.viewOf(each));
+  }
+
   private viewOf(annotation: Annotation): AnnotationView {
     return {
       ...annotation,
@@ -66,7 +76,13 @@ export class AnnotationList {
 
   private colourFor({ uid, category_id }: Annotation): string {
     const shared = this.colouring === "category" ? this.categoryColour(category_id) : null;
-    return shared ?? colourOf(uid);
+    return shared ?? paletteColour(this.given.get(uid) ?? 0);
+  }
+
+  private boxOf(mask: Rle): PixelBox {
+    const box = this.boxes.get(mask) ?? boundingBox(mask);
+    this.boxes.set(mask, box);
+    return box;
   }
 
   private areaOf(mask: Rle): number {

@@ -7,6 +7,8 @@ export class Selection {
   uid = $state.raw<string | null>(null);
   /** All that are selected, {@link uid} among them. */
   uids = $state.raw(NONE);
+  /** The one that the pointer is over, in the picture or in the list. */
+  pointedAt = $state.raw<string | null>(null);
   /** Where a range begins that Shift extends. */
   private anchor: string | null = null;
 
@@ -61,6 +63,7 @@ export class Selection {
   /** Another image is open. */
   reset(): void {
     this.uid = null;
+    this.pointedAt = null;
     this.uids = NONE;
   }
 }

@@ -1,6 +1,7 @@
 /** The stage's own state: where the image lies, and what a gesture shows. */
 
 import { markerAt } from "../canvas/markers.ts";
+import { DRAFT, PREVIEW } from "../canvas/mask-strokes.ts";
 import { Picture } from "../canvas/picture.ts";
 import type { BaseScene, EditScene, OverlayScene, Place } from "../canvas/scene.ts";
 import {
@@ -28,8 +29,8 @@ import { boundingBox } from "../core/rle.ts";
 import type { Session } from "../session/session.svelte.ts";
 import type { Gesture, ToolStage } from "../tools/tool.ts";
 
-const DRAFT_ALPHA = 0.5;
-const HOVER_ALPHA = 0.3;
+const EDITED_ALPHA = 0.4;
+const SELECTED_RIM = "#ffffff";
 const ZOOM_STEP = 1.25; // per key press
 const ROOM = 1.6; // of the stage, as a multiple of what is zoomed to
 
@@ -43,6 +44,8 @@ export class Stage implements ToolStage {
   private repaints = $state.raw(0);
   /** Fill of saved masks, 0 to 1. */
   fillAlpha = $state.raw(0);
+  /** Whether what lies around the object being drawn is darkened. */
+  dims = $state.raw(true);
   /** uids of all selected annotations; the session knows the one that keys mean. */
   selected = $state.raw<readonly string[]>([]);
   /** What is looked at closer. */
@@ -59,7 +62,7 @@ export class Stage implements ToolStage {
 
   constructor(private readonly session: Session) {}
 
-  get base(): BaseScene {
+  readonly base: BaseScene = $derived.by(() => {
     const { list, peeking, selection } = this.session;
     const { reopenedUid } = this.session.draft;
     const editedUid = this.session.masks.paintedUid;
@@ -72,16 +75,21 @@ export class Stage implements ToolStage {
       annotations: peeking ? [] : list.annotations.filter(({ uid }) => uid !== redrawn && uid !== editedUid),
       selected: new Set(this.selected),
       primary: selection.uid,
+      pointedAt: this.session.selection.pointedAt,
       fillAlpha: this.fillAlpha,
     };
-  }
+  });
 
   readonly edited: EditScene | null = $derived.by(() => {
     const { painting } = this.session.masks;
     if (!painting || this.session.peeking) return null;
     const saved = this.session.list.annotations.find(({ uid }) => uid === painting.uid);
     const colour = saved?.colour ?? this.session.draft.colour;
-    return { mask: painting.mask, style: { colour, alpha: DRAFT_ALPHA } };
+    // A selected object keeps its bright border while a hand changes it.
+    return {
+      mask: painting.mask,
+      style: { colour, alpha: EDITED_ALPHA, rim: saved ? SELECTED_RIM : colour },
+    };
   });
 
   /** The part of the image that is seen. */
@@ -96,7 +104,7 @@ export class Stage implements ToolStage {
   get overlay(): OverlayScene {
     const { peeking, model, draft } = this.session;
     const { shownPlane: plane, shownRegion: region, colour } = draft;
-    const style = { colour, alpha: draft.active ? DRAFT_ALPHA : HOVER_ALPHA };
+    const style = { colour, look: draft.active ? DRAFT : PREVIEW, dims: draft.active && this.dims };
     const { band, crosshair = this.aim, brush, corner, rings } = this.gesture;
     const { options, outline, rings: saved } = this.session.masks;
     const { size, shape } = options;
