@@ -241,10 +241,10 @@ class BlobStore:
         except BaseError as error:
             raise _away(error) from error
 
-    def delete_folder(self, folder: str) -> None:
-        """Remove every blob whose key begins with ``folder`` and a slash."""
-        for key, _ in self.list(folder):
-            self.delete(key)
+    def folders(self, folder: str) -> list[str]:
+        """Names of the folders right below a folder; none when there is no such folder."""
+        found = obstore.list_with_delimiter(self._store, prefix=_checked(folder))["common_prefixes"]
+        return sorted(str(path).rstrip("/").rsplit("/", 1)[-1] for path in found)
 
     def list(self, folder: str | None = None) -> Iterator[tuple[str, int]]:
         """Key and size of every blob, or of those whose key begins with ``folder`` and a slash."""

@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from limner.api.blueprints import events as events_module
 from limner.api.context import Services
 from limner.blobs import embedding_key
 from limner.config import Settings
+from limner.jobs.sweep import sweep
 from limner.models.manifest import PREPROCESSING_VERSION
+from limner.store.types import utc_now
 from tests.api.conftest import Upload, creation, stored_files
 from tests.conftest import TEST_MODEL, TEST_MODEL_SHA256, embedding_bytes, png_bytes
 
@@ -162,6 +165,7 @@ def test_a_region_has_an_embedding_of_its_own(
     before = stored_files(settings)
     assert sum("embeddings" in name for name in before) == 3
     assert script.delete(f"/api/v1/images/{image['id']}").status_code == 204
+    sweep(services.database, services.blobs, "test", now=utc_now() + timedelta(hours=25))
     assert stored_files(settings) == set()
 
 

@@ -3,17 +3,22 @@
 import io
 import struct
 import zlib
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from PIL import Image as Picture
 
+from limner.api.app import open_services
 from limner.api.context import Services
+from limner.api.library import take_in
 from limner.blobs import embedding_key
 from limner.errors import StorageFull
+from limner.jobs.sweep import sweep
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
+from limner.store.types import utc_now
 from tests.api.conftest import HEIGHT, WIDTH, Upload, creation, stored_files
 from tests.conftest import embedding_bytes, png_bytes
 
@@ -166,6 +171,7 @@ def test_a_full_disk_leaves_nothing_half_done(
         patch.setattr(services.blobs, "put", fill_up)
         answer = script.post(address, data={"files": (io.BytesIO(png_bytes()), "x.png")})
     assert (answer.status_code, answer.json["error"]["code"]) == (507, "storage_full")
+    sweep_after_a_day(services)
     assert stored_files(services.settings) == set()
     assert script.get(address).json["images"] == []
     again = script.post(address, data={"files": (io.BytesIO(png_bytes()), "x.png")})
@@ -219,6 +225,10 @@ def test_files_are_served_with_our_type_and_kept_for_ever(script: FlaskClient, i
     assert shown.size == (WIDTH, HEIGHT)
 
 
+def sweep_after_a_day(services: Services, later: timedelta = timedelta(hours=25)) -> None:
+    sweep(services.database, services.blobs, "test", now=utc_now() + later)
+
+
 def test_deleting_an_image_deletes_its_bytes_when_nobody_else_has_them(
     script: FlaskClient, upload: Upload, image: dict[str, Any], services: Services
 ) -> None:
@@ -228,7 +238,33 @@ def test_deleting_an_image_deletes_its_bytes_when_nobody_else_has_them(
     assert script.get(f"/api/v1/images/{image['id']}").status_code == 404
     assert script.get(f"/api/v1/images/{twin['id']}/file").status_code == 200
     assert script.delete(f"/api/v1/projects/{other['id']}").status_code == 204
+    assert len(stored_files(services.settings)) == 3
+    sweep_after_a_day(services)
     assert stored_files(services.settings) == set()
+
+
+def test_an_import_beside_a_deletion_of_the_same_bytes_keeps_its_files(
+    script: FlaskClient, image: dict[str, Any], services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CLI's import, in services of its own, has found the files when the server deletes the last row of them."""
+    other = script.post("/api/v1/projects", json={"name": "Other"}).json
+    elsewhere = open_services(services.settings)
+    put = elsewhere.blobs.put
+
+    def put_and_lose_the_row(key: str, data: bytes, **options: Any) -> bool:
+        if key.startswith("thumbnails/"):
+            assert script.delete(f"/api/v1/images/{image['id']}").status_code == 204
+            sweep_after_a_day(services, timedelta(hours=23))
+        return put(key, data, **options)
+
+    monkeypatch.setattr(elsewhere.blobs, "put", put_and_lose_the_row)
+    data = png_bytes(HEIGHT, WIDTH)
+    taken = take_in(elsewhere, other["id"], "twin.png", lambda: data, image["sha256"])
+    elsewhere.database.close()
+    assert taken.created
+    sweep_after_a_day(services)
+    for name in ("file", "thumbnail"):
+        assert script.get(f"/api/v1/images/{taken.image.id}/{name}").status_code == 200
 
 
 def test_an_image_that_comes_again_after_it_was_deleted_is_not_taken_for_encoded(
@@ -243,6 +279,7 @@ def test_an_image_that_comes_again_after_it_was_deleted_is_not_taken_for_encoded
             add_embeddings(session, key, [MadeEmbedding(image["sha256"], seconds=1.0, bytes=9)])
     assert script.get(f"/api/v1/images/{image['id']}").json["embedding"]["state"] == "ready"
     script.delete(f"/api/v1/images/{image['id']}")
+    sweep_after_a_day(services)
     assert stored_files(services.settings) == set()
     again = upload(png_bytes(HEIGHT, WIDTH))["image"]
     assert again["sha256"] == image["sha256"]

@@ -41,6 +41,7 @@ from limner.blobs import BlobStore
 from limner.config import MIB, Settings
 from limner.encoding.service import WORKER, EmbeddingService
 from limner.jobs.encoding import EncodingQueue, new_holder
+from limner.jobs.sweep import Sweeper
 from limner.jobs.telling import EncoderNews
 from limner.models import catalogue
 from limner.models.manifest import PREPROCESSING_VERSION
@@ -95,10 +96,11 @@ def open_services(settings: Settings, encoder_command: Sequence[str] = WORKER) -
         installation = installation_id(transaction)
     blobs = BlobStore(settings.resolved_blob_url)
     pages = open_events(database)
+    holder = new_holder()
     encoder = EmbeddingService(
         settings,
         blobs,
-        EncodingQueue(database, key, new_holder()),
+        EncodingQueue(database, key, holder),
         [EncoderNews(database)],
         command=encoder_command,
     )
@@ -107,6 +109,7 @@ def open_services(settings: Settings, encoder_command: Sequence[str] = WORKER) -
         database=database,
         blobs=blobs,
         encoder=encoder,
+        sweeper=Sweeper(database, blobs, holder),
         events=pages,
         installation=installation,
         model=model.name,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 
 from flask import current_app
@@ -11,6 +10,7 @@ from flask import current_app
 from limner.blobs import BlobStore
 from limner.config import Settings
 from limner.encoding.service import EmbeddingService
+from limner.jobs.sweep import Sweeper
 from limner.service.events import Events
 from limner.store import Database
 from limner.store.embeddings import EmbeddingKey
@@ -26,18 +26,17 @@ class Services:
         installation: UUID of the database.
         model: name of the model in use.
         embedding_key: identifies embeddings made by the model in use.
-        blob_lock: held while blobs and the rows that point to them change together.
     """
 
     settings: Settings
     database: Database
     blobs: BlobStore
     encoder: EmbeddingService
+    sweeper: Sweeper
     events: Events
     installation: str
     model: str
     embedding_key: EmbeddingKey
-    blob_lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 def services() -> Services:

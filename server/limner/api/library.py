@@ -1,16 +1,16 @@
-"""Taking images in and forgetting them: bytes first, the row that makes them visible last."""
+"""Taking images in: bytes first, the row that makes them visible last."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from limner.api.context import Services
-from limner.blobs import display_key, embedding_key, image_key, region_folder, thumbnail_key
+from limner.blobs import display_key, image_key, thumbnail_key
 from limner.encoding import images as pixels
+from limner.jobs.sweep import abandon, revive
 from limner.maintenance.integrity import Fault, image_faults
-from limner.store.embeddings import EmbeddingKey
 from limner.store.images import NewImage, add_image, find_by_sha256
 from limner.store.projects import get_project
 from limner.store.tables import Image
@@ -49,6 +49,7 @@ def take_in(context: Services, project_id: int, file_name: str, read: Callable[[
     with context.database.read() as session:
         get_project(session, project_id)
         known = find_by_sha256(session, project_id, sha256)
+    revive(context.database, sha256)
     faults = image_faults(context.blobs, sha256)
     if known is not None and not faults:
         return _taken(known, file_name, created=False)
@@ -68,8 +69,7 @@ def take_in(context: Services, project_id: int, file_name: str, read: Callable[[
         )
         thumbnail = pixels.thumbnail_bytes(decoded)
         blobs = {image_key(sha256): data, display_key(sha256): display, thumbnail_key(sha256): thumbnail}
-        with context.blob_lock:
-            return _store(context, project_id, new, blobs, faults)
+        return _store(context, project_id, new, blobs, faults)
 
 
 def _taken(image: Image, file_name: str, *, created: bool) -> TakenIn:
@@ -83,32 +83,16 @@ def _taken(image: Image, file_name: str, *, created: bool) -> TakenIn:
     return TakenIn(image, created, tuple(notes))
 
 
-def forget_blobs(context: Services, sha256s: Sequence[str], embeddings: Iterable[tuple[str, EmbeddingKey]]) -> None:
-    """Delete what is stored about images that no project has any more. The caller holds ``context.blob_lock``."""
-    unrecorded = [(sha256, context.embedding_key) for sha256 in sha256s]
-    for sha256, key in (*embeddings, *unrecorded):
-        for dtype in ("f16", "i8"):
-            context.blobs.delete(embedding_key(sha256, key.model_sha256, key.preprocessing_version, dtype))
-        context.blobs.delete_folder(region_folder(sha256, key.model_sha256, key.preprocessing_version))
-    for sha256 in sha256s:
-        context.encoder.cancel(sha256)
-        for blob in (thumbnail_key(sha256), display_key(sha256), image_key(sha256)):
-            context.blobs.delete(blob)
-
-
 def _store(
     context: Services, project_id: int, new: NewImage, blobs: dict[str, bytes], faults: Mapping[str, Fault]
 ) -> TakenIn:
-    written: list[str] = []
     try:
         for key, data in blobs.items():
-            if context.blobs.put(key, data, replace=faults.get(key) == "damaged"):
-                written.append(key)
+            context.blobs.put(key, data, replace=faults.get(key) == "damaged")
         with context.database.write() as session:
             get_project(session, project_id)
             image, created = add_image(session, project_id, new)
             return _taken(image, new.file_name, created=created)
     except BaseException:
-        for key in written:
-            context.blobs.delete(key)
+        abandon(context.database, new.sha256)
         raise

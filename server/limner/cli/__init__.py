@@ -22,6 +22,7 @@ COMMANDS = {
     "project": ("limner.cli.project:project", "Create, fill and export projects."),
     "segment": ("limner.cli.segment:segment", "Segment one image from points, a box or a mask."),
     "serve": ("limner.cli.serve:serve", "Start the server."),
+    "sweep": ("limner.cli.sweep:sweep", "Remove files of images that were deleted."),
     "train": ("limner.cli.train:train", "Train or fine-tune a model."),
     "user": ("limner.cli.user:user", "Manage people and tokens."),
 }

@@ -105,6 +105,18 @@ def models(
         write_into(page, markdown)
 
 
+@bench.command()
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
+@click.option(
+    "--images", "sizes", multiple=True, type=click.IntRange(min=100), help="Sizes of projects; may be repeated."
+)
+def jobs(json_path: Path | None, sizes: tuple[int, ...]) -> None:
+    """Background work: full batches, the cost of a finished image, recovery from an outage and from a hung worker."""
+    from limner.bench.jobs import SIZES, run
+
+    _finish(run(sizes or SIZES), json_path)
+
+
 def _finish(measured: Iterable[Result], json_path: Path | None) -> list[Result]:
     """Print every result as it comes and write the JSON document; then print the table."""
     from limner.bench.harness import report, table

@@ -12,8 +12,6 @@ from limner.store.tables import Embedding, Image
 from limner.store.types import utc_now
 from limner.store.upsert import insert_for
 
-BATCH = 500  # hashes in one statement; databases limit how many
-
 
 @dataclass(frozen=True)
 class EmbeddingKey:
@@ -56,21 +54,6 @@ def add_embeddings(session: Session, key: EmbeddingKey, made: Sequence[MadeEmbed
             where=Embedding.seconds == 0,
         )
     )
-
-
-def forget_embeddings(session: Session, image_sha256s: Sequence[str]) -> list[tuple[str, EmbeddingKey]]:
-    """Forget the embeddings of images whose bytes are going away, of whichever model.
-
-    Returns:
-        (image sha256, key) of each: its blob is no longer needed.
-    """
-    forgotten = []
-    for start in range(0, len(image_sha256s), BATCH):
-        batch = image_sha256s[start : start + BATCH]
-        for row in session.scalars(select(Embedding).where(Embedding.image_sha256.in_(batch))).all():
-            forgotten.append((row.image_sha256, EmbeddingKey(row.model_sha256, row.preprocessing_version)))
-            session.delete(row)
-    return forgotten
 
 
 def encoded_among(session: Session, image_sha256s: Collection[str], key: EmbeddingKey) -> set[str]:

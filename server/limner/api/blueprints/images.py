@@ -14,7 +14,7 @@ from limner.api.auth import current_actor
 from limner.api.context import services
 from limner.api.files import blob_response
 from limner.api.guard import requires
-from limner.api.library import forget_blobs, take_in
+from limner.api.library import take_in
 from limner.api.openapi import binary_response, upload_body
 from limner.api.schemas.base import ErrorInfo
 from limner.api.schemas.images import (
@@ -30,8 +30,9 @@ from limner.api.uploads import open_part
 from limner.blobs import display_key, thumbnail_key
 from limner.encoding.states import EmbeddingState
 from limner.errors import InvalidInput
+from limner.jobs.sweep import unreference
 from limner.store import images as store
-from limner.store.embeddings import encoded_among, forget_embeddings
+from limner.store.embeddings import encoded_among
 from limner.store.marks import marks_of
 from limner.store.tables import Image as ImageRow
 from limner.vocabulary.names import clean_file_name, printable
@@ -100,12 +101,12 @@ def get_image(image_id: int) -> ImageDetails:
 @blueprint.doc(operation_id="deleteImage", responses={204: "Deleted"})
 def delete_image(image_id: int) -> Response:
     """Delete an image with its annotations and history."""
-    with services().blob_lock:
-        with services().database.write() as session:
-            row = access_image(session, current_actor(), image_id, Permission.MANAGE_IMAGES)
-            orphans = store.delete_image(session, row)
-            embeddings = forget_embeddings(session, orphans)
-        forget_blobs(services(), orphans, embeddings)
+    with services().database.write() as session:
+        row = access_image(session, current_actor(), image_id, Permission.MANAGE_IMAGES)
+        orphans = store.delete_image(session, row)
+        unreference(session, orphans)
+    for sha256 in orphans:
+        services().encoder.cancel(sha256)
     return Response(status=204)
 
 

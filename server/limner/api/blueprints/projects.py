@@ -10,11 +10,10 @@ from limner.access import Permission, access_project, visible_projects
 from limner.api.auth import current_actor
 from limner.api.context import services
 from limner.api.guard import requires
-from limner.api.library import forget_blobs
 from limner.api.schemas.projects import Category, NewProject, Project, ProjectChanges, ProjectList
+from limner.jobs.sweep import unreference
 from limner.store import categories as category_store
 from limner.store import projects as project_store
-from limner.store.embeddings import forget_embeddings
 from limner.store.projects import ProjectCounts
 from limner.store.tables import Project as ProjectRow
 
@@ -76,12 +75,12 @@ def update_project(project_id: int, json_data: ProjectChanges) -> Project:
 @blueprint.doc(operation_id="deleteProject", responses={204: "Deleted"})
 def delete_project(project_id: int) -> Response:
     """Delete a project with its images, annotations and history."""
-    with services().blob_lock:
-        with services().database.write() as session:
-            row = access_project(session, current_actor(), project_id, Permission.MANAGE_PROJECT)
-            orphans = project_store.delete_project(session, row)
-            embeddings = forget_embeddings(session, orphans)
-        forget_blobs(services(), orphans, embeddings)
+    with services().database.write() as session:
+        row = access_project(session, current_actor(), project_id, Permission.MANAGE_PROJECT)
+        orphans = project_store.delete_project(session, row)
+        unreference(session, orphans)
+    for sha256 in orphans:
+        services().encoder.cancel(sha256)
     return Response(status=204)
 
 

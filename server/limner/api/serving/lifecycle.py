@@ -37,6 +37,7 @@ def start_services(settings: Settings) -> Services:
     services = open_services(settings)
     services.events.start()
     services.encoder.start()
+    services.sweeper.start()
     return services
 
 
@@ -44,4 +45,5 @@ def stop_services(services: Services) -> None:
     """End the streams and the encoder, close the database."""
     services.events.close()
     services.encoder.stop()
+    services.sweeper.stop()
     services.database.close()
