@@ -177,21 +177,22 @@ def test_the_card_decides_on_cpus_that_multiply_bfloat16(monkeypatch: pytest.Mon
     assert Encoder(TinyModel(), CPU, cpu_precision="bfloat16").precision == "float32"
 
 
-def test_samlets_masks_stay_the_same_in_bfloat16(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_samlets_masks_stay_the_same_as_its_card_has_it_encoded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(precision_module, "cpu_multiplies_bfloat16", lambda: True)
     loaded = load_model("samlet", tmp_path)
-    assert loaded.cpu_precision == "bfloat16"
     canvas = PillowImage.new("RGB", (200, 150), (220, 200, 160))
     ImageDraw.Draw(canvas).ellipse((50, 30, 120, 110), fill=(20, 40, 150))
     ImageDraw.Draw(canvas).rectangle((140, 60, 190, 140), fill=(150, 30, 30))
     rgb = np.asarray(canvas)
     predictor = Predictor(loaded)
     masks = []
-    for precision in ("float32", "bfloat16"):
+    for precision in ("float32", loaded.cpu_precision):
         (encoded,) = Encoder(loaded.model, CPU, cpu_precision=precision).encode([rgb])
         assert all(values.flags["C_CONTIGUOUS"] for values in encoded.values())
         features = {name: torch.from_numpy(values) for name, values in encoded.items()}
         image = ImageEmbedding(features, ImageGeometry(150, 200, 512))
         masks.append(predictor.predict_batch([[[85, 70]], [[165, 100]]], [[1], [1]], image=image)[0])
     common, union = (masks[0] & masks[1]).sum((2, 3)), (masks[0] | masks[1]).sum((2, 3))
-    assert (common / union).mean() > 0.98
+    assert (common / union).mean() > 0.995
