@@ -17,10 +17,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from limner.errors import InvalidRle
+from limner.vocabulary.names import shown
+from limner.vocabulary.polygons import MAX_COORDINATE, changes_of, is_short, union_runs
 
 FIRST_CHARACTER = 48
 CONTINUES, SIGN, PAYLOAD = 0x20, 0x10, 0x1F
 MAX_GROUPS = 7  # 35 bits: more than any count of an image that fits into memory
+MAX_CHARACTERS = 1 << 22  # of one mask: a hundred times what the most broken one of real images needs
 
 Counts = NDArray[np.int64]
 
@@ -136,32 +139,49 @@ def validate(obj: object, size: Sequence[int] | None = None) -> Rle:
             f"RLE counts of {len(text)} characters are longer than any mask of this size needs.",
             hint=f"The runs must add up to {height * width} pixels.",
         )
+    if len(text) > MAX_CHARACTERS:
+        raise InvalidRle(
+            f"RLE counts of {len(text)} characters are too many.",
+            hint=f"At most {MAX_CHARACTERS} are kept: smooth the mask, or drop its specks.",
+        )
     return from_counts(_decompress(text), (height, width))
 
 
 def from_polygons(polygons: Sequence[Sequence[float]], size: Sequence[int]) -> Rle:
     """The union of COCO polygons [x0, y0, x1, y1, …] rasterised as pycocotools does -> RLE.
 
+    Memory is bounded by the image and the numbers given, wherever the polygons lie.
+
     Raises:
-        InvalidRle: for a polygon with fewer than three points or coordinates that are not finite.
+        InvalidRle: for a polygon with fewer than three points, coordinates that are not finite or beyond
+            :data:`limner.vocabulary.polygons.MAX_COORDINATE`, and one that crosses the image too often.
     """
+    height, width = _checked_size(size)
+    shapes = [_corners(polygon, index) for index, polygon in enumerate(polygons)]
+    if not shapes:
+        return encode(np.zeros((height, width), np.bool_))
+    if not is_short(shapes):
+        return from_counts(union_runs([changes_of(shape, height, width) for shape in shapes], height, width), size)
     from pycocotools import mask as coco_mask
 
-    height, width = _checked_size(size)
-    for index, polygon in enumerate(polygons):
-        if len(polygon) < 6 or len(polygon) % 2:
-            raise InvalidRle(
-                f"Polygon {index} has {len(polygon)} numbers.",
-                hint="Give at least three points as x0, y0, x1, y1, x2, y2.",
-            )
-        if not np.isfinite(np.asarray(polygon, np.float64)).all():
-            raise InvalidRle(
-                f"Polygon {index} has coordinates that are not finite.", hint="Give numbers in image pixels."
-            )
-    if not polygons:
-        return encode(np.zeros((height, width), np.bool_))
-    merged = coco_mask.merge(coco_mask.frPyObjects([list(map(float, p)) for p in polygons], height, width))
+    merged = coco_mask.merge(coco_mask.frPyObjects([shape.ravel().tolist() for shape in shapes], height, width))
     return Rle(size=[height, width], counts=merged["counts"].decode("ascii"))
+
+
+def _corners(polygon: Sequence[float], index: int) -> NDArray[np.float64]:
+    """[x0, y0, …] -> (N, 2)."""
+    if len(polygon) < 6 or len(polygon) % 2:
+        raise InvalidRle(
+            f"Polygon {index} has {len(polygon)} numbers.",
+            hint="Give at least three points as x0, y0, x1, y1, x2, y2.",
+        )
+    corners = np.asarray(polygon, np.float64).reshape(-1, 2)
+    if not (np.abs(corners) < MAX_COORDINATE).all():  # NaN neither
+        raise InvalidRle(
+            f"Polygon {index} has coordinates that are not finite or far from any image.",
+            hint="Give numbers in image pixels.",
+        )
+    return corners
 
 
 def _checked_size(size: object) -> tuple[int, int]:
@@ -171,7 +191,7 @@ def _checked_size(size: object) -> tuple[int, int]:
         or not all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in size)
     ):
         raise InvalidRle(
-            f"The RLE size {size!r} is not usable.", hint="Give [height, width], two whole numbers above 0."
+            f"The RLE size {shown(size)} is not usable.", hint="Give [height, width], two whole numbers above 0."
         )
     return size[0], size[1]
 
