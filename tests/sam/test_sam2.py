@@ -22,6 +22,7 @@ from limner.segment.automatic import AutomaticMaskGenerator
 from limner.segment.predictor import Predictor
 from limner_onnx import check
 from limner_onnx.exporter import write_graphs
+from limner_onnx.graphs import example_features, example_prompt
 from tests.sam.reference import picture
 from tests.sam.sam2_cases import CELLS, EVERY, IMAGE_SIZE, SHAPES, SMALL, prompts
 from tests.sam.seeded import seeded
@@ -146,3 +147,23 @@ def test_the_published_size(tmp_path: Path) -> None:
         "high_res_feats_0": (1, 32, 256, 256),
         "high_res_feats_1": (1, 64, 128, 128),
     }
+
+
+@pytest.mark.parametrize("labels", [[1, -1], [1, 0, 1, -1], [2, 3, -1], [1, 0, 2, 3, -1], [1, 0] * 12 + [-1]], ids=len)
+@pytest.mark.parametrize("has_mask", [False, True])
+def test_the_rearranged_decoder_is_the_same_function(labels: list[int], has_mask: bool) -> None:
+    model = Sam2("sam2_1_tiny", SMALL, IMAGE_SIZE)
+    model.load_state_dict({name: seeded(name, tensor.shape) for name, tensor in model.state_dict().items()})
+    model = model.double().eval()
+    split = model.split()
+    for seed in range(3):
+        features = {name: values.double() for name, values in example_features(model.config.features, seed).items()}
+        prompt = example_prompt(model.config, labels, has_mask, seed).to(torch.float64)
+        with torch.inference_mode():
+            prepared = split.prepare(features, torch.tensor(model.config.cells))
+            assert len(prepared) == len(split.prepared_names)
+            for ours, plain in zip(split.decode(prepared, prompt), model.decode(features, prompt), strict=True):
+                assert relative(ours.numpy(), plain.numpy()) < 1e-10
+            least = 0.5
+            some, ratings = split.decode_above(least, prepared, prompt)
+            assert len(some) == int((ratings[0, 1:] > least).sum())

@@ -57,7 +57,7 @@ in :mod:`limner.sam.factored.folding`, :mod:`limner.sam.factored.prepared` has w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -67,21 +67,20 @@ from limner.sam.common import as_kind
 from limner.sam.factored.folding import Folded
 from limner.sam.factored.low_rank import Factors, Painted, View, attend, scores, softmax_over_tokens, squares
 from limner.sam.factored.prepared import MASK_CHANNELS, Prepared, prepare
-from limner.sam.factored.upscaling import Upscaling, padded
+from limner.sam.factored.upscaling import Fine, Upscaling, padded
 from limner.sam.mask_decoder import MaskDecoder
 from limner.sam.model import DecoderPrompt, Features, SplitDecoder
 from limner.sam.prompt_encoder import PromptEncoder
 from limner.sam.transformer import Attention, TwoWayBlock
 from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 
-OUTPUT_TOKENS = 5  # one for the IoU, one for each mask
 MAX_KEPT_TOKENS = 17  # with more, the rows of W_O are fewer than those of the tokens
 
 
 class Answer(NamedTuple):
     """What the transformer leaves of one prompt; the masks are what is still to be made of it."""
 
-    outputs: Tensor  # (1, 5, C)  the output tokens
+    outputs: Tensor  # (1, 5, C)  the output tokens; 6 of SAM 2
     rows: Tensor  # (R, M)  of X₂
     columns: Tensor  # (256, R)  the first transposed convolution of U₂
 
@@ -94,7 +93,7 @@ class FactoredDecoder(SplitDecoder):
 
     of_positions: Tensor  # (640, M)  all prepared products of PE
 
-    prepared_names = Prepared._fields
+    prepared_names: tuple[str, ...] = Prepared._fields
     dynamic_axes: ClassVar[Mapping[str, dict[int, str]]] = {
         name: {1: "valid_rows", 2: "valid_columns"} for name in Prepared._fields if name.startswith("upscaled")
     }
@@ -103,6 +102,7 @@ class FactoredDecoder(SplitDecoder):
         super().__init__()
         self.prompt_encoder = prompt_encoder
         self.mask_decoder = mask_decoder
+        self.output_tokens = mask_decoder.output_tokens().shape[1]
         transformer = mask_decoder.transformer
         self.block1, self.block2 = (as_kind(block, TwoWayBlock) for block in transformer.layers)
         self.final = transformer.final_attn_token_to_image
@@ -136,11 +136,11 @@ class FactoredDecoder(SplitDecoder):
         weights = self.mask_decoder.mask_weights(answer.outputs)[0, 1:][passed]  # (K, 32)
         return self._masks(p, answer, weights)[0], iou_predictions
 
-    def _masks(self, prepared: Prepared, answer: Answer, weights: Tensor) -> Tensor:
+    def _masks(self, prepared: Prepared, answer: Answer, weights: Tensor, fine: Sequence[Fine] | None = None) -> Tensor:
         """The masks (1, K, 4h, 4w) of these rows of weights (K, 32)."""
         bases = (prepared.upscaled00, prepared.upscaled01, prepared.upscaled10, prepared.upscaled11)
         shown = self._shown(answer.rows, bases[0])  # (R + R' + 1, v)
-        masks = self.upscaling(bases, answer.columns, shown, shown[-1:], weights)
+        masks = self.upscaling(bases, answer.columns, shown, shown[-1:], weights, fine)
         h, w = self.prompt_encoder.embedding_size
         return padded(masks, 4 * h, 4 * w)
 
@@ -206,7 +206,10 @@ class FactoredDecoder(SplitDecoder):
         # The last look.
         seen3 = torch.cat([seen3a, seen3b, folded.constant3]).T  # (512, R + R' + 1)
         key, value = by_head(seen3[: 2 * folded.inner]).chunk(2)
-        outputs, output_pe = tokens[:, :OUTPUT_TOKENS], pe[:, :OUTPUT_TOKENS]  # nobody asks the prompts any more
+        outputs, output_pe = (
+            tokens[:, : self.output_tokens],
+            pe[:, : self.output_tokens],
+        )  # nobody asks the prompts any more
         queries3 = self._queries(self.final, outputs + output_pe)
         answer = attend(queries3, x2, View(p.key3, key, by_head(key3_pe)), View(p.value3, value))
         outputs = self.final_norm(outputs + self._joined(self.final, answer))  # (1, 5, C)
@@ -231,7 +234,7 @@ class FactoredDecoder(SplitDecoder):
 
         As tensors, and both always computed, so that a traced graph takes any number of points.
         """
-        count = torch.ones_like(point_labels, dtype=torch.int64).sum() + OUTPUT_TOKENS  # N
+        count = torch.ones_like(point_labels, dtype=torch.int64).sum() + self.output_tokens  # N
         few = (count <= MAX_KEPT_TOKENS).to(torch.int64)
         return few * (count - 1), (1 - few) * self.folded.head_dim
 

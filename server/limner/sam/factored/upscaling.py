@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,18 @@ from limner.sam.mask_decoder import MaskDecoder
 from limner.sam.model import PADDING_LOGIT
 
 SUB_PIXELS = 4  # of each transposed convolution: (sub y, sub x)
+
+
+class Fine(NamedTuple):
+    """What a model with fine features adds at one sub-pixel of the first transposed convolution.
+
+    Attributes:
+        before: (64, vh, vw), to that convolution, centred over the channels as its norm will.
+        after: (4·32, vh, vw), to the second, its bias included.
+    """
+
+    before: Tensor
+    after: Tensor
 
 
 class Upscaling(nn.Module):
@@ -36,7 +49,13 @@ class Upscaling(nn.Module):
         self.register_buffer("up2_bias", up2.bias.detach().repeat(SUB_PIXELS)[:, None])
 
     def forward(
-        self, bases: Sequence[Tensor], columns: Tensor, rows: Tensor, inverse_scale: Tensor, weights: Tensor
+        self,
+        bases: Sequence[Tensor],
+        columns: Tensor,
+        rows: Tensor,
+        inverse_scale: Tensor,
+        weights: Tensor,
+        fine: Sequence[Fine] | None = None,
     ) -> Tensor:
         """The masks (1, masks, 4vh, 4vw).
 
@@ -46,25 +65,32 @@ class Upscaling(nn.Module):
             rows: (R, v), of the v = vh·vw cells.
             inverse_scale: (1, v), one over the scale of base and rows together.
             weights: (masks, 32), of the channels, one row for each mask.
+            fine: four of what SAM 2 adds in between.
         """
         _, vh, vw = bases[0].shape
         eps = self.norm.eps * inverse_scale.square()  # (1, v)
-        quarters = [
-            self._quarter(base.flatten(1) + part @ rows, eps, weights)
-            for base, part in zip(bases, columns.chunk(SUB_PIXELS), strict=True)
-        ]
+        quarters = []
+        for index, (base, part) in enumerate(zip(bases, columns.chunk(SUB_PIXELS), strict=True)):
+            x, after = base.flatten(1) + part @ rows, self.up2_bias
+            if fine is not None:
+                x = x + fine[index].before.flatten(1) * inverse_scale
+                after = fine[index].after.flatten(1)
+            quarters.append(self._quarter(x, eps, weights, after))
         x = torch.stack(quarters)  # (4, 4, masks, v)
         x = x.view(2, 2, 2, 2, -1, vh, vw).permute(4, 5, 0, 2, 6, 1, 3)  # (masks, vh, 2, 2, vw, 2, 2)
         return x.reshape(1, -1, 4 * vh, 4 * vw)
 
-    def _quarter(self, x: Tensor, eps: Tensor, weights: Tensor) -> Tensor:
+    def _quarter(self, x: Tensor, eps: Tensor, weights: Tensor, after: Tensor) -> Tensor:
         """One sub-pixel of the first convolution (64, v), without its scale, which the norm takes away anyhow.
 
-        Returns (4, masks, v): the sub-pixels of the second convolution, masks, cells.
+        ``after`` (4·32, 1 or v) is added to the second convolution.
+
+        Returns:
+            (4, masks, v): the sub-pixels of the second convolution, masks, cells.
         """
         scale = torch.rsqrt(x.square().mean(0, keepdim=True) + eps)  # (1, v)
         x = F.gelu(x * scale * self.norm.weight[:, None] + self.norm.bias[:, None])
-        x = F.gelu(torch.addmm(self.up2_bias, self.up2_matrix, x))  # (4·32, v)
+        x = F.gelu(torch.addmm(after, self.up2_matrix, x))  # (4·32, v)
         return weights @ x.view(SUB_PIXELS, weights.shape[1], -1)
 
 

@@ -4,6 +4,7 @@
 ``hiera``         the image encoder's trunk: four stages of windowed attention
 ``neck``          the feature pyramid on top of it
 ``decoder``       SAM's mask decoder with skip connections and an object score
+``factored``      that decoder rearranged: per image, then per click
 ``model``         put together behind the seam
 ================  ==================================================================
 """

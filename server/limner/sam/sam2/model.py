@@ -5,16 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from limner.sam.model import DecoderPrompt, Features, ModelConfig, PromptableModel
+from limner.sam.model import DecoderPrompt, Features, ModelConfig, PromptableModel, SplitDecoder
 from limner.sam.prompt_encoder import PromptEncoder
 from limner.sam.sam2.decoder import Answer, Sam2MaskDecoder
+from limner.sam.sam2.factored import HIGH_RES_0, HIGH_RES_1, IMAGE_EMBED, FactoredSam2
 from limner.sam.sam2.hiera import Hiera, HieraConfig
 from limner.sam.sam2.neck import FeaturePyramid
 from limner.vocabulary.specs import FeatureSpec, MaskSpec, PromptSpec
 
 DIM = 256
 STRIDE = 16  # model pixels per cell of the embedding
-IMAGE_EMBED, HIGH_RES_0, HIGH_RES_1 = "image_embed", "high_res_feats_0", "high_res_feats_1"
 VIDEO = (  # what published checkpoints hold for video
     "memory_attention.",
     "memory_encoder.",
@@ -91,3 +91,7 @@ class Sam2(PromptableModel):
         positions = self.sam_prompt_encoder.dense_pe()  # (1, C, h, w)
         fine = features[HIGH_RES_0], features[HIGH_RES_1]
         return self.sam_mask_decoder.answer(features[IMAGE_EMBED] + dense, positions, sparse, fine)
+
+    def split(self) -> SplitDecoder:
+        """The decoder rearranged as SAM's is; the function is the same."""
+        return FactoredSam2(self.sam_prompt_encoder, self.sam_mask_decoder)
