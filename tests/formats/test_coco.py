@@ -21,7 +21,7 @@ from limner.errors import InvalidFile, NotFound
 from limner.formats.coco import ImportReport, Skipped, export_coco, import_coco
 from limner.store import Database
 from limner.store.annotations import annotations_of, iterate_images
-from limner.store.categories import create_category, list_categories
+from limner.store.categories import create_category, delete_category, get_category, list_categories
 from limner.store.events import events_after
 from limner.store.images import NewImage, add_image, lock_image
 from limner.store.migrate import migrate
@@ -213,6 +213,27 @@ def test_a_missing_project_is_named(database: Database) -> None:
         next(export_coco(database, 77))
     with pytest.raises(NotFound, match="project 77"):
         import_coco(database, 77, b"{}")
+
+
+def test_categories_are_numbered_1_to_n_in_every_project_for_its_life(world: World) -> None:
+    second = new_world(world.database, "Second")
+    zebra, ape, bee = (second.category(name) for name in ("zebra", "ape", "bee"))
+    second.create("wide.png", random_mask("wide.png"), ape)
+    second.create("wide.png", random_mask("wide.png", 2), bee)
+
+    def numbers() -> tuple[dict[str, int], list[int]]:
+        content = json.loads(second.export())
+        return {c["name"]: c["id"] for c in content["categories"]}, [a["category_id"] for a in content["annotations"]]
+
+    assert numbers() == ({"zebra": 1, "ape": 2, "bee": 3}, [2, 3])
+    with second.database.write() as session:
+        delete_category(session, get_category(session, zebra))
+    assert second.category("zebra") > zebra
+    assert numbers() == ({"ape": 2, "bee": 3, "zebra": 4}, [2, 3])
+    second.create("wide.png", random_mask("wide.png", 4), None)
+    assert numbers() == ({"ape": 2, "bee": 3, "zebra": 4, "unlabelled": 5}, [2, 3, 5])
+    second.category("cow")
+    assert numbers() == ({"ape": 2, "bee": 3, "zebra": 4, "cow": 6, "unlabelled": 5}, [2, 3, 5])
 
 
 # --- there and back ---------------------------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ Entry = dict[str, Any]
 
 INTERRUPTED = 130  # exit status after Ctrl+C, as shells have it
 
+UNLABELLED_NUMBER = 1  # of the only category of the COCO file
+
 
 @dataclass(frozen=True)
 class Task:
@@ -211,7 +213,7 @@ def _write_coco(tasks: Sequence[Task], out: Path) -> None:
     """One COCO file of all documents, which are read one at a time."""
     import os
 
-    from limner.formats.coco.exporting import UNLABELLED
+    from limner.formats.coco.exporting import unlabelled_category
 
     partial = out.with_name(f".{out.name}.partial")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -222,7 +224,8 @@ def _write_coco(tasks: Sequence[Task], out: Path) -> None:
         del image["image_id"]
     try:
         with partial.open("w", encoding="utf-8") as file:
-            file.write(f'{{"categories":{json.dumps([UNLABELLED])},\n"images":{json.dumps(images)},\n"annotations":[')
+            categories = [unlabelled_category(UNLABELLED_NUMBER)]
+            file.write(f'{{"categories":{json.dumps(categories)},\n"images":{json.dumps(images)},\n"annotations":[')
             for number, annotation in enumerate(_annotations(tasks)):
                 file.write(",\n" if number else "\n")
                 json.dump(annotation | {"id": number + 1}, file)
@@ -243,7 +246,13 @@ def _annotations(tasks: Sequence[Task]) -> Iterator[Entry]:
                 "predicted_iou": annotation["predicted_iou"],
                 "prompts": {"points": points, "box": None, "mask": False},
             }
-            yield {**annotation, "image_id": number, "category_id": 0, "iscrowd": 0, "provenance": provenance}
+            yield {
+                **annotation,
+                "image_id": number,
+                "category_id": UNLABELLED_NUMBER,
+                "iscrowd": 0,
+                "provenance": provenance,
+            }
 
 
 def _draw(data: bytes, document: Entry, target: Path, max_pixels: int) -> None:

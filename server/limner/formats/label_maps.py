@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from limner.errors import InvalidInput
+from limner.formats.coco.exporting import numbered_snapshot
 from limner.formats.files import ExportFile, FileNames
 from limner.formats.labels import Label, list_labels, rgb_of
 from limner.formats.painting import paint, painting_order
@@ -36,7 +37,7 @@ def export_label_maps(database: Database, project_id: int, *, skipped: bool = Tr
         InvalidInput: when an image has more than 65,535 annotations.
     """
     names = FileNames()
-    with database.read() as session:
+    with numbered_snapshot(database, project_id) as session:
         get_project(session, project_id)
         labels = list_labels(session, project_id)
         number_of = {label.category_id: number for number, label in enumerate(labels, start=1)}

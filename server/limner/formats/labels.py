@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from limner.formats.coco.exporting import UNLABELLED, is_anything_unlabelled
+from limner.formats.coco.exporting import UNLABELLED_NAME, category_numbers, is_anything_unlabelled
 from limner.store.categories import list_categories
 
 UNLABELLED_COLOR = "#808080"
@@ -15,9 +15,10 @@ UNLABELLED_COLOR = "#808080"
 
 @dataclass(frozen=True)
 class Label:
-    """One class; ``category_id`` None stands for annotations without a category."""
+    """One class; ``category_id`` None stands for annotations without a category, ``number`` is its id in COCO."""
 
     category_id: int | None
+    number: int
     name: str
     supercategory: str
     color: str
@@ -25,9 +26,10 @@ class Label:
 
 def list_labels(session: Session, project_id: int) -> Sequence[Label]:
     """The project's categories in their order; at the end "unlabelled", when there are annotations without one."""
-    labels = [Label(c.id, c.name, c.supercategory, c.color) for c in list_categories(session, project_id)]
+    labels = [Label(c.id, c.number, c.name, c.supercategory, c.color) for c in list_categories(session, project_id)]
     if is_anything_unlabelled(session, project_id):
-        labels.append(Label(None, str(UNLABELLED["name"]), "", UNLABELLED_COLOR))
+        number = category_numbers(session, project_id)[None]
+        labels.append(Label(None, number, UNLABELLED_NAME, "", UNLABELLED_COLOR))
     return labels
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from sqlalchemy.orm import Session
 
-from limner.formats.coco.exporting import UNLABELLED_ID
+from limner.formats.coco.exporting import category_numbers, numbered_snapshot
 from limner.formats.files import ExportFile, FileNames
 from limner.formats.labels import Label, list_labels, rgb_of
 from limner.formats.painting import paint, painting_order
@@ -40,15 +40,16 @@ def export_panoptic(database: Database, project_id: int, *, skipped: bool = True
     """
     names = FileNames()
     images, annotations = list[dict[str, Any]](), list[dict[str, Any]]()
-    with database.read() as session:
+    with numbered_snapshot(database, project_id) as session:
         project = get_project(session, project_id)
         info = {"description": project.name, "version": "1.0"}
         categories = [_category(label) for label in list_labels(session, project_id)]
+        numbers = category_numbers(session, project_id)
         for image in iterate_images(session, project_id, skipped=skipped):
             file_name = f"{names.of(image.file_name)}.png"
             facts = {"id": image.id, "file_name": image.file_name, "height": image.height, "width": image.width}
             images.append(facts)
-            ids, segments = _segments(session, image)
+            ids, segments = _segments(session, image, numbers)
             annotations.append({"image_id": image.id, "file_name": file_name, "segments_info": segments})
             yield ExportFile(f"{FOLDER}/{file_name}", _png(ids))
     content: Mapping[str, object] = {
@@ -61,7 +62,9 @@ def export_panoptic(database: Database, project_id: int, *, skipped: bool = True
     yield ExportFile("panoptic.json", json.dumps(content, sort_keys=True, ensure_ascii=False).encode() + b"\n")
 
 
-def _segments(session: Session, image: Image) -> tuple[NDArray[np.int32], list[dict[str, Any]]]:
+def _segments(
+    session: Session, image: Image, numbers: Mapping[int | None, int]
+) -> tuple[NDArray[np.int32], list[dict[str, Any]]]:
     """The map of ids (H, W), and what can be seen of each."""
     states = painting_order(annotations_of(session, image.id).annotations)
     ids = paint(states, image.height, image.width)
@@ -74,7 +77,7 @@ def _segments(session: Session, image: Image) -> tuple[NDArray[np.int32], list[d
             segments.append(
                 {
                     "id": number,
-                    "category_id": UNLABELLED_ID if state.category_id is None else state.category_id,
+                    "category_id": numbers[state.category_id],
                     "area": int(visible[number]),
                     "bbox": [x + left, y + top, width, height],
                     "iscrowd": state.iscrowd,
@@ -92,7 +95,7 @@ def _png(ids: NDArray[np.int32]) -> bytes:
 
 def _category(label: Label) -> dict[str, Any]:
     return {
-        "id": UNLABELLED_ID if label.category_id is None else label.category_id,
+        "id": label.number,
         "name": label.name,
         "supercategory": label.supercategory,
         "isthing": 1,

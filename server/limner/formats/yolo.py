@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from limner.formats.coco.exporting import numbered_snapshot
 from limner.formats.coco.polygons import polygons_of
 from limner.formats.files import ExportFile, FileNames
 from limner.formats.labels import Label, list_labels
@@ -27,7 +28,7 @@ def export_yolo(database: Database, project_id: int, *, skipped: bool = True) ->
         NotFound: no such project; at the first file.
     """
     names = FileNames()
-    with database.read() as session:
+    with numbered_snapshot(database, project_id) as session:
         get_project(session, project_id)
         labels = list_labels(session, project_id)
         number_of = {label.category_id: number for number, label in enumerate(labels)}

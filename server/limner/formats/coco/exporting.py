@@ -1,13 +1,15 @@
 """A project as a COCO file, streamed.
 
-The same content gives the same bytes: ids are those of the database, keys are sorted, nothing tells the time. The whole
-file is read from one snapshot, whatever is edited meanwhile.
+The same content gives the same bytes: ids of images and annotations are those of the database, those of categories
+their numbers in the project, 1 to N; keys are sorted, nothing tells the time. The whole file is read from one snapshot,
+whatever is edited meanwhile.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from sqlalchemy import select
@@ -16,15 +18,14 @@ from sqlalchemy.orm import Session
 from limner.formats.coco.polygons import polygons_of
 from limner.store import Database
 from limner.store.annotations import AnnotationState, iterate_annotations, iterate_images
-from limner.store.categories import list_categories
+from limner.store.categories import ensure_unlabelled_number, list_categories
 from limner.store.projects import get_project
 from limner.store.tables import Annotation, Category, Image
 from limner.vocabulary import rle
 
 Segmentations = Literal["rle", "polygon"]
 
-UNLABELLED_ID = 0  # no category of the database has it
-UNLABELLED = {"id": UNLABELLED_ID, "name": "unlabelled", "supercategory": "", "unlabelled": True}
+UNLABELLED_NAME = "unlabelled"
 CHUNK_BYTES = 1 << 16
 
 _Entry = dict[str, Any]
@@ -37,14 +38,14 @@ def export_coco(
 
     Masks are compressed RLE, bit by bit those of the store, whether ``iscrowd`` or not. As polygons they go along the
     edges of pixels, holes joined to the outline by a cut of no width (``limner.formats.coco.polygons``): pycocotools
-    gives back the same pixels. Empty masks stay RLE. Annotations without a category have the category 0, which is
-    listed only when it is needed. Images that were skipped come along unless ``skipped`` says otherwise.
+    gives back the same pixels. Empty masks stay RLE. Annotations without a category have a category of their own,
+    which is listed only when it is needed. Images that were skipped come along unless ``skipped`` says otherwise.
 
     Raises:
         NotFound: no such project; at the first chunk.
     """
     chunk = bytearray()
-    with database.read() as session:
+    with numbered_snapshot(database, project_id) as session:
         for line in _lines(session, project_id, segmentations, skipped):
             chunk += line.encode()
             if len(chunk) >= CHUNK_BYTES:
@@ -61,8 +62,9 @@ def _lines(session: Session, project_id: int, segmentations: Segmentations, skip
     yield ",\n"
     yield from _array("images", map(_image, iterate_images(session, project_id, skipped=skipped)))
     yield ",\n"
+    numbers = category_numbers(session, project_id)
     annotations = iterate_annotations(session, project_id, skipped=skipped)
-    yield from _array("annotations", (_annotation(state, segmentations) for state in annotations))
+    yield from _array("annotations", (_annotation(state, numbers, segmentations) for state in annotations))
     yield "\n}\n"
 
 
@@ -79,6 +81,35 @@ def _json(value: object) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
+def unlabelled_category(number: int) -> _Entry:
+    """The category of annotations without one, as an import knows it again."""
+    return {"id": number, "name": UNLABELLED_NAME, "supercategory": "", "unlabelled": True}
+
+
+@contextmanager
+def numbered_snapshot(database: Database, project_id: int) -> Iterator[Session]:
+    """A reading session in which everything has a number: what has no category too, if there is anything.
+
+    Raises:
+        NotFound: no such project.
+    """
+    while True:
+        with database.read() as session:
+            project = get_project(session, project_id)
+            if project.unlabelled_number is not None or not is_anything_unlabelled(session, project_id):
+                yield session
+                return
+        with database.write() as session:
+            ensure_unlabelled_number(session, project_id)
+
+
+def category_numbers(session: Session, project_id: int) -> Mapping[int | None, int]:
+    """By what annotations say, an id in the database or None, the number that exports give it."""
+    numbers: dict[int | None, int] = {c.id: c.number for c in list_categories(session, project_id)}
+    unlabelled = get_project(session, project_id).unlabelled_number
+    return numbers if unlabelled is None else {**numbers, None: unlabelled}
+
+
 def is_anything_unlabelled(session: Session, project_id: int) -> bool:
     """Whether a project has annotations without a category."""
     unlabelled = (
@@ -93,13 +124,13 @@ def is_anything_unlabelled(session: Session, project_id: int) -> bool:
 def _categories(session: Session, project_id: int) -> list[_Entry]:
     entries = [_category(category) for category in list_categories(session, project_id)]
     if is_anything_unlabelled(session, project_id):
-        entries.append(UNLABELLED)
+        entries.append(unlabelled_category(category_numbers(session, project_id)[None]))
     return entries
 
 
 def _category(category: Category) -> _Entry:
     return {
-        "id": category.id,
+        "id": category.number,
         "name": category.name,
         "supercategory": category.supercategory,
         "color": category.color,
@@ -116,11 +147,11 @@ def _image(image: Image) -> _Entry:
     }
 
 
-def _annotation(state: AnnotationState, segmentations: Segmentations) -> _Entry:
+def _annotation(state: AnnotationState, numbers: Mapping[int | None, int], segmentations: Segmentations) -> _Entry:
     entry: _Entry = {
         "id": state.id,
         "image_id": state.image_id,
-        "category_id": UNLABELLED_ID if state.category_id is None else state.category_id,
+        "category_id": numbers[state.category_id],
         "segmentation": dict(state.segmentation),
         "area": state.area,
         "bbox": list(state.bbox),

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import IO, Any
 
 from limner.errors import InvalidFile
-from limner.formats.coco.exporting import UNLABELLED, UNLABELLED_ID
+from limner.formats.coco.exporting import unlabelled_category
 from limner.formats.coco.importing import SPOOL_BYTES, import_coco
 from limner.formats.coco.report import ImportReport
 from limner.formats.sa1b.document import Entry, read_document
@@ -16,6 +16,7 @@ from limner.store import Database
 
 KEPT = ("segmentation", "uid", "iscrowd", "attributes", "provenance")
 PEEK_BYTES = 1 << 16
+UNLABELLED_ID = 0  # in the COCO file that is written between
 
 
 def import_sa1b(
@@ -48,7 +49,10 @@ def import_sa1b(
                 entry = _annotation(annotation, images[-1]["id"], count + 1, categories)
                 spool.write((b"," if count else b"") + json.dumps(entry).encode())
                 count += 1
-        listed = [UNLABELLED, *({"id": number, "name": name} for name, number in categories.items() if name)]
+        listed = [
+            unlabelled_category(UNLABELLED_ID),
+            *({"id": number, "name": name} for name, number in categories.items() if name),
+        ]
         spool.write(f'],"images":{json.dumps(images)},"categories":{json.dumps(listed)}}}'.encode())
         spool.seek(0)
         return import_coco(database, project_id, spool, user_id=user_id)
