@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +15,9 @@ from flask.testing import FlaskClient
 
 from limner.access import InstallationRole, Permission
 from limner.access.permissions import INSTALLATION_WIDE, ROLE_PERMISSIONS
-from limner.api.context import Services
+from limner.api import blueprints
 from limner.api.guard import OPEN_ENDPOINTS, check_routes, permission_of
+from limner.service.wiring import Services
 from tests.api.conftest import creation
 
 # endpoint: what it needs. A new route is added here on purpose.
@@ -148,6 +151,29 @@ def test_a_strangers_rows_do_not_exist(
     assert {table for table in after if after[table] != before[table]} == {"projects"}  # a new one of their own
     hidden, absent = script.get("/api/v1/images/1"), script.get("/api/v1/images/1000")
     assert hidden.json["error"]["message"].replace("1", "1000") == absent.json["error"]["message"]
+
+
+def test_handlers_have_no_other_way_from_an_id_to_a_row() -> None:
+    """No module of the blueprints names what reads a row by its key; only ``limner.access`` does."""
+    getters = {
+        "get_image",
+        "get_project",
+        "get_category",
+        "get_job",
+        "lock_image",
+        "lock_job",
+        "find_project",
+        "get_one",
+    }
+    for module in Path(blueprints.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("limner.store"):
+                assert not getters & {alias.name for alias in node.names}, module.name
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                assert node.attr not in getters, (module.name, node.lineno)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+                first = node.args[0] if node.args else None
+                assert not (isinstance(first, ast.Name) and first.id.endswith("Row")), (module.name, node.lineno)
 
 
 def _rows(services: Services) -> dict[str, list[str]]:

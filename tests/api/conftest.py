@@ -14,10 +14,10 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from limner.api.app import create_app, open_services
-from limner.api.context import Services
+from limner.api.app import create_app
 from limner.api.serving.lifecycle import stop_services
 from limner.config import Settings
+from limner.service.wiring import Services, open_services
 from limner.store.accounts import create_api_token, create_login_link, ensure_local_admin
 from limner.vocabulary import rle
 from tests.conftest import png_bytes

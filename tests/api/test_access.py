@@ -7,11 +7,11 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from limner.api.app import create_app, open_services
-from limner.api.context import Services
+from limner.api.app import create_app
 from limner.api.guard import OPEN_ENDPOINTS
 from limner.api.serving.lifecycle import stop_services
 from limner.config import Settings
+from limner.service.wiring import Services, open_services
 
 EXAMPLE = {"int": "1", "any": None, "path": "x.js", "default": "x"}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-from limner.api.context import Services
+from limner.service.wiring import Services
 from tests.api.conftest import Upload, creation
 from tests.conftest import png_bytes
 

@@ -13,11 +13,11 @@ from flask.testing import FlaskClient
 from safetensors.numpy import load
 
 from limner.api.blueprints import events as events_module
-from limner.api.context import Services
 from limner.blobs import embedding_key
 from limner.config import Settings
 from limner.jobs.sweep import sweep
 from limner.models.manifest import PREPROCESSING_VERSION
+from limner.service.wiring import Services
 from limner.store.types import utc_now
 from tests.api.conftest import Upload, creation, stored_files
 from tests.conftest import TEST_MODEL, TEST_MODEL_SHA256, embedding_bytes, png_bytes

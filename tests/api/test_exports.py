@@ -12,9 +12,9 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from limner.api.context import Services
 from limner.formats.exports import FOLDER_FORMATS
 from limner.formats.sa1b import import_sa1b
+from limner.service.wiring import Services
 from limner.vocabulary import rle
 from tests.api.conftest import Upload, mask_rle, new_uid
 from tests.api.test_coco import annotate

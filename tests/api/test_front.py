@@ -14,12 +14,12 @@ import pytest
 from flask import Flask, Response, request, send_file
 
 from limner.api.app import create_app
-from limner.api.context import Services
 from limner.api.serving.front import Front
 from limner.api.serving.limits import LANES, Lane, LaneLimits, Limits
 from limner.api.serving.process import Server, make_server
 from limner.api.serving.protocol import Connections
 from limner.api.streams import stream_response
+from limner.service.wiring import Services
 
 PATIENCE = 30.0
 BIG = 48 << 20  # more than the buffers of both sockets take

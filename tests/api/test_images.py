@@ -10,13 +10,12 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image as Picture
 
-from limner.api.app import open_services
-from limner.api.context import Services
-from limner.api.library import take_in
 from limner.blobs import embedding_key
 from limner.errors import StorageFull
 from limner.jobs.sweep import sweep
 from limner.models.manifest import PREPROCESSING_VERSION
+from limner.service.ingest import ingest_image
+from limner.service.wiring import Services, open_services
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
 from limner.store.types import utc_now
 from tests.api.conftest import HEIGHT, WIDTH, Upload, creation, stored_files
@@ -259,7 +258,7 @@ def test_an_import_beside_a_deletion_of_the_same_bytes_keeps_its_files(
 
     monkeypatch.setattr(elsewhere.blobs, "put", put_and_lose_the_row)
     data = png_bytes(HEIGHT, WIDTH)
-    taken = take_in(elsewhere, other["id"], "twin.png", lambda: data, image["sha256"])
+    taken = ingest_image(elsewhere, other["id"], "twin.png", lambda: data, image["sha256"])
     elsewhere.database.close()
     assert taken.created
     sweep_after_a_day(services)

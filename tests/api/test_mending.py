@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
 
-from limner.api.context import Services
 from limner.blobs import display_key, embedding_key, image_key, thumbnail_key
 from limner.cli.check import check
 from limner.config import Settings
-from limner.store.embeddings import add_embedding
+from limner.service.wiring import Services
+from limner.store.embeddings import MadeEmbedding, add_embeddings
 from tests.api.conftest import HEIGHT, WIDTH, Upload
 from tests.conftest import embedding_bytes, png_bytes
 
@@ -92,7 +92,7 @@ def test_limner_check_finds_and_mends(
     embedding = embedding_key(shas[0], model.model_sha256, model.preprocessing_version)
     services.blobs.put(embedding, embedding_bytes(shas[0]))
     with services.database.write() as session:
-        add_embedding(session, shas[0], model, 1.0, 1)
+        add_embeddings(session, model, [MadeEmbedding(shas[0], 1.0, 1)])
     assert run_check() == (0, "3 images looked at, 0 faults left.\n")
 
     DAMAGE["cut"](file_of(settings, embedding))

@@ -20,10 +20,10 @@ from alembic.config import Config
 from flask.testing import FlaskClient
 from sqlalchemy import MetaData, create_engine, select, text
 
-from limner.api.app import create_app, open_services
-from limner.api.context import Services
+from limner.api.app import create_app
 from limner.api.serving.lifecycle import stop_services
 from limner.config import Settings
+from limner.service.wiring import Services, open_services
 from limner.store import Database
 from limner.store.engine import WRITES
 from limner.store.migrate import SCRIPTS

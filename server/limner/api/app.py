@@ -1,6 +1,5 @@
 """Putting the application together."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from limner.api.blueprints import (
     server,
     session,
 )
-from limner.api.context import EXTENSION, Services
+from limner.api.context import EXTENSION
 from limner.api.errors import register_errors
 from limner.api.guard import check_routes
 from limner.api.metrics import register_metrics
@@ -37,20 +36,9 @@ from limner.api.schemas.base import ErrorAnswer
 from limner.api.schemas.images import EmbeddingPending
 from limner.api.security import register_security_headers, secret_key
 from limner.api.uploads import UploadRequest, upload_folder
-from limner.blobs import BlobStore
-from limner.config import MIB, Settings
-from limner.encoding.service import WORKER, EmbeddingService
-from limner.jobs.encoding import EncodingQueue, new_holder
-from limner.jobs.sweep import Sweeper
-from limner.jobs.telling import EncoderNews
-from limner.models import catalogue
-from limner.models.manifest import PREPROCESSING_VERSION
-from limner.service.wiring import open_events
-from limner.store import Database
-from limner.store.accounts import SESSION_LIFETIME, ensure_local_admin
-from limner.store.embeddings import EmbeddingKey
-from limner.store.installation import installation_id
-from limner.store.migrate import migrate
+from limner.config import MIB
+from limner.service.wiring import Services
+from limner.store.accounts import SESSION_LIFETIME
 from limner.vocabulary.events import ProjectEvent
 
 API_PREFIX = "/api/v1"
@@ -74,47 +62,6 @@ API_BLUEPRINTS = (
     jobs.blueprint,
     events.blueprint,
 )
-
-
-def open_services(settings: Settings, encoder_command: Sequence[str] = WORKER) -> Services:
-    """Open the database (bringing it up to date) and the blobs, and prepare the encoder without starting it.
-
-    Args:
-        settings: where and what.
-        encoder_command: starts the encoder's process.
-
-    Raises:
-        MissingWeights: the model is not installed.
-    """
-    settings.home.mkdir(parents=True, exist_ok=True)
-    model = catalogue.find_model(settings.model, settings.home)
-    key = EmbeddingKey(model.card.weights_sha256, PREPROCESSING_VERSION)
-    database = Database(settings.resolved_database_url)
-    migrate(database)
-    with database.write() as transaction:
-        ensure_local_admin(transaction)
-        installation = installation_id(transaction)
-    blobs = BlobStore(settings.resolved_blob_url)
-    pages = open_events(database)
-    holder = new_holder()
-    encoder = EmbeddingService(
-        settings,
-        blobs,
-        EncodingQueue(database, key, holder),
-        [EncoderNews(database)],
-        command=encoder_command,
-    )
-    return Services(
-        settings=settings,
-        database=database,
-        blobs=blobs,
-        encoder=encoder,
-        sweeper=Sweeper(database, blobs, holder),
-        events=pages,
-        installation=installation,
-        model=model.name,
-        embedding_key=key,
-    )
 
 
 def create_app(services: Services, client_folder: Path | None = None) -> APIFlask:

@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
 from flask import current_app
 
-from limner.blobs import BlobStore
-from limner.config import Settings
-from limner.encoding.service import EmbeddingService
-from limner.jobs.sweep import Sweeper
-from limner.service.events import Events
-from limner.store import Database
-from limner.store.embeddings import EmbeddingKey
+from limner.service.wiring import Services
 
 EXTENSION = "limner"
-
-
-@dataclass(frozen=True)
-class Services:
-    """Everything a handler may need.
-
-    Attributes:
-        installation: UUID of the database.
-        model: name of the model in use.
-        embedding_key: identifies embeddings made by the model in use.
-    """
-
-    settings: Settings
-    database: Database
-    blobs: BlobStore
-    encoder: EmbeddingService
-    sweeper: Sweeper
-    events: Events
-    installation: str
-    model: str
-    embedding_key: EmbeddingKey
 
 
 def services() -> Services:

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from limner.api.context import Services
+from limner.service.wiring import Services
 
 if TYPE_CHECKING:
     from limner.api.serving.front import Front

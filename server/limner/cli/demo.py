@@ -14,7 +14,7 @@ from limner.config import Settings
 from limner.models.catalogue import find_model
 
 if TYPE_CHECKING:
-    from limner.api.context import Services
+    from limner.service.wiring import Services
 
 PROJECT = "Demo"
 CATEGORIES = ("animal", "person", "vehicle", "food", "thing")
@@ -62,7 +62,7 @@ def seed(settings: Settings) -> None:
     Raises:
         MissingWeights: the model is not installed.
     """
-    from limner.api.app import open_services
+    from limner.service.wiring import open_services
 
     services = open_services(settings)  # the encoder is not started: nothing is encoded here
     try:
@@ -72,7 +72,7 @@ def seed(settings: Settings) -> None:
 
 
 def _fill(services: Services) -> None:
-    from limner.api.library import take_in
+    from limner.service.ingest import ingest_image
     from limner.store.categories import create_category
     from limner.store.projects import create_project, list_projects
 
@@ -85,4 +85,4 @@ def _fill(services: Services) -> None:
     photos = files("skimage.data")
     for name, source in PHOTOS.items():
         read = (photos / source).read_bytes
-        take_in(services, project_id, name, read, hashlib.sha256(read()).hexdigest())
+        ingest_image(services, project_id, name, read, hashlib.sha256(read()).hexdigest())

@@ -16,8 +16,8 @@ from limner.config import Settings
 from limner.errors import LimnerError
 
 if TYPE_CHECKING:
-    from limner.api.context import Services
     from limner.formats.coco import ImportReport
+    from limner.service.wiring import Services
 
 ExportFormat = Literal["coco", "sa1b", "panoptic", "yolo", "png"]
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
@@ -189,7 +189,7 @@ def find_images(sources: Sequence[Path]) -> list[Source]:
 
 @contextmanager
 def _open(home: Path | None) -> Iterator[Services]:
-    from limner.api.app import open_services
+    from limner.service.wiring import open_services
 
     services = open_services(Settings() if home is None else Settings(home=home))  # the encoder is not started
     try:
@@ -209,7 +209,7 @@ def _import_images(services: Services, project_id: int, images: Sequence[Source]
     """Add image files with a progress bar; how many were refused."""
     from tqdm import tqdm
 
-    from limner.api.library import take_in
+    from limner.service.ingest import ingest_image
     from limner.vocabulary.names import clean_file_name
 
     added = known = 0
@@ -218,7 +218,7 @@ def _import_images(services: Services, project_id: int, images: Sequence[Source]
         try:
             with image.path.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            taken = take_in(services, project_id, clean_file_name(image.file_name), image.path.read_bytes, sha256)
+            taken = ingest_image(services, project_id, clean_file_name(image.file_name), image.path.read_bytes, sha256)
         except (LimnerError, OSError) as error:
             refused.append(f"{image.path}: {error}")
         else:

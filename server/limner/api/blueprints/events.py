@@ -10,13 +10,14 @@ from flask import Response, request
 
 from limner.access import Permission, access_project
 from limner.api.auth import current_actor
-from limner.api.context import Services, services
+from limner.api.context import services
 from limner.api.guard import requires
 from limner.api.openapi import event_stream_response
 from limner.api.schemas.server import EventsQuery
 from limner.api.streams import stream_response
 from limner.errors import Unavailable
 from limner.service.events import Subscription
+from limner.service.wiring import Services
 from limner.store.events import PublishedEvent, events_after, latest_event_id
 from limner.vocabulary.events import ResetEvent, StartEvent
 

@@ -14,7 +14,6 @@ from limner.api.auth import current_actor
 from limner.api.context import services
 from limner.api.files import blob_response
 from limner.api.guard import requires
-from limner.api.library import take_in
 from limner.api.openapi import binary_response, upload_body
 from limner.api.schemas.base import ErrorInfo
 from limner.api.schemas.images import (
@@ -31,6 +30,7 @@ from limner.blobs import display_key, thumbnail_key
 from limner.encoding.states import EmbeddingState
 from limner.errors import InvalidInput
 from limner.jobs.sweep import unreference
+from limner.service.ingest import ingest_image
 from limner.store import images as store
 from limner.store.embeddings import encoded_among
 from limner.store.marks import marks_of
@@ -70,7 +70,7 @@ def upload_images(project_id: int) -> UploadResults:
         raise InvalidInput(
             "The request brings no files.", hint="Send a multipart/form-data body with one part `files` per image."
         )
-    return UploadResults(results=[_take_in(project_id, part) for part in parts])
+    return UploadResults(results=[_ingest(project_id, part) for part in parts])
 
 
 @blueprint.get("/images/<int:image_id>")
@@ -135,11 +135,11 @@ def _row(image_id: int) -> ImageRow:
         return access_image(session, current_actor(), image_id, Permission.VIEW)
 
 
-def _take_in(project_id: int, part: FileStorage) -> UploadResult:
+def _ingest(project_id: int, part: FileStorage) -> UploadResult:
     shown_name = printable(part.filename or "")[:MAX_SHOWN_NAME]
     try:
         file_name = clean_file_name(part.filename)
-        taken = take_in(services(), project_id, file_name, *open_part(part))
+        taken = ingest_image(services(), project_id, file_name, *open_part(part))
     except InvalidInput as error:
         return UploadResult(file_name=shown_name, status="rejected", image=None, error=ErrorInfo.of(error), notes=[])
     with services().database.read() as session:

@@ -82,7 +82,7 @@ def _after_change(job_id: int) -> Job:
     """Have the encoder act on it; the job as it is then."""
     services().encoder.look_again()
     with services().database.read() as session:
-        return Job.model_validate(store.get_job(session, job_id))
+        return Job.model_validate(access_job(session, current_actor(), job_id, Permission.RUN_JOBS))
 
 
 def _failure(item: JobItem, names: Mapping[str, tuple[int, str]]) -> JobFailure:

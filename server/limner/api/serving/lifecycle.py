@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from limner.api.app import open_services
-from limner.api.context import Services
 from limner.config import Settings
+from limner.service.wiring import Services, open_services
 from limner.store import Database
 from limner.store.accounts import create_login_link, ensure_local_admin
 from limner.store.migrate import migrate

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from limner.api.context import Services
 from limner.blobs import display_key, image_key, thumbnail_key
 from limner.encoding import images as pixels
 from limner.jobs.sweep import abandon, revive
 from limner.maintenance.integrity import Fault, image_faults
+from limner.service.wiring import Services
 from limner.store.images import NewImage, add_image, find_by_sha256
 from limner.store.projects import get_project
 from limner.store.tables import Image
@@ -19,7 +19,7 @@ DECODING = threading.BoundedSemaphore(2)  # a decoded image may take 300 MB
 
 
 @dataclass(frozen=True)
-class TakenIn:
+class Ingested:
     """An image, whether it is new to the project, and what whoever brought the file should know."""
 
     image: Image
@@ -27,7 +27,9 @@ class TakenIn:
     notes: tuple[str, ...] = ()
 
 
-def take_in(context: Services, project_id: int, file_name: str, read: Callable[[], bytes], sha256: str) -> TakenIn:
+def ingest_image(
+    context: Services, project_id: int, file_name: str, read: Callable[[], bytes], sha256: str
+) -> Ingested:
     """Add an image file to a project. Nothing is stored when it is refused.
 
     Blobs of it that are missing or damaged are mended.
@@ -52,7 +54,7 @@ def take_in(context: Services, project_id: int, file_name: str, read: Callable[[
     revive(context.database, sha256)
     faults = image_faults(context.blobs, sha256)
     if known is not None and not faults:
-        return _taken(known, file_name, created=False)
+        return _ingested(known, file_name, created=False)
     with DECODING:
         data = read()
         decoded = pixels.decode_image(data, max_pixels=context.settings.max_pixels)
@@ -72,7 +74,7 @@ def take_in(context: Services, project_id: int, file_name: str, read: Callable[[
         return _store(context, project_id, new, blobs, faults)
 
 
-def _taken(image: Image, file_name: str, *, created: bool) -> TakenIn:
+def _ingested(image: Image, file_name: str, *, created: bool) -> Ingested:
     notes = []
     if created and image.file_name != file_name:
         notes.append(f"The project has another image called {file_name}: this one is called {image.file_name}.")
@@ -80,19 +82,19 @@ def _taken(image: Image, file_name: str, *, created: bool) -> TakenIn:
         notes.append(f"The project has the same file already: {image.file_name}.")
     if image.pages > 1:
         notes.append(f"Page 1 of {image.pages} was taken; save the others as files of their own to annotate them.")
-    return TakenIn(image, created, tuple(notes))
+    return Ingested(image, created, tuple(notes))
 
 
 def _store(
     context: Services, project_id: int, new: NewImage, blobs: dict[str, bytes], faults: Mapping[str, Fault]
-) -> TakenIn:
+) -> Ingested:
     try:
         for key, data in blobs.items():
             context.blobs.put(key, data, replace=faults.get(key) == "damaged")
         with context.database.write() as session:
             get_project(session, project_id)
             image, created = add_image(session, project_id, new)
-            return _taken(image, new.file_name, created=created)
+            return _ingested(image, new.file_name, created=created)
     except BaseException:
         abandon(context.database, new.sha256)
         raise
