@@ -9,6 +9,8 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from limner.atomic import make_folder
+from limner.errors import InvalidInput
 from limner.models.default import read_default
 from limner.vocabulary.devices import Device
 
@@ -95,3 +97,24 @@ class Settings(BaseSettings):
         """The process environment with these settings in it, for child processes."""
         given = self.model_dump(exclude_none=True)
         return {**os.environ, **{f"LIMNER_{name.upper()}": str(value) for name, value in given.items()}}
+
+
+def make_home(home: Path) -> None:
+    """Make the folder of all that is stored, for its owner only; one that exists keeps its permissions.
+
+    Raises:
+        InvalidInput: it cannot be made, or nothing can be written there.
+    """
+    try:
+        make_folder(home, mode=0o700)
+        writable = os.access(home, os.W_OK | os.X_OK)
+    except OSError as error:
+        raise InvalidInput(
+            f"The home {home} cannot be made: {error.strerror}.",
+            hint="Name another folder with --home or LIMNER_HOME.",
+        ) from error
+    if not writable:
+        raise InvalidInput(
+            f"Nothing can be written in the home {home}.",
+            hint="Have it belong to the user who starts Limner, or name another with --home or LIMNER_HOME.",
+        )

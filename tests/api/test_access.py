@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
+from werkzeug.test import Cookie
 
 from limner.api.app import create_app
 from limner.api.guard import OPEN_ENDPOINTS
@@ -92,11 +93,18 @@ def test_the_sign_in_link_works_once(anonymous: FlaskClient, link_token: str) ->
     assert anonymous.get("/api/v1/session").json["csrf_token"]
 
 
+def session_cookie(client: FlaskClient) -> Cookie | None:
+    """It carries the installation in its name."""
+    name = client.application.config["SESSION_COOKIE_NAME"]
+    assert re.fullmatch(r"limner_session_[0-9a-f]{8}", name)
+    return client.get_cookie(name)
+
+
 def test_signing_out_voids_the_cookie(browser: FlaskClient) -> None:
-    stolen = browser.get_cookie("limner_session")
+    stolen = session_cookie(browser)
     assert stolen is not None
     assert browser.delete("/api/v1/session").status_code == 204
-    browser.set_cookie("limner_session", stolen.value)
+    browser.set_cookie(stolen.key, stolen.value)
     assert browser.get("/api/v1/session").status_code == 401
 
 
@@ -107,11 +115,11 @@ def test_guessing_links_is_slowed_down(anonymous: FlaskClient) -> None:
 
 
 def test_the_cookie_outlives_a_restart(browser: FlaskClient, settings: Settings) -> None:
-    cookie = browser.get_cookie("limner_session")
+    cookie = session_cookie(browser)
     assert cookie is not None
     services = open_services(settings)
     restarted = create_app(services).test_client()
-    restarted.set_cookie("limner_session", cookie.value)
+    restarted.set_cookie(cookie.key, cookie.value)
     again = restarted.get("/api/v1/session").json
     assert again["user"]["name"] == "admin"
     assert again["installation"] == browser.get("/api/v1/session").json["installation"]

@@ -1,13 +1,17 @@
+import threading
+import time
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from limner.store import Database
+from limner.errors import Unavailable
+from limner.store import Database, turns
 from limner.store.events import add_event, events_after, latest_event_id
 from limner.store.projects import create_project, list_projects
 from limner.store.tables import Project
+from limner.store.turns import FairLock, Pace
 from limner.vocabulary.events import ImageEvent
 
 
@@ -82,3 +86,45 @@ def test_pruned_events_are_said_to_be_missing(database: Database, monkeypatch: p
         assert [told.event for told in recent] == [ImageEvent(image_id=number, action="created") for number in (21, 23)]
         assert events_after(session, project.id, 1) is None
         assert events_after(session, project.id, newest) == []
+
+
+def test_writers_take_turns_in_the_order_in_which_they_came(tmp_path: Path) -> None:
+    lock = FairLock()
+    order: list[int] = []
+    threads = []
+
+    def write(number: int) -> None:
+        with lock.hold(10):
+            order.append(number)
+
+    with lock.hold(0):
+        for number in range(8):
+            threads.append(threading.Thread(target=write, args=(number,)))
+            threads[-1].start()
+            while len(lock._waiting) <= number:
+                time.sleep(0.001)
+    for thread in threads:
+        thread.join()
+    assert order == list(range(8))
+
+
+def test_who_waits_too_long_to_write_is_told_to_come_again_and_holds_up_nobody(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'turns.db'}")
+    with database.write(), pytest.raises(Unavailable, match="busy"), database.write(patience=0.01):
+        pass
+    with database.write(patience=0):
+        pass
+    database.close()
+
+
+def test_bulk_work_finds_how_much_fits_into_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(turns.time, "perf_counter", lambda: clock[0])
+    pace = Pace(most=100)
+    sizes = []
+    for seconds_each in [0.000999] * 6 + [0.1] * 2 + [0.0] * 10:
+        sizes.append(pace.size)
+        with pace.turn():
+            clock[0] += pace.size * seconds_each
+    assert sizes[:8] == [8, 16, 20, 20, 20, 20, 20, 1], "20 ms of it"
+    assert max(sizes) == 100

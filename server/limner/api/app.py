@@ -8,6 +8,7 @@ from apiflask import APIFlask
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from pydantic.json_schema import models_json_schema
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from limner import __version__
@@ -34,7 +35,7 @@ from limner.api.metrics import register_metrics
 from limner.api.openapi import SCHEMAS, finish_spec
 from limner.api.schemas.base import ErrorAnswer
 from limner.api.schemas.images import EmbeddingPending
-from limner.api.security import register_security_headers, secret_key
+from limner.api.security import SessionCookies, register_request_checks, register_security_headers, secret_key
 from limner.api.uploads import UploadRequest, upload_folder
 from limner.config import MIB
 from limner.service.wiring import Services
@@ -73,13 +74,22 @@ def create_app(services: Services, client_folder: Path | None = None) -> APIFlas
     """
     app = _assemble()
     app.request_class = type("LimnerRequest", (UploadRequest,), {"folder": upload_folder(services.settings.home)})
-    app.secret_key = secret_key(services.settings.home)
+    settings = services.settings
+    app.secret_key = secret_key(settings.home)
+    app.session_interface = SessionCookies()
+    # Cookies do not know ports: two installations on one host must not sign each other's people out.
+    app.config["SESSION_COOKIE_NAME"] = f"limner_session_{services.installation[:8]}"
+    app.config["SESSION_COOKIE_PATH"] = settings.root_path or "/"
+    if settings.proxy_hops:
+        hops = settings.proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     app.extensions[EXTENSION] = services
     app.config["BODY_LIMITS"] = dict.fromkeys(LARGE_BODIES, services.settings.max_upload_bytes)
     app.config[client.FOLDER_SETTING] = client_folder or services.settings.client_folder or client.FOLDER
     register_metrics(app, services)
+    register_request_checks(app)
     register_auth(app)
-    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://")
+    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", headers_enabled=True)
     sign_in: Any = limiter.limit(SIGN_IN_LIMIT)(app.view_functions["session.sign_in"])
     app.view_functions["session.sign_in"] = sign_in
     return app
@@ -113,12 +123,12 @@ def _assemble() -> APIFlask:
         MAX_FORM_MEMORY_SIZE=MAX_FIELD_BYTES,
         MAX_FORM_PARTS=MAX_UPLOAD_PARTS,
         PERMANENT_SESSION_LIFETIME=timedelta(seconds=SESSION_LIFETIME.total_seconds()),
-        SESSION_COOKIE_NAME="limner_session",
         SESSION_COOKIE_SAMESITE="Strict",
         SESSION_REFRESH_EACH_REQUEST=False,
         WTF_CSRF_TIME_LIMIT=None,  # the token lives as long as the session
     )
     app.url_map.converters["int"] = RowNumber
+    app.url_map.merge_slashes = False  # a redirect would repeat whatever Host header came
     register_errors(app)
     register_security_headers(app)
     for blueprint in API_BLUEPRINTS:

@@ -22,7 +22,7 @@ SECURITY_SCHEMES = {
     "cookie": {
         "type": "apiKey",
         "in": "cookie",
-        "name": "limner_session",
+        "name": "limner_session_*",
         "description": "set by signIn; changes also need the header X-CSRFToken",
     },
     "bearer": {"type": "http", "scheme": "bearer", "description": "made by `limner user token create`"},

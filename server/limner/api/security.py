@@ -1,15 +1,23 @@
-"""Headers on every answer, and the key that signs cookies."""
+"""Headers on every answer, what requests of other sites may not do, and the key that signs cookies."""
 
 from __future__ import annotations
 
-import os
+import re
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from flask import Flask, Response
+from flask import Flask, Response, request
+from flask.sessions import SecureCookieSessionInterface
+from werkzeug.exceptions import UnsupportedMediaType
+
+from limner.atomic import PRIVATE, write_new
+from limner.errors import Forbidden, InvalidFile
 
 KEY_FILE = "secret_key"
 KEY_BYTES = 32
+
+OTHER_BODIES = frozenset({"images.upload_images", "coco.import_coco"})  # endpoints that take other than JSON
 
 # Isolation (COOP and COEP) lets the decoder's WebAssembly use threads.
 HEADERS = {
@@ -23,6 +31,7 @@ HEADERS = {
             "connect-src 'self'",
             "object-src 'none'",
             "base-uri 'none'",
+            "form-action 'self'",
             "frame-ancestors 'none'",
         )
     ),
@@ -31,6 +40,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 
 
@@ -41,19 +51,66 @@ def register_security_headers(app: Flask) -> None:
     def add_headers(response: Response) -> Response:
         response.headers.update(HEADERS)
         response.headers.setdefault("Cache-Control", "private, no-store")
+        if request.is_secure:
+            response.headers["Strict-Transport-Security"] = "max-age=31536000"
         return response
 
 
 def secret_key(home: Path) -> bytes:
-    """The key that signs cookies: made at the first start, kept in the home for its owner only."""
+    """The key that signs cookies: made at the first start, kept in the home for its owner only.
+
+    Raises:
+        InvalidFile: what is there is no key; sessions cannot be signed with it.
+        OSError: it cannot be read or written.
+    """
     path = home / KEY_FILE
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return bytes.fromhex(path.read_text())
-    key = secrets.token_bytes(KEY_BYTES)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(key.hex())
-        file.flush()
-        os.fsync(file.fileno())
-    return key
+    write_new(path, secrets.token_bytes(KEY_BYTES).hex().encode(), mode=PRIVATE)  # of several first starts one wins
+    text = path.read_text("utf-8", "replace").strip()
+    if not re.fullmatch(rf"[0-9a-f]{{{2 * KEY_BYTES}}}", text):
+        raise InvalidFile(
+            f"The file {path} does not hold a key of {2 * KEY_BYTES} hexadecimal digits.",
+            hint="Delete it and start again: a new one is made, and everybody has to sign in again.",
+        )
+    return bytes.fromhex(text)
+
+
+class SessionCookies(SecureCookieSessionInterface):
+    """Session cookies that keep to https once they came over https, and to the path below which a proxy shows us."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Whether the request came over https, as far as we or the proxy can tell."""
+        return request.is_secure
+
+
+def register_request_checks(app: Flask) -> None:
+    """Refuse what no page of ours sends, before anybody asks who it is."""
+    app.before_request(check_json_requests)
+    app.before_request(check_origin)
+
+
+def check_json_requests() -> None:
+    """Refuse JSON of another content type: forms of other sites can send such, without asking the browser first.
+
+    Raises:
+        UnsupportedMediaType: a body that is neither JSON nor what the endpoint takes.
+    """
+    changes = request.method in ("POST", "PUT", "PATCH") and request.endpoint not in OTHER_BODIES
+    if changes and request.content_length and request.mimetype != "application/json":
+        raise UnsupportedMediaType
+
+
+def check_origin() -> None:
+    """Refuse changes that a page of another site makes, signing in included: nobody is to be signed in by surprise.
+
+    Raises:
+        Forbidden: the browser says that the request comes from elsewhere.
+    """
+    if request.method in ("GET", "HEAD", "OPTIONS") or "Authorization" in request.headers:
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    foreign = (
+        site not in ("same-origin", "none") if site else origin is not None and urlsplit(origin).netloc != request.host
+    )
+    if foreign:
+        raise Forbidden("The request comes from another site.", hint="Changes are made from Limner's own page.")

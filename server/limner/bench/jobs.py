@@ -276,7 +276,7 @@ def _locked_away(database: Database) -> Iterator[None]:
     def away() -> NoReturn:
         raise OSError("the database is away")
 
-    database.read = database.write = away  # type: ignore[method-assign]
+    database.read = database.write = away  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:

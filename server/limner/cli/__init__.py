@@ -59,11 +59,17 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Entry point: errors that Limner raises on purpose become one readable line and exit status 1."""
+    """Entry point: errors that Limner raises on purpose become one readable line and exit status 1.
+
+    So do those of the system, such as a folder without permission, and settings that cannot be used.
+    """
     try:
         cli.main(prog_name="limner", standalone_mode=True)
-    except LimnerError as error:
-        click.echo(f"limner: {error}", err=True)
+    except (LimnerError, OSError, ValueError) as error:
+        line = _one_line(error)
+        if line is None:
+            raise
+        click.echo(f"limner: {line}", err=True)
         sys.exit(1)
     except ModuleNotFoundError as error:
         if error.name not in WITH_THE_ENCODER:
@@ -71,3 +77,19 @@ def main() -> None:
         click.echo(f"limner: this command needs {error.name}, which is not installed here.", err=True)
         click.echo("Install `limner` instead of `limner-server`, or `limner-server[encoder]`.", err=True)
         sys.exit(1)
+
+
+def _one_line(error: Exception) -> str | None:
+    """What to tell a person; None for what is a fault of ours."""
+    if isinstance(error, LimnerError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
+        return f"{error.filename}: {error.strerror}."
+    if type(error).__name__ == "ValidationError" and getattr(error, "title", "") == "Settings":
+        from pydantic import ValidationError
+
+        assert isinstance(error, ValidationError)
+        problem = error.errors(include_url=False)[0]
+        name = "_".join(map(str, problem["loc"])).upper()
+        return f"LIMNER_{name}={problem['input']} cannot be used: {problem['msg']}."
+    return None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from limner.blobs import BlobStore
-from limner.config import Settings
+from limner.config import Settings, make_home
 from limner.encoding.service import WORKER, EmbeddingService
 from limner.jobs.encoding import EncodingQueue, new_holder
 from limner.jobs.sweep import Sweeper
@@ -53,7 +53,7 @@ def open_services(settings: Settings, encoder_command: Sequence[str] = WORKER) -
     Raises:
         MissingWeights: the model is not installed.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
+    make_home(settings.home)
     model = catalogue.find_model(settings.model, settings.home)
     key = EmbeddingKey(model.card.weights_sha256, PREPROCESSING_VERSION)
     database = Database(settings.resolved_database_url)

@@ -74,13 +74,26 @@ def state_of(annotation: Annotation, height: int, width: int) -> AnnotationState
     )
 
 
-def set_mask(annotation: Annotation, segmentation: Rle) -> None:
-    """Give an annotation a mask and what is derived from it. Expects an RLE that ``rle.validate`` has passed."""
-    annotation.counts = segmentation["counts"]
-    annotation.area = rle.area(segmentation)
+@dataclass(frozen=True)
+class MaskFacts:
+    """What is stored of a mask besides its runs: area in pixels, and [x, y, width, height]."""
+
+    area: int
+    bbox: tuple[int, int, int, int]
+
+
+def mask_facts(segmentation: Rle) -> MaskFacts:
+    """What is derived from a mask. Expects an RLE that ``rle.validate`` has passed."""
     x, y, width, height = rle.bbox(segmentation)
-    annotation.bbox_x, annotation.bbox_y = x, y
-    annotation.bbox_width, annotation.bbox_height = width, height
+    return MaskFacts(rle.area(segmentation), (x, y, width, height))
+
+
+def set_mask(annotation: Annotation, segmentation: Rle, facts: MaskFacts | None = None) -> None:
+    """Give an annotation a mask and what is derived from it. Expects an RLE that ``rle.validate`` has passed."""
+    facts = facts or mask_facts(segmentation)
+    annotation.counts = segmentation["counts"]
+    annotation.area = facts.area
+    annotation.bbox_x, annotation.bbox_y, annotation.bbox_width, annotation.bbox_height = facts.bbox
 
 
 def annotations_of(session: Session, image_id: int) -> ImageAnnotations:

@@ -2,24 +2,27 @@
 
 SQLite runs in WAL mode with ``synchronous=FULL`` (WAL with NORMAL may roll back acknowledged commits on power loss).
 Writing transactions start with ``BEGIN IMMEDIATE``, so that they never fail when they turn from reading to writing, and
-the writers of one process queue for a lock instead of polling SQLite's.
+the writers of one process queue for a lock, first come first served, instead of polling SQLite's.
 """
 
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
+from limner.errors import InvalidInput
 from limner.store.events import PublishedEvent, notify_pending, take_pending
+from limner.store.turns import FairLock
 
 BUSY_TIMEOUT_MS = 30_000
+PATIENCE = 2.5  # s, for one's turn to write: who saves is told within three to try again
 WAL_RETRY_S = 0.02
 POOL_SIZE = 32  # connections kept open
 POOL_OVERFLOW = 64  # more under load: as many as the server has threads
@@ -33,18 +36,34 @@ class Database:
 
     Args:
         url: SQLAlchemy URL, ``sqlite:///…`` or ``postgresql+psycopg://…``.
+
+    Raises:
+        InvalidInput: the URL is none.
     """
 
     def __init__(self, url: str) -> None:
-        self.engine = _create_engine(url)
+        try:
+            self.engine = _create_engine(url)
+        except (ArgumentError, ModuleNotFoundError) as error:
+            raise InvalidInput(
+                f"The database URL cannot be used: {error}.",
+                hint="Give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME; "
+                "PostgreSQL needs `pip install limner[postgres]`.",
+            ) from error
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         read_options: dict[str, Any] = (
             {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         )
         self._reading = self.engine.execution_options(**read_options)
         self._writing = self.engine.execution_options(**{WRITES: True})
-        self._writer_lock = threading.Lock()
+        self._turns = FairLock()
         self._listeners: list[EventListener] = []
+
+    @property
+    def name(self) -> str:
+        """Where it is, for messages: a file, or a URL without its password."""
+        url = self.engine.url
+        return str(url.database) if self.is_sqlite else url.render_as_string(hide_password=True)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -53,12 +72,18 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, patience: float = PATIENCE) -> Iterator[Session]:
         """A transaction: committed at the end of the block, rolled back by an exception. Must not be nested.
 
         Events that were added inside reach the listeners after the commit, never before.
+
+        Args:
+            patience: seconds to wait for the writers before, at most. Work in the background may have more of it.
+
+        Raises:
+            Unavailable: the writers before took longer; nothing was done.
         """
-        lock = self._writer_lock if self.is_sqlite else nullcontext()
+        lock = self._turns.hold(patience) if self.is_sqlite else nullcontext()
         with lock, Session(self._writing, expire_on_commit=False) as session:
             with session.begin():
                 yield session

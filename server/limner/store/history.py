@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from limner.store.annotations import AnnotationState, set_mask, state_of
+from limner.store.annotations import AnnotationState, MaskFacts, set_mask, state_of
 from limner.store.tables import Annotation, Edit, Image
 
 
@@ -47,11 +47,14 @@ def annotation_at(session: Session, image: Image, uid: str, revision: int) -> An
     return state_of(past, image.height, image.width)
 
 
-def apply_payload(annotation: Annotation, kind: str, payload: dict[str, Any]) -> None:
-    """Change an annotation as the stored payload of a create or update says."""
+def apply_payload(annotation: Annotation, kind: str, payload: dict[str, Any], facts: MaskFacts | None = None) -> None:
+    """Change an annotation as the stored payload of a create or update says.
+
+    ``facts`` are those of its mask, when they are known already.
+    """
     fields = payload["changes"] if kind == "update" else payload
     for name in ("category_id", "iscrowd", "attributes", "provenance", "position"):
         if name in fields:
             setattr(annotation, name, fields[name])
     if "segmentation" in fields:
-        set_mask(annotation, fields["segmentation"])
+        set_mask(annotation, fields["segmentation"], facts)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from sqlite3 import Error as SQLiteError
 
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
+from limner.errors import Conflict, Unavailable
 from limner.store.engine import WRITES, Database
 
 SCRIPTS = Path(__file__).parent / "migrations"
@@ -19,11 +23,27 @@ def migrate(database: Database) -> None:
 
     Two servers that start at once do not collide: SQLite's write lock, or an advisory lock on PostgreSQL, is held from
     the look at the current version to the commit.
+
+    Raises:
+        Unavailable: the database does not answer, or cannot be opened.
+        Conflict: it was brought up to date by a newer version.
     """
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
-    with database.engine.execution_options(**{WRITES: True}).begin() as connection:
-        if not database.is_sqlite:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    try:
+        with database.engine.execution_options(**{WRITES: True}).begin() as connection:
+            if not database.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except CommandError as error:
+        raise Conflict(
+            f"The database {database.name} was brought up to date by a newer version of Limner: {error}.",
+            hint="Start that version, or restore a backup that was made with this one.",
+        ) from error
+    except (OperationalError, SQLiteError) as error:
+        cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        raise Unavailable(
+            f"The database {database.name} cannot be opened: {cause}.",
+            hint="See that it runs, and that LIMNER_DATABASE_URL and its folder's permissions are right.",
+        ) from error

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from limner.errors import Conflict, InvalidInput, NotFound, OperationReused, StaleRevision
-from limner.store.annotations import AnnotationState, state_of
+from limner.store.annotations import AnnotationState, MaskFacts, mask_facts, state_of
 from limner.store.events import add_event
 from limner.store.history import annotation_at, apply_payload, edits_of_operations
 from limner.store.marks import mark_of
@@ -37,6 +37,42 @@ class UnknownAnnotation(NotFound):
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """An operation whose mask and prompts were checked against the size of its image, outside of any transaction.
+
+    Attributes:
+        operation: as it was sent.
+        payload: as it is stored, with a canonical RLE.
+        size: (height, width) of the image.
+        mask: what is stored of the mask besides, when there is one.
+    """
+
+    operation: Operation
+    payload: dict[str, Any]
+    size: tuple[int, int]
+    mask: MaskFacts | None
+
+
+def prepare(operation: Operation, height: int, width: int) -> Prepared:
+    """Check all of an operation that needs no database: it may take seconds, for which nobody should hold a lock.
+
+    Raises:
+        InvalidRle, InvalidPrompt, InvalidInput: it does not fit an image of this size.
+    """
+    payload = payload_of(operation)
+    fields = payload.get("changes", payload)
+    mask = None
+    if "segmentation" in fields:
+        fields["segmentation"] = dict(rle.validate(fields["segmentation"], (height, width)))
+        mask = mask_facts(fields["segmentation"])
+    if fields.get("provenance"):
+        check_prompts(fields["provenance"]["prompts"], height, width)
+        if fields["provenance"]["region"] is not None:
+            Region(*fields["provenance"]["region"]).check(height, width)
+    return Prepared(operation, payload, (height, width), mask)
+
+
+@dataclass(frozen=True)
 class Applied:
     """What an operation led to.
 
@@ -59,6 +95,7 @@ def apply_operation(
     *,
     revision: int | None,
     user_id: int | None,
+    prepared: Prepared | None = None,
 ) -> Applied:
     """Apply one operation to an image, exactly once, and tell the pages.
 
@@ -69,6 +106,7 @@ def apply_operation(
         operation: what to do.
         revision: the revision that the operation is based on; None skips the check.
         user_id: who did it.
+        prepared: the operation, checked before the transaction (:func:`prepare`); by default it is checked now.
 
     Raises:
         UnknownAnnotation: the image has no such annotation.
@@ -85,7 +123,7 @@ def apply_operation(
             f"Image {image.id} is at revision {on.image.revision}, the operation is based on {revision}.",
             hint="Read the annotations again, then repeat the operation on them.",
         )
-    annotation = on.apply(operation_id, operation)
+    annotation = on.apply(operation_id, operation, prepared)
     session.flush()
     announce_annotations(session, on.image)
     after = state_of(annotation, on.image.height, on.image.width) if annotation and not annotation.deleted else None
@@ -140,17 +178,20 @@ class _ImageOperations:
             )
         return edit
 
-    def apply(self, operation_id: str, operation: Operation) -> Annotation | None:
+    def apply(self, operation_id: str, operation: Operation, prepared: Prepared | None = None) -> Annotation | None:
         """Make the edit and its effect part of the session; the annotation, None for a mark. Does not flush."""
         image = self.image
-        payload = self._checked_payload(operation)
+        if prepared is None or prepared.size != (image.height, image.width):
+            prepared = prepare(operation, image.height, image.width)
+        payload = prepared.payload
+        self._check_category(payload)
         now = utc_now()
         annotation = None
         if isinstance(operation, MarkOperation):
             image.state, image.state_note = operation.state, operation.note
             image.state_user_id, image.state_changed = self._user_id, now
         else:
-            annotation = self._changed_annotation(operation, payload, now)
+            annotation = self._changed_annotation(operation, prepared, now)
         image.revision += 1
         edit = Edit(
             image_id=image.id,
@@ -167,17 +208,8 @@ class _ImageOperations:
         self._edits[operation_id] = edit
         return annotation
 
-    def _checked_payload(self, operation: Operation) -> dict[str, Any]:
-        """The operation's payload with a canonical RLE, after checking mask and category against the image."""
-        image = self.image
-        payload = payload_of(operation)
-        fields = payload.get("changes", payload)
-        if "segmentation" in fields:
-            fields["segmentation"] = dict(rle.validate(fields["segmentation"], (image.height, image.width)))
-        if fields.get("provenance"):
-            check_prompts(fields["provenance"]["prompts"], image.height, image.width)
-            if fields["provenance"]["region"] is not None:
-                Region(*fields["provenance"]["region"]).check(image.height, image.width)
+    def _check_category(self, payload: dict[str, Any]) -> None:
+        image, fields = self.image, payload.get("changes", payload)
         category_id = fields.get("category_id")
         if category_id is not None:
             category = self._category(category_id)
@@ -186,7 +218,6 @@ class _ImageOperations:
                     f"There is no category {category_id} in the image's project.",
                     hint="Use the id of one of the project's categories, or null.",
                 )
-        return payload
 
     def _category(self, category_id: int) -> Category | None:
         if category_id not in self._categories:
@@ -194,7 +225,7 @@ class _ImageOperations:
             self._categories[category_id] = self._session.get(Category, category_id) if inside else None
         return self._categories[category_id]
 
-    def _changed_annotation(self, operation: Operation, payload: dict[str, Any], now: datetime) -> Annotation:
+    def _changed_annotation(self, operation: Operation, prepared: Prepared, now: datetime) -> Annotation:
         image, uid = self.image, str(operation.uid)
         if isinstance(operation, CreateOperation):
             annotation = self._new_annotation(uid)
@@ -210,7 +241,7 @@ class _ImageOperations:
             annotation.deleted = None
             image.annotation_count += 1
         else:
-            apply_payload(annotation, operation.kind, payload)
+            apply_payload(annotation, operation.kind, prepared.payload, prepared.mask)
         self._session.add(annotation)
         self._annotations[uid] = annotation
         if operation.kind == "create" and self._last_position is not None:

@@ -22,6 +22,7 @@ from limner.vocabulary.polygons import MAX_COORDINATE, changes_of, is_short, uni
 
 FIRST_CHARACTER = 48
 CONTINUES, SIGN, PAYLOAD = 0x20, 0x10, 0x1F
+MAX_CHARACTERS = 2_000_000  # of the counts of one mask; checking takes 65 bytes of memory a run
 MAX_GROUPS = 7  # 35 bits: more than any count of an image that fits into memory
 MAX_CHARACTERS = 1 << 22  # of one mask: a hundred times what the most broken one of real images needs
 
@@ -134,6 +135,11 @@ def validate(obj: object, size: Sequence[int] | None = None) -> Rle:
     text = obj["counts"]
     if not isinstance(text, str):
         raise InvalidRle("RLE counts must be a string.", hint="Compress uncompressed counts first.")
+    if len(text) > MAX_CHARACTERS:
+        raise InvalidRle(
+            f"RLE counts of {len(text)} characters are more than the {MAX_CHARACTERS} that are kept.",
+            hint="A mask with that many runs is noise: smooth it, or split it.",
+        )
     if len(text) > 2 * (height * width + 1) + MAX_GROUPS:
         raise InvalidRle(
             f"RLE counts of {len(text)} characters are longer than any mask of this size needs.",

@@ -15,7 +15,7 @@ from limner.api.openapi import IF_MATCH
 from limner.api.schemas.annotations import AnnotationList, OperationRequest, OperationResult
 from limner.errors import RevisionRequired, StaleRevision
 from limner.store.annotations import annotations_of
-from limner.store.operations import Applied, apply_operation
+from limner.store.operations import Applied, apply_operation, prepare
 
 blueprint = APIBlueprint("annotations", __name__)
 
@@ -53,6 +53,9 @@ def apply(image_id: int, json_data: OperationRequest) -> Response:
 
 def _apply(image_id: int, sent: OperationRequest, revision: int) -> Applied:
     actor = current_actor()
+    with services().database.read() as session:
+        image = access_image(session, actor, image_id, Permission.ANNOTATE)
+    prepared = prepare(sent.operation, image.height, image.width)  # takes its time: nobody waits for it
     with services().database.write() as session:
         image = access_image(session, actor, image_id, Permission.ANNOTATE, lock=True)
         return apply_operation(
@@ -62,6 +65,7 @@ def _apply(image_id: int, sent: OperationRequest, revision: int) -> Applied:
             sent.operation,
             revision=revision,
             user_id=actor.user_id,
+            prepared=prepared,
         )
 
 

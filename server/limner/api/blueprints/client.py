@@ -57,12 +57,19 @@ def file(name: str) -> Response:
     path = request.path.lstrip("/")
     joined = safe_join(str(_folder()), path)
     found = Path(joined) if joined else None
-    if found is None or not found.is_file() or found.suffix in ENCODINGS.values():
+    if found is None or not _is_file(found) or found.suffix in ENCODINGS.values():
         raise NotFound(f"There is nothing at /{path[:200]}.", hint="The client's pages start at /.")
     response = _send(found)
     hashed = path.startswith(f"{HASHED}/")
     response.headers["Cache-Control"] = IMMUTABLE_PUBLIC if hashed else "no-cache"
     return response
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is longer than names can be
+        return False
 
 
 def _folder() -> Path:

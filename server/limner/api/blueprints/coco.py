@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, cast
 
 from apiflask import APIBlueprint
 from flask import request
@@ -16,7 +16,7 @@ from limner.api.context import services
 from limner.api.guard import requires
 from limner.api.openapi import import_body
 from limner.api.schemas.exchange import ImportResult
-from limner.api.uploads import HashingFile, upload_folder
+from limner.api.uploads import PartStore, upload_folder
 from limner.errors import InvalidInput
 from limner.formats import coco
 
@@ -47,7 +47,7 @@ def _sent_file() -> Iterator[IO[bytes]]:
             raise InvalidInput("The form brings no file.", hint="Send the COCO JSON in the part `file`.")
         yield part.stream
         return
-    with HashingFile(upload_folder(services().settings.home)) as file:
+    with PartStore(upload_folder(services().settings.home)).new() as file:
         shutil.copyfileobj(request.stream, file)
         file.seek(0)
-        yield file
+        yield cast(IO[bytes], file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from limner.api.uploads import remove_old_uploads
 from limner.config import Settings
 from limner.service.wiring import Services, open_services
 from limner.store import Database
@@ -34,6 +35,7 @@ def address_of(host: str, port: int) -> str:
 def start_services(settings: Settings) -> Services:
     """Open everything and start the encoder, which goes on with the jobs that were running."""
     services = open_services(settings)
+    remove_old_uploads(settings.home)
     services.events.start()
     services.encoder.start()
     services.sweeper.start()

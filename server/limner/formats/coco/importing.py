@@ -36,6 +36,7 @@ from limner.formats.json_stream import iterate_arrays
 from limner.store import Database
 from limner.store.categories import create_category, list_categories
 from limner.store.projects import get_project
+from limner.store.turns import Pace
 
 BATCH = 100  # annotations in one transaction
 SPOOL_BYTES = 1 << 24  # checked annotations beyond this go to a temporary file
@@ -75,8 +76,10 @@ def import_coco(
         writer = Writer(database, user_id, category_ids, skipped)
         spool.seek(0)
         checked = (Checked.from_json(line) for line in spool)
-        while batch := list(islice(checked, BATCH)):
-            writer.write(batch)
+        pace = Pace(BATCH)
+        while batch := list(islice(checked, pace.size)):
+            with pace.turn():
+                writer.write(batch)
     return ImportReport(created, len(writer.images), writer.added, skipped.summary())
 
 

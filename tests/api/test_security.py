@@ -1,0 +1,218 @@
+"""What other sites, other installations, proxies and odd requests may not do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from limner.api.app import create_app, open_services
+from limner.api.context import Services
+from limner.api.security import secret_key
+from limner.api.serving.lifecycle import stop_services
+from limner.config import Settings
+from limner.errors import InvalidFile
+from limner.store.accounts import create_login_link, ensure_local_admin
+from limner.vocabulary import rle
+from tests.api.conftest import FAKE_WORKER
+
+
+def fresh_token(services: Services) -> str:
+    with services.database.write() as session:
+        return create_login_link(session, ensure_local_admin(session))
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+def test_json_of_another_content_type_is_refused(anonymous: FlaskClient, link_token: str, content_type: str) -> None:
+    """Forms of other sites can send such without asking."""
+    body = f'{{"token": "{link_token}"}}'
+    refused = anonymous.post("/api/v1/session", data=body, headers={"Content-Type": content_type})
+    assert refused.status_code == 415
+    assert refused.json["error"]["hint"] == "Send application/json."
+    assert (
+        anonymous.post("/api/v1/session", data=body, content_type="application/json; charset=utf-8").status_code == 200
+    )
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_another_site_can_sign_nobody_in(anonymous: FlaskClient, link_token: str, headers: dict[str, str]) -> None:
+    refused = anonymous.post("/api/v1/session", json={"token": link_token}, headers=headers)
+    assert refused.status_code == 403
+    assert "Set-Cookie" not in refused.headers
+    own = {"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}
+    assert anonymous.post("/api/v1/session", json={"token": link_token}, headers=own).status_code == 200
+
+
+def test_two_installations_on_one_host_do_not_share_a_cookie(app: APIFlask, settings: Settings, tmp_path: Path) -> None:
+    models = settings.models_dir
+    other_home = tmp_path / "other"
+    other_home.mkdir()
+    os.symlink(models, other_home / "models")
+    other = open_services(settings.model_copy(update={"home": other_home}), encoder_command=FAKE_WORKER)
+    try:
+        assert create_app(other).config["SESSION_COOKIE_NAME"] != app.config["SESSION_COOKIE_NAME"]
+    finally:
+        stop_services(other)
+
+
+def test_too_many_attempts_are_told_when_to_come_again(anonymous: FlaskClient) -> None:
+    for _ in range(21):
+        answer = anonymous.post("/api/v1/session", json={"token": "x" * 43})
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["Retry-After"]) <= 61
+
+
+def test_behind_a_proxy_addresses_and_https_are_those_of_the_client(settings: Settings, client_folder: Path) -> None:
+    services = open_services(
+        settings.model_copy(update={"proxy_hops": 1, "root_path": "/limner"}), encoder_command=FAKE_WORKER
+    )
+    try:
+        client = create_app(services, client_folder).test_client()
+
+        def sign_in(address: str, token: str = "x" * 43) -> Any:
+            headers = {
+                "X-Forwarded-For": f"6.6.6.6, {address}",
+                "X-Forwarded-Proto": "https",
+                "X-Forwarded-Host": "a.example",
+            }
+            return client.post("/api/v1/session", json={"token": token}, headers=headers)
+
+        statuses = [sign_in("1.1.1.1").status_code for _ in range(21)]
+        assert statuses == [401] * 20 + [429]
+        answer = sign_in("2.2.2.2", fresh_token(services))
+        assert answer.status_code == 200
+        cookie = answer.headers["Set-Cookie"]
+        assert "Secure" in cookie
+        assert "Path=/limner" in cookie
+        assert "max-age" in answer.headers["Strict-Transport-Security"]
+    finally:
+        stop_services(services)
+
+
+def test_without_a_proxy_nobody_chooses_his_address(anonymous: FlaskClient) -> None:
+    for number in range(21):
+        headers = {"X-Forwarded-For": f"1.1.1.{number}"}
+        answer = anonymous.post("/api/v1/session", json={"token": "x" * 43}, headers=headers)
+    assert answer.status_code == 429
+
+
+@pytest.mark.parametrize("path", ["/" + "x" * 300, "/assets/" + "x" * 300, "//evil.example/api", "/api//v1/server"])
+def test_odd_paths_lead_nowhere_and_repeat_no_host(anonymous: FlaskClient, path: str) -> None:
+    answer = anonymous.get(path, headers={"Host": "evil.example"})
+    assert answer.status_code == 404
+    assert "evil" not in str(answer.headers)
+
+
+def test_pages_may_send_forms_nowhere_else(anonymous: FlaskClient) -> None:
+    assert "form-action 'self'" in anonymous.get("/healthz").headers["Content-Security-Policy"]
+
+
+def test_invented_methods_do_not_grow_the_figures(script: FlaskClient) -> None:
+    for number in range(50):
+        script.open("/healthz", method=f"INVENTED{number}")
+    assert "INVENTED" not in script.get("/metrics").text
+
+
+def test_a_mask_of_absurdly_many_runs_is_refused_by_its_length(script: FlaskClient, image: dict[str, Any]) -> None:
+    segmentation = {"size": [48, 64], "counts": "1" * (rle.MAX_CHARACTERS + 1)}
+    operation = {"kind": "create", "uid": "6a2f41a3-c54c-4ce8-92d2-0324e1c32e22", "category_id": None}
+    answer = script.post(
+        f"/api/v1/images/{image['id']}/operations",
+        json={
+            "operation_id": "6a2f41a3-c54c-4ce8-92d2-0324e1c32e23",
+            "operation": {**operation, "segmentation": segmentation},
+        },
+        headers={"If-Match": '"0"'},
+    )
+    assert (answer.status_code, answer.json["error"]["code"]) == (422, "invalid_rle")
+
+
+def test_the_key_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            secret_key(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    key = secret_key(tmp_path)
+    assert (len(key), secret_key(tmp_path)) == (32, key)
+    assert (tmp_path / "secret_key").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "secret_key").write_text("")
+    with pytest.raises(InvalidFile, match="Delete it"):
+        secret_key(tmp_path)
+
+
+def limner(settings: Settings, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "limner", *arguments],
+        env={**settings.environment(), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"LIMNER_MAX_PIXELS": "100M"}, "LIMNER_MAX_PIXELS=100M cannot be used"),
+        ({"LIMNER_DATABASE_URL": "nonsense"}, "The database URL cannot be used"),
+        ({"LIMNER_DATABASE_URL": "postgresql://x:secret@127.0.0.1:9/x"}, "x:***@127.0.0.1:9/x cannot be opened"),
+        ({"LIMNER_DATABASE_URL": "sqlite:////nowhere/limner.db"}, "/nowhere/limner.db cannot be opened"),
+    ],
+    ids=["number", "url", "away", "folder"],
+)
+def test_what_keeps_it_from_starting_is_said_in_one_line(
+    settings: Settings, environment: dict[str, str], said: str
+) -> None:
+    run = limner(settings, "serve", "--port", "0", **environment)
+    assert run.returncode == 1
+    assert run.stderr.startswith("limner: ")
+    assert said in run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1
+    assert "secret" not in run.stderr
+
+
+def test_a_home_that_is_a_file_and_a_newer_database_are_said(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    models = settings.models_dir
+    run = limner(settings, "user", "link", "--home", str(tmp_path / "file" / "home"))
+    assert run.returncode == 1
+    assert len(run.stderr.strip().splitlines()) == 1
+    assert models.is_dir()
+    services = open_services(settings, encoder_command=FAKE_WORKER)
+    from sqlalchemy import text
+
+    with services.database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    stop_services(services)
+    newer = limner(settings, "serve", "--port", "0")
+    assert newer.returncode == 1
+    assert "newer version of Limner" in newer.stderr
+    assert len(newer.stderr.strip().splitlines()) == 1
+
+
+def test_a_new_home_is_its_owners_alone(settings: Settings, tmp_path: Path) -> None:
+    home = tmp_path / "new" / "home"
+    home.parent.mkdir()
+    from limner.config import make_home
+
+    make_home(home)
+    assert home.stat().st_mode & 0o777 == 0o700
