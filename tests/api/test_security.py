@@ -12,12 +12,12 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from limner.api.app import create_app, open_services
-from limner.api.context import Services
+from limner.api.app import create_app
 from limner.api.security import secret_key
 from limner.api.serving.lifecycle import stop_services
 from limner.config import Settings
 from limner.errors import InvalidFile
+from limner.service.wiring import Services, open_services
 from limner.store.accounts import create_login_link, ensure_local_admin
 from limner.vocabulary import rle
 from tests.api.conftest import FAKE_WORKER
