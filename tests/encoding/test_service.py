@@ -26,6 +26,7 @@ from limner.errors import MissingWeights, NotFound, Unavailable
 from limner.models.catalogue import ModelCard
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.vocabulary.geometry import Region
+from tests.conftest import embedding_bytes
 from tests.encoding.fake_worker import BATCH
 
 
@@ -363,6 +364,20 @@ def test_a_missing_model_is_reported_and_asks_for_nothing(bench: Bench) -> None:
     with pytest.raises(MissingWeights, match="limner models pull sam_vit_h"):
         _ = service.model_sha256
     assert service.state(bench.image("x")) == EmbeddingState("none")
+
+
+def test_a_server_without_torch_says_so_and_serves_what_is_encoded(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_module, "find_spec", lambda _name: None)
+    service = EmbeddingService(bench.settings, bench.blobs, subscribers=[bench])
+    bench.services.append(service)
+    service.start()
+    bench.wait(lambda: service.status().encoder.state == "failed")
+    assert "limner-server[encoder]" in service.status().encoder.message
+    image = bench.image("x")
+    bench.blobs.put(embedding_key(image, service.model_sha256, PREPROCESSING_VERSION), embedding_bytes())
+    assert service.state(image).state == "ready"
 
 
 def test_weights_replaced_under_a_running_server_are_named_and_never_mixed(bench: Bench) -> None:

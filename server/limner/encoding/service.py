@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import structlog
@@ -280,12 +281,20 @@ class EmbeddingService:
             done_before = self._work.counts.done
             try:
                 if self._find_model():
+                    self._check_torch()
                     self._run_child()
             except (OSError, ModelError) as error:
                 with self._lock:
                     self._set_process_state("failed", str(error))
             backoff = FIRST_BACKOFF if self._work.counts.done > done_before else min(2 * backoff, LAST_BACKOFF)
             self._stopping.wait(RETRY_AFTER if self._process_state == "failed" else backoff)
+
+    def _check_torch(self) -> None:
+        if self._command == WORKER and find_spec("torch") is None:
+            raise ModelError(
+                "This machine has no torch, so it encodes no images.",
+                hint="Install limner instead of limner-server, or limner-server[encoder], and start it again.",
+            )
 
     def _watch(self) -> None:
         """Kill a child that hangs; the supervisor does the rest."""
