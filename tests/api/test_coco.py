@@ -67,11 +67,14 @@ def test_a_bad_import_changes_nothing(script: FlaskClient, project: Json, image:
         "categories": [{"id": 1, "name": "new"}],
         "annotations": [annotation],
     }
-    for body in (b"", b"{", b"[]", b"\xff\xfe", json.dumps(file).encode()):
+    for body in (b"", b"{", b"[]", b"\xff\xfe"):
         answer = script.post(address, data=body, content_type="application/json")
         assert answer.status_code == 422, body
         assert answer.json["error"]["hint"]
     assert script.post(address, data={}, content_type="multipart/form-data").status_code == 422
     assert [c["name"] for c in script.get(f"/api/v1/projects/{project['id']}").json["categories"]] == ["cat"]
+    answer = script.post(address, json=file)
+    assert (answer.status_code, answer.json["annotations"]) == (200, 0)
+    assert [skipped["what"] for skipped in answer.json["skipped"]] == ["annotation 0 (id 1)"]
     assert script.get(f"/api/v1/images/{image['id']}/annotations").json["revision"] == 0
     assert list((services.settings.home / "uploads").iterdir()) == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -110,13 +112,77 @@ def test_a_file_that_is_not_there_is_named(home: Path) -> None:
     assert "absent.png" in result.output
 
 
-def test_an_invalid_coco_file_adds_nothing(home: Path, tmp_path: Path) -> None:
+def test_entries_of_a_coco_file_that_cannot_be_used_are_listed_and_a_broken_file_adds_nothing(
+    home: Path, tmp_path: Path
+) -> None:
     run("create", "Cats")
     (tmp_path / "bad.json").write_text('{"categories": [{"id": 1, "name": "new"}], "annotations": [{"image_id": 1}]}')
-    with pytest.raises(InvalidFile, match="Annotation 0 is of image 1"):
-        run("import", "Cats", tmp_path / "bad.json")
+    result = run("import", "Cats", tmp_path / "bad.json")
+    assert "left out annotation 0: it is of image 1, and the file lists no image of this id" in result.output
+    (tmp_path / "cut.json").write_text('{"categories": [{"id": 1, "name": "never"}], "annotations": [{')
+    with pytest.raises(InvalidFile, match="not valid JSON"):
+        run("import", "Cats", tmp_path / "cut.json")
     run("export", "Cats", "--out", tmp_path / "out.json")
-    assert json.loads((tmp_path / "out.json").read_bytes())["categories"] == []
+    assert [c["name"] for c in json.loads((tmp_path / "out.json").read_bytes())["categories"]] == ["new"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep no such names")
+def test_a_name_that_is_no_unicode_is_refused_readably_and_the_others_go_in(home: Path, tmp_path: Path) -> None:
+    run("create", "Cats")
+    photos = tmp_path / "photos"
+    good = write_image(photos / "good.png", 1)
+    write_image(photos / "other.png", 2).rename(os.fsdecode(os.fsencode(photos) + b"/caf\xe9.png"))
+    (photos / os.fsdecode(b"f\xf6lder")).mkdir()
+    good.rename(photos / os.fsdecode(b"f\xf6lder") / "deep.png")
+    write_image(photos / "z.png", 3)
+    for given in ([photos], [photos, *sorted(photos.glob("caf*"))]):
+        result = run("import", "Cats", *given)
+        assert result.exit_code == 1
+        assert "caf\\xe9.png: The file name 'caf\\xe9.png' is not valid UTF-8. Rename the file" in result.output
+        assert "f\\xf6lder/deep.png: " in result.output
+    assert run("list").output == "1\t1 images\t0 annotations\tCats\n"
+
+
+def test_in_folders_content_decides_and_what_is_not_accepted_is_named(home: Path, tmp_path: Path) -> None:
+    run("create", "Cats")
+    photos, buffer = tmp_path / "photos", io.BytesIO()
+    picture = Image.open(write_image(photos / "a.png", 1))
+    picture.save(buffer, "JPEG")
+    (photos / "without suffix").write_bytes(buffer.getvalue())
+    picture.rotate(90).save(buffer := io.BytesIO(), "JPEG")
+    (photos / "b.jfif").write_bytes(buffer.getvalue())
+    picture.rotate(180).save(buffer := io.BytesIO(), "PNG")
+    (photos / "png.txt").write_bytes(buffer.getvalue())
+    (photos / "c.heic").write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 100)
+    picture.save(photos / "d.gif")
+    (photos / "f").write_bytes(b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0" * 100)
+    (photos / "e.dng").write_bytes(b"nothing that is known")
+    (photos / "notes.txt").write_text("no picture")
+    (photos / "archive.zip").write_bytes(b"PK\x03\x04" + b"\0" * 100)
+    result = run("import", "Cats", photos)
+    assert result.exit_code == 1
+    assert "4 images added, 0 there already, 4 refused" in result.output
+    for complaint in (
+        "c.heic: The file is a HEIC",
+        "d.gif: The file is a GIF",
+        "f: The file is a JPEG 2000",
+        "e.dng: ",
+    ):
+        assert complaint in result.output
+    assert "notes.txt" not in result.output
+    assert "archive.zip" not in result.output
+
+
+def test_pages_that_are_left_out_and_names_that_are_taken_are_said(home: Path, tmp_path: Path) -> None:
+    run("create", "Cats")
+    pages = [Image.new("L", (8, 8), value) for value in range(7)]
+    (tmp_path / "a").mkdir()
+    pages[0].save(tmp_path / "a" / "x.tif", save_all=True, append_images=pages[1:])
+    write_image(tmp_path / "b" / "x.tif", 1)
+    result = run("import", "Cats", tmp_path / "a", tmp_path / "b")
+    assert result.exit_code == 0
+    assert "a/x.tif: Page 1 of 7 was taken" in result.output
+    assert "b/x.tif: The project has another image called x.tif: this one is called x-2.tif." in result.output
 
 
 def test_projects_are_found_by_name_or_id(home: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from limner.errors import InvalidFile, InvalidInput, LimnerError
 from limner.vocabulary.devices import Device
 
 if TYPE_CHECKING:
-    from limner.cli.project import Source
+    from limner.cli.folders import Source
 
 Format = Literal["coco", "sa1b"]
 Entry = dict[str, Any]
@@ -75,13 +75,16 @@ def everything(
     """
     import torch
 
-    from limner.cli.project import find_images
+    from limner.cli.folders import find_images
 
     given = {"home": home, "model": model, "device": device}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     if threads is not None:
         torch.set_num_threads(threads)
-    sources = find_images([image_or_dir])
+    found = find_images([image_or_dir])
+    sources, unusable = found.images, found.refused
+    for complaint in unusable:
+        click.echo(complaint, err=True)
     if not sources:
         raise InvalidInput(f"{image_or_dir} holds no images.", hint="Give an image, or a folder with images.")
     tasks = _tasks(sources, out if form == "sa1b" else out.with_name(f"{out.name}.images"))
@@ -93,8 +96,11 @@ def everything(
         context.exit(INTERRUPTED)
     if form == "coco":
         _write_coco([task for task in tasks if task.source not in refused], out)
-    click.echo(f"{out}: {run.masks} masks on {run.done} images ({run.kept} were done already), {len(refused)} refused")
-    if refused:
+    click.echo(
+        f"{out}: {run.masks} masks on {run.done} images ({run.kept} were done already),"
+        f" {len(refused) + len(unusable)} refused"
+    )
+    if refused or unusable:
         context.exit(1)
 
 

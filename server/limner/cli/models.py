@@ -116,7 +116,7 @@ def tune(name: str, photos: Path, home: Path | None) -> None:
 
     import torch
 
-    from limner.cli.project import find_images
+    from limner.cli.folders import find_images
     from limner.encoding.images import decode_image
     from limner.models.catalogue import find_model
     from limner.models.registry import load_model
@@ -124,7 +124,7 @@ def tune(name: str, photos: Path, home: Path | None) -> None:
     from limner_onnx.encoder import open_encoder
 
     where, limit = _home(home), Settings().max_pixels
-    images = (decode_image(source.path.read_bytes(), max_pixels=limit).rgb for source in find_images([photos]))
+    images = (decode_image(source.path.read_bytes(), max_pixels=limit).rgb for source in find_images([photos]).images)
     model = load_model(name, where).model
     with tempfile.TemporaryDirectory() as scratch:
         found = measure(model, images, open_encoder(model, Path(scratch), torch.get_num_threads()))

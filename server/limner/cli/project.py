@@ -6,12 +6,12 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
+from limner.cli.folders import FoundImages, find_images, readable, walk
 from limner.config import Settings
 from limner.errors import LimnerError
 
@@ -20,19 +20,10 @@ if TYPE_CHECKING:
     from limner.service.wiring import Services
 
 ExportFormat = Literal["coco", "sa1b", "panoptic", "yolo", "png"]
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 
 HOME = click.option(
     "--home", type=click.Path(path_type=Path, file_okay=False), help="Folder for everything that is stored."
 )
-
-
-@dataclass(frozen=True)
-class Source:
-    """An image file and the name that it gets in the project."""
-
-    path: Path
-    file_name: str
 
 
 @click.group()
@@ -95,9 +86,9 @@ def import_all(context: click.Context, name: str, sources: Sequence[Path], home:
     images = find_images([source for source in sources if source.is_dir() or source.suffix.lower() != ".json"])
     with _open(home) as services:
         project_id = _find(services, name)
-        refused = _import_images(services, project_id, images) if images else 0
+        refused = _import_images(services, project_id, images) if images.images or images.refused else 0
         for document in documents:
-            click.echo(_summary(str(document), _import_coco(services, project_id, document)))
+            click.echo(_summary(readable(document), _import_coco(services, project_id, document)))
         if masks:
             click.echo(_summary(f"{len(masks)} SA-1B documents", _import_sa1b(services, project_id, masks)))
     if refused:
@@ -172,21 +163,6 @@ def _write(out: Path, chunks: Iterable[bytes]) -> None:
         partial.unlink(missing_ok=True)
 
 
-def find_images(sources: Sequence[Path]) -> list[Source]:
-    """Image files as they are given, and those under folders by their suffix; there the path below becomes the name."""
-    found = []
-    for source in sources:
-        if not source.is_dir():
-            found.append(Source(source, source.name))
-            continue
-        for path in sorted(source.rglob("*")):
-            below = path.relative_to(source)
-            hidden = any(part.startswith(".") for part in below.parts)
-            if path.suffix.lower() in IMAGE_SUFFIXES and not hidden and path.is_file():
-                found.append(Source(path, below.as_posix()))
-    return found
-
-
 @contextmanager
 def _open(home: Path | None) -> Iterator[Services]:
     from limner.service.wiring import open_services
@@ -205,26 +181,26 @@ def _find(services: Services, name: str) -> int:
         return find_project(session, name).id
 
 
-def _import_images(services: Services, project_id: int, images: Sequence[Source]) -> int:
+def _import_images(services: Services, project_id: int, found: FoundImages) -> int:
     """Add image files with a progress bar; how many were refused."""
     from tqdm import tqdm
 
     from limner.service.ingest import ingest_image
-    from limner.vocabulary.names import clean_file_name
 
     added = known = 0
-    refused: list[str] = []
-    for image in tqdm(images, unit="image", disable=None):
+    refused, notes = list(found.refused), list[str]()
+    for image in tqdm(found.images, unit="image", disable=None):
         try:
             with image.path.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            taken = ingest_image(services, project_id, clean_file_name(image.file_name), image.path.read_bytes, sha256)
+            taken = ingest_image(services, project_id, image.file_name, image.path.read_bytes, sha256)
         except (LimnerError, OSError) as error:
-            refused.append(f"{image.path}: {error}")
+            refused.append(f"{readable(image.path)}: {error}")
         else:
             added += taken.created
             known += not taken.created
-    for complaint in refused:
+            notes += [f"{readable(image.path)}: {note}" for note in taken.notes]
+    for complaint in (*notes, *refused):
         click.echo(complaint, err=True)
     click.echo(f"{added} images added, {known} there already, {len(refused)} refused")
     return len(refused)
@@ -240,7 +216,7 @@ def _import_coco(services: Services, project_id: int, document: Path) -> ImportR
 def _import_sa1b(services: Services, project_id: int, documents: Sequence[Path]) -> ImportReport:
     from limner.formats.sa1b import import_sa1b
 
-    contents = ((str(path), path.read_bytes()) for path in documents)
+    contents = ((readable(path), path.read_bytes()) for path in documents)
     return import_sa1b(services.database, project_id, contents, user_id=_local_admin(services))
 
 
@@ -252,12 +228,11 @@ def _local_admin(services: Services) -> int:
 
 
 def _find_json(sources: Sequence[Path]) -> list[Path]:
-    """JSON files as they are given, and those under folders; hidden ones left out."""
+    """JSON files as they are given, and those in folders; hidden ones left out."""
     found = []
     for source in sources:
         if source.is_dir():
-            below = sorted(path for path in source.rglob("*.json") if path.is_file())
-            found += [path for path in below if not any(p.startswith(".") for p in path.relative_to(source).parts)]
+            found += [path for path, _ in walk(source, []) if path.suffix.lower() == ".json"]
         elif source.suffix.lower() == ".json":
             found.append(source)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -131,12 +131,18 @@ def apply_operation(
 
 
 def apply_operations(
-    session: Session, image: Image, operations: Sequence[tuple[str, Operation]], *, user_id: int | None
+    session: Session,
+    image: Image,
+    operations: Sequence[tuple[str, Operation]],
+    *,
+    user_id: int | None,
+    prepared: Mapping[str, Prepared] | None = None,
 ) -> None:
     """Apply operations, each with its id, to one locked image in their order, each exactly once, whatever its revision.
 
     What they need is read once for all of them and the rows are written together. Pages hear nothing: the caller
-    announces when it is through with the image.
+    announces when it is through with the image. Those that were ``prepared`` before, by operation id, are not checked
+    again.
 
     Raises:
         As :func:`apply_operation`, but never StaleRevision. The transaction must then be rolled back.
@@ -144,7 +150,7 @@ def apply_operations(
     on = _ImageOperations(session, image, operations, user_id)
     for operation_id, operation in operations:
         if on.earlier(operation_id, operation) is None:
-            on.apply(operation_id, operation)
+            on.apply(operation_id, operation, prepared.get(operation_id) if prepared else None)
     session.flush()
 
 

@@ -329,7 +329,7 @@ export interface paths {
     };
     get?: never;
     put?: never;
-    /** Add the annotations of a COCO file to the images it names; all of it or, when it is invalid, nothing. */
+    /** Add the annotations of a COCO file to the images it names; entries that cannot be used are listed. */
     post: operations["importCoco"];
     delete?: never;
     options?: never;

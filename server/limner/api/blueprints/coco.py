@@ -28,7 +28,7 @@ blueprint = APIBlueprint("coco", __name__)
 @blueprint.output(ImportResult)
 @blueprint.doc(operation_id="importCoco", extensions=import_body())
 def import_coco(project_id: int) -> ImportResult:
-    """Add the annotations of a COCO file to the images it names; all of it or, when it is invalid, nothing."""
+    """Add the annotations of a COCO file to the images it names; entries that cannot be used are listed."""
     actor = current_actor()
     with services().database.read() as session:
         access_project(session, actor, project_id, Permission.IMPORT)

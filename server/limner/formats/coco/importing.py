@@ -1,8 +1,9 @@
-"""A COCO file into a project: read twice, checked as a whole, then written a few annotations at a time.
+"""A COCO file into a project: read twice, every entry checked, then written a few annotations at a time.
 
-Nothing is written before everything has been checked against the project, so an invalid file changes nothing. Then
-short transactions let people who save masks at the same time go in between. Importing the same file again adds nothing,
-which also makes up for an import that was cut off:
+Entries that cannot be used are left out and listed with their reasons, all at once; the others go in. Nothing is
+written before the whole file has been read and checked against the project, so a file that is no COCO file changes
+nothing. Then short transactions, sorted by image, let people who save masks at the same time go in between. Importing
+the same file again adds nothing, which also makes up for an import that was cut off:
 
 - An annotation with a ``uid`` (from an export) is the one of that uid. When it is there already it stays as it is; when
   it was deleted it is restored. When the uid belongs to another image (a second project on the same server), the
@@ -14,13 +15,18 @@ from __future__ import annotations
 
 import io
 import tempfile
+from array import array
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO
 
+import numpy as np
+
 from limner.errors import InvalidFile
-from limner.formats.coco.matching import ImageIndex, match_images
+from limner.formats.coco.matching import ImageIndex, images_of_project
 from limner.formats.coco.reading import (
+    BadEntry,
     CocoAnnotation,
     CocoCategory,
     CocoImage,
@@ -36,12 +42,44 @@ from limner.formats.json_stream import iterate_arrays
 from limner.store import Database
 from limner.store.categories import create_category, list_categories
 from limner.store.projects import get_project
-from limner.store.turns import Pace
 
-BATCH = 100  # annotations in one transaction
 SPOOL_BYTES = 1 << 24  # checked annotations beyond this go to a temporary file
+MAX_CATEGORIES = 50_000  # of a file; they are kept in memory
 
-_Categories = dict[int, CocoCategory]
+
+@dataclass
+class _Categories:
+    """The categories of a file, by id; ``unusable`` are ids that it lists in a way that cannot be used."""
+
+    usable: dict[int, CocoCategory] = field(default_factory=dict)
+    unusable: set[int] = field(default_factory=set)
+
+
+@dataclass
+class _Spool:
+    """Checked annotations on disk, one JSON object a line, and where the lines of each image are."""
+
+    file: IO[bytes]
+    images: array[int] = field(default_factory=lambda: array("q"))
+    without_uid: array[int] = field(default_factory=lambda: array("b"))
+    places: array[int] = field(default_factory=lambda: array("q"))
+
+    def add(self, checked: Checked) -> None:
+        """Write one behind the others."""
+        self.images.append(checked.image_id)
+        self.without_uid.append(checked.uid is None)
+        self.places.append(self.file.tell())
+        self.file.write(checked.to_json())
+
+    def by_image(self) -> Iterator[Checked]:
+        """All, image after image; within one those with a uid first, then in the order of the file."""
+        if not self.images:
+            return
+        keys = (np.frombuffer(self.without_uid, np.int8), np.frombuffer(self.images, np.int64))
+        order = np.lexsort(keys)
+        for index in order.tolist():
+            self.file.seek(self.places[index])
+            yield Checked.from_json(self.file.readline())
 
 
 def import_coco(
@@ -49,10 +87,9 @@ def import_coco(
 ) -> ImportReport:
     """Add the annotations of a COCO file to the images that the project has.
 
-    Images are found by ``sha256`` when the file tells it, by ``file_name``, or by the last part of that; categories by
-    name, and created when they are missing. Masks may be polygons or RLE, compressed or not; ``iscrowd`` is kept
-    whatever the encoding. Images that the project does not have, and annotations without a mask, are left out and
-    reported.
+    Images are found as :mod:`limner.formats.coco.matching` says, categories by name, and created when they are missing.
+    Masks may be polygons or RLE, compressed or not; ``iscrowd`` is kept whatever the encoding. Images that the project
+    does not have, annotations without a mask and entries that cannot be used are left out and reported.
 
     Args:
         database: where the project is.
@@ -62,83 +99,107 @@ def import_coco(
 
     Raises:
         NotFound: no such project.
-        InvalidFile: the file is not valid; the message names the entry. Nothing has been written.
+        InvalidFile: the file is no COCO file, or cut. Nothing has been written.
     """
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     skipped = SkipList()
-    categories, entries = _read_tables(file)
     with database.read() as session:
         get_project(session, project_id)
-        images = match_images(session, project_id, entries, skipped)
-    with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spool:
-        _check_annotations(file, categories, images, skipped, spool)
+        project = images_of_project(session, project_id)
+    categories = _Categories()
+    images = ImageIndex(_read_tables(file, categories, skipped), project, skipped)
+    with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spooled:
+        spool = _Spool(spooled)
+        for checked in _checked_annotations(file, categories, images, skipped):
+            spool.add(checked)
         created, category_ids = _ensure_categories(database, project_id, categories)
         writer = Writer(database, user_id, category_ids, skipped)
-        spool.seek(0)
-        checked = (Checked.from_json(line) for line in spool)
-        pace = Pace(BATCH)
-        while batch := list(islice(checked, pace.size)):
-            with pace.turn():
-                writer.write(batch)
+        writer.write_all(spool.by_image())
     return ImportReport(created, len(writer.images), writer.added, skipped.summary())
 
 
-def _read_tables(file: IO[bytes]) -> tuple[_Categories, dict[int, CocoImage]]:
-    """The categories and images of the file, by id."""
-    categories: _Categories = {}
-    images: dict[int, CocoImage] = {}
+def _read_tables(file: IO[bytes], categories: _Categories, skipped: SkipList) -> Iterator[CocoImage]:
+    """The images of the file one after the other; on the way its categories are put into ``categories``."""
     counts = {"categories": 0, "images": 0}
     for name, entry in _arrays(file, counts):
-        table: dict[int, CocoCategory] | dict[int, CocoImage]
-        row: CocoCategory | CocoImage
-        if name == "categories":
-            table, row = categories, read_category(entry, counts[name])
-        else:
-            table, row = images, read_image(entry, counts[name])
-        if row.id in table:
-            raise InvalidFile(f"Two {name} have the id {row.id}.", hint="Ids are unique within a file.")
-        table[row.id] = row  # type: ignore[assignment]
-        counts[name] += 1
-    return categories, images
+        index, counts[name] = counts[name], counts[name] + 1
+        try:
+            if name == "images":
+                yield read_image(entry, index)
+            else:
+                _add_category(categories, read_category(entry, index), skipped)
+        except BadEntry as error:
+            kind, named = ("image", error.label[6:]) if name == "images" else ("category", error.label[9:])
+            skipped.add(kind, named, f"it {error.why}")
+            number = entry.get("id") if isinstance(entry, dict) else None
+            if name == "categories" and isinstance(number, int):
+                categories.unusable.add(number)
 
 
-def _check_annotations(
-    file: IO[bytes], categories: _Categories, images: ImageIndex, skipped: SkipList, spool: IO[bytes]
-) -> None:
-    """Write what is to be imported to ``spool``, one JSON object a line, in the order of the file."""
+def _add_category(categories: _Categories, category: CocoCategory, skipped: SkipList) -> None:
+    """Note a category; one that comes twice under one id with two names is not usable.
+
+    Raises:
+        InvalidFile: when there are too many.
+    """
+    other = categories.usable.get(category.id)
+    if other is None and category.id not in categories.unusable:
+        categories.usable[category.id] = category
+    elif other is None or other.name != category.name:
+        categories.usable.pop(category.id, None)
+        categories.unusable.add(category.id)
+        skipped.add("category", f"{category.name} (id {category.id})", "the file lists several categories of this id")
+    if len(categories.usable) + len(categories.unusable) > MAX_CATEGORIES:
+        raise InvalidFile("The file lists too many categories.", hint=f"At most {MAX_CATEGORIES} are read.")
+
+
+def _checked_annotations(
+    file: IO[bytes], categories: _Categories, images: ImageIndex, skipped: SkipList
+) -> Iterator[Checked]:
+    """What is to be imported, in the order of the file."""
     for index, (_, entry) in enumerate(_arrays(file, ("annotations",))):
-        annotation = read_annotation(entry, index)
-        checked = _check(annotation, categories, images, skipped)
-        if checked is not None:
-            spool.write(checked.to_json())
+        try:
+            annotation = read_annotation(entry, index)
+            checked = _check(annotation, categories, images, skipped)
+        except BadEntry as error:
+            skipped.add("annotation", error.label.removeprefix("Annotation "), f"it {error.why}")
+        else:
+            if checked is not None:
+                yield checked
 
 
 def _check(
     annotation: CocoAnnotation, categories: _Categories, images: ImageIndex, skipped: SkipList
 ) -> Checked | None:
-    label, name = annotation.label, annotation.label.removeprefix("Annotation ")
-    if annotation.image_id not in images.known:
-        raise InvalidFile(f"{label} is of image {annotation.image_id}.", hint="The file lists no image of this id.")
-    if annotation.category_id is not None and annotation.category_id not in categories:
-        listed = ", ".join(map(str, islice(categories, 10))) or "none"
-        raise InvalidFile(
-            f"{label} has the category {annotation.category_id}.",
-            hint=f"The file lists no such category; it lists {listed}{', …' if len(categories) > 10 else ''}.",
-        )
+    name = annotation.label.removeprefix("Annotation ")
+    category = None if annotation.category_id is None else categories.usable.get(annotation.category_id)
     found = images.found.get(annotation.image_id)
-    if found is None:
-        skipped.add("annotation", name, "the image is not in the project")
+    why = None
+    if found is None and not images.lists(annotation.image_id):
+        why = f"it is of image {annotation.image_id}, and the file lists no image of this id"
+    elif annotation.category_id in categories.unusable:
+        why = f"its category {annotation.category_id} cannot be used"
+    elif annotation.category_id is not None and category is None:
+        listed = ", ".join(map(str, islice(categories.usable, 10))) or "none"
+        more = ", …" if len(categories.usable) > 10 else ""
+        number = annotation.category_id
+        why = f"it has the category {number}, and the file lists no such category; it lists {listed}{more}"
+    elif found is None:
+        why = "the image is not in the project"
+    if why is not None or found is None:
+        skipped.add("annotation", name, why or "")
         return None
     check_prompts_inside(annotation, found.size)
-    mask = mask_of(annotation, found.size)
+    mask, dropped = mask_of(annotation, found.size)
     if mask is None:
         skipped.add("annotation", name, "it has no mask")
         return None
-    category = None if annotation.category_id is None else categories[annotation.category_id].name
+    if dropped:
+        skipped.add("part", f"of annotation {name}", "a polygon of fewer than three points beside others was dropped")
     return Checked(
         name=name,
         image_id=found.id,
-        category=category,
+        category=category.name if category else None,
         mask=mask,
         iscrowd=annotation.iscrowd,
         uid=annotation.uid,
@@ -158,7 +219,7 @@ def _ensure_categories(
     with database.write() as session:
         known: dict[str | None, int | None] = {c.name: c.id for c in list_categories(session, project_id)}
         before = len(known)
-        for category in categories.values():
+        for category in categories.usable.values():
             if category.name is not None and category.name not in known:
                 row = create_category(session, project_id, category.name, category.supercategory, category.color)
                 known[category.name] = row.id

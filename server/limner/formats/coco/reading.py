@@ -1,6 +1,6 @@
 """A COCO file -> entries that have been checked, without a look at any database.
 
-Whatever is wrong is an :class:`InvalidFile` that names the entry, by its place in the file and its id.
+Whatever is wrong with an entry is a :class:`BadEntry`, that names it by its place in the file and its id.
 """
 
 from __future__ import annotations
@@ -12,18 +12,28 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
-from limner.errors import InvalidFile, InvalidPrompt, InvalidRle
+from limner.errors import InvalidFile, InvalidInput, InvalidPrompt, InvalidRle
 from limner.store.operation import Attributes, Provenance
 from limner.store.operations import check_prompts
 from limner.vocabulary import rle
+from limner.vocabulary.names import check_text, one_line, shown
+from limner.vocabulary.polygons import MAX_COORDINATE
 from limner.vocabulary.rle import Rle
 
 MAX_NAME = 255
 MAX_ATTRIBUTES = 100
-MAX_COORDINATE = 1e7  # px; beyond, pycocotools overflows
 COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 Size = tuple[int, int]  # height, width
 _ATTRIBUTES: TypeAdapter[dict[str, Any]] = TypeAdapter(Attributes)
+
+
+class BadEntry(InvalidFile):
+    """An entry of a file that cannot be used; ``why`` is a sentence without its name."""
+
+    def __init__(self, label: str, complaint: str, hint: str) -> None:
+        super().__init__(f"{label} {complaint}.", hint=hint)
+        self.label = label
+        self.why = f"{complaint}. {hint}".strip()
 
 
 @dataclass(frozen=True)
@@ -71,18 +81,23 @@ def read_category(entry: object, index: int) -> CocoCategory:
     """An element of ``categories``.
 
     Raises:
-        InvalidFile: when it is not one.
+        BadEntry: when it is not one.
     """
     label, fields = _fields("Category", entry, index)
     if fields.get("unlabelled") is True:
         return CocoCategory(_id(label, fields, "id"), None, "", None)
     name, supercategory = fields.get("name"), fields.get("supercategory") or ""
     if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME:
-        _refuse(label, f"has the name {name!r}", f"A name is a text of 1 to {MAX_NAME} characters.")
+        _refuse(label, f"has the name {shown(name)}", f"A name is a text of 1 to {MAX_NAME} characters.")
     if not isinstance(supercategory, str) or len(supercategory) > MAX_NAME:
-        _refuse(label, f"has the supercategory {supercategory!r}", f"Give a text of at most {MAX_NAME} characters.")
-    for field, text in (("name", name), ("supercategory", supercategory)):
-        _storable_text(label, field, text or "")
+        _refuse(
+            label, f"has the supercategory {shown(supercategory)}", f"Give a text of at most {MAX_NAME} characters."
+        )
+    try:
+        name = one_line(check_text(name, "name"))
+        supercategory = one_line(check_text(supercategory, "supercategory")) if supercategory else ""
+    except InvalidInput as error:
+        _refuse(label, f"has the name {shown(name)}, which cannot be kept", error.hint)
     color = fields.get("color")
     if not isinstance(color, str) or not COLOR.fullmatch(color):  # not part of COCO: others may mean something else
         color = None
@@ -93,33 +108,36 @@ def read_image(entry: object, index: int) -> CocoImage:
     """An element of ``images``.
 
     Raises:
-        InvalidFile: when it is not one.
+        BadEntry: when it is not one.
     """
     label, fields = _fields("Image", entry, index)
     file_name = fields.get("file_name")
     if not isinstance(file_name, str) or not file_name:
-        _refuse(label, f"has the file_name {file_name!r}", "Give the name under which the project has the image.")
+        _refuse(label, f"has the file_name {shown(file_name)}", "Give the name under which the project has the image.")
     _storable_text(label, "file_name", file_name)
     size = None
     if "height" in fields or "width" in fields:
         height, width = fields.get("height"), fields.get("width")
         if not _is_whole(height) or not _is_whole(width) or min(height, width) < 1:
-            _refuse(label, f"has height {height!r} and width {width!r}", "Give both as whole numbers of pixels.")
+            _refuse(
+                label, f"has height {shown(height)} and width {shown(width)}", "Give both as whole numbers of pixels."
+            )
         size = (int(height), int(width))
     sha256 = fields.get("sha256")
-    return CocoImage(_id(label, fields, "id"), file_name, size, sha256 if isinstance(sha256, str) else None)
+    content = sha256.lower() if isinstance(sha256, str) and sha256 else None
+    return CocoImage(_id(label, fields, "id"), file_name, size, content)
 
 
 def read_annotation(entry: object, index: int) -> CocoAnnotation:
     """An element of ``annotations``.
 
     Raises:
-        InvalidFile: when it is not one.
+        BadEntry: when it is not one.
     """
     label, fields = _fields("Annotation", entry, index)
     iscrowd = fields.get("iscrowd", 0)
     if iscrowd not in (0, 1):
-        _refuse(label, f"has iscrowd {iscrowd!r}", "Use 0 or 1.")
+        _refuse(label, f"has iscrowd {shown(iscrowd)}", "Use 0 or 1.")
     attributes = fields.get("attributes")
     if not isinstance(attributes, dict):  # not part of COCO, so other tools may mean something else by it
         attributes = {}
@@ -135,29 +153,32 @@ def read_annotation(entry: object, index: int) -> CocoAnnotation:
     )
 
 
-def mask_of(annotation: CocoAnnotation, size: Size) -> Rle | None:
+def mask_of(annotation: CocoAnnotation, size: Size) -> tuple[Rle | None, int]:
     """The mask of an annotation on an image of this (height, width), from polygons or from either kind of RLE.
 
-    Polygons are rasterised as pycocotools does, and united.
+    Polygons are rasterised as pycocotools does, and united. Those of fewer than three points are dropped beside others.
 
     Returns:
-        The RLE; None when the annotation has no mask, or polygons that cover no pixel.
+        The RLE, None when the annotation has no mask, or polygons that cover no pixel; and how many parts were dropped.
 
     Raises:
-        InvalidFile: when the segmentation is of no kind that COCO knows, or does not fit the image.
+        BadEntry: when the segmentation is of no kind that COCO knows, or does not fit the image.
     """
     segmentation = annotation.segmentation
     if not segmentation:
-        return None
+        return None, 0
+    dropped = 0
     try:
         if isinstance(segmentation, dict):
-            return _run_lengths(segmentation, size)
-        mask = _polygons(segmentation, size)
+            return _run_lengths(segmentation, size), 0
+        polygons = _checked_polygons(segmentation)
+        whole = [polygon for polygon in polygons if len(polygon) >= 6 or len(polygon) % 2]
+        dropped = len(polygons) - len(whole)
+        mask = rle.from_polygons(whole or polygons, size)
     except InvalidRle as error:
-        raise InvalidFile(
-            f"{annotation.label}: {error.message}", hint=error.hint, details={"code": error.code}
-        ) from error
-    return mask if rle.area(mask) else None
+        complaint = f"has a segmentation that is not usable: {error.message.rstrip('.')}"
+        raise BadEntry(annotation.label, complaint, error.hint) from error
+    return (mask, dropped) if rle.area(mask) else (None, 0)
 
 
 def _run_lengths(segmentation: dict[str, Any], size: Size) -> Rle:
@@ -166,7 +187,7 @@ def _run_lengths(segmentation: dict[str, Any], size: Size) -> Rle:
         return rle.validate(segmentation, size)
     if segmentation.get("size") != list(size):
         raise InvalidRle(
-            f"The RLE has the size {segmentation.get('size')!r}.",
+            f"The RLE has the size {shown(segmentation.get('size'))}.",
             hint=f"This image has height {size[0]} and width {size[1]}; size is [height, width].",
         )
     if not all(isinstance(count, int) and not isinstance(count, bool) and count < 1 << 40 for count in counts):
@@ -174,7 +195,7 @@ def _run_lengths(segmentation: dict[str, Any], size: Size) -> Rle:
     return rle.from_counts(counts, size)
 
 
-def _polygons(polygons: object, size: Size) -> Rle:
+def _checked_polygons(polygons: object) -> list[list[float]]:
     if not isinstance(polygons, list) or not all(isinstance(polygon, list) for polygon in polygons):
         raise InvalidRle(
             "The segmentation is of no known kind.",
@@ -184,9 +205,9 @@ def _polygons(polygons: object, size: Size) -> Rle:
         for number in polygon:
             if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) < MAX_COORDINATE:
                 raise InvalidRle(
-                    f"Polygon {index} contains {number!r}.", hint="Give x and y in image pixels, as numbers."
+                    f"Polygon {index} contains {shown(number)}.", hint="Give x and y in image pixels, as numbers."
                 )
-    return rle.from_polygons(polygons, size)
+    return polygons
 
 
 def _storable_attributes(label: str, attributes: dict[str, Any]) -> dict[str, Any]:
@@ -201,14 +222,14 @@ def _storable_attributes(label: str, attributes: dict[str, Any]) -> dict[str, An
 def _storable_text(label: str, name: str, text: str) -> None:
     """Databases keep neither NUL characters nor halves of surrogate pairs."""
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        _refuse(label, f"has the {name} {text!r}", "Use proper Unicode text without NUL characters.")
+        _refuse(label, f"has the {name} {shown(text)}", "Use proper Unicode text without NUL characters.")
 
 
 def check_prompts_inside(annotation: CocoAnnotation, size: Size) -> None:
     """Make sure that the prompts in an annotation's provenance lie on its image of this (height, width).
 
     Raises:
-        InvalidFile: when they do not.
+        BadEntry: when they do not.
     """
     if annotation.provenance is None:
         return
@@ -235,7 +256,7 @@ def _uid(label: str, value: object) -> str | None:
     try:
         return str(UUID(str(value)))
     except ValueError:
-        _refuse(label, f"has the uid {value!r}", "A uid is a UUID; leave it out when there is none.")
+        _refuse(label, f"has the uid {shown(value)}", "A uid is a UUID; leave it out when there is none.")
 
 
 def _fields(kind: str, entry: object, index: int) -> tuple[str, dict[str, Any]]:
@@ -247,14 +268,16 @@ def _fields(kind: str, entry: object, index: int) -> tuple[str, dict[str, Any]]:
 def _id(label: str, fields: dict[str, Any], name: str) -> int:
     value = fields.get(name)
     if not _is_whole(value):
-        _refuse(label, f"has the {name} {value!r}", "Ids are whole numbers.")
+        _refuse(label, f"has the {name} {shown(value)}", "Ids are whole numbers.")
     return int(value)
 
 
 def _is_whole(value: object) -> TypeGuard[int | float]:
-    """Some tools write 7.0 for 7."""
-    return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value % 1 == 0)
+    """Some tools write 7.0 for 7. Numbers beyond 63 bits are no ids."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) < 2**63 and value % 1 == 0
 
 
 def _refuse(label: str, complaint: str, hint: str) -> NoReturn:
-    raise InvalidFile(f"{label} {complaint}.", hint=hint)
+    raise BadEntry(label, complaint, hint)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-NAMED = 5  # of each reason; the others are counted
+from limner.vocabulary.names import printable
+
+NAMED = 100  # of each reason; the others are counted
+MAX_REASONS = 1000  # that are told apart; the rest share one
+MAX_SHOWN = 200  # characters of a name or a reason
+OTHER_REASONS = "of further reasons: mend these first, then import again"
 
 
 @dataclass(frozen=True)
@@ -34,18 +39,20 @@ class ImportReport:
 
 @dataclass
 class SkipList:
-    """Collects what is left out: a few names and a number for each reason, however many there are."""
+    """Collects what is left out: names and a number for each reason, in bounded memory however many there are."""
 
     _names: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     _counts: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def add(self, kind: str, name: str, why: str) -> None:
-        """Leave out ``name``, an "image" or an "annotation"."""
-        key = (kind, why)
+        """Leave out ``name``, an "image", an "annotation", a "category" or a "part"."""
+        key = (kind, _short(why))
+        if key not in self._counts and len(self._counts) >= MAX_REASONS:
+            key = (kind, OTHER_REASONS)
         self._counts[key] = self._counts.get(key, 0) + 1
         names = self._names.setdefault(key, [])
         if len(names) < NAMED:
-            names.append(name)
+            names.append(_short(name))
 
     def summary(self) -> list[Skipped]:
         """One entry for each reason."""
@@ -53,5 +60,11 @@ class SkipList:
         for (kind, why), names in self._names.items():
             count = self._counts[kind, why]
             more = f" and {count - len(names)} more" if count > len(names) else ""
-            entries.append(Skipped(f"{kind}{'s' if count > 1 else ''} {', '.join(names)}{more}", why))
+            plural = kind if count == 1 else f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+            entries.append(Skipped(f"{plural} {', '.join(names)}{more}", why))
         return entries
+
+
+def _short(text: str) -> str:
+    text = printable(text)
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"

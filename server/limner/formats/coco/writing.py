@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import blake2b
+from itertools import groupby, islice
 from typing import Any, Self
 from uuid import UUID, uuid4, uuid5
 
@@ -14,15 +15,25 @@ from sqlalchemy.orm import Session
 
 from limner.formats.coco.report import SkipList
 from limner.store import Database
-from limner.store.annotations import annotations_of
-from limner.store.images import get_image, lock_image
 from limner.store.operation import CreateOperation, Operation, RestoreOperation, UpdateOperation
-from limner.store.operations import announce_annotations, apply_operations
+from limner.store.operations import Prepared, announce_annotations, apply_operations, prepare
 from limner.store.tables import Annotation, Image
+from limner.store.turns import Pace
 from limner.vocabulary.rle import Rle
+
+MAX_BATCH = 400  # annotations in one transaction
 
 CategoryIds = Mapping[str | None, int | None]
 _Taken = dict[str, tuple[int, bool]]  # uid -> image, and whether the annotation is deleted
+
+
+@dataclass
+class _Present:
+    """What an image has at a revision: digests of category, crowd flag and mask."""
+
+    image_id: int
+    revision: int
+    contents: set[bytes]
 
 
 @dataclass(frozen=True)
@@ -55,8 +66,17 @@ class Checked:
         return cls(**json.loads(line))
 
 
+@dataclass(frozen=True)
+class _Ready:
+    """An annotation with the operation that creates it, checked."""
+
+    checked: Checked
+    creation: CreateOperation
+    prepared: Prepared
+
+
 class Writer:
-    """Adds annotations that are not there yet.
+    """Adds annotations that are not there yet, in short transactions.
 
     Attributes:
         images: ids of those that got annotations.
@@ -71,69 +91,101 @@ class Writer:
         self.images: set[int] = set()
         self.added = 0
         self._waiting: list[tuple[str, Operation]] = []
+        self._prepared: dict[str, Prepared] = {}  # of those, by operation id
+        self._present: _Present | None = None  # of the image in hand
 
-    def write(self, batch: Sequence[Checked]) -> None:
-        """Add annotations in one transaction, and tell the pages about the images that changed."""
-        by_image: dict[int, list[Checked]] = defaultdict(list)
-        for checked in batch:
-            by_image[checked.image_id].append(checked)
+    def write_all(self, annotations: Iterator[Checked]) -> None:
+        """Add annotations, sorted by image, and tell the pages about the images that changed."""
+        pace = Pace(MAX_BATCH)
+        while batch := list(islice(annotations, pace.size)):
+            ready = [self._ready(checked) for checked in batch]
+            with self._database.read() as session:  # of a large image it takes longer than others should wait
+                self._see(session, batch[0].image_id)
+            with pace.turn():
+                self._write(ready)
+
+    def _ready(self, checked: Checked) -> _Ready:
+        """All that can be done before others have to wait."""
+        creation = self._creation(checked, UUID(checked.uid) if checked.uid else uuid4())
+        return _Ready(checked, creation, prepare(creation, *checked.mask["size"]))
+
+    def _write(self, batch: Sequence[_Ready]) -> None:
         with self._database.write() as session:
-            taken = _taken(session, [checked.uid for checked in batch if checked.uid is not None])
-            changed = [image_id for image_id, some in by_image.items() if self._add(session, image_id, some, taken)]
-            for image_id in changed:
-                announce_annotations(session, get_image(session, image_id))
-        self.images.update(changed)
+            taken = _taken(session, [ready.checked.uid for ready in batch if ready.checked.uid is not None])
+            changed = [
+                image
+                for image_id, some in groupby(batch, lambda ready: ready.checked.image_id)
+                if (image := self._add(session, image_id, list(some), taken)) is not None
+            ]
+            for image in changed:
+                announce_annotations(session, image)
+        self.images.update(image.id for image in changed)
 
-    def _add(self, session: Session, image_id: int, batch: Sequence[Checked], taken: _Taken) -> bool:
-        """Add annotations to one image; whether there was anything to add."""
-        if session.get(Image, image_id) is None:
-            for checked in batch:
-                self._skipped.add("annotation", checked.name, "the image was deleted meanwhile")
-            return False
+    def _add(self, session: Session, image_id: int, batch: Sequence[_Ready], taken: _Taken) -> Image | None:
+        """Add annotations to one image; the image when there was anything to add."""
+        image = session.scalar(select(Image).where(Image.id == image_id).with_for_update())
+        if image is None:
+            for ready in batch:
+                self._skipped.add("annotation", ready.checked.name, "the image was deleted meanwhile")
+            return None
         before = self.added
-        for checked in batch:
-            if checked.uid is not None:
-                self._add_known(session, checked, UUID(checked.uid), taken)
-        self._add_unknown(session, image_id, [checked for checked in batch if checked.uid is None])
-        self._apply_waiting(session, image_id)
-        return self.added > before
+        for ready in batch:
+            if ready.checked.uid is not None:
+                self._add_known(session, ready, taken)
+        self._apply_waiting(session, image)
+        self._add_unknown(session, image, [ready for ready in batch if ready.checked.uid is None])
+        self._apply_waiting(session, image)
+        return image if self.added > before else None
 
-    def _add_known(self, session: Session, checked: Checked, uid: UUID, taken: _Taken) -> None:
+    def _see(self, session: Session, image_id: int) -> _Present:
+        """What the image has; read again only when somebody else has edited it since."""
+        revision = session.scalar(select(Image.revision).where(Image.id == image_id)) or 0
+        if self._present is None or (self._present.image_id, self._present.revision) != (image_id, revision):
+            columns = select(Annotation.category_id, Annotation.iscrowd, Annotation.counts)
+            rows = session.execute(columns.where(Annotation.image_id == image_id, Annotation.deleted.is_(None)))
+            self._present = _Present(image_id, revision, {_digest(*row) for row in rows})
+        return self._present
+
+    def _add_known(self, session: Session, ready: _Ready, taken: _Taken) -> None:
         """Add an annotation that has a uid, unless it is there."""
+        uid, wanted = ready.creation.uid, ready.checked.image_id
         image_id, deleted = taken.get(str(uid), (None, False))
         if image_id is None:
-            self._queue(self._creation(checked, uid))
-        elif image_id != checked.image_id:
-            own = uuid5(uid, f"image {checked.image_id}")
+            self._queue(ready.creation, ready.prepared)
+        elif image_id != wanted:
+            own = uuid5(uid, f"image {wanted}")
             if str(own) not in taken:
                 taken.update(_taken(session, [str(own)]))
-            self._add_known(session, checked, own, taken)
+            creation = ready.creation.model_copy(update={"uid": own})
+            self._add_known(
+                session, _Ready(ready.checked, creation, replace(ready.prepared, operation=creation)), taken
+            )
         elif deleted:
-            self._restore(checked, uid)
+            self._restore(ready.creation)
         else:
-            self._skipped.add("annotation", checked.name, "it is there already")
-        taken[str(uid)] = (checked.image_id if image_id is None else image_id, False)
+            self._skipped.add("annotation", ready.checked.name, "it is there already")
+        taken[str(uid)] = (wanted if image_id is None else image_id, False)
 
-    def _add_unknown(self, session: Session, image_id: int, batch: Sequence[Checked]) -> None:
+    def _add_unknown(self, session: Session, image: Image, batch: Sequence[_Ready]) -> None:
         """Add annotations that have no uid, unless the image has the same."""
         if not batch:
             return
-        self._apply_waiting(session, image_id)  # those with a uid count as present
-        present = annotations_of(session, image_id).annotations
-        contents = {(state.category_id, state.iscrowd, state.segmentation["counts"]) for state in present}
-        for checked in batch:
-            content = (self._category_ids[checked.category], checked.iscrowd, checked.mask["counts"])
-            if content in contents:
+        present = self._see(session, image.id)  # those with a uid, just applied, count as present
+        for ready in batch:
+            checked = ready.checked
+            content = _digest(ready.creation.category_id, checked.iscrowd, checked.mask["counts"])
+            if content in present.contents:
                 self._skipped.add("annotation", checked.name, "the same annotation is there already")
             else:
-                self._queue(self._creation(checked, uuid4()))
-                contents.add(content)
+                self._queue(ready.creation, ready.prepared)
+                present.contents.add(content)
+        present.revision = image.revision + len(self._waiting)  # one edit each
 
-    def _restore(self, checked: Checked, uid: UUID) -> None:
+    def _restore(self, creation: CreateOperation) -> None:
         """Bring back a deleted annotation as the file has it."""
-        self._queue(RestoreOperation(kind="restore", uid=uid))
-        changes = self._creation(checked, uid).model_dump(exclude={"kind", "uid", "position"})
-        update = UpdateOperation.model_validate({"kind": "update", "uid": uid, "changes": changes})
+        self._queue(RestoreOperation(kind="restore", uid=creation.uid))
+        changes = creation.model_dump(exclude={"kind", "uid", "position"})
+        update = UpdateOperation.model_validate({"kind": "update", "uid": creation.uid, "changes": changes})
         self._queue(update, counts=False)
 
     def _creation(self, checked: Checked, uid: UUID) -> CreateOperation:
@@ -149,15 +201,19 @@ class Writer:
             }
         )
 
-    def _queue(self, operation: Operation, *, counts: bool = True) -> None:
+    def _queue(self, operation: Operation, prepared: Prepared | None = None, *, counts: bool = True) -> None:
         """Put an operation on the image in hand behind those that wait; all are applied together."""
-        self._waiting.append((str(uuid4()), operation))
+        operation_id = str(uuid4())
+        self._waiting.append((operation_id, operation))
+        if prepared is not None:
+            self._prepared[operation_id] = prepared
         self.added += counts
 
-    def _apply_waiting(self, session: Session, image_id: int) -> None:
+    def _apply_waiting(self, session: Session, image: Image) -> None:
         if self._waiting:
-            apply_operations(session, lock_image(session, image_id), self._waiting, user_id=self._user_id)
+            apply_operations(session, image, self._waiting, user_id=self._user_id, prepared=self._prepared)
             self._waiting.clear()
+            self._prepared.clear()
 
 
 def _taken(session: Session, uids: Sequence[str]) -> _Taken:
@@ -165,3 +221,7 @@ def _taken(session: Session, uids: Sequence[str]) -> _Taken:
         select(Annotation.uid, Annotation.image_id, Annotation.deleted).where(Annotation.uid.in_(uids))
     )
     return {uid: (image_id, deleted is not None) for uid, image_id, deleted in rows}
+
+
+def _digest(category_id: int | None, iscrowd: int, counts: str) -> bytes:
+    return blake2b(f"{category_id} {iscrowd} {counts}".encode(), digest_size=16).digest()
