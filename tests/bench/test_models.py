@@ -14,6 +14,7 @@ from limner.bench import models
 from limner.bench.memory import compare_with_memory, cost_of
 from limner.cli.bench import bench
 from limner.errors import InvalidFile
+from limner.models.catalogue import KNOWN_MODELS
 from limner.models.registry import build_sam
 from tests.sam.reference import SMALL_B, reference_sam
 
@@ -75,7 +76,9 @@ def test_models_fill_their_table(tmp_path: Path) -> None:
     assert (lines[0], lines[-1]) == ("# Title", "The rest.")
     assert "old" not in lines
     rows = {line.split(" | ")[0].strip("| "): line for line in lines if line.startswith("| ")}
-    assert set(rows) == {"model", "samlet", "sam_vit_b ¹", "sam_vit_l ¹", "sam_vit_h ¹", "mobile_sam ¹"}
+    others = {f"{name} ¹" for name in KNOWN_MODELS if name != "samlet"}
+    assert set(rows) == {"model", "samlet", *others}
+    assert {"sam_vit_b ¹", "mobile_sam ¹", "sam2_1_tiny ¹"} <= others
     assert {line.count("|") for line in rows.values()} == {11}
     assert models.UNKNOWN in rows["sam_vit_h ¹"]
 

@@ -61,8 +61,11 @@ def write_recipe(folder: Path, steps: int, device: str = "cpu") -> Path:
 
 
 def write_photos(folder: Path, count: int) -> Path:
-    for shade in range(count):
-        write_photo(folder, f"p{shade}", shade=shade, source="squares" if shade % 2 else "others")
+    """Photos of which none looks like another: near-copies would be left aside in validation."""
+    for number in range(count):
+        photo = write_photo(folder, f"p{number}", source="squares" if number % 2 else "others")
+        pixels = np.random.default_rng(number).integers(0, 256, (6, 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+        cv2.imwrite(str(photo.with_suffix(".png")), pixels)
     return folder
 
 

@@ -87,6 +87,6 @@ def test_impossible_coordinates_are_refused(value: float) -> None:
 
 def test_a_mask_of_more_characters_than_any_drawn_one_is_refused_before_it_is_read() -> None:
     height = width = 3000
-    counts = "1" * ((1 << 22) + 1)
-    with pytest.raises(InvalidRle, match="characters are too many"):
+    counts = "1" * (rle.MAX_CHARACTERS + 1)
+    with pytest.raises(InvalidRle, match=f"are more than the {rle.MAX_CHARACTERS} that are kept"):
         rle.validate({"size": [height, width], "counts": counts}, (height, width))

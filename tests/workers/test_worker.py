@@ -19,7 +19,7 @@ from limner.blobs import BlobStore, embedding_key, image_key
 from limner.config import Settings
 from limner.encoding.protocol import Encode, Encoded, Failed, Progress, Ready, Report
 from limner.encoding.service import EmbeddingService
-from limner.encoding.states import EncodeEvent, Target
+from limner.encoding.states import EncodeEvent, EncodingStatus, Target
 from limner.encoding.wire import unpack
 from limner.errors import StorageFull
 from limner.models.manifest import PREPROCESSING_VERSION, graphs_folder
@@ -249,6 +249,22 @@ def test_weights_that_give_nonsense_store_nothing(bench: Bench) -> None:
     assert not bench.blobs.exists(embedding_key(image, MODEL, PREPROCESSING_VERSION))
 
 
+class Listener:
+    """Counts what became ready."""
+
+    def __init__(self, done: threading.Semaphore) -> None:
+        self.done = done
+
+    def on_targets(self, events: Sequence[EncodeEvent]) -> None:
+        for event in events:
+            assert event.state != "failed", event.error
+            if event.state == "ready":
+                self.done.release()
+
+    def on_status(self, status: EncodingStatus) -> None:
+        """Not of interest here."""
+
+
 def test_samlet_encodes_each_image_once_across_restarts(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, encoder_threads=1)
     blobs = BlobStore(settings.resolved_blob_url)
@@ -265,12 +281,7 @@ def test_samlet_encodes_each_image_once_across_restarts(tmp_path: Path) -> None:
     for images in (shas[:1], shas, shas):
         done = threading.Semaphore(0)
 
-        def hear(event: EncodeEvent, done: threading.Semaphore = done) -> None:
-            assert event.state != "failed", event.error
-            if event.state == "ready":
-                done.release()
-
-        service = EmbeddingService(settings, blobs, hear, command=command)
+        service = EmbeddingService(settings, blobs, subscribers=[Listener(done)], command=command)
         service.start()
         waiting = [image for image in images * 2 if service.request(image, "look").state == "waiting"]
         for _ in set(waiting):

@@ -24,7 +24,6 @@ FIRST_CHARACTER = 48
 CONTINUES, SIGN, PAYLOAD = 0x20, 0x10, 0x1F
 MAX_CHARACTERS = 2_000_000  # of the counts of one mask; checking takes 65 bytes of memory a run
 MAX_GROUPS = 7  # 35 bits: more than any count of an image that fits into memory
-MAX_CHARACTERS = 1 << 22  # of one mask: a hundred times what the most broken one of real images needs
 
 Counts = NDArray[np.int64]
 
@@ -144,11 +143,6 @@ def validate(obj: object, size: Sequence[int] | None = None) -> Rle:
         raise InvalidRle(
             f"RLE counts of {len(text)} characters are longer than any mask of this size needs.",
             hint=f"The runs must add up to {height * width} pixels.",
-        )
-    if len(text) > MAX_CHARACTERS:
-        raise InvalidRle(
-            f"RLE counts of {len(text)} characters are too many.",
-            hint=f"At most {MAX_CHARACTERS} are kept: smooth the mask, or drop its specks.",
         )
     return from_counts(_decompress(text), (height, width))
 
