@@ -41,7 +41,33 @@ def test_the_archive_holds_what_the_exporter_makes(
     annotate(script, image, project["categories"][0]["id"])
     files = {file.path: file.data for file in FOLDER_FORMATS[form](services.database, project["id"])}
     assert files
-    assert archive(script, project["id"], form) == files
+    assert archive(script, project["id"], form, "&images=false" if form == "yolo" else "") == files
+
+
+def test_images_and_splits_on_request(script: FlaskClient, project: Json, image: Json, upload: Upload) -> None:
+    annotate(script, image, project["categories"][0]["id"])
+    for seed in range(1, 9):
+        upload(png_bytes(48, 64, seed), f"{seed}.png")
+    file = script.get(f"/api/v1/images/{image['id']}/file").data
+    assert archive(script, project["id"], "yolo")["images/cat.png"] == file
+    coco = archive(script, project["id"], "coco", "&images=true")
+    (annotation,) = json.loads(coco["annotations.json"])["annotations"]
+    assert annotation["image_id"] == image["id"]
+    split = archive(script, project["id"], "coco", "&images=true&split=50/50")
+    listed = [
+        [
+            f"images/{part}/{entry['file_name']}"
+            for entry in json.loads(split[f"annotations/instances_{part}.json"])["images"]
+        ]
+        for part in ("train", "val")
+    ]
+    assert sorted(path for of_part in listed for path in of_part) == sorted(
+        name for name in split if name.startswith("images/")
+    )
+    assert all(listed)
+    for query in ("format=sa1b&images=true", "split=80/20", "format=yolo&split=80/30", "format=yolo&split=0/100"):
+        answer = script.get(f"/api/v1/projects/{project['id']}/export?{query}")
+        assert (answer.status_code, bool(answer.json["error"]["hint"])) == (422, True)
 
 
 def test_sa1b_comes_back_identical(

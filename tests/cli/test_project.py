@@ -202,7 +202,8 @@ def test_projects_are_found_by_name_or_id(home: Path, tmp_path: Path) -> None:
 def test_other_formats_in_a_folder_or_an_archive_and_sa1b_back(home: Path, tmp_path: Path) -> None:
     run("create", "Cats")
     run("import", "Cats", write_image(tmp_path / "a.png", 1), write_coco(tmp_path / "coco.json", "a.png"))
-    assert "2 files" in run("export", "Cats", "--format", "yolo", "--out", tmp_path / "yolo").output
+    assert "3 files" in run("export", "Cats", "--format", "yolo", "--out", tmp_path / "yolo").output
+    assert (tmp_path / "yolo" / "images" / "a.png").read_bytes() == (tmp_path / "a.png").read_bytes()
     assert (tmp_path / "yolo" / "labels" / "a.txt").read_text().startswith("0 ")
     run("export", "Cats", "--format", "panoptic", "--out", tmp_path / "panoptic.zip")
     with zipfile.ZipFile(tmp_path / "panoptic.zip") as archive:

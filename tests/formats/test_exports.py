@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import io
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,15 +18,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
+from pycocotools.coco import COCO
 
-from limner.errors import InvalidFile, NotFound
-from limner.formats.exports import FOLDER_FORMATS
+from limner.blobs import BlobStore, display_key
+from limner.errors import InvalidFile, InvalidInput, NotFound
+from limner.formats.coco import export_coco_folder
+from limner.formats.dataset import Split
+from limner.formats.exports import FOLDER_FORMATS, ExportChoice, export_files
 from limner.formats.files import ExportFile, FileNames, safe_path, write_folder, zip_chunks
 from limner.formats.sa1b import import_sa1b, is_sa1b
+from limner.formats.yolo import export_yolo
 from limner.store import Database
 from limner.store.annotations import AnnotationState, annotations_of
+from limner.store.images import NewImage, add_image
 from limner.store.migrate import migrate
 from limner.store.operation import MarkOperation
+from limner.store.projects import create_project
 from limner.vocabulary import rle
 from tests.formats.test_coco import PROVENANCE, SIZES, World, new_world, random_mask
 
@@ -183,6 +193,141 @@ def test_yolo_keeps_every_pixel_of_what_it_can_say(world: World) -> None:
             _, *shares = line.split()
             corners = [float(share) * (height if index % 2 else width) for index, share in enumerate(shares)]
             assert rle.from_polygons([corners], SIZES[name]) == state.segmentation
+
+
+def label_path(image_path: str) -> str:
+    """Where Ultralytics looks for the labels of an image."""
+    return "/labels/".join(f"/{image_path}".rsplit("/images/", 1)).rsplit(".", 1)[0][1:] + ".txt"
+
+
+AWKWARD = [
+    "a.jpg",
+    "a.png",
+    "A.PNG",
+    "shot 12:30.png",
+    "why?.png",
+    "images/x.png",
+    "labels/images/x.png",
+    "dir.png/y.png",
+    "dir.png",
+    "without suffix",
+    "dotted.v2",
+    "nul.png",
+    "x" * 241 + ".png",
+    "x" * 251 + ".png",
+    "é" * 125 + ".png",
+    "é" * 125 + ".jpg",
+]
+
+
+@pytest.fixture
+def awkward(tmp_path: Path) -> Iterator[tuple[World, BlobStore]]:
+    """Images whose names are taken, or none that every system has; the display file of each is its name."""
+    database, blobs = sqlite(tmp_path / "awkward.db"), BlobStore(str(tmp_path / "blobs"))
+    with database.write() as session:
+        project = create_project(session, "Awkward")
+        images = {}
+        for index, name in enumerate(AWKWARD):
+            kind = "image/jpeg" if name.endswith(("jpg", "suffix")) else "image/png"
+            image, _ = add_image(session, project.id, NewImage(name, 4, 3, f"{index:064x}", 1, "PNG", kind))
+            assert image.file_name == name
+            images[name] = image.id
+            blobs.put(display_key(image.sha256), name.encode())
+    world = World(database, project.id, images)
+    for name in AWKWARD:
+        world.create(name, np.ones((3, 4), np.bool_))
+    yield world, blobs
+    database.close()
+
+
+@pytest.mark.parametrize("split", [None, Split.parse("40/30/30")])
+def test_yolo_gives_every_image_the_labels_that_trainers_look_for(
+    awkward: tuple[World, BlobStore], tmp_path: Path, split: Split | None
+) -> None:
+    world, blobs = awkward
+    files = list(export_yolo(world.database, world.project_id, images=blobs, split=split))
+    by_path = {file.path: file.data for file in files}
+    assert len({path.casefold() for path in by_path}) == len(files)
+    images = {path: data.decode() for path, data in by_path.items() if path.startswith("images/")}
+    assert sorted(images.values()) == sorted(AWKWARD)
+    labels = {path for path in by_path if path.startswith("labels/")}
+    assert {label_path(path) for path in images} == labels
+    assert len(labels) == len(AWKWARD)
+    for path in images:
+        assert path.endswith((".jpg", ".png", ".PNG"))
+        assert safe_path(path).as_posix() == path
+    listed = dict(list(csv.reader(io.StringIO(by_path["names.csv"].decode())))[1:])
+    for path, name in images.items():
+        here = path.split("/", 2 if split else 1)[-1]
+        assert listed.get(name, name) == here
+    assert "a.jpg" not in listed
+    assert write_folder(files, tmp_path / "out") == len(files)
+
+
+def test_yolo_counts_paths_from_its_own_folder(awkward: tuple[World, BlobStore]) -> None:
+    world, blobs = awkward
+    (first, *_) = export_yolo(world.database, world.project_id, images=blobs)
+    assert first.data == b'train: images\nval: images\nnames:\n  0: "unlabelled"\n'
+    (first, *_) = export_yolo(world.database, world.project_id, images=blobs, split=Split.parse("40/30/30"))
+    assert b"path:" not in first.data
+    assert first.data.startswith(b"train: images/train\nval: images/")
+
+
+def test_yolo_without_images_says_how_they_have_to_be_called(awkward: tuple[World, BlobStore]) -> None:
+    world, _ = awkward
+    files = {file.path: file.data for file in export_yolo(world.database, world.project_id)}
+    assert not any(path.startswith("images/") for path in files)
+    listed = dict(list(csv.reader(io.StringIO(files["names.csv"].decode())))[1:])
+    assert listed["a.png"] == "a.png.png"
+    assert "without suffix" not in listed
+
+
+def test_label_maps_bring_images_where_a_name_must_differ(awkward: tuple[World, BlobStore], world: World) -> None:
+    clashing, blobs = awkward
+    choice = ExportChoice("png")
+    paths = {file.path for file in export_files(clashing.database, blobs, clashing.project_id, choice)}
+    images = {path.removeprefix("images/").rsplit(".", 1)[0] for path in paths if path.startswith("images/")}
+    assert len(images) == len(AWKWARD)
+    assert {f"classes/{stem}.png" for stem in images} | {f"instances/{stem}.png" for stem in images} <= paths
+    assert not any(
+        file.path.startswith("images/") for file in export_files(world.database, blobs, world.project_id, choice)
+    )
+
+
+def test_coco_with_images_names_the_files_beside_it(awkward: tuple[World, BlobStore], tmp_path: Path) -> None:
+    world, blobs = awkward
+    files = list(export_coco_folder(world.database, world.project_id, images=blobs))
+    write_folder(files, tmp_path / "out")
+    coco = COCO(tmp_path / "out" / "annotations.json")
+    names = {number: name for name, number in world.images.items()}
+    for number, entry in coco.imgs.items():
+        assert (tmp_path / "out" / "images" / entry["file_name"]).read_text() == names[number]
+        assert coco.annToMask(coco.imgToAnns[number][0]).all()
+
+
+def test_a_part_follows_from_the_bytes_and_shares_are_kept() -> None:
+    split = Split.parse("70/20/10")
+    parts = Counter(split.part_of(hashlib.sha256(str(number).encode()).hexdigest()) for number in range(5000))
+    assert abs(parts["train"] - 3500) < 150
+    assert abs(parts["val"] - 1000) < 120
+    assert split.part_of("f" * 64) == "test"
+    assert Split.parse("100/0").part_of("f" * 64) == "train"
+
+
+@pytest.mark.parametrize("text", ["", "80", "80/30", "0/100", "-1/101", "80/20/0/0", "a/b", "8０/20"])
+def test_splits_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        Split.parse(text)
+
+
+@pytest.mark.parametrize("form", FOLDER_FORMATS)
+def test_a_name_as_long_as_file_systems_allow_is_exported(
+    awkward: tuple[World, BlobStore], tmp_path: Path, form: Any
+) -> None:
+    world, blobs = awkward
+    files = list(export_files(world.database, blobs, world.project_id, ExportChoice(form)))
+    assert write_folder(files, tmp_path / form) == len(files)
+    assert len([path for path in (tmp_path / form).rglob("*") if path.is_file()]) == len(files)
 
 
 def test_folders_and_archives_hold_the_same(world: World, tmp_path: Path) -> None:

@@ -167,8 +167,8 @@ class _Run:
     def _one(self, task: Task) -> None:
         import hashlib
 
+        from limner.atomic import write_file
         from limner.encoding.images import decode_image
-        from limner.formats.files import replace_bytes
         from limner.formats.sa1b import annotation_entry, document_bytes, image_entry
 
         data = task.source.path.read_bytes()
@@ -181,7 +181,7 @@ class _Run:
             masks = [annotation_entry(i, mask.pop("segmentation"), **mask) for i, mask in enumerate(found, start=1)]
             document = {"image": image, "annotations": masks, "limner": self._made_by}
             task.document.parent.mkdir(parents=True, exist_ok=True)
-            replace_bytes(task.document, document_bytes(image, masks, limner=self._made_by))
+            write_file(task.document, document_bytes(image, masks, limner=self._made_by))
         else:
             self.kept += 1
         if self._overlay is not None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
+from limner.atomic import write_file
 from limner.cli.folders import FoundImages, find_images, readable, walk
 from limner.config import Settings
 from limner.errors import LimnerError
@@ -101,7 +101,7 @@ def import_all(context: click.Context, name: str, sources: Sequence[Path], home:
     "--out",
     required=True,
     type=click.Path(path_type=Path),
-    help="COCO: the file; others: a folder or, when it ends in .zip, an archive.",
+    help="COCO without images: the file; others: a folder or, when it ends in .zip, an archive.",
 )
 @click.option(
     "--format",
@@ -121,6 +121,12 @@ def import_all(context: click.Context, name: str, sources: Sequence[Path], home:
 @click.option(
     "--skipped/--no-skipped", default=True, show_default=True, help="With images that were skipped, or without."
 )
+@click.option(
+    "--images/--no-images",
+    default=None,
+    help="Export the images too (coco, yolo, png), upright and as annotated.  [default: with yolo]",
+)
+@click.option("--split", metavar="80/10/10", help="Percentages for training, validation and, maybe, test.")
 @HOME
 def export(
     name: str,
@@ -128,39 +134,35 @@ def export(
     form: ExportFormat,
     segmentation: Literal["rle", "polygon"],
     skipped: bool,
+    images: bool | None,
+    split: str | None,
     home: Path | None,
 ) -> None:
     """Write PROJECT, a name or an id, as a COCO file or in another format.
 
     COCO and SA-1B keep every pixel of every mask. Panoptic COCO and label maps give each pixel to the smallest mask
-    that covers it; YOLO leaves out crowds and empty masks.
+    that covers it; YOLO leaves out crowds and empty masks. COCO with images and YOLO train as they are.
     """
     from limner.formats.coco import export_coco
-    from limner.formats.exports import FOLDER_FORMATS
+    from limner.formats.dataset import Split
+    from limner.formats.exports import ExportChoice, export_files
     from limner.formats.files import write_folder, zip_chunks
 
+    choice = ExportChoice(form, segmentation, skipped, images, None if split is None else Split.parse(split))
+    choice.check()
     with _open(home) as services:
         project_id = _find(services, name)
-        if form == "coco":
-            _write(out, export_coco(services.database, project_id, segmentation, skipped=skipped))
+        if choice.is_one_file:
+            write_file(out, export_coco(services.database, project_id, segmentation, skipped=skipped))
         elif out.suffix.lower() == ".zip":
-            _write(out, zip_chunks(FOLDER_FORMATS[form](services.database, project_id, skipped=skipped)))
+            write_file(out, zip_chunks(export_files(services.database, services.blobs, project_id, choice)))
         else:
-            count = write_folder(FOLDER_FORMATS[form](services.database, project_id, skipped=skipped), out)
+            count = write_folder(export_files(services.database, services.blobs, project_id, choice), out)
             click.echo(f"{out}: {count} files")
+            if (out / "names.csv").exists():
+                click.echo(f"{out / 'names.csv'}: images that are called otherwise here than in the project")
             return
     click.echo(f"{out}: {out.stat().st_size} bytes")
-
-
-def _write(out: Path, chunks: Iterable[bytes]) -> None:
-    """A file that appears whole or not at all."""
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.writelines(chunks)
-        os.replace(partial, out)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @contextmanager

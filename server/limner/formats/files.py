@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from limner.atomic import write_file
+from limner.vocabulary.names import MAX_PART_BYTES, cut_to_bytes
+
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that ZIP knows: the same content gives the same archive
 _UNSAFE = '<>:"|?*\\'  # in names of files on some system
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{device}{number}" for device in ("com", "lpt") for number in range(10))}
+_FILE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".txt", ".json")  # of files that exports write
+_COMPRESSED = (".png", ".jpg", ".jpeg", ".webp")  # already
+LONGEST_SUFFIX = 5  # bytes: ".json", ".jpeg", ".webp"
 
 
 @dataclass(frozen=True)
 class ExportFile:
-    """One file of an export; ``path`` is relative, with ``/`` between its parts, and leads nowhere else."""
+    """One file of an export, whole or in chunks; ``path`` is relative, with ``/`` between its parts."""
 
     path: str
-    data: bytes
+    data: bytes | Iterable[bytes]
 
 
 class FileNames:
     """Names for what belongs to an image, in the order of asking: its own name without suffix, made safe and unique.
 
     ``shelf/a.jpg`` becomes ``shelf/a``; when that is taken, as by ``shelf/a.png``, the suffix stays; when that is taken
-    too, a number is added. Upper and lower case do not distinguish names, as they do not on some systems.
+    too, a number is added. Upper and lower case do not distinguish names, as they do not on some systems. A stem is cut
+    where no room would be left for a suffix.
     """
 
     def __init__(self) -> None:
@@ -33,22 +41,39 @@ class FileNames:
     def of(self, file_name: str) -> str:
         """The name for what belongs to the image with this name."""
         whole = safe_path(file_name)
-        stem = whole.with_suffix("").as_posix()
-        candidates = [stem, whole.as_posix()]
+        folder = PurePosixPath(*(_safe_folder(part) for part in whole.parent.parts))
+        stem = (folder / _cut(whole.stem)).as_posix()
+        candidates = [stem, (folder / _cut(whole.name)).as_posix()]
         number = 2
         while candidates[0].casefold() in self._taken:
             candidates.pop(0)
             if not candidates:
-                candidates.append(f"{stem}-{number}")
+                candidates.append((folder / _cut(whole.stem, f"-{number}")).as_posix())
                 number += 1
         self._taken.add(candidates[0].casefold())
         return candidates[0]
 
 
+def _cut(stem: str, end: str = "") -> str:
+    """A stem with room for any suffix; what is cut away is made up for by a digest, so that names stay apart."""
+    room = MAX_PART_BYTES - LONGEST_SUFFIX - len(end)
+    if len(stem.encode()) > room:
+        digest = hashlib.sha256(stem.encode()).hexdigest()[:8]
+        stem = f"{cut_to_bytes(stem, room - 9)}-{digest}"
+    return stem + end
+
+
+def _safe_folder(name: str) -> str:
+    """A folder's name that is no file's name, nor the one by which YOLO's trainers find labels from images."""
+    taken = name.casefold() in ("images", "labels") or PurePosixPath(name).suffix.lower() in _FILE_SUFFIXES
+    return f"{cut_to_bytes(name, MAX_PART_BYTES - 1)}_" if taken else name
+
+
 def safe_path(name: str) -> PurePosixPath:
-    """A relative path below wherever it is put: no root, no drive, no ``..``, no character that some system refuses."""
+    """A relative path below wherever it is put: no root, no drive, no ``..``, nothing that some system refuses."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
     clean = ["".join("_" if c in _UNSAFE or ord(c) < 32 else c for c in part).rstrip(". ") or "_" for part in parts]
+    clean = [f"_{part}" if part.split(".")[0].rstrip().casefold() in _DEVICES else part for part in clean]
     return PurePosixPath(*clean) if clean else PurePosixPath("_")
 
 
@@ -58,19 +83,9 @@ def write_folder(files: Iterable[ExportFile], folder: Path) -> int:
     for file in files:
         target = folder / safe_path(file.path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        replace_bytes(target, file.data)
+        write_file(target, file.data)
         count += 1
     return count
-
-
-def replace_bytes(target: Path, data: bytes) -> None:
-    """Write a file so that readers find the old content or the new, whatever happens meanwhile."""
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        partial.write_bytes(data)
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def zip_chunks(files: Iterable[ExportFile]) -> Iterator[bytes]:
@@ -80,9 +95,11 @@ def zip_chunks(files: Iterable[ExportFile]) -> Iterator[bytes]:
         for file in files:
             info = zipfile.ZipInfo(safe_path(file.path).as_posix(), _EPOCH)
             info.external_attr = 0o644 << 16
-            stored = file.path.endswith(".png")
-            info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
-            archive.writestr(info, file.data)
+            info.compress_type = zipfile.ZIP_STORED if file.path.lower().endswith(_COMPRESSED) else zipfile.ZIP_DEFLATED
+            with archive.open(info, "w", force_zip64=not isinstance(file.data, bytes)) as entry:
+                for chunk in [file.data] if isinstance(file.data, bytes) else file.data:
+                    entry.write(chunk)
+                    yield pipe.take()
             yield pipe.take()
     yield pipe.take()
 

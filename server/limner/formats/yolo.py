@@ -9,11 +9,13 @@ both are left out. Attributes and provenance are lost.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
+from limner.blobs import BlobStore
 from limner.formats.coco.exporting import numbered_snapshot
 from limner.formats.coco.polygons import polygons_of
-from limner.formats.files import ExportFile, FileNames
+from limner.formats.dataset import IMAGES, Places, Split, image_file
+from limner.formats.files import ExportFile
 from limner.formats.labels import Label, list_labels
 from limner.store import Database
 from limner.store.annotations import AnnotationState, annotations_of, iterate_images
@@ -21,18 +23,41 @@ from limner.store.projects import get_project
 from limner.vocabulary import rle
 
 
-def export_yolo(database: Database, project_id: int, *, skipped: bool = True) -> Iterator[ExportFile]:
-    """``data.yaml``, then ``labels/<image name>.txt`` for every image; the images belong into ``images/`` beside.
+def export_yolo(
+    database: Database,
+    project_id: int,
+    *,
+    skipped: bool = True,
+    images: BlobStore | None = None,
+    split: Split | None = None,
+) -> Iterator[ExportFile]:
+    """``data.yaml``, then ``labels/<name>.txt`` and ``images/<name>.<suffix>`` for every image.
+
+    Trainers take the label's path from the image's: the same name under ``labels`` instead of ``images``, ``.txt``
+    instead of the last suffix. Where two images would share a label, or a name is none that every system has, the image
+    comes along under another; ``names.csv`` says so. With a split there is a folder for each part in both.
+
+    Args:
+        database: where the project is.
+        project_id: which.
+        skipped: whether images that were skipped come along.
+        images: where images come from; None leaves them out, then they have to be called as ``names.csv`` says.
+        split: parts of the images; None makes all of them both training and validation.
 
     Raises:
         NotFound: no such project; at the first file.
     """
-    names = FileNames()
+    places = Places(split, with_images=images is not None)
     with numbered_snapshot(database, project_id) as session:
         get_project(session, project_id)
         labels = list_labels(session, project_id)
         number_of = {label.category_id: number for number, label in enumerate(labels)}
-        yield ExportFile("data.yaml", _yaml(labels))
+        filled = (
+            {split.part_of(image.sha256) for image in iterate_images(session, project_id, skipped=skipped)}
+            if split
+            else set[str]()
+        )
+        yield ExportFile("data.yaml", _yaml(labels, split, filled))
         for image in iterate_images(session, project_id, skipped=skipped):
             states = annotations_of(session, image.id).annotations
             lines = [
@@ -40,7 +65,11 @@ def export_yolo(database: Database, project_id: int, *, skipped: bool = True) ->
                 for state in states
                 if state.area and not state.iscrowd
             ]
-            yield ExportFile(f"labels/{names.of(image.file_name)}.txt", "".join(lines).encode())
+            placed = places.of(image)
+            yield ExportFile(placed.under("labels", ".txt"), "".join(lines).encode())
+            if images is not None:
+                yield image_file(images, image, placed)
+        yield from places.names_file()
 
 
 def _line(state: AnnotationState, number: int, height: int, width: int) -> str:
@@ -58,9 +87,19 @@ def joined(polygons: Sequence[Sequence[int]]) -> list[int]:
     return line
 
 
-def _yaml(labels: Sequence[Label]) -> bytes:
-    """JSON's strings are YAML's too."""
+def _yaml(labels: Sequence[Label], split: Split | None, filled: Collection[str]) -> bytes:
+    """JSON's strings are YAML's too. Without a ``path`` the folder of this file counts, wherever training starts.
+
+    Trainers insist on images for training and validation: a part that has none is that of the other.
+    """
+    folders = {"train": IMAGES, "val": IMAGES}
+    if split is not None:
+        some = sorted(filled, key=split.parts.index)
+        folders = {part: f"{IMAGES}/{part}" for part in some}
+        for part in ("train", "val"):
+            folders.setdefault(part, f"{IMAGES}/{some[0]}" if some else IMAGES)
+    parts = "".join(f"{part}: {folders[part]}\n" for part in ("train", "val", "test") if part in folders)
     names = "".join(
         f"  {number}: {json.dumps(label.name, ensure_ascii=False)}\n" for number, label in enumerate(labels)
     )
-    return f"path: .\ntrain: images\nval: images\nnames:{' {}' if not labels else ''}\n{names}".encode()
+    return f"{parts}names:{' {}' if not labels else ''}\n{names}".encode()

@@ -1768,6 +1768,8 @@ export interface operations {
         format?: "coco" | "sa1b" | "panoptic" | "yolo" | "png";
         segmentation?: ("rle" | "polygon") | null;
         skipped?: boolean;
+        images?: boolean | null;
+        split?: string | null;
       };
       header?: never;
       path: {
@@ -1777,7 +1779,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The COCO file; Other formats: a ZIP archive of their files */
+      /** @description The COCO file; A ZIP archive of several files */
       200: {
         headers: {
           [name: string]: unknown;

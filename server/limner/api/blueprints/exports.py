@@ -12,12 +12,12 @@ from limner.api.guard import requires
 from limner.api.openapi import binary_responses
 from limner.api.schemas.exchange import ExportQuery
 from limner.formats.coco import export_coco
-from limner.formats.exports import FOLDER_FORMATS
+from limner.formats.exports import export_files
 from limner.formats.files import zip_chunks
 
 blueprint = APIBlueprint("exports", __name__)
 
-MEDIA_TYPES = {"application/json": "The COCO file", "application/zip": "Other formats: a ZIP archive of their files"}
+MEDIA_TYPES = {"application/json": "The COCO file", "application/zip": "A ZIP archive of several files"}
 
 
 @blueprint.get("/projects/<int:project_id>/export")
@@ -29,11 +29,12 @@ def export_project(project_id: int, query_data: ExportQuery) -> Response:
     database, query = services().database, query_data
     with database.read() as session:
         access_project(session, current_actor(), project_id, Permission.EXPORT)
-    if query.format == "coco":
-        chunks = export_coco(database, project_id, query.segmentation or "rle", skipped=query.skipped)
+    choice = query.choice()
+    if choice.is_one_file:
+        chunks = export_coco(database, project_id, choice.segmentations, skipped=choice.skipped)
         name, media_type = f"limner-project-{project_id}.json", "application/json"
     else:
-        chunks = zip_chunks(FOLDER_FORMATS[query.format](database, project_id, skipped=query.skipped))
+        chunks = zip_chunks(export_files(database, services().blobs, project_id, choice))
         name, media_type = f"limner-project-{project_id}-{query.format}.zip", "application/zip"
     response = Response(chunks, mimetype=media_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -44,27 +44,43 @@ def export_coco(
     Raises:
         NotFound: no such project; at the first chunk.
     """
-    chunk = bytearray()
     with numbered_snapshot(database, project_id) as session:
-        for line in _lines(session, project_id, segmentations, skipped):
-            chunk += line.encode()
-            if len(chunk) >= CHUNK_BYTES:
-                yield bytes(chunk)
-                chunk.clear()
+        yield from coco_chunks(session, project_id, segmentations, skipped=skipped)
+
+
+def coco_chunks(
+    session: Session,
+    project_id: int,
+    segmentations: Segmentations,
+    *,
+    skipped: bool,
+    files: Mapping[int, str] | None = None,
+) -> Iterator[bytes]:
+    """The file, from a :func:`numbered_snapshot`; of the images in ``files`` only, called as there, when given."""
+    chunk = bytearray()
+    for line in _lines(session, project_id, segmentations, skipped, files):
+        chunk += line.encode()
+        if len(chunk) >= CHUNK_BYTES:
+            yield bytes(chunk)
+            chunk.clear()
     yield bytes(chunk)
 
 
-def _lines(session: Session, project_id: int, segmentations: Segmentations, skipped: bool) -> Iterator[str]:
+def _lines(
+    session: Session, project_id: int, segmentations: Segmentations, skipped: bool, files: Mapping[int, str] | None
+) -> Iterator[str]:
     project = get_project(session, project_id)
     info = {"description": project.name, "version": "1.0"}
     yield f'{{\n"info":{_json(info)},\n"licenses":[],\n'
     yield from _array("categories", _categories(session, project_id))
     yield ",\n"
-    yield from _array("images", map(_image, iterate_images(session, project_id, skipped=skipped)))
+    images = iterate_images(session, project_id, skipped=skipped)
+    yield from _array("images", (_image(image, files) for image in images if files is None or image.id in files))
     yield ",\n"
     numbers = category_numbers(session, project_id)
-    annotations = iterate_annotations(session, project_id, skipped=skipped)
-    yield from _array("annotations", (_annotation(state, numbers, segmentations) for state in annotations))
+    states = iterate_annotations(session, project_id, skipped=skipped)
+    kept = (state for state in states if files is None or state.image_id in files)
+    yield from _array("annotations", (_annotation(state, numbers, segmentations) for state in kept))
     yield "\n}\n"
 
 
@@ -137,10 +153,10 @@ def _category(category: Category) -> _Entry:
     }
 
 
-def _image(image: Image) -> _Entry:
+def _image(image: Image, files: Mapping[int, str] | None) -> _Entry:
     return {
         "id": image.id,
-        "file_name": image.file_name,
+        "file_name": image.file_name if files is None else files[image.id],
         "width": image.width,
         "height": image.height,
         "sha256": image.sha256,
