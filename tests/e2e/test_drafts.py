@@ -14,7 +14,7 @@ from tests.e2e.api import Project, new_project
 from tests.e2e.server import LimnerServer
 from tests.e2e.test_faults import crash, on_disk
 from tests.e2e.test_hand_tools import BRUSH, PHOTO, drag, only_mask, swept
-from tests.e2e.test_look_closer import LARGE, X, Y, large_image, place, scale
+from tests.e2e.test_look_closer import LARGE, X, Y, large_image, place, zoom_in
 
 pytestmark = pytest.mark.e2e
 
@@ -170,9 +170,7 @@ def test_what_was_drawn_looking_closer_comes_back_closer(signed_in: BrowserConte
     project.upload({LARGE: data})
     work = AnnotatePage(signed_in.new_page(), project, LARGE)
     work.page.mouse.move(*place(work, X, Y))
-    while scale(work) < 1.5:
-        work.page.mouse.wheel(0, -120)
-        work.page.wait_for_timeout(20)
+    zoom_in(work)
     work.page.keyboard.press("c")
     status = "Looking closer"
     expect(work.page.get_by_role("main").get_by_role("status")).to_have_text(status)

@@ -20,6 +20,7 @@ from tests.e2e.annotate_page import AnnotatePage
 from tests.e2e.api import demo_project, sign_in_link
 from tests.e2e.conftest import TIMEOUT, VIEWPORT
 from tests.e2e.server import LimnerServer, start_server, stop_server
+from tests.e2e.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -110,22 +111,19 @@ def on_disk(page: Page, store: str, since: float = 0) -> None:
 
     Of drafts, something that was kept at the moment `since` of the page's clock or later.
     """
-    while not page.evaluate(
-        """async ([store, since]) => {
-          for (const { name } of await indexedDB.databases()) {
-            const database = await new Promise((resolve) => {
-              indexedDB.open(name).onsuccess = (event) => resolve(event.target.result);
-            });
-            const request = database.transaction(store).objectStore(store).getAll();
-            const rows = await new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
-            database.close();
-            if (rows.some(({ kept = Infinity }) => kept >= since)) return true;
-          }
-          return false;
-        }""",
-        [store, since],
-    ):
-        page.wait_for_timeout(5)
+    script = """async ([store, since]) => {
+      for (const { name } of await indexedDB.databases()) {
+        const database = await new Promise((resolve) => {
+          indexedDB.open(name).onsuccess = (event) => resolve(event.target.result);
+        });
+        const request = database.transaction(store).objectStore(store).getAll();
+        const rows = await new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+        database.close();
+        if (rows.some(({ kept = Infinity }) => kept >= since)) return true;
+      }
+      return false;
+    }"""
+    wait_until(page, lambda: page.evaluate(script, [store, since]), f"a row in {store}", pause=5)
 
 
 def crash(page: Page) -> None:
@@ -141,7 +139,9 @@ def crash(page: Page) -> None:
     with page.expect_event("crash"):
         for process in killed:
             os.kill(process, signal.SIGKILL)
+    deadline = time.monotonic() + TIMEOUT / 1000
     while killed & renderers():  # until Chromium has noticed: it would open the next tab in a process that is gone
+        assert time.monotonic() < deadline, "Chromium still lists processes that were killed"
         time.sleep(0.01)
     page.close()
 
@@ -170,8 +170,7 @@ def test_a_tab_killed_while_it_saves_doubles_nothing(mortal: Mortal, person: Bro
 
     work.page.route(OPERATIONS, store_without_answer)
     draw(work, 250, 220)
-    while not stored:
-        work.page.wait_for_timeout(20)
+    wait_until(work.page, lambda: stored, "the object is stored")
     crash(work.page)
 
     again = open_image(person, mortal, "coffee.png")
@@ -235,13 +234,12 @@ def test_a_lost_login_is_mended_in_place(mortal: Mortal, person: BrowserContext)
     work = open_image(person, mortal, "astronaut.png")
     draw(work, 220, 100)
     work.saved()
-    person.clear_cookies()
     held: list[Route] = []
     work.page.route(OPERATIONS, lambda route: held.append(route))
     chosen = recolour(work, 5)
-    while not held:
-        work.page.wait_for_timeout(20)
-    held[0].continue_()  # not before all are made: the dialog takes the keys
+    wait_until(work.page, lambda: held, "the first change is sent")
+    person.clear_cookies()  # only now: the dialog takes the keys, and any request may open it
+    held[0].continue_()
     dialog = work.page.get_by_role("dialog", name="Sign in again")
     dialog.wait_for()
     work.page.unroute(OPERATIONS)

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from limner.vocabulary import rle
 from tests.e2e.annotate_page import AnnotatePage, Mask, annotations_of, exported, iou
 from tests.e2e.api import Project
+from tests.e2e.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -46,6 +47,18 @@ def scale(work: AnnotatePage) -> float:
     return float(work.stage.get_attribute("data-scale") or "nan")
 
 
+def zoom_in(work: AnnotatePage) -> None:
+    """Turn the wheel until a pixel of the image covers more than one of the screen."""
+
+    def close_enough() -> bool:
+        if scale(work) >= 1.5:
+            return True
+        work.page.mouse.wheel(0, -120)
+        return False
+
+    wait_until(work.page, close_enough, "the image is seen closer")
+
+
 def _encoded(page: Page) -> int:
     """Images and regions that the encoder has answered."""
     return int(page.request.get(urljoin(page.url, "/api/v1/server")).json()["queue"]["done"])
@@ -58,17 +71,16 @@ def test_a_small_object_is_segmented_closer_and_lands_on_its_pixels(project: Pro
     button = page.get_by_role("button", name="Look closer")
     expect(button).to_have_count(0)  # the whole image is seen
     page.mouse.move(*place(work, X, Y))
-    while scale(work) < 1.5:
-        page.mouse.wheel(0, -120)
-        page.wait_for_timeout(20)
+    zoom_in(work)
     expect(button).to_have_attribute("aria-pressed", "false")
 
     done = _encoded(page)
     page.keyboard.press("c")
     expect(button).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_role("main").get_by_role("status")).to_have_text("Looking closer")
-    while _encoded(page) == done:  # the embedding can be fetched a moment before it is counted
-        page.wait_for_timeout(20)
+    wait_until(
+        page, lambda: _encoded(page) > done, "the region is counted"
+    )  # a moment after its embedding can be fetched
     assert _encoded(page) == done + 1
 
     page.mouse.click(*place(work, X, Y))
