@@ -12,7 +12,8 @@ import pytest
 
 from limner.config import Settings
 from tests.api.conftest import creation
-from tests.api.test_serve import Server, new_image
+from tests.api.running import Server
+from tests.api.test_serve import new_image
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from limner import __version__
 from limner.errors import LimnerError
 
 COMMANDS = {
+    "backup": ("limner.cli.backup:backup", "Copy all that is stored, while the server runs."),
     "bench": ("limner.cli.bench:bench", "Measure the decoder and the encoder against named references."),
     "check": ("limner.cli.check:check", "Look for missing and damaged files, and mend them."),
     "demo": ("limner.cli.demo:demo", "Start Limner with a project of demo photos."),
@@ -20,6 +21,7 @@ COMMANDS = {
     "models": ("limner.cli.models:models", "List, pull, add, export, compare and promote models."),
     "openapi": ("limner.cli.openapi:openapi", "Print the API's OpenAPI description."),
     "project": ("limner.cli.project:project", "Create, fill and export projects."),
+    "restore": ("limner.cli.backup:restore", "Put a backup into an empty home."),
     "segment": ("limner.cli.segment:segment", "Segment one image from points, a box or a mask."),
     "serve": ("limner.cli.serve:serve", "Start the server."),
     "sweep": ("limner.cli.sweep:sweep", "Remove files of images that were deleted."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from limner.config import Settings
 from limner.errors import NotFound
@@ -12,18 +13,25 @@ from limner.store.migrate import migrate
 
 
 @contextmanager
-def open_existing(settings: Settings) -> Iterator[Database]:
-    """The database that the settings name, brought up to date; nothing is made where there is none.
+def open_existing(settings: Settings, *, as_it_is: bool = False) -> Iterator[Database]:
+    """The database that the settings name; nothing is made where there is none.
+
+    Args:
+        settings: name it.
+        as_it_is: do not bring it up to date.
 
     Raises:
         NotFound: there is no database.
     """
-    url = settings.resolved_database_url
-    if url == f"sqlite:///{settings.home / 'limner.db'}" and not (settings.home / "limner.db").is_file():
-        raise NotFound(f"There is no database in {settings.home}.", hint="Name the home with --home or LIMNER_HOME.")
-    database = Database(url)
+    database = Database(settings.resolved_database_url)
     try:
-        migrate(database)
+        if database.is_sqlite and not Path(database.name).is_file():
+            raise NotFound(
+                f"There is no database in {Path(database.name).parent}.",
+                hint="Name the home with --home or LIMNER_HOME.",
+            )
+        if not as_it_is:
+            migrate(database)
         yield database
     finally:
         database.close()

@@ -1,0 +1,115 @@
+"""``limner restore``: a backup into a home, a database and a blob store that are empty; all of it or nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from limner.atomic import PRIVATE, make_folder, new_folder
+from limner.blobs import BlobStore
+from limner.config import Settings
+from limner.errors import Conflict, InvalidInput
+from limner.maintenance import manifest as form
+from limner.maintenance.dumps import load_postgresql, load_sqlite, refuse_tables
+from limner.store import Database
+
+
+def verify(folder: Path, progress: Callable[[int], None] = lambda _: None) -> tuple[form.Manifest, form.Digests]:
+    """Read a whole backup and compare it with its digests.
+
+    Raises:
+        NotFound: there is no backup in the folder.
+        InvalidFile: some of it is missing or damaged; the error names what.
+    """
+    manifest = form.read_manifest(folder)
+    digests = form.read_digests(folder, manifest)
+    form.refuse_damaged(folder, [] if manifest.database in digests else [manifest.database])
+    form.refuse_damaged(folder, form.damaged_files(folder, digests, progress))
+    return manifest, digests
+
+
+def restore(folder: Path, settings: Settings, progress: Callable[[int], None] = lambda _: None) -> form.Manifest:
+    """Put a backup back.
+
+    Args:
+        folder: of the backup.
+        settings: name a home that is not there yet or empty, a database without tables, a blob store without blobs.
+        progress: told the number of files verified.
+
+    Raises:
+        NotFound: there is no backup in the folder.
+        InvalidFile: some of it is missing or damaged; the error names what.
+        InvalidInput: it is of another kind of database than the settings name.
+        Conflict: home, database or blob store are occupied. In all these cases nothing was changed.
+    """
+    kept_in_home = Path(settings.resolved_blob_url) == settings.home / "blobs"
+    outside = None if kept_in_home else BlobStore(settings.resolved_blob_url)
+    _refuse_occupied_home(settings.home)
+    manifest = form.read_manifest(folder)
+    database = Database(settings.resolved_database_url)
+    try:
+        _refuse_other_kind(manifest, database)
+        if not database.is_sqlite or Path(database.name).exists():
+            refuse_tables(database)
+        manifest, digests = verify(folder, progress)
+        if outside is not None:
+            _refuse_occupied_store(outside, digests)
+        with new_folder(settings.home) as home:
+            home.chmod(0o700)
+            for name in digests:
+                if name.startswith("blobs/") and outside is not None:
+                    outside.put(name.removeprefix("blobs/"), folder / name)
+                elif name != manifest.database:
+                    _copy(folder / name, home / name.removeprefix("home/"))
+            _load(folder / manifest.database, database, settings.home, home)
+    finally:
+        database.close()
+    return manifest
+
+
+def _load(dump: Path, database: Database, home: Path, unfinished: Path) -> None:
+    """Fill the database: SQLite's in the home that is being made, any other where it is."""
+    if not database.is_sqlite:
+        load_postgresql(dump, database)
+        return
+    target = Path(database.name)
+    if target.is_relative_to(home):
+        target = unfinished / target.relative_to(home)
+    make_folder(target.parent)
+    load_sqlite(dump, target)
+    target.chmod(PRIVATE)
+
+
+def _copy(source: Path, target: Path) -> None:
+    make_folder(target.parent)
+    shutil.copyfile(source, target)
+    if target.name == "secret_key":
+        target.chmod(PRIVATE)
+
+
+def _refuse_occupied_home(home: Path) -> None:
+    if home.exists() and (not home.is_dir() or any(home.iterdir())):
+        raise Conflict(
+            f"The home {home} is occupied.",
+            hint="A backup is restored into a folder that is empty or not there yet: move this one away first.",
+        )
+
+
+def _refuse_occupied_store(blobs: BlobStore, digests: form.Digests) -> None:
+    """Blobs of this backup may be there: a restore before may have been cut off."""
+    other = next((key for key, _ in blobs.list() if f"blobs/{key}" not in digests), None)
+    if other is not None:
+        raise Conflict(
+            f"The blob store {blobs.url} is occupied: it has {other}, which is not of this backup.",
+            hint="Restore into an empty one.",
+        )
+
+
+def _refuse_other_kind(manifest: form.Manifest, database: Database) -> None:
+    kind = "sqlite" if database.is_sqlite else "postgresql"
+    if manifest.kind != kind:
+        raise InvalidInput(
+            f"The backup is of a {manifest.kind} database, and the settings name a {kind} one.",
+            hint="Set LIMNER_DATABASE_URL to a database of the backup's kind.",
+        )
