@@ -22,6 +22,7 @@ from limner.encoding.wire import EmbeddingInfo, pack
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.store import Database
 from limner.store.migrate import migrate
+from limner.vocabulary.events import PublishedEvent
 
 GOLDEN = Path(__file__).parent / "golden"
 TEST_MODEL = "testlet"
@@ -81,9 +82,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def told() -> list[PublishedEvent]:
+    """The events that the ``database`` of this test has committed, in their order."""
+    return []
+
+
+@pytest.fixture
+def database(database_url: str, told: list[PublishedEvent]) -> Iterator[Database]:
     """A database with all tables: once SQLite, once PostgreSQL."""
-    database = Database(database_url)
+    database = Database(database_url, on_commit=told.extend)
     migrate(database)
     yield database
     database.close()

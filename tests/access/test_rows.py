@@ -25,9 +25,9 @@ from limner.store import Database
 from limner.store.categories import create_category
 from limner.store.images import NewImage, add_image, lock_image
 from limner.store.jobs import create_job
-from limner.store.operation import CreateOperation
 from limner.store.operations import apply_operation
 from limner.store.projects import create_project
+from limner.vocabulary.operations import CreateOperation
 
 ACTOR = Actor(1, "ada", InstallationRole.ADMIN, Credential.TOKEN)
 Access = Callable[..., Any]

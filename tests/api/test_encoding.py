@@ -12,7 +12,6 @@ import pytest
 from flask.testing import FlaskClient
 from safetensors.numpy import load
 
-from limner.api.blueprints import events as events_module
 from limner.blobs import embedding_key
 from limner.config import Settings
 from limner.jobs.sweep import sweep
@@ -348,7 +347,7 @@ def test_events_are_live_and_replayed(
 def test_listening_pages_leave_threads_for_saving(
     script: FlaskClient, project: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events_module, "MAX_STREAMS", 0)
+    monkeypatch.setattr("limner.service.streams.MAX_STREAMS", 0)
     answer = script.get(f"/api/v1/projects/{project['id']}/events")
     assert (answer.status_code, answer.json["error"]["code"]) == (503, "unavailable")
     assert "Retry-After" in answer.headers
@@ -391,7 +390,7 @@ def test_pings_keep_the_stream_open_and_pick_up_what_other_processes_did(
     from limner.store.events import add_event
     from limner.vocabulary.events import ImageEvent
 
-    monkeypatch.setattr("limner.api.blueprints.events.PING_SECONDS", 0.05)
+    monkeypatch.setattr("limner.service.streams.PING_SECONDS", 0.05)
     stream = iter(script.get(f"/api/v1/projects/{project['id']}/events", buffered=False).response)
     assert b"connected" in next(stream)
     elsewhere = Database(services.settings.resolved_database_url)

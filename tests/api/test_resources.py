@@ -107,7 +107,7 @@ def test_a_fault_of_ours_is_reported_without_its_details(
     def explode(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("limner.api.blueprints.projects.project_store.count_projects", explode)
+    monkeypatch.setattr("limner.service.projects.store.count_projects", explode)
     answer = script.get("/api/v1/projects")
     assert error_of(answer) == (500, "internal_error")
     assert "secret detail" not in answer.get_data(as_text=True)

@@ -25,12 +25,12 @@ from limner.store.categories import create_category, delete_category, get_catego
 from limner.store.events import events_after
 from limner.store.images import NewImage, add_image, lock_image
 from limner.store.migrate import migrate
-from limner.store.operation import CreateOperation, DeleteOperation
 from limner.store.operations import apply_operation
 from limner.store.projects import create_project
 from limner.store.tables import Annotation, Edit
 from limner.vocabulary import rle
 from limner.vocabulary.events import AnnotationsEvent
+from limner.vocabulary.operations import CreateOperation, DeleteOperation
 
 SIZES = {"wide.png": (20, 30), "tall.png": (31, 17), "empty.png": (9, 9)}  # (height, width)
 PROVENANCE = {

@@ -32,9 +32,9 @@ from limner.store import Database
 from limner.store.annotations import AnnotationState, annotations_of
 from limner.store.images import NewImage, add_image
 from limner.store.migrate import migrate
-from limner.store.operation import MarkOperation
 from limner.store.projects import create_project
 from limner.vocabulary import rle
+from limner.vocabulary.operations import MarkOperation
 from tests.formats.test_coco import PROVENANCE, SIZES, World, new_world, random_mask
 
 

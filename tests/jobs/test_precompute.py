@@ -13,12 +13,11 @@ from limner.jobs.encoding import EncodingQueue
 from limner.jobs.precompute import count_unencoded, start_precompute
 from limner.store import Database
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings, encoded_among
-from limner.store.events import PublishedEvent
 from limner.store.images import NewImage, add_image
 from limner.store.jobs import get_job
 from limner.store.projects import create_project, delete_project, get_project
 from limner.store.tables import Job, JobItem
-from limner.vocabulary.events import EmbeddingEvent, JobEvent
+from limner.vocabulary.events import EmbeddingEvent, JobEvent, PublishedEvent
 
 KEY = EmbeddingKey("a" * 64, 1)
 OTHER_KEY = EmbeddingKey("b" * 64, 1)
@@ -133,10 +132,8 @@ def test_one_image_in_two_projects_is_done_for_both(
 
 
 def test_a_job_ends_with_what_has_failed_named_and_goes_on_when_that_is_tried_again(
-    database: Database, project_id: int, encoder: EncodingQueue
+    database: Database, project_id: int, encoder: EncodingQueue, told: list[PublishedEvent]
 ) -> None:
-    told: list[PublishedEvent] = []
-    database.listen(told.extend)
     job = start(database, project_id)
     claim(encoder, 8)
     encoder.settle(

@@ -18,10 +18,10 @@ from limner.service.ingest import ingest_image
 from limner.service.wiring import open_services
 from limner.store.categories import create_category
 from limner.store.images import lock_image
-from limner.store.operation import CreateOperation
 from limner.store.operations import apply_operation
 from limner.store.projects import create_project
 from limner.vocabulary import rle
+from limner.vocabulary.operations import CreateOperation
 
 HEIGHT, WIDTH = 96, 128
 NAMES = (

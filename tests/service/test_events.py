@@ -16,7 +16,7 @@ from limner.service.events import Events, InMemoryEvents
 from limner.service.postgres_events import PostgresEvents
 from limner.service.wiring import open_events
 from limner.store import Database
-from limner.store.events import PublishedEvent, add_event, events_after, latest_event_id
+from limner.store.events import add_event, events_after, latest_event_id
 from limner.store.migrate import migrate
 from limner.store.projects import create_project
 from limner.vocabulary.events import (
@@ -27,6 +27,7 @@ from limner.vocabulary.events import (
     ImageEvent,
     ImageMark,
     JobEvent,
+    PublishedEvent,
     RegionEvent,
     ResetEvent,
     ServerEvent,
@@ -140,16 +141,17 @@ def test_events_that_another_version_wrote_are_said_to_be_missing(database: Data
 def test_pages_hear_of_their_project_and_of_what_concerns_everybody(database: Database, project_id: int) -> None:
     with database.write() as session:
         other = create_project(session, "Dogs").id
-    events = open_events(database)
-    assert isinstance(events, InMemoryEvents if database.is_sqlite else PostgresEvents)
+    server, events = open_events(database.engine.url.render_as_string(hide_password=False))
+    assert isinstance(events, InMemoryEvents if server.is_sqlite else PostgresEvents)
     events.start()
     with Page(events, project_id).open() as page:
-        with database.write() as session:
+        with server.write() as session:
             add_event(session, ImageEvent(image_id=1, action="created"), other)
             add_event(session, ImageEvent(image_id=2, action="created"), project_id)
             last = latest_event_id(session)
-        database.publish([PublishedEvent(None, None, ONE_OF_EACH[-1])])
+        events.publish([PublishedEvent(None, None, ONE_OF_EACH[-1])])
         heard = page.wait_for(2)
+    server.close()
     assert heard == [
         PublishedEvent(last, project_id, ImageEvent(image_id=2, action="created")),
         PublishedEvent(None, None, ONE_OF_EACH[-1]),
@@ -169,8 +171,8 @@ def test_a_commit_in_one_process_is_heard_in_all(two_processes: tuple[Database, 
             with (here if number % 2 else there).write() as session:
                 add_event(session, ImageEvent(image_id=number, action="created"), project_id)
         for event in ONE_OF_EACH:
-            here.publish([PublishedEvent(None, project_id, event)])
-        here.publish([PublishedEvent(None, project_id, long)])
+            both[0].publish([PublishedEvent(None, project_id, event)])
+        both[0].publish([PublishedEvent(None, project_id, long)])
         heard = near.wait_for(51 + len(ONE_OF_EACH)), far.wait_for(51 + len(ONE_OF_EACH))
     for told in heard:
         stored = [each for each in told if each.id is not None]

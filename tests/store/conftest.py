@@ -13,10 +13,10 @@ from pydantic import TypeAdapter
 from limner.store import Database
 from limner.store.categories import create_category
 from limner.store.images import NewImage, add_image, lock_image
-from limner.store.operation import Operation
 from limner.store.operations import Applied, apply_operation
 from limner.store.projects import create_project
 from limner.vocabulary import rle
+from limner.vocabulary.operations import Operation
 
 HEIGHT, WIDTH = 12, 16
 OPERATION: TypeAdapter[Any] = TypeAdapter(Operation)

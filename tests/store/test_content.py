@@ -24,7 +24,14 @@ from limner.store.categories import (
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings, encoded_among
 from limner.store.images import add_image, delete_image, get_image, neighbours, page_images
 from limner.store.jobs import create_job, get_job
-from limner.store.projects import ProjectCounts, count_projects, create_project, delete_project, get_project
+from limner.store.projects import (
+    ProjectCounts,
+    count_projects,
+    create_project,
+    delete_project,
+    get_project,
+    list_projects,
+)
 from limner.store.tables import Embedding, Image, LoginLink, LoginSession
 from limner.store.types import utc_now
 from tests.store.conftest import World, create, new_image, operation
@@ -88,7 +95,7 @@ def test_counts(world: World) -> None:
         world.apply(create(UID.format(index)), index)
     world.apply(operation(kind="delete", uid=UID.format(0)), 3)
     with world.database.read() as session:
-        counts = count_projects(session, KEY)
+        counts = count_projects(session, KEY, [each.id for each in list_projects(session)])
         assert counts == {world.project_id: ProjectCounts(images=2, annotated=1, annotations=2, encoded=1)}
         assert empty.id not in counts
         assert encoded_among(session, [new_image(0).sha256, new_image(1).sha256], KEY) == {new_image(0).sha256}

@@ -101,7 +101,7 @@ def test_pages_counts_and_the_next_waiting_image_follow_the_marks(world: World) 
             for state in ("all", "waiting", "submitted", "skipped")
         }
         ahead = [next_waiting(session, get_image(session, image_id)) for image_id in ids]
-        counts = count_projects(session, None, world.project_id)[world.project_id]
+        counts = count_projects(session, None, [world.project_id])[world.project_id]
     assert pages == {"all": ids, "waiting": [ids[0], ids[3]], "submitted": [ids[2]], "skipped": [ids[1]]}
     assert ahead == [ids[3], ids[3], ids[3], ids[0]]
     assert (counts.images, counts.submitted, counts.skipped) == (4, 1, 1)

@@ -188,19 +188,18 @@ def test_unknown_image(world: World) -> None:
         apply_operation(session, lock_image(session, 10**9), new_uid(), create(new_uid()), revision=0, user_id=None)
 
 
-def test_every_operation_is_announced_once_after_its_commit(world: World) -> None:
-    heard: list[Any] = []
-    world.database.listen(heard.extend)
+def test_every_operation_is_announced_once_after_its_commit(world: World, told: list[Any]) -> None:
+    told.clear()  # of the project and the image that are there
     operation_id = new_uid()
     op = create(new_uid())
     world.apply(op, 0, operation_id)
     world.apply(op, 0, operation_id)
     with pytest.raises(StaleRevision):
         world.apply(create(new_uid()), 0)
-    assert [(told.event.event, told.event.revision) for told in heard] == [("annotations", 1)]
+    assert [(each.event.event, each.event.revision) for each in told] == [("annotations", 1)]
     with world.database.read() as session:
-        stored = events_after(session, world.project_id, heard[0].id - 1)
-    assert stored == heard
+        stored = events_after(session, world.project_id, told[0].id - 1)
+    assert stored == told
 
 
 def test_history_gives_back_every_past_state(world: World) -> None:

@@ -38,8 +38,8 @@ from limner.api.schemas.images import EmbeddingPending
 from limner.api.security import SessionCookies, register_request_checks, register_security_headers, secret_key
 from limner.api.uploads import UploadRequest, upload_folder
 from limner.config import MIB
+from limner.service.accounts import SESSION_LIFETIME
 from limner.service.wiring import Services
-from limner.store.accounts import SESSION_LIFETIME
 from limner.vocabulary.events import ProjectEvent
 
 API_PREFIX = "/api/v1"

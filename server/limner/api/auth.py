@@ -10,12 +10,12 @@ from flask import Flask, current_app, g, request, session
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from wtforms import ValidationError as CsrfError
 
-from limner.access import Actor, Credential, require
+from limner.access import Actor, require
 from limner.access.permissions import INSTALLATION_WIDE
 from limner.api.context import services
 from limner.api.guard import OPEN_ENDPOINTS, permission_of
 from limner.errors import Forbidden, NotSignedIn
-from limner.store.accounts import user_of_api_token, user_of_session
+from limner.service.accounts import actor_of_session, actor_of_token
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRFToken"
@@ -81,10 +81,9 @@ def register_auth(app: Flask) -> None:
 def _actor_of_bearer(header: str) -> Actor:
     scheme, _, token = header.partition(" ")
     if scheme.lower() == "bearer" and token:
-        with services().database.read() as database:
-            user = user_of_api_token(database, token.strip())
-        if user is not None:
-            return Actor.of(user, Credential.TOKEN)
+        actor = actor_of_token(services().database, token.strip())
+        if actor is not None:
+            return actor
     raise NotSignedIn(
         "The bearer token is not valid.", hint="Create one with `limner user token create NAME` and send it unchanged."
     )
@@ -93,10 +92,9 @@ def _actor_of_bearer(header: str) -> Actor:
 def _actor_of_cookie() -> Actor:
     session_id = session.get(SESSION_KEY)
     if isinstance(session_id, str):
-        with services().database.read() as database:
-            user = user_of_session(database, session_id)
-        if user is not None:
-            return Actor.of(user, Credential.SESSION)
+        actor = actor_of_session(services().database, session_id)
+        if actor is not None:
+            return actor
     raise NotSignedIn(
         "You are not signed in.", hint="Open the sign-in link that the server printed, or run `limner user link`."
     )

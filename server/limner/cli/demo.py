@@ -72,17 +72,15 @@ def seed(settings: Settings) -> None:
 
 
 def _fill(services: Services) -> None:
-    from limner.service.ingest import ingest_image
-    from limner.store.categories import create_category
-    from limner.store.projects import create_project, list_projects
+    from limner.service.accounts import local_actor
+    from limner.service.images import add_image
+    from limner.service.projects import NewCategory, create_project, list_projects
 
-    with services.database.write() as session:
-        if list_projects(session):
-            return
-        project_id = create_project(session, PROJECT).id
-        for name in CATEGORIES:
-            create_category(session, project_id, name)
+    actor = local_actor(services.database)
+    if list_projects(services, actor):
+        return
+    project_id = create_project(services, actor, PROJECT, [NewCategory(name) for name in CATEGORIES]).row.id
     photos = files("skimage.data")
     for name, source in PHOTOS.items():
         read = (photos / source).read_bytes
-        ingest_image(services, project_id, name, read, hashlib.sha256(read()).hexdigest())
+        add_image(services, actor, project_id, name, read, hashlib.sha256(read()).hexdigest())

@@ -16,7 +16,8 @@ from limner.config import Settings
 from limner.errors import LimnerError
 
 if TYPE_CHECKING:
-    from limner.formats.coco import ImportReport
+    from limner.access import Actor
+    from limner.service.exchange import ImportReport
     from limner.service.wiring import Services
 
 ExportFormat = Literal["coco", "sa1b", "panoptic", "yolo", "png"]
@@ -37,27 +38,23 @@ def project() -> None:
 @HOME
 def create(name: str, categories: Sequence[str], home: Path | None) -> None:
     """Create a project called NAME and print its id."""
-    from limner.store.categories import create_category
-    from limner.store.projects import create_project
+    from limner.service.projects import NewCategory, create_project
 
-    with _open(home) as services, services.database.write() as session:
-        project_id = create_project(session, name).id
-        for category in categories:
-            create_category(session, project_id, category)
-    click.echo(project_id)
+    with _open(home) as (services, actor):
+        made = create_project(services, actor, name, [NewCategory(category) for category in categories])
+    click.echo(made.row.id)
 
 
 @project.command("list")
 @HOME
 def list_all(home: Path | None) -> None:
     """List all projects: id, images, annotations, name."""
-    from limner.store.projects import ProjectCounts, count_projects, list_projects
+    from limner.service.projects import list_projects
 
-    with _open(home) as services, services.database.read() as session:
-        counts = count_projects(session, services.embedding_key)
-        for each in list_projects(session):
-            size = counts.get(each.id, ProjectCounts())
-            click.echo(f"{each.id}\t{size.images} images\t{size.annotations} annotations\t{each.name}")
+    with _open(home) as (services, actor):
+        for each in list_projects(services, actor):
+            size = each.counts
+            click.echo(f"{each.row.id}\t{size.images} images\t{size.annotations} annotations\t{each.row.name}")
 
 
 @project.command("import")
@@ -75,6 +72,8 @@ def import_all(context: click.Context, name: str, sources: Sequence[Path], home:
     not added again. Files that are refused are named, the others are added all the same; the exit status is then 1.
     """
     from limner.formats.sa1b import is_sa1b
+    from limner.service.exchange import import_coco, import_sa1b
+    from limner.service.projects import find_project
 
     documents, masks = [], []
     for path in _find_json(sources):
@@ -84,13 +83,15 @@ def import_all(context: click.Context, name: str, sources: Sequence[Path], home:
             elif path in sources:
                 documents.append(path)
     images = find_images([source for source in sources if source.is_dir() or source.suffix.lower() != ".json"])
-    with _open(home) as services:
-        project_id = _find(services, name)
-        refused = _import_images(services, project_id, images) if images.images or images.refused else 0
+    with _open(home) as (services, actor):
+        project_id = find_project(services, actor, name)
+        refused = _import_images(services, actor, project_id, images) if images.images or images.refused else 0
         for document in documents:
-            click.echo(_summary(readable(document), _import_coco(services, project_id, document)))
+            with document.open("rb") as opened:
+                click.echo(_summary(readable(document), import_coco(services, actor, project_id, opened)))
         if masks:
-            click.echo(_summary(f"{len(masks)} SA-1B documents", _import_sa1b(services, project_id, masks)))
+            contents = ((readable(path), path.read_bytes()) for path in masks)
+            click.echo(_summary(f"{len(masks)} SA-1B documents", import_sa1b(services, actor, project_id, contents)))
     if refused:
         context.exit(1)
 
@@ -143,21 +144,20 @@ def export(
     COCO and SA-1B keep every pixel of every mask. Panoptic COCO and label maps give each pixel to the smallest mask
     that covers it; YOLO leaves out crowds and empty masks. COCO with images and YOLO train as they are.
     """
-    from limner.formats.coco import export_coco
     from limner.formats.dataset import Split
-    from limner.formats.exports import ExportChoice, export_files
-    from limner.formats.files import write_folder, zip_chunks
+    from limner.formats.exports import ExportChoice
+    from limner.formats.files import write_folder
+    from limner.service.exchange import export_folder, export_stream
+    from limner.service.projects import find_project
 
     choice = ExportChoice(form, segmentation, skipped, images, None if split is None else Split.parse(split))
     choice.check()
-    with _open(home) as services:
-        project_id = _find(services, name)
-        if choice.is_one_file:
-            write_file(out, export_coco(services.database, project_id, segmentation, skipped=skipped))
-        elif out.suffix.lower() == ".zip":
-            write_file(out, zip_chunks(export_files(services.database, services.blobs, project_id, choice)))
+    with _open(home) as (services, actor):
+        project_id = find_project(services, actor, name)
+        if choice.is_one_file or out.suffix.lower() == ".zip":
+            write_file(out, export_stream(services, actor, project_id, choice))
         else:
-            count = write_folder(export_files(services.database, services.blobs, project_id, choice), out)
+            count = write_folder(export_folder(services, actor, project_id, choice), out)
             click.echo(f"{out}: {count} files")
             if (out / "names.csv").exists():
                 click.echo(f"{out / 'names.csv'}: images that are called otherwise here than in the project")
@@ -166,28 +166,23 @@ def export(
 
 
 @contextmanager
-def _open(home: Path | None) -> Iterator[Services]:
+def _open(home: Path | None) -> Iterator[tuple[Services, Actor]]:
+    """The services of a home and whoever may use them from its command line."""
+    from limner.service.accounts import local_actor
     from limner.service.wiring import open_services
 
     services = open_services(Settings() if home is None else Settings(home=home))  # the encoder is not started
     try:
-        yield services
+        yield services, local_actor(services.database)
     finally:
         services.database.close()
 
 
-def _find(services: Services, name: str) -> int:
-    from limner.store.projects import find_project
-
-    with services.database.read() as session:
-        return find_project(session, name).id
-
-
-def _import_images(services: Services, project_id: int, found: FoundImages) -> int:
+def _import_images(services: Services, actor: Actor, project_id: int, found: FoundImages) -> int:
     """Add image files with a progress bar; how many were refused."""
     from tqdm import tqdm
 
-    from limner.service.ingest import ingest_image
+    from limner.service.images import add_image
 
     added = known = 0
     refused, notes = list(found.refused), list[str]()
@@ -195,7 +190,7 @@ def _import_images(services: Services, project_id: int, found: FoundImages) -> i
         try:
             with image.path.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            taken = ingest_image(services, project_id, image.file_name, image.path.read_bytes, sha256)
+            taken = add_image(services, actor, project_id, image.file_name, image.path.read_bytes, sha256)
         except (LimnerError, OSError) as error:
             refused.append(f"{readable(image.path)}: {error}")
         else:
@@ -206,27 +201,6 @@ def _import_images(services: Services, project_id: int, found: FoundImages) -> i
         click.echo(complaint, err=True)
     click.echo(f"{added} images added, {known} there already, {len(refused)} refused")
     return len(refused)
-
-
-def _import_coco(services: Services, project_id: int, document: Path) -> ImportReport:
-    from limner.formats.coco import import_coco
-
-    with document.open("rb") as file:
-        return import_coco(services.database, project_id, file, user_id=_local_admin(services))
-
-
-def _import_sa1b(services: Services, project_id: int, documents: Sequence[Path]) -> ImportReport:
-    from limner.formats.sa1b import import_sa1b
-
-    contents = ((readable(path), path.read_bytes()) for path in documents)
-    return import_sa1b(services.database, project_id, contents, user_id=_local_admin(services))
-
-
-def _local_admin(services: Services) -> int:
-    from limner.store.accounts import LOCAL_ADMIN, find_user
-
-    with services.database.read() as session:
-        return find_user(session, LOCAL_ADMIN).id
 
 
 def _find_json(sources: Sequence[Path]) -> list[Path]:

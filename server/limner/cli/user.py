@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from limner.config import Settings
-from limner.store import Database, accounts
-from limner.store.migrate import migrate
+from limner.service import accounts
 
 HOME = click.option(
     "--home", type=click.Path(path_type=Path, file_okay=False), help="Folder for everything that is stored."
@@ -18,18 +15,8 @@ HOME = click.option(
 PERSON = click.option("--user", "person", default=accounts.LOCAL_ADMIN, show_default=True, help="Whose it is.")
 
 
-@contextmanager
-def _open(home: Path | None) -> Iterator[tuple[Settings, Database]]:
-    settings = Settings() if home is None else Settings(home=home)
-    settings.home.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.resolved_database_url)
-    try:
-        migrate(database)
-        with database.write() as session:
-            accounts.ensure_local_admin(session)
-        yield settings, database
-    finally:
-        database.close()
+def _settings(home: Path | None) -> Settings:
+    return Settings() if home is None else Settings(home=home)
 
 
 @click.group()
@@ -43,11 +30,11 @@ def user() -> None:
 @click.option("--address", help="Where the server runs.  [default: from the settings]")
 def link(home: Path | None, person: str, address: str | None) -> None:
     """Print a link that signs in once."""
-    with _open(home) as (settings, database):
-        with database.write() as session:
-            token = accounts.create_login_link(session, accounts.find_user(session, person))
-        where = (address or f"http://{settings.host}:{settings.port}").rstrip("/")
-        click.echo(f"{where}/login#token={token}")
+    settings = _settings(home)
+    with accounts.open_accounts(settings) as database:
+        token = accounts.create_link(database, person)
+    where = (address or f"http://{settings.host}:{settings.port}").rstrip("/")
+    click.echo(f"{where}/login#token={token}")
 
 
 @user.group()
@@ -61,9 +48,8 @@ def token() -> None:
 @PERSON
 def create_token(name: str, home: Path | None, person: str) -> None:
     """Create a token called NAME and print it. It is not shown again."""
-    with _open(home) as (_, database), database.write() as session:
-        secret = accounts.create_api_token(session, accounts.find_user(session, person), name)
-    click.echo(secret)
+    with accounts.open_accounts(_settings(home)) as database:
+        click.echo(accounts.create_token(database, person, name))
 
 
 @token.command("list")
@@ -71,8 +57,8 @@ def create_token(name: str, home: Path | None, person: str) -> None:
 @PERSON
 def list_tokens(home: Path | None, person: str) -> None:
     """List the names of the tokens."""
-    with _open(home) as (_, database), database.read() as session:
-        for each in accounts.list_api_tokens(session, accounts.find_user(session, person)):
+    with accounts.open_accounts(_settings(home)) as database:
+        for each in accounts.list_tokens(database, person):
             click.echo(f"{each.name}\t{each.created:%Y-%m-%d %H:%M} UTC")
 
 
@@ -82,5 +68,5 @@ def list_tokens(home: Path | None, person: str) -> None:
 @PERSON
 def revoke_token(name: str, home: Path | None, person: str) -> None:
     """Make the token called NAME worthless."""
-    with _open(home) as (_, database), database.write() as session:
-        accounts.revoke_api_token(session, accounts.find_user(session, person), name)
+    with accounts.open_accounts(_settings(home)) as database:
+        accounts.revoke_token(database, person, name)

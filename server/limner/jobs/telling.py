@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from limner.encoding.states import EncodeEvent, EncodingStatus
 from limner.jobs.encoding import embedding_event
 from limner.store import Database
-from limner.store.events import PublishedEvent
 from limner.store.images import places_of
-from limner.vocabulary.events import EncoderStatus, RegionEvent, ServerEvent
+from limner.vocabulary.events import EncoderStatus, PublishedEvent, RegionEvent, ServerEvent
 
 
 @dataclass(frozen=True)
 class EncoderNews:
-    """A subscriber of the encoder. What it settles of whole images is told by ``EncodingQueue``, as stored events."""
+    """A subscriber of the encoder. What it settles of whole images is told by ``EncodingQueue``, as stored events.
+
+    Attributes:
+        database: says in which projects an image is.
+        publish: tells the pages.
+    """
 
     database: Database
+    publish: Callable[[Sequence[PublishedEvent]], None]
 
     def on_targets(self, events: Sequence[EncodeEvent]) -> None:
         """Images that wait or are being encoded, and everything about regions."""
@@ -26,7 +31,7 @@ class EncoderNews:
             return
         with self.database.read() as session:
             places = places_of(session, {event.image_sha256 for event in passing})
-        self.database.publish(
+        self.publish(
             [
                 self._news(project_id, image_id, event)
                 for event in passing
@@ -37,7 +42,7 @@ class EncoderNews:
     def on_status(self, status: EncodingStatus) -> None:
         """The encoder process is in another state: every page hears it."""
         event = ServerEvent(device=status.device, encoder=EncoderStatus.model_validate(status.encoder))
-        self.database.publish([PublishedEvent(None, None, event)])
+        self.publish([PublishedEvent(None, None, event)])
 
     def _news(self, project_id: int, image_id: int, event: EncodeEvent) -> PublishedEvent:
         if event.region is None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from limner.store.events import PublishedEvent
+from limner.vocabulary.events import PublishedEvent
 
 BACKLOG = 1000  # events that a listener may lag behind before it is cut off
 
@@ -58,7 +58,7 @@ class Subscription:
 
 
 class Events(Protocol):
-    """Brings what is committed, or published through the database object, to the pages of every process."""
+    """Brings what is committed, and what is published without being stored, to the pages of every process."""
 
     @property
     def listeners(self) -> int:
@@ -72,6 +72,10 @@ class Events(Protocol):
 
     def start(self) -> None:
         """Begin to hear of what other processes commit."""
+        ...
+
+    def publish(self, events: Sequence[PublishedEvent]) -> None:
+        """Tell the pages of all processes of events that are not stored."""
         ...
 
     def subscribe(self, project_id: int) -> AbstractContextManager[Subscription]:

@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError
 
 from limner.service.events import InMemoryEvents, Subscription
 from limner.store import Database
-from limner.store.events import CHANNEL, PublishedEvent, add_event, all_events_after, latest_event_id
-from limner.vocabulary.events import ProjectEvent, ResetEvent
+from limner.store.events import CHANNEL, add_event, all_events_after, latest_event_id
+from limner.vocabulary.events import ProjectEvent, PublishedEvent, ResetEvent
 
 MAX_PAYLOAD_BYTES = 7_900  # of a notification; PostgreSQL takes less than 8,000
 LOOK_UP_S = 0.5  # how often the listener looks whether it is to end
@@ -42,7 +42,7 @@ class PostgresEvents:
     """Implements :class:`limner.service.events.Events` for any number of processes.
 
     Args:
-        database: on PostgreSQL; its commits and what is published through it are told to all.
+        database: on PostgreSQL; a commit with events tells all processes of them by itself.
     """
 
     def __init__(self, database: Database) -> None:
@@ -52,7 +52,6 @@ class PostgresEvents:
         self._listening = threading.Event()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         self._last: int | None = None  # newest stored event that the pages of this process were told
-        database.listen(self._send)
 
     @property
     def listeners(self) -> int:
@@ -78,17 +77,16 @@ class PostgresEvents:
         self._local.close()
         self._stopping.set()
 
-    def _send(self, events: Sequence[PublishedEvent]) -> None:
-        """Tell all processes of what is not stored; of what is, the commit has told them."""
-        passing = [event for event in events if event.id is None]
+    def publish(self, events: Sequence[PublishedEvent]) -> None:
+        """Tell the pages of all processes of events that are not stored."""
         payloads = [
-            _Passing(project_id=each.project_id, event=ProjectEvent(each.event)).model_dump_json() for each in passing
+            _Passing(project_id=each.project_id, event=ProjectEvent(each.event)).model_dump_json() for each in events
         ]
         short = [{"channel": CHANNEL, "payload": it} for it in payloads if len(it.encode()) <= MAX_PAYLOAD_BYTES]
         if short:
             with self._database.engine.begin() as connection:
                 connection.execute(text("SELECT pg_notify(:channel, :payload)"), short)
-        for event, payload in zip(passing, payloads, strict=True):
+        for event, payload in zip(events, payloads, strict=True):
             if len(payload.encode()) > MAX_PAYLOAD_BYTES:  # too long to travel: it goes by its number instead
                 with self._database.write() as session:
                     add_event(session, event.event, event.project_id)

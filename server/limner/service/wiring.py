@@ -18,6 +18,7 @@ from limner.service.postgres_events import PostgresEvents
 from limner.store import Database
 from limner.store.accounts import ensure_local_admin
 from limner.store.embeddings import EmbeddingKey
+from limner.store.engine import is_sqlite_url
 from limner.store.installation import installation_id
 from limner.store.migrate import migrate
 
@@ -56,19 +57,18 @@ def open_services(settings: Settings, encoder_command: Sequence[str] = WORKER) -
     make_home(settings.home)
     model = catalogue.find_model(settings.model, settings.home)
     key = EmbeddingKey(model.card.weights_sha256, PREPROCESSING_VERSION)
-    database = Database(settings.resolved_database_url)
+    database, pages = open_events(settings.resolved_database_url)
     migrate(database)
     with database.write() as transaction:
         ensure_local_admin(transaction)
         installation = installation_id(transaction)
     blobs = BlobStore(settings.resolved_blob_url)
-    pages = open_events(database)
     holder = new_holder()
     encoder = EmbeddingService(
         settings,
         blobs,
         EncodingQueue(database, key, holder),
-        [EncoderNews(database)],
+        [EncoderNews(database, pages.publish)],
         command=encoder_command,
     )
     return Services(
@@ -84,10 +84,14 @@ def open_services(settings: Settings, encoder_command: Sequence[str] = WORKER) -
     )
 
 
-def open_events(database: Database) -> Events:
-    """What brings a database's events to pages; on PostgreSQL to those of all processes."""
-    if not database.is_sqlite:
-        return PostgresEvents(database)
-    events = InMemoryEvents()
-    database.listen(events.publish)
-    return events
+def open_events(url: str) -> tuple[Database, Events]:
+    """A database and what brings its events to pages; on PostgreSQL to those of all processes.
+
+    Raises:
+        InvalidInput: the URL is none.
+    """
+    if is_sqlite_url(url):
+        local = InMemoryEvents()
+        return Database(url, on_commit=local.publish), local
+    database = Database(url)
+    return database, PostgresEvents(database)

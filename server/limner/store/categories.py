@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -107,9 +107,16 @@ def get_category(session: Session, category_id: int) -> Category:
 
 def list_categories(session: Session, project_id: int) -> Sequence[Category]:
     """The categories of a project in their order."""
-    return session.scalars(
-        select(Category).where(Category.project_id == project_id).order_by(Category.position, Category.id)
-    ).all()
+    return categories_of(session, [project_id]).get(project_id, ())
+
+
+def categories_of(session: Session, project_ids: Collection[int]) -> Mapping[int, Sequence[Category]]:
+    """The categories of projects, by the project's number and in their order; projects without any are missing."""
+    found: dict[int, list[Category]] = {}
+    inside = select(Category).where(Category.project_id.in_(project_ids))
+    for category in session.scalars(inside.order_by(Category.position, Category.id)):
+        found.setdefault(category.project_id, []).append(category)
+    return found
 
 
 def rename_category(session: Session, category: Category, name: str) -> None:
@@ -139,7 +146,7 @@ def delete_category(session: Session, category: Category) -> None:
     Raises:
         CategoryInUse: naming how many annotations it has.
     """
-    count = count_annotations(session, category.project_id).get(category.id, 0)
+    count = count_annotations(session, [category.project_id]).get(category.id, 0)
     if count:
         raise CategoryInUse(
             f"The category {category.name!r} has {count} annotation{'s' if count > 1 else ''}.",
@@ -151,12 +158,12 @@ def delete_category(session: Session, category: Category) -> None:
     session.flush()
 
 
-def count_annotations(session: Session, project_id: int) -> Mapping[int, int]:
-    """Number of annotations by category; categories without any are missing."""
+def count_annotations(session: Session, project_ids: Collection[int]) -> Mapping[int, int]:
+    """Number of annotations by category, for the categories of projects; categories without any are missing."""
     rows = session.execute(
         select(Annotation.category_id, func.count())
         .join(Category, Category.id == Annotation.category_id)
-        .where(Category.project_id == project_id, Annotation.deleted.is_(None))
+        .where(Category.project_id.in_(project_ids), Annotation.deleted.is_(None))
         .group_by(Annotation.category_id)
     )
     return {category_id: count for category_id, count in rows if category_id is not None}

@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
 from limner.errors import InvalidInput
-from limner.store.events import PublishedEvent, notify_pending, take_pending
+from limner.store.events import notify_pending, take_pending
 from limner.store.turns import FairLock
+from limner.vocabulary.events import PublishedEvent
 
 BUSY_TIMEOUT_MS = 30_000
 PATIENCE = 2.5  # s, for one's turn to write: who saves is told within three to try again
@@ -36,12 +37,13 @@ class Database:
 
     Args:
         url: SQLAlchemy URL, ``sqlite:///…`` or ``postgresql+psycopg://…``.
+        on_commit: called with the events of every transaction, after its commit and in the thread that committed it.
 
     Raises:
         InvalidInput: the URL is none.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, on_commit: EventListener | None = None) -> None:
         try:
             self.engine = _create_engine(url)
         except (ArgumentError, ModuleNotFoundError) as error:
@@ -57,7 +59,7 @@ class Database:
         self._reading = self.engine.execution_options(**read_options)
         self._writing = self.engine.execution_options(**{WRITES: True})
         self._turns = FairLock()
-        self._listeners: list[EventListener] = []
+        self._on_commit = on_commit
 
     @property
     def name(self) -> str:
@@ -75,7 +77,7 @@ class Database:
     def write(self, patience: float = PATIENCE) -> Iterator[Session]:
         """A transaction: committed at the end of the block, rolled back by an exception. Must not be nested.
 
-        Events that were added inside reach the listeners after the commit, never before.
+        Events that were added inside are told after the commit, never before.
 
         Args:
             patience: seconds to wait for the writers before, at most. Work in the background may have more of it.
@@ -89,25 +91,33 @@ class Database:
                 yield session
                 notify_pending(session)
             events = take_pending(session)
-        if events:
-            self.publish(events)
+        if events and self._on_commit is not None:
+            self._on_commit(events)
 
-    def listen(self, listener: EventListener) -> None:
-        """Have ``listener`` called with the events of every transaction, in the thread that committed it."""
-        self._listeners.append(listener)
+    def ping(self) -> None:
+        """Make sure that the database answers.
 
-    def publish(self, events: Sequence[PublishedEvent]) -> None:
-        """Give events to the listeners without storing them."""
-        for listener in self._listeners:
-            listener(events)
+        Raises:
+            DBAPIError: it does not.
+        """
+        with self.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
 
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
 
 
+def is_sqlite_url(url: str) -> bool:
+    """Whether a URL names a SQLite database; one that is no URL does not."""
+    try:
+        return make_url(url).get_backend_name() == "sqlite"
+    except ArgumentError:
+        return False
+
+
 def _create_engine(url: str) -> Engine:
-    if make_url(url).get_backend_name() != "sqlite":
+    if not is_sqlite_url(url):
         return create_engine(url, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, pool_pre_ping=True)
     engine = create_engine(
         url,

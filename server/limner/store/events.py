@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import structlog
 from pydantic import ValidationError
 from sqlalchemy import delete, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from limner.store.tables import Event as EventRow
-from limner.vocabulary.events import Event, ProjectEvent
+from limner.vocabulary.events import Event, ProjectEvent, PublishedEvent
 
 KEPT_EVENTS = 20_000
 PRUNE_EVERY = 1_000  # events
@@ -19,21 +17,6 @@ ORDER_LOCK = 0x6C696D01  # PostgreSQL advisory lock, held from the numbering of 
 CHANNEL = "limner_events"  # of PostgreSQL's NOTIFY: the number of a stored event, or an event that is not stored
 
 logger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class PublishedEvent:
-    """An event on its way to the pages.
-
-    Attributes:
-        id: its number, increasing in commit order; None for progress that is not stored and that a page may miss.
-        project_id: the project it concerns; None for everybody.
-        event: what happened.
-    """
-
-    id: int | None
-    project_id: int | None
-    event: Event
 
 
 def add_event(session: Session, event: Event, project_id: int | None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
@@ -15,10 +14,9 @@ from limner.store.events import add_event
 from limner.store.tables import Image
 from limner.vocabulary.events import ImageEvent
 from limner.vocabulary.names import distinct_file_name, shown
+from limner.vocabulary.states import ImageFilter
 
 ATTEMPTS = 10  # to add an image while others add images of the same name
-
-ImageFilter = Literal["all", "annotated", "unannotated", "waiting", "submitted", "skipped"]
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from limner.store.annotations import AnnotationState, MaskFacts, mask_facts, sta
 from limner.store.events import add_event
 from limner.store.history import annotation_at, apply_payload, edits_of_operations
 from limner.store.marks import mark_of
-from limner.store.operation import CreateOperation, MarkOperation, Operation, body_sha256, payload_of
 from limner.store.tables import Annotation, Category, Edit, Image
 from limner.store.types import utc_now
 from limner.vocabulary import rle
 from limner.vocabulary.events import AnnotationsEvent
 from limner.vocabulary.geometry import Region
+from limner.vocabulary.operations import CreateOperation, MarkOperation, Operation, body_sha256, payload_of
 from limner.vocabulary.prompts import Prompts
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import and_, delete, func, select
@@ -51,21 +51,23 @@ def list_projects(session: Session) -> Sequence[Project]:
 
 
 def find_project(session: Session, name: str) -> Project:
+    """As :func:`choose_project`, among all."""
+    return choose_project(list_projects(session), name)
+
+
+def choose_project(projects: Sequence[Project], name: str) -> Project:
     """The project with this id or, failing that, of this name: what is typed on a command line.
 
     Raises:
         NotFound: naming the projects that there are.
         InvalidInput: when several have the name.
     """
-    projects = {str(each.id): each for each in list_projects(session)}
-    if name in projects:
-        return projects[name]
-    found = [each for each in projects.values() if each.name == name]
+    found = [each for each in projects if str(each.id) == name] or [each for each in projects if each.name == name]
     if len(found) > 1:
         ids = ", ".join(str(each.id) for each in found)
         raise InvalidInput(f"{len(found)} projects are called {name!r}.", hint=f"Use an id: {ids}.")
     if not found:
-        known = ", ".join(f"{each.id} {each.name!r}" for each in projects.values()) or "none"
+        known = ", ".join(f"{each.id} {each.name!r}" for each in projects) or "none"
         raise NotFound(f"There is no project {name!r}.", hint=f"There are: {known}. Or: limner project create NAME")
     return found[0]
 
@@ -85,14 +87,14 @@ def delete_project(session: Session, project: Project) -> list[str]:
 
 
 def count_projects(
-    session: Session, key: EmbeddingKey | None, project_id: int | None = None
+    session: Session, key: EmbeddingKey | None, project_ids: Collection[int]
 ) -> Mapping[int, ProjectCounts]:
-    """Sizes of one project or of all, by project number; projects without images are missing.
+    """Sizes of projects by their number; those without images are missing.
 
     Args:
         session: where to look.
         key: which model's embeddings count as encoded; None counts none.
-        project_id: one project only.
+        project_ids: which projects.
     """
     encoded = func.count(Embedding.image_sha256)
     statement = select(
@@ -111,7 +113,5 @@ def count_projects(
             Embedding.preprocessing_version == (key.preprocessing_version if key else 0),
         ),
     )
-    if project_id is not None:
-        statement = statement.where(Image.project_id == project_id)
-    rows = session.execute(statement.group_by(Image.project_id))
+    rows = session.execute(statement.where(Image.project_id.in_(project_ids)).group_by(Image.project_id))
     return {project: ProjectCounts(*map(int, counts)) for project, *counts in rows}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -123,3 +124,18 @@ Event = (
 
 class ProjectEvent(RootModel[Annotated[Event, Field(discriminator="event")]]):
     """One event of a project's stream."""
+
+
+@dataclass(frozen=True)
+class PublishedEvent:
+    """An event on its way to the pages.
+
+    Attributes:
+        id: its number, increasing in commit order; None for progress that is not stored and that a page may miss.
+        project_id: the project it concerns; None for everybody.
+        event: what happened.
+    """
+
+    id: int | None
+    project_id: int | None
+    event: Event

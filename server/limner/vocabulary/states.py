@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 ImageState = Literal["waiting", "submitted", "skipped"]  # how far the work on an image is
+ImageFilter = Literal["all", "annotated", "unannotated", ImageState]
 EmbeddingStateName = Literal["none", "waiting", "encoding", "ready", "failed"]
 EncoderStateName = Literal["starting", "ready", "failed"]
 JobKindName = Literal["precompute"]

@@ -7,15 +7,14 @@ import re
 from apiflask import APIBlueprint
 from flask import Response, jsonify, request
 
-from limner.access import Permission, access_image
+from limner.access import Permission
 from limner.api.auth import current_actor
 from limner.api.context import services
 from limner.api.guard import requires
 from limner.api.openapi import IF_MATCH
 from limner.api.schemas.annotations import AnnotationList, OperationRequest, OperationResult
 from limner.errors import RevisionRequired, StaleRevision
-from limner.store.annotations import annotations_of
-from limner.store.operations import Applied, apply_operation, prepare
+from limner.service import annotating
 
 blueprint = APIBlueprint("annotations", __name__)
 
@@ -28,8 +27,7 @@ REVISION_TAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
 @blueprint.doc(operation_id="listAnnotations")
 def list_annotations(image_id: int) -> Response:
     """The annotations of an image; the ETag is the revision to send with the next operation."""
-    with services().database.read() as session:
-        found = annotations_of(session, access_image(session, current_actor(), image_id, Permission.VIEW).id)
+    found = annotating.list_annotations(services(), current_actor(), image_id)
     return _tagged(AnnotationList.of(found).to_json(), found.revision)
 
 
@@ -41,32 +39,14 @@ def list_annotations(image_id: int) -> Response:
 def apply(image_id: int, json_data: OperationRequest) -> Response:
     """Apply one operation, exactly once however often it is sent."""
     revision = _required_revision(request.headers.get("If-Match"))
+    operation_id, operation = str(json_data.operation_id), json_data.operation
     try:
-        applied = _apply(image_id, json_data, revision)
+        applied = annotating.apply_operation(services(), current_actor(), image_id, operation_id, operation, revision)
     except StaleRevision as error:
-        with services().database.read() as session:
-            current = AnnotationList.of(annotations_of(session, image_id))
-        error.details["current"] = current.to_json()
+        current = annotating.list_annotations(services(), current_actor(), image_id)
+        error.details["current"] = AnnotationList.of(current).to_json()
         raise
     return _tagged(OperationResult.of(applied).model_dump(mode="json"), applied.revision)
-
-
-def _apply(image_id: int, sent: OperationRequest, revision: int) -> Applied:
-    actor = current_actor()
-    with services().database.read() as session:
-        image = access_image(session, actor, image_id, Permission.ANNOTATE)
-    prepared = prepare(sent.operation, image.height, image.width)  # takes its time: nobody waits for it
-    with services().database.write() as session:
-        image = access_image(session, actor, image_id, Permission.ANNOTATE, lock=True)
-        return apply_operation(
-            session,
-            image,
-            str(sent.operation_id),
-            sent.operation,
-            revision=revision,
-            user_id=actor.user_id,
-            prepared=prepared,
-        )
 
 
 def _required_revision(header: str | None) -> int:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from apiflask import APIBlueprint
 from flask import Response
-from sqlalchemy.orm import Session
 
-from limner.access import Permission, access_category, access_project
+from limner.access import Permission
 from limner.api.auth import current_actor
 from limner.api.context import services
 from limner.api.guard import requires
 from limner.api.schemas.projects import Category, CategoryChanges, NewCategory
-from limner.store import categories as store
-from limner.store.tables import Category as CategoryRow
+from limner.service import categories
 
 blueprint = APIBlueprint("categories", __name__)
 
@@ -24,11 +22,7 @@ blueprint = APIBlueprint("categories", __name__)
 @blueprint.doc(operation_id="createCategory")
 def create_category(project_id: int, json_data: NewCategory) -> Category:
     """Add a category at the end of the project's list."""
-    new = json_data
-    with services().database.write() as session:
-        access_project(session, current_actor(), project_id, Permission.MANAGE_CATEGORIES)
-        row = store.create_category(session, project_id, new.name, new.supercategory, new.color)
-        return _present(session, row)
+    return Category.of(categories.create_category(services(), current_actor(), project_id, json_data.to_make()))
 
 
 @blueprint.patch("/categories/<int:category_id>")
@@ -38,19 +32,17 @@ def create_category(project_id: int, json_data: NewCategory) -> Category:
 @blueprint.doc(operation_id="updateCategory")
 def update_category(category_id: int, json_data: CategoryChanges) -> Category:
     """Rename, recolour or move a category."""
-    changes = json_data
-    with services().database.write() as session:
-        row = access_category(session, current_actor(), category_id, Permission.MANAGE_CATEGORIES)
-        if changes.name is not None:
-            store.rename_category(session, row, changes.name)
-        if changes.supercategory is not None:
-            row.supercategory = changes.supercategory
-        if changes.color is not None:
-            row.color = changes.color
-        if changes.position is not None:
-            store.move_category(session, row, changes.position)
-        session.flush()
-        return _present(session, row)
+    return Category.of(
+        categories.change_category(
+            services(),
+            current_actor(),
+            category_id,
+            name=json_data.name,
+            supercategory=json_data.supercategory,
+            color=json_data.color,
+            position=json_data.position,
+        )
+    )
 
 
 @blueprint.delete("/categories/<int:category_id>")
@@ -58,11 +50,5 @@ def update_category(category_id: int, json_data: CategoryChanges) -> Category:
 @blueprint.doc(operation_id="deleteCategory", responses={204: "Deleted"})
 def delete_category(category_id: int) -> Response:
     """Delete a category that no annotation uses."""
-    with services().database.write() as session:
-        row = access_category(session, current_actor(), category_id, Permission.MANAGE_CATEGORIES)
-        store.delete_category(session, row)
+    categories.delete_category(services(), current_actor(), category_id)
     return Response(status=204)
-
-
-def _present(session: Session, row: CategoryRow) -> Category:
-    return Category.of(row, store.count_annotations(session, row.project_id).get(row.id, 0))

@@ -10,7 +10,7 @@ from typing import IO, cast
 from apiflask import APIBlueprint
 from flask import request
 
-from limner.access import Permission, access_project
+from limner.access import Permission
 from limner.api.auth import current_actor
 from limner.api.context import services
 from limner.api.guard import requires
@@ -18,7 +18,8 @@ from limner.api.openapi import import_body
 from limner.api.schemas.exchange import ImportResult
 from limner.api.uploads import PartStore, upload_folder
 from limner.errors import InvalidInput
-from limner.formats import coco
+from limner.service import exchange
+from limner.service.projects import check_project
 
 blueprint = APIBlueprint("coco", __name__)
 
@@ -29,13 +30,10 @@ blueprint = APIBlueprint("coco", __name__)
 @blueprint.doc(operation_id="importCoco", extensions=import_body())
 def import_coco(project_id: int) -> ImportResult:
     """Add the annotations of a COCO file to the images it names; entries that cannot be used are listed."""
-    actor = current_actor()
-    with services().database.read() as session:
-        access_project(session, actor, project_id, Permission.IMPORT)
+    check_project(services(), current_actor(), project_id, Permission.IMPORT)  # before the body is read
     request.max_content_length = services().settings.max_upload_bytes
     with _sent_file() as file:
-        report = coco.import_coco(services().database, project_id, file, user_id=actor.user_id)
-    return ImportResult.model_validate(report)
+        return ImportResult.model_validate(exchange.import_coco(services(), current_actor(), project_id, file))
 
 
 @contextmanager

@@ -5,15 +5,13 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import Response
 
-from limner.access import Permission, access_project
+from limner.access import Permission
 from limner.api.auth import current_actor
 from limner.api.context import services
 from limner.api.guard import requires
 from limner.api.openapi import binary_responses
 from limner.api.schemas.exchange import ExportQuery
-from limner.formats.coco import export_coco
-from limner.formats.exports import export_files
-from limner.formats.files import zip_chunks
+from limner.service import exchange
 
 blueprint = APIBlueprint("exports", __name__)
 
@@ -26,16 +24,12 @@ MEDIA_TYPES = {"application/json": "The COCO file", "application/zip": "A ZIP ar
 @blueprint.doc(operation_id="exportProject", responses=binary_responses(MEDIA_TYPES))
 def export_project(project_id: int, query_data: ExportQuery) -> Response:
     """The project as a file, streamed; the same annotations give the same bytes."""
-    database, query = services().database, query_data
-    with database.read() as session:
-        access_project(session, current_actor(), project_id, Permission.EXPORT)
-    choice = query.choice()
+    choice = query_data.choice()
+    chunks = exchange.export_stream(services(), current_actor(), project_id, choice)
     if choice.is_one_file:
-        chunks = export_coco(database, project_id, choice.segmentations, skipped=choice.skipped)
         name, media_type = f"limner-project-{project_id}.json", "application/json"
     else:
-        chunks = zip_chunks(export_files(database, services().blobs, project_id, choice))
-        name, media_type = f"limner-project-{project_id}-{query.format}.zip", "application/zip"
+        name, media_type = f"limner-project-{project_id}-{choice.format}.zip", "application/zip"
     response = Response(chunks, mimetype=media_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

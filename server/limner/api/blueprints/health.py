@@ -5,7 +5,6 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy import text
 
 from limner.access import Permission
 from limner.api.context import services
@@ -27,8 +26,7 @@ def readyz() -> dict[str, str]:
     """The server can store work: the database answers. The encoder may still be starting; pages cope with that."""
     if services().events.closed:
         raise Unavailable("The server is shutting down.")
-    with services().database.read() as session:
-        session.execute(text("SELECT 1"))
+    services().database.ping()
     return {"status": "ready"}
 
 

@@ -7,12 +7,12 @@ from uuid import UUID
 from apiflask import APIBlueprint
 from flask import Response, session
 
-from limner.access import Actor, Credential, Permission
+from limner.access import Actor, Permission
 from limner.api.auth import SESSION_KEY, begin_session, csrf_token, current_actor
 from limner.api.context import services
 from limner.api.guard import requires
 from limner.api.schemas.server import Session, SessionUser, SignIn
-from limner.store.accounts import end_session, redeem_login_link
+from limner.service import accounts
 
 blueprint = APIBlueprint("session", __name__)
 
@@ -23,9 +23,8 @@ blueprint = APIBlueprint("session", __name__)
 @blueprint.doc(operation_id="signIn", security=[{}])
 def sign_in(json_data: SignIn) -> Session:
     """Exchange a sign-in link's token for a session cookie."""
-    with services().database.write() as database:
-        user, session_id = redeem_login_link(database, json_data.token)
-    return _session_of(Actor.of(user, Credential.SESSION), begin_session(session_id))
+    actor, session_id = accounts.sign_in(services().database, json_data.token)
+    return _session_of(actor, begin_session(session_id))
 
 
 @blueprint.get("/session")
@@ -44,8 +43,7 @@ def sign_out() -> Response:
     """Sign out; the cookie is worth nothing from now on."""
     session_id = session.get(SESSION_KEY)
     if session_id is not None:
-        with services().database.write() as database:
-            end_session(database, session_id)
+        accounts.sign_out(services().database, session_id)
     session.clear()
     return Response(status=204)
 

@@ -8,10 +8,9 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from limner.api.schemas.base import Answer, Request
-from limner.store.annotations import AnnotationState, ImageAnnotations
-from limner.store.operation import Operation, Provenance, Segmentation
-from limner.store.operations import Applied
+from limner.service.annotating import AnnotationState, Applied, ImageAnnotations
 from limner.vocabulary.events import ImageMark, Timestamp
+from limner.vocabulary.operations import Operation, Provenance, Segmentation
 from limner.vocabulary.rle import Rle
 
 

@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from limner.api.schemas.base import Answer, ErrorInfo, Request
-from limner.store.images import ImageFilter
-from limner.store.tables import Image as ImageRow
+from limner.service.images import ImageInfo, ImagePlace
 from limner.vocabulary.events import ImageMark, Timestamp
-from limner.vocabulary.states import EmbeddingStateName
+from limner.vocabulary.states import EmbeddingStateName, ImageFilter
 
 MAX_PAGE = 200
 
@@ -44,8 +43,9 @@ class Image(Answer):
     embedding: ImageEmbedding
 
     @classmethod
-    def of(cls, row: ImageRow, mark: ImageMark, embedding: ImageEmbedding) -> Image:
-        """The row as it is told to clients."""
+    def of(cls, image: ImageInfo) -> Image:
+        """The image as it is told to clients."""
+        row, embedding = image.row, image.embedding
         return cls(
             id=row.id,
             project_id=row.project_id,
@@ -59,8 +59,8 @@ class Image(Answer):
             created=row.created,
             revision=row.revision,
             annotation_count=row.annotation_count,
-            mark=mark,
-            embedding=embedding,
+            mark=image.mark,
+            embedding=ImageEmbedding(state=embedding.state, error=embedding.error),
         )
 
 
@@ -74,6 +74,17 @@ class ImageDetails(Image):
     previous_id: int | None
     next_id: int | None
     next_waiting_id: int | None
+
+    @classmethod
+    def at(cls, place: ImagePlace) -> ImageDetails:
+        """The image and its neighbours as they are told to clients."""
+        return cls(
+            **Image.of(place.image).model_dump(),
+            position=place.position,
+            previous_id=place.previous_id,
+            next_id=place.next_id,
+            next_waiting_id=place.next_waiting_id,
+        )
 
 
 class ImageList(Answer):

@@ -7,9 +7,8 @@ from typing import Annotated, Self
 from pydantic import Field, Strict, StringConstraints, model_validator
 
 from limner.api.schemas.base import Answer, Color, NameText, Request
-from limner.store.projects import ProjectCounts
-from limner.store.tables import Category as CategoryRow
-from limner.store.tables import Project as ProjectRow
+from limner.service.projects import CategoryInfo, ProjectInfo
+from limner.service.projects import NewCategory as CategoryToMake
 from limner.vocabulary.events import Timestamp
 
 OptionalText = Annotated[str, StringConstraints(strict=True, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -26,15 +25,16 @@ class Category(Answer):
     annotation_count: int
 
     @classmethod
-    def of(cls, row: CategoryRow, annotation_count: int) -> Category:
-        """The row as it is told to clients."""
+    def of(cls, category: CategoryInfo) -> Category:
+        """The category as it is told to clients."""
+        row = category.row
         return cls(
             id=row.id,
             name=row.name,
             supercategory=row.supercategory,
             color=row.color,
             position=row.position,
-            annotation_count=annotation_count,
+            annotation_count=category.annotation_count,
         )
 
 
@@ -53,8 +53,9 @@ class Project(Answer):
     categories: list[Category]
 
     @classmethod
-    def of(cls, row: ProjectRow, counts: ProjectCounts, categories: list[Category]) -> Project:
-        """The row as it is told to clients."""
+    def of(cls, project: ProjectInfo) -> Project:
+        """The project as it is told to clients."""
+        row, counts = project.row, project.counts
         return cls(
             id=row.id,
             name=row.name,
@@ -65,7 +66,7 @@ class Project(Answer):
             submitted_count=counts.submitted,
             skipped_count=counts.skipped,
             encoded_count=counts.encoded,
-            categories=categories,
+            categories=[Category.of(category) for category in project.categories],
         )
 
 
@@ -81,6 +82,10 @@ class NewCategory(Request):
     name: NameText
     supercategory: OptionalText = ""
     color: Color | None = None
+
+    def to_make(self) -> CategoryToMake:
+        """The same for the service."""
+        return CategoryToMake(self.name, self.supercategory, self.color)
 
 
 class CategoryChanges(Request):

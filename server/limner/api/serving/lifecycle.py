@@ -6,24 +6,16 @@ from collections.abc import Callable
 
 from limner.api.uploads import remove_old_uploads
 from limner.config import Settings
+from limner.service.accounts import create_link, open_accounts
 from limner.service.wiring import Services, open_services
-from limner.store import Database
-from limner.store.accounts import create_login_link, ensure_local_admin
-from limner.store.migrate import migrate
 
 Announce = Callable[[str, str], None]  # takes the server's address and a fresh sign-in link
 
 
 def sign_in_link(settings: Settings, address: str) -> str:
     """A fresh link that signs the local administrator in once; brings the database up to date first."""
-    database = Database(settings.resolved_database_url)
-    try:
-        migrate(database)
-        with database.write() as session:
-            token = create_login_link(session, ensure_local_admin(session))
-    finally:
-        database.close()
-    return f"{address}/login#token={token}"
+    with open_accounts(settings) as database:
+        return f"{address}/login#token={create_link(database)}"
 
 
 def address_of(host: str, port: int) -> str:

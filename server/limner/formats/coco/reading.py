@@ -13,10 +13,10 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 
 from limner.errors import InvalidFile, InvalidInput, InvalidPrompt, InvalidRle
-from limner.store.operation import Attributes, Provenance
 from limner.store.operations import check_prompts
 from limner.vocabulary import rle
 from limner.vocabulary.names import check_text, one_line, shown
+from limner.vocabulary.operations import Attributes, Provenance
 from limner.vocabulary.polygons import MAX_COORDINATE
 from limner.vocabulary.rle import Rle
 

@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 
 from limner.formats.coco.report import SkipList
 from limner.store import Database
-from limner.store.operation import CreateOperation, Operation, RestoreOperation, UpdateOperation
 from limner.store.operations import Prepared, announce_annotations, apply_operations, prepare
 from limner.store.tables import Annotation, Image
 from limner.store.turns import Pace
+from limner.vocabulary.operations import CreateOperation, Operation, RestoreOperation, UpdateOperation
 from limner.vocabulary.rle import Rle
 
 MAX_BATCH = 400  # annotations in one transaction

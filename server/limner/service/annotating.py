@@ -1,0 +1,52 @@
+"""Annotations and marks of an image: read, and changed by operations."""
+
+from __future__ import annotations
+
+from limner.access import Actor, Permission, access_image
+from limner.service.wiring import Services
+from limner.store.annotations import AnnotationState, ImageAnnotations, annotations_of
+from limner.store.operations import Applied, prepare
+from limner.store.operations import apply_operation as apply
+from limner.vocabulary.operations import Operation
+
+__all__ = ["AnnotationState", "Applied", "ImageAnnotations", "apply_operation", "list_annotations"]
+
+
+def list_annotations(context: Services, actor: Actor, image_id: int) -> ImageAnnotations:
+    """The annotations of an image from the bottom to the top, its mark and its revision.
+
+    Raises:
+        NotFound: there is no such image that the actor may see.
+    """
+    with context.database.read() as session:
+        return annotations_of(session, access_image(session, actor, image_id, Permission.VIEW).id)
+
+
+def apply_operation(
+    context: Services, actor: Actor, image_id: int, operation_id: str, operation: Operation, revision: int
+) -> Applied:
+    """Apply one operation, exactly once however often it is sent, and tell the pages.
+
+    Args:
+        context: the services.
+        actor: who does it.
+        image_id: the image.
+        operation_id: UUID chosen by the client; the same one again gives the same answer.
+        operation: what to do.
+        revision: of the image, that the operation is based on.
+
+    Raises:
+        NotFound: there is no such image that the actor may see.
+        Forbidden: the actor may not annotate it.
+        StaleRevision: the image has other edits since.
+        UnknownAnnotation, OperationReused, InvalidRle, InvalidPrompt, InvalidInput, UnknownCategory, Conflict: the
+            operation cannot be applied.
+    """
+    with context.database.read() as session:
+        image = access_image(session, actor, image_id, Permission.ANNOTATE)
+    prepared = prepare(operation, image.height, image.width)  # takes its time: nobody waits for it
+    with context.database.write() as session:
+        image = access_image(session, actor, image_id, Permission.ANNOTATE, lock=True)
+        return apply(
+            session, image, operation_id, operation, revision=revision, user_id=actor.user_id, prepared=prepared
+        )

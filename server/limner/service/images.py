@@ -1,0 +1,158 @@
+"""The images of a project: listed, looked at, added, deleted; where each stands with people and with the encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from limner.access import Actor, Permission, access_image, access_project
+from limner.encoding.states import EmbeddingState
+from limner.jobs.sweep import unreference
+from limner.service.ingest import ingest_image
+from limner.service.wiring import Services
+from limner.store import images as store
+from limner.store.embeddings import encoded_among
+from limner.store.marks import marks_of
+from limner.store.tables import Image
+from limner.vocabulary.events import ImageMark
+from limner.vocabulary.states import ImageFilter
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """An image, how far the work on it is, and whether the encoder has been over it."""
+
+    row: Image
+    mark: ImageMark
+    embedding: EmbeddingState
+
+
+@dataclass(frozen=True)
+class ImagePage:
+    """Some images of a project and the cursor of the next page, if there is one."""
+
+    images: Sequence[ImageInfo]
+    next: str | None
+
+
+@dataclass(frozen=True)
+class ImagePlace:
+    """An image among the others of its project.
+
+    Attributes:
+        position: from 1.
+        next_waiting_id: the first one after it that is waiting, going round to the beginning.
+    """
+
+    image: ImageInfo
+    position: int
+    previous_id: int | None
+    next_id: int | None
+    next_waiting_id: int | None
+
+
+@dataclass(frozen=True)
+class AddedImage:
+    """An image, whether it is new to the project, and sentences that whoever brought the file should read."""
+
+    image: ImageInfo
+    created: bool
+    notes: Sequence[str]
+
+
+def list_images(
+    context: Services, actor: Actor, project_id: int, after: str | None, limit: int, state: ImageFilter = "all"
+) -> ImagePage:
+    """A page of the images of a project, in the order in which they came.
+
+    Args:
+        context: the services.
+        actor: who asks.
+        project_id: whose images.
+        after: the cursor that the page before gave; None starts at the beginning.
+        limit: most images to return, ≥ 1.
+        state: only those with, or without, annotations, or in this state of work.
+
+    Raises:
+        NotFound: there is no such project that the actor may see.
+        InvalidInput: the cursor is none.
+    """
+    with context.database.read() as session:
+        access_project(session, actor, project_id, Permission.VIEW)
+        page = store.page_images(session, project_id, after, limit, state)
+        return ImagePage(_described(context, session, page.images), page.next)
+
+
+def get_image(context: Services, actor: Actor, image_id: int) -> ImagePlace:
+    """An image and its neighbours.
+
+    Raises:
+        NotFound: there is none that the actor may see.
+    """
+    with context.database.read() as session:
+        row = access_image(session, actor, image_id, Permission.VIEW)
+        previous_id, next_id = store.neighbours(session, row)
+        next_waiting_id = store.next_waiting(session, row)
+        position = store.position_of(session, row)
+        image = _described(context, session, [row])[0]
+    if image.embedding.state == "none":  # its blob may be there though nobody wrote that down; lists do not look so far
+        image = ImageInfo(row, image.mark, context.encoder.state(row.sha256))
+    return ImagePlace(image, position, previous_id, next_id, next_waiting_id)
+
+
+def image_row(context: Services, actor: Actor, image_id: int) -> Image:
+    """What is stored of an image, for whoever wants its files.
+
+    Raises:
+        NotFound: there is none that the actor may see.
+    """
+    with context.database.read() as session:
+        return access_image(session, actor, image_id, Permission.VIEW)
+
+
+def add_image(
+    context: Services, actor: Actor, project_id: int, file_name: str, read: Callable[[], bytes], sha256: str
+) -> AddedImage:
+    """Add an image file to a project, as :func:`limner.service.ingest.ingest_image` does.
+
+    Raises:
+        NotFound: there is no such project that the actor may see.
+        Forbidden: the actor may not add images to it.
+        InvalidImage, ImageTooLarge, StorageFull: nothing was stored.
+    """
+    with context.database.read() as session:
+        access_project(session, actor, project_id, Permission.MANAGE_IMAGES)
+    ingested = ingest_image(context, project_id, file_name, read, sha256)
+    with context.database.read() as session:
+        image = _described(context, session, [ingested.image])[0]
+    return AddedImage(image, ingested.created, ingested.notes)
+
+
+def delete_image(context: Services, actor: Actor, image_id: int) -> None:
+    """Delete an image with its annotations and history. Files that no other project needs go a day later.
+
+    Raises:
+        NotFound: there is none that the actor may see.
+        Forbidden: the actor may not delete it.
+    """
+    with context.database.write() as session:
+        row = access_image(session, actor, image_id, Permission.MANAGE_IMAGES)
+        orphans = store.delete_image(session, row)
+        unreference(session, orphans)
+    for sha256 in orphans:
+        context.encoder.cancel(sha256)
+
+
+def _described(context: Services, session: Session, rows: Sequence[Image]) -> list[ImageInfo]:
+    """Images with all that is shown of them, in as many queries for many as for one."""
+    encoded = encoded_among(session, [row.sha256 for row in rows], context.embedding_key)
+    marks = marks_of(session, rows)
+    return [ImageInfo(row, marks[row.id], _embedding(context, row.sha256, row.sha256 in encoded)) for row in rows]
+
+
+def _embedding(context: Services, sha256: str, encoded: bool) -> EmbeddingState:
+    if encoded:
+        return EmbeddingState("ready")
+    return context.encoder.queued(sha256) or EmbeddingState("none")

@@ -1,0 +1,140 @@
+"""Projects: listed, made, renamed, deleted; with their categories and how much is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from limner.access import Actor, Permission, access_project, require, visible_projects
+from limner.jobs.sweep import unreference
+from limner.service.wiring import Services
+from limner.store import categories as category_store
+from limner.store import projects as store
+from limner.store.projects import ProjectCounts
+from limner.store.tables import Category, Project
+
+
+@dataclass(frozen=True)
+class NewCategory:
+    """A category to make; without a colour it gets the next one of the palette."""
+
+    name: str
+    supercategory: str = ""
+    color: str | None = None
+
+
+@dataclass(frozen=True)
+class CategoryInfo:
+    """A category, and how many annotations have it."""
+
+    row: Category
+    annotation_count: int
+
+
+@dataclass(frozen=True)
+class ProjectInfo:
+    """A project, how much is in it, and its categories in their order."""
+
+    row: Project
+    counts: ProjectCounts
+    categories: Sequence[CategoryInfo]
+
+
+def list_projects(context: Services, actor: Actor) -> Sequence[ProjectInfo]:
+    """The projects that somebody may see, oldest first."""
+    with context.database.read() as session:
+        return _described(context, session, visible_projects(session, actor))
+
+
+def create_project(context: Services, actor: Actor, name: str, categories: Sequence[NewCategory] = ()) -> ProjectInfo:
+    """A new project, with its first categories in their order.
+
+    Raises:
+        Forbidden: the actor may not make projects.
+        InvalidInput: a category's name is none that can be kept.
+        Conflict: two categories have one name.
+    """
+    require(actor, Permission.CREATE_PROJECT)
+    with context.database.write() as session:
+        row = store.create_project(session, name)
+        for new in categories:
+            category_store.create_category(session, row.id, new.name, new.supercategory, new.color)
+        return _described(context, session, [row])[0]
+
+
+def get_project(context: Services, actor: Actor, project_id: int) -> ProjectInfo:
+    """One project.
+
+    Raises:
+        NotFound: there is none that the actor may see.
+    """
+    with context.database.read() as session:
+        row = access_project(session, actor, project_id, Permission.VIEW)
+        return _described(context, session, [row])[0]
+
+
+def find_project(context: Services, actor: Actor, name: str) -> int:
+    """The number of the project with this number or, failing that, of this name: what is typed on a command line.
+
+    Raises:
+        NotFound: naming the projects that there are.
+        InvalidInput: several have the name.
+    """
+    with context.database.read() as session:
+        return store.choose_project(visible_projects(session, actor), name).id
+
+
+def check_project(context: Services, actor: Actor, project_id: int, permission: Permission) -> None:
+    """Make sure, before anything is read or waited for, that somebody may do something in a project.
+
+    Raises:
+        NotFound: there is none that the actor may see.
+        Forbidden: the actor has not this permission in it.
+    """
+    with context.database.read() as session:
+        access_project(session, actor, project_id, permission)
+
+
+def rename_project(context: Services, actor: Actor, project_id: int, name: str) -> ProjectInfo:
+    """Give a project another name.
+
+    Raises:
+        NotFound, Forbidden: as :func:`check_project`.
+    """
+    with context.database.write() as session:
+        row = access_project(session, actor, project_id, Permission.MANAGE_PROJECT)
+        row.name = name
+        session.flush()
+        return _described(context, session, [row])[0]
+
+
+def delete_project(context: Services, actor: Actor, project_id: int) -> None:
+    """Delete a project with its images, annotations and history. Files that no other project needs go a day later.
+
+    Raises:
+        NotFound, Forbidden: as :func:`check_project`.
+    """
+    with context.database.write() as session:
+        row = access_project(session, actor, project_id, Permission.MANAGE_PROJECT)
+        orphans = store.delete_project(session, row)
+        unreference(session, orphans)
+    for sha256 in orphans:
+        context.encoder.cancel(sha256)
+
+
+def _described(context: Services, session: Session, rows: Sequence[Project]) -> Sequence[ProjectInfo]:
+    """Projects with all that belongs to them, in as many queries for many as for one."""
+    only = [row.id for row in rows]
+    counts = store.count_projects(session, context.embedding_key, only)
+    uses = category_store.count_annotations(session, only)
+    categories = category_store.categories_of(session, only)
+    return [
+        ProjectInfo(
+            row,
+            counts.get(row.id, ProjectCounts()),
+            [CategoryInfo(each, uses.get(each.id, 0)) for each in categories.get(row.id, ())],
+        )
+        for row in rows
+    ]

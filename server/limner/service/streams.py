@@ -1,0 +1,89 @@
+"""What a page hears of a project: first what it missed, then what happens, without gaps and without repetitions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+from limner.access import Actor, Permission, access_project
+from limner.errors import Unavailable
+from limner.service.events import Subscription
+from limner.service.wiring import Services
+from limner.store.events import events_after, latest_event_id
+from limner.vocabulary.events import PublishedEvent, ResetEvent, StartEvent
+
+PING_SECONDS = 15.0
+MAX_STREAMS = 1000  # connections of a process; they hold no threads
+EVENTS_AT_ONCE = 1000
+
+
+def follow_project(
+    context: Services, actor: Actor, project_id: int, known: int | None
+) -> AsyncGenerator[PublishedEvent | None, None]:
+    """The events of a project, after one ``start``; None when none came for a while, so that a connection shows life.
+
+    ``reset`` says that too much was missed and everything should be read again.
+
+    Args:
+        context: the services.
+        actor: who listens.
+        project_id: which project.
+        known: number of the last event that the page has; None: only what comes from now on.
+
+    Raises:
+        Unavailable: so many listen already.
+        NotFound: there is no such project that the actor may see.
+    """
+    if context.events.listeners >= MAX_STREAMS:
+        raise Unavailable(
+            f"{MAX_STREAMS} pages listen for events already.", hint="Close some tabs; everything else goes on working."
+        )
+    with context.database.read() as session:
+        access_project(session, actor, project_id, Permission.VIEW)
+        newest = latest_event_id(session)
+    return _follow(context, project_id, newest if known is None else min(known, newest))
+
+
+async def _follow(context: Services, project_id: int, last: int) -> AsyncGenerator[PublishedEvent | None, None]:
+    yield PublishedEvent(last, project_id, StartEvent())
+    told: set[int] = set()  # numbers above `last` that the page has already
+    with context.events.subscribe(project_id) as subscription:
+        while not subscription.overrun:
+            async for event in _missed(context, project_id, last):
+                if event.id not in told:
+                    yield event
+                last = event.id or last
+            told.clear()
+            async for event in _live(subscription):
+                if event.id is None or event.id > last:
+                    yield event
+                told.update(() if event.id is None else (event.id,))
+            yield None
+
+
+async def _missed(context: Services, project_id: int, last: int) -> AsyncGenerator[PublishedEvent, None]:
+    """Stored events after ``last``: those from before the connection, and those of other processes."""
+    while True:
+        found, newest = await asyncio.to_thread(_stored_after, context, project_id, last)
+        if found is None:
+            yield PublishedEvent(newest, project_id, ResetEvent())
+            return
+        for event in found:
+            yield event
+        if len(found) < EVENTS_AT_ONCE:
+            return
+        last = found[-1].id or last
+
+
+def _stored_after(context: Services, project_id: int, last: int) -> tuple[list[PublishedEvent] | None, int]:
+    with context.database.read() as session:
+        return events_after(session, project_id, last, EVENTS_AT_ONCE), latest_event_id(session)
+
+
+async def _live(subscription: Subscription) -> AsyncGenerator[PublishedEvent, None]:
+    """Events as they come, until none came for a while, enough came to look at the store again, or it ended."""
+    for _ in range(EVENTS_AT_ONCE):
+        event = await subscription.next(PING_SECONDS)
+        if event is None:
+            return
+        yield event
