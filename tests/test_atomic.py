@@ -82,13 +82,15 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_what_killed_processes_left_is_removed_when_it_is_old(tmp_path: Path) -> None:
-    old, fresh, foreign = tmp_path / "x" / f".old{SUFFIX}", tmp_path / f".new{SUFFIX}", tmp_path / "mine.partial"
+    old, fresh = tmp_path / "x" / f".{'0a' * 8}{SUFFIX}", tmp_path / f".{'1b' * 8}{SUFFIX}"
+    foreign = [tmp_path / "mine.partial", tmp_path / ".somebody.partial"]
     old.mkdir(parents=True)
     (old / "file").touch()
-    fresh.touch()
-    foreign.touch()
+    for path in (fresh, *foreign):
+        path.touch()
     day_ago = time.time() - 86_400
-    for path in (old, foreign):
+    for path in (old, *foreign):
         os.utime(path, (day_ago, day_ago))
+    assert remove_leftovers(tmp_path, 3600, below=False) == 0
     assert remove_leftovers(tmp_path, 3600) == 1
-    assert names(tmp_path) == [fresh.name, "mine.partial", "x"]
+    assert names(tmp_path) == sorted([fresh.name, *(path.name for path in foreign), "x"])

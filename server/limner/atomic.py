@@ -7,6 +7,7 @@ too: after a power loss the old content is there or the new, never a part, and w
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -16,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SUFFIX = ".partial"  # of what is not finished
+PARTIAL = re.compile(r"\.[0-9a-f]{16}\.partial")  # names that `_partial` gives
 PRIVATE = 0o600
 SHARED = 0o666  # less what the umask takes away
 
@@ -131,12 +133,14 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def remove_leftovers(folder: Path, older_than_seconds: float) -> int:
-    """Remove what killed processes left unfinished below a folder; how many there were."""
+def remove_leftovers(folder: Path, older_than_seconds: float, *, below: bool = True) -> int:
+    """Remove what killed processes left unfinished in a folder, and in those below it; how many there were."""
     count = 0
     limit = time.time() - older_than_seconds
-    for leftover in folder.rglob(f".*{SUFFIX}"):
+    for leftover in folder.glob(f"**/.*{SUFFIX}" if below else f".*{SUFFIX}"):
         with suppress(FileNotFoundError):
+            if not PARTIAL.fullmatch(leftover.name):  # somebody else's
+                continue
             if leftover.lstat().st_mtime > limit:
                 continue
             if leftover.is_dir() and not leftover.is_symlink():

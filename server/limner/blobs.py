@@ -92,7 +92,7 @@ class BlobStore:
             self._store: Any = from_url(url, **{"client_options": client, "retry_config": S3_RETRIES, **options})
         else:
             self._folder = Path(url).expanduser().absolute()
-            make_folder(self._folder)
+            make_folder(self._folder, mode=0o700)
             self._store = LocalStore(self._folder)
         self.url = url
 

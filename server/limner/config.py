@@ -99,6 +99,11 @@ class Settings(BaseSettings):
         return {**os.environ, **{f"LIMNER_{name.upper()}": str(value) for name, value in given.items()}}
 
 
+def open_to_others(home: Path) -> bool:
+    """Whether other users of the machine can look into a home: those of earlier versions were made so."""
+    return os.name == "posix" and bool(home.stat().st_mode & 0o077)
+
+
 def make_home(home: Path) -> None:
     """Make the folder of all that is stored, for its owner only; one that exists keeps its permissions.
 

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 
 import httpx
@@ -53,8 +54,24 @@ class Server:
         status = self.process.wait(PATIENCE)
         _, alive = psutil.wait_procs(family, timeout=PATIENCE)
         assert not alive
+        self.close()
+        return status
+
+    def stop_and_read(self) -> list[str]:
+        """Stop it; the lines that it has logged."""
+        logged: list[str] = []
+        assert self.process.stderr is not None
+        reader = threading.Thread(target=lambda: logged.extend(self.process.stderr or ()))
+        reader.start()
+        os.kill(self.process.pid, signal.SIGTERM)
+        self.process.wait(PATIENCE)
+        reader.join(PATIENCE)
+        self.close()
+        return logged
+
+    def close(self) -> None:
+        """Let go of connections and pipes."""
         self.client.close()
         for pipe in (self.process.stdout, self.process.stderr):
             assert pipe is not None
             pipe.close()
-        return status

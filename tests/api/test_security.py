@@ -10,17 +10,22 @@ from typing import Any
 
 import pytest
 from apiflask import APIFlask
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 from limner.api.app import create_app
 from limner.api.security import secret_key
 from limner.api.serving.lifecycle import stop_services
-from limner.config import Settings
+from limner.api.uploads import remove_old_uploads
+from limner.cli import cli
+from limner.config import Settings, open_to_others
 from limner.errors import InvalidFile
+from limner.models.default import promote
 from limner.service.wiring import Services, open_services
 from limner.store.accounts import create_login_link, ensure_local_admin
 from limner.vocabulary import rle
 from tests.api.conftest import FAKE_WORKER
+from tests.api.running import Server
 
 
 def fresh_token(services: Services) -> str:
@@ -209,10 +214,44 @@ def test_a_home_that_is_a_file_and_a_newer_database_are_said(settings: Settings,
     assert len(newer.stderr.strip().splitlines()) == 1
 
 
-def test_a_new_home_is_its_owners_alone(settings: Settings, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", [("user", "link"), ("project", "create", "Cats"), ("models", "promote", "other")])
+def test_a_new_home_is_its_owners_alone_whichever_command_makes_it(
+    tmp_path: Path, settings: Settings, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = tmp_path / "new" / "home"
-    home.parent.mkdir()
-    from limner.config import make_home
-
-    make_home(home)
+    before = os.umask(0o022)
+    try:
+        if command[0] == "models":
+            promote(home, command[-1])  # the command would measure both first
+        else:
+            result = CliRunner().invoke(cli, [*command, "--home", str(home)])
+            assert result.exit_code == 0, result.output
+            assert (home / "limner.db").stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
     assert home.stat().st_mode & 0o777 == 0o700
+    assert not open_to_others(home)
+    home.chmod(0o750)
+    assert open_to_others(home)
+
+
+def test_a_home_that_others_can_read_is_said_when_the_server_starts(settings: Settings) -> None:
+    settings.home.chmod(0o755)
+    server = Server(settings)
+    (said,) = (line for line in server.stop_and_read() if "can read the home" in line)
+    assert f"chmod 700 {settings.home}" in said
+
+
+def test_what_killed_processes_left_in_the_home_is_removed_at_the_start(settings: Settings) -> None:
+    folders = [settings.home, settings.home / "models", settings.home / "graphs", settings.home / "uploads"]
+    left, fresh = [], []
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+        for paths, digit in ((left, "a"), (fresh, "b")):
+            paths.append(folder / f".{digit * 16}.partial")
+            paths[-1].write_bytes(b"part")
+    for path in left:
+        os.utime(path, (0, 0))
+    remove_old_uploads(settings.home)
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in fresh)

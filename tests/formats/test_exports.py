@@ -21,7 +21,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from limner.blobs import BlobStore, display_key
-from limner.errors import InvalidFile, InvalidInput, NotFound
+from limner.errors import InvalidInput, NotFound
 from limner.formats.coco import export_coco_folder
 from limner.formats.dataset import Split
 from limner.formats.exports import FOLDER_FORMATS, ExportChoice, export_files
@@ -117,21 +117,28 @@ def test_sa1b_of_others_brings_scores_as_provenance(tmp_path: Path) -> None:
     ("document", "message"),
     [
         (b"[]", "not in the form of SA-1B"),
+        (b"{", "not in the form of SA-1B"),
+        (b"[" * 100_000, "not in the form of SA-1B"),
+        (b'{"image": {"height": "a", "width": 30, "file_name": "wide.png"}, "annotations": []}', "no number of pixels"),
+        (b'{"image": {"height": 20, "width": 30, "file_name": "wide.png"}, "annotations": [{}]}', "segmentation"),
         (b'{"image": {"height": 20, "width": 30}, "annotations": []}', "does not name its image"),
         (
             b'{"image": {"height": 20, "width": 30, "file_name": "wide.png"},'
             b'"annotations": [{"segmentation": {"size": [3, 3], "counts": "9"}}]}',
-            "b.json: The RLE",
+            "The RLE",
         ),
     ],
 )
-def test_one_wrong_document_and_nothing_is_written(world: World, tmp_path: Path, document: bytes, message: str) -> None:
+def test_of_several_documents_the_usable_ones_go_in_and_the_others_are_listed(
+    world: World, tmp_path: Path, document: bytes, message: str
+) -> None:
     database = sqlite(tmp_path / "other.db")
     fresh = new_world(database)
     good = export(world, "sa1b")["wide.json"]
-    with pytest.raises(InvalidFile, match=message):
-        import_sa1b(database, fresh.project_id, [("a.json", good), ("b.json", document)])
-    assert not fresh.uids()
+    report = import_sa1b(database, fresh.project_id, [("b.json", document), ("a.json", good)])
+    assert report.annotations == len(json.loads(good)["annotations"])
+    assert fresh.uids()
+    assert any("b.json" in skipped.what and message in skipped.why for skipped in report.skipped)
     database.close()
 
 

@@ -86,3 +86,29 @@ def test_what_is_not_json_is_refused_with_the_place(text: str, complaint: str) -
 def test_other_encodings_are_refused() -> None:
     with pytest.raises(InvalidFile, match="UTF-8"):
         read('{"images": ["é"]}'.encode("latin-1"), "images")
+
+
+@pytest.mark.parametrize("value", ['"' + "x" * 5000 + '"', "[" + "[]," * 2000 + "0]", '{"a": [' + "1," * 3000 + "0]}"])
+def test_a_value_may_not_take_any_amount_of_memory(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setattr(json_stream, "CHUNK_BYTES", 64)
+    monkeypatch.setattr(json_stream, "MAX_ELEMENT", 3000)
+    with pytest.raises(InvalidFile, match="value of more than 3,000 characters, at character 13"):
+        read(f'{{"images": [ {value}]}}'.encode(), "images")
+    monkeypatch.setattr(json_stream, "MAX_ELEMENT", 9000)
+    assert read(f'{{"images": [ {value}]}}'.encode(), "images") == [("images", json.loads(value))]
+
+
+@pytest.mark.parametrize(
+    "skipped", ["[" + "[1,2]," * 2000 + "0]", "{" + '"a":[1],' * 2000 + '"b":{}}', "[]", "{ }", '"x"', "0"]
+)
+def test_what_nobody_asked_for_may_be_of_any_length(monkeypatch: pytest.MonkeyPatch, skipped: str) -> None:
+    """Other tools keep whole tables of their own in COCO files."""
+    monkeypatch.setattr(json_stream, "CHUNK_BYTES", 64)
+    monkeypatch.setattr(json_stream, "MAX_ELEMENT", 500)
+    assert read(f'{{"theirs": {skipped}, "images": [7]}}'.encode(), "images") == [("images", 7)]
+
+
+@pytest.mark.parametrize("wrong", ["[1,", "[1}", '{"a" 1}', "{1: 1}", '{"a": 1]', "[1 2]", "{,}", "[,]"])
+def test_what_nobody_asked_for_has_to_be_json(wrong: str) -> None:
+    with pytest.raises(InvalidFile, match="not valid JSON"):
+        read(f'{{"theirs": {wrong}, "images": [7]}}'.encode(), "images")

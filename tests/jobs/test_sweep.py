@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
 
+from limner.atomic import SUFFIX
 from limner.blobs import BlobStore, display_key, embedding_key, image_key, thumbnail_key
 from limner.cli import cli
 from limner.jobs import queue
@@ -141,6 +144,20 @@ def test_what_a_killed_import_left_is_found_by_walking_through_all_blobs(
     assert find_unreferenced(database, blobs) == 0  # known already, and not given another day
     assert sweep(database, blobs, "me", now=utc_now() + DAY * 1.01) == 2
     assert stored(blobs) == 11
+
+
+def test_what_was_being_written_when_a_process_was_killed_is_removed_on_the_same_walk(
+    database: Database, blobs: BlobStore, image_id: int
+) -> None:
+    assert blobs.folder is not None
+    old, fresh = (blobs.folder / "images" / "0c" / f".{digit * 16}{SUFFIX}" for digit in "ab")
+    old.parent.mkdir(parents=True, exist_ok=True)
+    for path in (old, fresh):
+        path.write_bytes(b"part")
+    two_days_ago = time.time() - 2 * DAY.total_seconds()
+    os.utime(old, (two_days_ago, two_days_ago))
+    assert find_unreferenced(database, blobs) == 0
+    assert (old.exists(), fresh.exists()) == (False, True)
 
 
 def test_the_sweeper_runs_when_it_is_started(

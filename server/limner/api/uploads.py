@@ -15,7 +15,7 @@ from typing import IO, Any, cast
 from flask import Request
 from werkzeug.datastructures import FileStorage
 
-from limner.atomic import make_folder
+from limner.atomic import make_folder, remove_leftovers
 
 IN_MEMORY_BYTES = 4 << 20  # of all parts of a request; more goes to the disk
 LEFTOVER_SECONDS = 86_400
@@ -111,11 +111,17 @@ def upload_folder(home: Path) -> Path:
 
 
 def remove_old_uploads(home: Path) -> None:
-    """Remove what killed processes left where files without a name are not to be had."""
+    """Remove what killed processes left a day ago: of uploads, and of files that were being written in the home.
+
+    The blobs, which may be many, are looked through by the sweeper (``limner.jobs.sweep``).
+    """
     for leftover in upload_folder(home).iterdir():
         with suppress(OSError):
             if leftover.is_file() and leftover.stat().st_mtime < time.time() - LEFTOVER_SECONDS:
                 leftover.unlink()
+    for folder in (home / "models", home / "graphs"):
+        remove_leftovers(folder, LEFTOVER_SECONDS)
+    remove_leftovers(home, LEFTOVER_SECONDS, below=False)
 
 
 class UploadRequest(Request):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from limner.atomic import write_file
+from limner.atomic import remove_leftovers, write_file
 from limner.vocabulary.names import MAX_PART_BYTES, cut_to_bytes
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that ZIP knows: the same content gives the same archive
@@ -16,6 +16,7 @@ _UNSAFE = '<>:"|?*\\'  # in names of files on some system
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{device}{number}" for device in ("com", "lpt") for number in range(10))}
 _FILE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".txt", ".json")  # of files that exports write
 _COMPRESSED = (".png", ".jpg", ".jpeg", ".webp")  # already
+LEFTOVER_SECONDS = 3600  # nobody writes one file for as long
 LONGEST_SUFFIX = 5  # bytes: ".json", ".jpeg", ".webp"
 
 
@@ -78,7 +79,11 @@ def safe_path(name: str) -> PurePosixPath:
 
 
 def write_folder(files: Iterable[ExportFile], folder: Path) -> int:
-    """Write files below ``folder``, which is made if need be; each appears whole or not at all. Returns how many."""
+    """Write files below ``folder``, which is made if need be; each appears whole or not at all. Returns how many.
+
+    What an export into this folder left unfinished when it was killed is removed.
+    """
+    remove_leftovers(folder, LEFTOVER_SECONDS)
     count = 0
     for file in files:
         target = folder / safe_path(file.path)

@@ -12,7 +12,7 @@ from limner.errors import InvalidFile
 
 CHUNK_BYTES = 1 << 18
 DELIMITERS = tuple(" \t\r\n,]}")  # what must follow a number; otherwise it may go on in the next chunk
-MAX_ELEMENT = 1 << 26  # characters; no annotation of an image that is accepted comes near
+MAX_ELEMENT = 1 << 23  # characters, four times the longest RLE that is kept; objects take up to 30 bytes for each
 
 
 def iterate_arrays(file: IO[bytes], names: Collection[str]) -> Iterator[tuple[str, Any]]:
@@ -42,7 +42,7 @@ def iterate_arrays(file: IO[bytes], names: Collection[str]) -> Iterator[tuple[st
                 for element in _elements(text, key):
                     yield key, element
             else:
-                text.value()
+                _pass_over(text)
             if text.comma_or("}"):
                 break
     if text.peek():
@@ -57,6 +57,27 @@ def _elements(text: _Text, name: str) -> Iterator[Any]:
     while True:
         yield text.value()
         if text.comma_or("]"):
+            return
+
+
+def _pass_over(text: _Text) -> None:
+    """Step over a value that nobody asked for; lists and objects piece by piece, since they may be of any length."""
+    opening = text.peek()
+    if opening not in ("[", "{") or not opening:
+        text.value()
+        return
+    closing = "]" if opening == "[" else "}"
+    text.skip()
+    if text.peek() == closing:
+        text.skip()
+        return
+    while True:
+        if opening == "{":
+            if not isinstance(text.value(), str):
+                text.fail("The file is not valid JSON: a name was expected")
+            text.expect(":", "The file is not valid JSON: ':' was expected")
+        text.value()
+        if text.comma_or(closing):
             return
 
 
@@ -105,7 +126,9 @@ class _Text:
             try:
                 value, end = self._json.raw_decode(self._buffer, self._position)
             except json.JSONDecodeError as error:
-                if len(self._buffer) - self._position > MAX_ELEMENT or not self._read():
+                if len(self._buffer) - self._position > MAX_ELEMENT:
+                    self.fail(f"The file holds a value of more than {MAX_ELEMENT:,} characters")
+                if not self._read():
                     self._position = error.pos
                     self.fail(f"The file is not valid JSON: {error.msg}")
             except RecursionError:
@@ -130,7 +153,7 @@ class _Text:
         if self._ended:
             return False
         waiting = self._buffer[self._position :]
-        chunk = self._file.read(max(CHUNK_BYTES, len(waiting)))
+        chunk = self._file.read(max(CHUNK_BYTES, min(len(waiting), MAX_ELEMENT - len(waiting))))
         self._ended = not chunk
         try:
             text = self._decoder.decode(chunk, final=self._ended)

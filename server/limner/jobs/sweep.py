@@ -5,7 +5,8 @@ after a day of grace. Whoever is about to rely on blobs that may be there alread
 (:func:`revive`). The sweeper looks and removes in one transaction that locks the item, so an import in another process
 either comes before it, and the item is not due any more, or after it, and finds nothing and writes everything.
 
-Imports that were killed between their blobs and their row leave no item. They are found by walking through all blobs.
+Imports that were killed between their blobs and their row leave no item. They are found by walking through all blobs;
+those that were killed while they wrote a file leave a part of it, which goes on the same walk.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from limner.atomic import remove_leftovers
 from limner.blobs import BlobStore, display_key, embedding_key, image_key, region_folder, thumbnail_key
 from limner.jobs import queue
 from limner.jobs.kinds import SWEEP, Priority
@@ -36,6 +38,7 @@ AT_ONCE = 50  # items that one claim takes
 BATCH = 500  # hashes in one statement
 SWEEP_EVERY = 3600.0  # s
 SEARCH_EVERY = 24 * 3600.0  # s, to walk through all blobs
+FIRST_SEARCH_AFTER = 3600.0  # s; servers that are started anew every day are to come to it too
 SHA256 = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 logger = structlog.get_logger(__name__)
@@ -95,7 +98,12 @@ def sweep(database: Database, blobs: BlobStore, holder: str, now: datetime | Non
 
 
 def find_unreferenced(database: Database, blobs: BlobStore) -> int:
-    """Walk through all blobs and leave an item for each image that no row names; how many that are."""
+    """Walk through all blobs and leave an item for each image that no row names; how many that are.
+
+    Parts of blobs that nobody has been writing to for a day are removed on the way.
+    """
+    if blobs.folder is not None:
+        remove_leftovers(blobs.folder, GRACE.total_seconds())
     found = 0
     for sha256s in _in_batches(_named_by_blobs(blobs)):
         with database.read() as session:
@@ -136,7 +144,7 @@ class Sweeper:
             self._thread.join()
 
     def _run(self) -> None:
-        search_due = time.monotonic() + SEARCH_EVERY
+        search_due = time.monotonic() + FIRST_SEARCH_AFTER
         while True:
             try:
                 if time.monotonic() >= search_due:

@@ -6,11 +6,11 @@ changes only by :func:`promote` and :func:`roll_back`, each of which replaces it
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from limner.atomic import make_folder, write_file
 from limner.errors import Conflict, ModelError
 from limner.models.catalogue import DEFAULT_MODEL
 
@@ -71,9 +71,8 @@ def roll_back(home: Path) -> DefaultModel:
 
 
 def _write(home: Path, choice: DefaultModel) -> DefaultModel:
+    make_folder(home, mode=0o700)
     path = home / FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".json.part")
-    partial.write_text(choice.model_dump_json(indent=2) + "\n", "utf-8")
-    os.replace(partial, path)
+    make_folder(path.parent)
+    write_file(path, (choice.model_dump_json(indent=2) + "\n").encode())
     return choice

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
+from limner.atomic import make_folder, new_folder
 from limner.errors import Conflict, WrongWeights
 from limner.models.catalogue import (
     CARD_FILE,
@@ -63,10 +63,8 @@ def install_file(
             hint="Leave out --family to have it recognised.",
             details={"problems": problems},
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".install-", dir=folder.parent) as scratch:
-        fresh = Path(scratch) / name
-        fresh.mkdir()
+    make_folder(home, mode=0o700)
+    with new_folder(folder) as fresh:
         weights = fresh / WEIGHTS_FILE
         write_state(state, weights, {"family": family})
         card = ModelCard(
@@ -80,7 +78,6 @@ def install_file(
             automatic=thresholds_of(family),
         )
         (fresh / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        fresh.rename(folder)
     return InstalledModel(card, folder / WEIGHTS_FILE, bundled=False)
 
 
@@ -94,6 +91,7 @@ def pull(known: KnownModel, home: Path, progress: Progress) -> InstalledModel:
     folder = model_folder(home, known.name)
     if folder.exists():
         raise Conflict(f"{known.name} is installed already.", hint=f"To fetch it anew, remove {folder} first.")
+    make_folder(home, mode=0o700)
     file = home / "downloads" / known.url.rsplit("/", 1)[-1]
     if not (file.is_file() and sha256_of(file) == known.sha256):
         download(known.url, file, known.sha256, known.size, progress)

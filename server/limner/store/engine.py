@@ -7,16 +7,18 @@ the writers of one process queue for a lock, first come first served, instead of
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
+from limner.atomic import PRIVATE
 from limner.errors import InvalidInput
 from limner.store.events import notify_pending, take_pending
 from limner.store.turns import FairLock
@@ -125,9 +127,18 @@ def _create_engine(url: str) -> Engine:
         max_overflow=POOL_OVERFLOW,
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
     )
+    event.listen(engine, "do_connect", _make_private)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_private(_dialect: object, _record: object, arguments: Sequence[Any], _options: object) -> None:
+    """A new database is its owner's alone; SQLite gives the files beside it the permissions that it has."""
+    path = str(arguments[0])
+    if path != ":memory:":
+        with suppress(OSError):  # it is there, or SQLite says why it cannot be
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:

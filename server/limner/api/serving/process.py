@@ -21,7 +21,7 @@ from limner.api.serving.limits import Limits
 from limner.api.serving.memory import give_memory_back
 from limner.api.serving.protocol import Connections, protocol_class
 from limner.api.uploads import upload_folder
-from limner.config import Settings
+from limner.config import Settings, open_to_others
 
 FILES_OF_OUR_OWN = 500  # databases, spools, blobs
 
@@ -86,6 +86,8 @@ def serve_process(settings: Settings, listener: socket.socket, on_listening: Cal
     give_memory_back()
     limits = replace(Limits(), connections=min(Limits.connections, _most_connections()))
     services = start_services(settings)
+    if open_to_others(settings.home):
+        logger.warning("other users of this machine can read the home", mend=f"chmod 700 {settings.home}")
     try:
         app = create_app(services)
         front = Front(app, limits, upload_folder(settings.home), settings.root_path)

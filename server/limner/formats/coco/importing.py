@@ -83,7 +83,12 @@ class _Spool:
 
 
 def import_coco(
-    database: Database, project_id: int, source: bytes | IO[bytes], *, user_id: int | None = None
+    database: Database,
+    project_id: int,
+    source: bytes | IO[bytes],
+    *,
+    user_id: int | None = None,
+    skipped: SkipList | None = None,
 ) -> ImportReport:
     """Add the annotations of a COCO file to the images that the project has.
 
@@ -96,13 +101,14 @@ def import_coco(
         project_id: the project.
         source: the file; a stream must be seekable, and is read in bounded memory.
         user_id: who imports.
+        skipped: what was left out before, when the file was made from others.
 
     Raises:
         NotFound: no such project.
         InvalidFile: the file is no COCO file, or cut. Nothing has been written.
     """
     file = io.BytesIO(source) if isinstance(source, bytes) else source
-    skipped = SkipList()
+    skipped = SkipList() if skipped is None else skipped
     with database.read() as session:
         get_project(session, project_id)
         project = images_of_project(session, project_id)

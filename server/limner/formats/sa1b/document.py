@@ -8,6 +8,7 @@ from typing import Any
 
 from limner.errors import InvalidFile, InvalidRle
 from limner.vocabulary import rle
+from limner.vocabulary.names import shown
 from limner.vocabulary.rle import Rle
 
 Entry = dict[str, Any]
@@ -36,8 +37,8 @@ def document_bytes(image: Mapping[str, object], annotations: Sequence[Mapping[st
     return text.encode() + b"\n"
 
 
-def read_document(data: bytes, name: str) -> Entry:
-    """A document whose image has a size and whose masks fit it.
+def open_document(data: bytes, name: str) -> Entry:
+    """A document of SA-1B's form, whose masks have not been looked at.
 
     Args:
         data: the bytes.
@@ -49,16 +50,38 @@ def read_document(data: bytes, name: str) -> Entry:
     try:
         content = json.loads(data)
         image, annotations = content["image"], content["annotations"]
-        size = int(image["height"]), int(image["width"])
-        segmentations = [annotation["segmentation"] for annotation in annotations]
-    except (ValueError, KeyError, TypeError) as error:
+        image["height"], image["width"] = _pixels(image["height"]), _pixels(image["width"])
+        for annotation in annotations:
+            annotation["segmentation"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidFile(
             f"{name} is not in the form of SA-1B: {error!r}.",
             hint='It needs {"image": {"height", "width"}, "annotations": [{"segmentation": {"size", "counts"}}]}.',
         ) from error
+    return dict(content)
+
+
+def read_document(data: bytes, name: str) -> Entry:
+    """A document whose image has a size and whose masks fit it.
+
+    Args:
+        data: the bytes.
+        name: of the file, for messages.
+
+    Raises:
+        InvalidFile: when the bytes are not in SA-1B's form, or a mask does not fit.
+    """
+    content = open_document(data, name)
+    size = content["image"]["height"], content["image"]["width"]
     try:
-        for segmentation in segmentations:
-            rle.validate(segmentation, size)
+        for annotation in content["annotations"]:
+            rle.validate(annotation["segmentation"], size)
     except InvalidRle as error:
         raise InvalidFile(f"{name}: {error.message}", hint=error.hint) from error
-    return dict(content)
+    return content
+
+
+def _pixels(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{shown(value)} is no number of pixels")
+    return value

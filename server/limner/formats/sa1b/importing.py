@@ -1,4 +1,7 @@
-"""SA-1B documents into a project: rewritten as one COCO file, so that both go through the same checks."""
+"""SA-1B documents into a project: rewritten as one COCO file, so that both go through the same checks.
+
+A document that cannot be read, and a mask that does not fit its image, is left out and listed; all others go in.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ import tempfile
 from collections.abc import Iterable
 from typing import IO, Any
 
-from limner.errors import InvalidFile
+from limner.errors import InvalidFile, InvalidRle
 from limner.formats.coco.exporting import unlabelled_category
 from limner.formats.coco.importing import SPOOL_BYTES, import_coco
-from limner.formats.coco.report import ImportReport
-from limner.formats.sa1b.document import Entry, read_document
+from limner.formats.coco.report import ImportReport, SkipList
+from limner.formats.sa1b.document import Entry, open_document
 from limner.store import Database
+from limner.vocabulary import rle
 
 KEPT = ("segmentation", "uid", "iscrowd", "attributes", "provenance")
 PEEK_BYTES = 1 << 16
@@ -22,10 +26,11 @@ UNLABELLED_ID = 0  # in the COCO file that is written between
 def import_sa1b(
     database: Database, project_id: int, documents: Iterable[tuple[str, bytes]], *, user_id: int | None = None
 ) -> ImportReport:
-    """Add the masks of SA-1B documents to the images that the project has; all documents or, if one is wrong, none.
+    """Add the masks of SA-1B documents to the images that the project has.
 
-    Images are found as :func:`limner.formats.coco.import_coco` finds them. Masks without a ``category`` get none.
-    Scores of the model that made a mask (``predicted_iou``, ``point_coords``) become its provenance.
+    What cannot be used is left out and listed with its reason, all at once. Images are found as
+    :func:`limner.formats.coco.import_coco` finds them. Masks without a ``category`` get none. Scores of the model that
+    made a mask (``predicted_iou``, ``point_coords``) become its provenance.
 
     Args:
         database: where the project is.
@@ -35,18 +40,28 @@ def import_sa1b(
 
     Raises:
         NotFound: no such project.
-        InvalidFile: a document is not valid. Nothing has been written.
     """
     categories: dict[str | None, int] = {None: UNLABELLED_ID}
     images: list[Entry] = []
+    skipped = SkipList()
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spool:
         spool.write(b'{"annotations":[')
         count = 0
         for name, data in documents:
-            document = read_document(data, name)
-            images.append(_image(document["image"], len(images) + 1, name))
-            for annotation in document["annotations"]:
-                entry = _annotation(annotation, images[-1]["id"], count + 1, categories)
+            try:
+                document = open_document(data, name)
+                image = _image(document["image"], len(images) + 1, name)
+            except InvalidFile as error:
+                skipped.add("document", name, f"{error.message} {error.hint}".strip())
+                continue
+            images.append(image)
+            for index, annotation in enumerate(document["annotations"]):
+                try:
+                    rle.validate(annotation["segmentation"], (image["height"], image["width"]))
+                except InvalidRle as error:
+                    skipped.add("annotation", f"{index} of {name}", f"{error.message} {error.hint}".strip())
+                    continue
+                entry = _annotation(annotation, image["id"], count + 1, categories)
                 spool.write((b"," if count else b"") + json.dumps(entry).encode())
                 count += 1
         listed = [
@@ -55,7 +70,7 @@ def import_sa1b(
         ]
         spool.write(f'],"images":{json.dumps(images)},"categories":{json.dumps(listed)}}}'.encode())
         spool.seek(0)
-        return import_coco(database, project_id, spool, user_id=user_id)
+        return import_coco(database, project_id, spool, user_id=user_id, skipped=skipped)
 
 
 def is_sa1b(file: IO[bytes]) -> bool:
@@ -66,7 +81,11 @@ def is_sa1b(file: IO[bytes]) -> bool:
         return False
     if b'"image"' in head:
         return True
-    return b'"image"' in file.read()  # its annotations come first, and are long
+    while piece := file.read(PEEK_BYTES):  # its annotations come first, and are long
+        if b'"image"' in head[-len(b'"image"') :] + piece:
+            return True
+        head = piece
+    return False
 
 
 def _image(image: Entry, number: int, document: str) -> Entry:
