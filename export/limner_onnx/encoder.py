@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from limner.atomic import make_folder, replacing
 from limner.errors import ExportFailed
 from limner.sam.model import PromptableModel
 
@@ -50,12 +50,10 @@ def open_encoder(model: PromptableModel, folder: Path, threads: int) -> OnnxEnco
     """
     path = folder / GRAPH_FILE
     if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".encoder-", dir=folder) as scratch:
-            fresh = Path(scratch) / GRAPH_FILE
-            write_encoder(model, fresh)
-            _check(model, OnnxEncoder(fresh, threads))
-            fresh.replace(path)
+        make_folder(folder)
+        with replacing(path) as partial:
+            write_encoder(model, partial)
+            _check(model, OnnxEncoder(partial, threads))
     return OnnxEncoder(path, threads)
 
 

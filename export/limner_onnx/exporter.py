@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 from pathlib import Path
 
 import onnx
 
+from limner.atomic import new_folder
 from limner.errors import ModelError
 from limner.models.manifest import (
     MANIFEST_FILE,
@@ -37,18 +37,9 @@ def export_model(loaded: LoadedModel, out_root: Path) -> Manifest:
     present = _usable(folder)
     if present is not None:
         return present
-    out_root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=out_root) as scratch:
-        fresh = Path(scratch) / "graphs"
-        fresh.mkdir()
-        manifest = write_graphs(loaded, fresh)
-        if folder.exists():
-            finished_elsewhere = _usable(folder)
-            if finished_elsewhere is not None:
-                return finished_elsewhere
-            folder.rename(Path(scratch) / "outdated")
-        fresh.rename(folder)
-    return manifest
+    with new_folder(folder, keep=lambda: _usable(folder) is not None) as fresh:
+        write_graphs(loaded, fresh)
+    return Manifest.read(folder)
 
 
 def write_graphs(loaded: LoadedModel, folder: Path) -> Manifest:

@@ -10,9 +10,10 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -35,21 +36,36 @@ def replacing(path: Path, mode: int = SHARED) -> Iterator[Path]:
     """
     partial = _partial(path)
     os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+    granted = stat.S_IMODE(partial.stat().st_mode)
     try:
         yield partial
-        _sync(partial)
-        os.replace(partial, path)
+        if stat.S_IMODE(partial.stat().st_mode) != granted:  # some libraries make a file of their own in its place
+            partial.chmod(granted)
+        finish(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def finish(partial: Path, path: Path) -> None:
+    """Give a file that is written its name, for whoever writes one over several runs, as a download does.
+
+    Raises:
+        OSError: the file has its old name still.
+    """
+    _sync(partial)
+    os.replace(partial, path)
     sync_folder(path.parent)
 
 
 def write_file(path: Path, data: bytes | Iterable[bytes], mode: int = SHARED) -> None:
-    """Make or replace a file by these bytes.
+    """Make or replace a file by these bytes. What is no file, such as ``/dev/stdout``, is written to as it is.
 
     Raises:
         OSError: nothing was replaced and nothing is left behind.
     """
+    if path.exists() and not path.is_file():
+        _fill(path, data)
+        return
     with replacing(path, mode) as partial:
         _fill(partial, data)
 
@@ -88,17 +104,19 @@ def write_new(path: Path, data: bytes | Path | Iterable[bytes], mode: int = SHAR
 
 
 @contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
+def new_folder(folder: Path, keep: Callable[[], bool] | None = None) -> Iterator[Path]:
     """Fill a folder that appears whole, with everything in it on the disk, or not at all.
 
     Args:
         folder: to be made; the folder it lies in is made when missing.
+        keep: asked when there is such a folder by the time that the new one is full: whether the old one stays, or the
+            new one takes its place. By default there must be none.
 
     Raises:
         OSError: among others when ``folder`` exists and is not empty; nothing is left behind.
     """
     make_folder(folder.parent)
-    partial = _partial(folder)
+    partial, outdated = _partial(folder), _partial(folder)
     partial.mkdir()
     try:
         yield partial
@@ -106,9 +124,14 @@ def new_folder(folder: Path) -> Iterator[Path]:
             for name in names:
                 _sync(Path(root, name))
             sync_folder(Path(root))
+        if keep is not None and folder.exists():
+            if keep():
+                return
+            os.replace(folder, outdated)
         os.replace(partial, folder)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        for left in (partial, outdated):
+            shutil.rmtree(left, ignore_errors=True)
     sync_folder(folder.parent)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from limner.atomic import write_file
 from limner.bench.encoder import SEED, encoding, installed_or_random
 from limner.errors import InvalidFile
 from limner.models.catalogue import FAMILIES, KNOWN_MODELS, InstalledModel, installed_models
@@ -132,7 +133,7 @@ def write_into(page: Path, markdown: str) -> None:
     begin, end = text.find(BEGIN), text.find(END)
     if not 0 <= begin < end:
         raise InvalidFile(f"{page} has no place for the table.", hint=f"Put {BEGIN} and {END} on lines of their own.")
-    page.write_text(f"{text[:begin]}{BEGIN}\n{markdown}\n{text[end:]}", "utf-8")
+    write_file(page, f"{text[:begin]}{BEGIN}\n{markdown}\n{text[end:]}".encode())
 
 
 def _untimed(family: str) -> Row:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from limner.atomic import make_folder, write_file
 from limner.bench.contenders import LOW_RES, Models
 from limner.bench.harness import Result, environment, table
 
@@ -70,5 +71,5 @@ def write_page(results: Sequence[Result], sizes: Mapping[str, int], path: Path) 
         parts.append(f"## {notes[:1].upper()}{notes[1:]}\n\n{table(list(group))}\n")
     rows = [f"| {name} | {size / 1e6:.1f} |" for name, size in sizes.items()]
     parts.append("\n".join(["## Downloads", "", "| file | MB |", "|---|---:|", *rows, ""]))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(parts) + NOTES, encoding="utf-8")
+    make_folder(path.parent)
+    write_file(path, ("\n".join(parts) + NOTES).encode())

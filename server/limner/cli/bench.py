@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from limner.atomic import write_file
 from limner.config import Settings
 
 if TYPE_CHECKING:
@@ -126,6 +127,6 @@ def _finish(measured: Iterable[Result], json_path: Path | None) -> list[Result]:
         click.echo(f"{result.case}: {result.subject} / {result.reference} = {result.ratio:.3f}", err=True)
         results.append(result)
         if json_path is not None:  # each time, so that a long run that is stopped was not for nothing
-            json_path.write_text(json.dumps(report(results), indent=2) + "\n")
+            write_file(json_path, (json.dumps(report(results), indent=2) + "\n").encode())
     click.echo(table(results))
     return results

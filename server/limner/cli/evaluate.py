@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from limner.atomic import write_file
 from limner.config import Settings
 from limner.errors import InvalidInput
 
@@ -125,7 +126,7 @@ def _left_out(recipe: Path, sources: str | None, protocol: Protocol, images: int
 def _write(report: Report, name: str, json_path: Path | None) -> None:
     click.echo(_table(report))
     if json_path is not None:
-        json_path.write_text(json.dumps(report.to_json(name), indent=2) + "\n", "utf-8")
+        write_file(json_path, (json.dumps(report.to_json(name), indent=2) + "\n").encode())
 
 
 def _table(report: Report) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from limner.atomic import make_folder, replacing, write_file
 from limner.config import Settings
 from limner.errors import InvalidFile, InvalidInput, LimnerError
 from limner.vocabulary.devices import Device
@@ -167,7 +168,6 @@ class _Run:
     def _one(self, task: Task) -> None:
         import hashlib
 
-        from limner.atomic import write_file
         from limner.encoding.images import decode_image
         from limner.formats.sa1b import annotation_entry, document_bytes, image_entry
 
@@ -217,28 +217,21 @@ def _read_earlier(path: Path, sha256: str, made_by: Entry) -> Entry | None:
 
 def _write_coco(tasks: Sequence[Task], out: Path) -> None:
     """One COCO file of all documents, which are read one at a time."""
-    import os
-
     from limner.formats.coco.exporting import unlabelled_category
 
-    partial = out.with_name(f".{out.name}.partial")
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     images = [
         {**json.loads(task.document.read_bytes())["image"], "id": number} for number, task in enumerate(tasks, start=1)
     ]
     for image in images:
         del image["image_id"]
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            categories = [unlabelled_category(UNLABELLED_NUMBER)]
-            file.write(f'{{"categories":{json.dumps(categories)},\n"images":{json.dumps(images)},\n"annotations":[')
-            for number, annotation in enumerate(_annotations(tasks)):
-                file.write(",\n" if number else "\n")
-                json.dump(annotation | {"id": number + 1}, file)
-            file.write("\n]}\n")
-        os.replace(partial, out)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(out) as partial, partial.open("w", encoding="utf-8") as file:
+        categories = [unlabelled_category(UNLABELLED_NUMBER)]
+        file.write(f'{{"categories":{json.dumps(categories)},\n"images":{json.dumps(images)},\n"annotations":[')
+        for number, annotation in enumerate(_annotations(tasks)):
+            file.write(",\n" if number else "\n")
+            json.dump(annotation | {"id": number + 1}, file)
+        file.write("\n]}\n")
 
 
 def _annotations(tasks: Sequence[Task]) -> Iterator[Entry]:
@@ -268,6 +261,7 @@ def _draw(data: bytes, document: Entry, target: Path, max_pixels: int) -> None:
     from limner.formats.overlay import draw_masks
 
     masks = [annotation["segmentation"] for annotation in document["annotations"]]
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     drawn = draw_masks(decode_image(data, max_pixels=max_pixels).rgb, masks)
-    Image.fromarray(drawn).save(target, "PNG")
+    with replacing(target) as partial:
+        Image.fromarray(drawn).save(partial, "PNG")

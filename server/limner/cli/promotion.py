@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from limner.atomic import write_file
 from limner.config import Settings
 from limner.errors import Conflict
 from limner.models.catalogue import find_model
@@ -115,7 +116,7 @@ def _compare(
     click.echo(_table(comparison, first, second))
     if json_path is not None:
         document = {"first_model": first, "second_model": second, **comparison.to_json()}
-        json_path.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+        write_file(json_path, (json.dumps(document, indent=2) + "\n").encode())
     return comparison
 
 

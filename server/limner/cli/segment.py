@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from limner.atomic import replacing
 from limner.config import Settings
 from limner.errors import InvalidInput, InvalidPrompt
 from limner.vocabulary.devices import Device
@@ -202,4 +203,5 @@ def _read_mask(path: Path, image: DecodedImage, max_pixels: int) -> NDArray[np.b
 def _write_mask(mask: NDArray[np.bool_], path: Path) -> None:
     from PIL import Image
 
-    Image.fromarray(mask).save(path, "PNG")
+    with replacing(path) as partial:
+        Image.fromarray(mask).save(partial, "PNG")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from limner.atomic import remove_leftovers, write_file
+from limner.atomic import make_folder, remove_leftovers, write_file
 from limner.vocabulary.names import MAX_PART_BYTES, cut_to_bytes
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that ZIP knows: the same content gives the same archive
@@ -87,7 +87,7 @@ def write_folder(files: Iterable[ExportFile], folder: Path) -> int:
     count = 0
     for file in files:
         target = folder / safe_path(file.path)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         write_file(target, file.data)
         count += 1
     return count

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from limner.atomic import finish, make_folder
 from limner.errors import InvalidInput, NoNetwork, NotFound, WrongWeights
 
 CHUNK = 1 << 20  # bytes
@@ -37,7 +38,7 @@ def download(url: str, target: Path, sha256: str, size: int, progress: Progress)
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise InvalidInput(f"{url} cannot be downloaded.", hint="Only http and https addresses can.")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     part = target.with_name(target.name + ".part")
     have = part.stat().st_size if part.exists() else 0
     while have != size:
@@ -57,7 +58,7 @@ def download(url: str, target: Path, sha256: str, size: int, progress: Progress)
             f"{url} sent other bytes than expected: sha256 {found} instead of {sha256}.",
             hint="The file was deleted. If it happens again, something between here and there changes downloads.",
         )
-    part.replace(target)
+    finish(part, target)
 
 
 def _fetch_from(url: str, part: Path, have: int, size: int, progress: Progress) -> str:

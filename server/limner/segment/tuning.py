@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from limner.atomic import write_file
 from limner.errors import InvalidInput
 from limner.models.catalogue import CARD_FILE, InstalledModel
 from limner.sam.cpu.precision import channels_last, computing_in, cpu_multiplies_bfloat16
@@ -109,9 +110,7 @@ def choose(installed: InstalledModel, way: Way) -> InstalledModel:
             hint="Install a copy to tune it for this machine: limner models add FILE --name NAME",
         )
     path = installed.weights.parent / CARD_FILE
-    fresh = path.with_name(f".{CARD_FILE}.partial")
-    fresh.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    fresh.replace(path)
+    write_file(path, (card.model_dump_json(indent=2) + "\n").encode())
     return InstalledModel(card, installed.weights, installed.bundled)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from limner.atomic import replacing, write_file
 from limner.errors import InvalidFile, LimnerError
 from limner.train.config import TrainConfig, read_config
 from limner.train.loop import CHECKPOINT, LOG, WEIGHTS, train
@@ -40,9 +41,10 @@ def train_packed(recipe: Path, pack: Path, out: Path) -> dict[str, object]:
     out.mkdir(parents=True, exist_ok=True)
     for name in (WEIGHTS, LOG):
         if out.resolve() != config.run.output.resolve():
-            shutil.copyfile(config.run.output / name, out / name)
+            with replacing(out / name) as partial:
+                shutil.copyfile(config.run.output / name, partial)
     summary = _summary(config)
-    (out / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n")
+    write_file(out / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
     return summary
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import sys
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from limner.atomic import make_folder, new_folder, replacing
 from limner.errors import InvalidFile, LimnerError
 from limner.train.photos import Photo, find_photos
 from limner.vocabulary import rle
@@ -46,19 +46,17 @@ def pack_photos(folders: Sequence[Path], out: Path, megabytes: float = MEGABYTES
     if not originals:
         raise InvalidFile("No folder of photos is named.", hint="For example PHOTOS='a b', as for [photos] folders.")
     quality = _quality(originals, megabytes, side)
-    partial = out.with_name(out.name + ".partial")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(partial, "w") as archive:
-        count = 0
-        for jpeg, document in _encoded(originals, side, quality):
-            name = f"{count:06d}"
-            archive.writestr(zipfile.ZipInfo(f"{name}.jpg"), jpeg)
-            archive.writestr(zipfile.ZipInfo(f"{name}.json"), document, zipfile.ZIP_DEFLATED)
-            count += 1
-    if partial.stat().st_size > megabytes * 1e6:
-        partial.unlink()
-        raise _too_large(originals, megabytes)
-    os.replace(partial, out)
+    make_folder(out.parent)
+    with replacing(out) as partial:
+        with zipfile.ZipFile(partial, "w") as archive:
+            count = 0
+            for jpeg, document in _encoded(originals, side, quality):
+                name = f"{count:06d}"
+                archive.writestr(zipfile.ZipInfo(f"{name}.jpg"), jpeg)
+                archive.writestr(zipfile.ZipInfo(f"{name}.json"), document, zipfile.ZIP_DEFLATED)
+                count += 1
+        if partial.stat().st_size > megabytes * 1e6:
+            raise _too_large(originals, megabytes)
     return count
 
 
@@ -68,17 +66,14 @@ def unpack_photos(pack: Path, folder: Path) -> None:
     Raises:
         InvalidFile: when it is no pack.
     """
-    partial = folder.with_name(folder.name + ".partial")
-    partial.mkdir(parents=True, exist_ok=True)
     try:
-        with zipfile.ZipFile(pack) as archive:
+        with new_folder(folder) as partial, zipfile.ZipFile(pack) as archive:
             for entry in archive.infolist():
                 (partial / Path(entry.filename).name).write_bytes(archive.read(entry))
     except (OSError, zipfile.BadZipFile) as error:
         raise InvalidFile(
             f"{pack} is no pack of photos: {error}", hint="python -m limner.train.pack makes one."
         ) from error
-    os.replace(partial, folder)
 
 
 def _originals(folder: Path) -> Iterator[Original]:

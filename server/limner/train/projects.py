@@ -8,11 +8,11 @@ libraries train on such folders; nothing of them is imported before a project is
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from limner.atomic import new_folder
 from limner.errors import InvalidFile, InvalidRle, NotFound
 from limner.train.config import Photos, Project, TrainConfig
 from limner.train.parallel import Group
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from limner.vocabulary.rle import Rle
 
 SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
-UNFINISHED = ".partial"  # ends the name of a folder that is still being written
 
 
 def with_projects(config: TrainConfig, group: Group | None = None) -> TrainConfig:
@@ -69,24 +68,22 @@ def write_project(project: Project, folder: Path) -> int:
     if database_url.startswith("sqlite:///") and not Path(database_url.removeprefix("sqlite:///")).is_file():
         raise NotFound(f"There are no projects in {settings.home}.", hint="Name the home that the server uses: --home")
     blobs, database = BlobStore(settings.resolved_blob_url), Database(database_url)
-    unfinished = folder.with_name(folder.name + UNFINISHED)
-    unfinished.mkdir(parents=True, exist_ok=True)
     count = 0
     try:
         migrate(database)
-        with database.read() as session:
+        with new_folder(folder) as unfinished, database.read() as session:
             for image, masks in _images(session, project):
                 name = image.sha256 + SUFFIXES[image.display_type]
                 (unfinished / name).write_bytes(blobs.get(display_key(image.sha256)))
                 (unfinished / f"{image.sha256}.json").write_bytes(_document(image, name, masks, project.name))
                 count += len(masks)
+            if not count:
+                raise InvalidFile(
+                    f"The project {project.name!r} has no masks to learn from.",
+                    hint="Annotate some of its images first.",
+                )
     finally:
         database.close()
-    if not count:
-        raise InvalidFile(
-            f"The project {project.name!r} has no masks to learn from.", hint="Annotate some of its images first."
-        )
-    os.replace(unfinished, folder)
     return count
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from limner.atomic import replacing
 from limner.errors import InvalidFile, MissingWeights, WrongWeights
 from limner.sam.model import PromptableModel
 from limner.sam.samlet import AuxiliaryHeads, Samlet
@@ -109,9 +109,8 @@ class TrainingState:
             "average": self._saved(self.average),
             "optimizer": self.optimizer.state_dict(),
         }
-        temporary = path.with_suffix(".partial")
-        torch.save(content, temporary)
-        os.replace(temporary, path)
+        with replacing(path) as partial:
+            torch.save(content, partial)
 
     def load(self, path: Path) -> None:
         """Continue from a checkpoint.
@@ -206,10 +205,8 @@ def save_weights(model: nn.Module, path: Path, metadata: dict[str, str], dtype: 
         for name, value in model.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    temporary = path.with_suffix(".partial")
-    save_file(tensors, temporary, metadata=metadata)
-    temporary.chmod(0o644)  # safetensors makes files that only their owner may read
-    os.replace(temporary, path)
+    with replacing(path) as partial:
+        save_file(tensors, partial, metadata=metadata)
 
 
 def _load_start(path: Path, model: Samlet, heads: AuxiliaryHeads) -> None:

@@ -20,7 +20,7 @@ Maps are channel-first, C × M cells, throughout. Four things are different from
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -30,13 +30,10 @@ from limner.sam.common import as_kind
 from limner.sam.factored.low_rank import softmax_over_tokens
 from limner.sam.factored.upscaling import padded
 from limner.sam.model import DecoderPrompt, Features, SplitDecoder
-from limner.sam.samlet.decoder import LOGIT_CLAMP, Prepared, TwoWayBlock
+from limner.sam.samlet.decoder import LOGIT_CLAMP, Prepared, SamletDecoder, TwoWayBlock
 from limner.sam.samlet.layers import Attention, BottleneckBlock, ChannelNorm
 from limner.sam.samlet.prompt_maps import PromptGrid, dense_maps, similarity_to_points
 from limner.vocabulary.specs import IMAGE_EMBEDDINGS
-
-if TYPE_CHECKING:
-    from limner.sam.samlet.model import Samlet
 
 NORM_EPS = 1e-5  # of all norms in Samlet
 HALO = 2
@@ -45,20 +42,26 @@ stride 4 up to its row 2 (R - 1) - 1, the one at stride 2 up to its row 2 (2 R -
 
 
 class FastSamlet(SplitDecoder):
-    """The decoder of one Samlet, for one image and one prompt at a time."""
+    """The decoder of one Samlet, for one image and one prompt at a time.
+
+    Args:
+        decoder: whose weights it works with.
+        cells: (h, w) of the embedding.
+        stride: model pixels per cell.
+    """
 
     prepared_names = Prepared._fields
     dynamic_axes: ClassVar[Mapping[str, dict[int, str]]] = {"skip8": {2: "upscaled_rows", 3: "upscaled_columns"}}
 
     position: Tensor  # (C, M), of the cells at stride 16
 
-    def __init__(self, model: Samlet, stride: int) -> None:
+    def __init__(self, decoder: SamletDecoder, cells: tuple[int, int], stride: int) -> None:
         super().__init__()
-        self.decoder = model.decoder
-        self.cells = model.config.cells  # (h, w)
-        self.side = stride * self.cells[1]  # model pixels
-        h, w = self.cells
-        position = self.decoder.image_position(h // 2, w // 2, model.decoder.output_tokens.weight)[0].T
+        self.decoder = decoder
+        self.cells = cells
+        h, w = cells
+        self.side = stride * w  # model pixels
+        position = decoder.image_position(h // 2, w // 2, decoder.output_tokens.weight)[0].T
         self.register_buffer("position", position.detach().contiguous())
 
     def prepare(self, features: Features, valid_size: Tensor | None = None) -> tuple[Tensor, ...]:

@@ -77,7 +77,7 @@ class Samlet(PromptableModel):
 
     def split(self) -> SplitDecoder:
         """The decoder rearranged for one prompt at a time; the function is the same."""
-        return FastSamlet(self, STRIDE)
+        return FastSamlet(self.decoder, self.config.cells, STRIDE)
 
     def trainable_split(self) -> SplitDecoder:
         return SplitSamlet(self)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from limner.atomic import replacing
 from limner.sam.model import Features, PromptableModel
 from limner.train.evaluation import ModelSubject
 
@@ -41,10 +41,8 @@ class EmbeddingCache:
 
     def write(self, image: NDArray[Any], features: Features) -> None:
         """Keep features (1, C, h, w)."""
-        path = self.path(image)
-        temporary = path.with_suffix(".partial")
-        save_file({name: values.cpu().half().contiguous() for name, values in features.items()}, temporary)
-        os.replace(temporary, path)
+        with replacing(self.path(image)) as partial:
+            save_file({name: values.cpu().half().contiguous() for name, values in features.items()}, partial)
 
 
 class CachedSubject(ModelSubject):
