@@ -118,6 +118,19 @@ def jobs(json_path: Path | None, sizes: tuple[int, ...]) -> None:
     _finish(run(sizes or SIZES), json_path)
 
 
+@bench.command()
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
+@click.option("--photos", default=48, show_default=True, help="Photos of 24 megapixels.")
+@click.option("--large", default=5, show_default=True, help="Photos of 100 megapixels; 0 leaves them out.")
+def memory(json_path: Path | None, photos: int, large: int) -> None:
+    """What the web process keeps after large photos were uploaded (Linux)."""
+    from limner.bench.web_memory import run
+
+    results = _finish(run(photos, large), json_path)
+    for each in results:
+        click.echo(f"{each.case}: {each.notes}")
+
+
 def _finish(measured: Iterable[Result], json_path: Path | None) -> list[Result]:
     """Print every result as it comes and write the JSON document; then print the table."""
     from limner.bench.harness import report, table

@@ -46,20 +46,25 @@ class DecodedImage:
     """An image as people see it.
 
     Attributes:
-        rgb: (H, W, 3) uint8, oriented, without transparency.
+        picture: RGB, oriented, without transparency and without anything that its file says beside.
         format: of the file: JPEG, PNG, WEBP, TIFF or BMP.
         orientation: EXIF orientation that was applied, 1 when there was nothing to do.
-        browser_ready: browsers show the file's own bytes as ``rgb`` is.
-        icc_profile: the colour profile that ``rgb`` is in, when the file has one.
-        pages: pages, or frames, that the file has; ``rgb`` is the first of them.
+        browser_ready: browsers show the file's own bytes as ``picture`` is.
+        icc_profile: the colour profile that ``picture`` is in, when the file has one.
+        pages: pages, or frames, that the file has; ``picture`` is the first of them.
     """
 
-    rgb: NDArray[np.uint8]
+    picture: Image.Image
     format: str
     orientation: int
     browser_ready: bool
     icc_profile: bytes | None = None
     pages: int = 1
+
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8: a copy each time, which of a large image is large."""
+        return np.asarray(self.picture)
 
     @property
     def media_type(self) -> str:
@@ -69,12 +74,12 @@ class DecodedImage:
     @property
     def height(self) -> int:
         """Of the oriented image, in pixels."""
-        return int(self.rgb.shape[0])
+        return self.picture.height
 
     @property
     def width(self) -> int:
         """Of the oriented image, in pixels."""
-        return int(self.rgb.shape[1])
+        return self.picture.width
 
 
 def decode_image(data: bytes, *, max_pixels: int) -> DecodedImage:
@@ -117,8 +122,9 @@ def _decode(data: bytes, file_format: str, max_pixels: int) -> DecodedImage:
             flat = flat.transpose(TRANSPOSE[orientation])
         profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA", "P") else None
         animated = pages > 1 and image.format != "MPO"
+    flat.info.clear()
     return DecodedImage(
-        rgb=np.asarray(flat),
+        picture=flat,
         format=file_format,
         orientation=orientation if orientation in TRANSPOSE else 1,
         browser_ready=orientation == 1 and not altered and not animated,
@@ -136,8 +142,9 @@ def _decode_tiff(data: bytes, max_pixels: int) -> DecodedImage:
         raise
     except Exception as error:  # as above
         raise _damaged("TIFF", error) from error
+    flat.info.clear()
     return DecodedImage(
-        rgb=np.asarray(flat),
+        picture=flat,
         format="TIFF",
         orientation=picture.orientation,
         browser_ready=False,
@@ -160,7 +167,7 @@ def display_bytes(data: bytes, decoded: DecodedImage) -> tuple[bytes, str]:
     """
     if decoded.browser_ready:
         return data, decoded.media_type
-    image = Image.fromarray(decoded.rgb)
+    image = decoded.picture
     buffer = io.BytesIO()
     lossless = decoded.format in ("PNG", "TIFF", "BMP")
     if lossless and decoded.height * decoded.width <= LOSSLESS_DISPLAY_PIXELS:
@@ -172,7 +179,7 @@ def display_bytes(data: bytes, decoded: DecodedImage) -> tuple[bytes, str]:
 
 def thumbnail_bytes(decoded: DecodedImage) -> bytes:
     """A small WebP, the longest side at most 320 pixels; smaller images keep their size."""
-    image = Image.fromarray(decoded.rgb)
+    image = decoded.picture
     scale = min(1.0, THUMBNAIL_SIDE / max(image.size))
     width, height = (max(1, round(side * scale)) for side in image.size)
     small = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)

@@ -35,7 +35,8 @@ def flatten(image: Image.Image, *, inverted: bool = False) -> tuple[Image.Image,
             rgba = Image.merge("RGBA", (*_through(rgba.convert("RGB"), table).split(), rgba.getchannel("A")))
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB"), True
-    return _through(image.convert("RGB"), table), bool(table)
+    rgb = image if image.mode == "RGB" else image.convert("RGB")  # which would copy
+    return _through(rgb, table), bool(table)
 
 
 def window(values: NDArray[np.generic], *, inverted: bool = False) -> Image.Image:
