@@ -1,0 +1,133 @@
+"""A list costs as many statements for many rows as for few: none asks the database again for each of its rows."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from sqlalchemy import event, select
+
+from limner.jobs.kinds import Priority
+from limner.service.wiring import Services
+from limner.store.categories import create_category
+from limner.store.images import NewImage, add_image, lock_image
+from limner.store.operations import apply_operation
+from limner.store.projects import create_project
+from limner.store.tables import Job, JobItem, User
+from limner.store.types import utc_now
+from limner.vocabulary.operations import CreateOperation, MarkOperation, Segmentation
+from tests.api.conftest import mask_rle
+
+FEW, MANY = 5, 50
+MASK = Segmentation.model_validate(mask_rle())
+# Lists that are read from files, or are as long as the model makes them.
+NOT_OF_ROWS = {"listModels", "getManifest"}
+
+
+@pytest.fixture
+def ids(project: dict[str, Any], image: dict[str, Any], services: Services) -> Mapping[str, int]:
+    """Whose lists are asked for: a project, its first image, a job of it."""
+    with services.database.write() as session:
+        session.add(job := _job(project["id"]))
+        session.flush()
+        return {"project_id": project["id"], "image_id": image["id"], "job_id": job.id}
+
+
+def _job(project_id: int) -> Job:
+    job = Job(project_id=project_id, kind="precompute", state="done", total=1, done=1, failed=0, message="")
+    job.cursor, job.payload = 0, {}
+    return job
+
+
+def fill(services: Services, ids: Mapping[str, int], numbers: range) -> None:
+    """Add one row of each kind that is listed for each number, each with what belongs to it."""
+    with services.database.write() as session:
+        for number in numbers:
+            other = create_project(session, f"Project {number}")
+            create_category(session, other.id, "cat")
+            create_category(session, ids["project_id"], f"Category {number}")
+            session.add(user := User(name=f"user {number}", role="admin"))
+            session.flush()
+            sha256 = f"{number:064x}"
+            new = NewImage(f"{number}.png", 64, 48, sha256, 100, "PNG", "image/png")
+            image, _ = add_image(session, ids["project_id"], new)
+            mark = MarkOperation(kind="mark", uid=uuid.uuid4(), state="submitted")
+            apply_operation(session, image, str(uuid.uuid4()), mark, revision=None, user_id=user.id)
+            create = CreateOperation(kind="create", uid=uuid.uuid4(), category_id=None, segmentation=MASK)
+            first = lock_image(session, ids["image_id"])
+            apply_operation(session, first, str(uuid.uuid4()), create, revision=None, user_id=user.id)
+            session.add(_job(ids["project_id"]))
+            session.add(
+                JobItem(
+                    job_id=ids["job_id"],
+                    kind="encode",
+                    key=sha256,
+                    priority=int(Priority.BULK),
+                    state="failed",
+                    not_before=utc_now(),
+                    message="It is ugly.",
+                )
+            )
+
+
+@contextmanager
+def statements(services: Services) -> Iterator[list[str]]:
+    """What is asked of the database meanwhile."""
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    event.listen(services.database.engine, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(services.database.engine, "before_cursor_execute", note)
+
+
+def lists_of(app: APIFlask) -> dict[str, tuple[str, list[str]]]:
+    """Operation -> its path and the fields of its answer that are lists; of all that can be got."""
+    with app.app_context():
+        spec: Any = app.spec
+    found = {}
+    for path, operations in spec["paths"].items():
+        answer = operations.get("get", {}).get("responses", {}).get("200", {})
+        schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
+        fields = spec["components"]["schemas"].get(schema.get("$ref", "").rsplit("/", 1)[-1], {}).get("properties", {})
+        lists = [name for name, field in fields.items() if field.get("type") == "array"]
+        if lists and operations["get"]["operationId"] not in NOT_OF_ROWS:
+            found[operations["get"]["operationId"]] = (path, lists)
+    return found
+
+
+def test_no_list_asks_again_for_each_of_its_rows(
+    app: APIFlask, script: FlaskClient, services: Services, ids: Mapping[str, int]
+) -> None:
+    routes = lists_of(app)
+    assert {"listProjects", "getProject", "listImages", "listAnnotations", "listJobs", "listJobFailures"} <= set(routes)
+    costs: dict[str, list[int]] = {}
+    for numbers in (range(FEW), range(FEW, MANY)):
+        fill(services, ids, numbers)
+        for operation, (path, fields) in routes.items():
+            with statements(services) as asked:
+                answer = script.get(path.format(**ids))
+            assert answer.status_code == 200, (operation, answer.json)
+            for field in fields:
+                assert len(answer.json[field]) >= numbers.stop, f"fill() adds too little to {field} of {operation}"
+            costs.setdefault(operation, []).append(len(asked))
+    assert {operation: many for operation, (_, many) in costs.items()} == {
+        operation: few for operation, (few, _) in costs.items()
+    }
+
+
+def test_statements_are_counted(services: Services, project: dict[str, Any]) -> None:
+    with statements(services) as asked:
+        for _ in range(3):
+            with services.database.read() as session:
+                session.execute(select(User.id)).all()
+    assert len([each for each in asked if each.startswith("SELECT")]) == 3
