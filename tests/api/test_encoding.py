@@ -14,9 +14,11 @@ from safetensors.numpy import load
 
 from limner.blobs import embedding_key
 from limner.config import Settings
+from limner.jobs.precompute import make_items
 from limner.jobs.sweep import sweep
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.service.wiring import Services
+from limner.store.jobs import get_job
 from limner.store.types import utc_now
 from tests.api.conftest import Upload, creation, stored_files
 from tests.conftest import TEST_MODEL, TEST_MODEL_SHA256, embedding_bytes, png_bytes
@@ -312,6 +314,20 @@ def test_a_job_finds_embeddings_that_were_made_before_a_crash(
     project = {"id": image["project_id"]}
     found = wait_for(lambda: (jobs := job_list(script, project))[0]["state"] == "done" and jobs[0])
     assert (found["id"], found["done"], found["failed"]) == (job["id"], 1, 0)
+
+
+def test_an_image_that_is_deleted_is_not_encoded_any_more(
+    script: FlaskClient, project: dict[str, Any], upload: Upload, services: Services
+) -> None:
+    images = [upload(png_bytes(seed=seed), f"{seed}.png")["image"] for seed in range(3)]
+    job = script.post(f"/api/v1/projects/{project['id']}/jobs", json={"kind": "precompute"}).json
+    with services.database.write() as session:  # as the encoder does when it asks for work
+        make_items(session, get_job(session, job["id"]), services.embedding_key)
+    assert script.delete(f"/api/v1/images/{images[1]['id']}").status_code == 204
+    services.encoder.start()
+    found = wait_for(lambda: (newest := job_list(script, project)[0])["state"] == "done" and newest)
+    assert (found["done"], found["failed"], found["total"]) == (2, 0, 2)
+    assert services.encoder.status().queue.done == 2
 
 
 def test_events_are_live_and_replayed(

@@ -8,15 +8,15 @@ from sqlalchemy import func, select
 from limner.encoding.states import EncodeEvent, Target
 from limner.errors import Conflict
 from limner.jobs import precompute
-from limner.jobs.control import act_on_job
+from limner.jobs.control import act_on_job, withdraw_image
 from limner.jobs.encoding import EncodingQueue
 from limner.jobs.precompute import count_unencoded, start_precompute
 from limner.store import Database
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings, encoded_among
-from limner.store.images import NewImage, add_image
+from limner.store.images import NewImage, add_image, delete_image
 from limner.store.jobs import get_job
 from limner.store.projects import create_project, delete_project, get_project
-from limner.store.tables import Job, JobItem
+from limner.store.tables import Image, Job, JobItem
 from limner.vocabulary.events import EmbeddingEvent, JobEvent, PublishedEvent
 
 KEY = EmbeddingKey("a" * 64, 1)
@@ -227,3 +227,35 @@ def test_a_project_takes_its_jobs_and_their_items_along(
     encoder.settle(ready(sha(0)))
     with database.read() as session:
         assert session.scalars(select(JobItem)).all() == session.scalars(select(Job)).all() == []
+
+
+def test_an_image_that_leaves_a_project_leaves_its_job_and_no_other_one(
+    database: Database, project_id: int, encoder: EncodingQueue, told: list[PublishedEvent]
+) -> None:
+    with database.write() as session:
+        other = create_project(session, "Dogs")
+    add_images(database, other.id, range(3))
+    jobs = start(database, project_id), start(database, other.id)
+    assert claim(encoder, 2) == [sha(0), sha(1)]
+    encoder.claim(8)
+    encoder.settle([EncodeEvent(sha(2), "failed", "It is ugly.", lasting=True)])
+    for job_id in jobs:
+        assert figures(database, job_id)[2] == 1
+    told.clear()
+    with database.write() as session:
+        for index in (0, 2, 5):  # in hand, failed, waiting
+            assert withdraw_image(session, project_id, sha(index))
+            here = select(Image).where(Image.project_id == project_id, Image.sha256 == sha(index))
+            delete_image(session, session.scalars(here).one())
+        assert not withdraw_image(session, project_id, sha(0))
+    assert figures(database, jobs[0]) == ("running", 0, 0, 4)
+    assert figures(database, jobs[1]) == ("running", 0, 1, 3)
+    counted = [each.event.total for each in told if isinstance(each.event, JobEvent)]
+    assert counted == [6, 5, 4]
+    held = {target.image_sha256 for target in encoder.heartbeat()}
+    assert sha(5) not in held
+    assert sha(0) in held  # for the other project
+    encoder.settle(ready(*(sha(index) for index in (0, 1, 3, 4, 6))))
+    encoder.claim(8)
+    assert figures(database, jobs[0]) == ("done", 4, 0, 4)
+    assert figures(database, jobs[1]) == ("done", 2, 1, 3)

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from limner.errors import Conflict
-from limner.jobs.queue import open_items
+from limner.jobs.queue import open_items, withdraw
 from limner.store.jobs import JobState, announce_job, lock_job, unfinished_job
 from limner.store.tables import Job, JobItem
 from limner.store.types import utc_now
@@ -79,6 +79,14 @@ def finish_if_done(session: Session, job: Job) -> bool:
     job.message = f"{job.failed} image{'s' if job.failed > 1 else ''} could not be encoded." if job.failed else ""
     announce_job(session, job)
     return True
+
+
+def withdraw_image(session: Session, project_id: int, image_sha256: str) -> bool:
+    """An image leaves a project: its jobs pass it over, and tell the pages. Whether one of them had it to do."""
+    jobs = withdraw(session, project_id, image_sha256)
+    for job_id in sorted(jobs):
+        announce_job(session, lock_job(session, job_id))
+    return bool(jobs)
 
 
 def failures_of(session: Session, job_id: int, limit: int) -> Sequence[JobItem]:

@@ -165,6 +165,30 @@ def fail(
     return _count(session, Counter(), given_up)
 
 
+def withdraw(session: Session, project_id: int, image_sha256: str) -> set[int]:
+    """What jobs of a project were to do with an image, or regions of it, is no longer to be done; who holds some of it
+    hears so at the next heartbeat.
+
+    Returns:
+        The numbers of the jobs, which count so much less.
+    """
+    jobs = select(Job.id).where(Job.project_id == project_id)
+    of_image = or_(JobItem.key == image_sha256, JobItem.key.startswith(f"{image_sha256}:", autoescape=True))
+    named = JobItem.job_id.in_(jobs) & of_image
+    _lock_jobs(session, named)
+    gone = delete(JobItem).where(named).returning(JobItem.job_id, JobItem.state)
+    rows = session.execute(gone.execution_options(synchronize_session=False)).all()
+    all_of, failed = Counter(row.job_id for row in rows), Counter(row.job_id for row in rows if row.state == "failed")
+    for job_id, count in all_of.items():
+        session.execute(
+            update(Job)
+            .where(Job.id == job_id)
+            .values(total=Job.total - count, failed=Job.failed - failed[job_id], updated=utc_now())
+            .execution_options(synchronize_session=False)
+        )
+    return set(all_of)
+
+
 def pause_after(attempts: int) -> timedelta:
     """How long to wait after so many attempts, ≥ 0, before the next one.
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from limner.access import Actor, Permission, access_image, access_project
 from limner.encoding.states import EmbeddingState
+from limner.jobs.control import withdraw_image
 from limner.jobs.sweep import unreference
 from limner.service.ingest import ingest_image
 from limner.service.wiring import Services
@@ -139,10 +140,13 @@ def delete_image(context: Services, actor: Actor, image_id: int) -> None:
     """
     with context.database.write() as session:
         row = access_image(session, actor, image_id, Permission.MANAGE_IMAGES)
+        withdrawn = withdraw_image(session, row.project_id, row.sha256)
         orphans = store.delete_image(session, row)
         unreference(session, orphans)
     for sha256 in orphans:
         context.encoder.cancel(sha256)
+    if withdrawn:
+        context.encoder.look_again()
 
 
 def _described(context: Services, session: Session, rows: Sequence[Image]) -> list[ImageInfo]:
