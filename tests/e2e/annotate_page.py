@@ -6,9 +6,11 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
+from axe_playwright_python.sync_playwright import Axe
 from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Locator, Page, Worker, expect
@@ -17,11 +19,12 @@ from tests.e2e.api import Project
 from tests.e2e.conftest import TIMEOUT
 
 Mask = NDArray[np.bool_]
-# Masks are measured on the screen: strong enough to be told from any picture, and nothing else changes.
+# Masks are measured on the screen: strong enough to be told from any picture, and nothing else changes or lies over it.
 PLAIN_VIEW = """
     if (localStorage.getItem("limner-view") === null)
-        localStorage.setItem("limner-view", JSON.stringify({ opacity: 0.6, dim: false }));
+        localStorage.setItem("limner-view", JSON.stringify({ opacity: 0.6, dim: false, barsAtObject: false }));
 """
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 DECODER_SCRIPT = re.compile(r"/worker-[^/]+\.js$")  # the threads of the runtime are workers too, with another script
 expect.set_options(timeout=TIMEOUT)
 
@@ -94,6 +97,18 @@ class AnnotatePage:
 
     def saved(self) -> None:
         expect(self.page.get_by_role("contentinfo")).to_contain_text("Saved")
+
+
+def violations(page: Page) -> list[str]:
+    """What axe has against the page as it is, in the light and in the dark theme, in words."""
+    found: list[str] = []
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # no colour is seen halfway to the other theme
+        found += [
+            f"{theme}: {each['id']}: {each['help']}: {[node['html'][:160] for node in each['nodes']]}"
+            for each in Axe().run(page).response["violations"]
+        ]
+    return found
 
 
 def decoder_of(page: Page) -> Worker:

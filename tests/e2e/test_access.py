@@ -6,32 +6,16 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from tests.e2e.annotate_page import AnnotatePage
+from tests.e2e.annotate_page import AnnotatePage, violations
 from tests.e2e.api import Project, sign_in_link
 from tests.e2e.conftest import TIMEOUT, VIEWPORT
 from tests.e2e.server import LimnerServer
 
 pytestmark = pytest.mark.e2e
-
-THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-
-
-def violations(page: Page) -> list[str]:
-    """What axe has against the page as it is, in the light and in the dark theme, in words."""
-    found: list[str] = []
-    for theme in THEMES:
-        page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # no colour is seen halfway to the other theme
-        found += [
-            f"{theme}: {each['id']}: {each['help']}: {[node['html'][:160] for node in each['nodes']]}"
-            for each in Axe().run(page).response["violations"]
-        ]
-    return found
 
 
 @pytest.fixture

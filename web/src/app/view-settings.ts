@@ -20,6 +20,10 @@ export interface ViewSettings {
   readonly gamma: number;
   readonly minimap: boolean;
   readonly crosshair: boolean;
+  /** Whether the bars of what is drawn or selected lie at it; else in the column beside the image. */
+  readonly barsAtObject: boolean;
+  /** Whether the list of categories is folded. */
+  readonly foldCategories: boolean;
   /** Whether to suggest going on after half a minute of work on one object. */
   readonly paceHint: boolean;
   readonly keys: PresetName;
@@ -38,6 +42,8 @@ export const DEFAULTS: ViewSettings = {
   gamma: 1,
   minimap: true,
   crosshair: false,
+  barsAtObject: true,
+  foldCategories: false,
   paceHint: true,
   keys: "limner",
   bindings: {},

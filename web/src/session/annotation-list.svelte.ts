@@ -53,9 +53,22 @@ export class AnnotationList {
     return this.categories.some((category) => category.id === id);
   }
 
-  /** The topmost visible annotation at a point of the image. */
-  at([x, y]: ImagePoint): AnnotationView | null {
-    return this.annotations.findLast((each) => !each.hidden && contains(each.segmentation, x, y)) ?? null;
+  /** The visible annotations at a point of the image, the smallest first; of equal ones the uppermost. */
+  allAt([x, y]: ImagePoint): AnnotationView[] {
+    return this.annotations
+      .filter(({ hidden, segmentation }) => {
+        if (hidden) return false;
+        const { left, top, width, height } = this.boxOf(segmentation);
+        const isNear = x >= left && y >= top && x <= left + width && y <= top + height;
+        return isNear && contains(segmentation, x, y);
+      })
+      .reverse()
+      .sort((a, b) => a.area - b.area);
+  }
+
+  /** What a click at a point of the image means: the smallest visible annotation there. */
+  at(point: ImagePoint): AnnotationView | null {
+    return this.allAt(point)[0] ?? null;
   }
 
   private shown(): AnnotationView[] {

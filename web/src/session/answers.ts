@@ -24,10 +24,13 @@ export function bestOf({ decoded, prompts }: Answer): number {
   return chooseMask(decoded.iou, prompts, decoded.masks);
 }
 
-/** What Tab walks through. */
+/** What Tab walks through: the one that is shown first, then the others, best first. */
 export function candidatesOf(answer: Answer): Candidate[] {
   const { iou, masks } = answer.decoded;
-  return masksToOffer(answer.prompts, masks).map((index) => ({
+  const best = bestOf(answer);
+  const rank = (index: number) => (index === best ? Number.POSITIVE_INFINITY : iou[index]!);
+  const offered = masksToOffer(answer.prompts, masks).toSorted((a, b) => rank(b) - rank(a));
+  return offered.map((index) => ({
     index,
     iou: iou[index]!,
     plane: planeOf(answer, index),

@@ -1,10 +1,12 @@
 /** The object being drawn, as it is shown: its prompts, and what the decoder answers to them. */
 
-import type { ImageSize } from "../core/geometry.ts";
+import { ImageGeometry, type ImageSize } from "../core/geometry.ts";
 import type { Plane } from "../core/logits.ts";
 import { DRAFT_COLOUR } from "../core/palette.ts";
+import type { PixelBox } from "../core/pixel-box.ts";
+import { boxOfPlane } from "../core/plane-box.ts";
 import type { Region } from "../core/region.ts";
-import type { Rle } from "../core/rle.ts";
+import { boundingBox, type Rle } from "../core/rle.ts";
 import type { Manifest } from "../decoder/manifest.ts";
 import type { AnnotationList } from "./annotation-list.svelte.ts";
 import { type Answer, bestOf, candidatesOf, maskOf, planeOf } from "./answers.ts";
@@ -33,6 +35,9 @@ export class Draft {
   readonly reopenedUid = $derived.by(() => this.store.document.reopenedUid);
   /** Whether an object is being drawn: prompts were given, or an annotation was reopened. */
   readonly active = $derived.by(() => hasDraft(this.store.document));
+
+  /** Around the object being drawn, in image pixels; as long as it has no mask, around its prompts. Null when there is none. */
+  readonly box: PixelBox | null = $derived.by(() => (this.active ? this.boxShown() : null));
 
   constructor(
     private readonly store: DocumentStore,
@@ -104,6 +109,25 @@ export class Draft {
     const reopened = findAnnotation(this.store.document, this.reopenedUid);
     const category = reopened ? reopened.category_id : this.setting.categoryId;
     return this.list.categoryColour(category) ?? DRAFT_COLOUR;
+  }
+
+  private boxShown(): PixelBox | null {
+    const { image, model } = this.setting;
+    const { shownPlane, shownRegion } = this;
+    if (image && model && shownPlane) {
+      const geometry = new ImageGeometry(shownRegion ?? image, model.input);
+      const box = boxOfPlane(shownPlane, geometry, model.masks.low_res_size);
+      if (box)
+        return { ...box, left: box.left + (shownRegion?.x ?? 0), top: box.top + (shownRegion?.y ?? 0) };
+    }
+    const mask = shownPlane ? null : this.mask;
+    if (mask) return boundingBox(mask);
+    const { points, box } = this.prompts;
+    const corners = [...points.map(({ at }) => at), ...(box ? [box.slice(0, 2), box.slice(2)] : [])];
+    if (corners.length === 0) return null;
+    const [xs, ys] = [corners.map(([x]) => x!), corners.map(([, y]) => y!)];
+    const [left, top] = [Math.min(...xs), Math.min(...ys)];
+    return { left, top, width: Math.max(...xs) - left, height: Math.max(...ys) - top };
   }
 
   /** For the newest prompts; null until the decoder has answered them. */

@@ -111,7 +111,7 @@ describe("drawing an object", () => {
       true,
       2,
     ]);
-    expect(session.draft.candidates.map(({ index }) => index)).toEqual([1, 2, 3]);
+    expect(session.draft.candidates.map(({ index }) => index)).toEqual([2, 3, 1]); // best first
     session.drawing.addPoint(at(12, 20), 0);
     await decoder.answer();
     expect(session.draft.shownIndex).toBe(0);

@@ -22,6 +22,7 @@ export function pointerInput(event: MouseEvent, screen: ScreenPoint, image: Imag
     image,
     button,
     background: button === "right" || event.shiftKey || event.altKey,
+    onTop: button === "left" && event.altKey,
     selecting: event.ctrlKey || event.metaKey,
     straight: event.shiftKey,
     erasing:

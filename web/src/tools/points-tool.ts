@@ -10,21 +10,23 @@ type State =
 const IDLE: State = { is: "idle" };
 
 /**
- * Hover previews, a click sets a point, a drag draws a box. On a marker, a click removes it and a drag moves it. Ctrl+click
- * selects a saved annotation, a double click reopens it.
+ * Hover previews, a click sets a point, a drag draws a box. On a marker, a click removes it and a drag moves it. While nothing is
+ * being drawn, saved annotations are left alone by previews, a click selects the smallest one there and another click the next
+ * below, a double click reopens it, and Alt+click begins a new object on top. Ctrl+click selects at any time.
  */
 export class PointsTool implements Tool {
   readonly cursor = "crosshair";
   private state: State = IDLE;
-  private clicks = 0; // steps that the clicks of a possible double click have made
 
   constructor(
     private readonly session: ToolSession,
     private readonly stage: ToolStage,
   ) {}
 
-  hover({ image, screen }: PointerInput): void {
-    this.session.drawing.hover(this.stage.markerAt(screen) === null ? image : null);
+  hover(input: PointerInput): void {
+    const { image, screen } = input;
+    const previews = this.stage.markerAt(screen) === null && this.targets(input).length === 0;
+    this.session.drawing.hover(previews ? image : null);
   }
 
   leave(): void {
@@ -52,7 +54,6 @@ export class PointsTool implements Tool {
     const { state } = this;
     this.cancel();
     if (state.is === "pressed") this.click(state.from, state.marker);
-    else this.clicks = 0;
     if (state.is === "boxing") this.session.drawing.setBox(state.from.image, input.image);
     if (state.is === "moving") this.session.drawing.movePoint(state.marker, input.image);
   }
@@ -64,26 +65,31 @@ export class PointsTool implements Tool {
     return begun;
   }
 
-  /** Comes after the second of two clicks on one spot. They set a point and removed it: that is taken back. */
-  doubleClick({ image }: PointerInput): void {
-    if (this.session.draft.active) return;
-    const target = this.session.list.at(image);
-    if (!target) return;
-    for (; this.clicks > 0; this.clicks--) this.session.store.undo();
-    this.session.drawing.reopen(target.uid);
+  /** Comes after the second of two clicks on one spot, which selected. */
+  doubleClick(input: PointerInput): void {
+    const [smallest] = this.targets(input);
+    if (smallest) this.session.drawing.reopen(smallest.uid);
   }
 
-  private click({ image, background, selecting }: PointerInput, marker: number | null): void {
-    const first = !this.session.draft.active;
-    if (selecting) {
+  /** What a click would select. */
+  private targets({ image, background, onTop }: PointerInput): readonly { readonly uid: string }[] {
+    if (this.session.draft.active || background || onTop) return [];
+    return this.session.list.allAt(image);
+  }
+
+  private click(input: PointerInput, marker: number | null): void {
+    const { image, background, onTop, selecting } = input;
+    const targets = this.targets(input);
+    if (!selecting && targets.length > 0) {
+      const here = targets.findIndex(({ uid }) => uid === this.session.selection.uid);
+      this.session.selection.select(targets[(here + 1) % targets.length]!.uid);
+    } else if (selecting) {
       this.session.selection.select(this.session.list.at(image)?.uid ?? null);
-      this.clicks = 0;
     } else if (marker !== null) {
       this.session.drawing.removePoint(marker);
-      this.clicks++;
     } else {
-      this.session.drawing.addPoint(image, background ? BACKGROUND : FOREGROUND);
-      this.clicks = first ? 1 : 0;
+      const isNew = onTop && !this.session.draft.active;
+      this.session.drawing.addPoint(image, background && !isNew ? BACKGROUND : FOREGROUND);
     }
   }
 }

@@ -11,6 +11,8 @@ export interface PointerInput {
   readonly button: "left" | "middle" | "right";
   /** Right button, Shift or Alt: the hand means background. */
   readonly background: boolean;
+  /** Alt with the left button: with nothing being drawn, a new object whatever lies there. */
+  readonly onTop: boolean;
   /** Ctrl or Cmd: the hand means a saved annotation. */
   readonly selecting: boolean;
   /** Shift: a straight line from where the last stroke ended. */
@@ -58,8 +60,12 @@ export interface ToolSession {
     reopen(uid: string): void;
   };
   readonly selection: { readonly uid: string | null; select(uid: string | null): void };
-  readonly list: { at(point: ImagePoint): { readonly uid: string } | null };
-  readonly store: { undo(): void };
+  readonly list: {
+    /** The smallest annotation there. */
+    at(point: ImagePoint): { readonly uid: string } | null;
+    /** The smallest first. */
+    allAt(point: ImagePoint): readonly { readonly uid: string }[];
+  };
   readonly masks: ToolMasks;
   /** A gesture begins (true), or none is under way any more. It may take several clicks. */
   working(underWay: boolean): void;

@@ -16,6 +16,8 @@ export class Toolbox {
   private active = $state.raw<{ readonly tool: Tool; readonly button: PointerInput["button"] } | null>(null);
   /** True while Space is held. */
   panning = $state.raw(false);
+  /** Whether presses mean "not this" until the object is finished: for hands without a right button. */
+  negating = $state.raw(false);
 
   constructor(
     private readonly session: ToolSession & { readonly tool: ToolName },
@@ -38,6 +40,11 @@ export class Toolbox {
     return this.active?.tool === this.pan ? "grabbing" : this.resting.cursor;
   }
 
+  /** Whether a button or finger is down on the stage. */
+  get pressed(): boolean {
+    return this.active !== null;
+  }
+
   /** Whether a stroke is under way. */
   get isPainting(): boolean {
     return this.active?.tool instanceof BrushTool;
@@ -45,22 +52,23 @@ export class Toolbox {
 
   down(input: PointerInput): void {
     if (this.active) return; // a second button joins no gesture
+    if (!this.session.draft.active) this.negating = false;
     const tool = input.button === "middle" ? this.pan : this.resting;
     this.active = { tool, button: input.button };
     if (!this.resting.underWay) this.session.working(true);
-    tool.down(input);
+    tool.down(this.meant(input));
   }
 
   move(input: PointerInput): void {
-    if (this.active) this.active.tool.drag(input);
-    else this.resting.hover(input);
+    if (this.active) this.active.tool.drag(this.meant(input));
+    else this.resting.hover(this.meant(input));
   }
 
   up(input: PointerInput): void {
     if (this.active?.button !== input.button) return;
     const { tool } = this.active;
     this.active = null;
-    tool.up(input);
+    tool.up(this.meant(input));
     this.settle();
   }
 
@@ -117,6 +125,10 @@ export class Toolbox {
       else tool.cancel();
     }
     this.settle();
+  }
+
+  private meant(input: PointerInput): PointerInput {
+    return this.negating ? { ...input, background: true, erasing: true } : input;
   }
 
   private settle(): void {

@@ -15,6 +15,7 @@ class Recorder implements ToolSession, ToolStage {
   gesture: Gesture = {};
   marker: { at: ScreenPoint; index: number } | null = null;
   annotation: { uid: string } | null = null;
+  below: { uid: string }[] = [];
   scale = 1 / SCALE;
   readonly options = { size: 10, subtracts: false };
   unlocked = true;
@@ -58,12 +59,9 @@ class Recorder implements ToolSession, ToolStage {
     uid: null,
     select: (uid) => this.note("select", uid),
   };
-  readonly list = { at: () => this.annotation };
-  readonly store = {
-    undo: () => {
-      this.draft.active = false;
-      this.note("undo");
-    },
+  readonly list = {
+    at: () => this.annotation,
+    allAt: () => (this.annotation ? [this.annotation, ...this.below] : []),
   };
   panBy = (dx: number, dy: number) => this.note("pan", dx, dy);
   isWorking = false;
@@ -93,7 +91,7 @@ let tools: Toolbox;
 
 function input(x: number, y: number, more: Partial<PointerInput> = {}): PointerInput {
   const at = { screen: screenPoint(x, y), image: imagePoint(x * SCALE, y * SCALE) };
-  return { ...at, button: "left", background: false, selecting: false, ...PLAIN, ...more };
+  return { ...at, button: "left", background: false, onTop: false, selecting: false, ...PLAIN, ...more };
 }
 
 function click(x: number, y: number, more: Partial<PointerInput> = {}): void {
@@ -180,20 +178,43 @@ describe("the points tool", () => {
     expect(hand.take()).toEqual(['select "a"', "select null"]);
   });
 
-  it("reopens on a double click, without the two clicks in the history", () => {
-    hand.annotation = { uid: "a" };
+  it("selects the smallest annotation under a plain click, then the next below, and reopens on a double click", () => {
+    hand.annotation = { uid: "small" };
+    hand.below = [{ uid: "large" }];
     click(10, 20);
-    hand.marker = { at: screenPoint(10, 20), index: 0 };
+    hand.selection.uid = "small";
+    click(10, 20);
+    hand.selection.uid = "large";
     click(10, 20);
     tools.doubleClick(input(10, 20));
-    expect(hand.take()).toEqual(["point [20,40] 1", "remove 0", "undo", "undo", 'reopen "a"']);
+    expect(hand.take()).toEqual(['select "small"', 'select "large"', 'select "small"', 'reopen "small"']);
   });
 
-  it("does not reopen while something is drawn", () => {
+  it("leaves annotations alone with previews; Alt draws on top of them, and drawing goes on over them", () => {
+    const alt = { background: true, onTop: true };
     hand.annotation = { uid: "a" };
+    tools.move(input(10, 20));
+    tools.move(input(10, 20, alt));
+    click(10, 20, alt);
+    click(30, 40);
+    click(50, 60, alt);
+    tools.doubleClick(input(50, 60));
+    expect(hand.take()).toEqual([
+      "hover null",
+      "hover [20,40]",
+      "point [20,40] 1",
+      "point [60,80] 1",
+      "point [100,120] 0",
+    ]);
+  });
+
+  it("means “not this” with every press where a hand has no other button, until the object is finished", () => {
+    hand.draft.active = true;
+    tools.negating = true;
     click(10, 20);
-    tools.doubleClick(input(10, 20));
-    expect(hand.take()).toEqual(["point [20,40] 1"]);
+    hand.draft.active = false;
+    click(10, 20);
+    expect([hand.take(), tools.negating]).toEqual([["point [20,40] 0", "point [20,40] 1"], false]);
   });
 });
 

@@ -10,8 +10,9 @@ interface Seen extends Pick<Session, "tool"> {
 /**
  * @param byHand whether the tool changes pixels without asking the model
  * @param encoded whether the model can answer for this image
+ * @param touch whether fingers point: nothing shows before they do
  */
-export function maskHint(session: Seen, byHand: boolean, encoded: boolean): string {
+export function maskHint(session: Seen, byHand: boolean, encoded: boolean, touch = false): string {
   const { active, decoding, canAccept, reopenedUid } = session.draft;
   if (decoding) {
     return encoded ? "Looking for the mask…" : "The mask appears here as soon as the image is encoded.";
@@ -26,6 +27,7 @@ export function maskHint(session: Seen, byHand: boolean, encoded: boolean): stri
     return "What you paint goes into the selected object and is saved at once.";
   if (byHand) return "Paint a new mask, or select an object to change it.";
   if (session.tool === "box") return "Drag a box around an object, or click two corners.";
+  if (encoded && touch) return "Tap an object, or drag a box around it. A finger that rests takes away.";
   return encoded
     ? "Point at an object: the mask under the pointer shows before you click. Drag for a box."
     : "The image is being encoded. You can set points already.";

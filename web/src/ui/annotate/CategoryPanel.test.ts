@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { cleanup, render, screen } from "@testing-library/svelte";
+import { cleanup, render, screen, within } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { contextOf } from "../../app/services.ts";
@@ -26,9 +26,12 @@ const NAMES = [
 
 let session: Session;
 let created: string[];
+let panel: { find(): Promise<void> };
 const person = userEvent.setup();
 const shown = () =>
-  screen.getAllByRole("button").map((each) => each.textContent?.trim().replace(/\s+\d$/, ""));
+  within(screen.getByRole("list"))
+    .getAllByRole("button")
+    .map((each) => each.textContent?.trim().replace(/\s+\d$/, ""));
 const chosen = () => session.list.categories.find(({ id }) => id === session.categoryId)?.name;
 
 beforeEach(() => {
@@ -41,7 +44,8 @@ beforeEach(() => {
     objects: new Objects(session),
     oncreate: async (name: string) => void created.push(name),
   };
-  render(CategoryPanel, { props, context: contextOf({ view: new View() }) });
+  localStorage.clear();
+  panel = render(CategoryPanel, { props, context: contextOf({ view: new View() }) }).component;
 });
 
 afterEach(cleanup);
@@ -69,4 +73,13 @@ it("is left by Escape, and a category is unchosen by a second click", async () =
   expect(chosen()).toBe("dog");
   await person.click(screen.getByRole("button", { name: /dog/ }));
   expect(session.categoryId).toBeNull();
+});
+
+it("folds, tells what is chosen all the same, and unfolds for whoever looks for one", async () => {
+  session.chooseCategory(11);
+  await person.click(screen.getByRole("button", { name: /Category of/ }));
+  expect(screen.queryByRole("list")).toBeNull();
+  expect(screen.getByText("dog")).toBeTruthy();
+  await panel.find();
+  expect(document.activeElement).toBe(screen.getByRole("textbox"));
 });
