@@ -45,7 +45,8 @@ beforeEach(() => {
     oncreate: async (name: string) => void created.push(name),
   };
   localStorage.clear();
-  panel = render(CategoryPanel, { props, context: contextOf({ view: new View() }) }).component as unknown as typeof panel;
+  panel = render(CategoryPanel, { props, context: contextOf({ view: new View() }) })
+    .component as unknown as typeof panel;
 });
 
 afterEach(cleanup);
