@@ -330,6 +330,22 @@ def test_an_image_that_is_deleted_is_not_encoded_any_more(
     assert services.encoder.status().queue.done == 2
 
 
+def test_pages_hear_of_categories_that_others_change(
+    script: FlaskClient, project: dict[str, Any], image: dict[str, Any], listen: Callable[..., Listener]
+) -> None:
+    page = listen(project["id"])
+    made = script.post(f"/api/v1/projects/{project['id']}/categories", json={"name": "dog"}).json
+    script.patch(f"/api/v1/categories/{made['id']}", json={"name": "lynx", "position": 0})
+    script.delete(f"/api/v1/categories/{made['id']}")
+    assert script.post(f"/api/v1/projects/{project['id']}/categories", json={"name": "cat"}).status_code == 409
+    coco = {"categories": [{"id": 1, "name": "bird"}, {"id": 2, "name": "fox"}], "images": [], "annotations": []}
+    for _ in range(2):  # the second time both are there
+        assert script.post(f"/api/v1/projects/{project['id']}/import/coco", json=coco).status_code == 200
+    script.delete(f"/api/v1/images/{image['id']}")
+    wait_for(lambda: page.of_kind("image"))
+    assert [event["event"] for event in page.events] == ["categories"] * 4 + ["image"]
+
+
 def test_events_are_live_and_replayed(
     script: FlaskClient, project: dict[str, Any], upload: Upload, listen: Callable[..., Listener]
 ) -> None:

@@ -21,6 +21,7 @@ from limner.store.migrate import migrate
 from limner.store.projects import create_project
 from limner.vocabulary.events import (
     AnnotationsEvent,
+    CategoriesEvent,
     EmbeddingEvent,
     EncoderStatus,
     Event,
@@ -39,6 +40,7 @@ ONE_OF_EACH: list[Event] = [
     StartEvent(),
     ResetEvent(),
     ImageEvent(image_id=1, action="created"),
+    CategoriesEvent(),
     AnnotationsEvent(
         image_id=1,
         revision=2,

@@ -22,7 +22,8 @@ def create_category(context: Services, actor: Actor, project_id: int, new: NewCa
     """
     with context.database.write() as session:
         access_project(session, actor, project_id, Permission.MANAGE_CATEGORIES)
-        return _described(session, store.create_category(session, project_id, new.name, new.supercategory, new.color))
+        made = store.create_category(session, project_id, new.name, new.supercategory, new.color)
+        return _announced(session, made)
 
 
 def change_category(
@@ -63,7 +64,7 @@ def change_category(
         if position is not None:
             store.move_category(session, row, position)
         session.flush()
-        return _described(session, row)
+        return _announced(session, row)
 
 
 def delete_category(context: Services, actor: Actor, category_id: int) -> None:
@@ -77,7 +78,11 @@ def delete_category(context: Services, actor: Actor, category_id: int) -> None:
     with context.database.write() as session:
         row = access_category(session, actor, category_id, Permission.MANAGE_CATEGORIES)
         store.delete_category(session, row)
+        store.announce_categories(session, row.project_id)
 
 
-def _described(session: Session, row: Category) -> CategoryInfo:
-    return CategoryInfo(row, store.count_annotations(session, [row.project_id]).get(row.id, 0))
+def _announced(session: Session, row: Category) -> CategoryInfo:
+    """The category as it is now, after the pages of its project are told."""
+    info = CategoryInfo(row, store.count_annotations(session, [row.project_id]).get(row.id, 0))
+    store.announce_categories(session, row.project_id)
+    return info

@@ -9,7 +9,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from limner.errors import Conflict, NotFound
+from limner.store.events import add_event
 from limner.store.tables import Annotation, Category, Project
+from limner.vocabulary.events import CategoriesEvent
 from limner.vocabulary.names import check_text
 
 # Distinct for people who see colours differently as well: Okabe and Ito's set, then lighter relatives.
@@ -156,6 +158,11 @@ def delete_category(session: Session, category: Category) -> None:
     session.execute(update(Annotation).where(Annotation.category_id == category.id).values(category_id=None))
     session.delete(category)
     session.flush()
+
+
+def announce_categories(session: Session, project_id: int) -> None:
+    """Tell the pages of a project that its categories changed. The last thing in a transaction."""
+    add_event(session, CategoriesEvent(), project_id)
 
 
 def count_annotations(session: Session, project_ids: Collection[int]) -> Mapping[int, int]:

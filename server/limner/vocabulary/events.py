@@ -57,6 +57,12 @@ class ImageEvent(_Fact):
     action: Literal["created", "deleted"]
 
 
+class CategoriesEvent(_Fact):
+    """Categories of the project came, went, or were renamed, recoloured or moved: they should be read again."""
+
+    event: Literal["categories"] = "categories"
+
+
 class AnnotationsEvent(_Fact):
     """The annotations of an image or its mark changed; how it stands now."""
 
@@ -114,6 +120,7 @@ Event = (
     StartEvent
     | ResetEvent
     | ImageEvent
+    | CategoriesEvent
     | AnnotationsEvent
     | EmbeddingEvent
     | RegionEvent

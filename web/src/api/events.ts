@@ -15,6 +15,7 @@ type Told<F> = keyof F extends never ? [] : [event: F];
 const NAMES = [
   "start",
   "image",
+  "categories",
   "annotations",
   "embedding",
   "region",

@@ -435,6 +435,14 @@ export interface components {
       mark: components["schemas"]["ImageMark"];
       revision: number;
     };
+    /** @description Categories of the project came, went, or were renamed, recoloured or moved: they should be read again. */
+    CategoriesEvent: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      event: "categories";
+    };
     /** @description A class of annotations; ``position`` is its place in the list and gives its number key. */
     Category: {
       annotation_count: number;
@@ -895,6 +903,7 @@ export interface components {
       | components["schemas"]["StartEvent"]
       | components["schemas"]["ResetEvent"]
       | components["schemas"]["ImageEvent"]
+      | components["schemas"]["CategoriesEvent"]
       | components["schemas"]["AnnotationsEvent"]
       | components["schemas"]["EmbeddingEvent"]
       | components["schemas"]["RegionEvent"]

@@ -46,6 +46,7 @@ export class GalleryProject {
         else void this.adopt(image_id);
         this.refreshSoon();
       },
+      categories: () => this.refreshSoon(),
       annotations: ({ image_id, revision, annotation_count, mark }) => {
         this.images.change(image_id, { revision, annotation_count, mark });
         this.refreshSoon();

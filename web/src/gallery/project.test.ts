@@ -42,3 +42,21 @@ it.each(["start", "reset"] as const)("catches up with what happened before the e
   expect(gallery.project?.name).toBe("after");
   expect(report).not.toHaveBeenCalled();
 });
+
+it("shows the categories that others have made", async () => {
+  vi.useFakeTimers();
+  let name = "before";
+  const client = { project: async () => named(name), jobs: async () => [] };
+  const gallery = new GalleryProject(client as unknown as Client, 1, vi.fn());
+  await gallery.load();
+  name = "after";
+  const listen = (_project: number, handlers: ProjectEvents) => {
+    handlers.categories?.();
+    return () => undefined;
+  };
+  const stop = gallery.listen({ listen } as unknown as ProjectStreams);
+  await vi.runAllTimersAsync();
+  stop();
+  vi.useRealTimers();
+  expect(gallery.project?.name).toBe("after");
+});

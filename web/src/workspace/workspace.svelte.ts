@@ -1,6 +1,6 @@
 /** The annotate page without its pixels: brings picture, embedding and annotations of an image together. */
 import { explain } from "../api/errors.ts";
-import type { ImageDetails, ImageState, Project } from "../api/types.ts";
+import type { Category, ImageDetails, ImageState, Project } from "../api/types.ts";
 import type { Services } from "../app/services.ts";
 import { WorkClock, watchWork } from "../session/pace.ts";
 import { createSession, type Session } from "../session/session.svelte.ts";
@@ -13,9 +13,9 @@ import { Marks } from "./marks.ts";
 import { Objects } from "./objects.svelte.ts";
 import { OpenImage } from "./open-image.svelte.ts";
 import { Propagator } from "./propagator.ts";
+import { WatchedProject } from "./watched-project.svelte.ts";
 
 export class Workspace {
-  project = $state.raw<Project | null>(null);
   picture = $state.raw<ImageBitmap | null>(null);
   problem = $state("");
 
@@ -29,13 +29,14 @@ export class Workspace {
   private readonly news = new EmbeddingNews();
   private readonly cache: ImageCache;
   private readonly lastCategory: LastCategory;
+  private readonly watched: WatchedProject;
   private readonly disposers: (() => void)[] = [];
   /** The image that the person asked for last; answers for another one are dropped. */
   private wanted = 0;
 
   constructor(
     private readonly services: Services,
-    private readonly projectId: number,
+    projectId: number,
   ) {
     const { client, toasts, saving } = services;
     this.cache = new ImageCache(client, this.news);
@@ -75,10 +76,16 @@ export class Workspace {
       fail: (error) => toasts.error(error),
     });
     saving.onMarkRefused = (imageId) => this.marks.forget(imageId);
+    this.watched = new WatchedProject(client, projectId, {
+      categories: (...known) => this.setCategories(...known),
+      fail: (error) => toasts.error(error),
+    });
     this.disposers.push(
+      () => this.watched.dispose(),
       services.streams.listen(projectId, {
         embedding: ({ image_id }) => this.news.tell(image_id),
         region: ({ image_id }) => this.news.tell(image_id),
+        categories: () => this.watched.loadSoon(),
         annotations: ({ image_id, revision, mark }) => {
           void this.notice(image_id, revision);
           this.opened.hear(image_id, revision, mark);
@@ -88,6 +95,10 @@ export class Workspace {
       }),
     );
     void this.loadProject();
+  }
+
+  get project(): Project | null {
+    return this.watched.project;
   }
 
   get image(): ImageDetails | null {
@@ -127,16 +138,7 @@ export class Workspace {
   }
 
   async loadProject(): Promise<void> {
-    try {
-      const project = await this.services.client.project(this.projectId);
-      this.project = project;
-      const isFirst = this.session.list.categories.length === 0;
-      this.session.setCategories(project.categories.toSorted((a, b) => a.position - b.position));
-      const last = this.lastCategory.known(project.categories);
-      if (isFirst && last !== null && this.session.categoryId === null) this.session.categoryId = last;
-    } catch (error) {
-      this.services.toasts.error(error);
-    }
+    await this.watched.load();
   }
 
   dispose(): void {
@@ -164,6 +166,12 @@ export class Workspace {
     this.picture?.close();
     this.picture = null;
     this.problem = "";
+  }
+
+  private setCategories(categories: readonly Category[], first: boolean): void {
+    this.session.setCategories(categories);
+    const last = this.lastCategory.known(categories);
+    if (first && last !== null && this.session.categoryId === null) this.session.categoryId = last;
   }
 
   private async openAnnotations(id: number, loading: Promise<ImageDetails>): Promise<void> {
@@ -201,6 +209,7 @@ export class Workspace {
   /** After a gap in the events: ask for what they would have told, also of the image that is on its way. */
   private catchUp(): void {
     this.news.tell(this.wanted);
+    this.watched.loadSoon();
     this.marks.missed();
     // Whatever the revision is by now, it counts as news.
     if (this.wanted) void this.notice(this.wanted, Number.MAX_SAFE_INTEGER);

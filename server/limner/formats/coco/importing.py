@@ -40,7 +40,7 @@ from limner.formats.coco.report import ImportReport, SkipList
 from limner.formats.coco.writing import Checked, Writer
 from limner.formats.json_stream import iterate_arrays
 from limner.store import Database
-from limner.store.categories import create_category, list_categories
+from limner.store.categories import announce_categories, create_category, list_categories
 from limner.store.projects import get_project
 
 SPOOL_BYTES = 1 << 24  # checked annotations beyond this go to a temporary file
@@ -229,7 +229,10 @@ def _ensure_categories(
             if category.name is not None and category.name not in known:
                 row = create_category(session, project_id, category.name, category.supercategory, category.color)
                 known[category.name] = row.id
-        return len(known) - before, known | {None: None}
+        created = len(known) - before
+        if created:
+            announce_categories(session, project_id)
+        return created, known | {None: None}
 
 
 def _arrays(file: IO[bytes], names: dict[str, int] | tuple[str, ...]) -> Iterator[tuple[str, object]]:
