@@ -15,8 +15,8 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from limner.api.app import create_app
-from limner.api.serving.lifecycle import stop_services
 from limner.config import Settings
+from limner.service.running import stop
 from limner.service.wiring import Services, open_services
 from limner.store.accounts import create_api_token, create_login_link, ensure_local_admin
 from limner.vocabulary import rle
@@ -31,7 +31,7 @@ def services(settings: Settings) -> Iterator[Services]:
     """Everything behind the application; the encoder has not been started, so what it is asked for waits."""
     services = open_services(settings, encoder_command=FAKE_WORKER)
     yield services
-    stop_services(services)
+    stop(services)
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from werkzeug.test import Cookie
 
 from limner.api.app import create_app
 from limner.api.guard import OPEN_ENDPOINTS
-from limner.api.serving.lifecycle import stop_services
 from limner.config import Settings
+from limner.service.running import stop
 from limner.service.wiring import Services, open_services
 
 EXAMPLE = {"int": "1", "any": None, "path": "x.js", "default": "x"}
@@ -123,7 +123,7 @@ def test_the_cookie_outlives_a_restart(browser: FlaskClient, settings: Settings)
     again = restarted.get("/api/v1/session").json
     assert again["user"]["name"] == "admin"
     assert again["installation"] == browser.get("/api/v1/session").json["installation"]
-    stop_services(services)
+    stop(services)
 
 
 def test_homes_have_keys_of_their_own_that_nobody_else_can_read(services: Services, app: APIFlask) -> None:

@@ -15,12 +15,12 @@ from flask.testing import FlaskClient
 
 from limner.api.app import create_app
 from limner.api.security import secret_key
-from limner.api.serving.lifecycle import stop_services
 from limner.api.uploads import remove_old_uploads
 from limner.cli import cli
 from limner.config import Settings, open_to_others
 from limner.errors import InvalidFile
 from limner.models.default import promote
+from limner.service.running import stop
 from limner.service.wiring import Services, open_services
 from limner.store.accounts import create_login_link, ensure_local_admin
 from limner.vocabulary import rle
@@ -71,7 +71,7 @@ def test_two_installations_on_one_host_do_not_share_a_cookie(app: APIFlask, sett
     try:
         assert create_app(other).config["SESSION_COOKIE_NAME"] != app.config["SESSION_COOKIE_NAME"]
     finally:
-        stop_services(other)
+        stop(other)
 
 
 def test_too_many_attempts_are_told_when_to_come_again(anonymous: FlaskClient) -> None:
@@ -105,7 +105,7 @@ def test_behind_a_proxy_addresses_and_https_are_those_of_the_client(settings: Se
         assert "Path=/limner" in cookie
         assert "max-age" in answer.headers["Strict-Transport-Security"]
     finally:
-        stop_services(services)
+        stop(services)
 
 
 def test_without_a_proxy_nobody_chooses_his_address(anonymous: FlaskClient) -> None:
@@ -207,7 +207,7 @@ def test_a_home_that_is_a_file_and_a_newer_database_are_said(settings: Settings,
 
     with services.database.write() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    stop_services(services)
+    stop(services)
     newer = limner(settings, "serve", "--port", "0")
     assert newer.returncode == 1
     assert "newer version of Limner" in newer.stderr

@@ -21,8 +21,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import MetaData, create_engine, select, text
 
 from limner.api.app import create_app
-from limner.api.serving.lifecycle import stop_services
 from limner.config import Settings
+from limner.service.running import stop
 from limner.service.wiring import Services, open_services
 from limner.store import Database
 from limner.store.engine import WRITES
@@ -55,7 +55,7 @@ def upgraded(request: pytest.FixtureRequest, home: Path) -> Iterator[Services]:
     settings = Settings(home=home, model="testlet", database_url=url)
     services = open_services(settings, encoder_command=FAKE_WORKER)
     yield services
-    stop_services(services)
+    stop(services)
 
 
 @pytest.fixture

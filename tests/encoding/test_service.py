@@ -40,9 +40,22 @@ class FakeBulk:
         self.transactions = 0
         self.trouble: list[str | None] = []
         self.away = False
+        self.reports: list[EncodingStatus] = []
 
-    def claim(self, count: int) -> list[Claimed]:
+    def enter(self) -> None:
         self._reach()
+
+    def report(self, status: EncodingStatus) -> None:
+        self._reach()
+        self.reports.append(status)
+
+    def leave(self) -> None:
+        self._reach()
+
+    def claim(self, count: int, *, urgent: bool = False) -> list[Claimed]:
+        self._reach()
+        if urgent:
+            return []
         taken, self.waiting = self.waiting[:count], self.waiting[count:]
         self.held.update(taken)
         return [Claimed(target) for target in taken]

@@ -145,7 +145,7 @@ def test_pages_hear_of_their_project_and_of_what_concerns_everybody(database: Da
         other = create_project(session, "Dogs").id
     server, events = open_events(database.engine.url.render_as_string(hide_password=False))
     assert isinstance(events, InMemoryEvents if server.is_sqlite else PostgresEvents)
-    events.start()
+    events.start(lambda _: None)
     with Page(events, project_id).open() as page:
         with server.write() as session:
             add_event(session, ImageEvent(image_id=1, action="created"), other)
@@ -166,7 +166,7 @@ def test_a_commit_in_one_process_is_heard_in_all(two_processes: tuple[Database, 
         project_id = create_project(session, "Cats").id
     both = PostgresEvents(here), PostgresEvents(there)
     for events in both:
-        events.start()
+        events.start(lambda _: None)
     long = EmbeddingEvent(image_id=9, state="failed", error="x" * 20_000)  # more than a notification holds
     with Page(both[0], project_id).open() as near, Page(both[1], project_id).open() as far:
         for number in range(50):
@@ -191,7 +191,7 @@ def test_the_listener_comes_back_after_the_database_was_away(two_processes: tupl
     with here.write() as session:
         project_id = create_project(session, "Cats").id
     events = PostgresEvents(here)
-    events.start()
+    events.start(lambda _: None)
     with Page(events, project_id).open() as page:
         with there.write() as session:
             add_event(session, ImageEvent(image_id=1, action="created"), project_id)

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from apiflask import APIFlask
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from pydantic.json_schema import models_json_schema
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
@@ -33,6 +31,7 @@ from limner.api.errors import register_errors
 from limner.api.guard import check_routes
 from limner.api.metrics import register_metrics
 from limner.api.openapi import SCHEMAS, finish_spec
+from limner.api.rate_limits import make_limiter
 from limner.api.schemas.base import ErrorAnswer
 from limner.api.schemas.images import EmbeddingPending
 from limner.api.security import SessionCookies, register_request_checks, register_security_headers, secret_key
@@ -89,8 +88,7 @@ def create_app(services: Services, client_folder: Path | None = None) -> APIFlas
     register_metrics(app, services)
     register_request_checks(app)
     register_auth(app)
-    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://", headers_enabled=True)
-    sign_in: Any = limiter.limit(SIGN_IN_LIMIT)(app.view_functions["session.sign_in"])
+    sign_in: Any = make_limiter(app, services).limit(SIGN_IN_LIMIT)(app.view_functions["session.sign_in"])
     app.view_functions["session.sign_in"] = sign_in
     return app
 

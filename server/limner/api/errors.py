@@ -12,6 +12,7 @@ from flask import Response, jsonify
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from limner.api.schemas.base import ErrorAnswer, ErrorInfo
@@ -41,6 +42,7 @@ def register_errors(app: APIFlask) -> None:
     app.register_error_handler(OSError, _os_error)
     app.register_error_handler(RecursionError, _too_deep)
     app.register_error_handler(DBAPIError, _database_error)
+    app.register_error_handler(PoolTimeout, _no_connection)
 
 
 def limner_error(error: LimnerError) -> Response:
@@ -100,6 +102,10 @@ def _database_error(error: DBAPIError) -> Response:
             Unavailable("The database does not answer.", hint="Nothing was stored; try again in a moment.")
         )
     raise error
+
+
+def _no_connection(_: PoolTimeout) -> Response:
+    return limner_error(Unavailable("The server is busy.", hint="Nothing was stored; try again in a moment."))
 
 
 def _storage_full() -> StorageFull:

@@ -28,6 +28,7 @@ COMMANDS = {
     "serve": ("limner.cli.serve:serve", "Start the server."),
     "sweep": ("limner.cli.sweep:sweep", "Remove files of images that were deleted."),
     "train": ("limner.cli.train:train", "Train or fine-tune a model."),
+    "worker": ("limner.cli.worker:worker", "Encode for web processes on this machine or others."),
     "user": ("limner.cli.user:user", "Manage people and tokens."),
 }
 

@@ -24,6 +24,9 @@ def serve_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Encoder's device.  [default: auto]"),
         click.option("--model", help="Model that encodes and segments.  [default: samlet]"),
         click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Folder for all that is stored."),
+        click.option(
+            "--workers", type=click.IntRange(1, 64), help="Web processes; more than one needs PostgreSQL.  [default: 1]"
+        ),
         click.option("--port", type=click.IntRange(0, 65535), help="TCP port; 0 takes a free one.  [default: 8000]"),
         click.option("--host", help="Interface to listen on.  [default: 127.0.0.1]"),
     ):

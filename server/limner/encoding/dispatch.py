@@ -16,6 +16,7 @@ import structlog
 from limner.encoding.ports import BulkQueue, Claimed, Subscriber
 from limner.encoding.states import EncodeEvent, EncodingStatus, Target
 
+URGENT_AT_ONCE = 4  # targets claimed beyond what the encoder can take in, because somebody waits for them
 TICK = 2.0  # s, after which it looks for work without being woken
 HEARTBEAT = 15.0  # s, a quarter of a lease
 FIRST_PAUSE, LAST_PAUSE = 0.5, 15.0  # s, after something raised
@@ -23,7 +24,7 @@ FIRST_PAUSE, LAST_PAUSE = 0.5, 15.0  # s, after something raised
 logger = structlog.get_logger(__name__)
 
 
-class Encoder(Protocol):
+class Served(Protocol):
     """The side of the service that the dispatcher serves."""
 
     def wanted(self) -> int:
@@ -52,7 +53,7 @@ class Dispatcher:
         subscribers: told afterwards.
     """
 
-    def __init__(self, encoder: Encoder, bulk: BulkQueue, subscribers: Sequence[Subscriber]) -> None:
+    def __init__(self, encoder: Served, bulk: BulkQueue, subscribers: Sequence[Subscriber]) -> None:
         self._encoder = encoder
         self._bulk = bulk
         self._subscribers = subscribers
@@ -97,10 +98,14 @@ class Dispatcher:
 
     def _run(self) -> None:
         pause = FIRST_PAUSE
+        entered = False
         while not self._stopping.is_set():
             self._wake.wait(TICK)
             self._wake.clear()
             try:
+                if not entered:
+                    self._bulk.enter()
+                    entered = True
                 self._exchange()
                 pause = FIRST_PAUSE
             except Exception:
@@ -108,7 +113,7 @@ class Dispatcher:
                 self._stopping.wait(pause)
                 pause = min(2 * pause, LAST_PAUSE)
                 self._wake.set()
-        for last in (self._deliver, self._release):
+        for last in (self._deliver, self._release, self._bulk.leave):
             try:
                 last()
             except Exception:
@@ -116,8 +121,10 @@ class Dispatcher:
 
     def _exchange(self) -> None:
         self._deliver()
-        process = self._encoder.status().encoder
+        status = self._encoder.status()
+        process = status.encoder
         if time.monotonic() >= self._heartbeat_due:
+            self._bulk.report(status)
             if process.state != "starting":
                 self._bulk.follow(process.message if process.state == "failed" else None)
             if self._holding:
@@ -125,9 +132,10 @@ class Dispatcher:
             self._heartbeat_due = time.monotonic() + HEARTBEAT
         if process.state == "failed":
             self._release()
-        elif count := self._encoder.wanted():
+        elif process.state == "ready":
             self._holding = True  # before, not after: a claim may be committed although its answer was lost
-            if claimed := self._bulk.claim(count):
+            count = self._encoder.wanted()
+            if claimed := self._bulk.claim(count or URGENT_AT_ONCE, urgent=not count):
                 self._encoder.hold(claimed)
 
     def _deliver(self) -> None:

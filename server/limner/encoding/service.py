@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,14 +22,14 @@ from limner.config import Settings
 from limner.encoding.backlog import Priority
 from limner.encoding.child import Child
 from limner.encoding.dispatch import Dispatcher
-from limner.encoding.ports import BulkQueue, Claimed, NoBulk, Subscriber
+from limner.encoding.ports import BulkQueue, Claimed, NoBulk, Subscriber, WorkNews
 from limner.encoding.protocol import Broken, Encode, Encoded, Failed, Progress, Ready, Report
 from limner.encoding.states import EmbeddingState, EncodingStatus, ProcessState, ProcessStatus, QueueStatus, Target
 from limner.encoding.stored import embedding_size
 from limner.encoding.work import RETRY_AFTER, Work
-from limner.errors import MissingWeights, ModelError, NotFound, Unavailable, WrongWeights
+from limner.errors import MissingWeights, ModelError, WrongWeights
 from limner.models.catalogue import find_model
-from limner.models.manifest import PREPROCESSING_VERSION, Manifest, graphs_folder
+from limner.models.manifest import PREPROCESSING_VERSION, Manifest, graph_file, graphs_folder
 from limner.vocabulary.geometry import Region
 
 WORKER = (sys.executable, "-m", "limner.workers.encode")
@@ -43,7 +43,7 @@ logger = structlog.get_logger(__name__)
 
 
 class EmbeddingService:
-    """Embeddings on request. All methods may be called from any thread.
+    """Embeddings on request: an :class:`limner.encoding.ports.Encoder` with a process of its own.
 
     Args:
         settings: names the model, the home and the device.
@@ -116,15 +116,16 @@ class EmbeddingService:
         self._dispatcher.wake()
         return state
 
-    def queued(self, image_sha256: str) -> EmbeddingState | None:
-        """Where the whole of an image stands that was asked for; None once that is done. Looks into no store."""
+    def queued(self, image_sha256s: Collection[str]) -> Mapping[str, EmbeddingState]:
+        """Where the whole of those images stands that were asked for and are not done. Looks into no blob store."""
         with self._lock:
-            return self._work.state(Target(image_sha256))
+            found = {sha256: self._work.state(Target(sha256)) for sha256 in image_sha256s}
+        return {sha256: state for sha256, state in found.items() if state is not None}
 
     def state(self, image_sha256: str) -> EmbeddingState:
         """Where the whole of an image stands, by its blob; asks for nothing."""
-        target = Target(image_sha256)
-        return self.queued(image_sha256) or EmbeddingState("ready" if self._is_done(target) else "none")
+        queued = self.queued([image_sha256]).get(image_sha256)
+        return queued or EmbeddingState("ready" if self._is_done(Target(image_sha256)) else "none")
 
     def cancel(self, image_sha256: str) -> None:
         """Forget that an image, or regions of it, were asked for, when they still wait."""
@@ -134,6 +135,10 @@ class EmbeddingService:
     def look_again(self) -> None:
         """Jobs were started, paused, resumed or cancelled: act on it now rather than at the next heartbeat."""
         self._dispatcher.wake(look_again=True)
+
+    def on_work(self, news: WorkNews) -> None:
+        """Another process has asked for something through the queue, or changed jobs: act on it now."""
+        self._dispatcher.wake(look_again=news == "jobs")
 
     def status(self) -> EncodingStatus:
         """What people want to know about the encoder."""
@@ -185,13 +190,7 @@ class EmbeddingService:
             NotFound: for any other name.
             Unavailable: while the graphs are being exported.
         """
-        if name not in ("prepare", "decode"):
-            raise NotFound(f"There is no graph called {name!r}.", hint="There are prepare and decode.")
-        manifest = self._manifest
-        if manifest is None:
-            raise Unavailable("The model's graphs are not exported yet.", hint="Try again in a few seconds.")
-        graph = manifest.graphs.prepare if name == "prepare" else manifest.graphs.decode
-        return graphs_folder(self._settings.home, manifest.weights_sha256) / graph.file
+        return graph_file(self._settings.home, self._manifest, name)
 
     # --- for the dispatcher -------------------------------------------------------------------------------------------
 

@@ -90,12 +90,12 @@ class Work:
                 self._tell(target, "waiting")
 
     def hold(self, claimed: Sequence[Claimed]) -> None:
-        """Have targets of bulk work wait that were claimed."""
+        """Have targets wait that were claimed."""
         for each in claimed:
             self._claimed.add(each.target)
             if each.suspect:
                 self._crashes.setdefault(each.target, 1)
-            self.add(each.target, "bulk")
+            self.add(each.target, each.priority)
 
     def keep_only(self, held: frozenset[Target]) -> None:
         """Forget what waits of bulk work but is no longer held, unless somebody asked for it too."""

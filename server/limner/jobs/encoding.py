@@ -6,20 +6,22 @@ import os
 import socket
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from limner.encoding.ports import Claimed
-from limner.encoding.states import EncodeEvent, Target
+from limner.encoding.states import EncodeEvent, EncodingStatus, Target
 from limner.jobs import queue
+from limner.jobs.asked import URGENCIES
 from limner.jobs.control import revive_jobs, stop_jobs
-from limner.jobs.kinds import encode_key, encode_kind, encode_target
+from limner.jobs.kinds import Priority, encode_key, encode_kind, encode_target
 from limner.jobs.precompute import make_items, precompute_jobs
 from limner.store import Database
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
+from limner.store.encoders import remove_encoder, report_encoder
 from limner.store.events import add_event
 from limner.store.images import places_of
 from limner.store.jobs import JobState, announce_job, get_job, lock_job
@@ -42,27 +44,40 @@ class EncodingQueue:
     Attributes:
         key: the model whose embeddings this process makes.
         holder: the name under which it holds items.
+        shared: other processes may ask for embeddings through the table, and want to know how this encoder stands.
     """
 
     database: Database
     key: EmbeddingKey
     holder: str
+    shared: bool = False
 
     @property
     def kind(self) -> str:
         """Of the items that can be done here."""
         return encode_kind(self.key)
 
-    def claim(self, count: int) -> Sequence[Claimed]:
-        """At most so many targets; images of running jobs become items when none waits."""
+    def enter(self) -> None:
+        """Begin. What an earlier process of the same name still holds is lost."""
+        if self.shared:
+            with self.database.write() as session:
+                queue.lose(session, [self.kind], self.holder)
+
+    def claim(self, count: int, *, urgent: bool = False) -> Sequence[Claimed]:
+        """At most so many targets; images of running jobs become items when none waits, unless only what is urgent
+        counts.
+        """
+        if urgent and not self.shared:
+            return []
+        least = Priority.SOON if urgent else Priority.BULK
         while True:
             with self.database.read() as session:
-                waits = queue.claimable(session, [self.kind])
-                jobs = [] if waits else [job.id for job in precompute_jobs(session, "running", self.key)]
+                waits = queue.claimable(session, [self.kind], least=least)
+                jobs = [] if waits or urgent else [job.id for job in precompute_jobs(session, "running", self.key)]
             if waits:
                 with self.database.write() as session:
-                    claims = queue.claim(session, [self.kind], count, self.holder)
-                return [Claimed(encode_target(claim.key), claim.suspect) for claim in claims]
+                    claims = queue.claim(session, [self.kind], count, self.holder, least=least)
+                return [Claimed(encode_target(claim.key), URGENCIES[claim.priority], claim.suspect) for claim in claims]
             more = [self._make_items(job_id) for job_id in jobs]
             if not any(more):
                 return []
@@ -110,6 +125,18 @@ class EncodingQueue:
                 revive_jobs(session, jobs)
             else:
                 stop_jobs(session, jobs, trouble)
+
+    def report(self, status: EncodingStatus) -> None:
+        """How this encoder stands, for the processes that share it."""
+        if self.shared:
+            with self.database.write() as session:
+                report_encoder(session, self.holder, status.model_sha256, asdict(status))
+
+    def leave(self) -> None:
+        """Nobody is to count on this encoder any more."""
+        if self.shared:
+            with self.database.write() as session:
+                remove_encoder(session, self.holder)
 
     def _others_encode(self, session: Session) -> bool:
         held = select(JobItem.id).where(JobItem.kind == self.kind, JobItem.state == "running")

@@ -23,6 +23,7 @@ SWEEP = "sweep"  # items whose key is the sha256 of an image: remove its blobs i
 class Priority(IntEnum):
     """What is claimed first: the smaller number."""
 
+    LOOK = -10  # somebody looks at it; the newest of these comes first
     SOON = 0  # somebody is going to need it
     BULK = 10
 

@@ -42,6 +42,7 @@ class Claim:
     kind: str
     key: str
     payload: Mapping[str, Any]
+    priority: Priority = Priority.BULK
     suspect: bool = False
 
 
@@ -53,6 +54,7 @@ def claim(
     *,
     lease: timedelta = LEASE,
     now: datetime | None = None,
+    least: Priority = Priority.BULK,
 ) -> list[Claim]:
     """Take items that wait, and those whose lease has run out, in the order of priority, then of time.
 
@@ -63,11 +65,12 @@ def claim(
         holder: names the caller; no two processes have the same name.
         lease: until when they are the caller's, unless it sends a heartbeat.
         now: the present moment.
+        least: nothing of lower priority than this.
     """
     now = now or utc_now()
     expire_leases(session, kinds, now)
     found: list[Row[*tuple[Any, ...]]] = []
-    for priority in Priority:
+    for priority in [each for each in Priority if each <= least]:
         for kind in kinds:
             if len(found) < count:
                 found += _waiting(session, kind, priority, count - len(found), now)
@@ -80,29 +83,36 @@ def claim(
         .values(state="running", holder=holder, lease_until=now + lease, attempts=JobItem.attempts + 1)
         .execution_options(synchronize_session=False)
     )
-    return [Claim(row.id, row.kind, row.key, row.payload, suspect=bool(row.crashes)) for row in found]
+    return [
+        Claim(row.id, row.kind, row.key, row.payload, Priority(row.priority), suspect=bool(row.crashes))
+        for row in found
+    ]
 
 
 def _waiting(session: Session, kind: str, priority: int, count: int, now: datetime) -> Sequence[Row[*tuple[Any, ...]]]:
+    newest_first = priority == Priority.LOOK  # who asked first has often gone on to another image
     return session.execute(
-        select(JobItem.id, JobItem.kind, JobItem.key, JobItem.payload, JobItem.crashes)
+        select(JobItem.id, JobItem.kind, JobItem.key, JobItem.payload, JobItem.crashes, JobItem.priority)
         .where(
             JobItem.kind == kind, JobItem.state == "waiting", JobItem.priority == priority, JobItem.not_before <= now
         )
-        .order_by(JobItem.not_before, JobItem.id)
+        .order_by(JobItem.not_before.desc() if newest_first else JobItem.not_before, JobItem.id)
         .limit(count)
         .with_for_update(skip_locked=True)
     ).all()
 
 
-def claimable(session: Session, kinds: Sequence[str], now: datetime | None = None) -> bool:
+def claimable(
+    session: Session, kinds: Sequence[str], now: datetime | None = None, least: Priority = Priority.BULK
+) -> bool:
     """Whether a claim would find something: a look that takes no lock."""
     now = now or utc_now()
     due = or_(
         (JobItem.state == "waiting") & (JobItem.not_before <= now),
         (JobItem.state == "running") & (JobItem.lease_until < now),
     )
-    return session.scalar(select(JobItem.id).where(JobItem.kind.in_(kinds), due).limit(1)) is not None
+    wanted = JobItem.kind.in_(kinds) & (JobItem.priority <= least)
+    return session.scalar(select(JobItem.id).where(wanted, due).limit(1)) is not None
 
 
 def heartbeat(
@@ -206,6 +216,13 @@ def release(session: Session, kinds: Sequence[str], holder: str, keys: Collectio
         held = held.where(JobItem.key.in_(keys))
     free = held.values(state="waiting", holder=None, lease_until=None, attempts=JobItem.attempts - 1)
     session.execute(free.execution_options(synchronize_session=False))
+
+
+def lose(session: Session, kinds: Sequence[str], holder: str) -> None:
+    """What a holder has is lost, for its process is gone: the next claim treats it as if its lease had run out."""
+    held = update(JobItem).where(JobItem.kind.in_(kinds), JobItem.state == "running", JobItem.holder == holder)
+    ended = held.values(lease_until=utc_now() - LEASE)
+    session.execute(ended.execution_options(synchronize_session=False))
 
 
 def expire_leases(session: Session, kinds: Sequence[str], now: datetime) -> set[int]:

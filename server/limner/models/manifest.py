@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from limner.errors import ModelError
+from limner.errors import ModelError, NotFound, Unavailable
 from limner.vocabulary.geometry import Fit
 from limner.vocabulary.specs import SAM_MASKS, SAM_PROMPTS, FeatureSpec, MaskSpec, PromptSpec
 
@@ -110,3 +110,18 @@ class Manifest(_Frozen):
 def graphs_folder(home: Path, weights_sha256: str) -> Path:
     """Where the graphs of the model with these weights are cached."""
     return home / "graphs" / weights_sha256
+
+
+def graph_file(home: Path, manifest: Manifest | None, name: str) -> Path:
+    """The file of the graph ``prepare`` or ``decode`` of a model.
+
+    Raises:
+        NotFound: for any other name.
+        Unavailable: there is no manifest: the graphs are being exported.
+    """
+    if name not in ("prepare", "decode"):
+        raise NotFound(f"There is no graph called {name!r}.", hint="There are prepare and decode.")
+    if manifest is None:
+        raise Unavailable("The model's graphs are not exported yet.", hint="Try again in a few seconds.")
+    graph = manifest.graphs.prepare if name == "prepare" else manifest.graphs.decode
+    return graphs_folder(home, manifest.weights_sha256) / graph.file

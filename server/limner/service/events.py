@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from limner.encoding.ports import WorkNews
 from limner.vocabulary.events import PublishedEvent
 
 BACKLOG = 1000  # events that a listener may lag behind before it is cut off
@@ -70,8 +71,12 @@ class Events(Protocol):
         """Whether the server is going down."""
         ...
 
-    def start(self) -> None:
-        """Begin to hear of what other processes commit."""
+    def start(self, on_work: Callable[[WorkNews], None]) -> None:
+        """Begin to hear of what other processes commit.
+
+        Args:
+            on_work: called, in a thread of its own, when another process has work for those who encode.
+        """
         ...
 
     def publish(self, events: Sequence[PublishedEvent]) -> None:
@@ -102,7 +107,7 @@ class InMemoryEvents:
                 for event in events:
                     subscription.offer(event)
 
-    def start(self) -> None:
+    def start(self, on_work: Callable[[WorkNews], None]) -> None:
         """Nothing: there are no other processes to hear of."""
 
     @contextmanager

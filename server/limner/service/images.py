@@ -152,11 +152,9 @@ def delete_image(context: Services, actor: Actor, image_id: int) -> None:
 def _described(context: Services, session: Session, rows: Sequence[Image]) -> list[ImageInfo]:
     """Images with all that is shown of them, in as many queries for many as for one."""
     encoded = encoded_among(session, [row.sha256 for row in rows], context.embedding_key)
+    states = {
+        **context.encoder.queued({row.sha256 for row in rows} - encoded),
+        **dict.fromkeys(encoded, EmbeddingState("ready")),
+    }
     marks = marks_of(session, rows)
-    return [ImageInfo(row, marks[row.id], _embedding(context, row.sha256, row.sha256 in encoded)) for row in rows]
-
-
-def _embedding(context: Services, sha256: str, encoded: bool) -> EmbeddingState:
-    if encoded:
-        return EmbeddingState("ready")
-    return context.encoder.queued(sha256) or EmbeddingState("none")
+    return [ImageInfo(row, marks[row.id], states.get(row.sha256, EmbeddingState("none"))) for row in rows]

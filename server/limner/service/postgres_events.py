@@ -7,7 +7,7 @@ a notification holds 8,000 bytes at most. Progress that is not stored travels wh
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 import structlog
@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from limner.encoding.ports import WorkNews
+from limner.jobs.asked import CHANNEL as WORK_CHANNEL
 from limner.service.events import InMemoryEvents, Subscription
 from limner.store import Database
 from limner.store.events import CHANNEL, add_event, all_events_after, latest_event_id
@@ -50,7 +52,6 @@ class PostgresEvents:
         self._local = InMemoryEvents()
         self._stopping = threading.Event()
         self._listening = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         self._last: int | None = None  # newest stored event that the pages of this process were told
 
     @property
@@ -63,9 +64,9 @@ class PostgresEvents:
         """Whether the server is going down."""
         return self._local.closed
 
-    def start(self) -> None:
+    def start(self, on_work: Callable[[WorkNews], None]) -> None:
         """Begin to listen, in a thread that comes back after the database was away."""
-        self._thread.start()
+        threading.Thread(target=self._run, args=(on_work,), name="events", daemon=True).start()
         self._listening.wait(CONNECT_S)
 
     def subscribe(self, project_id: int) -> AbstractContextManager[Subscription]:
@@ -93,28 +94,32 @@ class PostgresEvents:
 
     # --- the listener's thread ----------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
+    def _run(self, on_work: Callable[[WorkNews], None]) -> None:
         import psycopg
 
         while not self._stopping.is_set():
             try:
-                self._listen()
+                self._listen(on_work)
             except (psycopg.Error, DBAPIError) as error:
                 if not self._stopping.is_set():
                     logger.warning("events of other processes are late: the database is away", error=str(error))
                     self._stopping.wait(RECONNECT_S)
 
-    def _listen(self) -> None:
+    def _listen(self, on_work: Callable[[WorkNews], None]) -> None:
         import psycopg
 
         url = self._database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(f"LISTEN {CHANNEL}")
+            connection.execute(f"LISTEN {WORK_CHANNEL}")
             self._read_stored()
             self._listening.set()
             while not self._stopping.is_set():
                 for notification in connection.notifies(timeout=LOOK_UP_S):
-                    self._take(notification.payload)
+                    if notification.channel == CHANNEL:
+                        self._take(notification.payload)
+                    else:
+                        on_work("jobs" if notification.payload == "jobs" else "asked")
 
     def _take(self, payload: str) -> None:
         if payload.isdigit():

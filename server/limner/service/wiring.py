@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from limner.blobs import BlobStore
 from limner.config import Settings, make_home
+from limner.encoding.ports import Encoder
 from limner.encoding.service import WORKER, EmbeddingService
+from limner.errors import InvalidInput
 from limner.jobs.encoding import EncodingQueue, new_holder
+from limner.jobs.shared_encoder import SharedEncoder
 from limner.jobs.sweep import Sweeper
 from limner.jobs.telling import EncoderNews
 from limner.models import catalogue
@@ -31,29 +34,42 @@ class Services:
         installation: UUID of the database.
         model: name of the model in use.
         embedding_key: identifies embeddings made by the model in use.
+        sweeper: removes blobs that no row names; None where another process does.
     """
 
     settings: Settings
     database: Database
     blobs: BlobStore
-    encoder: EmbeddingService
-    sweeper: Sweeper
+    encoder: Encoder
+    sweeper: Sweeper | None
     events: Events
     installation: str
     model: str
     embedding_key: EmbeddingKey
 
 
-def open_services(settings: Settings, encoder_command: Sequence[str] = WORKER) -> Services:
+def open_services(
+    settings: Settings,
+    encoder_command: Sequence[str] = WORKER,
+    *,
+    holder: str | None = None,
+    encodes: bool = True,
+) -> Services:
     """Open the database (bringing it up to date) and the blobs, and prepare the encoder without starting it.
 
     Args:
         settings: where and what.
         encoder_command: starts the encoder's process.
+        holder: the name under which this process holds work; by default one that nobody else has.
+        encodes: whether this process has an encoder, and sweeps; otherwise it shares those of others, which needs
+            PostgreSQL.
 
     Raises:
         MissingWeights: the model is not installed.
+        InvalidInput: nothing can be shared through this database.
     """
+    if not encodes:
+        require_shared_database(settings, "A web process without an encoder")
     make_home(settings.home)
     model = catalogue.find_model(settings.model, settings.home)
     key = EmbeddingKey(model.card.weights_sha256, PREPROCESSING_VERSION)
@@ -63,25 +79,42 @@ def open_services(settings: Settings, encoder_command: Sequence[str] = WORKER) -
         ensure_local_admin(transaction)
         installation = installation_id(transaction)
     blobs = BlobStore(settings.resolved_blob_url)
-    holder = new_holder()
-    encoder = EmbeddingService(
-        settings,
-        blobs,
-        EncodingQueue(database, key, holder),
-        [EncoderNews(database, pages.publish)],
-        command=encoder_command,
+    holder = holder or new_holder()
+    encoder: Encoder = (
+        EmbeddingService(
+            settings,
+            blobs,
+            EncodingQueue(database, key, holder, shared=not database.is_sqlite),
+            [EncoderNews(database, pages.publish)],
+            command=encoder_command,
+        )
+        if encodes
+        else SharedEncoder(settings, database, blobs, key)
     )
     return Services(
         settings=settings,
         database=database,
         blobs=blobs,
         encoder=encoder,
-        sweeper=Sweeper(database, blobs, holder),
+        sweeper=Sweeper(database, blobs, holder) if encodes else None,
         events=pages,
         installation=installation,
         model=model.name,
         embedding_key=key,
     )
+
+
+def require_shared_database(settings: Settings, who: str) -> None:
+    """Make sure that several processes can work on the database at once.
+
+    Raises:
+        InvalidInput: it is SQLite's, which has one writer and tells nobody of changes.
+    """
+    if is_sqlite_url(settings.resolved_database_url):
+        raise InvalidInput(
+            f"{who} needs PostgreSQL: SQLite serves one process.",
+            hint="Set LIMNER_DATABASE_URL=postgresql://USER:PASSWORD@HOST/NAME.",
+        )
 
 
 def open_events(url: str) -> tuple[Database, Events]:

@@ -29,6 +29,7 @@ PATIENCE = 2.5  # s, for one's turn to write: who saves is told within three to 
 WAL_RETRY_S = 0.02
 POOL_SIZE = 32  # connections kept open
 POOL_OVERFLOW = 64  # more under load: as many as the server has threads
+SERVED_POOL_SIZE, SERVED_POOL_OVERFLOW = 5, 15  # with PostgreSQL, which has a hundred for all processes of all hosts
 WRITES = "limner_writes"  # execution option that marks a connection as opened for writing
 
 EventListener = Callable[[Sequence[PublishedEvent]], None]
@@ -120,7 +121,13 @@ def is_sqlite_url(url: str) -> bool:
 
 def _create_engine(url: str) -> Engine:
     if not is_sqlite_url(url):
-        return create_engine(url, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, pool_pre_ping=True)
+        return create_engine(
+            url,
+            pool_size=SERVED_POOL_SIZE,
+            max_overflow=SERVED_POOL_OVERFLOW,
+            pool_timeout=PATIENCE,
+            pool_pre_ping=True,
+        )
     engine = create_engine(
         url,
         pool_size=POOL_SIZE,

@@ -312,3 +312,24 @@ class Event(Base):
     kind: Mapped[str] = mapped_column(String(32))
     payload: Mapped[JsonObject]
     created: Mapped[Created]
+
+
+class Encoder(Base):
+    """How an encoder stands that works for many processes, as it said itself last; one that is silent is gone."""
+
+    __tablename__ = "encoders"
+
+    holder: Mapped[str] = mapped_column(String(96), primary_key=True)  # the name under which it holds items
+    model_sha256: Mapped[Sha256 | None]
+    status: Mapped[JsonObject]
+    beat: Mapped[Moment]
+
+
+class RateCount(Base):
+    """How often something limited was done in a span of time that ends at ``expires``."""
+
+    __tablename__ = "rate_counts"
+
+    key: Mapped[Name] = mapped_column(primary_key=True)
+    count: Mapped[BigInt]
+    expires: Mapped[Moment] = mapped_column(index=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from apiflask import APIBlueprint
 from flask import Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from limner.access import Permission
 from limner.api.context import services
 from limner.api.guard import requires
-from limner.api.metrics import registry
+from limner.api.metrics import current_metrics
 from limner.errors import Unavailable
 
 blueprint = APIBlueprint("health", __name__, enable_openapi=False)
@@ -34,4 +34,4 @@ def readyz() -> dict[str, str]:
 @requires(Permission.READ_METRICS)
 def metrics() -> Response:
     """Prometheus text."""
-    return Response(generate_latest(registry()), content_type=CONTENT_TYPE_LATEST)
+    return Response(current_metrics().text(), content_type=CONTENT_TYPE_LATEST)

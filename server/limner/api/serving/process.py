@@ -14,14 +14,15 @@ import structlog
 import uvicorn
 
 from limner.api.app import create_app
-from limner.api.metrics import register_front_metrics
+from limner.api.metrics import metrics_of
 from limner.api.serving.front import Front
-from limner.api.serving.lifecycle import start_services, stop_services
 from limner.api.serving.limits import Limits
 from limner.api.serving.memory import give_memory_back
 from limner.api.serving.protocol import Connections, protocol_class
-from limner.api.uploads import upload_folder
+from limner.api.uploads import remove_old_uploads, upload_folder
 from limner.config import Settings, open_to_others
+from limner.service.running import start, stop
+from limner.service.wiring import open_services
 
 FILES_OF_OUR_OWN = 500  # databases, spools, blobs
 
@@ -29,19 +30,30 @@ logger = structlog.get_logger(__name__)
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server that says when it listens and when it is about to stop, and then ends with status 0."""
+    """uvicorn's server that says when it listens, every second, and when it is about to stop; it ends with status 0."""
 
     def __init__(
-        self, config: uvicorn.Config, on_listening: Callable[[], None], on_stopping: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        on_listening: Callable[[], None],
+        on_second: Callable[[], None],
+        on_stopping: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self._on_listening = on_listening
+        self._on_second = on_second
         self._on_stopping = on_stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen."""
         await super().startup(sockets)
         await asyncio.to_thread(self._on_listening)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second."""
+        if counter % 10 == 0:
+            self._on_second()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no new connections and let requests in flight end; event streams end at once."""
@@ -61,6 +73,7 @@ def make_server(
     connections: Connections,
     *,
     on_listening: Callable[[], None] = lambda: None,
+    on_second: Callable[[], None] = lambda: None,
     on_stopping: Callable[[], None] = lambda: None,
 ) -> Server:
     """The server around a front, to be run on a bound socket."""
@@ -78,26 +91,33 @@ def make_server(
         timeout_keep_alive=limits.idle_seconds,
         timeout_graceful_shutdown=limits.drain_seconds,
     )
-    return Server(config, on_listening, on_stopping)
+    return Server(config, on_listening, on_second, on_stopping)
 
 
 def serve_process(settings: Settings, listener: socket.socket, on_listening: Callable[[], None]) -> None:
-    """Serve on a bound socket until a signal says stop."""
+    """Serve on a bound socket until a signal says stop. One of several web processes has no encoder of its own."""
     give_memory_back()
     limits = replace(Limits(), connections=min(Limits.connections, _most_connections()))
-    services = start_services(settings)
+    services = open_services(settings, encodes=settings.workers == 1)
+    remove_old_uploads(settings.home)
+    start(services)
     if open_to_others(settings.home):
         logger.warning("other users of this machine can read the home", mend=f"chmod 700 {settings.home}")
     try:
         app = create_app(services)
         front = Front(app, limits, upload_folder(settings.home), settings.root_path)
         connections = Connections(limits, behind_proxy=settings.proxy_hops > 0)
-        register_front_metrics(app, front, connections)
-        stopping = services.events.close
-        make_server(front, connections, on_listening=on_listening, on_stopping=stopping).run([listener])
+        metrics_of(app).watch(front, connections)
+        make_server(
+            front,
+            connections,
+            on_listening=on_listening,
+            on_second=metrics_of(app).sample,
+            on_stopping=services.events.close,
+        ).run([listener])
         front.close()
     finally:
-        stop_services(services)
+        stop(services)
     if front.busy:
         logger.error("stopped though requests were still being worked on", requests=front.busy)
         os._exit(0)  # the interpreter would wait for their threads

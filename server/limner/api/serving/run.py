@@ -1,16 +1,18 @@
-"""Running the server: a port of its own, one process for the web and one for the encoder."""
+"""Running the server: a port of its own, one process for the web, or several, and one for the encoder."""
 
 from __future__ import annotations
 
 import socket
 import sys
 
-from limner.api.serving.lifecycle import Announce, address_of, sign_in_link
-from limner.api.serving.logs import configure_logging
+from limner.api.serving.lifecycle import Announce, address_of, bring_up_to_date, sign_in_link
 from limner.api.serving.process import serve_process
+from limner.api.serving.supervisor import supervise
 from limner.config import Settings
 from limner.errors import Conflict
 from limner.models import catalogue
+from limner.service.logs import configure_logging
+from limner.service.wiring import require_shared_database
 
 
 def run_server(settings: Settings, announce: Announce) -> None:
@@ -23,8 +25,11 @@ def run_server(settings: Settings, announce: Announce) -> None:
     Raises:
         MissingWeights: the model is not installed; nothing was started.
         Conflict: the port is taken; nothing was started.
+        InvalidInput: several web processes were asked for, and the database serves one.
     """
     configure_logging()
+    if settings.workers > 1:
+        require_shared_database(settings, f"limner serve --workers {settings.workers}")
     catalogue.find_model(settings.model, settings.home)
     with _bind(settings.host, settings.port) as listener:
 
@@ -32,7 +37,11 @@ def run_server(settings: Settings, announce: Announce) -> None:
             address = address_of(settings.host, listener.getsockname()[1]) + settings.root_path
             announce(address, sign_in_link(settings, address))
 
-        serve_process(settings, listener, on_listening)
+        if settings.workers > 1:
+            bring_up_to_date(settings)  # once, before several processes look
+            supervise(settings, listener, on_listening)
+        else:
+            serve_process(settings, listener, on_listening)
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -1,0 +1,100 @@
+"""Embeddings that somebody waits for, as items without a job: asked for in one process, made in another."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+
+from sqlalchemy import and_, case, delete, func, or_, select, text
+from sqlalchemy.orm import Session
+
+from limner.encoding.backlog import Priority as Urgency
+from limner.encoding.ports import WorkNews
+from limner.encoding.states import EmbeddingState, Target
+from limner.jobs.kinds import Priority, encode_key
+from limner.store.tables import JobItem
+from limner.store.types import utc_now
+from limner.store.upsert import insert_for
+
+CHANNEL = "limner_work"  # of PostgreSQL's NOTIFY: "asked" or "jobs", for those who encode
+FAILED_FOR = timedelta(hours=1)  # after which what failed for good is tried again when somebody asks
+PRIORITIES: Mapping[Urgency, Priority] = {"look": Priority.LOOK, "prefetch": Priority.SOON, "bulk": Priority.BULK}
+URGENCIES: Mapping[Priority, Urgency] = {priority: urgency for urgency, priority in PRIORITIES.items()}
+
+
+def ask(session: Session, kind: str, target: Target, urgency: Urgency) -> None:
+    """Have a target made, or raise the priority of one that waits; wakes those who encode. On PostgreSQL."""
+    now = utc_now()
+    priority = int(PRIORITIES[urgency])
+    fixed = {"state": "waiting", "attempts": 0, "crashes": 0, "payload": {}, "message": "", "created": now}
+    new = insert_for(session, JobItem).values(
+        kind=kind, key=encode_key(target), priority=priority, not_before=now, **fixed
+    )
+    again = and_(JobItem.state == "failed", JobItem.not_before < now - FAILED_FOR)
+    changed = session.scalar(
+        new.on_conflict_do_update(
+            index_elements=["kind", "key"],
+            index_where=text("job_id IS NULL"),
+            set_={
+                "priority": priority,
+                "not_before": now,
+                "state": "waiting",
+                "attempts": case((again, 0), else_=JobItem.attempts),
+            },
+            where=or_(and_(JobItem.state == "waiting", JobItem.priority > priority), again),
+        ).returning(JobItem.id)
+    )
+    if changed is not None:
+        tell(session, "asked")
+
+
+def tell(session: Session, what: WorkNews) -> None:
+    """Wake those who encode, with the commit of this transaction."""
+    session.execute(text("SELECT pg_notify(:channel, :what)"), {"channel": CHANNEL, "what": what})
+
+
+def withdraw(session: Session, kind: str, image_sha256: str) -> None:
+    """Nobody waits any more for an image, or for regions of it, unless somebody is at it already."""
+    of_image = or_(JobItem.key == image_sha256, JobItem.key.startswith(f"{image_sha256}:"))
+    nobody_at_it = JobItem.state.in_(("waiting", "failed"))
+    session.execute(delete(JobItem).where(JobItem.kind == kind, JobItem.job_id.is_(None), nobody_at_it, of_image))
+
+
+def states_of(session: Session, kind: str, targets: Collection[Target]) -> dict[Target, EmbeddingState]:
+    """Where those targets stand that somebody asked for, or that somebody is at."""
+    by_key = {encode_key(target): target for target in targets}
+    known = or_(JobItem.job_id.is_(None), JobItem.state == "running")
+    rows = session.scalars(select(JobItem).where(JobItem.kind == kind, JobItem.key.in_(by_key), known)).all()
+    return {by_key[row.key]: _state(row) for row in sorted(rows, key=lambda row: row.state == "running")}
+
+
+def position_of(session: Session, kind: str, target: Target) -> int | None:
+    """How many of those that somebody asked for come before this one; None when it does not wait."""
+    waiting = and_(JobItem.kind == kind, JobItem.job_id.is_(None), JobItem.state == "waiting")
+    mine = session.scalar(select(JobItem).where(waiting, JobItem.key == encode_key(target)))
+    if mine is None:
+        return None
+    earlier = (
+        JobItem.not_before > mine.not_before if mine.priority == Priority.LOOK else JobItem.not_before < mine.not_before
+    )
+    first = or_(JobItem.priority < mine.priority, and_(JobItem.priority == mine.priority, earlier))
+    return session.scalar(select(func.count()).select_from(JobItem).where(waiting, first)) or 0
+
+
+def count_open(session: Session, kind: str) -> tuple[int, int, str | None]:
+    """How many of those that somebody asked for wait, how many items are being made, and the key of one of these."""
+    asked = func.count().filter(JobItem.state == "waiting", JobItem.job_id.is_(None))
+    running = JobItem.state == "running"
+    found = select(asked, func.count().filter(running), func.min(JobItem.key).filter(running))
+    waiting, held, key = session.execute(found.where(JobItem.kind == kind)).one()
+    return waiting, held, key
+
+
+def _state(row: JobItem) -> EmbeddingState:
+    if row.state == "failed":
+        return EmbeddingState("failed", error=row.message)
+    if row.state == "running":
+        return EmbeddingState("encoding")
+    if row.message and row.not_before > utc_now():  # it failed, and is tried again later
+        return EmbeddingState("failed", error=row.message)
+    return EmbeddingState("waiting")

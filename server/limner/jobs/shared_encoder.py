@@ -1,0 +1,180 @@
+"""The encoder as web processes have it that share one: asked, and heard of, through PostgreSQL."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import structlog
+from pydantic import TypeAdapter, ValidationError
+
+from limner.blobs import BlobStore, embedding_key
+from limner.config import Settings
+from limner.encoding.backlog import Priority
+from limner.encoding.ports import WorkNews
+from limner.encoding.states import EmbeddingState, EncodingStatus, ProcessState, ProcessStatus, QueueStatus, Target
+from limner.encoding.stored import embedding_size
+from limner.errors import ModelError
+from limner.jobs import asked
+from limner.jobs.kinds import encode_kind, encode_target
+from limner.models.manifest import Manifest, graph_file, graphs_folder
+from limner.store import Database
+from limner.store.embeddings import EmbeddingKey
+from limner.store.encoders import living_encoders
+from limner.vocabulary.geometry import Region
+
+FIRST_REPORT = 60.0  # s, that a fresh process waits for an encoder before it says that there is none
+BEST_FIRST: tuple[ProcessState, ...] = ("ready", "starting", "failed")
+
+logger = structlog.get_logger(__name__)
+_STATUS = TypeAdapter(EncodingStatus)
+
+
+class SharedEncoder:
+    """Implements :class:`limner.encoding.ports.Encoder` without a process of its own: nothing is kept here.
+
+    Args:
+        settings: name the home, where an encoder of this machine exports the graphs.
+        database: on PostgreSQL.
+        blobs: where embeddings lie.
+        key: the model.
+    """
+
+    def __init__(self, settings: Settings, database: Database, blobs: BlobStore, key: EmbeddingKey) -> None:
+        self._settings = settings
+        self._database = database
+        self._blobs = blobs
+        self._key = key
+        self._kind = encode_kind(key)
+        self._manifest: Manifest | None = None
+        self._started = time.monotonic()
+
+    @property
+    def model_sha256(self) -> str:
+        """Of the weights in use."""
+        return self._key.model_sha256
+
+    def start(self) -> None:
+        """Nothing: those who encode are started elsewhere."""
+
+    def stop(self) -> None:
+        """Nothing."""
+
+    def request(self, image_sha256: str, priority: Priority, region: Region | None = None) -> EmbeddingState:
+        """Ask for an embedding, or raise the priority of one that waits. The newest ``look`` comes first."""
+        target = Target(image_sha256, region)
+        known = self._state(target)
+        if known is None and self._is_done(target):
+            return EmbeddingState("ready")
+        if known is None or known.state in ("waiting", "failed"):
+            with self._database.write() as session:
+                asked.ask(session, self._kind, target, priority)
+            known = self._state(target)
+        if known is not None and known.state == "waiting":
+            with self._database.read() as session:
+                known = EmbeddingState("waiting", asked.position_of(session, self._kind, target))
+        return known or EmbeddingState("ready")
+
+    def queued(self, image_sha256s: Collection[str]) -> Mapping[str, EmbeddingState]:
+        """Where the whole of those images stands that were asked for and are not done. Looks into no blob store."""
+        if not image_sha256s:
+            return {}
+        with self._database.read() as session:
+            found = asked.states_of(session, self._kind, [Target(sha256) for sha256 in image_sha256s])
+        return {target.image_sha256: state for target, state in found.items()}
+
+    def state(self, image_sha256: str) -> EmbeddingState:
+        """Where the whole of an image stands, by its blob; asks for nothing."""
+        target = Target(image_sha256)
+        return self._state(target) or EmbeddingState("ready" if self._is_done(target) else "none")
+
+    def cancel(self, image_sha256: str) -> None:
+        """Forget that an image, or regions of it, were asked for, when they still wait."""
+        with self._database.write() as session:
+            asked.withdraw(session, self._kind, image_sha256)
+
+    def look_again(self) -> None:
+        """Jobs were started, paused, resumed or cancelled: have those who encode act on it now."""
+        with self._database.write() as session:
+            asked.tell(session, "jobs")
+
+    def on_work(self, news: WorkNews) -> None:
+        """Nothing: it is for those who encode."""
+
+    def status(self) -> EncodingStatus:
+        """The best of all encoders that are alive, what waits in the table, and what all of them have done."""
+        with self._database.read() as session:
+            rows = living_encoders(session)
+            waiting, running, key = asked.count_open(session, self._kind)
+        all_of_them = [status for row in rows if (status := _read(row.status)) is not None]
+        same_model = [each for each in all_of_them if each.model_sha256 == self._key.model_sha256] or all_of_them
+        ordered = sorted(same_model, key=lambda each: BEST_FIRST.index(each.encoder.state))
+        best = ordered[0] if ordered else self._nobody()
+        return EncodingStatus(
+            device=best.device,
+            model=self._settings.model,
+            model_sha256=self._key.model_sha256,
+            encoder=best.encoder,
+            queue=QueueStatus(
+                waiting=waiting,
+                running=running,
+                done=sum(each.queue.done for each in all_of_them),
+                failed=sum(each.queue.failed for each in all_of_them),
+                encoding_image_sha256=None if key is None else encode_target(key).image_sha256,
+                seconds_per_image=best.queue.seconds_per_image,
+            ),
+        )
+
+    def trouble(self) -> str | None:
+        """Why nothing is being encoded; None as long as an encoder runs or starts."""
+        process = self.status().encoder
+        return process.message if process.state == "failed" else None
+
+    def manifest(self) -> Manifest | None:
+        """The model's manifest; None until an encoder is ready, which has seen to it that the graphs are there."""
+        if self._manifest is None and self.status().encoder.state == "ready":
+            try:
+                self._manifest = Manifest.read(graphs_folder(self._settings.home, self._key.model_sha256))
+            except ModelError as error:
+                logger.warning("the model's graphs are not in this home yet", error=str(error))
+        return self._manifest
+
+    def graph_path(self, name: str) -> Path:
+        """The file of the graph ``prepare`` or ``decode``.
+
+        Raises:
+            NotFound: for any other name.
+            Unavailable: while the graphs are being exported.
+        """
+        return graph_file(self._settings.home, self.manifest(), name)
+
+    def _state(self, target: Target) -> EmbeddingState | None:
+        with self._database.read() as session:
+            return asked.states_of(session, self._kind, [target]).get(target)
+
+    def _is_done(self, target: Target) -> bool:
+        key = embedding_key(
+            target.image_sha256, self._key.model_sha256, self._key.preprocessing_version, region=target.region
+        )
+        return embedding_size(self._blobs, key) is not None
+
+    def _nobody(self) -> EncodingStatus:
+        """What is said while no encoder is heard of."""
+        late = time.monotonic() - self._started > FIRST_REPORT
+        process = (
+            ProcessStatus("failed", "No encoder is running. Start one with `limner worker`.", None)
+            if late
+            else ProcessStatus("starting", "", None)
+        )
+        device = self._settings.device.replace("auto", "cpu")
+        queue = QueueStatus(0, 0, 0, 0, None, None)
+        return EncodingStatus(device, self._settings.model, self._key.model_sha256, process, queue)
+
+
+def _read(status: object) -> EncodingStatus | None:
+    try:
+        return _STATUS.validate_python(status)
+    except ValidationError as error:
+        logger.warning("an encoder of another version", error=str(error))
+        return None

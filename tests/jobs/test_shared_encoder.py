@@ -1,0 +1,157 @@
+"""Web processes without an encoder ask through PostgreSQL, and a worker answers. Here both are in one process."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from limner.blobs import image_key
+from limner.config import Settings
+from limner.encoding.states import EmbeddingState, EncodeEvent, Target
+from limner.errors import InvalidInput, NotFound, Unavailable
+from limner.jobs.encoding import EncodingQueue
+from limner.jobs.shared_encoder import SharedEncoder
+from limner.service.running import start, stop
+from limner.service.wiring import Services, open_services
+from tests.api.conftest import FAKE_WORKER
+from tests.conftest import png_bytes
+
+PATIENCE = 60.0  # s; nothing is measured, tests only fail after this
+
+
+@pytest.fixture
+def shared(settings: Settings, new_postgres_database: Callable[[], str]) -> Settings:
+    return settings.model_copy(update={"database_url": new_postgres_database()})
+
+
+@pytest.fixture
+def web(shared: Settings) -> Iterator[Services]:
+    """What a web process has that has no encoder."""
+    services = open_services(shared, encodes=False)
+    yield services
+    stop(services)
+
+
+@pytest.fixture
+def worker(web: Services, shared: Settings) -> Iterator[Services]:
+    """What a worker has; it has not been started."""
+    services = open_services(shared, FAKE_WORKER, holder="worker")
+    yield services
+    stop(services)
+
+
+def image(services: Services, seed: int = 0) -> str:
+    data = png_bytes(seed=seed)
+    sha256 = hashlib.sha256(data).hexdigest()
+    services.blobs.put(image_key(sha256), data)
+    return sha256
+
+
+def wait(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come"
+        time.sleep(0.02)
+
+
+def queue_of(services: Services, holder: str) -> EncodingQueue:
+    return EncodingQueue(services.database, services.embedding_key, holder, shared=True)
+
+
+def test_what_is_asked_for_in_one_process_is_made_in_another(web: Services, worker: Services) -> None:
+    first, other = image(web), image(web, 1)
+    assert web.encoder.state(first) == EmbeddingState("none")
+    assert web.encoder.request(first, "look") == EmbeddingState("waiting", position=0)
+    assert web.encoder.queued([first, other]) == {first: EmbeddingState("waiting")}
+    assert web.encoder.status().encoder.state == "starting"
+    assert web.encoder.manifest() is None
+    with pytest.raises(Unavailable):
+        web.encoder.graph_path("decode")
+    start(worker)
+    wait(lambda: web.encoder.state(first).state == "ready", "the embedding")
+    wait(lambda: web.encoder.status().encoder.state == "ready", "word of the encoder")
+    assert web.encoder.queued([first]) == {}
+    assert web.encoder.request(first, "look") == EmbeddingState("ready")
+    assert web.encoder.request(other, "prefetch").state in ("waiting", "encoding", "ready")
+    wait(lambda: web.encoder.state(other).state == "ready", "the second embedding")
+    manifest = web.encoder.manifest()
+    assert manifest is not None
+    assert manifest.weights_sha256 == web.encoder.model_sha256
+    assert web.encoder.graph_path("decode").read_bytes() == b"the graph decode"
+    with pytest.raises(NotFound):
+        web.encoder.graph_path("other")
+    worker.encoder.stop()
+    assert web.encoder.status().encoder.state == "starting", "an encoder that has ended is not counted on"
+
+
+def test_an_image_that_cannot_be_encoded_says_why_and_stays_so(web: Services, worker: Services) -> None:
+    broken = hashlib.sha256(b"broken").hexdigest()
+    web.blobs.put(image_key(broken), b"broken")
+    start(worker)
+    web.encoder.request(broken, "look")
+    wait(lambda: web.encoder.state(broken).state == "failed", "the failure")
+    assert web.encoder.request(broken, "look") == EmbeddingState("failed", error="it is poison")
+    assert web.encoder.queued([broken]) == {broken: EmbeddingState("failed", error="it is poison")}
+
+
+def test_the_newest_look_comes_first_then_prefetch_and_what_was_cancelled_never(web: Services) -> None:
+    early, late, ahead, raised, gone = (image(web, seed) for seed in range(5))
+    web.encoder.request(ahead, "prefetch")
+    web.encoder.request(raised, "prefetch")
+    web.encoder.request(early, "look")
+    web.encoder.request(gone, "look")
+    web.encoder.request(late, "look")
+    web.encoder.cancel(gone)
+    assert web.encoder.request(raised, "look").position == 0
+    assert web.encoder.request(ahead, "prefetch").position == 3
+    assert web.encoder.request(early, "prefetch").position == 2, "a lower priority changes nothing"
+    claimed = queue_of(web, "here").claim(10)
+    assert [each.target.image_sha256 for each in claimed] == [raised, late, early, ahead]
+    assert [each.priority for each in claimed] == ["look", "look", "look", "prefetch"]
+    assert web.encoder.state(early) == EmbeddingState("encoding")
+
+
+def test_an_encoder_that_is_full_takes_only_what_somebody_waits_for(web: Services) -> None:
+    bulk, looked_at = image(web), image(web, 1)
+    web.encoder.request(bulk, "bulk")
+    queue = queue_of(web, "here")
+    assert queue.claim(4, urgent=True) == []
+    web.encoder.request(looked_at, "look")
+    assert [each.target for each in queue.claim(4, urgent=True)] == [Target(looked_at)]
+    assert replace(queue, shared=False).claim(4, urgent=True) == []
+
+
+def test_a_worker_of_the_same_name_takes_up_what_the_one_before_held(web: Services, worker: Services) -> None:
+    first = image(web)
+    web.encoder.request(first, "look")
+    assert len(queue_of(web, "worker").claim(1)) == 1
+    assert queue_of(web, "somebody else").claim(1) == [], "its lease runs for a minute"
+    start(worker)
+    wait(lambda: web.encoder.state(first).state == "ready", "the embedding")
+
+
+def test_a_passing_failure_is_said_until_it_is_tried_again(web: Services) -> None:
+    first = image(web)
+    web.encoder.request(first, "look")
+    queue = queue_of(web, "here")
+    queue.claim(1)
+    queue.settle([EncodeEvent(first, "failed", error="the disk is full", lasting=False)])
+    assert web.encoder.request(first, "look") == EmbeddingState("failed", error="the disk is full")
+
+
+def test_sqlite_is_refused_in_words_that_say_what_is_right(settings: Settings) -> None:
+    with pytest.raises(
+        InvalidInput, match=r"needs PostgreSQL: SQLite serves one process.*LIMNER_DATABASE_URL=postgresql"
+    ):
+        open_services(settings, encodes=False)
+
+
+def test_without_any_encoder_it_says_so_after_a_while(web: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert web.encoder.trouble() is None
+    monkeypatch.setattr("limner.jobs.shared_encoder.FIRST_REPORT", -1.0)
+    assert web.encoder.trouble() == "No encoder is running. Start one with `limner worker`."
+    assert isinstance(web.encoder, SharedEncoder)
