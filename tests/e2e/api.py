@@ -14,7 +14,6 @@ from uuid import uuid4
 from sqlalchemy.orm import Session
 
 from limner.cli.demo import CATEGORIES, PHOTOS
-from limner.config import Settings
 from limner.store import Database, accounts
 from tests.e2e.server import LimnerServer
 
@@ -22,8 +21,9 @@ BOUNDARY = "limner-test"
 
 
 @contextmanager
-def _database(server: LimnerServer) -> Iterator[Session]:
-    database = Database(Settings(home=server.home).resolved_database_url)
+def database_of(server: LimnerServer) -> Iterator[Session]:
+    """The server's database, behind its back."""
+    database = Database(server.database_url)
     try:
         with database.write() as session:
             yield session
@@ -33,7 +33,7 @@ def _database(server: LimnerServer) -> Iterator[Session]:
 
 def sign_in_link(server: LimnerServer) -> str:
     """A fresh link for the administrator, as `limner user link` prints."""
-    with _database(server) as session:
+    with database_of(server) as session:
         token = accounts.create_login_link(session, accounts.find_user(session, accounts.LOCAL_ADMIN))
     return f"{server.address}/login#token={token}"
 
@@ -43,7 +43,7 @@ class Api:
 
     def __init__(self, server: LimnerServer) -> None:
         self.address = server.address
-        with _database(server) as session:
+        with database_of(server) as session:
             user = accounts.find_user(session, accounts.LOCAL_ADMIN)
             self.token = accounts.create_api_token(session, user, f"browser tests {uuid4()}")
 

@@ -1,7 +1,13 @@
-"""`limner demo` as a process of its own, to be driven by the tests."""
+"""`limner demo` as a process of its own, to be driven by the tests.
+
+`LIMNER_TEST_ARRANGEMENT=cluster` has it run as `make test-cluster` does: two web processes on a real PostgreSQL, with
+one encoder between them. All browser tests hold for both arrangements.
+"""
 
 from __future__ import annotations
 
+import atexit
+import hashlib
 import os
 import re
 import signal
@@ -10,10 +16,18 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+from limner.config import Settings
+from tests.postgres import make_database, postgres_server
+
+DEMO = (sys.executable, "-m", "limner", "demo")
 READY_SECONDS = 180  # loading torch and exporting the graphs, on a slow machine
+ARRANGEMENT = os.environ.get("LIMNER_TEST_ARRANGEMENT", "")
+WEB_PROCESSES = {"": 1, "cluster": 2}[ARRANGEMENT]
 
 
 @dataclass
@@ -24,23 +38,26 @@ class LimnerServer:
         address: where it listens.
         link: signs in once.
         home: its folder.
+        database_url: of its database.
     """
 
     address: str
     link: str
     home: Path
+    database_url: str
     process: subprocess.Popen[str]
 
 
 def start_server(home: Path, *, port: int = 0) -> LimnerServer:
     """Start ``limner demo`` in ``home`` and wait until it answers and its encoder is ready."""
+    database_url = _database_url(home)
     with (home.parent / f"{home.name}.log").open("a") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "limner", "demo", "--home", str(home), "--port", str(port)],
+            [*DEMO, "--home", str(home), "--port", str(port), "--workers", str(WEB_PROCESSES)],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "LIMNER_DATABASE_URL": database_url},
         )
     assert process.stdout is not None
     printed = ""
@@ -48,9 +65,24 @@ def start_server(home: Path, *, port: int = 0) -> LimnerServer:
         line = process.stdout.readline()
         assert line, f"the server stopped before it listened; it had printed:\n{printed}"
         printed += line
-    server = LimnerServer(match[1], match[0], home, process)
+    server = LimnerServer(match[1], match[0], home, database_url, process)
     wait_until_ready(server)
     return server
+
+
+def _database_url(home: Path) -> str:
+    """Of the database of the server in this home; it is made when need be."""
+    if ARRANGEMENT != "cluster":
+        return Settings(home=home).resolved_database_url
+    return make_database(_postgres(), f"home_{hashlib.sha256(str(home).encode()).hexdigest()[:16]}")
+
+
+@cache
+def _postgres() -> str:
+    """URL of the PostgreSQL server that the servers of this test process share."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(postgres_server())
 
 
 def wait_until_ready(server: LimnerServer) -> None:

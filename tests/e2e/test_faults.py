@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,9 +14,11 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from sqlalchemy import select
 
+from limner.store.tables import Edit, Image
 from tests.e2e.annotate_page import AnnotatePage
-from tests.e2e.api import demo_project, sign_in_link
+from tests.e2e.api import database_of, demo_project, sign_in_link
 from tests.e2e.conftest import TIMEOUT, VIEWPORT
 from tests.e2e.server import LimnerServer, start_server, stop_server
 from tests.e2e.waiting import wait_until
@@ -49,12 +50,10 @@ class Mortal:
 
     def edits(self, file_name: str) -> list[tuple[str, str, Any]]:
         """(kind, uid, category) of every edit of an image, in order."""
-        with closing(sqlite3.connect(self.running.home / "limner.db")) as connection:
-            return connection.execute(
-                "SELECT edits.kind, edits.uid, json_extract(payload, '$.changes.category_id') FROM edits "
-                "JOIN images ON images.id = edits.image_id WHERE images.file_name = ? ORDER BY edits.revision",
-                (file_name,),
-            ).fetchall()
+        with database_of(self.running) as session:
+            of_image = select(Edit).join(Image, Image.id == Edit.image_id).where(Image.file_name == file_name)
+            edits = session.scalars(of_image.order_by(Edit.revision))
+            return [(edit.kind, edit.uid, edit.payload.get("changes", {}).get("category_id")) for edit in edits]
 
     def count(self, file_name: str, kind: str) -> int:
         return sum(each == kind for each, *_ in self.edits(file_name))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import sqlite3
-from contextlib import closing
 from io import BytesIO
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, Request, expect
+from sqlalchemy import text
 
-from tests.e2e.api import Api
+from tests.e2e.api import Api, database_of
 from tests.e2e.server import LimnerServer
 
 pytestmark = pytest.mark.e2e
@@ -37,8 +36,8 @@ def large_project(server: LimnerServer) -> int:
 def written(server: LimnerServer) -> list[int]:
     """How many rows there are of all that looking could have changed; that an image was encoded is no change."""
     tables = ("images", "annotations", "edits", "events WHERE kind <> 'embedding'", "jobs")
-    with closing(sqlite3.connect(server.home / "limner.db")) as connection:
-        return [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
+    with database_of(server) as session:
+        return [session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() for table in tables]
 
 
 def test_looking_through_hundreds_of_images_writes_nothing(

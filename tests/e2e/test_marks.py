@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from sqlalchemy import select
 
+from limner.store.tables import Edit
 from tests.e2e.annotate_page import AnnotatePage
-from tests.e2e.api import Project, sign_in_link
+from tests.e2e.api import Project, database_of, sign_in_link
 from tests.e2e.conftest import TIMEOUT, VIEWPORT
 from tests.e2e.server import LimnerServer
 from tests.e2e.test_faults import OPERATIONS, draw
@@ -40,12 +40,10 @@ def image_id_of(page: Page) -> int:
 
 def stored(server: LimnerServer, image_id: int) -> list[str]:
     """What the server has been told of an image, in order: kinds, with the category or the state."""
-    query = (
-        "SELECT edits.kind || ' ' || coalesce(json_extract(payload, '$.changes.category_id'), "
-        "json_extract(payload, '$.state'), '') FROM edits WHERE image_id = ? ORDER BY revision"
-    )
-    with closing(sqlite3.connect(server.home / "limner.db")) as connection:
-        return [row[0].strip() for row in connection.execute(query, (image_id,))]
+    with database_of(server) as session:
+        edits = session.scalars(select(Edit).where(Edit.image_id == image_id).order_by(Edit.revision)).all()
+    values = [edit.payload.get("changes", {}).get("category_id") or edit.payload.get("state", "") for edit in edits]
+    return [f"{edit.kind} {value}".strip() for edit, value in zip(edits, values, strict=True)]
 
 
 @pytest.mark.parametrize("choice", ["Keep mine", "Keep theirs"])
