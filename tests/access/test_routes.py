@@ -53,6 +53,9 @@ NEEDS = {
     "server.list_models": Permission.READ_SERVER,
     "session.get_session": Permission.OWN_ACCOUNT,
     "session.sign_out": Permission.OWN_ACCOUNT,
+    "suggestions.cancel_suggestions": Permission.ANNOTATE,
+    "suggestions.list_suggestions": Permission.VIEW,
+    "suggestions.request_suggestions": Permission.ANNOTATE,
 }
 CONVERTER = re.compile(r"<(?:(\w+)(?:\(([^)]*)\))?:)?(\w+)>")
 
@@ -83,6 +86,7 @@ def ask_everything(app: APIFlask, script: FlaskClient, image: dict[str, Any]) ->
         "coco.import_coco": {"json": {"categories": [], "images": [], "annotations": []}},
         "images.upload_images": {"data": {"files": (io.BytesIO(b"no image"), "x.png")}},
         "jobs.create_job": {"json": {"kind": "precompute"}},
+        "suggestions.request_suggestions": {"json": {"request": {"source": "everything"}}},
         "projects.create_project": {"json": {"name": "Dogs"}},
         "projects.update_project": {"json": {"name": "Lynxes"}},
     }

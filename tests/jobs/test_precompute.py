@@ -244,10 +244,10 @@ def test_an_image_that_leaves_a_project_leaves_its_job_and_no_other_one(
     told.clear()
     with database.write() as session:
         for index in (0, 2, 5):  # in hand, failed, waiting
-            assert withdraw_image(session, project_id, sha(index))
+            assert withdraw_image(session, project_id, sha(index), index + 1)
             here = select(Image).where(Image.project_id == project_id, Image.sha256 == sha(index))
             delete_image(session, session.scalars(here).one())
-        assert not withdraw_image(session, project_id, sha(0))
+        assert not withdraw_image(session, project_id, sha(0), 1)
     assert figures(database, jobs[0]) == ("running", 0, 0, 4)
     assert figures(database, jobs[1]) == ("running", 0, 1, 3)
     counted = [each.event.total for each in told if isinstance(each.event, JobEvent)]

@@ -25,6 +25,7 @@ from limner.api.blueprints import (
     projects,
     server,
     session,
+    suggestions,
 )
 from limner.api.context import EXTENSION
 from limner.api.errors import register_errors
@@ -57,6 +58,7 @@ API_BLUEPRINTS = (
     images.blueprint,
     embeddings.blueprint,
     annotations.blueprint,
+    suggestions.blueprint,
     coco.blueprint,
     exports.blueprint,
     jobs.blueprint,

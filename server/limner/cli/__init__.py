@@ -26,6 +26,7 @@ COMMANDS = {
     "proposals": ("limner.cli.proposals:proposals", "Propose masks of objects and measure their recall."),
     "segment": ("limner.cli.segment:segment", "Segment one image from points, a box or a mask."),
     "serve": ("limner.cli.serve:serve", "Start the server."),
+    "suggest": ("limner.cli.suggest:suggest", "Have masks suggested for the images of a project."),
     "sweep": ("limner.cli.sweep:sweep", "Remove files of images that were deleted."),
     "train": ("limner.cli.train:train", "Train or fine-tune a model."),
     "worker": ("limner.cli.worker:worker", "Encode for web processes on this machine or others."),

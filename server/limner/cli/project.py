@@ -40,7 +40,7 @@ def create(name: str, categories: Sequence[str], home: Path | None) -> None:
     """Create a project called NAME and print its id."""
     from limner.service.projects import NewCategory, create_project
 
-    with _open(home) as (services, actor):
+    with open_home(home) as (services, actor):
         made = create_project(services, actor, name, [NewCategory(category) for category in categories])
     click.echo(made.row.id)
 
@@ -51,7 +51,7 @@ def list_all(home: Path | None) -> None:
     """List all projects: id, images, annotations, name."""
     from limner.service.projects import list_projects
 
-    with _open(home) as (services, actor):
+    with open_home(home) as (services, actor):
         for each in list_projects(services, actor):
             size = each.counts
             click.echo(f"{each.row.id}\t{size.images} images\t{size.annotations} annotations\t{each.row.name}")
@@ -83,7 +83,7 @@ def import_all(context: click.Context, name: str, sources: Sequence[Path], home:
             elif path in sources:
                 documents.append(path)
     images = find_images([source for source in sources if source.is_dir() or source.suffix.lower() != ".json"])
-    with _open(home) as (services, actor):
+    with open_home(home) as (services, actor):
         project_id = find_project(services, actor, name)
         refused = _import_images(services, actor, project_id, images) if images.images or images.refused else 0
         for document in documents:
@@ -152,7 +152,7 @@ def export(
 
     choice = ExportChoice(form, segmentation, skipped, images, None if split is None else Split.parse(split))
     choice.check()
-    with _open(home) as (services, actor):
+    with open_home(home) as (services, actor):
         project_id = find_project(services, actor, name)
         if choice.is_one_file or out.suffix.lower() == ".zip":
             write_file(out, export_stream(services, actor, project_id, choice))
@@ -166,7 +166,7 @@ def export(
 
 
 @contextmanager
-def _open(home: Path | None) -> Iterator[tuple[Services, Actor]]:
+def open_home(home: Path | None) -> Iterator[tuple[Services, Actor]]:
     """The services of a home and whoever may use them from its command line."""
     from limner.service.accounts import local_actor
     from limner.service.wiring import open_services

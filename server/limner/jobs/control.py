@@ -76,14 +76,15 @@ def finish_if_done(session: Session, job: Job) -> bool:
     if job.state != "running" or open_items(session, job.id):
         return False
     job.state, job.total, job.updated = "done", job.done + job.failed, utc_now()
-    job.message = f"{job.failed} image{'s' if job.failed > 1 else ''} could not be encoded." if job.failed else ""
+    undone = "looked through" if job.kind == "suggest" else "encoded"
+    job.message = f"{job.failed} image{'s' if job.failed > 1 else ''} could not be {undone}." if job.failed else ""
     announce_job(session, job)
     return True
 
 
-def withdraw_image(session: Session, project_id: int, image_sha256: str) -> bool:
+def withdraw_image(session: Session, project_id: int, image_sha256: str, image_id: int) -> bool:
     """An image leaves a project: its jobs pass it over, and tell the pages. Whether one of them had it to do."""
-    jobs = withdraw(session, project_id, image_sha256)
+    jobs = withdraw(session, project_id, image_sha256) | withdraw(session, project_id, str(image_id))
     for job_id in sorted(jobs):
         announce_job(session, lock_job(session, job_id))
     return bool(jobs)

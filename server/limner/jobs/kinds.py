@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict
 from limner.encoding.states import Target
 from limner.store.embeddings import EmbeddingKey
 from limner.vocabulary.geometry import Region
+from limner.vocabulary.suggested import SuggestRequest
 
-JobKind = Literal["precompute"]
+JobKind = Literal["precompute", "suggest"]
 
 SWEEP = "sweep"  # items whose key is the sha256 of an image: remove its blobs if no row names it
 
@@ -48,6 +49,24 @@ class PrecomputePayload(BaseModel):
             key.model_sha256,
             key.preprocessing_version,
         )
+
+
+class SuggestPayload(BaseModel):
+    """Of a job ``suggest``, and of its items: what to look for, with which model.
+
+    Attributes:
+        model_sha256: of the weights that make the masks.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model_sha256: str
+    request: SuggestRequest
+
+
+def suggest_kind(model_sha256: str) -> str:
+    """The kind of items that ask for suggestions by this model; their keys are numbers of images."""
+    return f"suggest:{model_sha256}"
 
 
 def encode_kind(key: EmbeddingKey) -> str:

@@ -175,15 +175,15 @@ def fail(
     return _count(session, Counter(), given_up)
 
 
-def withdraw(session: Session, project_id: int, image_sha256: str) -> set[int]:
+def withdraw(session: Session, project_id: int, image_key: str) -> set[int]:
     """What jobs of a project were to do with an image, or regions of it, is no longer to be done; who holds some of it
-    hears so at the next heartbeat.
+    hears so at the next heartbeat. ``image_key`` is how keys name the image: its sha256, or its number.
 
     Returns:
         The numbers of the jobs, which count so much less.
     """
     jobs = select(Job.id).where(Job.project_id == project_id)
-    of_image = or_(JobItem.key == image_sha256, JobItem.key.startswith(f"{image_sha256}:", autoescape=True))
+    of_image = or_(JobItem.key == image_key, JobItem.key.startswith(f"{image_key}:", autoescape=True))
     named = JobItem.job_id.in_(jobs) & of_image
     _lock_jobs(session, named)
     gone = delete(JobItem).where(named).returning(JobItem.job_id, JobItem.state)

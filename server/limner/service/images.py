@@ -140,13 +140,14 @@ def delete_image(context: Services, actor: Actor, image_id: int) -> None:
     """
     with context.database.write() as session:
         row = access_image(session, actor, image_id, Permission.MANAGE_IMAGES)
-        withdrawn = withdraw_image(session, row.project_id, row.sha256)
+        withdrawn = withdraw_image(session, row.project_id, row.sha256, row.id)
         orphans = store.delete_image(session, row)
         unreference(session, orphans)
     for sha256 in orphans:
         context.encoder.cancel(sha256)
     if withdrawn:
         context.encoder.look_again()
+        context.suggester.look_again()
 
 
 def _described(context: Services, session: Session, rows: Sequence[Image]) -> list[ImageInfo]:

@@ -12,10 +12,10 @@ from limner.jobs.kinds import encode_target
 from limner.jobs.precompute import count_unencoded, start_precompute
 from limner.service.wiring import Services
 from limner.store import jobs as store
-from limner.store.images import names_of
+from limner.store.images import file_names_of, names_of
 from limner.store.tables import Job
 
-__all__ = ["JobAction", "JobFailure", "act_on_job", "list_failures", "list_jobs", "start_encoding"]
+__all__ = ["Job", "JobAction", "JobFailure", "act_on_job", "list_failures", "list_jobs", "start_encoding"]
 
 MAX_FAILURES = 100
 
@@ -80,6 +80,13 @@ def list_failures(context: Services, actor: Actor, job_id: int) -> Sequence[JobF
     with context.database.read() as session:
         job = access_job(session, actor, job_id, Permission.VIEW)
         items = control.failures_of(session, job.id, MAX_FAILURES)
+        if job.kind == "suggest":
+            numbers = [int(item.key) for item in items]
+            called = file_names_of(session, numbers)
+            return [
+                JobFailure(number if number in called else None, called.get(number, ""), item.message)
+                for item, number in zip(items, numbers, strict=True)
+            ]
         images = [encode_target(item.key).image_sha256 for item in items]
         names = names_of(session, job.project_id, images)
     failures = []
@@ -92,5 +99,6 @@ def list_failures(context: Services, actor: Actor, job_id: int) -> Sequence[JobF
 def _after_change(context: Services, actor: Actor, job_id: int) -> Job:
     """Have the encoder act on it; the job as it is then."""
     context.encoder.look_again()
+    context.suggester.look_again()
     with context.database.read() as session:
         return access_job(session, actor, job_id, Permission.RUN_JOBS)

@@ -15,7 +15,8 @@ def start(services: Services) -> None:
     """Hear of others, and start the encoder, which goes on with the jobs that were running."""
     services.events.start(services.encoder.on_work)
     services.encoder.start()
-    if services.sweeper is not None:
+    if services.sweeper is not None:  # otherwise another process does all work in the background
+        services.suggester.start()
         services.sweeper.start()
 
 
@@ -23,6 +24,7 @@ def stop(services: Services) -> None:
     """End the streams and the encoder, close the database."""
     services.events.close()
     services.encoder.stop()
+    services.suggester.stop()
     if services.sweeper is not None:
         services.sweeper.stop()
     services.database.close()

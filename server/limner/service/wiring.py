@@ -12,6 +12,7 @@ from limner.encoding.service import WORKER, EmbeddingService
 from limner.errors import InvalidInput
 from limner.jobs.encoding import EncodingQueue, new_holder
 from limner.jobs.shared_encoder import SharedEncoder
+from limner.jobs.suggest import SuggestQueue
 from limner.jobs.sweep import Sweeper
 from limner.jobs.telling import EncoderNews
 from limner.models import catalogue
@@ -24,6 +25,8 @@ from limner.store.embeddings import EmbeddingKey
 from limner.store.engine import is_sqlite_url
 from limner.store.installation import installation_id
 from limner.store.migrate import migrate
+from limner.suggesting.runner import WORKER as SUGGESTING_WORKER
+from limner.suggesting.runner import SuggestionRunner
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Services:
         installation: UUID of the database.
         model: name of the model in use.
         embedding_key: identifies embeddings made by the model in use.
+        suggester: makes suggestions, once it is started; elsewhere it only hears that there is something to do.
         sweeper: removes blobs that no row names; None where another process does.
     """
 
@@ -41,6 +45,7 @@ class Services:
     database: Database
     blobs: BlobStore
     encoder: Encoder
+    suggester: SuggestionRunner
     sweeper: Sweeper | None
     events: Events
     installation: str
@@ -51,6 +56,7 @@ class Services:
 def open_services(
     settings: Settings,
     encoder_command: Sequence[str] = WORKER,
+    suggest_command: Sequence[str] = SUGGESTING_WORKER,
     *,
     holder: str | None = None,
     encodes: bool = True,
@@ -60,6 +66,7 @@ def open_services(
     Args:
         settings: where and what.
         encoder_command: starts the encoder's process.
+        suggest_command: starts the process that makes suggestions, once some are asked for.
         holder: the name under which this process holds work; by default one that nobody else has.
         encodes: whether this process has an encoder, and sweeps; otherwise it shares those of others, which needs
             PostgreSQL.
@@ -96,6 +103,9 @@ def open_services(
         database=database,
         blobs=blobs,
         encoder=encoder,
+        suggester=SuggestionRunner(
+            settings, SuggestQueue(database, key, holder), pages.publish, command=suggest_command
+        ),
         sweeper=Sweeper(database, blobs, holder) if encodes else None,
         events=pages,
         installation=installation,

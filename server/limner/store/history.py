@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from limner.store.annotations import AnnotationState, MaskFacts, set_mask, state_of
 from limner.store.tables import Annotation, Edit, Image
 
+ON_NO_ANNOTATION = ("mark", "verdict")  # kinds of edits
+
 
 def edits_of_operations(session: Session, operation_ids: Sequence[str]) -> dict[str, Edit]:
     """The edits that operations left behind, those that were acknowledged before: operation id -> edit."""
@@ -26,7 +28,9 @@ def annotation_at(session: Session, image: Image, uid: str, revision: int) -> An
     """
     edits = session.scalars(
         select(Edit)
-        .where(Edit.uid == uid, Edit.image_id == image.id, Edit.revision <= revision, Edit.kind != "mark")
+        .where(
+            Edit.uid == uid, Edit.image_id == image.id, Edit.revision <= revision, Edit.kind.not_in(ON_NO_ANNOTATION)
+        )
         .order_by(Edit.revision)
     )
     current = session.scalar(select(Annotation).where(Annotation.uid == uid))

@@ -212,6 +212,12 @@ def names_of(session: Session, project_id: int, sha256s: Collection[str]) -> Map
     return {sha256: (image_id, name) for sha256, image_id, name in rows}
 
 
+def file_names_of(session: Session, image_ids: Collection[int]) -> Mapping[int, str]:
+    """File names by the images' numbers; those that are gone are missing."""
+    rows = session.execute(select(Image.id, Image.file_name).where(Image.id.in_(image_ids)))
+    return {row.id: row.file_name for row in rows}
+
+
 def _parse_cursor(cursor: str) -> int:
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
         raise InvalidInput(

@@ -15,12 +15,20 @@ from limner.store.annotations import AnnotationState, MaskFacts, mask_facts, sta
 from limner.store.events import add_event
 from limner.store.history import annotation_at, apply_payload, edits_of_operations
 from limner.store.marks import mark_of
+from limner.store.suggestions import follow_annotation, set_refused
 from limner.store.tables import Annotation, Category, Edit, Image
 from limner.store.types import utc_now
 from limner.vocabulary import rle
 from limner.vocabulary.events import AnnotationsEvent
 from limner.vocabulary.geometry import Region
-from limner.vocabulary.operations import CreateOperation, MarkOperation, Operation, body_sha256, payload_of
+from limner.vocabulary.operations import (
+    CreateOperation,
+    MarkOperation,
+    Operation,
+    VerdictOperation,
+    body_sha256,
+    payload_of,
+)
 from limner.vocabulary.prompts import Prompts
 
 
@@ -185,7 +193,7 @@ class _ImageOperations:
         return edit
 
     def apply(self, operation_id: str, operation: Operation, prepared: Prepared | None = None) -> Annotation | None:
-        """Make the edit and its effect part of the session; the annotation, None for a mark. Does not flush."""
+        """Make the edit and its effect part of the session; the annotation, if it is on one. Does not flush."""
         image = self.image
         if prepared is None or prepared.size != (image.height, image.width):
             prepared = prepare(operation, image.height, image.width)
@@ -196,6 +204,8 @@ class _ImageOperations:
         if isinstance(operation, MarkOperation):
             image.state, image.state_note = operation.state, operation.note
             image.state_user_id, image.state_changed = self._user_id, now
+        elif isinstance(operation, VerdictOperation):
+            set_refused(self._session, image.id, str(operation.uid), refused=operation.refused)
         else:
             annotation = self._changed_annotation(operation, prepared, now)
         image.revision += 1
@@ -248,6 +258,8 @@ class _ImageOperations:
             image.annotation_count += 1
         else:
             apply_payload(annotation, operation.kind, prepared.payload, prepared.mask)
+        if operation.kind != "update":
+            follow_annotation(self._session, annotation)
         self._session.add(annotation)
         self._annotations[uid] = annotation
         if operation.kind == "create" and self._last_position is not None:

@@ -204,6 +204,40 @@ class Annotation(Base):
     deleted: Mapped[datetime | None]
 
 
+class Suggestion(Base):
+    """A mask that a machine proposes for an image, until somebody takes or refuses it. Never an annotation itself.
+
+    ``uid`` is what the annotation made of it names in ``provenance.origin``. Area and bbox are derived from the mask.
+    """
+
+    __tablename__ = "suggestions"
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'accepted', 'refused')", name="state"),
+        CheckConstraint("score >= 0 AND score <= 1", name="score"),
+        Index("ix_suggestions_image_id_state_score", "image_id", "state", "score"),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[Id]
+    uid: Mapped[Uuid] = mapped_column(unique=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
+    category_id: Mapped[int | None] = mapped_column(ForeignKey("categories.id", ondelete="SET NULL"), index=True)
+    counts: Mapped[str] = mapped_column(Text)  # compressed COCO RLE at the image's full size
+    area: Mapped[BigInt]
+    bbox_x: Mapped[int]
+    bbox_y: Mapped[int]
+    bbox_width: Mapped[int]
+    bbox_height: Mapped[int]
+    score: Mapped[float]
+    stability: Mapped[float | None]
+    origin: Mapped[str] = mapped_column(String(16))  # limner.vocabulary.states.SuggestionOrigin
+    model_sha256: Mapped[Sha256]
+    prompt: Mapped[JsonObject]
+    state: Mapped[str] = mapped_column(String(16))
+    created: Mapped[Created]
+    decided: Mapped[datetime | None]
+
+
 class Edit(Base):
     """An operation as it was acknowledged. Rows are only ever added; together they are the history of the image."""
 

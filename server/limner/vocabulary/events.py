@@ -8,7 +8,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, WithJsonSchema
 
-from limner.vocabulary.states import EmbeddingStateName, EncoderStateName, ImageState, JobKindName, JobStateName
+from limner.vocabulary.states import (
+    EmbeddingStateName,
+    EncoderStateName,
+    ImageState,
+    JobKindName,
+    JobStateName,
+    SuggestionActivity,
+)
 
 Timestamp = Annotated[datetime, WithJsonSchema({"type": "string", "format": "date-time"})]
 
@@ -92,6 +99,21 @@ class RegionEvent(_Fact):
     region: str
 
 
+class SuggestionsEvent(_Fact):
+    """Where an image stands with suggestions: ``done`` of ``total`` points while it runs, ``found`` once it is ready.
+
+    Also told, as ``ready``, when a job has given the image other suggestions.
+    """
+
+    event: Literal["suggestions"] = "suggestions"
+    image_id: int
+    state: SuggestionActivity
+    done: int = 0
+    total: int = 0
+    found: int = 0
+    error: str | None = None
+
+
 class JobEvent(_Fact):
     """How a job stands."""
 
@@ -124,6 +146,7 @@ Event = (
     | AnnotationsEvent
     | EmbeddingEvent
     | RegionEvent
+    | SuggestionsEvent
     | JobEvent
     | ServerEvent
 )  # fmt: skip

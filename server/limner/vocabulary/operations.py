@@ -21,7 +21,7 @@ from pydantic import (
 from typing_extensions import TypeAliasType
 
 from limner.vocabulary.rle import Rle
-from limner.vocabulary.states import ImageState
+from limner.vocabulary.states import ImageState, SuggestionOrigin
 
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 WholeNumber = Annotated[int, Strict()]
@@ -82,12 +82,20 @@ class ProvenancePrompts(_Closed):
     mask: bool
 
 
+class Origin(_Closed):
+    """The suggestion that a mask was taken from: its uid, where it came from, and its score, 0 to 1."""
+
+    suggestion: UUID
+    source: SuggestionOrigin
+    score: Annotated[Number, Field(ge=0, le=1)]
+
+
 class Provenance(_Closed):
     """How a mask came about: which model, which of its candidates, from which prompts, in how many seconds of work.
 
     ``seconds`` count only while somebody worked, ``clicks`` are presses of the pointer; both add up over all that was
     done to the mask as an object being drawn. ``region`` is x, y, width, height of the part of the image that the model
-    saw on its own; null for the whole.
+    saw on its own; null for the whole. ``origin`` is the suggestion that it was taken from, if any.
     """
 
     model_sha256: ModelHash | None = None
@@ -97,6 +105,7 @@ class Provenance(_Closed):
     region: tuple[WholeNumber, WholeNumber, WholeNumber, WholeNumber] | None = None
     seconds: Annotated[Number, Field(ge=0)] | None = None
     clicks: Annotated[int, Strict(), Field(ge=0)] | None = Field(default=None, exclude_if=lambda clicks: clicks is None)
+    origin: Origin | None = Field(default=None, exclude_if=lambda origin: origin is None)
 
 
 class CreateOperation(_Closed):
@@ -175,10 +184,18 @@ class MarkOperation(_Closed):
         return self
 
 
+class VerdictOperation(_Closed):
+    """Refuse a suggestion, or take that back; ``uid`` is the suggestion's. One is taken by a ``create``."""
+
+    kind: Literal["verdict"]
+    uid: UUID
+    refused: Annotated[bool, Strict()]
+
+
 Operation = TypeAliasType(
     "Operation",
     Annotated[
-        CreateOperation | UpdateOperation | DeleteOperation | RestoreOperation | MarkOperation,
+        CreateOperation | UpdateOperation | DeleteOperation | RestoreOperation | MarkOperation | VerdictOperation,
         Field(discriminator="kind"),
     ],
 )

@@ -108,6 +108,41 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/images/{image_id}/suggestions": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What is suggested for an image, best first, and whether more is being looked for. */
+    get: operations["listSuggestions"];
+    put?: never;
+    /** Have masks looked for; events `suggestions` say how it goes on. New ones replace open ones of the same origin. */
+    post: operations["requestSuggestions"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/images/{image_id}/suggestions/cancel": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Stop looking for what was asked for; the suggestions that there are stay. */
+    post: operations["cancelSuggestions"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/images/{image_id}/thumbnail": {
     parameters: {
       query?: never;
@@ -347,7 +382,10 @@ export interface paths {
     /** The newest jobs of a project. */
     get: operations["listJobs"];
     put?: never;
-    /** Start encoding all images of a project ahead of time, also those that are added while the job runs. */
+    /**
+     * Start work on all images of a project, also on those that are added while the job runs.
+     * @description `precompute` encodes them ahead of time, `suggest` looks for masks.
+     */
     post: operations["createJob"];
     delete?: never;
     options?: never;
@@ -549,6 +587,16 @@ export interface components {
       hint: string;
       message: string;
     };
+    /** @description All masks that a regular grid of points finds: ``points_per_side`` points along each side. */
+    Everything: {
+      /** @default 16 */
+      points_per_side: number;
+      /**
+       * @default everything
+       * @constant
+       */
+      source: "everything";
+    };
     /** @description One tensor that the image encoder gives: (1, channels, height, width) for one image. */
     FeatureSpec: {
       channels: number;
@@ -681,8 +729,8 @@ export interface components {
       done: number;
       failed: number;
       id: number;
-      /** @constant */
-      kind: "precompute";
+      /** @enum {string} */
+      kind: "precompute" | "suggest";
       message: string;
       project_id: number;
       /** @enum {string} */
@@ -703,8 +751,8 @@ export interface components {
       event: "job";
       failed: number;
       id: number;
-      /** @constant */
-      kind: "precompute";
+      /** @enum {string} */
+      kind: "precompute" | "suggest";
       message: string;
       project_id: number;
       /** @enum {string} */
@@ -852,10 +900,11 @@ export interface components {
       /** @default  */
       supercategory: string;
     };
-    /** @description Work to start on a project. */
+    /** @description Work to start on a project; ``suggest`` takes what to look for, by default everything on a grid. */
     NewJob: {
-      /** @constant */
-      kind: "precompute";
+      /** @enum {string} */
+      kind: "precompute" | "suggest";
+      request?: components["schemas"]["Everything"] | null;
     };
     /** @description A project to create, with its first categories in their order. */
     NewProject: {
@@ -867,7 +916,8 @@ export interface components {
       | components["schemas"]["UpdateOperation"]
       | components["schemas"]["DeleteOperation"]
       | components["schemas"]["RestoreOperation"]
-      | components["schemas"]["MarkOperation"];
+      | components["schemas"]["MarkOperation"]
+      | components["schemas"]["VerdictOperation"];
     /** @description One operation and the id under which it may be repeated. */
     OperationRequest: {
       operation: components["schemas"]["Operation"];
@@ -879,6 +929,14 @@ export interface components {
       annotation: components["schemas"]["Annotation"] | null;
       replayed: boolean;
       revision: number;
+    };
+    /** @description The suggestion that a mask was taken from: its uid, where it came from, and its score, 0 to 1. */
+    Origin: {
+      score: number;
+      /** @enum {string} */
+      source: "everything" | "similar" | "detector" | "text" | "import" | "propagated";
+      /** Format: uuid */
+      suggestion: string;
     };
     /** @description A project, how much is in it, and its categories. */
     Project: {
@@ -907,6 +965,7 @@ export interface components {
       | components["schemas"]["AnnotationsEvent"]
       | components["schemas"]["EmbeddingEvent"]
       | components["schemas"]["RegionEvent"]
+      | components["schemas"]["SuggestionsEvent"]
       | components["schemas"]["JobEvent"]
       | components["schemas"]["ServerEvent"];
     /** @description All projects, oldest first. */
@@ -934,12 +993,13 @@ export interface components {
      *
      *     ``seconds`` count only while somebody worked, ``clicks`` are presses of the pointer; both add up over all that was
      *     done to the mask as an object being drawn. ``region`` is x, y, width, height of the part of the image that the model
-     *     saw on its own; null for the whole.
+     *     saw on its own; null for the whole. ``origin`` is the suggestion that it was taken from, if any.
      */
     Provenance: {
       clicks?: number | null;
       mask_index?: number | null;
       model_sha256?: string | null;
+      origin?: components["schemas"]["Origin"] | null;
       predicted_iou?: number | null;
       prompts?: components["schemas"]["ProvenancePrompts"] | null;
       region?: [number, number, number, number] | null;
@@ -1052,6 +1112,62 @@ export interface components {
        */
       event: "start";
     };
+    /**
+     * @description A mask that nobody has taken yet, or whose annotation names it in ``provenance.origin``.
+     *
+     *     ``score`` says how sure the machine is, 0 to 1; ``prompt`` is what the model was asked, in image pixels.
+     */
+    Suggestion: {
+      accepted: boolean;
+      area: number;
+      bbox: [number, number, number, number];
+      category_id: number | null;
+      /** Format: date-time */
+      created: string;
+      model_sha256: string;
+      /** @enum {string} */
+      origin: "everything" | "similar" | "detector" | "text" | "import" | "propagated";
+      prompt: {
+        [key: string]: components["schemas"]["JsonValue"];
+      };
+      score: number;
+      segmentation: components["schemas"]["Segmentation"];
+      stability: number | null;
+      /** Format: uuid */
+      uid: string;
+    };
+    /** @description What is suggested for an image, best first; ``activity`` is null when nothing is being looked for. */
+    SuggestionList: {
+      activity: ("waiting" | "running" | "ready" | "failed" | "cancelled") | null;
+      image_id: number;
+      suggestions: components["schemas"]["Suggestion"][];
+    };
+    /** @description What to look for on an image. */
+    SuggestionRequest: {
+      request: components["schemas"]["Everything"];
+    };
+    /**
+     * @description Where an image stands with suggestions: ``done`` of ``total`` points while it runs, ``found`` once it is ready.
+     *
+     *     Also told, as ``ready``, when a job has given the image other suggestions.
+     */
+    SuggestionsEvent: {
+      /** @default 0 */
+      done: number;
+      error?: string | null;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      event: "suggestions";
+      /** @default 0 */
+      found: number;
+      image_id: number;
+      /** @enum {string} */
+      state: "waiting" | "running" | "ready" | "failed" | "cancelled";
+      /** @default 0 */
+      total: number;
+    };
     /** @description Another category, mask, crowd flag, attributes or provenance for an annotation. */
     UpdateOperation: {
       changes: components["schemas"]["Changes"];
@@ -1080,6 +1196,17 @@ export interface components {
     /** @description What became of each file, in the order in which they were sent. */
     UploadResults: {
       results: components["schemas"]["UploadResult"][];
+    };
+    /** @description Refuse a suggestion, or take that back; ``uid`` is the suggestion's. One is taken by a ``create``. */
+    VerdictOperation: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      kind: "verdict";
+      refused: boolean;
+      /** Format: uuid */
+      uid: string;
     };
   };
   responses: never;
@@ -1346,6 +1473,101 @@ export interface operations {
         content: {
           "application/json": components["schemas"]["OperationResult"];
         };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  listSuggestions: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        image_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["SuggestionList"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  requestSuggestions: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        image_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["SuggestionRequest"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      202: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["SuggestionList"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  cancelSuggestions: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        image_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Cancelled */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
       };
       /** @description What was wrong, and what would be right */
       default: {

@@ -11,8 +11,9 @@ from limner.api.auth import current_actor
 from limner.api.context import services
 from limner.api.guard import requires
 from limner.api.schemas.server import Job, JobFailure, JobFailures, JobList, NewJob
-from limner.service import jobs
+from limner.service import jobs, suggestions
 from limner.service.jobs import JobAction
+from limner.vocabulary.suggested import Everything
 
 blueprint = APIBlueprint("jobs", __name__)
 
@@ -23,7 +24,13 @@ blueprint = APIBlueprint("jobs", __name__)
 @blueprint.output(Job, status_code=201)
 @blueprint.doc(operation_id="createJob")
 def create_job(project_id: int, json_data: NewJob) -> Job:
-    """Start encoding all images of a project ahead of time, also those that are added while the job runs."""
+    """Start work on all images of a project, also on those that are added while the job runs.
+
+    `precompute` encodes them ahead of time, `suggest` looks for masks.
+    """
+    if json_data.kind == "suggest":
+        request = json_data.request or Everything()
+        return Job.model_validate(suggestions.start_suggesting(services(), current_actor(), project_id, request))
     return Job.model_validate(jobs.start_encoding(services(), current_actor(), project_id))
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from limner.access import InstallationRole
 from limner.api.schemas.base import Answer, Request
 from limner.vocabulary.events import EncoderStatus, Timestamp
 from limner.vocabulary.states import JobKindName, JobStateName
+from limner.vocabulary.suggested import SuggestRequest
 
 
 class SessionUser(Answer):
@@ -81,9 +82,16 @@ class ModelList(Answer):
 
 
 class NewJob(Request):
-    """Work to start on a project."""
+    """Work to start on a project; ``suggest`` takes what to look for, by default everything on a grid."""
 
     kind: JobKindName
+    request: SuggestRequest | None = None
+
+    @model_validator(mode="after")
+    def _check_request(self) -> Self:
+        if self.request is not None and self.kind != "suggest":
+            raise ValueError("only jobs of the kind suggest take a request")
+        return self
 
 
 class Job(Answer):

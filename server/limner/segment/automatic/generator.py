@@ -29,6 +29,7 @@ from limner.segment.automatic.candidates import (
 from limner.segment.automatic.decoding import PointDecoder
 from limner.segment.automatic.grid import Crop, crops_of, point_grid, points_per_side_of_stride
 from limner.segment.automatic.resample import Logits, Upsampler
+from limner.segment.embedding import ImageEmbedding
 from limner.segment.predictor import Predictor
 from limner.vocabulary import rle
 
@@ -126,13 +127,37 @@ class AutomaticMaskGenerator:
             on_progress: called with (points done, points in all) after every batch; raise in it to cancel.
         """
         height, width, _ = image.shape
-        crops = crops_of(height, width, self.crop_n_layers, self.crop_overlap_ratio)
+
+        def embed(crop: Crop) -> ImageEmbedding:
+            x0, y0, x1, y1 = crop.box
+            return self.predictor.embed(np.ascontiguousarray(image[y0:y1, x0:x1]))
+
+        return self._generate(height, width, self.crop_n_layers, embed, on_progress)
+
+    def generate_from(self, embedding: ImageEmbedding, on_progress: Progress | None = None) -> list[AutomaticMask]:
+        """As :meth:`generate`, of an image that is encoded already; without crops.
+
+        Args:
+            embedding: of the whole image.
+            on_progress: as for :meth:`generate`.
+        """
+        height, width = embedding.image_size
+        return self._generate(height, width, 0, lambda _: embedding, on_progress)
+
+    def _generate(
+        self,
+        height: int,
+        width: int,
+        layers: int,
+        embed: Callable[[Crop], ImageEmbedding],
+        on_progress: Progress | None,
+    ) -> list[AutomaticMask]:
+        crops = crops_of(height, width, layers, self.crop_overlap_ratio)
         grids = [self._grid(crop) for crop in crops]
         total, done = sum(map(len, grids)), 0
         found: list[Masked] = []
         for crop, grid in zip(crops, grids, strict=True):
-            y0, x0 = crop.box[1], crop.box[0]
-            embedding = self.predictor.embed(np.ascontiguousarray(image[y0 : crop.box[3], x0 : crop.box[2]]))
+            embedding = embed(crop)
             upsampler = Upsampler(embedding.geometry, self.predictor.model.config.low_res_size)
             decode = PointDecoder(self.predictor, embedding, self.pred_iou_thresh, upsampler.needed_cells)
             in_crop: list[Outlined] = []

@@ -1,0 +1,75 @@
+"""Suggestions: masks that a machine proposes."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from limner.api.schemas.base import Answer, Request
+from limner.service.suggestions import ImageSuggestions
+from limner.vocabulary.events import Timestamp
+from limner.vocabulary.operations import Segmentation
+from limner.vocabulary.states import SuggestionActivity, SuggestionOrigin
+from limner.vocabulary.suggested import SuggestRequest
+
+
+class Suggestion(Answer):
+    """A mask that nobody has taken yet, or whose annotation names it in ``provenance.origin``.
+
+    ``score`` says how sure the machine is, 0 to 1; ``prompt`` is what the model was asked, in image pixels.
+    """
+
+    uid: UUID
+    category_id: int | None
+    segmentation: Segmentation
+    area: int
+    bbox: tuple[int, int, int, int]
+    score: float
+    stability: float | None
+    origin: SuggestionOrigin
+    model_sha256: str
+    prompt: dict[str, JsonValue]
+    accepted: bool
+    created: Timestamp
+
+
+class SuggestionRequest(Request):
+    """What to look for on an image."""
+
+    request: SuggestRequest
+
+
+class SuggestionList(Answer):
+    """What is suggested for an image, best first; ``activity`` is null when nothing is being looked for."""
+
+    image_id: int
+    activity: SuggestionActivity | None
+    suggestions: list[Suggestion]
+
+    @classmethod
+    def of(cls, found: ImageSuggestions) -> SuggestionList:
+        """The suggestions as they are told to clients."""
+        return cls(
+            image_id=found.image_id,
+            activity=found.activity,
+            suggestions=[_suggestion(row, found.height, found.width) for row in found.suggestions],
+        )
+
+
+def _suggestion(row: Any, height: int, width: int) -> Suggestion:
+    return Suggestion(
+        uid=UUID(row.uid),
+        category_id=row.category_id,
+        segmentation=Segmentation(size=(height, width), counts=row.counts),
+        area=row.area,
+        bbox=(row.bbox_x, row.bbox_y, row.bbox_width, row.bbox_height),
+        score=row.score,
+        stability=row.stability,
+        origin=row.origin,
+        model_sha256=row.model_sha256,
+        prompt=row.prompt,
+        accepted=row.state == "accepted",
+        created=row.created,
+    )

@@ -1,0 +1,93 @@
+"""``limner suggest``: masks proposed for the images of a project, for people to take or refuse on the page."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from limner.cli.project import HOME, open_home
+from limner.vocabulary.suggested import MAX_POINTS_PER_SIDE, Everything
+
+if TYPE_CHECKING:
+    from limner.access import Actor
+    from limner.service.jobs import Job
+    from limner.service.wiring import Services
+    from limner.vocabulary.suggested import SuggestRequest
+
+LOOK_EVERY = 0.3  # s
+
+
+@click.group()
+def suggest() -> None:
+    """Have masks suggested for the images of a project."""
+
+
+@suggest.command()
+@click.argument("name", metavar="PROJECT")
+@click.option(
+    "--points-per-side",
+    type=click.IntRange(1, MAX_POINTS_PER_SIDE),
+    default=16,
+    show_default=True,
+    help="Points along each side of the grid.",
+)
+@HOME
+@click.pass_context
+def everything(context: click.Context, name: str, points_per_side: int, home: Path | None) -> None:
+    """Suggest all masks that a grid of points finds on the images of PROJECT, a name or an id.
+
+    They take the place of what was suggested that way before, except what somebody accepted or refused. The work is a
+    job of the project: when this command is interrupted, `limner serve` goes on with it.
+    """
+    with open_home(home) as (services, actor):
+        failed = run_job(services, actor, name, Everything(points_per_side=points_per_side))
+    if failed:
+        context.exit(1)
+
+
+def run_job(services: Services, actor: Actor, name: str, request: SuggestRequest) -> int:
+    """Start a job, or go on with the one that there is, and show how it goes; how many images failed.
+
+    Raises:
+        Conflict: the job that there is was paused, or stopped.
+    """
+    from tqdm import tqdm
+
+    from limner.errors import Conflict
+    from limner.service.jobs import list_failures
+    from limner.service.projects import find_project
+    from limner.service.suggestions import start_suggesting
+
+    project_id = find_project(services, actor, name)
+    try:
+        job = start_suggesting(services, actor, project_id, request)
+    except Conflict as error:  # an earlier command was interrupted, or a server is at it
+        job = _job(services, actor, project_id, int(str(error.details["job_id"])))
+        if job.state != "running":
+            raise
+    services.suggester.start()
+    try:
+        with tqdm(total=job.total, unit="image", disable=None) as bar:
+            while job.state == "running":
+                time.sleep(LOOK_EVERY)
+                job = _job(services, actor, project_id, job.id)
+                bar.total = job.total
+                bar.update(job.done + job.failed - bar.n)
+    finally:
+        services.suggester.stop()
+    if job.state != "done":
+        raise Conflict(f"Job {job.id} is {job.state}: {job.message}", hint="Resume it on the project's page.")
+    for failure in list_failures(services, actor, job.id):
+        click.echo(f"{failure.file_name}: {failure.message}", err=True)
+    click.echo(f"{job.done} images looked through, {job.failed} failed")
+    return job.failed
+
+
+def _job(services: Services, actor: Actor, project_id: int, job_id: int) -> Job:
+    from limner.service.jobs import list_jobs
+
+    (job,) = (each for each in list_jobs(services, actor, project_id) if each.id == job_id)
+    return job

@@ -1,0 +1,278 @@
+"""Suggestions as background work: for one image, which somebody looks at, and for all images of a project as a job.
+
+The item of one image stands for itself, without a job, and comes before those of jobs. Items of a job are made a
+window of images at a time, as those of ``precompute`` are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import structlog
+from sqlalchemy import CursorResult, String, delete, func, insert, literal, select
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.orm import Session
+
+from limner.errors import NotFound
+from limner.jobs import queue
+from limner.jobs.control import finish_if_done, stop_jobs
+from limner.jobs.kinds import Priority, SuggestPayload, suggest_kind
+from limner.store import Database
+from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
+from limner.store.events import add_event
+from limner.store.images import get_image
+from limner.store.jobs import announce_job, create_job, get_job, jobs_in_state, lock_job
+from limner.store.projects import get_project
+from limner.store.suggestions import NewSuggestion, replace_suggestions
+from limner.store.tables import Image, Job, JobItem
+from limner.store.types import JSON_OBJECT, UtcDateTime, utc_now
+from limner.store.upsert import insert_for
+from limner.vocabulary.events import SuggestionsEvent
+from limner.vocabulary.states import SuggestionActivity
+
+KIND = "suggest"
+WINDOW = 500  # images made items of in one transaction
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class SuggestItem:
+    """An image for which suggestions are to be made, held by the caller.
+
+    Attributes:
+        job_id: of the job that it belongs to; None when somebody asked for this image.
+    """
+
+    id: int
+    job_id: int | None
+    image: Image
+    payload: SuggestPayload
+
+
+def ask_for_image(session: Session, image: Image, payload: SuggestPayload) -> None:
+    """Have suggestions made for one image, before those of jobs. Asking again changes what waits, not what runs."""
+    now = utc_now()
+    rows = insert_for(session, JobItem).values(
+        kind=suggest_kind(payload.model_sha256),
+        key=str(image.id),
+        priority=int(Priority.SOON),
+        state="waiting",
+        not_before=now,
+        attempts=0,
+        crashes=0,
+        payload=payload.model_dump(mode="json"),
+        message="",
+        created=now,
+    )
+    session.execute(
+        rows.on_conflict_do_update(
+            index_elements=["kind", "key"],
+            index_where=JobItem.job_id.is_(None),
+            set_={"payload": rows.excluded.payload, "state": "waiting", "holder": None, "lease_until": None}
+            | {"not_before": now, "attempts": 0, "crashes": 0},
+            where=JobItem.state != "running",
+        )
+    )
+
+
+def activity_of(session: Session, image_id: int) -> SuggestionActivity | None:
+    """Whether an image that somebody asked suggestions for waits or is being worked on; None when it is neither."""
+    state = session.scalar(_asked(image_id, JobItem.state).where(JobItem.state.in_(("waiting", "running"))))
+    return cast(SuggestionActivity | None, state)
+
+
+def cancel_for_image(session: Session, image_id: int) -> bool:
+    """Nobody wants these suggestions any more; whether there was something to cancel."""
+    found = list(session.scalars(_asked(image_id, JobItem.id)))
+    if found:
+        session.execute(delete(JobItem).where(JobItem.id.in_(found)))
+    return bool(found)
+
+
+def _asked(image_id: int, column: Any) -> Any:
+    return select(column).where(
+        JobItem.kind.startswith(f"{KIND}:"), JobItem.key == str(image_id), JobItem.job_id.is_(None)
+    )
+
+
+def start_suggest(session: Session, project_id: int, payload: SuggestPayload) -> Job:
+    """Start a job that makes suggestions for all images of a project, also those that are added while it runs.
+
+    Raises:
+        NotFound: no such project.
+        Conflict: the project has an unfinished job of this kind.
+    """
+    get_project(session, project_id)
+    total = session.scalar(select(func.count(Image.id)).where(Image.project_id == project_id)) or 0
+    job = create_job(session, project_id, KIND, total, payload.model_dump(mode="json"))
+    announce_job(session, job)
+    return job
+
+
+def make_items(session: Session, job: Job) -> bool:
+    """Make items of the next images of a running job; end the job when there are no more.
+
+    Returns:
+        Whether items were made.
+    """
+    lock_job(session, job.id)
+    if job.state != "running":
+        return False
+    window = select(Image.id).where(Image.project_id == job.project_id, Image.id > job.cursor)
+    last = session.scalar(select(func.max(window.order_by(Image.id).limit(WINDOW).subquery().c.id)))
+    if last is None:
+        finish_if_done(session, job)
+        return False
+    payload = SuggestPayload.model_validate(job.payload)
+    now = literal(utc_now(), UtcDateTime)
+    items: dict[Any, Any] = {
+        JobItem.job_id: literal(job.id),
+        JobItem.kind: literal(suggest_kind(payload.model_sha256)),
+        JobItem.key: sql_cast(Image.id, String),
+        JobItem.priority: literal(int(Priority.BULK)),
+        JobItem.state: literal("waiting"),
+        JobItem.not_before: now,
+        JobItem.attempts: literal(0),
+        JobItem.crashes: literal(0),
+        JobItem.payload: literal(job.payload, JSON_OBJECT),
+        JobItem.message: literal(""),
+        JobItem.created: now,
+    }
+    images = select(*items.values()).where(Image.project_id == job.project_id, Image.id > job.cursor, Image.id <= last)
+    made = session.execute(
+        insert(JobItem).from_select(list(items), images.order_by(Image.id), include_defaults=False),
+        execution_options={"preserve_rowcount": True},
+    )
+    count = cast("CursorResult[Any]", made).rowcount
+    left = job.total - job.done - job.failed
+    job.total += max(0, count - left)  # images were added since it was counted
+    job.cursor = last
+    return True
+
+
+@dataclass(frozen=True)
+class SuggestQueue:
+    """The suggestions that are to be made with one model, and where results are written down.
+
+    Attributes:
+        key: the model that makes masks here, and its embeddings.
+        holder: the name under which this process holds items.
+    """
+
+    database: Database
+    key: EmbeddingKey
+    holder: str
+
+    @property
+    def kind(self) -> str:
+        """Of the items that can be done here."""
+        return suggest_kind(self.key.model_sha256)
+
+    def claim(self) -> SuggestItem | None:
+        """The next image, if there is one; images of running jobs become items when none waits."""
+        while True:
+            with self.database.read() as session:
+                waits = queue.claimable(session, [self.kind])
+                jobs = [] if waits else self._jobs(session)
+            if waits:
+                with self.database.write() as session:
+                    claims = queue.claim(session, [self.kind], 1, self.holder)
+                    if claims and (item := self._item(session, claims[0])):
+                        return item
+                if not claims:
+                    return None
+                continue  # the image was deleted
+            made = [self._make_items(job_id) for job_id in jobs]
+            if not any(made):
+                return None
+
+    def heartbeat(self, item: SuggestItem) -> bool:
+        """Extend the lease; whether the item is still ours: it may have been paused or cancelled."""
+        with self.database.write() as session:
+            queue.heartbeat(session, [self.kind], self.holder)
+            held = (JobItem.id == item.id) & (JobItem.state == "running") & (JobItem.holder == self.holder)
+            return session.scalar(select(JobItem.id).where(held)) is not None
+
+    def release(self) -> None:
+        """Give back what is held."""
+        with self.database.write() as session:
+            queue.release(session, [self.kind], self.holder)
+
+    def settle(
+        self, item: SuggestItem, found: Sequence[NewSuggestion], encoded: MadeEmbedding | None = None
+    ) -> int | None:
+        """Write down what was found for an image, if the item is still ours; how many, None when it is not."""
+        with self.database.write() as session:
+            row = session.scalar(select(JobItem).where(JobItem.id == item.id, JobItem.holder == self.holder))
+            if encoded is not None:
+                add_embeddings(session, self.key, [encoded])
+            if row is None or not self._exists(session, item.image.id):
+                return None
+            count = replace_suggestions(session, item.image.id, item.payload.request.source, found)
+            self._done(session, item)
+            event = SuggestionsEvent(image_id=item.image.id, state="ready", found=count)
+            add_event(session, event, item.image.project_id)
+        return count
+
+    def fail(self, item: SuggestItem, message: str, *, lasting: bool) -> None:
+        """There are no suggestions for an image. Of one that somebody asked for, nothing is kept."""
+        with self.database.write() as session:
+            if item.job_id is None:
+                session.execute(delete(JobItem).where(JobItem.id == item.id))
+                return
+            jobs = queue.fail(session, self.kind, [str(item.image.id)], message, lasting=lasting)
+            for job_id in sorted(jobs):
+                self._go_on(session, job_id)
+
+    def stop(self, item: SuggestItem, reason: str) -> None:
+        """Suggestions cannot be made here at all: the job of this item stops until somebody resumes it."""
+        if item.job_id is None:
+            self.fail(item, reason, lasting=True)
+            return
+        with self.database.write() as session:
+            job = lock_job(session, item.job_id)
+            if job.state == "running":
+                stop_jobs(session, [job], reason)
+
+    def _jobs(self, session: Session) -> list[int]:
+        running = jobs_in_state(session, KIND, "running")
+        mine = [
+            job for job in running if SuggestPayload.model_validate(job.payload).model_sha256 == self.key.model_sha256
+        ]
+        return [job.id for job in mine]
+
+    def _item(self, session: Session, claim: queue.Claim) -> SuggestItem | None:
+        row = session.get_one(JobItem, claim.id)
+        try:
+            image = get_image(session, int(claim.key))
+        except NotFound:
+            queue.done(session, self.kind, [claim.key])
+            return None
+        return SuggestItem(claim.id, row.job_id, image, SuggestPayload.model_validate(claim.payload))
+
+    def _exists(self, session: Session, image_id: int) -> bool:
+        return session.scalar(select(Image.id).where(Image.id == image_id)) is not None
+
+    def _done(self, session: Session, item: SuggestItem) -> None:
+        if item.job_id is None:
+            session.execute(delete(JobItem).where(JobItem.id == item.id))
+            return
+        job = lock_job(session, item.job_id)
+        session.execute(delete(JobItem).where(JobItem.id == item.id))
+        job.done, job.updated = job.done + 1, utc_now()
+        session.flush()
+        self._go_on(session, job.id)
+
+    def _go_on(self, session: Session, job_id: int) -> None:
+        job = lock_job(session, job_id)
+        if job.state == "running" and not queue.open_items(session, job_id):
+            make_items(session, job)
+        if job.state != "done":  # if it is, that was told
+            announce_job(session, job)
+
+    def _make_items(self, job_id: int) -> bool:
+        with self.database.write() as session:
+            return make_items(session, get_job(session, job_id))

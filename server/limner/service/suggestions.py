@@ -1,0 +1,94 @@
+"""Suggestions: read, asked for on one image or on a whole project, cancelled. Taking and refusing are operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from limner.access import Actor, Permission, access_image, access_project
+from limner.jobs.kinds import SuggestPayload
+from limner.jobs.suggest import activity_of, ask_for_image, cancel_for_image, start_suggest
+from limner.service.wiring import Services
+from limner.store.suggestions import suggestions_of
+from limner.store.tables import Job, Suggestion
+from limner.vocabulary.events import PublishedEvent, SuggestionsEvent
+from limner.vocabulary.states import SuggestionActivity
+from limner.vocabulary.suggested import SuggestRequest
+
+__all__ = ["ImageSuggestions", "cancel_suggestions", "list_suggestions", "request_suggestions", "start_suggesting"]
+
+
+@dataclass(frozen=True)
+class ImageSuggestions:
+    """What is suggested for an image of this size in pixels, best first.
+
+    Attributes:
+        activity: whether more is being looked for; None when nobody has asked.
+    """
+
+    image_id: int
+    height: int
+    width: int
+    suggestions: Sequence[Suggestion]
+    activity: SuggestionActivity | None
+
+
+def list_suggestions(context: Services, actor: Actor, image_id: int) -> ImageSuggestions:
+    """The suggestions of an image that nobody has refused.
+
+    Raises:
+        NotFound: there is no such image that the actor may see.
+    """
+    with context.database.read() as session:
+        image = access_image(session, actor, image_id, Permission.VIEW)
+        rows = suggestions_of(session, image.id)
+        return ImageSuggestions(image.id, image.height, image.width, rows, activity_of(session, image.id))
+
+
+def request_suggestions(context: Services, actor: Actor, image_id: int, request: SuggestRequest) -> ImageSuggestions:
+    """Have suggestions made for one image, before everything else; pages hear how it goes on.
+
+    Raises:
+        NotFound: there is no such image that the actor may see.
+        Forbidden: the actor may not annotate it.
+    """
+    payload = SuggestPayload(model_sha256=context.embedding_key.model_sha256, request=request)
+    with context.database.write() as session:
+        image = access_image(session, actor, image_id, Permission.ANNOTATE)
+        ask_for_image(session, image, payload)
+    event = SuggestionsEvent(image_id=image_id, state="waiting")
+    context.events.publish([PublishedEvent(None, image.project_id, event)])
+    context.suggester.look_again()
+    return list_suggestions(context, actor, image_id)
+
+
+def cancel_suggestions(context: Services, actor: Actor, image_id: int) -> None:
+    """Nobody wants the suggestions any more that were asked for on this image; those that there are stay.
+
+    Raises:
+        NotFound: there is no such image that the actor may see.
+        Forbidden: the actor may not annotate it.
+    """
+    with context.database.write() as session:
+        image = access_image(session, actor, image_id, Permission.ANNOTATE)
+        cancelled = cancel_for_image(session, image.id)
+    if cancelled:
+        event = SuggestionsEvent(image_id=image_id, state="cancelled")
+        context.events.publish([PublishedEvent(None, image.project_id, event)])
+    context.suggester.look_again()
+
+
+def start_suggesting(context: Services, actor: Actor, project_id: int, request: SuggestRequest) -> Job:
+    """Start a job that makes suggestions for all images of a project.
+
+    Raises:
+        NotFound: there is no such project that the actor may see.
+        Forbidden: the actor may not start jobs in it.
+        Conflict: it has an unfinished job of this kind.
+    """
+    payload = SuggestPayload(model_sha256=context.embedding_key.model_sha256, request=request)
+    with context.database.write() as session:
+        access_project(session, actor, project_id, Permission.RUN_JOBS)
+        job = start_suggest(session, project_id, payload)
+    context.suggester.look_again()
+    return job

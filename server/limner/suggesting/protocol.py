@@ -1,0 +1,120 @@
+"""What the web process and the suggesting process say to each other: a JSON object a line, over the child's pipes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from limner.vocabulary.suggested import SuggestRequest
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def line(self) -> bytes:
+        """The message as one line."""
+        return self.model_dump_json().encode() + b"\n"
+
+
+class Suggest(_Message):
+    """Parent to child: look for masks on an image. Progress follows, and one answer.
+
+    Attributes:
+        id: chosen by the parent; the child repeats it.
+    """
+
+    kind: Literal["suggest"] = "suggest"
+    id: int
+    image_sha256: str
+    request: SuggestRequest
+
+
+class Cancel(_Message):
+    """Parent to child: nobody wants the answer any more. It comes as ``Cancelled``, unless the child was through."""
+
+    kind: Literal["cancel"] = "cancel"
+    id: int
+
+
+class Ready(_Message):
+    """Child to parent: the model is loaded."""
+
+    kind: Literal["ready"] = "ready"
+    model_sha256: str
+
+
+class Broken(_Message):
+    """Child to parent: there is no starting like this; the child ends."""
+
+    kind: Literal["broken"] = "broken"
+    message: str
+
+
+class Progress(_Message):
+    """Child to parent: so many of so many points were asked."""
+
+    kind: Literal["progress"] = "progress"
+    id: int
+    done: int
+    total: int
+
+
+class FoundMask(_Message):
+    """A mask: compressed COCO RLE ``counts`` at the image's ``size`` (height, width), scores 0 to 1."""
+
+    size: tuple[int, int]
+    counts: str
+    score: float
+    stability: float | None
+    prompt: dict[str, Any]
+    category_id: int | None = None
+
+
+class Stored(_Message):
+    """The embedding of the image did not exist: the child has made and stored it."""
+
+    seconds: float
+    bytes: int
+
+
+class Suggested(_Message):
+    """Child to parent: all masks, the best first."""
+
+    kind: Literal["suggested"] = "suggested"
+    id: int
+    found: list[FoundMask]
+    stored: Stored | None
+
+
+class Cancelled(_Message):
+    """Child to parent: stopped, as it was told to."""
+
+    kind: Literal["cancelled"] = "cancelled"
+    id: int
+
+
+class Failed(_Message):
+    """Child to parent: there is no answer; ``lasting``: the image is at fault, so that trying again is no use."""
+
+    kind: Literal["failed"] = "failed"
+    id: int
+    message: str
+    lasting: bool
+
+
+Report = Ready | Broken | Progress | Suggested | Cancelled | Failed
+Request = Suggest | Cancel
+
+_REPORTS: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="kind")])
+_REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="kind")])
+
+
+def parse_report(line: bytes) -> Report:
+    """A line from the child -> message. pydantic's ValidationError means that the two are of different versions."""
+    return _REPORTS.validate_json(line)
+
+
+def parse_request(line: bytes) -> Request:
+    """A line from the parent -> message."""
+    return _REQUESTS.validate_json(line)

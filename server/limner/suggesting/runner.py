@@ -1,0 +1,246 @@
+"""Makes suggestions that wait in the table of items: claims them, has a process do them, and writes down the results.
+
+The process is started when there is something to do and ended when there has been nothing for a while, so that a server
+whose people do not use suggestions spends no memory on them. Torch is never imported here.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+
+import structlog
+
+from limner.config import Settings
+from limner.jobs.suggest import SuggestItem, SuggestQueue
+from limner.store.embeddings import MadeEmbedding
+from limner.store.suggestions import NewSuggestion
+from limner.suggesting.child import Child
+from limner.suggesting.protocol import Broken, Cancel, Cancelled, Failed, Progress, Ready, Suggest, Suggested
+from limner.vocabulary.events import PublishedEvent, SuggestionsEvent
+from limner.vocabulary.rle import Rle
+
+WORKER = (sys.executable, "-m", "limner.workers.suggest")
+TICK = 2.0  # s, after which it looks for work without being woken
+CHECK_EVERY = 5.0  # s between two looks whether the item in hand is still wanted, unless it is woken
+IDLE = 120.0  # s without work after which the process is ended
+START_PATIENCE = 600.0  # s for loading the model
+CANCEL_PATIENCE = 30.0  # s from a cancel to the end of the process
+POLL = 0.2  # s; the longest that a cancel waits for being noticed
+FIRST_PAUSE, LAST_PAUSE = 0.5, 15.0  # s, after something raised
+MAX_CRASHES = 2  # of the process over an image, before the image is given up
+
+Publish = Callable[[Sequence[PublishedEvent]], None]
+
+logger = structlog.get_logger(__name__)
+
+
+class _GoneError(Exception):
+    """The process ended, or hung and was ended; says how."""
+
+
+class _BrokenError(Exception):
+    """The process cannot be started; says why."""
+
+
+class SuggestionRunner:
+    """Works through a :class:`SuggestQueue` in a thread of its own.
+
+    Args:
+        settings: for the process.
+        work: where items are claimed and results written down.
+        publish: tells pages what is not stored.
+        command: starts the process.
+    """
+
+    def __init__(
+        self, settings: Settings, work: SuggestQueue, publish: Publish, *, command: Sequence[str] = WORKER
+    ) -> None:
+        self._settings = settings
+        self._work = work
+        self._publish = publish
+        self._command = command
+        self._wake = threading.Event()
+        self._look = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._child: Child | None = None
+        self._last_used = 0.0
+
+    def start(self) -> None:
+        """Start; work that waits is begun at once."""
+        self._thread = threading.Thread(target=self._run, name="suggestions", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Give back what is in hand and end."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def look_again(self) -> None:
+        """Something was asked for, paused or cancelled: act on it now."""
+        self._look.set()
+        self._wake.set()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a process now."""
+        return self._child is not None
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE
+        while not self._stopping.is_set():
+            try:
+                item = self._work.claim()
+                if item is not None:
+                    self._do(item)
+                pause = FIRST_PAUSE
+            except Exception:
+                logger.exception("suggestions could not be made or written down", retry=pause)
+                self._stopping.wait(pause)
+                pause = min(2 * pause, LAST_PAUSE)
+                continue
+            if item is None:
+                if self._child is not None and time.monotonic() - self._last_used > IDLE:
+                    self._end_child()
+                self._wake.wait(TICK)
+                self._wake.clear()
+        self._end_child()
+        try:
+            self._work.release()
+        except Exception:
+            logger.exception("could not give back what was in hand; its lease will end")
+
+    def _do(self, item: SuggestItem) -> None:
+        """Have one image done, and write down what became of it."""
+        self._tell(item, "running")
+        for crashes in range(1, MAX_CRASHES + 1):
+            try:
+                answer = self._ask(item)
+                break
+            except _BrokenError as error:
+                self._end_child()
+                logger.error("no suggestions can be made", reason=str(error))
+                self._work.stop(item, str(error))
+                self._tell(item, "failed", error=str(error))
+                return
+            except _GoneError as error:
+                self._end_child()
+                logger.error("the suggesting process was lost", reason=str(error), image=item.image.id)
+                if crashes == MAX_CRASHES:
+                    message = f"The suggesting process {error} over this image."
+                    answer = Failed(id=item.id, message=message, lasting=True)
+        self._last_used = time.monotonic()
+        match answer:
+            case Suggested():
+                self._settle(item, answer)
+            case Failed():
+                self._work.fail(item, answer.message, lasting=answer.lasting)
+                self._tell(item, "failed", error=answer.message)
+            case Cancelled() if not self._stopping.is_set():
+                self._tell(item, "cancelled")
+
+    def _settle(self, item: SuggestItem, answer: Suggested) -> None:
+        found = [
+            NewSuggestion(
+                segmentation=Rle(size=list(mask.size), counts=mask.counts),
+                score=min(1.0, max(0.0, mask.score)),
+                model_sha256=self._work.key.model_sha256,
+                stability=mask.stability,
+                prompt=mask.prompt,
+                category_id=mask.category_id,
+            )
+            for mask in answer.found
+        ]
+        stored = answer.stored
+        encoded = None if stored is None else MadeEmbedding(item.image.sha256, stored.seconds, stored.bytes)
+        if self._work.settle(item, found, encoded) is None:
+            self._tell(item, "cancelled")
+
+    def _ask(self, item: SuggestItem) -> Suggested | Cancelled | Failed:
+        """The process's answer.
+
+        Raises:
+            _GoneError: it ended or hung.
+            _BrokenError: it cannot be started.
+        """
+        child = self._opened()
+        child.send(Suggest(id=item.id, image_sha256=item.image.sha256, request=item.payload.request))
+        patience = self._settings.encoder_timeout
+        heard = checked = time.monotonic()
+        cancelled = False
+        while True:
+            now = time.monotonic()
+            if now - heard > (CANCEL_PATIENCE if cancelled else patience):
+                raise _GoneError(f"said nothing for {now - heard:.0f} s")
+            if not cancelled and (self._stopping.is_set() or self._look.is_set() or now - checked > CHECK_EVERY):
+                self._look.clear()
+                checked = now
+                if self._stopping.is_set() or not self._work.heartbeat(item):
+                    cancelled, heard = True, now
+                    child.send(Cancel(id=item.id))
+            try:
+                report = child.next_report(POLL)
+            except TimeoutError:
+                if cancelled and self._stopping.is_set():
+                    return Cancelled(id=item.id)  # the process is ended anyway
+                continue
+            heard = time.monotonic()
+            match report:
+                case None:
+                    raise _GoneError("ended")
+                case Broken():
+                    raise _BrokenError(report.message)
+                case Progress() if report.id == item.id:
+                    self._tell(item, "running", done=report.done, total=report.total)
+                case Suggested() | Cancelled() | Failed() if report.id == item.id:
+                    return report
+
+    def _opened(self) -> Child:
+        if self._child is not None:
+            return self._child
+        if self._command == WORKER and find_spec("torch") is None:
+            raise _BrokenError(
+                "This machine has no torch, so it makes no suggestions. Install limner instead of limner-server, or "
+                "limner-server[encoder]."
+            )
+        try:
+            child = self._child = Child(self._command, self._settings.environment())
+        except OSError as error:
+            raise _BrokenError(f"The suggesting process cannot be started: {error}.") from error
+        deadline = time.monotonic() + START_PATIENCE
+        while not self._stopping.is_set() and time.monotonic() < deadline:
+            try:
+                report = child.next_report(POLL)
+            except TimeoutError:
+                continue
+            match report:
+                case None:
+                    raise _GoneError(f"ended with status {child.end()} while it started")
+                case Broken():
+                    raise _BrokenError(report.message)
+                case Ready():
+                    if report.model_sha256 != self._work.key.model_sha256:
+                        raise _BrokenError(
+                            "The weights of the model were replaced while the server ran. Restart Limner."
+                        )
+                    return child
+        raise _GoneError("did not start in time" if not self._stopping.is_set() else "was stopped")
+
+    def _end_child(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            child.end()
+
+    def _tell(self, item: SuggestItem, state: str, done: int = 0, total: int = 0, error: str | None = None) -> None:
+        if item.job_id is not None and state != "failed":
+            return  # the job's own events say how it goes on
+        event = SuggestionsEvent.model_validate(
+            {"image_id": item.image.id, "state": state, "done": done, "total": total, "error": error}
+        )
+        self._publish([PublishedEvent(None, item.image.project_id, event)])

@@ -1,0 +1,180 @@
+"""The suggesting process: in this process with a tiny model, and once as it is with Samlet, from the command line."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+from torch import Tensor
+
+from limner.blobs import BlobStore, embedding_key, image_key
+from limner.cli import cli
+from limner.config import Settings
+from limner.models.catalogue import AutomaticThresholds
+from limner.models.manifest import PREPROCESSING_VERSION
+from limner.models.registry import LoadedModel
+from limner.sam.model import DecoderPrompt, Features
+from limner.segment.automatic import AutomaticMaskGenerator
+from limner.service.accounts import local_actor
+from limner.service.suggestions import list_suggestions
+from limner.service.wiring import open_services
+from limner.suggesting.protocol import Cancel, Cancelled, Failed, Progress, Ready, Report, Request, Suggest, Suggested
+from limner.vocabulary import rle
+from limner.vocabulary.specs import IMAGE_EMBEDDINGS
+from limner.vocabulary.suggested import Everything
+from limner.workers import suggest as module
+from limner.workers.suggest import Worker
+from tests.workers.tiny import TinyModel
+
+MODEL = "c" * 64
+ANYTHING = AutomaticThresholds(pred_iou_thresh=0.0, stability_score_thresh=0.0, stability_score_offset=0.1)
+
+
+def picture(height: int = 40, width: int = 60) -> bytes:
+    pixels = np.random.default_rng(1).integers(0, 255, (height, width, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+class DiskModel(TinyModel):
+    """Answers a point with disks around it: local masks, which random weights do not give."""
+
+    def decode(self, features: Features, prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
+        side, cells = self.config.image_size, self.config.low_res_size
+        at = (torch.arange(cells) + 0.5) * side / cells  # model pixels
+        x, y = prompt.point_coords[:, 0, 0], prompt.point_coords[:, 0, 1]
+        distance = torch.hypot(at[None, None, :] - x[:, None, None], at[None, :, None] - y[:, None, None])
+        radius = 3 + features[IMAGE_EMBEDDINGS].mean()
+        low_res = torch.stack(
+            [radius * factor - distance for factor in (1.0, 1.0, 1.5, 2.0)], 1
+        )  # (B, 4, cells, cells)
+        scores = 0.5 + 0.01 * x[:, None] + torch.tensor([0.0, 0.0, 0.05, 0.1])
+        return low_res, scores
+
+
+class Bench:
+    def __init__(self, folder: Path, loaded: LoadedModel) -> None:
+        self.settings = Settings(home=folder, model="tiny", device="cpu")
+        self.blobs = BlobStore(self.settings.resolved_blob_url)
+        self.loaded = loaded
+        self.reports: list[Report] = []
+        self.worker: Worker
+
+    def image(self, data: bytes) -> str:
+        sha256 = hashlib.sha256(data).hexdigest()
+        self.blobs.put(image_key(sha256), data)
+        return sha256
+
+    def ask(self, *requests: Request) -> list[Report]:
+        self.reports.clear()
+        self.worker.serve(iter([request.line() for request in requests]))
+        return list(self.reports)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    loaded = LoadedModel(DiskModel(), "tiny", MODEL, automatic=ANYTHING)
+    bench = Bench(tmp_path, loaded)
+    monkeypatch.setattr(module, "load_model", lambda name, home: loaded)
+    bench.worker = Worker(bench.settings, bench.reports.append)
+    assert bench.reports == [Ready(model_sha256=MODEL)]
+    return bench
+
+
+def suggest(sha256: str, number: int = 1, side: int = 4) -> Suggest:
+    return Suggest(id=number, image_sha256=sha256, request=Everything(points_per_side=side))
+
+
+def test_everything_is_what_the_generator_finds_with_scores_and_prompts(bench: Bench) -> None:
+    data = picture()
+    *progress, answer = bench.ask(suggest(bench.image(data)))
+    assert isinstance(answer, Suggested)
+    assert progress == [Progress(id=1, done=16, total=16)]
+    generator = AutomaticMaskGenerator(module.Predictor(bench.loaded), points_per_side=4, output_mode="coco_rle")
+    expected = generator.generate(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
+    assert len(answer.found) == len(expected) > 0
+    scores = [mask.score for mask in answer.found]
+    assert scores == sorted(scores, reverse=True)
+    for mask in answer.found:
+        rle.validate({"size": list(mask.size), "counts": mask.counts}, (40, 60))
+        ((x, y, label),) = mask.prompt["points"]
+        assert (0 < x < 60, 0 < y < 40, label) == (True, True, 1)
+
+
+def test_an_embedding_is_made_once_and_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    sha256 = bench.image(picture())
+    first = bench.ask(suggest(sha256))[-1]
+    key = embedding_key(sha256, MODEL, PREPROCESSING_VERSION)
+    assert isinstance(first, Suggested)
+    assert first.stored is not None
+    assert first.stored.bytes == bench.blobs.size(key)
+    again = bench.ask(suggest(sha256, 2))[-1]
+    other = Worker(bench.settings, bench.reports.append)  # has nothing in memory
+    other.serve(iter([suggest(sha256, 3).line()]))
+    fresh = bench.reports[-1]
+    assert isinstance(again, Suggested)
+    assert isinstance(fresh, Suggested)
+    assert (again.stored, fresh.stored) == (None, None)
+    assert again.found == fresh.found
+
+
+def test_what_is_no_image_fails_for_good_and_the_next_goes_on(bench: Bench) -> None:
+    bad, good = bench.image(b"no image"), bench.image(picture())
+    failed, *_, answer = bench.ask(suggest(bad), suggest(good, 2))
+    assert isinstance(failed, Failed)
+    assert (failed.id, failed.lasting) == (1, True)
+    assert isinstance(answer, Suggested)
+    assert answer.id == 2
+
+
+def test_an_image_that_is_missing_may_be_tried_again(bench: Bench) -> None:
+    (failed,) = bench.ask(suggest("d" * 64))
+    assert isinstance(failed, Failed)
+    assert not failed.lasting
+
+
+def test_a_cancel_stops_what_is_being_worked_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    sha256 = bench.image(picture())
+    reports = bench.reports
+
+    def cancel_at_first_progress(report: Report) -> None:
+        reports.append(report)
+        if isinstance(report, Progress):
+            bench.worker.hear(Cancel(id=report.id))
+
+    monkeypatch.setattr(bench.worker, "_send", cancel_at_first_progress)
+    progress, answer = bench.ask(suggest(sha256, side=8))  # 64 points are 4 batches
+    assert isinstance(progress, Progress)
+    assert progress.done < progress.total
+    assert answer == Cancelled(id=1)
+
+
+@pytest.mark.slow
+def test_a_project_gets_suggestions_from_the_command_line(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIMNER_HOME", str(tmp_path / "other"))
+    (tmp_path / "a.png").write_bytes(picture(64, 96))
+    for arguments in (
+        ["project", "create", "Cats"],
+        ["project", "import", "Cats", str(tmp_path / "a.png")],
+        ["suggest", "everything", "Cats", "--points-per-side", "2"],
+    ):
+        result = CliRunner().invoke(cli, arguments)
+        assert result.exit_code == 0, result.output
+    assert "1 images looked through, 0 failed" in result.output
+    services = open_services(Settings(home=tmp_path / "other"))
+    try:
+        actor = local_actor(services.database)
+        found = list_suggestions(services, actor, 1)
+        assert found.activity is None
+        assert all(row.origin == "everything" for row in found.suggestions)
+    finally:
+        services.database.close()
