@@ -9,7 +9,7 @@ import torch
 
 from limner.models.registry import build_sam
 from limner.sam.factored.decoder import FactoredDecoder
-from limner.sam.factored.low_rank import Painted, softmax_over_tokens, squares
+from limner.sam.factored.low_rank import TokenUpdate, softmax_over_tokens, squares
 from limner.sam.factored.prepared import Prepared
 from limner.sam.model import PADDING_LOGIT, DecoderPrompt, Features
 from limner.sam.sam import Sam
@@ -206,17 +206,17 @@ def test_shapes_of_the_prepared_tensors() -> None:
     assert prepared.constants.shape == (7, 256)
 
 
-def test_painted_is_the_weighted_sum_of_values() -> None:
+def test_an_update_of_the_tokens_is_the_weighted_sum_of_values() -> None:
     generator = torch.Generator().manual_seed(1)
     weights = softmax_over_tokens(torch.randn(8, 5, 30, generator=generator, dtype=torch.float64))
     values = torch.randn(8, 5, 16, generator=generator, dtype=torch.float64)
     out = torch.randn(8, 16, 64, generator=generator, dtype=torch.float64)
     expected = torch.einsum("hnm,hnd,hdc->cm", weights, values, out)
     for kept, capped, rank in ((4, 0, 8 * 4), (0, 16, 8 * 16)):
-        painted = Painted(values, torch.tensor(kept), torch.tensor(capped))
-        columns, constant = painted.columns(out)
+        update = TokenUpdate(values, torch.tensor(kept), torch.tensor(capped))
+        columns, constant = update.columns(out)
         assert columns.shape == (rank, 64)
-        torch.testing.assert_close(columns.T @ painted.rows(weights) + constant.T, expected)
+        torch.testing.assert_close(columns.T @ update.rows(weights) + constant.T, expected)
 
 
 def test_squared_norm_of_what_is_never_written_down() -> None:

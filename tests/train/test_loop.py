@@ -140,9 +140,9 @@ def test_sources_left_out_are_validated_on_and_not_trained_on(tmp_path: Path) ->
     photos = Photos(share=1.0, folders=(tmp_path / "photos",), paste=1.0)
     validation = Validation(images_per_source=3, scenes=2, leave_out=("others",))
     config = dataclasses.replace(config, schedule=schedule, photos=photos, validation=validation)
-    library = BatchDataset(config).photos
-    assert library is not None
-    assert {photo.source for photo in library.photos()} == {"squares"}
+    pool = BatchDataset(config).photos
+    assert pool is not None
+    assert {photo.source for photo in pool.photos()} == {"squares"}
     loop.train(config)
     lines = [json.loads(line) for line in (tmp_path / "run" / loop.LOG).read_text().splitlines()]
     assert set(lines[-1]["miou"]) == {"1", "3", "5", "box"}

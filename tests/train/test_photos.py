@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from limner.errors import InvalidFile
-from limner.train.photos import PhotoLibrary, find_photos, is_held_out, label_layers
+from limner.train.photos import PhotoPool, find_photos, is_held_out, label_layers
 from tests.train.helpers import two_squares, write_photo
 
 
@@ -43,10 +43,10 @@ def test_a_tenth_is_held_out_whatever_the_folder(tmp_path: Path) -> None:
     assert 1 <= len(held_out) <= 15
     for photo in photos:
         assert photo.held_out == is_held_out(hashlib.sha256(photo.image_path.read_bytes()).hexdigest())
-    library = PhotoLibrary(photos, balance=1.0)
+    pool = PhotoPool(photos, balance=1.0)
     forbidden = {photo.image().tobytes() for photo in held_out}
     rng = np.random.default_rng(0)
-    assert all(library.draw(rng)[0].tobytes() not in forbidden for _ in range(100))
+    assert all(pool.draw(rng)[0].tobytes() not in forbidden for _ in range(100))
 
 
 def test_sources_are_drawn_by_their_size_and_weight(tmp_path: Path) -> None:
@@ -55,19 +55,19 @@ def test_sources_are_drawn_by_their_size_and_weight(tmp_path: Path) -> None:
         write_photo(tmp_path / "photos", f"p{number}", shade=shade, source="few" if number < 4 else "many")
     photos = find_photos([tmp_path / "photos"])
     rng = np.random.default_rng(0)
-    library = PhotoLibrary(photos, balance=0.5, weights={"few": 3.0})  # 3 · √4 to √16
-    drawn = [library.pick(rng).source for _ in range(2000)]
+    pool = PhotoPool(photos, balance=0.5, weights={"few": 3.0})  # 3 · √4 to √16
+    drawn = [pool.pick(rng).source for _ in range(2000)]
     assert 0.56 < drawn.count("few") / 2000 < 0.64
-    assert {photo.source for photo in PhotoLibrary(photos, 0.5, leave_out=("few",)).photos()} == {"many"}
+    assert {photo.source for photo in PhotoPool(photos, 0.5, leave_out=("few",)).photos()} == {"many"}
     with pytest.raises(InvalidFile, match="ever be drawn"):
-        PhotoLibrary(photos, 0.5, weights={"few": 0.0, "many": 0.0})
+        PhotoPool(photos, 0.5, weights={"few": 0.0, "many": 0.0})
 
 
 def test_labels_are_the_same_when_they_come_from_memory(tmp_path: Path) -> None:
     write_photo(tmp_path, "a", shade=next(s for s in range(9) if not _held_out(tmp_path, s)))
-    library = PhotoLibrary(find_photos([tmp_path]), balance=0.6)
+    pool = PhotoPool(find_photos([tmp_path]), balance=0.6)
     rng = np.random.default_rng(0)
-    assert np.array_equal(library.draw(rng)[1], library.draw(rng)[1])
+    assert np.array_equal(pool.draw(rng)[1], pool.draw(rng)[1])
 
 
 def _held_out(folder: Path, shade: int) -> bool:

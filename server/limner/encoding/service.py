@@ -24,13 +24,14 @@ from limner.encoding.child import Child
 from limner.encoding.dispatch import Dispatcher
 from limner.encoding.ports import BulkQueue, Claimed, NoBulk, Subscriber, WorkNews
 from limner.encoding.protocol import Broken, Encode, Encoded, Failed, Progress, Ready, Report
-from limner.encoding.states import EmbeddingState, EncodingStatus, ProcessState, ProcessStatus, QueueStatus, Target
+from limner.encoding.states import EmbeddingState, EncodingStatus, ProcessStatus, QueueStatus, Target
 from limner.encoding.stored import embedding_size
 from limner.encoding.work import RETRY_AFTER, Work
 from limner.errors import MissingWeights, ModelError, WrongWeights
 from limner.models.catalogue import find_model
 from limner.models.manifest import PREPROCESSING_VERSION, Manifest, graph_file, graphs_folder
 from limner.vocabulary.geometry import Region
+from limner.vocabulary.states import EncoderStateName
 
 WORKER = (sys.executable, "-m", "limner.workers.encode")
 FIRST_BACKOFF, LAST_BACKOFF = 0.5, 30.0  # s, before a process that died is started again
@@ -74,7 +75,7 @@ class EmbeddingService:
         self._heard = 0.0  # time.monotonic() of the child's last word, or of the last request to it
         self._ready: Ready | None = None
         self._manifest: Manifest | None = None
-        self._process_state: ProcessState = "starting"
+        self._process_state: EncoderStateName = "starting"
         self._message = ""
         self._model_sha256: str | None = None
         self._find_model()
@@ -222,7 +223,7 @@ class EmbeddingService:
 
     # --- with the lock held -------------------------------------------------------------------------------------------
 
-    def _set_process_state(self, state: ProcessState, message: str) -> None:
+    def _set_process_state(self, state: EncoderStateName, message: str) -> None:
         if (state, message) != (self._process_state, self._message):
             self._process_state, self._message = state, message
             logger.info("encoder", state=state, message=message)

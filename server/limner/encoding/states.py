@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from limner.vocabulary.geometry import Region
-
-State = Literal["none", "waiting", "encoding", "ready", "failed"]
-ProcessState = Literal["starting", "ready", "failed"]
+from limner.vocabulary.states import EmbeddingStateName, EncoderStateName
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class EmbeddingState:
         error: why it failed.
     """
 
-    state: State
+    state: EmbeddingStateName
     position: int | None = None
     error: str | None = None
 
@@ -46,7 +43,7 @@ class EncodeEvent:
     """
 
     image_sha256: str
-    state: State
+    state: EmbeddingStateName
     error: str | None = None
     seconds: float | None = None
     bytes: int | None = None
@@ -63,7 +60,7 @@ class ProcessStatus:
         threads: of the CPU.
     """
 
-    state: ProcessState
+    state: EncoderStateName
     message: str
     threads: int | None
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from limner.encoding.backlog import Backlog, Priority
 from limner.encoding.ports import Claimed
-from limner.encoding.states import EmbeddingState, EncodeEvent, State, Target
+from limner.encoding.states import EmbeddingState, EncodeEvent, Target
+from limner.vocabulary.states import EmbeddingStateName
 
 MAX_CRASHES = 2  # times that the process may die over a target before the target is given up
 RETRY_AFTER = 30.0  # s, after which a failure that is not the image's fault may be tried again
@@ -174,7 +175,7 @@ class Work:
     def _tell(
         self,
         target: Target,
-        state: State,
+        state: EmbeddingStateName,
         *,
         error: str | None = None,
         seconds: float | None = None,

@@ -10,14 +10,15 @@ from sqlalchemy.orm import Session
 
 from limner.errors import Conflict
 from limner.jobs.queue import open_items, withdraw
-from limner.store.jobs import JobState, announce_job, lock_job, unfinished_job
+from limner.store.jobs import announce_job, lock_job, unfinished_job
 from limner.store.tables import Job, JobItem
 from limner.store.types import utc_now
+from limner.vocabulary.states import JobStateName
 
 JobAction = Literal["pause", "resume", "cancel", "retry"]
 
 # action: states in which it makes sense
-ALLOWED: dict[JobAction, frozenset[JobState]] = {
+ALLOWED: dict[JobAction, frozenset[JobStateName]] = {
     "pause": frozenset({"running"}),
     "resume": frozenset({"paused", "failed"}),
     "cancel": frozenset({"running", "paused", "failed"}),

@@ -24,10 +24,11 @@ from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
 from limner.store.encoders import remove_encoder, report_encoder
 from limner.store.events import add_event
 from limner.store.images import places_of
-from limner.store.jobs import JobState, announce_job, get_job, lock_job
+from limner.store.jobs import announce_job, get_job, lock_job
 from limner.store.tables import JobItem
 from limner.store.types import utc_now
 from limner.vocabulary.events import EmbeddingEvent
+from limner.vocabulary.states import JobStateName
 
 logger = structlog.get_logger(__name__)
 
@@ -114,7 +115,7 @@ class EncodingQueue:
 
     def follow(self, trouble: str | None) -> None:
         """Stop running jobs when nobody can encode, and have them go on when this process can."""
-        state: JobState = "failed" if trouble is None else "running"
+        state: JobStateName = "failed" if trouble is None else "running"
         with self.database.read() as session:
             concerned = precompute_jobs(session, state, self.key)
             if not concerned or (trouble is not None and self._others_encode(session)):

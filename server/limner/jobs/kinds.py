@@ -7,7 +7,6 @@ decides who can do them is part of the kind: an item of encoding belongs to one 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,8 +14,6 @@ from limner.encoding.states import Target
 from limner.store.embeddings import EmbeddingKey
 from limner.vocabulary.geometry import Region
 from limner.vocabulary.suggested import SuggestRequest
-
-JobKind = Literal["precompute", "suggest"]
 
 SWEEP = "sweep"  # items whose key is the sha256 of an image: remove its blobs if no row names it
 

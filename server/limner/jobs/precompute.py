@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session
 from limner.jobs.control import finish_if_done
 from limner.jobs.kinds import PrecomputePayload, Priority, encode_kind
 from limner.store.embeddings import EmbeddingKey, embedded
-from limner.store.jobs import JobState, announce_job, create_job, jobs_in_state, lock_job
+from limner.store.jobs import announce_job, create_job, jobs_in_state, lock_job
 from limner.store.projects import get_project
 from limner.store.tables import Image, Job, JobItem
 from limner.store.types import JSON_OBJECT, UtcDateTime, utc_now
+from limner.vocabulary.states import JobStateName
 
 KIND = "precompute"
 WINDOW = 500  # images looked at in one transaction
@@ -103,7 +104,7 @@ def make_items(session: Session, job: Job, key: EmbeddingKey) -> bool:
     return True
 
 
-def precompute_jobs(session: Session, state: JobState, key: EmbeddingKey) -> Sequence[Job]:
+def precompute_jobs(session: Session, state: JobStateName, key: EmbeddingKey) -> Sequence[Job]:
     """Jobs in this state that want embeddings of this model, oldest first."""
     found = jobs_in_state(session, KIND, state)
     return [job for job in found if PrecomputePayload.model_validate(job.payload).is_for(key)]

@@ -13,7 +13,7 @@ from limner.blobs import BlobStore, embedding_key
 from limner.config import Settings
 from limner.encoding.backlog import Priority
 from limner.encoding.ports import WorkNews
-from limner.encoding.states import EmbeddingState, EncodingStatus, ProcessState, ProcessStatus, QueueStatus, Target
+from limner.encoding.states import EmbeddingState, EncodingStatus, ProcessStatus, QueueStatus, Target
 from limner.encoding.stored import embedding_size
 from limner.errors import ModelError
 from limner.jobs import asked
@@ -23,9 +23,10 @@ from limner.store import Database
 from limner.store.embeddings import EmbeddingKey
 from limner.store.encoders import living_encoders
 from limner.vocabulary.geometry import Region
+from limner.vocabulary.states import EncoderStateName
 
 FIRST_REPORT = 60.0  # s, that a fresh process waits for an encoder before it says that there is none
-BEST_FIRST: tuple[ProcessState, ...] = ("ready", "starting", "failed")
+BEST_FIRST: tuple[EncoderStateName, ...] = ("ready", "starting", "failed")
 
 logger = structlog.get_logger(__name__)
 _STATUS = TypeAdapter(EncodingStatus)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,9 +12,7 @@ from limner.errors import Conflict, NotFound
 from limner.store.events import add_event
 from limner.store.tables import Job
 from limner.vocabulary.events import JobEvent
-from limner.vocabulary.states import JobKindName
-
-JobState = Literal["running", "paused", "done", "cancelled", "failed"]
+from limner.vocabulary.states import JobKindName, JobStateName
 
 UNFINISHED = ("running", "paused", "failed")
 
@@ -72,7 +70,7 @@ def lock_job(session: Session, job_id: int) -> Job:
     return get_job(session, job_id) if job is None else job
 
 
-def jobs_in_state(session: Session, kind: str, state: JobState) -> Sequence[Job]:
+def jobs_in_state(session: Session, kind: str, state: JobStateName) -> Sequence[Job]:
     """All jobs of a kind in this state, oldest first."""
     return session.scalars(select(Job).where(Job.state == state, Job.kind == kind).order_by(Job.id)).all()
 
@@ -84,7 +82,7 @@ def announce_job(session: Session, job: Job) -> None:
         id=job.id,
         project_id=job.project_id,
         kind=cast(JobKindName, job.kind),
-        state=cast(JobState, job.state),
+        state=cast(JobStateName, job.state),
         done=job.done,
         total=job.total,
         failed=job.failed,

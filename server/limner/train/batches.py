@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from limner.sam.model import PIXEL_MEAN, PIXEL_STD
 from limner.train.augment import letterboxed, paste_cut_out, random_view
 from limner.train.config import Size, TrainConfig
-from limner.train.photos import PhotoLibrary, find_photos
+from limner.train.photos import PhotoPool, find_photos
 from limner.train.scenes import Scene, SceneGenerator
 from limner.train.targets import Target, choose_targets
 
@@ -56,7 +56,7 @@ class BatchDataset(Dataset[Batch]):
     """Batches by step number, for one of several processes.
 
     Raises:
-        InvalidFile: see `find_photos` and `PhotoLibrary`.
+        InvalidFile: see `find_photos` and `PhotoPool`.
     """
 
     def __init__(self, config: TrainConfig, rank: int = 0, processes: int = 1):
@@ -66,7 +66,7 @@ class BatchDataset(Dataset[Batch]):
         self.photos = None
         if config.photos:
             photos, how = find_photos(config.photos.folders), config.photos
-            self.photos = PhotoLibrary(photos, how.balance, how.weights, config.validation.leave_out)
+            self.photos = PhotoPool(photos, how.balance, how.weights, config.validation.leave_out)
         scenes_share = config.scenes.share if config.scenes else 0.0
         photos_share = config.photos.share if config.photos else 0.0
         self._photo_probability = photos_share / (scenes_share + photos_share)

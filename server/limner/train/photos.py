@@ -97,7 +97,7 @@ def label_layers(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.uint8]:
     return layers
 
 
-class PhotoLibrary:
+class PhotoPool:
     """Photos to draw from, balanced over their sources. Label layers are kept, compressed, once they were made.
 
     Args:

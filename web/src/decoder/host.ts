@@ -47,22 +47,22 @@ class WorkerDied extends Error {
   override readonly name = "WorkerDied";
 }
 
-/** One worker, as long as it lives. */
-interface Life extends StartedWorker {
+/** One worker, from its start to its end. */
+interface Run extends StartedWorker {
   /** Where its model runs; null before it has one. */
   answering: Answering | null;
   /** Never resolves; rejects with {@link WorkerDied}. */
-  readonly death: Promise<never>;
-  readonly die: (reason: string) => void;
+  readonly ended: Promise<never>;
+  readonly end: (reason: string) => void;
 }
 
-type Question<Answer> = (life: Life) => Promise<Answer>;
+type Question<Answer> = (run: Run) => Promise<Answer>;
 type Model = Parameters<DecoderBackend["load"]>;
 
 export class DecoderHost implements DecoderBackend {
-  private life: Life;
-  /** Settles when the living worker has everything that the one before had. */
-  private revival: Promise<unknown> = Promise.resolve();
+  private run: Run;
+  /** Settles when the running worker has everything that the one before had. */
+  private bringingBack: Promise<unknown> = Promise.resolve();
   private restarts: number[] = []; // times of those within the window
   private model: Model | null = null;
   private embedding: ArrayBuffer | null = null;
@@ -75,12 +75,12 @@ export class DecoderHost implements DecoderBackend {
     private readonly listener: HostListener,
     private readonly now: () => number = () => performance.now(),
   ) {
-    this.life = this.begin();
+    this.run = this.begin();
   }
 
   async load(...model: Model): Promise<Answering> {
     this.model = this.embedding = null;
-    const answering = await this.ask((life) => this.loadInto(life, model));
+    const answering = await this.ask((run) => this.loadInto(run, model));
     this.model = model; // not before: a model that kills the worker is not brought back
     return answering;
   }
@@ -103,54 +103,54 @@ export class DecoderHost implements DecoderBackend {
 
   terminate(): void {
     this.failure = new DecoderError("decoder_stopped", "The decoder was closed.");
-    this.life.terminate();
+    this.run.terminate();
   }
 
-  private async loadInto(life: Life, [manifest, prepare, decode, wish, threads]: Model): Promise<Answering> {
+  private async loadInto(run: Run, [manifest, prepare, decode, wish, threads]: Model): Promise<Answering> {
     const fallback = wish === "wasm" ? null : this.cardFailed;
     const possible = fallback === null ? wish : "wasm";
-    const answering = await life.backend.load(manifest, prepare, decode, possible, threads);
-    life.answering = fallback === null ? answering : { ...answering, fallback };
-    return life.answering;
+    const answering = await run.backend.load(manifest, prepare, decode, possible, threads);
+    run.answering = fallback === null ? answering : { ...answering, fallback };
+    return run.answering;
   }
 
   /** What is asked of a worker that dies is asked of the next one too, but only once: it may be what killed it. */
   private async ask<Answer>(question: Question<Answer>): Promise<Answer> {
     await this.alive();
     try {
-      return await put(this.life, question);
+      return await put(this.run, question);
     } catch (error) {
       if (!(error instanceof WorkerDied)) throw error;
       await this.alive();
-      return put(this.life, question);
+      return put(this.run, question);
     }
   }
 
   private async alive(): Promise<void> {
-    for (let revival: unknown = null; revival !== this.revival; ) {
-      revival = this.revival;
-      await this.revival;
+    for (let bringingBack: unknown = null; bringingBack !== this.bringingBack; ) {
+      bringingBack = this.bringingBack;
+      await this.bringingBack;
     }
     if (this.failure) throw this.failure;
   }
 
-  private begin(): Life {
-    let bury!: (reason: WorkerDied) => void;
-    const death = new Promise<never>((_, reject) => {
-      bury = reject;
+  private begin(): Run {
+    let rejectEnd!: (reason: WorkerDied) => void;
+    const ended = new Promise<never>((_, reject) => {
+      rejectEnd = reject;
     });
-    death.catch(() => undefined); // whoever waits for an answer hears of it; while idle nobody does
+    ended.catch(() => undefined); // whoever waits for an answer hears of it; while idle nobody does
     let dead = false;
-    const die = (reason: string) => {
+    const end = (reason: string) => {
       if (dead) return;
       dead = true;
-      life.terminate();
-      if (life.answering?.provider === "webgpu") this.cardFailed = `the graphics card failed: ${reason}`;
+      run.terminate();
+      if (run.answering?.provider === "webgpu") this.cardFailed = `the graphics card failed: ${reason}`;
       if (!this.failure) this.restart(reason);
-      bury(new WorkerDied(reason));
+      rejectEnd(new WorkerDied(reason));
     };
-    const life: Life = { ...this.start(die), answering: null, death, die };
-    return life;
+    const run: Run = { ...this.start(end), answering: null, ended, end };
+    return run;
   }
 
   private restart(reason: string): void {
@@ -166,30 +166,30 @@ export class DecoderHost implements DecoderBackend {
       return;
     }
     this.listener.restarting(reason);
-    this.life = this.begin();
-    this.revival = this.bringBack();
+    this.run = this.begin();
+    this.bringingBack = this.bringBack();
   }
 
   private async bringBack(): Promise<void> {
-    const { model, embedding, life } = this;
+    const { model, embedding, run } = this;
     try {
-      if (model) await put(life, () => this.loadInto(life, model));
-      if (embedding) await put(life, ({ backend }) => backend.open(embedding));
-      if (life === this.life && !this.failure) this.listener.restarted(life.answering);
+      if (model) await put(run, () => this.loadInto(run, model));
+      if (embedding) await put(run, ({ backend }) => backend.open(embedding));
+      if (run === this.run && !this.failure) this.listener.restarted(run.answering);
     } catch (error) {
       // A worker that died has been replaced by now; any other failure is one of a worker that is of no use.
-      if (!(error instanceof WorkerDied)) life.die(error instanceof Error ? error.message : String(error));
+      if (!(error instanceof WorkerDied)) run.end(error instanceof Error ? error.message : String(error));
     }
   }
 }
 
-async function put<Answer>(life: Life, question: Question<Answer>): Promise<Answer> {
+async function put<Answer>(run: Run, question: Question<Answer>): Promise<Answer> {
   try {
-    return await Promise.race([question(life), life.death]);
+    return await Promise.race([question(run), run.ended]);
   } catch (error) {
-    if (!isTrap(error) && !isOfCard(error, life)) throw error;
-    life.die(error.message);
-    return life.death;
+    if (!isTrap(error) && !isOfCard(error, run)) throw error;
+    run.end(error.message);
+    return run.ended;
   }
 }
 
@@ -199,7 +199,7 @@ function isTrap(error: unknown): error is Error {
 }
 
 /** A graphics card can be taken away, or run out of memory: there is nothing to be had from it any more. */
-function isOfCard(error: unknown, { answering }: Life): error is Error {
+function isOfCard(error: unknown, { answering }: Run): error is Error {
   const known = error instanceof WorkerDied || (error instanceof Error && error.name === "DecoderError");
   return answering?.provider === "webgpu" && error instanceof Error && !known;
 }

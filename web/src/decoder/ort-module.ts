@@ -11,7 +11,10 @@ export type Pointer = number;
 type ErrorCode = number; // 0 for success
 
 export interface OrtModule {
-  /** Another one when the memory has grown: not to be kept. When a thread has made it grow, it is that only after `getValue`. */
+  /**
+   * The module's memory. It is another array once the memory has grown, so read this property each time. Growth that a thread
+   * caused shows here only after a call of `getValue`.
+   */
   readonly HEAPU8: Uint8Array<ArrayBufferLike>;
   _malloc(size: number): Pointer;
   _free(at: Pointer): void;

@@ -11,7 +11,7 @@ import { type SyncState, SyncStatus } from "./status.ts";
 import type { OperationStore } from "./store.ts";
 
 /** What the tabs of one browser tell each other. */
-type News =
+type TabMessage =
   | { kind: "changed" }
   | { kind: "acknowledged"; imageId: number; uid: string; revision: number; annotation: Annotation | null }
   | { kind: "superseded"; operationIds: readonly string[] }
@@ -63,7 +63,9 @@ export class Synchroniser {
   constructor(private readonly options: SynchroniserOptions) {
     const { storage, store, onState } = options;
     this.status = new SyncStatus(() => store.overview(), onState);
-    options.channel?.addEventListener("message", ({ data }: MessageEvent<News>) => this.run(this.hear(data)));
+    options.channel?.addEventListener("message", ({ data }: MessageEvent<TabMessage>) =>
+      this.run(this.hear(data)),
+    );
     storage.onLost = () => {
       this.status.lost = true;
       this.status.showUnkept(this.made.size);
@@ -142,7 +144,7 @@ export class Synchroniser {
     await this.status.publish();
   }
 
-  /** Take in what others did to an image that is open, or about to be, when `revision` is news. */
+  /** Take in what others did to an image that is open, or about to be, when `revision` is newer than theirs. */
   async notice(imageId: number, revision: number): Promise<void> {
     const image = this.open.get(imageId);
     if (image && revision <= image.revision) return;
@@ -221,9 +223,9 @@ export class Synchroniser {
       const { imageId, operation } = sent;
       const { revision, annotation } = answer;
       this.made.delete(sent.operationId);
-      const news: News = { kind: "acknowledged", imageId, uid: operation.uid, revision, annotation };
+      const message: TabMessage = { kind: "acknowledged", imageId, uid: operation.uid, revision, annotation };
       this.open.get(imageId)?.acknowledged(sent, answer);
-      this.tell(news);
+      this.tell(message);
       void this.run(this.status.publish());
     },
     superseded: (marks) => {
@@ -250,11 +252,11 @@ export class Synchroniser {
     if (image) void this.run(this.notice(imageId, Number.MAX_SAFE_INTEGER));
   }
 
-  private async hear(news: News): Promise<void> {
-    if (news.kind === "superseded") this.forget(news.operationIds);
-    if (news.kind === "mark_refused") this.takeMarkBack(news.imageId, news.uid);
-    if (news.kind === "moved") await this.moved(news.imageId, news.current);
-    if (news.kind === "acknowledged") await this.notice(news.imageId, news.revision);
+  private async hear(message: TabMessage): Promise<void> {
+    if (message.kind === "superseded") this.forget(message.operationIds);
+    if (message.kind === "mark_refused") this.takeMarkBack(message.imageId, message.uid);
+    if (message.kind === "moved") await this.moved(message.imageId, message.current);
+    if (message.kind === "acknowledged") await this.notice(message.imageId, message.revision);
     await this.status.publish();
   }
 
@@ -262,8 +264,8 @@ export class Synchroniser {
     for (const id of operationIds) this.made.delete(id);
   }
 
-  private tell(news: News): void {
-    this.options.channel?.postMessage(news);
+  private tell(message: TabMessage): void {
+    this.options.channel?.postMessage(message);
   }
 
   /** The database is there again: what it lacks of what this tab made is put into it, and sent. */
@@ -277,7 +279,7 @@ export class Synchroniser {
     void this.run(this.flush());
   }
 
-  /** Failing is no news while the browser keeps nothing: the person knows, and it is tried again once it does. */
+  /** Failing says nothing new while the browser keeps nothing: the person knows, and it is tried again once it does. */
   private async run(work: Promise<unknown>): Promise<void> {
     try {
       await work;

@@ -4,7 +4,7 @@ import type { ImageBox } from "../core/geometry.ts";
 import { around, extentOf, type Region, regionFor, regionText } from "../core/region.ts";
 import type { Decoder } from "../decoder/decoder.ts";
 import type { Session } from "../session/session.svelte.ts";
-import { type EmbeddingNews, whenEncoded } from "./embedding-news.ts";
+import { type EmbeddingWaits, whenEncoded } from "./embedding-waits.ts";
 
 const POLL = 1500; // ms, in case the event stream is down
 
@@ -24,7 +24,8 @@ export class CloserLook {
 
   /** What looking closer would show now: everything that is seen, and everything that was said of the object being drawn. */
   readonly offered: Region | null = $derived.by(() => {
-    const { seen } = this; // first of all: the model comes without anybody being told, but before what is seen changes
+    // Read first, so that it is always a dependency: the model is no signal, but is set before `seen` changes.
+    const { seen } = this;
     const { image, draft, model } = this.session;
     if (!image || !model || !seen) return null;
     const extent = extentOf(draft.prompts);
@@ -87,14 +88,14 @@ export class CloserLook {
 /** The embedding of a region of an image, made now if it was never asked for. */
 export async function encodeRegion(
   client: Client,
-  news: EmbeddingNews,
+  waits: EmbeddingWaits,
   imageId: number,
   region: Region,
   signal: AbortSignal,
 ): Promise<ArrayBuffer> {
   return await whenEncoded({
     ask: () => client.embedding(imageId, "look", { region: regionText(region), signal }),
-    wait: () => news.next(imageId, POLL, signal),
+    wait: () => waits.next(imageId, POLL, signal),
     onPending: () => undefined,
     signal,
   });

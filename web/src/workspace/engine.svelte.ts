@@ -4,7 +4,7 @@ import { ApiError, explain } from "../api/errors.ts";
 import type { Manifest } from "../api/types.ts";
 import { createDecoder } from "../decoder/client.ts";
 import type { Decoder, DecoderInfo } from "../decoder/decoder.ts";
-import type { Pending } from "./embedding-news.ts";
+import type { Pending } from "./embedding-waits.ts";
 
 export interface EncodeState {
   state: "asking" | "waiting" | "encoding" | "preparing" | "ready" | "failed";

@@ -1,7 +1,7 @@
 /** Images and embeddings on their way into this page: the one being looked at, and its neighbours ahead of time. */
 import type { Client } from "../api/client.ts";
 import type { ImageDetails } from "../api/types.ts";
-import { type EmbeddingNews, type Pending, whenEncoded } from "./embedding-news.ts";
+import { type EmbeddingWaits, type Pending, whenEncoded } from "./embedding-waits.ts";
 
 type Priority = "look" | "prefetch";
 
@@ -26,7 +26,7 @@ export class ImageCache {
 
   constructor(
     private readonly client: Client,
-    private readonly news: EmbeddingNews,
+    private readonly waits: EmbeddingWaits,
   ) {}
 
   /** Everything about the image being looked at; `onPending` hears how far the encoder is. */
@@ -35,7 +35,7 @@ export class ImageCache {
     entry.priority = "look";
     entry.onPending = onPending;
     if (entry.pending) onPending(entry.pending);
-    this.news.tell(id); // one that was being prefetched asks again now, and moves to the front of the queue
+    this.waits.wake(id); // one that was being prefetched asks again now, and moves to the front of the queue
     return entry;
   }
 
@@ -102,7 +102,7 @@ export class ImageCache {
     const { signal } = entry.abort;
     return await whenEncoded({
       ask: () => this.client.embedding(id, entry.priority, { signal }),
-      wait: () => this.news.next(id, POLL[entry.priority], signal),
+      wait: () => this.waits.next(id, POLL[entry.priority], signal),
       onPending: (pending) => {
         entry.pending = pending;
         if (pending) entry.onPending?.(pending);

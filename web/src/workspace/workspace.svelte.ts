@@ -5,7 +5,7 @@ import type { Services } from "../app/services.ts";
 import { WorkClock, watchWork } from "../session/pace.ts";
 import { createSession, type Session } from "../session/session.svelte.ts";
 import { CloserLook, encodeRegion } from "./closer-look.svelte.ts";
-import { EmbeddingNews } from "./embedding-news.ts";
+import { EmbeddingWaits } from "./embedding-waits.ts";
 import { Engine } from "./engine.svelte.ts";
 import { ImageCache } from "./image-cache.ts";
 import { LastCategory } from "./last-category.ts";
@@ -26,7 +26,7 @@ export class Workspace {
   readonly marks: Marks;
   readonly propagator: Propagator;
   private readonly opened: OpenImage;
-  private readonly news = new EmbeddingNews();
+  private readonly waits = new EmbeddingWaits();
   private readonly cache: ImageCache;
   private readonly lastCategory: LastCategory;
   private readonly watched: WatchedProject;
@@ -39,7 +39,7 @@ export class Workspace {
     projectId: number,
   ) {
     const { client, toasts, saving } = services;
-    this.cache = new ImageCache(client, this.news);
+    this.cache = new ImageCache(client, this.waits);
     this.lastCategory = new LastCategory(localStorage, projectId);
     this.engine = new Engine(client, (error) => toasts.error(error));
     const { decoder } = this.engine;
@@ -58,7 +58,7 @@ export class Workspace {
       clock,
     });
     this.closer = new CloserLook(decoder, this.session, {
-      encode: (imageId, region, signal) => encodeRegion(client, this.news, imageId, region, signal),
+      encode: (imageId, region, signal) => encodeRegion(client, this.waits, imageId, region, signal),
       whole: () => this.engine.embedding,
       tell: (message) => toasts.info(message),
       fail: (error) => toasts.error(error),
@@ -83,8 +83,8 @@ export class Workspace {
     this.disposers.push(
       () => this.watched.dispose(),
       services.streams.listen(projectId, {
-        embedding: ({ image_id }) => this.news.tell(image_id),
-        region: ({ image_id }) => this.news.tell(image_id),
+        embedding: ({ image_id }) => this.waits.wake(image_id),
+        region: ({ image_id }) => this.waits.wake(image_id),
         categories: () => this.watched.loadSoon(),
         annotations: ({ image_id, revision, mark }) => {
           void this.notice(image_id, revision);
@@ -208,10 +208,10 @@ export class Workspace {
 
   /** After a gap in the events: ask for what they would have told, also of the image that is on its way. */
   private catchUp(): void {
-    this.news.tell(this.wanted);
+    this.waits.wake(this.wanted);
     this.watched.loadSoon();
     this.marks.missed();
-    // Whatever the revision is by now, it counts as news.
+    // Whatever the revision is by now, it counts as newer.
     if (this.wanted) void this.notice(this.wanted, Number.MAX_SAFE_INTEGER);
   }
 

@@ -78,7 +78,7 @@ def _for_onednn(x: Tensor) -> bool:
 
 
 def activate(x: Tensor, activation: Activation) -> Tensor:
-    """By itself."""
+    """The activation alone, as a step of its own: any shape."""
     if activation == "gelu":
         return F.gelu(x)
     return F.relu(x) if activation == "relu" else x

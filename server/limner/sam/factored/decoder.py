@@ -65,7 +65,7 @@ from torch import Tensor
 
 from limner.sam.common import as_kind
 from limner.sam.factored.folding import Folded
-from limner.sam.factored.low_rank import Factors, Painted, View, attend, scores, softmax_over_tokens, squares
+from limner.sam.factored.low_rank import Factors, TokenUpdate, View, attend, scores, softmax_over_tokens, squares
 from limner.sam.factored.prepared import MASK_CHANNELS, Prepared, prepare
 from limner.sam.factored.upscaling import Fine, Upscaling, padded
 from limner.sam.mask_decoder import MaskDecoder
@@ -169,13 +169,13 @@ class FactoredDecoder(SplitDecoder):
         keys, values = View(p.key1, key), View(p.value1, value)
         tokens = self._token_side(self.block1, pe, pe, x0, keys, values, folded.value1_bias)
         weights1, values1 = self._image_looks(self.block1, tokens + pe, tokens, x0, View(p.query1, query))
-        painted1 = Painted(values1, kept, capped)
-        rows1 = torch.cat([painted1.rows(weights1), mask_rows, one])  # (R, M), R₁
+        update1 = TokenUpdate(values1, kept, capped)
+        rows1 = torch.cat([update1.rows(weights1), mask_rows, one])  # (R, M), R₁
 
         def columns1(out: Tensor, mask: Tensor, constant: Tensor, mask_constant: Tensor) -> Tensor:
             """All columns of U₁, transposed, through one reading: (R, F)."""
-            painted, everywhere = painted1.columns(out)
-            return torch.cat([painted, mask[:channels], everywhere + constant + has_mask * mask_constant])
+            columns, everywhere = update1.columns(out)
+            return torch.cat([columns, mask[:channels], everywhere + constant + has_mask * mask_constant])
 
         all1 = columns1(folded.out1, folded.mask1, folded.constant1, folded.mask_constant1)
         u1, u2a, seen2, seen3a = torch.split(all1, list(folded.reads1), 1)  # (R, ...) each
@@ -189,12 +189,12 @@ class FactoredDecoder(SplitDecoder):
         tokens = self._token_side(self.block2, tokens, pe, x1, keys, View(p.value2, value), folded.value2_bias)
         queries = View(p.query2, query, by_head(query2_pe + folded.query2_bias))
         weights2, values2 = self._image_looks(self.block2, tokens + pe, tokens, x1, queries)
-        painted2 = Painted(values2, kept, capped)
-        rows2 = torch.cat([painted2.rows(weights2), one]) * (1 / scale1)  # (R', M), the new rows of R₂
-        columns2, constant2 = painted2.columns(folded.out2)
+        update2 = TokenUpdate(values2, kept, capped)
+        rows2 = torch.cat([update2.rows(weights2), one]) * (1 / scale1)  # (R', M), the new rows of R₂
+        columns2, constant2 = update2.columns(folded.out2)
         u2b, seen3b = torch.split(torch.cat([columns2, constant2 + folded.constant2]), list(folded.reads2), 1)
         dot2a = columns1(p.out1_dot_base2, p.mask_dot_base[1], constant1_dot2, mask_constant_dot2)  # (R, M)
-        columns2, constant2 = painted2.columns(p.out2_dot_base2)
+        columns2, constant2 = update2.columns(p.out2_dot_base2)
         dot2b = torch.cat([columns2, constant2 + constant2_dot2])  # (R', M)
         # U₂ᵀU₂ is symmetric: the block off the diagonal is needed once, twice as large.
         with_new = torch.addmm(dot2a, 2 * u2a @ u2b.T, rows2)

@@ -27,7 +27,7 @@ class View(NamedTuple):
     pe: Tensor | None = None  # (8, 16, M), of the positions, where the base does not contain it
 
 
-class Painted(NamedTuple):
+class TokenUpdate(NamedTuple):
     """What the tokens add to the image: Σ_h outᵀ_h · values_hᵀ · weights_h, for any projection ``out`` of it.
 
     With ``kept`` = N - 1 and ``capped`` = 0 there are R = 8(N-1) rows: the weights of each head sum to one over the

@@ -14,7 +14,7 @@ from limner.train.finetune.embeddings import CachedSubject, EmbeddingCache
 from limner.train.finetune.views import ViewBatches
 from limner.train.loop import WEIGHTS, Task, run
 from limner.train.parallel import Group
-from limner.train.photos import PhotoLibrary, find_photos
+from limner.train.photos import PhotoPool, find_photos
 from limner.train.projects import with_projects
 from limner.train.state import TrainingState, save_weights
 
@@ -49,7 +49,7 @@ def finetune(
     if config.photos is None:
         raise InvalidFile("There are no photos to learn from.", hint="Name a folder or a project.")
     photos = find_photos(config.photos.folders)
-    library = PhotoLibrary(photos, config.photos.balance)
+    pool = PhotoPool(photos, config.photos.balance)
     adapt_model(model, adaptation)
     model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.eval()
@@ -63,7 +63,7 @@ def finetune(
 
     if adaptation.adapt == "decoder":
         cache = EmbeddingCache(config.run.output / "embeddings", weights_sha256)
-        batches = ViewBatches(config, library, stride, views, cache)
+        batches = ViewBatches(config, pool, stride, views, cache)
         batches.fill_cache(model)
         task = Task(
             batches,
@@ -74,7 +74,7 @@ def finetune(
             validate_ends=True,
         )
     else:
-        batches = ViewBatches(config, library, stride)
+        batches = ViewBatches(config, pool, stride)
         task = Task(batches, held_out, write, moving_statistics=False, validate_ends=True)
     origin = {"weights": weights_sha256, "adapt": adaptation.adapt, "rank": str(adaptation.rank)}
     run(config, task, TrainingState(model, None, config.schedule, origin), Group(device=device), resume)

@@ -18,7 +18,7 @@ from limner.train.augment import random_view, resized
 from limner.train.batches import Batch, Labelled, make_batch, padded, stacked, step_size
 from limner.train.config import TrainConfig
 from limner.train.finetune.embeddings import EmbeddingCache
-from limner.train.photos import Photo, PhotoLibrary
+from limner.train.photos import Photo, PhotoPool
 from limner.train.targets import Target, choose_targets
 
 _STEPS, _VIEWS = 20, 21  # streams of random numbers
@@ -32,7 +32,7 @@ class ViewBatches(Dataset[Batch]):
 
     Args:
         config: seed, sizes, prompts.
-        library: the photos to learn from.
+        pool: the photos to learn from.
         stride: model pixels per cell of the model's masks.
         views: of each photo, the first of which is the whole; fresh ones at every step when None.
         cache: where the embeddings of these views are; images are batched when None.
@@ -41,12 +41,12 @@ class ViewBatches(Dataset[Batch]):
     def __init__(
         self,
         config: TrainConfig,
-        library: PhotoLibrary,
+        pool: PhotoPool,
         stride: int,
         views: int | None = None,
         cache: EmbeddingCache | None = None,
     ) -> None:
-        self.config, self.library, self.stride, self.views, self.cache = config, library, stride, views, cache
+        self.config, self.pool, self.stride, self.views, self.cache = config, pool, stride, views, cache
 
     def __len__(self) -> int:
         return self.config.schedule.steps
@@ -59,9 +59,9 @@ class ViewBatches(Dataset[Batch]):
         for _ in range(MOST_ATTEMPTS):
             if len(images) == size.images:
                 break
-            photo = self.library.pick(rng)
+            photo = self.pool.pick(rng)
             if self.views is None:
-                image, labels = random_view(rng, photo.image(), self.library.labels(photo), size.size)
+                image, labels = random_view(rng, photo.image(), self.pool.labels(photo), size.size)
             else:
                 image, labels = self.view(photo, int(rng.integers(self.views)), size.size)
             chosen = choose_targets(rng, padded(labels, size.size), self.config.prompts, self.stride)
@@ -74,7 +74,7 @@ class ViewBatches(Dataset[Batch]):
 
     def view(self, photo: Photo, number: int, size: int) -> View:
         """View `number` of a photo, at most `size` high and wide: always the same one."""
-        image, labels = photo.image(), self.library.labels(photo)
+        image, labels = photo.image(), self.pool.labels(photo)
         if number == 0:
             scale = size / max(photo.size)
             return resized(image, labels, scale, scale)
@@ -87,14 +87,14 @@ class ViewBatches(Dataset[Batch]):
             return
         size = self.config.sizes[0].size
         device = next(model.parameters()).device
-        total = (self.views or 0) * sum(1 for _ in self.library.photos())
+        total = (self.views or 0) * sum(1 for _ in self.pool.photos())
         for image in tqdm(self._all_views(size), total=total, unit="view", desc="encoding", mininterval=2):
             if not self.cache.path(image).is_file():
                 with torch.inference_mode():
                     self.cache.write(image, model.encode(stacked([image], size).float().to(device)))
 
     def _all_views(self, size: int) -> Iterator[NDArray[Any]]:
-        for number, photo in itertools.product(range(self.views or 0), self.library.photos()):
+        for number, photo in itertools.product(range(self.views or 0), self.pool.photos()):
             yield self.view(photo, number, size)[0]
 
     def _embeddings(self, images: list[Labelled]) -> dict[str, torch.Tensor]:

@@ -33,15 +33,15 @@ export async function whenEncoded({ ask, wait, onPending, signal }: Asking): Pro
   }
 }
 
-/** Lets those who wait for an embedding know that the server has said something about it. */
-export class EmbeddingNews {
+/** Wakes those who wait for an embedding when an event says something about it. */
+export class EmbeddingWaits {
   private readonly waiting = new Map<number, Set<() => void>>();
 
-  tell(imageId: number): void {
+  wake(imageId: number): void {
     for (const wake of this.waiting.get(imageId) ?? []) wake();
   }
 
-  /** Resolves at the next news of `imageId`, or after `milliseconds` when the event stream brings none. */
+  /** Resolves at the next event about `imageId`, or after `milliseconds` when the event stream brings none. */
   next(imageId: number, milliseconds: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const group = this.waiting.get(imageId) ?? new Set();
