@@ -14,11 +14,12 @@ from sqlalchemy import event, select
 
 from limner.jobs.kinds import Priority
 from limner.service.wiring import Services
+from limner.store.annotations import mask_facts
 from limner.store.categories import create_category
 from limner.store.images import NewImage, add_image, lock_image
 from limner.store.operations import apply_operation
 from limner.store.projects import create_project
-from limner.store.tables import Job, JobItem, User
+from limner.store.tables import Job, JobItem, Suggestion, User
 from limner.store.types import utc_now
 from limner.vocabulary.operations import CreateOperation, MarkOperation, Segmentation
 from tests.api.conftest import mask_rle
@@ -44,6 +45,26 @@ def _job(project_id: int) -> Job:
     return job
 
 
+def _suggestion(image_id: int) -> Suggestion:
+    facts = mask_facts(MASK.to_rle())
+    x, y, width, height = facts.bbox
+    return Suggestion(
+        uid=str(uuid.uuid4()),
+        image_id=image_id,
+        counts=MASK.counts,
+        area=facts.area,
+        bbox_x=x,
+        bbox_y=y,
+        bbox_width=width,
+        bbox_height=height,
+        score=0.5,
+        origin="everything",
+        model_sha256="0" * 64,
+        prompt={},
+        state="open",
+    )
+
+
 def fill(services: Services, ids: Mapping[str, int], numbers: range) -> None:
     """Add one row of each kind that is listed for each number, each with what belongs to it."""
     with services.database.write() as session:
@@ -62,6 +83,7 @@ def fill(services: Services, ids: Mapping[str, int], numbers: range) -> None:
             first = lock_image(session, ids["image_id"])
             apply_operation(session, first, str(uuid.uuid4()), create, revision=None, user_id=user.id)
             session.add(_job(ids["project_id"]))
+            session.add(_suggestion(ids["image_id"]))
             session.add(
                 JobItem(
                     job_id=ids["job_id"],

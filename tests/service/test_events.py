@@ -33,6 +33,7 @@ from limner.vocabulary.events import (
     ResetEvent,
     ServerEvent,
     StartEvent,
+    SuggestionsEvent,
 )
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, UTC)
@@ -49,6 +50,7 @@ ONE_OF_EACH: list[Event] = [
     ),
     EmbeddingEvent(image_id=1, state="failed", error="truncated"),
     RegionEvent(image_id=1, state="ready", error=None, region="0,0,32,32"),
+    SuggestionsEvent(image_id=1, state="running", done=1, total=2, found=0, error=None),
     JobEvent(
         id=1,
         project_id=1,
