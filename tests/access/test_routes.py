@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import io
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -18,10 +17,17 @@ from limner.access import InstallationRole, Permission
 from limner.access.permissions import INSTALLATION_WIDE, ROLE_PERMISSIONS
 from limner.api.guard import OPEN_ENDPOINTS, check_routes, permission_of
 from limner.service.wiring import Services
-from tests.api.conftest import creation
+from tests.access.asking import Answers, ask, rows_of
 
 # endpoint: what it needs. A new route is added here on purpose.
 NEEDS = {
+    "account.create_token": Permission.OWN_ACCOUNT,
+    "account.end_other_sessions": Permission.OWN_ACCOUNT,
+    "account.end_session": Permission.OWN_ACCOUNT,
+    "account.get_account": Permission.OWN_ACCOUNT,
+    "account.revoke_token": Permission.OWN_ACCOUNT,
+    "account.set_password": Permission.OWN_ACCOUNT,
+    "account.update_account": Permission.OWN_ACCOUNT,
     "annotations.apply": Permission.ANNOTATE,
     "annotations.list_annotations": Permission.VIEW,
     "categories.create_category": Permission.MANAGE_CATEGORIES,
@@ -42,6 +48,19 @@ NEEDS = {
     "jobs.create_job": Permission.RUN_JOBS,
     "jobs.list_failures": Permission.VIEW,
     "jobs.list_jobs": Permission.VIEW,
+    "members.create_invitation": Permission.MANAGE_MEMBERS,
+    "members.list_invitations": Permission.MANAGE_MEMBERS,
+    "members.list_members": Permission.VIEW,
+    "members.remove_member": Permission.MANAGE_MEMBERS,
+    "members.set_member": Permission.MANAGE_MEMBERS,
+    "members.withdraw_invitation": Permission.MANAGE_MEMBERS,
+    "people.create_invitation": Permission.MANAGE_PEOPLE,
+    "people.create_sign_in_link": Permission.MANAGE_PEOPLE,
+    "people.forget_person": Permission.MANAGE_PEOPLE,
+    "people.list_invitations": Permission.MANAGE_PEOPLE,
+    "people.list_people": Permission.MANAGE_PEOPLE,
+    "people.update_person": Permission.MANAGE_PEOPLE,
+    "people.withdraw_invitation": Permission.MANAGE_PEOPLE,
     "projects.create_project": Permission.CREATE_PROJECT,
     "projects.delete_project": Permission.MANAGE_PROJECT,
     "projects.get_project": Permission.VIEW,
@@ -51,15 +70,12 @@ NEEDS = {
     "server.get_manifest": Permission.READ_SERVER,
     "server.get_server": Permission.READ_SERVER,
     "server.list_models": Permission.READ_SERVER,
-    "session.get_session": Permission.OWN_ACCOUNT,
+    "session.get_session": Permission.READ_SERVER,
     "session.sign_out": Permission.OWN_ACCOUNT,
     "suggestions.cancel_suggestions": Permission.ANNOTATE,
     "suggestions.list_suggestions": Permission.VIEW,
     "suggestions.request_suggestions": Permission.ANNOTATE,
 }
-CONVERTER = re.compile(r"<(?:(\w+)(?:\(([^)]*)\))?:)?(\w+)>")
-
-Answers = dict[str, tuple[int, str]]  # endpoint -> status and the error's code
 
 
 @pytest.fixture
@@ -67,7 +83,7 @@ def grant(monkeypatch: pytest.MonkeyPatch) -> Callable[[frozenset[Permission]], 
     """Gives everybody exactly these permissions, as a role with fewer of them would."""
     return lambda permissions: monkeypatch.setitem(
         ROLE_PERMISSIONS,  # type: ignore[arg-type]  # read-only for everybody but this test
-        InstallationRole.ADMIN,
+        InstallationRole.OWNER,
         permissions,
     )
 
@@ -75,40 +91,8 @@ def grant(monkeypatch: pytest.MonkeyPatch) -> Callable[[frozenset[Permission]], 
 @pytest.fixture
 def ask_everything(app: APIFlask, script: FlaskClient, image: dict[str, Any]) -> Callable[[], Answers]:
     """Sends a good request to every closed route about rows that exist, those that destroy last."""
-    project_id = image["project_id"]
-    category_id = script.get(f"/api/v1/projects/{project_id}").json["categories"][0]["id"]
-    job_id = script.post(f"/api/v1/projects/{project_id}/jobs", json={"kind": "precompute"}).json["id"]
-    ids = {"project_id": project_id, "image_id": image["id"], "category_id": category_id, "job_id": job_id}
-    bodies: dict[str, dict[str, Any]] = {
-        "annotations.apply": {"json": creation(category_id), "headers": {"If-Match": '"0"'}},
-        "categories.create_category": {"json": {"name": "dog"}},
-        "categories.update_category": {"json": {"name": "lynx"}},
-        "coco.import_coco": {"json": {"categories": [], "images": [], "annotations": []}},
-        "images.upload_images": {"data": {"files": (io.BytesIO(b"no image"), "x.png")}},
-        "jobs.create_job": {"json": {"kind": "precompute"}},
-        "suggestions.request_suggestions": {"json": {"request": {"source": "everything"}}},
-        "projects.create_project": {"json": {"name": "Dogs"}},
-        "projects.update_project": {"json": {"name": "Lynxes"}},
-    }
-
-    def value(match: re.Match[str]) -> str:
-        converter, arguments, name = match.groups()
-        return str(arguments).split(",")[0] if converter == "any" else str(ids.get(name, "x"))
-
-    def ask() -> Answers:
-        answers = {}
-        rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint not in OPEN_ENDPOINTS]
-        for rule in sorted(rules, key=lambda rule: ("DELETE" in (rule.methods or ()), rule.endpoint)):
-            (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
-            path = CONVERTER.sub(value, rule.rule)
-            request = {**bodies.get(rule.endpoint, {}), "buffered": rule.endpoint != "events.stream_events"}
-            answer = script.open(path, method=method, **request)
-            code = answer.json["error"]["code"] if answer.status_code >= 400 else ""
-            answers[rule.endpoint] = (answer.status_code, code)
-            answer.close()
-        return answers
-
-    return ask
+    rows = rows_of(script, image["project_id"], image["id"])
+    return lambda: ask(app, script, rows)
 
 
 def test_every_route_names_its_permission_or_is_open_for_a_reason(app: APIFlask) -> None:
@@ -144,15 +128,19 @@ def test_a_strangers_rows_do_not_exist(
 ) -> None:
     """Who may do everything but see a project gets the same answer as for a number that nobody has."""
     grant(frozenset(Permission) - {Permission.VIEW})
-    before = _rows(services)
+    before = rows_in(services)
     answers = ask_everything()
     in_projects = {endpoint for endpoint, needed in NEEDS.items() if needed not in INSTALLATION_WIDE}
+    nothing_there = {"server.get_graph", "server.get_manifest", "account.end_session", "account.revoke_token"}
     assert {endpoint for endpoint, answer in answers.items() if answer == (404, "not_found")} == (
-        in_projects | {"server.get_graph", "server.get_manifest"}  # "x" is no model, whoever asks
+        in_projects | nothing_there  # "x" is no model, no session and no token, whoever asks
     ) - {"projects.list_projects"}
     assert script.get("/api/v1/projects").json == {"projects": []}
-    after = _rows(services)
-    assert {table for table in after if after[table] != before[table]} == {"projects"}  # a new one of their own
+    after = rows_in(services)
+    changed = {table for table in after if after[table] != before.get(table)}
+    assert changed <= {"projects", "users", "invitations", "api_tokens", "events", "login_links"}  # no project's rows
+    projects = {line for line in before["projects"] if line not in after["projects"]}
+    assert projects == set()
     hidden, absent = script.get("/api/v1/images/1"), script.get("/api/v1/images/1000")
     assert hidden.json["error"]["message"].replace("1", "1000") == absent.json["error"]["message"]
 
@@ -183,7 +171,7 @@ def test_the_service_has_no_other_way_from_an_id_to_a_row() -> None:
                 assert not (isinstance(on, ast.Name) and on.id == "session"), (module.name, node.lineno)
 
 
-def _rows(services: Services) -> dict[str, list[str]]:
+def rows_in(services: Services) -> dict[str, list[str]]:
     raw = services.database.engine.raw_connection()
     try:
         dump = list(raw.driver_connection.iterdump())  # type: ignore[union-attr]

@@ -29,7 +29,7 @@ from limner.store.operations import apply_operation
 from limner.store.projects import create_project
 from limner.vocabulary.operations import CreateOperation
 
-ACTOR = Actor(1, "ada", InstallationRole.ADMIN, Credential.TOKEN)
+ACTOR = Actor(1, "ada", InstallationRole.OWNER, Credential.TOKEN)
 Access = Callable[..., Any]
 
 
@@ -69,7 +69,7 @@ def test_hidden_and_missing_rows_are_answered_alike(
             with pytest.raises(NotFound) as missing:
                 access(session, ACTOR, 10**9 if isinstance(key, int) else "nobody", Permission.VIEW)
             with monkeypatch.context() as patch:
-                patch.setitem(ROLE_PERMISSIONS, InstallationRole.ADMIN, frozenset())  # type: ignore[arg-type]
+                patch.setitem(ROLE_PERMISSIONS, InstallationRole.OWNER, frozenset())  # type: ignore[arg-type]
                 with pytest.raises(NotFound) as hidden:
                     access(session, ACTOR, key, Permission.VIEW)
             assert hidden.value.message.replace(str(key), "KEY") == missing.value.message.replace(
@@ -81,7 +81,7 @@ def test_hidden_and_missing_rows_are_answered_alike(
 def test_who_sees_a_row_but_may_not_change_it_is_told_which_permission_is_missing(
     database: Database, rows: dict[Access, int | str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(ROLE_PERMISSIONS, InstallationRole.ADMIN, frozenset({Permission.VIEW}))  # type: ignore[arg-type]
+    monkeypatch.setitem(ROLE_PERMISSIONS, InstallationRole.OWNER, frozenset({Permission.VIEW}))  # type: ignore[arg-type]
     with database.read() as session:
         for access, key in rows.items():
             access(session, ACTOR, key, Permission.VIEW)

@@ -47,9 +47,14 @@ def test_the_open_routes_are_these(app: APIFlask) -> None:
         ("GET", "/healthz"),
         ("GET", "/readyz"),
         ("POST", "/api/v1/session"),
+        ("POST", "/api/v1/invitation"),
+        ("POST", "/api/v1/invitation/accept"),
         ("GET", "/api/v1/openapi.json"),
         ("GET", "/"),
         ("GET", "/login"),
+        ("GET", "/invitation"),
+        ("GET", "/account"),
+        ("GET", "/people"),
         ("GET", "/projects/1"),
         ("GET", "/projects/1/images/1"),
         ("GET", "/assets/x.js"),
@@ -82,7 +87,7 @@ def test_changes_with_a_cookie_need_the_token_of_our_page(browser: FlaskClient, 
 def test_the_sign_in_link_works_once(anonymous: FlaskClient, link_token: str) -> None:
     answer = anonymous.post("/api/v1/session", json={"token": link_token})
     assert answer.status_code == 200
-    assert answer.json["user"] == {"id": 1, "name": "admin", "role": "admin"}
+    assert answer.json["user"] == {"id": 1, "name": "admin", "role": "owner", "storage_key": "admin"}
     cookie = answer.headers["Set-Cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Strict" in cookie

@@ -1,5 +1,7 @@
 """`limner user`: links and tokens made beside a running server."""
 
+from typing import Any
+
 import pytest
 from apiflask import APIFlask
 from click.testing import CliRunner
@@ -7,7 +9,7 @@ from flask.testing import FlaskClient
 
 from limner.cli.user import user
 from limner.config import Settings
-from limner.errors import Conflict, NotFound
+from limner.errors import Conflict, InvalidInput, NotFound
 
 
 @pytest.fixture
@@ -48,3 +50,39 @@ def test_a_link_signs_in(run, anonymous: FlaskClient) -> None:  # type: ignore[n
 def test_unknown_people_are_named(run) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(NotFound, match="nobody2"):
         run("link", "--user", "nobody2")
+
+
+def test_people_are_made_invited_and_disabled_beside_a_running_server(  # type: ignore[no-untyped-def]
+    run, anonymous: FlaskClient, project: dict[str, Any]
+) -> None:
+    link = run("create", "Ada", "--project", "Cats", "--as", "annotator")
+    token = link.partition("#token=")[2]
+    assert anonymous.post("/api/v1/session", json={"token": token}).json["user"]["name"] == "Ada"
+    assert anonymous.get(f"/api/v1/projects/{project['id']}").status_code == 200
+    run("role", "Ada", "none", "--project", "Cats")
+    assert anonymous.get(f"/api/v1/projects/{project['id']}").status_code == 404
+    assert "Ada\tmember\tlinks only" in run("list")
+    run("disable", "Ada")
+    assert anonymous.get("/api/v1/session").status_code == 401
+    assert "Ada\tmember\tdisabled" in run("list")
+    invitation = run("invite", "--role", "owner", "--address", "https://limner.example")
+    address, _, token = invitation.partition("#token=")
+    assert address == "https://limner.example/invitation"
+    assert anonymous.post("/api/v1/invitation", json={"token": token}).json["role"] == "owner"
+
+
+def test_roles_that_make_no_sense_are_refused_with_those_that_do(run) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InvalidInput, match="owner, member"):
+        run("role", "admin", "annotator")
+    with pytest.raises(InvalidInput, match="--project NAME --as ROLE"):
+        run("invite", "--as", "viewer")
+    with pytest.raises(Conflict, match="only owner"):
+        run("disable", "admin")
+
+
+def test_a_token_can_be_limited(run, anonymous: FlaskClient) -> None:  # type: ignore[no-untyped-def]
+    token = run("token", "create", "laptop", "--scope", "read", "--days", "7")
+    headers = {"Authorization": f"Bearer {token}"}
+    assert anonymous.post("/api/v1/projects", json={"name": "x"}, headers=headers).status_code == 403
+    assert "\tread\tuntil " in run("token", "list")
+    assert "| `annotations:write` | yes | yes | yes | yes | – |" in run("roles")

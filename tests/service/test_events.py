@@ -20,6 +20,7 @@ from limner.store.events import add_event, events_after, latest_event_id
 from limner.store.migrate import migrate
 from limner.store.projects import create_project
 from limner.vocabulary.events import (
+    AccessEvent,
     AnnotationsEvent,
     CategoriesEvent,
     EmbeddingEvent,
@@ -64,6 +65,8 @@ ONE_OF_EACH: list[Event] = [
         updated=NOW,
     ),
     ServerEvent(device="cpu", encoder=EncoderStatus(state="ready", message="", threads=2)),
+    AccessEvent(user_id=3),
+    SuggestionsEvent(image_id=1, state="running", done=3, total=64),
 ]
 
 

@@ -13,11 +13,10 @@ from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from limner.store import Database
-from limner.store.engine import WRITES
 from limner.store.installation import installation_id
 from limner.store.marks import marks_of
-from limner.store.migrate import SCRIPTS, migrate
-from limner.store.tables import Base, Image, Job
+from limner.store.migrate import SCRIPTS, migrate, migrating
+from limner.store.tables import Base, Image, Job, User
 
 
 def test_the_migrations_make_exactly_the_declared_tables(database: Database) -> None:
@@ -36,7 +35,11 @@ def test_check_constraints_are_migrated_too(database: Database) -> None:
 
 def test_values_are_held_by_the_database(database: Database) -> None:
     with pytest.raises(IntegrityError), database.write() as session:
-        session.execute(text("INSERT INTO users (name, role, created) VALUES ('eve', 'owner', CURRENT_TIMESTAMP)"))
+        session.execute(
+            text(
+                "INSERT INTO users (name, role, created, storage_key) VALUES ('eve', 'admin', CURRENT_TIMESTAMP, 'eve')"
+            )
+        )
 
 
 def test_migrating_again_changes_nothing(database: Database) -> None:
@@ -212,9 +215,42 @@ def test_jobs_of_the_version_before_items_go_on(database_url: str) -> None:
     database.close()
 
 
+def test_the_administrator_of_before_becomes_an_owner_and_keeps_everything(database: Database) -> None:
+    """The table of users is built anew; nothing that refers to its rows goes with the old one."""
+    _migrate_to(database, "0008_suggestions", down=True)
+    moment, digest = "'2026-01-01 00:00:00+00:00'", "0" * 64
+    with database.write() as session:
+        for statement in (
+            f"INSERT INTO users (id, name, role, created) VALUES (3, 'admin', 'admin', {moment})",
+            f"INSERT INTO sessions (id_sha256, user_id, created, expires) VALUES ('{digest}', 3, {moment}, {moment})",
+            f"INSERT INTO api_tokens (user_id, name, token_sha256, created) VALUES (3, 't', '{digest}', {moment})",
+            "INSERT INTO login_links (user_id, token_sha256, created, expires)"
+            f" VALUES (3, '{digest}', {moment}, {moment})",
+        ):
+            session.execute(text(statement))
+    migrate(database)
+    with database.read() as session:
+        (user,) = session.scalars(select(User)).all()
+        assert (user.id, user.name, user.role, user.storage_key) == (3, "admin", "owner", "admin")
+        assert (user.password_hash, user.disabled) == (None, None)
+        assert [
+            session.scalar(text(f"SELECT user_id FROM {t}")) for t in ("sessions", "api_tokens", "login_links")
+        ] == [3] * 3
+        assert session.scalar(text("SELECT scopes FROM api_tokens")) == "all"
+    if database.is_sqlite:  # foreign keys are held again on the connections that migrated
+        with pytest.raises(IntegrityError), database.write() as session:
+            session.execute(text("UPDATE sessions SET user_id = 99"))
+    _migrate_to(database, "0008_suggestions", down=True)
+    with database.read() as session:
+        assert session.execute(text("SELECT id, name, role FROM users")).all() == [(3, "admin", "admin")]
+        assert [
+            session.scalar(text(f"SELECT user_id FROM {t}")) for t in ("sessions", "api_tokens", "login_links")
+        ] == [3] * 3
+
+
 def _migrate_to(database: Database, revision: str, *, down: bool = False) -> None:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
-    with database.engine.execution_options(**{WRITES: True}).begin() as connection:
+    with migrating(database) as connection:
         config.attributes["connection"] = connection
         (command.downgrade if down else command.upgrade)(config, revision)

@@ -1,13 +1,15 @@
 """Who may do what: the one way from an id to a row for everything that acts on somebody's behalf."""
 
-from limner.access.actor import Actor, Credential
-from limner.access.permissions import InstallationRole, Permission
+from limner.access.actor import Actor, Credential, actor_of_session, actor_of_token
+from limner.access.permissions import InstallationRole, Permission, ProjectRole, Scope
 from limner.access.rows import (
     access_annotation,
     access_category,
     access_image,
     access_job,
     access_project,
+    is_still_allowed,
+    permissions_in,
     require,
     visible_projects,
 )
@@ -17,11 +19,17 @@ __all__ = [
     "Credential",
     "InstallationRole",
     "Permission",
+    "ProjectRole",
+    "Scope",
     "access_annotation",
     "access_category",
     "access_image",
     "access_job",
     "access_project",
+    "actor_of_session",
+    "actor_of_token",
+    "is_still_allowed",
+    "permissions_in",
     "require",
     "visible_projects",
 ]

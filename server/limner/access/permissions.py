@@ -1,4 +1,4 @@
-"""Permissions, roles, and the one table that says which role grants what."""
+"""Permissions, roles and scopes, and the tables that say which of them grants what. The docs print these tables."""
 
 from __future__ import annotations
 
@@ -9,33 +9,83 @@ from enum import StrEnum
 class InstallationRole(StrEnum):
     """What somebody is in the whole installation."""
 
-    ADMIN = "admin"
+    OWNER = "owner"  # people, settings, all projects
+    MEMBER = "member"  # the projects in which they have a role
+
+
+class ProjectRole(StrEnum):
+    """What somebody is in one project; each may do what the ones after it may."""
+
+    MANAGER = "manager"
+    REVIEWER = "reviewer"
+    ANNOTATOR = "annotator"
+    VIEWER = "viewer"
 
 
 class Permission(StrEnum):
     """Something that one may be allowed to do: in the installation, or in one project."""
 
     # in the installation
-    OWN_ACCOUNT = "account:own"  # one's own name and sign-in
-    READ_SERVER = "server:read"  # its state, its models and their graphs
+    READ_SERVER = "server:read"  # its state, its models and their graphs, and who one is there
+    OWN_ACCOUNT = "account:own"  # one's own name, password, sessions and tokens
     READ_METRICS = "metrics:read"
     CREATE_PROJECT = "project:create"
+    MANAGE_PEOPLE = "people:manage"  # invite, roles in the installation, disable
     # in a project
     VIEW = "project:view"  # everything that is in it; without this the project does not exist for somebody
-    MANAGE_PROJECT = "project:manage"  # its name and its deletion
+    ANNOTATE = "annotations:write"  # masks, and how far the work on an image is
+    EXPORT = "annotations:export"
+    IMPORT = "annotations:import"
     MANAGE_IMAGES = "images:manage"
     MANAGE_CATEGORIES = "categories:manage"
-    ANNOTATE = "annotations:write"  # masks, and how far the work on an image is
-    IMPORT = "annotations:import"
-    EXPORT = "annotations:export"
     RUN_JOBS = "jobs:run"
+    MANAGE_MEMBERS = "members:manage"  # who has which role in it
+    MANAGE_PROJECT = "project:manage"  # its name and its deletion
 
 
 INSTALLATION_WIDE = frozenset(
-    {Permission.OWN_ACCOUNT, Permission.READ_SERVER, Permission.READ_METRICS, Permission.CREATE_PROJECT}
+    {
+        Permission.READ_SERVER,
+        Permission.OWN_ACCOUNT,
+        Permission.READ_METRICS,
+        Permission.CREATE_PROJECT,
+        Permission.MANAGE_PEOPLE,
+    }
 )
+IN_PROJECTS = frozenset(Permission) - INSTALLATION_WIDE
 
-# Roles in a project become further rows; what somebody may do there is the union of the rows of all their roles.
+# What somebody may do in a project is the union of what their role in the installation and that in the project grant.
 ROLE_PERMISSIONS: Mapping[InstallationRole, frozenset[Permission]] = {
-    InstallationRole.ADMIN: frozenset(Permission),
+    InstallationRole.OWNER: frozenset(Permission),
+    InstallationRole.MEMBER: frozenset({Permission.READ_SERVER, Permission.OWN_ACCOUNT}),
+}
+
+PROJECT_ROLE_PERMISSIONS: Mapping[ProjectRole, frozenset[Permission]] = {
+    ProjectRole.MANAGER: IN_PROJECTS,
+    ProjectRole.REVIEWER: frozenset({Permission.VIEW, Permission.ANNOTATE}),
+    ProjectRole.ANNOTATOR: frozenset({Permission.VIEW, Permission.ANNOTATE}),
+    ProjectRole.VIEWER: frozenset({Permission.VIEW}),
+}
+
+
+class Scope(StrEnum):
+    """What a token may be used for, at most: never more than the person it belongs to may do."""
+
+    ALL = "all"
+    READ = "read"
+    ANNOTATE = "annotate"
+    EXCHANGE = "exchange"
+    MANAGE = "manage"
+    METRICS = "metrics"
+
+
+_READING = frozenset({Permission.READ_SERVER, Permission.VIEW})
+
+SCOPE_PERMISSIONS: Mapping[Scope, frozenset[Permission]] = {
+    Scope.ALL: frozenset(Permission),
+    Scope.READ: _READING,
+    Scope.ANNOTATE: _READING | {Permission.ANNOTATE},
+    Scope.EXCHANGE: _READING | {Permission.EXPORT, Permission.IMPORT, Permission.MANAGE_IMAGES},
+    Scope.MANAGE: _READING | IN_PROJECTS | {Permission.CREATE_PROJECT},
+    Scope.METRICS: frozenset({Permission.READ_METRICS}),
 }

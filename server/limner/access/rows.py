@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from limner.access.actor import Actor
-from limner.access.permissions import ROLE_PERMISSIONS, Permission
+from limner.access.actor import Actor, current
+from limner.access.permissions import PROJECT_ROLE_PERMISSIONS, Permission, ProjectRole
 from limner.errors import Forbidden, NotFound
 from limner.store.categories import get_category
 from limner.store.images import get_image, lock_image
 from limner.store.jobs import get_job
+from limner.store.people import role_in, roles_of
 from limner.store.projects import get_project, list_projects
 from limner.store.tables import Annotation, Category, Image, Job, Project
 
 
 def permissions_in(session: Session, actor: Actor, project_id: int) -> frozenset[Permission]:
     """What somebody may do in a project."""
-    return ROLE_PERMISSIONS[actor.role]
+    return _granted(actor, role_in(session, project_id, actor.user_id))
 
 
 def require(actor: Actor, permission: Permission) -> None:
@@ -28,13 +29,21 @@ def require(actor: Actor, permission: Permission) -> None:
     Raises:
         Forbidden: they may not.
     """
-    if permission not in ROLE_PERMISSIONS[actor.role]:
+    if permission not in actor.granted:
         raise _refusal(actor, permission)
 
 
-def visible_projects(session: Session, actor: Actor) -> Sequence[Project]:
-    """The projects that somebody may see, oldest first."""
-    return [row for row in list_projects(session) if Permission.VIEW in permissions_in(session, actor, row.id)]
+def visible_projects(session: Session, actor: Actor) -> Mapping[Project, frozenset[Permission]]:
+    """The projects that somebody may see, oldest first, and what they may do there."""
+    roles = roles_of(session, actor.user_id)
+    granted = {row: _granted(actor, roles.get(row.id)) for row in list_projects(session)}
+    return {row: permissions for row, permissions in granted.items() if Permission.VIEW in permissions}
+
+
+def is_still_allowed(session: Session, actor: Actor, project_id: int, permission: Permission) -> bool:
+    """Whether somebody who was allowed something a while ago still is: signed in, and with the role that it needs."""
+    now = current(session, actor)
+    return now is not None and permission in permissions_in(session, now, project_id)
 
 
 def access_project(session: Session, actor: Actor, project_id: int, permission: Permission) -> Project:
@@ -116,3 +125,8 @@ def _refusal(actor: Actor, permission: Permission) -> Forbidden:
         hint="Ask somebody who manages the project, or the installation.",
         details={"permission": permission},
     )
+
+
+def _granted(actor: Actor, role: str | None) -> frozenset[Permission]:
+    of_role = PROJECT_ROLE_PERMISSIONS[ProjectRole(role)] & actor.limit if role is not None else frozenset()
+    return actor.granted | of_role

@@ -12,6 +12,7 @@ from werkzeug.routing import IntegerConverter, Map
 from limner import __version__
 from limner.api.auth import register_auth
 from limner.api.blueprints import (
+    account,
     annotations,
     categories,
     client,
@@ -22,6 +23,8 @@ from limner.api.blueprints import (
     health,
     images,
     jobs,
+    members,
+    people,
     projects,
     server,
     session,
@@ -52,6 +55,9 @@ LARGE_BODIES = ("images.upload_images", "coco.import_coco")  # endpoints that ta
 
 API_BLUEPRINTS = (
     session.blueprint,
+    account.blueprint,
+    people.blueprint,
+    members.blueprint,
     server.blueprint,
     projects.blueprint,
     categories.blueprint,
@@ -90,8 +96,10 @@ def create_app(services: Services, client_folder: Path | None = None) -> APIFlas
     register_metrics(app, services)
     register_request_checks(app)
     register_auth(app)
-    sign_in: Any = make_limiter(app, services).limit(SIGN_IN_LIMIT)(app.view_functions["session.sign_in"])
-    app.view_functions["session.sign_in"] = sign_in
+    guessable = make_limiter(app, services).shared_limit(SIGN_IN_LIMIT, scope="sign-in")
+    for endpoint in ("session.sign_in", "session.look_at_invitation", "session.accept_invitation"):
+        limited: Any = guessable(app.view_functions[endpoint])
+        app.view_functions[endpoint] = limited
     return app
 
 

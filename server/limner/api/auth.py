@@ -56,12 +56,13 @@ def current_actor() -> Actor:
     return actor
 
 
-def begin_session(session_id: str) -> str:
-    """Put a fresh session id into the cookie.
+def begin_session(session_id: str, actor: Actor) -> str:
+    """Put the fresh session id of somebody who has just signed in into the cookie.
 
     Returns:
         The CSRF token that belongs to it.
     """
+    g.actor = actor
     session.clear()
     session.permanent = True
     session[SESSION_KEY] = session_id
@@ -85,7 +86,8 @@ def _actor_of_bearer(header: str) -> Actor:
         if actor is not None:
             return actor
     raise NotSignedIn(
-        "The bearer token is not valid.", hint="Create one with `limner user token create NAME` and send it unchanged."
+        "The bearer token is not valid: it is unknown, revoked or expired.",
+        hint="Create one on your account's page or with `limner user token create NAME`, and send it unchanged.",
     )
 
 
@@ -96,7 +98,7 @@ def _actor_of_cookie() -> Actor:
         if actor is not None:
             return actor
     raise NotSignedIn(
-        "You are not signed in.", hint="Open the sign-in link that the server printed, or run `limner user link`."
+        "You are not signed in.", hint="Sign in with your name and password, or with a link that an owner makes."
     )
 
 

@@ -13,6 +13,8 @@ OPEN_ENDPOINTS: Mapping[str, str] = {
     "health.healthz": "asked by supervisors, says nothing but that the process is alive",
     "health.readyz": "asked by load balancers, says nothing but whether work can be stored",
     "session.sign_in": "takes the credentials; rate limited",
+    "session.look_at_invitation": "takes the secret of an invitation; rate limited",
+    "session.accept_invitation": "takes the secret of an invitation; rate limited",
     "openapi.spec": "describes the API, which is public",
     "client.page": "the page in which people sign in; holds no data",
     "client.file": "scripts and styles of that page",

@@ -16,8 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from limner.access import Scope
 from limner.config import Settings
 from limner.service import accounts
+from limner.service.own_account import create_token
 
 PATIENCE = 120.0  # s, for a process to start or to end, and for one request
 
@@ -85,7 +87,7 @@ def served(**settings: object) -> Iterator[Served]:
     with tempfile.TemporaryDirectory(prefix="limner-bench-") as folder:
         home = Path(folder) / "home"
         with accounts.open_accounts(Settings(home=home)) as database:
-            token = accounts.create_token(database, accounts.LOCAL_ADMIN, "bench")
+            token = create_token(database, accounts.local_actor(database), "bench", [Scope.ALL], None)
         command = [sys.executable, "-m", "limner", "serve", "--port", "0", "--home", str(home)]
         environment = {**os.environ, **{f"LIMNER_{name.upper()}": str(value) for name, value in settings.items()}}
         process = subprocess.Popen(  # noqa: S603  (ourselves)

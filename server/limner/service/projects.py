@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from limner.access import Actor, Permission, access_project, require, visible_projects
+from limner.access import Actor, Permission, access_project, permissions_in, require, visible_projects
+from limner.access.permissions import IN_PROJECTS
 from limner.jobs.sweep import unreference
 from limner.service.wiring import Services
 from limner.store import categories as category_store
@@ -35,11 +36,12 @@ class CategoryInfo:
 
 @dataclass(frozen=True)
 class ProjectInfo:
-    """A project, how much is in it, and its categories in their order."""
+    """A project, how much is in it, its categories in their order, and what somebody may do in it."""
 
     row: Project
     counts: ProjectCounts
     categories: Sequence[CategoryInfo]
+    permissions: frozenset[Permission]
 
 
 def list_projects(context: Services, actor: Actor) -> Sequence[ProjectInfo]:
@@ -61,7 +63,7 @@ def create_project(context: Services, actor: Actor, name: str, categories: Seque
         row = store.create_project(session, name)
         for new in categories:
             category_store.create_category(session, row.id, new.name, new.supercategory, new.color)
-        return _described(context, session, [row])[0]
+        return _described(context, session, {row: permissions_in(session, actor, row.id)})[0]
 
 
 def get_project(context: Services, actor: Actor, project_id: int) -> ProjectInfo:
@@ -72,7 +74,7 @@ def get_project(context: Services, actor: Actor, project_id: int) -> ProjectInfo
     """
     with context.database.read() as session:
         row = access_project(session, actor, project_id, Permission.VIEW)
-        return _described(context, session, [row])[0]
+        return _described(context, session, {row: permissions_in(session, actor, row.id)})[0]
 
 
 def find_project(context: Services, actor: Actor, name: str) -> int:
@@ -83,7 +85,7 @@ def find_project(context: Services, actor: Actor, name: str) -> int:
         InvalidInput: several have the name.
     """
     with context.database.read() as session:
-        return store.choose_project(visible_projects(session, actor), name).id
+        return store.choose_project(list(visible_projects(session, actor)), name).id
 
 
 def check_project(context: Services, actor: Actor, project_id: int, permission: Permission) -> None:
@@ -107,7 +109,7 @@ def rename_project(context: Services, actor: Actor, project_id: int, name: str) 
         row = access_project(session, actor, project_id, Permission.MANAGE_PROJECT)
         row.name = name
         session.flush()
-        return _described(context, session, [row])[0]
+        return _described(context, session, {row: permissions_in(session, actor, row.id)})[0]
 
 
 def delete_project(context: Services, actor: Actor, project_id: int) -> None:
@@ -124,7 +126,9 @@ def delete_project(context: Services, actor: Actor, project_id: int) -> None:
         context.encoder.cancel(sha256)
 
 
-def _described(context: Services, session: Session, rows: Sequence[Project]) -> Sequence[ProjectInfo]:
+def _described(
+    context: Services, session: Session, rows: Mapping[Project, frozenset[Permission]]
+) -> Sequence[ProjectInfo]:
     """Projects with all that belongs to them, in as many queries for many as for one."""
     only = [row.id for row in rows]
     counts = store.count_projects(session, context.embedding_key, only)
@@ -135,6 +139,7 @@ def _described(context: Services, session: Session, rows: Sequence[Project]) -> 
             row,
             counts.get(row.id, ProjectCounts()),
             [CategoryInfo(each, uses.get(each.id, 0)) for each in categories.get(row.id, ())],
+            permissions & IN_PROJECTS,
         )
-        for row in rows
+        for row, permissions in rows.items()
     ]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
-from limner.access import Actor, Permission, access_project
+from limner.access import Actor, Permission, access_project, is_still_allowed
 from limner.errors import Unavailable
 from limner.service.events import Subscription
 from limner.service.wiring import Services
 from limner.store.events import events_after, latest_event_id
-from limner.vocabulary.events import PublishedEvent, ResetEvent, StartEvent
+from limner.vocabulary.events import AccessEvent, PublishedEvent, ResetEvent, StartEvent
 
 PING_SECONDS = 15.0
 MAX_STREAMS = 1000  # connections of a process; they hold no threads
@@ -22,7 +22,8 @@ def follow_project(
 ) -> AsyncGenerator[PublishedEvent | None, None]:
     """The events of a project, after one ``start``; None when none came for a while, so that a connection shows life.
 
-    ``reset`` says that too much was missed and everything should be read again.
+    ``reset`` says that too much was missed and everything should be read again. Once the actor may no longer see the
+    project they are told so by ``access``, and it ends.
 
     Args:
         context: the services.
@@ -41,24 +42,42 @@ def follow_project(
     with context.database.read() as session:
         access_project(session, actor, project_id, Permission.VIEW)
         newest = latest_event_id(session)
-    return _follow(context, project_id, newest if known is None else min(known, newest))
+    return _follow(context, actor, project_id, newest if known is None else min(known, newest))
 
 
-async def _follow(context: Services, project_id: int, last: int) -> AsyncGenerator[PublishedEvent | None, None]:
+async def _follow(
+    context: Services, actor: Actor, project_id: int, last: int
+) -> AsyncGenerator[PublishedEvent | None, None]:
     yield PublishedEvent(last, project_id, StartEvent())
     told: set[int] = set()  # numbers above `last` that the page has already
     with context.events.subscribe(project_id) as subscription:
         while not subscription.overrun:
             async for event in _missed(context, project_id, last):
-                if event.id not in told:
+                if event.id not in told and _concerns(event, actor):
                     yield event
                 last = event.id or last
             told.clear()
+            if not await asyncio.to_thread(_may_listen, context, actor, project_id):
+                yield PublishedEvent(None, project_id, AccessEvent(user_id=actor.user_id))
+                return
             async for event in _live(subscription):
+                told.update(() if event.id is None else (event.id,))
+                if not _concerns(event, actor):
+                    continue
                 if event.id is None or event.id > last:
                     yield event
-                told.update(() if event.id is None else (event.id,))
+                if isinstance(event.event, AccessEvent):
+                    break  # whether they may go on listening is looked at now
             yield None
+
+
+def _concerns(event: PublishedEvent, actor: Actor) -> bool:
+    return not isinstance(event.event, AccessEvent) or event.event.user_id == actor.user_id
+
+
+def _may_listen(context: Services, actor: Actor, project_id: int) -> bool:
+    with context.database.read() as session:
+        return is_still_allowed(session, actor, project_id, Permission.VIEW)
 
 
 async def _missed(context: Services, project_id: int, last: int) -> AsyncGenerator[PublishedEvent, None]:

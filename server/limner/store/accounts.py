@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -19,6 +22,7 @@ from limner.store.types import utc_now
 LOCAL_ADMIN = "admin"
 LINK_LIFETIME = timedelta(hours=24)
 SESSION_LIFETIME = timedelta(days=30)
+NOTED_EVERY = timedelta(minutes=5)  # that a session or a token was used
 SECRET_BYTES = 32
 
 
@@ -28,13 +32,13 @@ def hash_secret(secret: str) -> str:
 
 
 def ensure_local_admin(session: Session) -> User:
-    """The local administrator, created at the first start."""
-    user = session.scalar(select(User).where(User.name == LOCAL_ADMIN))
-    if user is None:
-        user = User(name=LOCAL_ADMIN, role="admin")
-        session.add(user)
+    """The owner who has been here longest and can sign in; created at the first start."""
+    owner = session.scalar(select(User).where(User.role == "owner", User.disabled.is_(None)).order_by(User.id).limit(1))
+    if owner is None:
+        owner = User(name=LOCAL_ADMIN, role="owner", storage_key=LOCAL_ADMIN)
+        session.add(owner)
         session.flush()
-    return user
+    return owner
 
 
 def find_user(session: Session, name: str) -> User:
@@ -59,14 +63,11 @@ def create_login_link(session: Session, user: User) -> str:
     return token
 
 
-def redeem_login_link(session: Session, token: str) -> tuple[User, str]:
-    """Exchange a link's token for a session.
-
-    Returns:
-        The person and the session id for their cookie.
+def redeem_login_link(session: Session, token: str) -> User:
+    """Use a link up: whom it signs in.
 
     Raises:
-        NotSignedIn: when the link is unknown, used or expired.
+        NotSignedIn: when the link is unknown, used or expired, or the person disabled.
     """
     now = utc_now()
     user_id = session.scalar(
@@ -76,33 +77,110 @@ def redeem_login_link(session: Session, token: str) -> tuple[User, str]:
         .returning(LoginLink.user_id)
     )
     user = session.get(User, user_id) if user_id is not None else None
-    if user is None:
+    if user is None or user.disabled is not None:
         raise NotSignedIn(
             "This sign-in link is not valid: it is unknown, used or expired.",
-            hint="Start the server again, or run `limner user link`, to get a fresh link.",
+            hint="Ask an owner for a fresh one; `limner user link` prints it, and so does the server when it starts.",
         )
+    return user
+
+
+def begin_session(session: Session, user: User, *, address: str = "", browser: str = "") -> str:
+    """Sign a person in. Sessions that have expired are removed.
+
+    Args:
+        session: of a writing transaction.
+        user: who it is.
+        address: where they sign in from.
+        browser: what the browser calls itself.
+
+    Returns:
+        The session id for their cookie.
+    """
+    now = utc_now()
     session.execute(delete(LoginSession).where(LoginSession.expires < now))
     session_id = secrets.token_urlsafe(SECRET_BYTES)
-    session.add(LoginSession(id_sha256=hash_secret(session_id), user_id=user.id, expires=now + SESSION_LIFETIME))
-    return user, session_id
+    session.add(
+        LoginSession(
+            id_sha256=hash_secret(session_id),
+            user_id=user.id,
+            expires=now + SESSION_LIFETIME,
+            last_used=now,
+            address=address[:64],
+            browser=browser[:255],
+        )
+    )
+    return session_id
+
+
+Row = TypeVar("Row", LoginSession, ApiToken)
+
+
+@dataclass(frozen=True)
+class Proof(Generic[Row]):
+    """A session or token that is good, and whose it is."""
+
+    user: User
+    row: Row
+
+    @property
+    def is_to_be_noted(self) -> bool:
+        """Whether it is worth a write that it was used."""
+        last: datetime | None = self.row.last_used
+        return last is None or utc_now() - last > NOTED_EVERY
+
+
+def find_login_session(session: Session, id_sha256: str) -> Proof[LoginSession] | None:
+    """The session whose id has this hash, when it is good: not ended, not expired, of somebody who is not disabled."""
+    found = session.execute(
+        select(User, LoginSession)
+        .join(LoginSession, LoginSession.user_id == User.id)
+        .where(LoginSession.id_sha256 == id_sha256, LoginSession.expires >= utc_now(), User.disabled.is_(None))
+    ).first()
+    return Proof(*found) if found else None
 
 
 def user_of_session(session: Session, session_id: str) -> User | None:
     """Who is signed in under this session id, if anybody."""
-    return session.scalar(
-        select(User)
-        .join(LoginSession, LoginSession.user_id == User.id)
-        .where(LoginSession.id_sha256 == hash_secret(session_id), LoginSession.expires >= utc_now())
+    found = find_login_session(session, hash_secret(session_id))
+    return found.user if found else None
+
+
+def note_use(session: Session, table: type[LoginSession] | type[ApiToken], key: str) -> None:
+    """Remember that the session or token of this hash was used just now."""
+    column = LoginSession.id_sha256 if table is LoginSession else ApiToken.token_sha256
+    session.execute(update(table).where(column == key).values(last_used=utc_now()))
+
+
+def list_sessions(session: Session, user_id: int) -> Sequence[LoginSession]:
+    """Where a person is signed in, the newest first."""
+    mine = select(LoginSession).where(LoginSession.user_id == user_id, LoginSession.expires >= utc_now())
+    return session.scalars(mine.order_by(LoginSession.created.desc())).all()
+
+
+def end_session(session: Session, id_sha256: str) -> None:
+    """Sign out: the session id of this hash is worth nothing from now on."""
+    session.execute(delete(LoginSession).where(LoginSession.id_sha256 == id_sha256))
+
+
+def end_sessions(session: Session, user_id: int, *, but: Collection[str] = ()) -> None:
+    """End all sessions of a person but those whose ids have these hashes."""
+    session.execute(
+        delete(LoginSession).where(LoginSession.user_id == user_id, LoginSession.id_sha256.not_in(list(but)))
     )
 
 
-def end_session(session: Session, session_id: str) -> None:
-    """Sign out: the session id is worth nothing from now on."""
-    session.execute(delete(LoginSession).where(LoginSession.id_sha256 == hash_secret(session_id)))
-
-
-def create_api_token(session: Session, user: User, name: str) -> str:
+def create_api_token(
+    session: Session, user: User, name: str, scopes: Collection[str] = ("all",), lifetime: timedelta | None = None
+) -> str:
     """A bearer token for scripts; it is shown once and kept as a hash.
+
+    Args:
+        session: of a writing transaction.
+        user: whose it is.
+        name: distinct among the person's.
+        scopes: names of what it may be used for (``limner.access.Scope``).
+        lifetime: how long it is good; None is for ever.
 
     Raises:
         Conflict: when the person has a token of this name.
@@ -112,7 +190,16 @@ def create_api_token(session: Session, user: User, name: str) -> str:
             f"{user.name} has a token called {name!r} already.", hint="Choose another name, or revoke it first."
         )
     token = f"limner_{secrets.token_urlsafe(SECRET_BYTES)}"
-    session.add(ApiToken(user_id=user.id, name=name, token_sha256=hash_secret(token)))
+    expires = None if lifetime is None else utc_now() + lifetime
+    session.add(
+        ApiToken(
+            user_id=user.id,
+            name=name,
+            token_sha256=hash_secret(token),
+            scopes=" ".join(sorted(scopes)),
+            expires=expires,
+        )
+    )
     return token
 
 
@@ -133,8 +220,21 @@ def revoke_api_token(session: Session, user: User, name: str) -> None:
     session.delete(token)
 
 
+def find_token(session: Session, token_sha256: str) -> Proof[ApiToken] | None:
+    """The token that has this hash, when it is good: not revoked, not expired, of somebody who is not disabled."""
+    found = session.execute(
+        select(User, ApiToken)
+        .join(ApiToken, ApiToken.user_id == User.id)
+        .where(
+            ApiToken.token_sha256 == token_sha256,
+            ApiToken.expires.is_(None) | (ApiToken.expires >= utc_now()),
+            User.disabled.is_(None),
+        )
+    ).first()
+    return Proof(*found) if found else None
+
+
 def user_of_api_token(session: Session, token: str) -> User | None:
     """Whose bearer token this is, if anybody's."""
-    return session.scalar(
-        select(User).join(ApiToken, ApiToken.user_id == User.id).where(ApiToken.token_sha256 == hash_secret(token))
-    )
+    found = find_token(session, hash_secret(token))
+    return found.user if found else None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Error as SQLiteError
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 from limner.errors import Conflict, Unavailable
@@ -31,7 +34,7 @@ def migrate(database: Database) -> None:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     try:
-        with database.engine.execution_options(**{WRITES: True}).begin() as connection:
+        with migrating(database) as connection:
             if not database.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             config.attributes["connection"] = connection
@@ -47,3 +50,34 @@ def migrate(database: Database) -> None:
             f"The database {database.name} cannot be opened: {cause}.",
             hint="See that it runs, and that LIMNER_DATABASE_URL and its folder's permissions are right.",
         ) from error
+
+
+@contextmanager
+def migrating(database: Database) -> Iterator[Connection]:
+    """A writing transaction in which tables may be built anew.
+
+    On SQLite foreign keys are off in it, or dropping the old table would take along what refers to its rows. That all
+    lead somewhere is looked at before the commit.
+
+    Raises:
+        Conflict: some would lead nowhere; nothing was changed.
+    """
+    with database.engine.execution_options(**{WRITES: True}).connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        if not database.is_sqlite:
+            with connection.begin():
+                yield connection
+            return
+        driver.execute("PRAGMA foreign_keys = OFF")  # does nothing once a transaction has begun
+        try:
+            with connection.begin():
+                yield connection
+                lost = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+                if lost:
+                    raise Conflict(
+                        f"The database {database.name} has {len(lost)} rows that refer to rows that do not exist, the "
+                        f"first in the table {lost[0][0]}.",
+                        hint="Restore a backup, or ask for help; nothing was changed.",
+                    )
+        finally:
+            driver.execute("PRAGMA foreign_keys = ON")

@@ -50,6 +50,12 @@ def list_projects(session: Session) -> Sequence[Project]:
     return session.scalars(select(Project).order_by(Project.id)).all()
 
 
+def names_of_projects(session: Session, project_ids: Collection[int | None]) -> Mapping[int, str]:
+    """What projects are called, by their numbers."""
+    found = select(Project.id, Project.name).where(Project.id.in_([each for each in project_ids if each is not None]))
+    return dict(session.execute(found).all())
+
+
 def find_project(session: Session, name: str) -> Project:
     """As :func:`choose_project`, among all."""
     return choose_project(list_projects(session), name)

@@ -55,15 +55,18 @@ class Installation(Base):
 
 
 class User(Base):
-    """A person who may sign in. There is one local administrator; roles for more people come with them."""
+    """A person who may sign in. Rows stay for ever: work names people by their number, whoever they are by then."""
 
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint("role IN ('admin')", name="role"), NEVER_REUSE_IDS)
+    __table_args__ = (CheckConstraint("role IN ('owner', 'member')", name="role"), NEVER_REUSE_IDS)
 
     id: Mapped[Id]
     name: Mapped[Name] = mapped_column(unique=True)
     role: Mapped[str] = mapped_column(String(16))
     created: Mapped[Created]
+    password_hash: Mapped[str | None] = mapped_column(String(255))  # none: signs in by links only
+    disabled: Mapped[datetime | None]  # since when nobody can sign in as this person
+    storage_key: Mapped[str] = mapped_column(String(255))  # names what browsers keep of their work, whatever the name
 
 
 class LoginLink(Base):
@@ -88,6 +91,9 @@ class LoginSession(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     created: Mapped[Created]
     expires: Mapped[Moment] = mapped_column(index=True)
+    last_used: Mapped[datetime | None]  # to some minutes
+    address: Mapped[str] = mapped_column(String(64), default="", server_default="")  # where it signed in from
+    browser: Mapped[str] = mapped_column(String(255), default="", server_default="")  # as it calls itself
 
 
 class ApiToken(Base):
@@ -101,6 +107,47 @@ class ApiToken(Base):
     name: Mapped[Name]
     token_sha256: Mapped[Sha256] = mapped_column(unique=True)
     created: Mapped[Created]
+    scopes: Mapped[str] = mapped_column(String(255), default="all", server_default="all")  # names, between spaces
+    expires: Mapped[datetime | None]
+    last_used: Mapped[datetime | None]  # to some minutes
+
+
+class Membership(Base):
+    """What somebody is in a project. Owners of the installation need none."""
+
+    __tablename__ = "memberships"
+    __table_args__ = (
+        CheckConstraint("role IN ('manager', 'reviewer', 'annotator', 'viewer')", name="role"),
+        Index("ix_memberships_user_id", "user_id"),
+    )
+
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    role: Mapped[str] = mapped_column(String(16))
+    created: Mapped[Created]
+
+
+class Invitation(Base):
+    """A link by which one new person comes in, with a role; also one in a project. Only its token's hash is kept."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (
+        CheckConstraint("role IN ('owner', 'member')", name="role"),
+        CheckConstraint("project_role IN ('manager', 'reviewer', 'annotator', 'viewer')", name="project_role"),
+        CheckConstraint("(project_id IS NULL) = (project_role IS NULL)", name="project"),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[Id]
+    token_sha256: Mapped[Sha256] = mapped_column(unique=True)
+    role: Mapped[str] = mapped_column(String(16))
+    project_id: Mapped[int | None] = mapped_column(BIG_INTEGER, ForeignKey("projects.id", ondelete="CASCADE"))
+    project_role: Mapped[str | None] = mapped_column(String(16))
+    note: Mapped[Name]  # whom it is for, in the words of who made it
+    invited_by: Mapped[int | None] = mapped_column(BIG_INTEGER, ForeignKey("users.id", ondelete="SET NULL"))
+    created: Mapped[Created]
+    expires: Mapped[Moment]
+    used: Mapped[datetime | None]
 
 
 class Project(Base):

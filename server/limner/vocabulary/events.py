@@ -138,6 +138,13 @@ class ServerEvent(_Fact):
     encoder: EncoderStatus
 
 
+class AccessEvent(_Fact):
+    """What somebody may do has changed: their roles, or how they are signed in. Only their own pages hear it."""
+
+    event: Literal["access"] = "access"
+    user_id: int
+
+
 Event = (
     StartEvent
     | ResetEvent
@@ -149,6 +156,7 @@ Event = (
     | SuggestionsEvent
     | JobEvent
     | ServerEvent
+    | AccessEvent
 )  # fmt: skip
 
 

@@ -49,7 +49,8 @@ export class Client {
   }
 
   session = () => body<Session>(this.api.GET("/api/v1/session"));
-  signIn = (token: string) => body<Session>(this.api.POST("/api/v1/session", { body: { token } }));
+  signIn = (by: { token: string } | { name: string; password: string }) =>
+    body<Session>(this.api.POST("/api/v1/session", { body: by }));
   signOut = () => this.api.DELETE("/api/v1/session");
   server = () => body<ServerStatus>(this.api.GET("/api/v1/server"));
 

@@ -21,6 +21,7 @@ const NAMES = [
   "region",
   "job",
   "server",
+  "access",
   "reset",
 ] as const satisfies ProjectEvent["event"][];
 

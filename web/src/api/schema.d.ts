@@ -4,6 +4,109 @@
  */
 
 export interface paths {
+  "/api/v1/account": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** One's own name, sessions and tokens. */
+    get: operations["getAccount"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    /** Call oneself by another name, also on what one did before. */
+    patch: operations["updateAccount"];
+    trace?: never;
+  };
+  "/api/v1/account/password": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    /** Give oneself a password; one's other sessions end. */
+    put: operations["setPassword"];
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/account/sessions": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Sign out everywhere but here. */
+    delete: operations["endOtherSessions"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/account/sessions/{key}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Sign one browser out. */
+    delete: operations["endSession"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/account/tokens": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** A token for scripts, with scopes and an end; it is shown once. */
+    post: operations["createToken"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/account/tokens/{name}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Make a token worthless. */
+    delete: operations["revokeToken"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/categories/{category_id}": {
     parameters: {
       query?: never;
@@ -160,6 +263,75 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/invitation": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** What an invitation offers, without accepting it. */
+    post: operations["lookAtInvitation"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/invitation/accept": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Become a new person with the roles that the invitation names, signed in. */
+    post: operations["acceptInvitation"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/invitations": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Invitations that can still be accepted. */
+    get: operations["listInvitations"];
+    put?: never;
+    /** A link by which one new person comes in: once, for seven days. */
+    post: operations["createInvitation"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/invitations/{invitation_id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Take an invitation back. */
+    delete: operations["withdrawInvitation"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/jobs/{job_id}/failures": {
     parameters: {
       query?: never;
@@ -239,6 +411,58 @@ export interface paths {
     get: operations["getManifest"];
     put?: never;
     post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/people": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Everybody, with their roles. */
+    get: operations["listPeople"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/people/{user_id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Make somebody anonymous for ever; what they did stays, under their number. */
+    delete: operations["forgetPerson"];
+    options?: never;
+    head?: never;
+    /** Another role in the installation, disabled or not, without a password; how everybody stands then. */
+    patch: operations["updatePerson"];
+    trace?: never;
+  };
+  "/api/v1/people/{user_id}/link": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** A link that signs somebody in once, for a day. */
+    post: operations["createSignInLink"];
     delete?: never;
     options?: never;
     head?: never;
@@ -372,6 +596,41 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/projects/{project_id}/invitations": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Invitations to the project that can still be accepted. */
+    get: operations["listProjectInvitations"];
+    put?: never;
+    /** A link by which one new person comes into the project: once, for seven days. */
+    post: operations["inviteToProject"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/invitations/{invitation_id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Take an invitation to the project back. */
+    delete: operations["withdrawProjectInvitation"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/projects/{project_id}/jobs": {
     parameters: {
       query?: never;
@@ -388,6 +647,41 @@ export interface paths {
      */
     post: operations["createJob"];
     delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/members": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Who has a role in the project. */
+    get: operations["listMembers"];
+    put?: never;
+    /** Give somebody a role in the project, in place of the one they had. */
+    post: operations["setMember"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/members/{user_id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Take somebody's role away; from then on the project does not exist for them. */
+    delete: operations["removeMember"];
     options?: never;
     head?: never;
     patch?: never;
@@ -417,10 +711,10 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    /** Who is signed in. */
+    /** Who is signed in, and what they may do in the installation. */
     get: operations["getSession"];
     put?: never;
-    /** Exchange a sign-in link's token for a session cookie. */
+    /** Exchange a sign-in link's token, or a name and a password, for a session cookie. */
     post: operations["signIn"];
     /** Sign out; the cookie is worth nothing from now on. */
     delete: operations["signOut"];
@@ -433,6 +727,28 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
   schemas: {
+    /** @description What somebody may do has changed: their roles, or how they are signed in. Only their own pages hear it. */
+    AccessEvent: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      event: "access";
+      user_id: number;
+    };
+    /** @description One's own account. */
+    Account: {
+      has_password: boolean;
+      id: number;
+      name: string;
+      role: components["schemas"]["InstallationRole"];
+      sessions: components["schemas"]["LoginSession"][];
+      tokens: components["schemas"]["ApiToken"][];
+    };
+    /** @description What to change about oneself. */
+    AccountChanges: {
+      name: string;
+    };
     /** @description A mask with a category; area and bbox [x, y, width, height] are those of the mask. */
     Annotation: {
       area: number;
@@ -472,6 +788,15 @@ export interface components {
       image_id: number;
       mark: components["schemas"]["ImageMark"];
       revision: number;
+    };
+    /** @description A token for scripts. The token itself was shown when it was made. */
+    ApiToken: {
+      /** Format: date-time */
+      created: string;
+      expires: string | null;
+      last_used: string | null;
+      name: string;
+      scopes: components["schemas"]["Scope"][];
     };
     /** @description Categories of the project came, went, or were renamed, recoloured or moved: they should be read again. */
     CategoriesEvent: {
@@ -533,6 +858,15 @@ export interface components {
       segmentation: components["schemas"]["Segmentation"];
       /** Format: uuid */
       uid: string;
+    };
+    /** @description An invitation that was just made, and the token of its link, which is not shown again. */
+    CreatedInvitation: {
+      invitation: components["schemas"]["Invitation"];
+      token: string;
+    };
+    /** @description A token that was just made; it is not shown again. */
+    CreatedToken: {
+      token: string;
     };
     /** @description Take an annotation away; it can be restored. */
     DeleteOperation: {
@@ -721,7 +1055,44 @@ export interface components {
      * @description What somebody is in the whole installation.
      * @enum {string}
      */
-    InstallationRole: "admin";
+    InstallationRole: "owner" | "member";
+    /** @description An invitation that can still be accepted. */
+    Invitation: {
+      /** Format: date-time */
+      created: string;
+      /** Format: date-time */
+      expires: string;
+      id: number;
+      invited_by: string | null;
+      note: string;
+      project: string | null;
+      project_id: number | null;
+      project_role: components["schemas"]["ProjectRole"] | null;
+      role: components["schemas"]["InstallationRole"];
+    };
+    /** @description Who accepts an invitation, and the password with which they sign in from now on. */
+    InvitationAcceptance: {
+      name: string;
+      password: string;
+      token: string;
+    };
+    /** @description What an invitation offers. */
+    InvitationOffer: {
+      /** Format: date-time */
+      expires: string;
+      invited_by: string | null;
+      project: string | null;
+      project_role: components["schemas"]["ProjectRole"] | null;
+      role: components["schemas"]["InstallationRole"];
+    };
+    /** @description The token of an invitation's link. */
+    InvitationToken: {
+      token: string;
+    };
+    /** @description Invitations that can still be accepted, the newest first. */
+    Invitations: {
+      invitations: components["schemas"]["Invitation"][];
+    };
     /** @description Work on a project that goes on in the background. */
     Job: {
       /** Format: date-time */
@@ -776,6 +1147,18 @@ export interface components {
       jobs: components["schemas"]["Job"][];
     };
     JsonValue: unknown;
+    /** @description A browser in which one is signed in; ``key`` names it, ``current`` is the one that asks. */
+    LoginSession: {
+      address: string;
+      browser: string;
+      /** Format: date-time */
+      created: string;
+      current: boolean;
+      /** Format: date-time */
+      expires: string;
+      key: string;
+      last_used: string | null;
+    };
     /**
      * @description A model as client and server see it.
      *
@@ -879,6 +1262,17 @@ export interface components {
       /** @default 0 */
       unambiguous: number;
     };
+    /** @description Somebody's role in a project. */
+    Member: {
+      disabled: boolean;
+      name: string;
+      role: components["schemas"]["ProjectRole"];
+      user_id: number;
+    };
+    /** @description Who has a role in a project, by name. Owners of the installation have all rights without one. */
+    MemberList: {
+      members: components["schemas"]["Member"][];
+    };
     /** @description A model that Limner knows or that is installed; ``default`` is the one in use. */
     Model: {
       default: boolean;
@@ -900,16 +1294,42 @@ export interface components {
       /** @default  */
       supercategory: string;
     };
+    /** @description An invitation to make: a role in the installation, and one in a project besides, or not. */
+    NewInvitation: {
+      /** @default  */
+      note: string;
+      project_id?: number | null;
+      project_role?: components["schemas"]["ProjectRole"] | null;
+      /** @default member */
+      role: components["schemas"]["InstallationRole"];
+    };
     /** @description Work to start on a project; ``suggest`` takes what to look for, by default everything on a grid. */
     NewJob: {
       /** @enum {string} */
       kind: "precompute" | "suggest";
       request?: components["schemas"]["Everything"] | null;
     };
+    /** @description Somebody, by name, and the role they get in place of the one they had. */
+    NewMember: {
+      name: string;
+      role: components["schemas"]["ProjectRole"];
+    };
     /** @description A project to create, with its first categories in their order. */
     NewProject: {
       categories?: components["schemas"]["NewCategory"][];
       name: string;
+    };
+    /** @description An invitation to one project. */
+    NewProjectInvitation: {
+      /** @default  */
+      note: string;
+      role: components["schemas"]["ProjectRole"];
+    };
+    /** @description A token to make; without ``days`` it is good until it is revoked. */
+    NewToken: {
+      days?: number | null;
+      name: string;
+      scopes?: components["schemas"]["Scope"][];
     };
     Operation:
       | components["schemas"]["CreateOperation"]
@@ -938,7 +1358,59 @@ export interface components {
       /** Format: uuid */
       suggestion: string;
     };
-    /** @description A project, how much is in it, and its categories. */
+    /** @description A new password; the old one too, where there is one. */
+    PasswordChange: {
+      new: string;
+      old?: string | null;
+    };
+    /** @description Everybody, those who came first first. */
+    People: {
+      people: components["schemas"]["Person"][];
+    };
+    /**
+     * @description Something that one may be allowed to do: in the installation, or in one project.
+     * @enum {string}
+     */
+    Permission:
+      | "server:read"
+      | "account:own"
+      | "metrics:read"
+      | "project:create"
+      | "people:manage"
+      | "project:view"
+      | "annotations:write"
+      | "annotations:export"
+      | "annotations:import"
+      | "images:manage"
+      | "categories:manage"
+      | "jobs:run"
+      | "members:manage"
+      | "project:manage";
+    /** @description Somebody, as owners see them. */
+    Person: {
+      /** Format: date-time */
+      created: string;
+      disabled: string | null;
+      has_password: boolean;
+      id: number;
+      name: string;
+      projects: components["schemas"]["PersonProject"][];
+      role: components["schemas"]["InstallationRole"];
+    };
+    /** @description What to change about somebody; what is left out stays. ``drop_password``: they sign in by a link then. */
+    PersonChanges: {
+      disabled?: boolean | null;
+      /** @default false */
+      drop_password: boolean;
+      role?: components["schemas"]["InstallationRole"] | null;
+    };
+    /** @description A project in which somebody has a role. */
+    PersonProject: {
+      id: number;
+      name: string;
+      role: components["schemas"]["ProjectRole"];
+    };
+    /** @description A project, how much is in it, its categories, and what one may do in it. */
     Project: {
       annotated_count: number;
       annotation_count: number;
@@ -949,6 +1421,7 @@ export interface components {
       id: number;
       image_count: number;
       name: string;
+      permissions: components["schemas"]["Permission"][];
       skipped_count: number;
       submitted_count: number;
     };
@@ -967,11 +1440,17 @@ export interface components {
       | components["schemas"]["RegionEvent"]
       | components["schemas"]["SuggestionsEvent"]
       | components["schemas"]["JobEvent"]
-      | components["schemas"]["ServerEvent"];
+      | components["schemas"]["ServerEvent"]
+      | components["schemas"]["AccessEvent"];
     /** @description All projects, oldest first. */
     ProjectList: {
       projects: components["schemas"]["Project"][];
     };
+    /**
+     * @description What somebody is in one project; each may do what the ones after it may.
+     * @enum {string}
+     */
+    ProjectRole: "manager" | "reviewer" | "annotator" | "viewer";
     /**
      * @description What the decoder can be asked with, beside points and a box.
      *
@@ -1051,6 +1530,15 @@ export interface components {
       /** Format: uuid */
       uid: string;
     };
+    /**
+     * @description What a token may be used for, at most: never more than the person it belongs to may do.
+     * @enum {string}
+     */
+    Scope: "all" | "read" | "annotate" | "exchange" | "manage" | "metrics";
+    /** @description The token of a link, shown once: the page makes the address of it. */
+    SecretLink: {
+      token: string;
+    };
     /** @description A mask as compressed COCO RLE: ``size`` is [height, width] of the image. */
     Segmentation: {
       counts: string;
@@ -1080,24 +1568,28 @@ export interface components {
     /**
      * @description The signed-in person, and the token that changes must carry in the header X-CSRFToken.
      *
-     *     ``installation`` names the database, wherever it is served: what a client keeps for later belongs to that and
-     *     not to the address.
+     *     ``permissions`` are those in the installation; a project says which one has there. ``installation`` names the
+     *     database, wherever it is served: what a client keeps for later belongs to that and not to the address.
      */
     Session: {
       csrf_token: string;
       /** Format: uuid */
       installation: string;
+      permissions: components["schemas"]["Permission"][];
       user: components["schemas"]["SessionUser"];
     };
-    /** @description Who is signed in. */
+    /** @description Who is signed in; what a browser keeps for them it keeps under ``storage_key``, which never changes. */
     SessionUser: {
       id: number;
       name: string;
       role: components["schemas"]["InstallationRole"];
+      storage_key: string;
     };
-    /** @description The token of a sign-in link. */
+    /** @description The token of a sign-in link, or else a name and a password. */
     SignIn: {
-      token: string;
+      name?: string | null;
+      password?: string | null;
+      token?: string | null;
     };
     /** @description Something of an import that was left out, and why. */
     Skipped: {
@@ -1217,6 +1709,219 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+  getAccount: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Account"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  updateAccount: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["AccountChanges"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Account"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  setPassword: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["PasswordChange"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Account"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  endOtherSessions: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Ended */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  endSession: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        key: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Ended */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  createToken: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["NewToken"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["CreatedToken"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  revokeToken: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Revoked */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
   deleteCategory: {
     parameters: {
       query?: never;
@@ -1611,6 +2316,163 @@ export interface operations {
       };
     };
   };
+  lookAtInvitation: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["InvitationToken"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["InvitationOffer"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  acceptInvitation: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["InvitationAcceptance"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Session"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  listInvitations: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Invitations"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  createInvitation: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["NewInvitation"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["CreatedInvitation"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  withdrawInvitation: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        invitation_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Withdrawn */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
   listJobFailures: {
     parameters: {
       query?: never;
@@ -1755,6 +2617,130 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["Manifest"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  listPeople: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["People"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  forgetPerson: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        user_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Forgotten */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  updatePerson: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        user_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["PersonChanges"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["People"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  createSignInLink: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        user_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["SecretLink"];
         };
       };
       /** @description What was wrong, and what would be right */
@@ -2142,6 +3128,102 @@ export interface operations {
       };
     };
   };
+  listProjectInvitations: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Invitations"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  inviteToProject: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["NewProjectInvitation"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["CreatedInvitation"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  withdrawProjectInvitation: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+        invitation_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Withdrawn */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
   listJobs: {
     parameters: {
       query?: never;
@@ -2196,6 +3278,102 @@ export interface operations {
         content: {
           "application/json": components["schemas"]["Job"];
         };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  listMembers: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["MemberList"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  setMember: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["NewMember"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Member"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  removeMember: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+        user_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Removed */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
       };
       /** @description What was wrong, and what would be right */
       default: {

@@ -3,6 +3,7 @@ import type { components } from "./schema.d.ts";
 
 type Schemas = components["schemas"];
 
+export type Account = Schemas["Account"];
 export type Annotation = Schemas["Annotation"];
 export type Category = Schemas["Category"];
 export type EmbeddingState = Schemas["ImageEmbedding"]["state"];
@@ -11,12 +12,19 @@ export type ImageDetails = Schemas["ImageDetails"];
 export type ImageMark = Schemas["ImageMark"];
 export type ImagePage = Schemas["ImageList"];
 export type ImportSummary = Schemas["ImportResult"];
+export type Invitation = Schemas["Invitation"];
+export type InvitationOffer = Schemas["InvitationOffer"];
 export type Job = Schemas["Job"];
 export type Manifest = Schemas["Manifest"];
+export type Member = Schemas["Member"];
 export type OperationResult = Schemas["OperationResult"];
+export type Permission = Schemas["Permission"];
+export type Person = Schemas["Person"];
 export type Project = Schemas["Project"];
 export type ProjectEvent = Schemas["ProjectEvent"];
+export type ProjectRole = Schemas["ProjectRole"];
 export type ProjectImage = Schemas["Image"];
+export type Scope = Schemas["Scope"];
 export type ServerStatus = Schemas["ServerStatus"];
 export type Session = Schemas["Session"];
 export type UploadResult = Schemas["UploadResult"];

@@ -1,7 +1,7 @@
 import type { Client } from "../api/client.ts";
 import { ApiError } from "../api/errors.ts";
 import type { Http } from "../api/http.ts";
-import type { Session } from "../api/types.ts";
+import type { Permission, Session } from "../api/types.ts";
 
 /** The token in what a person pastes: a whole one-time link or the token alone. */
 export function tokenIn(text: string): string {
@@ -11,13 +11,16 @@ export function tokenIn(text: string): string {
 
 /** Whose work it is that a browser keeps: it is sent to no other installation, and in nobody else's name. */
 export function ownerOf({ installation, user }: Session): string {
-  return `${installation} ${user.name}`;
+  return `${installation} ${user.storage_key}`;
 }
 
 /** Who is signed in, and the request to sign in again when the login expires in the middle of work. */
 export class Account {
   status = $state<"checking" | "in" | "out">("checking");
+  id = $state<number | null>(null);
   name = $state("");
+  /** What they may do in the installation; a project says what they may do there. */
+  permissions = $state.raw<ReadonlySet<Permission>>(new Set());
   /** True while the page is kept and a dialog asks for a new link. */
   expired = $state(false);
 
@@ -49,7 +52,11 @@ export class Account {
   }
 
   async signIn(linkOrToken: string): Promise<void> {
-    this.accept(await this.client.signIn(tokenIn(linkOrToken)));
+    this.accept(await this.client.signIn({ token: tokenIn(linkOrToken) }));
+  }
+
+  async signInAs(name: string, password: string): Promise<void> {
+    this.accept(await this.client.signIn({ name, password }));
   }
 
   async signOut(): Promise<void> {
@@ -71,7 +78,8 @@ export class Account {
     return new Promise((resolve) => this.waiting.push(resolve));
   }
 
-  private accept(session: Session): void {
+  /** Somebody has just signed in, or is signed in still. */
+  accept(session: Session): void {
     this.owner ??= ownerOf(session);
     if (ownerOf(session) !== this.owner) {
       this.onMoved(); // what waits here is not theirs
@@ -79,7 +87,9 @@ export class Account {
     }
     this.firstSession(session);
     this.http.csrfToken = session.csrf_token;
+    this.id = session.user.id;
     this.name = session.user.name;
+    this.permissions = new Set(session.permissions);
     this.status = "in";
     this.expired = false;
     for (const resolve of this.waiting.splice(0)) resolve();

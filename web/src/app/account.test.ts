@@ -4,7 +4,12 @@ import { ApiError, NetworkError } from "../api/errors.ts";
 import type { Http } from "../api/http.ts";
 import { Account, tokenIn } from "./account.svelte.ts";
 
-const SESSION = { user: { id: 1, name: "admin", role: "admin" }, csrf_token: "c", installation: "here" };
+const SESSION = {
+  user: { id: 1, name: "admin", role: "owner", storage_key: "admin" },
+  permissions: ["project:create"],
+  csrf_token: "c",
+  installation: "here",
+};
 
 function account(client: object, onSignedIn = vi.fn()) {
   const http = { csrfToken: "" } as Http;
@@ -34,7 +39,10 @@ describe("Account", () => {
 
   it.each([
     ["to another installation at the same address", { ...SESSION, installation: "elsewhere" }],
-    ["in the name of somebody else", { ...SESSION, user: { ...SESSION.user, name: "eve" } }],
+    [
+      "in the name of somebody else",
+      { ...SESSION, user: { ...SESSION.user, id: 2, name: "eve", storage_key: "eve" } },
+    ],
   ])("sends nothing that waits %s", async (_, other) => {
     const signIn = vi.fn(async () => other).mockResolvedValueOnce(SESSION);
     const { made, http, onSignedIn, onMoved } = account({ signIn });
@@ -48,7 +56,10 @@ describe("Account", () => {
     const { made, http, onMoved } = account({ session });
     await made.check();
     expect([await made.renewCsrfToken(), http.csrfToken]).toEqual(["newer", "newer"]);
-    session.mockResolvedValueOnce({ ...SESSION, user: { ...SESSION.user, name: "eve" } });
+    session.mockResolvedValueOnce({
+      ...SESSION,
+      user: { ...SESSION.user, id: 2, name: "eve", storage_key: "eve" },
+    });
     void made.renewCsrfToken(); // never answered: the page is left
     await vi.waitFor(() => expect(onMoved).toHaveBeenCalledOnce());
     expect(http.csrfToken).toBe("newer");

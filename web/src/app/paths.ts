@@ -2,6 +2,9 @@
 
 export type Route =
   | { page: "login" }
+  | { page: "invitation" }
+  | { page: "account" }
+  | { page: "people" }
   | { page: "projects" }
   | { page: "gallery"; projectId: number }
   | { page: "annotate"; projectId: number; imageId: number }
@@ -10,6 +13,9 @@ export type Route =
 export function routeOf(path: string): Route {
   if (path === "/") return { page: "projects" };
   if (path === "/login") return { page: "login" };
+  if (path === "/invitation") return { page: "invitation" };
+  if (path === "/account") return { page: "account" };
+  if (path === "/people") return { page: "people" };
   const match = /^\/projects\/(\d+)(?:\/images\/(\d+))?\/?$/.exec(path);
   if (!match) return { page: "unknown", path };
   const projectId = Number(match[1]);

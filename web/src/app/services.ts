@@ -2,6 +2,7 @@
 import { getContext, setContext } from "svelte";
 import { Client } from "../api/client.ts";
 import { Http } from "../api/http.ts";
+import { PeopleClient } from "../api/people.ts";
 import { ProjectStreams, sharingIn } from "../sync/streams.ts";
 import { Account, ownerOf } from "./account.svelte.ts";
 import { Router } from "./router.svelte.ts";
@@ -12,6 +13,7 @@ import { View } from "./view.svelte.ts";
 
 export interface Services {
   client: Client;
+  people: PeopleClient;
   account: Account;
   router: Router;
   saving: Saving;
@@ -39,6 +41,7 @@ export function createServices(): Services {
   const saving = new Saving(client, account, scope, (error) => toasts.error(error));
   return {
     client,
+    people: new PeopleClient(http),
     account,
     saving,
     streams: new ProjectStreams(scope.then(sharingIn)),

@@ -36,6 +36,9 @@ MEDIA_TYPES = {
 
 @blueprint.get("/")
 @blueprint.get("/login")
+@blueprint.get("/invitation")
+@blueprint.get("/account")
+@blueprint.get("/people")
 @blueprint.get("/projects/<int:project_id>")
 @blueprint.get("/projects/<int:project_id>/images/<int:image_id>")
 def page(project_id: int | None = None, image_id: int | None = None) -> Response:

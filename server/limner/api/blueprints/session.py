@@ -1,18 +1,21 @@
-"""Signing in and out."""
+"""Signing in and out, and accepting invitations."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from apiflask import APIBlueprint
-from flask import Response, session
+from flask import Response, request, session
 
-from limner.access import Actor, Permission
-from limner.api.auth import SESSION_KEY, begin_session, csrf_token, current_actor
+from limner.access import Permission
+from limner.api.auth import begin_session, csrf_token, current_actor
 from limner.api.context import services
 from limner.api.guard import requires
+from limner.api.schemas.people import InvitationAcceptance, InvitationOffer, InvitationToken
 from limner.api.schemas.server import Session, SessionUser, SignIn
-from limner.service import accounts
+from limner.service import sign_in as service
+from limner.service.own_account import read_account
+from limner.service.sign_in import Origin, SignedIn
 
 blueprint = APIBlueprint("session", __name__)
 
@@ -22,18 +25,20 @@ blueprint = APIBlueprint("session", __name__)
 @blueprint.output(Session)
 @blueprint.doc(operation_id="signIn", security=[{}])
 def sign_in(json_data: SignIn) -> Session:
-    """Exchange a sign-in link's token for a session cookie."""
-    actor, session_id = accounts.sign_in(services().database, json_data.token)
-    return _session_of(actor, begin_session(session_id))
+    """Exchange a sign-in link's token, or a name and a password, for a session cookie."""
+    database, sent = services().database, json_data
+    if sent.token is not None:
+        return _begin(service.by_link(database, sent.token, _origin()))
+    return _begin(service.by_password(database, sent.name or "", sent.password or "", _origin()))
 
 
 @blueprint.get("/session")
-@requires(Permission.OWN_ACCOUNT)
+@requires(Permission.READ_SERVER)
 @blueprint.output(Session)
 @blueprint.doc(operation_id="getSession")
 def get_session() -> Session:
-    """Who is signed in."""
-    return _session_of(current_actor(), csrf_token())
+    """Who is signed in, and what they may do in the installation."""
+    return _session_of(csrf_token())
 
 
 @blueprint.delete("/session")
@@ -41,16 +46,44 @@ def get_session() -> Session:
 @blueprint.doc(operation_id="signOut", responses={204: "Signed out"})
 def sign_out() -> Response:
     """Sign out; the cookie is worth nothing from now on."""
-    session_id = session.get(SESSION_KEY)
-    if session_id is not None:
-        accounts.sign_out(services().database, session_id)
+    service.sign_out(services().database, current_actor())
     session.clear()
     return Response(status=204)
 
 
-def _session_of(actor: Actor, token: str) -> Session:
+@blueprint.post("/invitation")
+@blueprint.input(InvitationToken)
+@blueprint.output(InvitationOffer)
+@blueprint.doc(operation_id="lookAtInvitation", security=[{}])
+def look_at_invitation(json_data: InvitationToken) -> InvitationOffer:
+    """What an invitation offers, without accepting it."""
+    return InvitationOffer.of(service.look_at_invitation(services().database, json_data.token))
+
+
+@blueprint.post("/invitation/accept")
+@blueprint.input(InvitationAcceptance)
+@blueprint.output(Session, status_code=201)
+@blueprint.doc(operation_id="acceptInvitation", security=[{}])
+def accept_invitation(json_data: InvitationAcceptance) -> Session:
+    """Become a new person with the roles that the invitation names, signed in."""
+    sent = json_data
+    return _begin(service.by_invitation(services().database, sent.token, sent.name, sent.password, _origin()))
+
+
+def _origin() -> Origin:
+    return Origin(request.remote_addr or "", request.headers.get("User-Agent", ""))
+
+
+def _begin(found: SignedIn) -> Session:
+    return _session_of(begin_session(found.session_id, found.actor))
+
+
+def _session_of(token: str) -> Session:
+    actor = current_actor()
+    user = read_account(services().database, actor).user
     return Session(
-        user=SessionUser(id=actor.user_id, name=actor.name, role=actor.role),
+        user=SessionUser(id=actor.user_id, name=actor.name, role=actor.role, storage_key=user.storage_key),
+        permissions=sorted(actor.granted),
         csrf_token=token,
         installation=UUID(services().installation),
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, Strict, StringConstraints, model_validator
 
+from limner.access import Permission
 from limner.api.schemas.base import Answer, Color, NameText, Request
 from limner.service.projects import CategoryInfo, ProjectInfo
 from limner.service.projects import NewCategory as CategoryToMake
@@ -39,7 +40,7 @@ class Category(Answer):
 
 
 class Project(Answer):
-    """A project, how much is in it, and its categories."""
+    """A project, how much is in it, its categories, and what one may do in it."""
 
     id: int
     name: str
@@ -51,6 +52,7 @@ class Project(Answer):
     skipped_count: int
     encoded_count: int
     categories: list[Category]
+    permissions: list[Permission]
 
     @classmethod
     def of(cls, project: ProjectInfo) -> Project:
@@ -67,6 +69,7 @@ class Project(Answer):
             skipped_count=counts.skipped,
             encoded_count=counts.encoded,
             categories=[Category.of(category) for category in project.categories],
+            permissions=sorted(project.permissions),
         )
 
 

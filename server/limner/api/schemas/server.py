@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
-from limner.access import InstallationRole
+from limner.access import InstallationRole, Permission
 from limner.api.schemas.base import Answer, Request
 from limner.vocabulary.events import EncoderStatus, Timestamp
 from limner.vocabulary.states import JobKindName, JobStateName
@@ -15,29 +15,40 @@ from limner.vocabulary.suggested import SuggestRequest
 
 
 class SessionUser(Answer):
-    """Who is signed in."""
+    """Who is signed in; what a browser keeps for them it keeps under ``storage_key``, which never changes."""
 
     id: int
     name: str
     role: InstallationRole
+    storage_key: str
 
 
 class Session(Answer):
     """The signed-in person, and the token that changes must carry in the header X-CSRFToken.
 
-    ``installation`` names the database, wherever it is served: what a client keeps for later belongs to that and
-    not to the address.
+    ``permissions`` are those in the installation; a project says which one has there. ``installation`` names the
+    database, wherever it is served: what a client keeps for later belongs to that and not to the address.
     """
 
     user: SessionUser
+    permissions: list[Permission]
     csrf_token: str
     installation: UUID
 
 
 class SignIn(Request):
-    """The token of a sign-in link."""
+    """The token of a sign-in link, or else a name and a password."""
 
-    token: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
+    token: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)] | None = None
+    name: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255)] | None = None
+    password: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1000)] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        given = (self.token is not None, self.name is not None, self.password is not None)
+        if given not in ((True, False, False), (False, True, True)):
+            raise ValueError("give either a token, or a name and a password")
+        return self
 
 
 class QueueStatus(Answer):

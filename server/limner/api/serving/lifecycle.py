@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from limner.config import Settings
-from limner.service.accounts import create_link, open_accounts
+from limner.service.accounts import local_actor, open_accounts
+from limner.service.people import sign_in_link as create_link
 
 Announce = Callable[[str, str], None]  # takes the server's address and a fresh sign-in link
 
 
 def sign_in_link(settings: Settings, address: str) -> str:
-    """A fresh link that signs the local administrator in once; brings the database up to date first."""
+    """A fresh link that signs the first owner in once; brings the database up to date first."""
     with open_accounts(settings) as database:
-        return f"{address}/login#token={create_link(database)}"
+        owner = local_actor(database)
+        return f"{address}/login#token={create_link(database, owner, owner.user_id)}"
 
 
 def bring_up_to_date(settings: Settings) -> None:

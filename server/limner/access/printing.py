@@ -1,0 +1,44 @@
+"""The tables of permissions as text: the docs and ``limner user roles`` print what the code holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from limner.access.permissions import (
+    INSTALLATION_WIDE,
+    PROJECT_ROLE_PERMISSIONS,
+    ROLE_PERMISSIONS,
+    SCOPE_PERMISSIONS,
+    InstallationRole,
+    Permission,
+)
+
+Grants = Mapping[str, frozenset[Permission]]
+
+
+def roles_table() -> str:
+    """Which role may do what, as Markdown: roles in the installation, then those in a project."""
+    wide: Grants = {role.value: granted for role, granted in ROLE_PERMISSIONS.items()}
+    inside: Grants = {"owner": ROLE_PERMISSIONS[InstallationRole.OWNER]} | {
+        role.value: granted for role, granted in PROJECT_ROLE_PERMISSIONS.items()
+    }
+    return "\n\n".join(
+        (
+            _table("in the installation", [each for each in Permission if each in INSTALLATION_WIDE], wide),
+            _table("in a project", [each for each in Permission if each not in INSTALLATION_WIDE], inside),
+        )
+    )
+
+
+def scopes_table() -> str:
+    """What a token of each scope may be used for at most, as Markdown."""
+    columns = {scope.value: granted for scope, granted in SCOPE_PERMISSIONS.items()}
+    return _table("a token of the scope", list(Permission), columns)
+
+
+def _table(title: str, rows: list[Permission], columns: Grants) -> str:
+    lines = [f"| {title} | {' | '.join(columns)} |", f"|---|{':-:|' * len(columns)}"]
+    for permission in rows:
+        marks = " | ".join("yes" if permission in granted else "–" for granted in columns.values())
+        lines.append(f"| `{permission.value}` | {marks} |")
+    return "\n".join(lines)

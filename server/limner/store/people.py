@@ -1,0 +1,211 @@
+"""People: who there is, their roles in the installation and in projects, and the ends of both."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from limner.errors import Conflict, NotFound
+from limner.store.accounts import end_sessions
+from limner.store.events import add_event
+from limner.store.tables import ApiToken, LoginLink, Membership, Project, User
+from limner.store.types import utc_now
+from limner.vocabulary.events import AccessEvent
+
+
+class NameTaken(Conflict):
+    """Somebody else has the name."""
+
+    code = "name_taken"
+
+
+class LastOwner(Conflict):
+    """Without this person nobody could manage the installation."""
+
+    code = "last_owner"
+
+
+def get_user(session: Session, user_id: int) -> User:
+    """The person with this number.
+
+    Raises:
+        NotFound: when there is none.
+    """
+    user = session.get(User, user_id)
+    if user is None:
+        raise NotFound.row("person", user_id)
+    return user
+
+
+def find_person(session: Session, name: str) -> User:
+    """The person of this name, however it is capitalised. Who else there is is not said: not everybody may know.
+
+    Raises:
+        NotFound: when nobody is called that.
+    """
+    user = session.scalar(select(User).where(func.lower(User.name) == name.lower(), User.disabled.is_(None)))
+    if user is None:
+        raise NotFound(f"Nobody here is called {name!r}.", hint="Names are those of the people page; or invite them.")
+    return user
+
+
+def list_people(session: Session) -> Sequence[User]:
+    """Everybody, those who came first first."""
+    return session.scalars(select(User).order_by(User.id)).all()
+
+
+def names_of_users(session: Session, user_ids: Sequence[int | None]) -> Mapping[int, str]:
+    """What people are called now, by their numbers."""
+    wanted = {user_id for user_id in user_ids if user_id is not None}
+    if not wanted:
+        return {}
+    return dict(session.execute(select(User.id, User.name).where(User.id.in_(wanted))).all())
+
+
+def add_person(session: Session, name: str, role: str, password_hash: str | None = None) -> User:
+    """A new person.
+
+    Raises:
+        NameTaken: somebody has this name, however it is capitalised.
+    """
+    _check_name(session, name, None)
+    user = User(name=name, role=role, password_hash=password_hash, storage_key=secrets.token_hex(16))
+    session.add(user)
+    session.flush()
+    return user
+
+
+def rename_person(session: Session, user: User, name: str) -> None:
+    """Call somebody by another name, also on what they did before.
+
+    Raises:
+        NameTaken: somebody else has it.
+    """
+    _check_name(session, name, user.id)
+    user.name = name
+    session.flush()
+
+
+def set_installation_role(session: Session, user: User, role: str) -> None:
+    """Give somebody another role in the installation.
+
+    Raises:
+        LastOwner: nobody would be an owner any more.
+    """
+    if role != "owner":
+        _check_another_owner(session, user)
+    user.role = role
+    session.flush()
+    announce_access(session, user.id)
+
+
+def disable_person(session: Session, user: User) -> None:
+    """Nobody can sign in as this person any more: sessions, tokens' use and event streams end. What they did stays.
+
+    Raises:
+        LastOwner: nobody would be an owner any more.
+    """
+    _check_another_owner(session, user)
+    user.disabled = user.disabled or utc_now()
+    end_sessions(session, user.id)
+    session.execute(delete(LoginLink).where(LoginLink.user_id == user.id))
+    session.flush()
+    announce_access(session, user.id)
+
+
+def enable_person(session: Session, user: User) -> None:
+    """Let somebody who was disabled sign in again; their roles and tokens are as they were."""
+    user.disabled = None
+    session.flush()
+
+
+def forget_person(session: Session, user: User) -> None:
+    """Remove all that says who somebody was; an anonymous person of the same number keeps what they did.
+
+    Raises:
+        LastOwner: nobody would be an owner any more.
+    """
+    disable_person(session, user)
+    session.execute(delete(ApiToken).where(ApiToken.user_id == user.id))
+    session.execute(delete(Membership).where(Membership.user_id == user.id))
+    user.name, user.password_hash, user.role = f"Former person {user.id}", None, "member"
+    session.flush()
+
+
+def announce_access(session: Session, user_id: int) -> None:
+    """Have all pages of somebody look what they may do now. The last thing in a transaction."""
+    add_event(session, AccessEvent(user_id=user_id), None)
+
+
+def role_in(session: Session, project_id: int, user_id: int) -> str | None:
+    """What somebody is in a project; None: nothing there."""
+    return session.scalar(
+        select(Membership.role).where(Membership.project_id == project_id, Membership.user_id == user_id)
+    )
+
+
+def roles_of(session: Session, user_id: int) -> Mapping[int, str]:
+    """What somebody is in each project, by the project's number."""
+    found = select(Membership.project_id, Membership.role).where(Membership.user_id == user_id)
+    return dict(session.execute(found).all())
+
+
+def projects_of_people(session: Session) -> Mapping[int, Sequence[tuple[int, str, str]]]:
+    """(number, name, role) of the projects in which people have roles, by the person's number."""
+    found: dict[int, list[tuple[int, str, str]]] = {}
+    rows = session.execute(
+        select(Membership.user_id, Project.id, Project.name, Membership.role)
+        .join(Project, Project.id == Membership.project_id)
+        .order_by(Project.id)
+    )
+    for user_id, project_id, name, role in rows:
+        found.setdefault(user_id, []).append((project_id, name, role))
+    return found
+
+
+def list_members(session: Session, project_id: int) -> Sequence[tuple[User, str]]:
+    """Who has which role in a project, by name."""
+    found = select(User, Membership.role).join(Membership, Membership.user_id == User.id)
+    return session.execute(found.where(Membership.project_id == project_id).order_by(User.name)).all()
+
+
+def set_member(session: Session, project_id: int, user: User, role: str) -> None:
+    """Give somebody a role in a project, in place of the one they had there."""
+    session.merge(Membership(project_id=project_id, user_id=user.id, role=role, created=utc_now()))
+    session.flush()
+    announce_access(session, user.id)
+
+
+def remove_member(session: Session, project_id: int, user_id: int) -> None:
+    """Take somebody's role in a project away.
+
+    Raises:
+        NotFound: they had none.
+    """
+    row = session.get(Membership, (project_id, user_id))
+    if row is None:
+        raise NotFound(f"Person {user_id} has no role in this project.", hint="There is nothing to take away.")
+    session.delete(row)
+    session.flush()
+    announce_access(session, user_id)
+
+
+def _check_name(session: Session, name: str, user_id: int | None) -> None:
+    found = session.scalar(select(User.id).where(func.lower(User.name) == name.lower()))
+    if found is not None and found != user_id:
+        raise NameTaken(f"Somebody is called {name!r} already.", hint="Choose another name, or add a surname.")
+
+
+def _check_another_owner(session: Session, user: User) -> None:
+    """Owners are locked, so that of two who leave at the same time one stays."""
+    owners = session.scalars(
+        select(User.id).where(User.role == "owner", User.disabled.is_(None)).order_by(User.id).with_for_update()
+    ).all()
+    if list(owners) == [user.id]:
+        raise LastOwner(
+            f"{user.name} is the only owner: without one nobody could manage people and settings.",
+            hint="Make somebody else an owner first.",
+        )

@@ -1,0 +1,96 @@
+"""Asking every route of the URL map, with a good request about rows that exist."""
+
+from __future__ import annotations
+
+import io
+import re
+import uuid
+from collections.abc import Collection
+from typing import Any
+
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from limner.api.guard import OPEN_ENDPOINTS
+from tests.api.conftest import creation
+from tests.conftest import png_bytes
+
+CONVERTER = re.compile(r"<(?:(\w+)(?:\(([^)]*)\))?:)?(\w+)>")
+PASSWORD = "violet anchors hum quietly"
+LAST = ("projects.delete_project", "people.forget_person", "account.revoke_token", "session.sign_out")
+
+Answers = dict[str, tuple[int, str]]  # endpoint -> status and the error's code
+Rows = dict[str, Any]
+
+
+def rows_of(owner: FlaskClient, project_id: int, image_id: int) -> Rows:
+    """Keys of rows in a project, and of somebody who is a member there, by the names that addresses give them."""
+    project = f"/api/v1/projects/{project_id}"
+    category_id = owner.get(project).json["categories"][0]["id"]
+    job_id = owner.post(f"{project}/jobs", json={"kind": "precompute"}).json["id"]
+    invited = owner.post(f"{project}/invitations", json={"role": "viewer"}).json
+    person = f"person {uuid.uuid4()}"
+    accepted = owner.application.test_client().post(
+        "/api/v1/invitation/accept", json={"token": invited["token"], "name": person, "password": PASSWORD}
+    )
+    assert accepted.status_code == 201, accepted.json
+    return {
+        "project_id": project_id,
+        "image_id": image_id,
+        "category_id": category_id,
+        "job_id": job_id,
+        "user_id": accepted.json["user"]["id"],
+        "person": person,
+        "invitation_id": owner.post(f"{project}/invitations", json={"role": "viewer"}).json["invitation"]["id"],
+        "second_invitation_id": owner.post("/api/v1/invitations", json={}).json["invitation"]["id"],
+    }
+
+
+def new_project(owner: FlaskClient) -> Rows:
+    """A project with something of everything."""
+    project_id = owner.post("/api/v1/projects", json={"name": "Cats", "categories": [{"name": "cat"}]}).json["id"]
+    files = {"files": (io.BytesIO(png_bytes()), "cat.png")}
+    uploaded = owner.post(f"/api/v1/projects/{project_id}/images", data=files).json["results"][0]
+    return rows_of(owner, project_id, uploaded["image"]["id"])
+
+
+def ask(app: APIFlask, client: FlaskClient, rows: Rows, leave_out: Collection[str] = ()) -> Answers:
+    """The answer of every closed route but some; what destroys comes last."""
+    bodies: dict[str, dict[str, Any]] = {
+        "account.create_token": {"json": {"name": f"token {uuid.uuid4()}"}},
+        "account.set_password": {"json": {"new": PASSWORD}},
+        "account.update_account": {"json": {"name": f"name {uuid.uuid4()}"}},
+        "annotations.apply": {"json": creation(rows["category_id"]), "headers": {"If-Match": '"0"'}},
+        "categories.create_category": {"json": {"name": f"dog {uuid.uuid4()}"}},
+        "categories.update_category": {"json": {"name": "lynx"}},
+        "coco.import_coco": {"json": {"categories": [], "images": [], "annotations": []}},
+        "images.upload_images": {"data": {"files": (io.BytesIO(b"no image"), "x.png")}},
+        "jobs.create_job": {"json": {"kind": "precompute"}},
+        "members.create_invitation": {"json": {"role": "viewer"}},
+        "members.set_member": {"json": {"name": rows["person"], "role": "annotator"}},
+        "suggestions.request_suggestions": {"json": {"request": {"source": "everything"}}},
+        "people.create_invitation": {"json": {"role": "member"}},
+        "people.update_person": {"json": {"role": "member"}},
+        "projects.create_project": {"json": {"name": "Dogs"}},
+        "projects.update_project": {"json": {"name": "Lynxes"}},
+    }
+    answers = {}
+    rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint not in {*OPEN_ENDPOINTS, *leave_out}]
+    for rule in sorted(
+        rules, key=lambda rule: (rule.endpoint in LAST, "DELETE" in (rule.methods or ()), rule.endpoint)
+    ):
+        (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        known = dict(rows)
+        if rule.endpoint == "people.withdraw_invitation":
+            known["invitation_id"] = rows["second_invitation_id"]
+
+        def value(match: re.Match[str], known: Rows = known) -> str:
+            converter, arguments, name = match.groups()
+            return str(arguments).split(",")[0] if converter == "any" else str(known.get(name, "x"))
+
+        request = {**bodies.get(rule.endpoint, {}), "buffered": rule.endpoint != "events.stream_events"}
+        answer = client.open(CONVERTER.sub(value, rule.rule), method=method, **request)
+        code = answer.json["error"]["code"] if answer.status_code >= 400 else ""
+        answers[rule.endpoint] = (answer.status_code, code)
+        answer.close()
+    return answers

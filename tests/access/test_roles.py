@@ -1,0 +1,118 @@
+"""Every route, asked by every role about a project of theirs and about another one: nothing is allowed by chance."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from limner.access import InstallationRole, Permission, ProjectRole
+from limner.access.permissions import INSTALLATION_WIDE, PROJECT_ROLE_PERMISSIONS, ROLE_PERMISSIONS, Scope
+from limner.service.wiring import Services
+from limner.store.accounts import create_api_token
+from limner.store.people import add_person, set_member
+from limner.store.tables import User
+from tests.access.asking import ask, new_project
+from tests.access.test_routes import NEEDS, rows_in
+
+# For whom there is nothing under the number or name that is asked about, whatever they may do.
+NOTHING_THERE = {
+    "account.end_session",
+    "account.revoke_token",
+    "server.get_graph",
+    "server.get_manifest",
+}
+ROLES = [*ProjectRole, None]
+
+
+def person_with(services: Services, name: str, role: InstallationRole = InstallationRole.MEMBER) -> int:
+    with services.database.write() as session:
+        return add_person(session, name, role).id
+
+
+def client_of(app: APIFlask, services: Services, user_id: int, scopes: tuple[Scope, ...] = (Scope.ALL,)) -> FlaskClient:
+    with services.database.write() as session:
+        user = session.get_one(User, user_id)
+        token = create_api_token(session, user, f"of {scopes}", scopes)
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    return client
+
+
+def expected(endpoint: str, installation: frozenset[Permission], project: frozenset[Permission]) -> tuple[int, str]:
+    """What somebody is to be told who has these permissions; (200, "") stands for anything but a refusal."""
+    needed = NEEDS[endpoint]
+    if needed in INSTALLATION_WIDE:
+        return (200, "") if needed in installation else (403, "forbidden")
+    granted = installation | project
+    if endpoint == "projects.list_projects":  # lists what one may see, be it nothing
+        return (200, "")
+    if Permission.VIEW not in granted:
+        return (404, "not_found")
+    return (200, "") if needed in granted else (403, "forbidden")
+
+
+def seen(endpoint: str, answer: tuple[int, str]) -> tuple[int, str]:
+    status, code = answer
+    allowed = status < 400 or (endpoint in NOTHING_THERE and status in (404, 503)) or status == 409
+    return (200, "") if allowed else (status, code)
+
+
+@pytest.mark.parametrize("role", ROLES, ids=str)
+def test_every_route_is_answered_as_the_table_of_permissions_says(
+    role: ProjectRole | None, app: APIFlask, script: FlaskClient, services: Services
+) -> None:
+    """In a project where one has the role, and in another where one has none: that one does not exist."""
+    own, other = new_project(script), new_project(script)
+    user_id = person_with(services, "Ada")
+    if role is not None:
+        with services.database.write() as session:
+            set_member(session, own["project_id"], session.get_one(User, user_id), role)
+    client = client_of(app, services, user_id)
+    installation = ROLE_PERMISSIONS[InstallationRole.MEMBER]
+    assert client.get("/api/v1/session").status_code == 200  # its first use is noted
+    before = rows_in(services)
+    strangers = ask(app, client, other, leave_out=[each for each in NEEDS if NEEDS[each] in INSTALLATION_WIDE])
+    assert {endpoint: seen(endpoint, answer) for endpoint, answer in strangers.items()} == {
+        endpoint: expected(endpoint, installation, frozenset()) for endpoint in strangers
+    }
+    assert rows_in(services) == before
+    mine = ask(app, client, own)
+    granted = PROJECT_ROLE_PERMISSIONS[role] if role is not None else frozenset()
+    assert {endpoint: seen(endpoint, answer) for endpoint, answer in mine.items()} == {
+        endpoint: expected(endpoint, installation, granted) for endpoint in mine
+    }
+
+
+def test_an_owner_may_do_everything_everywhere(app: APIFlask, script: FlaskClient, services: Services) -> None:
+    rows = new_project(script)
+    client = client_of(app, services, person_with(services, "Olga", InstallationRole.OWNER))
+    answers = ask(app, client, rows)
+    assert {endpoint: seen(endpoint, answer) for endpoint, answer in answers.items()} == dict.fromkeys(
+        answers, (200, "")
+    )
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_a_token_may_do_what_its_scope_says_and_no_more(
+    scope: Scope, app: APIFlask, script: FlaskClient, services: Services
+) -> None:
+    from limner.access.permissions import SCOPE_PERMISSIONS
+
+    rows = new_project(script)
+    client = client_of(app, services, person_with(services, "Olga", InstallationRole.OWNER), (scope,))
+    granted = SCOPE_PERMISSIONS[scope]
+    answers = ask(app, client, rows)
+    assert {endpoint: seen(endpoint, answer) for endpoint, answer in answers.items()} == {
+        endpoint: expected(endpoint, granted & INSTALLATION_WIDE, granted) for endpoint in answers
+    }
+
+
+def test_each_role_in_a_project_may_do_what_the_ones_after_it_may() -> None:
+    ranks = [PROJECT_ROLE_PERMISSIONS[role] for role in ProjectRole]
+    assert all(higher >= lower for higher, lower in pairwise(ranks))
+    assert PROJECT_ROLE_PERMISSIONS[ProjectRole.VIEWER] == {Permission.VIEW}
+    assert Permission.ANNOTATE in PROJECT_ROLE_PERMISSIONS[ProjectRole.ANNOTATOR]
+    assert not {Permission.MANAGE_PEOPLE, Permission.CREATE_PROJECT} & ROLE_PERMISSIONS[InstallationRole.MEMBER]
