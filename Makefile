@@ -3,6 +3,7 @@
 # make quick   the tests that need neither a browser nor minutes
 # make check   format, lint, types and import rules, Python and web
 # make bench   measure: decoder, encoder, segmenting everything, all models
+# make soak    40 people save while the server is killed 30 times: is all there? up to 20 minutes, prints a table
 # make wheel   dist/limner-*.whl with the web client and the model inside
 # make train   train Samlet further on this machine (see docs/samlet.md)
 # make train-gpu PHOTOS="a b"   nine minutes of training on a rented GPU; call it again to go on (see docs/samlet.md)
@@ -25,7 +26,7 @@ BIN     := $(VENV)/bin
 STATIC  := server/limner/static/index.html
 WEB_SOURCES := $(shell find web/src web/public -type f 2>/dev/null) web/index.html web/vite.config.ts web/package.json
 
-.PHONY: run test quick check format bench wheel train train-gpu client browser python-tests web-tests clean
+.PHONY: run test quick check format bench soak wheel train train-gpu client browser python-tests web-tests clean
 
 run: $(VENV)/.installed $(STATIC)
 	$(BIN)/limner demo --home $(LIMNER_HOME) --host $(HOST) --port $(PORT)
@@ -67,6 +68,9 @@ bench: $(VENV)/.installed-dev $(STATIC) browser
 	$(BIN)/limner bench encoder --json bench-encoder.json
 	$(BIN)/limner bench everything --json bench-everything.json
 	$(BIN)/limner bench models
+
+soak: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.soak --writers 40 --kills 30
 
 wheel: $(VENV)/.installed-dev $(STATIC)
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,6 @@ import psutil
 import pytest
 
 from limner.config import Settings
-from tests.api.conftest import creation
 from tests.api.running import PATIENCE, Server
 from tests.conftest import png_bytes
 
@@ -58,51 +56,6 @@ def stops_while_a_page_listens(server: Server, number: signal.Signals) -> int:
         assert pipe is not None
         pipe.close()
     return status
-
-
-def test_nothing_acknowledged_is_lost_when_it_is_killed(settings: Settings, server: Server) -> None:
-    """Savers on images of their own, SIGKILL to the whole group in the middle; what was acknowledged is there."""
-    images = []
-    project = server.client.post("/api/v1/projects", json={"name": "Cats"}).json()
-    for seed in range(6):
-        files = {"files": (f"{seed}.png", io.BytesIO(png_bytes(48, 64, seed)), "image/png")}
-        answer = server.client.post(f"/api/v1/projects/{project['id']}/images", files=files)
-        images.append(answer.json()["results"][0]["image"]["id"])
-    acknowledged: dict[int, list[str]] = {image: [] for image in images}
-    enough = threading.Event()
-
-    def save(image: int) -> None:
-        revision = 0
-        while True:
-            body = creation()
-            try:
-                answer = server.client.post(
-                    f"/api/v1/images/{image}/operations", json=body, headers={"If-Match": f'"{revision}"'}
-                )
-            except httpx.HTTPError:
-                return
-            assert answer.status_code == 200, answer.text
-            revision = answer.json()["revision"]
-            acknowledged[image].append(body["operation"]["uid"])
-            if sum(map(len, acknowledged.values())) > 60:
-                enough.set()
-
-    savers = [threading.Thread(target=save, args=(image,)) for image in images]
-    for saver in savers:
-        saver.start()
-    assert enough.wait(PATIENCE)
-    server.end(signal.SIGKILL)
-    for saver in savers:
-        saver.join(PATIENCE)
-
-    again = Server(settings)
-    for image, uids in acknowledged.items():
-        stored = again.client.get(f"/api/v1/images/{image}/annotations").json()
-        found = [annotation["uid"] for annotation in stored["annotations"]]
-        assert found[: len(uids)] == uids
-        assert len(found) - len(uids) <= 1, "at most the save whose answer was lost"
-        assert stored["revision"] == len(found)
-    again.end(signal.SIGTERM)
 
 
 def test_a_missing_model_is_said_plainly(settings: Settings) -> None:

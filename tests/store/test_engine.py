@@ -11,7 +11,7 @@ from limner.store import Database, turns
 from limner.store.events import add_event, events_after, latest_event_id
 from limner.store.projects import create_project, list_projects
 from limner.store.tables import Project
-from limner.store.turns import FairLock, Pace
+from limner.store.turns import Courtesy, FairLock, Pace
 from limner.vocabulary.events import ImageEvent, PublishedEvent
 
 
@@ -117,7 +117,7 @@ def test_who_waits_too_long_to_write_is_told_to_come_again_and_holds_up_nobody(t
 
 def test_bulk_work_finds_how_much_fits_into_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(turns.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(turns.time, "thread_time", lambda: clock[0])
     pace = Pace(most=100)
     sizes = []
     for seconds_each in [0.000999] * 6 + [0.1] * 2 + [0.0] * 10:
@@ -126,3 +126,33 @@ def test_bulk_work_finds_how_much_fits_into_a_turn(monkeypatch: pytest.MonkeyPat
             clock[0] += pace.size * seconds_each
     assert sizes[:8] == [8, 16, 20, 20, 20, 20, 20, 1], "20 ms of it"
     assert max(sizes) == 100
+
+
+def test_waiting_for_the_lock_or_for_a_processor_does_not_make_turns_smaller() -> None:
+    pace = Pace(most=100)
+    for _ in range(5):
+        with pace.turn():
+            time.sleep(0.03)
+    assert pace.size == 100
+
+
+def test_bulk_work_rests_as_long_as_it_worked_while_others_save_and_only_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, saves, rests = [0.0], [0], list[float]()
+    monkeypatch.setattr(turns.time, "thread_time", lambda: clock[0])
+    monkeypatch.setattr(turns.time, "sleep", rests.append)
+    courtesy = Courtesy(lambda: saves[0])
+    for worked, saved in [(0.03, 0), (0.03, 1), (0.005, 1), (0.03, 0), (0.03, 0), (5.0, 1)]:
+        clock[0] += worked
+        saves[0] += saved
+        courtesy.pause()
+    assert rests == pytest.approx([0.03, 0.035, turns.LONGEST_REST]), "a little work is not worth a rest yet"
+
+
+def test_work_in_bulk_does_not_count_as_saving(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'turns.db'}")
+    with database.write():
+        pass
+    with database.write(bulk=True):
+        pass
+    assert database.saves == 1
+    database.close()

@@ -33,7 +33,7 @@ def run(photos: int = PHOTOS, large: int = LARGE_PHOTOS) -> Iterator[ResultWithM
 def _series(count: int, size: tuple[int, int]) -> ResultWithMemory:
     megapixels = size[0] * size[1] / 1e6
     progress(f"Uploading {count} photos of {megapixels:.0f} MP")
-    photo = _photo(size)
+    photo = jpeg(size)
     alone = [_milliseconds(photo) for _ in range(min(3, count))]
     with served(max_pixels=MAX_PIXELS) as server:
         project = server.new_project("Bench")
@@ -41,7 +41,7 @@ def _series(count: int, size: tuple[int, int]) -> ResultWithMemory:
 
         def upload(number: int) -> float:
             started = time.perf_counter()
-            server.upload(project, f"{number}.jpg", _variant(photo, number))
+            server.upload(project, f"{number}.jpg", variant(photo, number))
             return (time.perf_counter() - started) * 1000
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -63,7 +63,7 @@ def _settled(server: Served) -> float:
     return server.resident_mb()
 
 
-def _photo(size: tuple[int, int]) -> bytes:
+def jpeg(size: tuple[int, int]) -> bytes:
     """A JPEG with as much detail as a photo has."""
     noise = np.random.default_rng(0).integers(0, 255, (size[1] // 8, size[0] // 8, 3), np.uint8)
     buffer = io.BytesIO()
@@ -71,7 +71,7 @@ def _photo(size: tuple[int, int]) -> bytes:
     return buffer.getvalue()
 
 
-def _variant(photo: bytes, number: int) -> bytes:
+def variant(photo: bytes, number: int) -> bytes:
     """The same picture in other bytes."""
     text = str(number).encode()
     return photo[:2] + COMMENT + (len(text) + 2).to_bytes(2, "big") + text + photo[2:]

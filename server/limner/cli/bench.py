@@ -131,6 +131,21 @@ def memory(json_path: Path | None, photos: int, large: int) -> None:
         click.echo(f"{each.case}: {each.notes}")
 
 
+@bench.command()
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
+@click.option(
+    "--rate", "rates", multiple=True, type=click.IntRange(1, 5000), help="Requests a second; may be repeated."
+)
+@click.option("--seconds", default=20.0, show_default=True, help="Of each measurement.")
+@click.option("--beside/--no-beside", default=True, help="Also beside an import, a backup and the encoder.")
+def save(json_path: Path | None, rates: tuple[int, ...], seconds: float, beside: bool) -> None:
+    """Two hundred people who save: Limner and a bare Flask + SQLite endpoint, sent the same mixture."""
+    from limner.bench.save import RATES, run
+
+    for each in _finish(run(rates or RATES, seconds, beside=beside), json_path):
+        click.echo(f"{each.case}: {each.notes}")
+
+
 def _finish(measured: Iterable[Result], json_path: Path | None) -> list[Result]:
     """Print every result as it comes and write the JSON document; then print the table."""
     from limner.bench.harness import report, table

@@ -25,7 +25,7 @@ from limner.store.turns import FairLock
 from limner.vocabulary.events import PublishedEvent
 
 BUSY_TIMEOUT_MS = 30_000
-PATIENCE = 2.5  # s, for one's turn to write: who saves is told within three to try again
+PATIENCE = 1.5  # s, for one's turn to write; with a second for a thread, who saves is told within three to try again
 WAL_RETRY_S = 0.02
 POOL_SIZE = 32  # connections kept open
 POOL_OVERFLOW = 64  # more under load: as many as the server has threads
@@ -62,6 +62,7 @@ class Database:
         self._reading = self.engine.execution_options(**read_options)
         self._writing = self.engine.execution_options(**{WRITES: True})
         self._turns = FairLock()
+        self.saves = 0  # about how many transactions there were, but for those of work in bulk
         self._on_commit = on_commit
 
     @property
@@ -77,13 +78,14 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self, patience: float = PATIENCE) -> Iterator[Session]:
+    def write(self, patience: float = PATIENCE, *, bulk: bool = False) -> Iterator[Session]:
         """A transaction: committed at the end of the block, rolled back by an exception. Must not be nested.
 
         Events that were added inside are told after the commit, never before.
 
         Args:
             patience: seconds to wait for the writers before, at most. Work in the background may have more of it.
+            bulk: it is part of work in bulk, which gives way to all other writers of this process.
 
         Raises:
             Unavailable: the writers before took longer; nothing was done.
@@ -94,6 +96,7 @@ class Database:
                 yield session
                 notify_pending(session)
             events = take_pending(session)
+        self.saves += not bulk
         if events and self._on_commit is not None:
             self._on_commit(events)
 

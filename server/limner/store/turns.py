@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from limner.errors import Unavailable
 
 BULK_SECONDS = 0.02  # that work in bulk may hold the lock at a time, while people save
+LONGEST_REST = 0.1  # s
 
 
 class FairLock:
@@ -66,6 +67,9 @@ class FairLock:
 class Pace:
     """How much work in bulk fits into one turn: measured, since it depends on the rows and on the machine.
 
+    Processor time counts. Waiting for the lock, or for a processor on a busy machine, says nothing about the work, and
+    turns of one item each would only add what every turn costs besides.
+
     Attributes:
         size: items to write in the next transaction, ≥ 1.
     """
@@ -77,8 +81,34 @@ class Pace:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Measure a transaction of ``size`` items."""
-        started = time.perf_counter()
+        started = time.thread_time()
         yield
-        seconds = max(time.perf_counter() - started, 1e-6)
+        seconds = max(time.thread_time() - started, 1e-6)
         fitting = int(self.size * BULK_SECONDS / seconds)
         self.size = max(1, min(fitting, 2 * self.size, self._most))
+
+
+class Courtesy:
+    """Lets work in bulk give way: while people save, it rests for as long as it has worked.
+
+    It would otherwise take the interpreter's lock from every save several times, each time for milliseconds.
+
+    Args:
+        saves: how many transactions of others there have been.
+    """
+
+    def __init__(self, saves: Callable[[], int]) -> None:
+        self._saves = saves
+        self._seen = saves()
+        self._worked_from = time.thread_time()
+
+    def pause(self) -> None:
+        """Call it often, and never while holding a lock."""
+        worked = time.thread_time() - self._worked_from
+        if worked < BULK_SECONDS:
+            return
+        saves = self._saves()
+        if saves != self._seen:
+            time.sleep(min(worked, LONGEST_REST))
+        self._seen = saves
+        self._worked_from = time.thread_time()

@@ -83,7 +83,7 @@ class Limits:
     lanes: dict[Lane, LaneLimits] = field(
         default_factory=lambda: {
             Lane.PROBE: LaneLimits(2, 2.0),
-            Lane.QUICK: LaneLimits(24, 2.0),
+            Lane.QUICK: LaneLimits(24, 1.0),
             Lane.FILE: LaneLimits(16, 5.0),
             Lane.SLOW: LaneLimits(6, 20.0),
         }

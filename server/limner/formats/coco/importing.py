@@ -42,6 +42,7 @@ from limner.formats.json_stream import iterate_arrays
 from limner.store import Database
 from limner.store.categories import announce_categories, create_category, list_categories
 from limner.store.projects import get_project
+from limner.store.turns import Courtesy
 
 SPOOL_BYTES = 1 << 24  # checked annotations beyond this go to a temporary file
 MAX_CATEGORIES = 50_000  # of a file; they are kept in memory
@@ -116,8 +117,10 @@ def import_coco(
     images = ImageIndex(_read_tables(file, categories, skipped), project, skipped)
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spooled:
         spool = _Spool(spooled)
+        courtesy = Courtesy(lambda: database.saves)
         for checked in _checked_annotations(file, categories, images, skipped):
             spool.add(checked)
+            courtesy.pause()
         created, category_ids = _ensure_categories(database, project_id, categories)
         writer = Writer(database, user_id, category_ids, skipped)
         writer.write_all(spool.by_image())

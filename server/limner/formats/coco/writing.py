@@ -17,7 +17,7 @@ from limner.formats.coco.report import SkipList
 from limner.store import Database
 from limner.store.operations import Prepared, announce_annotations, apply_operations, prepare
 from limner.store.tables import Annotation, Image
-from limner.store.turns import Pace
+from limner.store.turns import Courtesy, Pace
 from limner.vocabulary.operations import CreateOperation, Operation, RestoreOperation, UpdateOperation
 from limner.vocabulary.rle import Rle
 
@@ -96,13 +96,14 @@ class Writer:
 
     def write_all(self, annotations: Iterator[Checked]) -> None:
         """Add annotations, sorted by image, and tell the pages about the images that changed."""
-        pace = Pace(MAX_BATCH)
+        pace, courtesy = Pace(MAX_BATCH), Courtesy(lambda: self._database.saves)
         while batch := list(islice(annotations, pace.size)):
             ready = [self._ready(checked) for checked in batch]
             with self._database.read() as session:  # of a large image it takes longer than others should wait
                 self._see(session, batch[0].image_id)
             with pace.turn():
                 self._write(ready)
+            courtesy.pause()
 
     def _ready(self, checked: Checked) -> _Ready:
         """All that can be done before others have to wait."""
@@ -110,7 +111,7 @@ class Writer:
         return _Ready(checked, creation, prepare(creation, *checked.mask["size"]))
 
     def _write(self, batch: Sequence[_Ready]) -> None:
-        with self._database.write() as session:
+        with self._database.write(bulk=True) as session:
             taken = _taken(session, [ready.checked.uid for ready in batch if ready.checked.uid is not None])
             changed = [
                 image

@@ -1,0 +1,24 @@
+"""A small version of `make soak`."""
+
+from __future__ import annotations
+
+import pytest
+
+from limner.config import Settings
+from tests.soak import Outcome, Round, Soak
+
+
+@pytest.mark.slow
+def test_nothing_acknowledged_is_lost_or_doubled_however_often_the_server_is_killed(settings: Settings) -> None:
+    outcome = Soak(settings, writers=6, saves=20).run(kills=2)
+    assert outcome.good, outcome.table()
+    assert len(outcome.rounds) == 3
+    assert all(each.acknowledged for each in outcome.rounds)
+
+
+def test_the_table_counts_what_is_amiss() -> None:
+    outcome = Outcome([Round(1.0, 30, 2), Round(1.5, 20, 0)], lost=["a"], damaged=["b: missing"])
+    assert not outcome.good
+    assert outcome.table().endswith(
+        "| 2 | 1.5 | 20 | 0 |\n\n50 changes acknowledged: 1 lost, 0 duplicated, 0 wrong; 1 damaged or missing files."
+    )
