@@ -3,6 +3,7 @@
 # make quick   the tests that need neither a browser nor minutes
 # make check   format, lint, types and import rules, Python and web
 # make bench   measure: decoder, encoder, segmenting everything, all models
+# make audit   known vulnerabilities of what is installed, Python and web (asks PyPI and npm; needs the internet)
 # make soak    40 people save while the server is killed 30 times: is all there? up to 20 minutes, prints a table
 # make wheel   dist/limner-*.whl with the web client and the model inside
 # make train   train Samlet further on this machine (see docs/samlet.md)
@@ -26,7 +27,7 @@ BIN     := $(VENV)/bin
 STATIC  := server/limner/static/index.html
 WEB_SOURCES := $(shell find web/src web/public -type f 2>/dev/null) web/index.html web/vite.config.ts web/package.json
 
-.PHONY: run test quick check format bench soak wheel train train-gpu client browser python-tests web-tests clean
+.PHONY: run test quick check format audit bench soak wheel train train-gpu client browser python-tests web-tests clean
 
 run: $(VENV)/.installed $(STATIC)
 	$(BIN)/limner demo --home $(LIMNER_HOME) --host $(HOST) --port $(PORT)
@@ -68,6 +69,11 @@ bench: $(VENV)/.installed-dev $(STATIC) browser
 	$(BIN)/limner bench encoder --json bench-encoder.json
 	$(BIN)/limner bench everything --json bench-everything.json
 	$(BIN)/limner bench models
+
+audit: $(VENV)/.installed-dev web/node_modules/.installed
+	$(BIN)/pip install --quiet pip-audit
+	$(BIN)/pip-audit --progress-spinner off --requirement constraints.txt --disable-pip --no-deps
+	cd web && npm audit --audit-level=high
 
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.soak --writers 40 --kills 30

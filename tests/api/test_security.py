@@ -255,3 +255,23 @@ def test_what_killed_processes_left_in_the_home_is_removed_at_the_start(settings
     remove_old_uploads(settings.home)
     assert not any(path.exists() for path in left)
     assert all(path.exists() for path in fresh)
+
+
+def test_every_answer_carries_the_headers_that_keep_browsers_careful(anonymous: FlaskClient) -> None:
+    for path in ("/", "/api/v1/session", "/api/v1/nothing", "/healthz"):
+        headers = anonymous.get(path).headers
+        policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+        assert policy["script-src"] == "'self' 'wasm-unsafe-eval'"
+        assert policy["frame-ancestors"] == policy["object-src"] == policy["base-uri"] == "'none'"
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert "camera=()" in headers["Permissions-Policy"]
+        assert headers["Origin-Agent-Cluster"] == "?1"
+
+
+def test_the_command_line_ends_somebodys_sessions(browser: FlaskClient, settings: Settings) -> None:
+    assert browser.get("/api/v1/session").status_code == 200
+    result = CliRunner().invoke(cli, ["user", "sign-out", "admin", "--home", str(settings.home)])
+    assert result.exit_code == 0, result.output
+    assert browser.get("/api/v1/session").status_code == 401

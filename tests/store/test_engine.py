@@ -156,3 +156,28 @@ def test_work_in_bulk_does_not_count_as_saving(tmp_path: Path) -> None:
         pass
     assert database.saves == 1
     database.close()
+
+
+def test_work_in_bulk_that_has_begun_waits_longer_than_a_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'turns.db'}")
+    monkeypatch.setattr("limner.store.engine.PATIENCE", 0.01)
+    released = threading.Event()
+
+    def hold() -> None:
+        with database.write():
+            held.set()
+            released.wait(10)
+
+    held = threading.Event()
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(10)
+    with pytest.raises(Unavailable), database.write():
+        pass
+    threading.Timer(0.2, released.set).start()
+    with database.write(bulk=True):
+        pass
+    holder.join()
+    database.close()

@@ -19,6 +19,12 @@ KEY_BYTES = 32
 
 OTHER_BODIES = frozenset({"images.upload_images", "coco.import_coco"})  # endpoints that take other than JSON
 
+UNUSED_FEATURES = (
+    *("accelerometer", "autoplay", "bluetooth", "browsing-topics", "camera", "display-capture", "encrypted-media"),
+    *("geolocation", "gyroscope", "hid", "idle-detection", "magnetometer", "microphone", "midi", "payment"),
+    *("publickey-credentials-get", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking"),
+)
+
 # Isolation (COOP and COEP) lets the decoder's WebAssembly use threads.
 HEADERS = {
     "Content-Security-Policy": "; ".join(
@@ -40,7 +46,10 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "X-Frame-Options": "DENY",  # for browsers that do not know frame-ancestors
+    "X-Permitted-Cross-Domain-Policies": "none",
+    "Origin-Agent-Cluster": "?1",
+    "Permissions-Policy": ", ".join(f"{each}=()" for each in UNUSED_FEATURES),
 }
 
 

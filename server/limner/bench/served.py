@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +24,8 @@ from limner.service import accounts
 from limner.service.own_account import create_token
 
 PATIENCE = 600.0  # s, for a process to start or to end, and for one request, on a busy machine
+
+BUSY = 503
 
 
 class Served:
@@ -41,7 +45,7 @@ class Served:
         self.pid = process.pid
 
     def call(self, method: str, path: str, body: bytes | None = None, media_type: str = "application/json") -> Any:
-        """One request to the API; its JSON.
+        """One request to the API; its JSON. While the server is busy it is sent again.
 
         Raises:
             OSError: it was not answered with a success.
@@ -52,9 +56,18 @@ class Served:
             {"Authorization": f"Bearer {self.token}", "Content-Type": media_type},
             method=method,
         )
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310  (http, to ourselves)
-            content = answer.read()
-        return json.loads(content) if content else None
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310  (http, to ourselves)
+                    content = answer.read()
+            except urllib.error.HTTPError as error:
+                error.close()
+                if error.code != BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(1.0)
+            else:
+                return json.loads(content) if content else None
 
     def new_project(self, name: str) -> int:
         """A project's number."""

@@ -178,6 +178,15 @@ def disable(name: str, home: Path | None) -> None:
         people.change_person(opened.database, opened.actor, found.id, disabled=True)
 
 
+@user.command("sign-out")
+@click.argument("name")
+@HOME
+def sign_out(name: str, home: Path | None) -> None:
+    """End all sessions of NAME, who may sign in again."""
+    with _open(home) as opened:
+        own_account.end_other_sessions(opened.database, opened.of(name))
+
+
 @user.command()
 @click.argument("name")
 @HOME

@@ -26,6 +26,7 @@ from limner.vocabulary.events import PublishedEvent
 
 BUSY_TIMEOUT_MS = 30_000
 PATIENCE = 1.5  # s, for one's turn to write; with a second for a thread, who saves is told within three to try again
+BULK_PATIENCE = 60.0  # s
 WAL_RETRY_S = 0.02
 POOL_SIZE = 32  # connections kept open
 POOL_OVERFLOW = 64  # more under load: as many as the server has threads
@@ -78,18 +79,20 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self, patience: float = PATIENCE, *, bulk: bool = False) -> Iterator[Session]:
+    def write(self, patience: float | None = None, *, bulk: bool = False) -> Iterator[Session]:
         """A transaction: committed at the end of the block, rolled back by an exception. Must not be nested.
 
         Events that were added inside are told after the commit, never before.
 
         Args:
-            patience: seconds to wait for the writers before, at most. Work in the background may have more of it.
-            bulk: it is part of work in bulk, which gives way to all other writers of this process.
+            patience: seconds to wait for the writers before, at most; by default what a person has, or work in bulk.
+            bulk: it is part of work in bulk, which gives way to all other writers of this process, and has much
+                patience: an import that has begun is not to end in the middle because many people save.
 
         Raises:
             Unavailable: the writers before took longer; nothing was done.
         """
+        patience = (BULK_PATIENCE if bulk else PATIENCE) if patience is None else patience
         lock = self._turns.hold(patience) if self.is_sqlite else nullcontext()
         with lock, Session(self._writing, expire_on_commit=False) as session:
             with session.begin():
