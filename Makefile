@@ -1,5 +1,6 @@
 # make run     set everything up and start Limner with a demo project
 # make test    set up what the tests need and run all of them
+# make test-cluster  the browser tests on two web processes and PostgreSQL
 # make quick   the tests that need neither a browser nor minutes
 # make check   format, lint, types and import rules, Python and web
 # make bench   measure: decoder, encoder, segmenting everything, all models
@@ -27,7 +28,7 @@ BIN     := $(VENV)/bin
 STATIC  := server/limner/static/index.html
 WEB_SOURCES := $(shell find web/src web/public -type f 2>/dev/null) web/index.html web/vite.config.ts web/package.json
 
-.PHONY: run test quick check format audit bench soak wheel train train-gpu client browser python-tests web-tests clean
+.PHONY: run test test-cluster quick check format audit bench soak wheel train train-gpu client browser python-tests web-tests clean
 
 run: $(VENV)/.installed $(STATIC)
 	$(BIN)/limner demo --home $(LIMNER_HOME) --host $(HOST) --port $(PORT)
@@ -36,6 +37,9 @@ test: check web-tests python-tests
 
 quick: $(VENV)/.installed-dev web-tests
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup -m "not e2e and not slow"
+
+test-cluster: $(VENV)/.installed-dev $(STATIC) browser
+	LIMNER_TEST_ARRANGEMENT=cluster $(BIN)/pytest -n $(JOBS) --dist loadgroup -m e2e
 
 check: $(VENV)/.installed-dev web/node_modules/.installed
 	$(BIN)/ruff format --check .
@@ -55,13 +59,16 @@ web-tests: web/node_modules/.installed
 python-tests: $(VENV)/.installed-dev $(STATIC) browser
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup
 
-# The browser tests drive a real Chromium; only root may install one.
+# The browser tests drive a real Chromium, some of them through real proxies; only root may install these.
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-dejavu-core >/dev/null; \
 	else \
 	  echo "The browser tests need Chromium: install it (Debian, Ubuntu: sudo apt-get install chromium) and run make test again." >&2; exit 1; \
+	fi
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! { command -v nginx && command -v caddy; } >/dev/null; then \
+	  apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq nginx-light caddy >/dev/null; \
 	fi
 
 bench: $(VENV)/.installed-dev $(STATIC) browser

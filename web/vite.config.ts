@@ -12,6 +12,7 @@ const ISOLATION = {
 
 export default defineConfig({
   plugins: [svelte(), precompress({ minBytes: 1024 })],
+  base: "./", // the server puts the path of the installation before it
   build: {
     outDir: "../server/limner/static",
     emptyOutDir: true,

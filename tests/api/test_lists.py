@@ -72,7 +72,7 @@ def fill(services: Services, ids: Mapping[str, int], numbers: range) -> None:
             other = create_project(session, f"Project {number}")
             create_category(session, other.id, "cat")
             create_category(session, ids["project_id"], f"Category {number}")
-            session.add(user := User(name=f"user {number}", role="admin"))
+            session.add(user := User(name=f"user {number}", role="member", storage_key=f"user {number}"))
             session.flush()
             sha256 = f"{number:064x}"
             new = NewImage(f"{number}.png", 64, 48, sha256, 100, "PNG", "image/png")

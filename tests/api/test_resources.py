@@ -135,6 +135,15 @@ def test_the_client_is_served_compressed_when_the_browser_takes_it(anonymous: Fl
     assert anonymous.get("/ort.wasm").headers["Cache-Control"] == "no-cache"
 
 
+def test_the_page_lies_below_the_path_that_a_proxy_shows(anonymous: FlaskClient, client_folder: Path) -> None:
+    (client_folder / "index.html").write_text('<head><script src="./assets/x.js"></script></head>')
+    for path in ("/", "/projects/12/images/3"):
+        assert anonymous.get(path).text == '<head><script src="/assets/x.js"></script></head>'
+        below = anonymous.get(path, environ_overrides={"SCRIPT_NAME": "/limner"}).text
+        assert '<script src="/limner/assets/x.js">' in below
+        assert '<meta name="limner-root" content="/limner" />' in below
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -16,6 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
@@ -48,8 +49,14 @@ class LimnerServer:
     process: subprocess.Popen[str]
 
 
-def start_server(home: Path, *, port: int = 0) -> LimnerServer:
-    """Start ``limner demo`` in ``home`` and wait until it answers and its encoder is ready."""
+def start_server(home: Path, *, port: int = 0, settings: Mapping[str, str] | None = None) -> LimnerServer:
+    """Start ``limner demo`` in ``home`` and wait until it answers and its encoder is ready.
+
+    Args:
+        home: its folder.
+        port: where it listens; 0 takes a free one.
+        settings: more of them, as environment variables.
+    """
     database_url = _database_url(home)
     with (home.parent / f"{home.name}.log").open("a") as log:
         process = subprocess.Popen(
@@ -57,11 +64,11 @@ def start_server(home: Path, *, port: int = 0) -> LimnerServer:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "LIMNER_DATABASE_URL": database_url},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "LIMNER_DATABASE_URL": database_url, **(settings or {})},
         )
     assert process.stdout is not None
     printed = ""
-    while not (match := re.search(r"(http://\S+?:\d+)/login#token=\S+", printed)):
+    while not (match := re.search(r"(http://\S+)/login#token=\S+", printed)):
         line = process.stdout.readline()
         assert line, f"the server stopped before it listened; it had printed:\n{printed}"
         printed += line

@@ -1,6 +1,7 @@
 /** Every call that this page makes, by name. Each rejects with ApiError or NetworkError. */
 import createClient from "openapi-fetch";
 import type { Http } from "./http.ts";
+import { ROOT } from "./root.ts";
 import type { paths } from "./schema.d.ts";
 import type {
   Category,
@@ -34,13 +35,13 @@ export class Client {
   private readonly api;
   private readonly apiOnce;
 
-  /** `origin` is where the server is: the page's own, except in tests. */
+  /** `server` is where the server is: the page's own origin and root, except in tests. */
   constructor(
     private readonly http: Http,
-    origin = "",
+    server = ROOT,
   ) {
-    this.api = createClient<paths>({ baseUrl: origin, fetch: http.fetch });
-    this.apiOnce = createClient<paths>({ baseUrl: origin, fetch: http.fetchOnce });
+    this.api = createClient<paths>({ baseUrl: server, fetch: http.fetch });
+    this.apiOnce = createClient<paths>({ baseUrl: server, fetch: http.fetchOnce });
   }
 
   /** For uploads, which do not go through `fetch`. */
@@ -186,14 +187,14 @@ export class Client {
 }
 
 /* Addresses that the browser itself loads: images, downloads, the event stream, uploads. */
-export const imageFile = (id: number) => `/api/v1/images/${id}/file`;
-export const imageThumbnail = (id: number) => `/api/v1/images/${id}/thumbnail`;
+export const imageFile = (id: number) => `${ROOT}/api/v1/images/${id}/file`;
+export const imageThumbnail = (id: number) => `${ROOT}/api/v1/images/${id}/thumbnail`;
 export const projectExport = (
   projectId: number,
   query: NonNullable<paths["/api/v1/projects/{project_id}/export"]["get"]["parameters"]["query"]>,
 ) =>
-  `/api/v1/projects/${projectId}/export?${new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]))}`;
+  `${ROOT}/api/v1/projects/${projectId}/export?${new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]))}`;
 /** @param after number of the last event that is known; null when none is */
 export const projectEvents = (projectId: number, after: string | null) =>
-  `/api/v1/projects/${projectId}/events${after ? `?after=${after}` : ""}`;
-export const projectUpload = (projectId: number) => `/api/v1/projects/${projectId}/images`;
+  `${ROOT}/api/v1/projects/${projectId}/events${after ? `?after=${after}` : ""}`;
+export const projectUpload = (projectId: number) => `${ROOT}/api/v1/projects/${projectId}/images`;

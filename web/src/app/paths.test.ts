@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { imagePath, projectPath, routeOf } from "./paths.ts";
 
@@ -14,8 +15,28 @@ describe("routeOf", () => {
     expect(routeOf(path)).toEqual(route);
   });
 
+  it.each([
+    ["/limner", { page: "projects" }],
+    ["/limner/", { page: "projects" }],
+    ["/limner/projects/12/images/7", { page: "annotate", projectId: 12, imageId: 7 }],
+    ["/projects/12", { page: "unknown", path: "/projects/12" }],
+    ["/limners/projects/12", { page: "unknown", path: "/limners/projects/12" }],
+  ])("reads %s below a root", (path, route) => {
+    expect(routeOf(path, "/limner")).toEqual(route);
+  });
+
   it("is the inverse of the path builders", () => {
     expect(routeOf(projectPath(3))).toEqual({ page: "gallery", projectId: 3 });
     expect(routeOf(imagePath(3, 4))).toEqual({ page: "annotate", projectId: 3, imageId: 4 });
   });
+});
+
+it("no component names an address without the root under which a proxy may show us", () => {
+  const folder = new URL("../ui/", import.meta.url);
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".svelte"),
+  );
+  expect(files.length).toBeGreaterThan(20);
+  const bare = files.filter((name) => /href="\/|\bgo\("\//.test(readFileSync(new URL(name, folder), "utf8")));
+  expect(bare).toEqual([]);
 });

@@ -1,4 +1,5 @@
-/** Which page an address means, and back. */
+/** Which page an address means, and back. Addresses are whole paths, below the root under which a proxy shows us. */
+import { ROOT } from "../api/root.ts";
 
 export type Route =
   | { page: "login" }
@@ -10,19 +11,26 @@ export type Route =
   | { page: "annotate"; projectId: number; imageId: number }
   | { page: "unknown"; path: string };
 
-export function routeOf(path: string): Route {
+export function routeOf(address: string, root = ROOT): Route {
+  if (address !== root && !address.startsWith(`${root}/`)) return { page: "unknown", path: address };
+  const path = address.slice(root.length) || "/";
   if (path === "/") return { page: "projects" };
   if (path === "/login") return { page: "login" };
   if (path === "/invitation") return { page: "invitation" };
   if (path === "/account") return { page: "account" };
   if (path === "/people") return { page: "people" };
   const match = /^\/projects\/(\d+)(?:\/images\/(\d+))?\/?$/.exec(path);
-  if (!match) return { page: "unknown", path };
+  if (!match) return { page: "unknown", path: address };
   const projectId = Number(match[1]);
   return match[2]
     ? { page: "annotate", projectId, imageId: Number(match[2]) }
     : { page: "gallery", projectId };
 }
 
-export const projectPath = (projectId: number) => `/projects/${projectId}`;
-export const imagePath = (projectId: number, imageId: number) => `/projects/${projectId}/images/${imageId}`;
+export const HOME_PATH = `${ROOT}/`;
+export const LOGIN_PATH = `${ROOT}/login`;
+export const PEOPLE_PATH = `${ROOT}/people`;
+export const ACCOUNT_PATH = `${ROOT}/account`;
+export const projectPath = (projectId: number) => `${ROOT}/projects/${projectId}`;
+export const imagePath = (projectId: number, imageId: number) =>
+  `${ROOT}/projects/${projectId}/images/${imageId}`;

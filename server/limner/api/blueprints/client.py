@@ -42,13 +42,17 @@ MEDIA_TYPES = {
 @blueprint.get("/projects/<int:project_id>")
 @blueprint.get("/projects/<int:project_id>/images/<int:image_id>")
 def page(project_id: int | None = None, image_id: int | None = None) -> Response:
-    """The page; its script reads the address and shows what belongs there."""
+    """The page; its script reads the address and shows what belongs there, below the root that is written into it."""
     index = _folder() / "index.html"
     if not index.is_file():
         raise Unavailable(
             "The web client has not been built.", hint="Run `make run`, or `npm run build` in the folder web."
         )
-    response = _send(index)
+    root = request.script_root
+    text = index.read_text("utf-8").replace('="./', f'="{root}/')  # as `npm run build` writes addresses of files
+    if root:
+        text = text.replace("<head>", f'<head>\n    <meta name="limner-root" content="{root}" />', 1)
+    response = Response(text, mimetype="text/html")
     response.headers["Cache-Control"] = "no-store"
     return response
 
