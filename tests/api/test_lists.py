@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,20 +15,23 @@ from sqlalchemy import event, select
 
 from limner.jobs.kinds import Priority
 from limner.service.wiring import Services
+from limner.store.accounts import ensure_local_admin
 from limner.store.annotations import mask_facts
 from limner.store.categories import create_category
 from limner.store.images import NewImage, add_image, lock_image
 from limner.store.operations import apply_operation
 from limner.store.projects import create_project
-from limner.store.tables import Job, JobItem, Suggestion, User
+from limner.store.tables import ApiToken, Invitation, Job, JobItem, LoginSession, Membership, Suggestion, User
 from limner.store.types import utc_now
 from limner.vocabulary.operations import CreateOperation, MarkOperation, Segmentation
 from tests.api.conftest import mask_rle
 
 FEW, MANY = 5, 50
+TOMORROW = utc_now() + timedelta(days=1)
 MASK = Segmentation.model_validate(mask_rle())
 # Lists that are read from files, or are as long as the model makes them.
-NOT_OF_ROWS = {"listModels", "getManifest"}
+NOT_OF_ROWS = {"listModels", "getManifest", "getSession"}
+NOT_ROWS = {"permissions"}  # fields of a fixed length
 
 
 @pytest.fixture
@@ -43,6 +47,17 @@ def _job(project_id: int) -> Job:
     job = Job(project_id=project_id, kind="precompute", state="done", total=1, done=1, failed=0, message="")
     job.cursor, job.payload = 0, {}
     return job
+
+
+def _invitation(token_sha256: str, project_id: int | None) -> Invitation:
+    return Invitation(
+        token_sha256=token_sha256,
+        role="member",
+        project_id=project_id,
+        project_role=None if project_id is None else "annotator",
+        note="for somebody",
+        expires=TOMORROW,
+    )
 
 
 def _suggestion(image_id: int) -> Suggestion:
@@ -75,6 +90,12 @@ def fill(services: Services, ids: Mapping[str, int], numbers: range) -> None:
             session.add(user := User(name=f"user {number}", role="member", storage_key=f"user {number}"))
             session.flush()
             sha256 = f"{number:064x}"
+            owner = ensure_local_admin(session)
+            session.add(Membership(project_id=ids["project_id"], user_id=user.id, role="annotator"))
+            session.add(ApiToken(user_id=owner.id, name=f"token {number}", token_sha256=sha256))
+            session.add(LoginSession(id_sha256=sha256, user_id=owner.id, expires=TOMORROW))
+            for place, project_id in enumerate((ids["project_id"], None)):
+                session.add(_invitation(f"{2 * number + place:064x}", project_id))
             new = NewImage(f"{number}.png", 64, 48, sha256, 100, "PNG", "image/png")
             image, _ = add_image(session, ids["project_id"], new)
             mark = MarkOperation(kind="mark", uid=uuid.uuid4(), state="submitted")
@@ -121,7 +142,7 @@ def lists_of(app: APIFlask) -> dict[str, tuple[str, list[str]]]:
         answer = operations.get("get", {}).get("responses", {}).get("200", {})
         schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
         fields = spec["components"]["schemas"].get(schema.get("$ref", "").rsplit("/", 1)[-1], {}).get("properties", {})
-        lists = [name for name, field in fields.items() if field.get("type") == "array"]
+        lists = [name for name, field in fields.items() if field.get("type") == "array" and name not in NOT_ROWS]
         if lists and operations["get"]["operationId"] not in NOT_OF_ROWS:
             found[operations["get"]["operationId"]] = (path, lists)
     return found
