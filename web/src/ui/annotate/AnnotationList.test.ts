@@ -85,7 +85,5 @@ it("keeps the row that has the focus wherever it is scrolled to", async () => {
 
 it("finds by category among all of them", async () => {
   await person.type(screen.getByRole("searchbox"), "cell");
-  await vi.waitFor(() =>
-    expect(uids()).toEqual([0, 100, 200].map((index) => `object-${index}`)),
-  );
+  await vi.waitFor(() => expect(uids()).toEqual([0, 100, 200].map((index) => `object-${index}`)));
 });
