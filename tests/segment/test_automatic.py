@@ -16,6 +16,7 @@ from limner.sam.model import DecoderPrompt, Features, PromptableModel
 from limner.sam.sam import Sam
 from limner.segment.automatic import AutomaticMaskGenerator
 from limner.segment.automatic.boxes import suppress
+from limner.segment.automatic.in_order import in_order
 from limner.segment.automatic.regions import remove_small_regions
 from limner.segment.automatic.resample import Upsampler
 from limner.segment.embedding import full_size
@@ -213,3 +214,26 @@ def test_small_holes_are_filled_and_small_islands_dropped_but_never_all() -> Non
     alone, changed = remove_small_regions(np.eye(3, dtype=bool), 50)
     assert alone.sum() > 0
     assert remove_small_regions(cleaned, 4)[1] is False
+
+
+def test_work_in_threads_comes_in_order_and_what_was_not_begun_is_dropped() -> None:
+    begun: list[int] = []
+
+    def double(number: int) -> int:
+        begun.append(number)
+        return 2 * number
+
+    assert list(in_order(double, range(20), threads=4)) == [2 * number for number in range(20)]
+    begun.clear()
+    results = in_order(double, range(5), threads=1)
+    assert next(results) == 0
+    results.close()
+    assert begun == [0]
+
+
+def test_threads_change_nothing_but_the_time(predictor: Predictor) -> None:
+    image = picture(60, 90)
+    options: Any = {"points_per_side": 6, "points_per_batch": 4, "output_mode": "coco_rle"}
+    one, three = (AutomaticMaskGenerator(predictor, **options, threads=threads).generate(image) for threads in (1, 3))
+    assert one == three
+    assert one

@@ -75,8 +75,10 @@ class Worker:
         self._settings = settings
         self._send = send
         self._blobs = BlobStore(settings.resolved_blob_url)
-        if settings.encoder_threads:
-            torch.set_num_threads(settings.encoder_threads)
+        self._threads = settings.encoder_threads or os.cpu_count() or 1
+        torch.set_num_threads(
+            1
+        )  # batches of points are worked on in threads of ours: torch's would wait for each other
         self._loaded: LoadedModel = load_model(settings.model, settings.home)
         self._device = choose_device(settings.device)
         self._predictor = Predictor(self._loaded, device=self._device)
@@ -126,8 +128,13 @@ class Worker:
             return Failed(id=request.id, message=message, lasting=not isinstance(error, OSError))
 
     def _everything(self, request_id: int, embedding: ImageEmbedding, asked: Everything) -> list[FoundMask]:
+        on_cpu = self._device.type == "cpu"
         generator = AutomaticMaskGenerator(
-            self._predictor, points_per_side=asked.points_per_side, points_per_batch=16, output_mode="coco_rle"
+            self._predictor,
+            points_per_side=asked.points_per_side,
+            points_per_batch=8 if on_cpu else 64,
+            output_mode="coco_rle",
+            threads=self._threads if on_cpu else 1,
         )
 
         def on_progress(done: int, total: int) -> None:
@@ -181,7 +188,11 @@ class Worker:
     def _encode(self, sha256: str) -> bytes:
         rgb = decode_image(self._blobs.get(image_key(sha256)), max_pixels=self._settings.max_pixels).rgb
         encoder = Encoder(self._loaded.model, self._device, cpu_precision=self._loaded.cpu_precision)
-        (features,) = encoder.encode([rgb])
+        torch.set_num_threads(self._threads)
+        try:
+            (features,) = encoder.encode([rgb])
+        finally:
+            torch.set_num_threads(1)
         height, width, _ = rgb.shape
         info = EmbeddingInfo(
             image_sha256=sha256,

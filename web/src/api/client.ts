@@ -19,6 +19,8 @@ import type {
   Project,
   ServerStatus,
   Session,
+  SuggestionList,
+  SuggestRequest,
 } from "./types.ts";
 
 type Signal = { signal?: AbortSignal };
@@ -106,6 +108,25 @@ export class Client {
         ...init,
       }),
     );
+
+  suggestions = (imageId: number, init: Signal = {}) =>
+    body<SuggestionList>(
+      this.api.GET("/api/v1/images/{image_id}/suggestions", {
+        params: { path: { image_id: imageId } },
+        ...init,
+      }),
+    );
+  requestSuggestions = (imageId: number, request: SuggestRequest) =>
+    body<SuggestionList>(
+      this.api.POST("/api/v1/images/{image_id}/suggestions", {
+        params: { path: { image_id: imageId } },
+        body: { request },
+      }),
+    );
+  cancelSuggestions = (imageId: number) =>
+    this.api.POST("/api/v1/images/{image_id}/suggestions/cancel", {
+      params: { path: { image_id: imageId } },
+    });
 
   /** The oriented image as the browser can show it. */
   async file(imageId: number, init: Signal = {}): Promise<Blob> {

@@ -19,6 +19,7 @@ const NAMES = [
   "annotations",
   "embedding",
   "region",
+  "suggestions",
   "job",
   "server",
   "access",

@@ -27,6 +27,9 @@ export type ProjectImage = Schemas["Image"];
 export type Scope = Schemas["Scope"];
 export type ServerStatus = Schemas["ServerStatus"];
 export type Session = Schemas["Session"];
+export type Suggestion = Schemas["Suggestion"];
+export type SuggestionList = Schemas["SuggestionList"];
+export type SuggestRequest = Schemas["SuggestionRequest"]["request"];
 export type UploadResult = Schemas["UploadResult"];
 
 /** How far the work on an image is. */
@@ -42,8 +45,13 @@ export type AnnotationContent = Pick<
   position?: number;
 };
 
-/** One undoable, idempotent change to an annotation. The queue gives it its operation id. */
-export type Operation =
+/** Refuses a suggestion, or takes that back; `uid` is the suggestion's. */
+export type VerdictOperation = { kind: "verdict"; uid: string; refused: boolean };
+
+/** One undoable, idempotent change. The queue gives it its operation id. */
+export type Operation = AnnotationOperation | VerdictOperation;
+
+export type AnnotationOperation =
   | ({ kind: "create"; uid: string } & AnnotationContent)
   | { kind: "update"; uid: string; changes: Partial<AnnotationContent> }
   | { kind: "delete"; uid: string }

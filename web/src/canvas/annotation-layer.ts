@@ -4,9 +4,18 @@
  */
 
 import type { PixelBox } from "../core/pixel-box.ts";
+import type { Rle } from "../core/rle.ts";
 import type { AnnotationView } from "../session/types.ts";
 import { clear } from "./clear.ts";
-import { accepted, type MaskLook, paintMask, pointedAt, selected } from "./mask-strokes.ts";
+import {
+  accepted,
+  litSuggestion,
+  type MaskLook,
+  paintMask,
+  pointedAt,
+  selected,
+  suggested,
+} from "./mask-strokes.ts";
 import { Outlines, stepFor } from "./outlines.ts";
 import type { BaseScene, Place } from "./scene.ts";
 
@@ -68,7 +77,7 @@ export class AnnotationLayer {
   private show(place: Place): void {
     const { context, sheet, drawn } = this;
     clear(context, place.stage, place.pixelRatio);
-    if (!drawn || drawn.scene.annotations.length === 0) return;
+    if (!drawn || (drawn.scene.annotations.length === 0 && drawn.scene.suggestions.length === 0)) return;
     const factor = place.view.scale / drawn.place.view.scale;
     const [roomX, roomY] = drawn.room;
     const ratio = place.pixelRatio;
@@ -93,8 +102,7 @@ export class AnnotationLayer {
     const step = stepFor(scale);
     const seen = this.seenBy(place, room);
     let [corners, isWhole] = [0, true];
-    for (const annotation of inOrder(scene)) {
-      const mask = annotation.segmentation;
+    for (const { segmentation: mask, colour, look } of inOrder(scene)) {
       if (!meets(this.outlines.boxOf(mask), seen)) continue;
       const known = this.outlines.find(mask, step);
       const hasTime = performance.now() - now < TRACING;
@@ -104,7 +112,7 @@ export class AnnotationLayer {
         continue;
       }
       corners += outline.corners;
-      paintMask(context, outline.path, annotation.colour, lookOf(annotation.uid, scene), view.scale);
+      paintMask(context, outline.path, colour, look, view.scale);
     }
     this.drawn = { place, scene, room, corners, at: now };
     if (!isWhole) this.timer = setTimeout(() => this.drawAgain(), 0);
@@ -122,8 +130,27 @@ export class AnnotationLayer {
   }
 }
 
-/** What is selected comes last: its halo lies over the others. */
-function inOrder({ annotations, selected, primary }: Scene): AnnotationView[] {
+interface Painted {
+  readonly segmentation: Rle;
+  readonly colour: string;
+  readonly look: MaskLook;
+}
+
+/** Suggestions lie under everything, the lit one over the others of them; what is selected comes last, with its halo. */
+function inOrder(scene: Scene): Painted[] {
+  const { suggestions, lit } = scene;
+  const proposed = suggestions.toSorted((a, b) => Number(a.uid === lit) - Number(b.uid === lit));
+  return [
+    ...proposed.map(({ uid, segmentation }) => {
+      return { segmentation, colour: "#ffffff", look: uid === lit ? litSuggestion : suggested };
+    }),
+    ...saved(scene).map(({ uid, segmentation, colour }) => {
+      return { segmentation, colour, look: lookOf(uid, scene) };
+    }),
+  ];
+}
+
+function saved({ annotations, selected, primary }: Scene): AnnotationView[] {
   const visible = annotations.filter(({ hidden }) => !hidden);
   const rank = (uid: string) => (uid === primary ? 2 : selected.has(uid) ? 1 : 0);
   return visible.toSorted((a, b) => rank(a.uid) - rank(b.uid));

@@ -31,6 +31,26 @@ export const DRAFT: MaskLook = {
   ],
 };
 
+/** What a machine proposes: light, thin and broken, so that nobody takes it for an object. */
+export const suggested: MaskLook = {
+  fill: 0,
+  lines: [
+    { width: 2.5, colour: "rgb(0 0 0 / 0.45)" },
+    { width: 1.25, colour: "rgb(255 255 255 / 0.9)" },
+  ],
+  dash: [4, 4],
+};
+
+/** The one of them that the pointer, or a key, is at. */
+export const litSuggestion: MaskLook = {
+  fill: 0.3,
+  lines: [
+    { width: 4, colour: "rgb(0 0 0 / 0.7)" },
+    { width: 2.25, colour: "#ffffff" },
+  ],
+  dash: [7, 4],
+};
+
 export const accepted = (fill: number): MaskLook => ({
   fill,
   lines: [

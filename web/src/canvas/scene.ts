@@ -6,6 +6,7 @@ import type { Plane } from "../core/logits.ts";
 import type { Ring } from "../core/polygon.ts";
 import type { Prompts } from "../core/prompts.ts";
 import type { Region } from "../core/region.ts";
+import type { Rle } from "../core/rle.ts";
 import type { Manifest } from "../decoder/manifest.ts";
 import type { AnnotationView } from "../session/types.ts";
 import type { BrushCursor } from "./hand-marks.ts";
@@ -22,6 +23,11 @@ export interface Place {
   readonly pixelRatio: number;
 }
 
+export interface SuggestedMask {
+  readonly uid: string;
+  readonly segmentation: Rle;
+}
+
 export interface BaseScene {
   readonly picture: Picture | null;
   readonly annotations: readonly AnnotationView[];
@@ -31,6 +37,10 @@ export interface BaseScene {
   readonly primary: string | null;
   /** uid of the one that the pointer is over. */
   readonly pointedAt: string | null;
+  /** What machines propose; under the saved masks. */
+  readonly suggestions: readonly SuggestedMask[];
+  /** uid of the one among them that is lit. */
+  readonly lit: string | null;
   /** Of saved masks: 0 shows outlines only. */
   readonly fillAlpha: number;
 }

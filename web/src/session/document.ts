@@ -12,12 +12,14 @@ import type { Annotation, Operation } from "./types.ts";
 
 export interface Document extends Draft {
   readonly annotations: readonly Annotation[];
+  /** uids of suggestions that were refused here. */
+  readonly refused: readonly string[];
 }
 
 export type DocumentStep = Step<Document, Operation>;
 
-export function openDocument(annotations: readonly Annotation[]): Document {
-  return { annotations, ...NO_DRAFT };
+export function openDocument(annotations: readonly Annotation[], refused: readonly string[] = []): Document {
+  return { annotations, refused, ...NO_DRAFT };
 }
 
 /** Whether an object is being drawn. */
@@ -28,15 +30,16 @@ export const hasDraft: (document: Document) => boolean = isDrawn;
  * to it than that it was reopened.
  */
 export function withDraft(
-  { annotations }: Pick<Document, "annotations">,
+  { annotations, refused = [] }: Pick<Document, "annotations"> & Partial<Pick<Document, "refused">>,
   { prompts, edited, shown, reopenedUid, startedAt }: Draft,
 ): Document {
   const known = annotations.some(({ uid }) => uid === reopenedUid);
-  if (reopenedUid === null || known) return { annotations, prompts, edited, shown, reopenedUid, startedAt };
+  if (reopenedUid === null || known)
+    return { annotations, refused, prompts, edited, shown, reopenedUid, startedAt };
   const worked = edited !== null || prompts.points.length > 0 || prompts.box !== null;
   return worked
-    ? { annotations, prompts, edited, shown, reopenedUid: null, startedAt }
-    : openDocument(annotations);
+    ? { annotations, refused, prompts, edited, shown, reopenedUid: null, startedAt }
+    : openDocument(annotations, refused);
 }
 
 /** A mask made by hand for the object being drawn; what was asked of the model is settled with it. */
@@ -112,7 +115,7 @@ export function create(before: Document, annotation: Annotation): DocumentStep {
   const placed = onTop(before, annotation);
   return {
     before,
-    after: openDocument([...before.annotations, placed]),
+    after: openDocument([...before.annotations, placed], before.refused),
     forward: [{ kind: "create", ...placed }],
     backward: [{ kind: "delete", uid }],
     again: [{ kind: "restore", uid }],
@@ -148,6 +151,18 @@ export function reopen(
   draft: Omit<Draft, "reopenedUid" | "edited">,
 ): DocumentStep {
   return local(before, { ...before, ...NO_DRAFT, ...draft, reopenedUid: uid });
+}
+
+/** Refuse a suggestion. */
+export function refuse(before: Document, uid: string): DocumentStep {
+  const refusal: Operation[] = [{ kind: "verdict", uid, refused: true }];
+  return {
+    before,
+    after: { ...before, refused: [...before.refused, uid] },
+    forward: refusal,
+    backward: [{ kind: "verdict", uid, refused: false }],
+    again: refusal,
+  };
 }
 
 export function findAnnotation(document: Document, uid: string | null): Annotation | null {

@@ -73,7 +73,15 @@ export function provenanceOf(
  */
 export function byHand(provenance: Provenance | null, effort = added(provenance, NO_EFFORT)): Provenance {
   const model_sha256 = provenance?.model_sha256 ?? null;
-  return { model_sha256, mask_index: null, predicted_iou: null, prompts: null, ...counted(effort) };
+  const origin = provenance?.origin;
+  return {
+    model_sha256,
+    mask_index: null,
+    predicted_iou: null,
+    prompts: null,
+    ...counted(effort),
+    ...(origin && { origin }),
+  };
 }
 
 /**

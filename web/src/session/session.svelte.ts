@@ -20,6 +20,7 @@ import { WorkClock } from "./pace.ts";
 import { type Reshaper, reshapeInBackground } from "./reshaper.ts";
 import { Selection } from "./selection.svelte.ts";
 import { StrokeKeeper } from "./stroke-keeper.ts";
+import { Suggestions } from "./suggestions.svelte.ts";
 import type { Annotation, Notice, Operation, SessionCategory, SessionImage, ToolName } from "./types.ts";
 import { Viewpoint } from "./viewpoint.svelte.ts";
 
@@ -57,6 +58,7 @@ export class Session implements DrawingHost, MaskHost {
   readonly draft: Draft;
   readonly drawing: Drawing;
   readonly masks: MaskEditor;
+  readonly suggestions: Suggestions;
   private readonly decodes: Decodes;
   private readonly strokes: StrokeKeeper;
   private knowsCategories = false;
@@ -91,6 +93,7 @@ export class Session implements DrawingHost, MaskHost {
     });
     this.drawing = new Drawing(this, this.decodes);
     this.masks = new MaskEditor(this, options.reshape ?? reshapeInBackground);
+    this.suggestions = new Suggestions(this);
     this.strokes = new StrokeKeeper(
       () => this.masks.progress,
       (underWay) => (underWay ? this.keepStroke() : this.record([])),
@@ -109,13 +112,18 @@ export class Session implements DrawingHost, MaskHost {
    * Show an image, and go on with what was being drawn on it; the history starts anew. The embedding may come before or
    * after, see {@link embeddingReady}.
    */
-  open(image: SessionImage, annotations: readonly Annotation[], draft: KeptDraft | null = null): void {
+  open(
+    image: SessionImage,
+    annotations: readonly Annotation[],
+    draft: KeptDraft | null = null,
+    refused: readonly string[] = [],
+  ): void {
     this.turnToImage(image, draft?.region ?? null);
     if (draft) this.resumeCategory(draft.categoryId);
     const startedAt = draft?.startedAt == null ? null : this.effort.clock.fromWall(draft.startedAt);
     const drawn = draft && isDrawn(draft) ? { ...draft, startedAt } : null;
     this.resumeOutline(draft?.outline ?? null, drawn ? null : startedAt);
-    this.store.startWith(edit.withDraft({ annotations }, drawn ?? NO_DRAFT));
+    this.store.startWith(edit.withDraft({ annotations, refused }, drawn ?? NO_DRAFT));
   }
 
   close(): void {
@@ -145,7 +153,8 @@ export class Session implements DrawingHost, MaskHost {
 
   /** The server's state replaces ours (another writer won, or an event came in); prompts stay, the history starts anew. */
   replaceAnnotations(annotations: readonly Annotation[]): void {
-    this.store.startWith(edit.withDraft({ annotations }, this.store.document));
+    const { document } = this.store;
+    this.store.startWith(edit.withDraft({ annotations, refused: document.refused }, document));
   }
 
   setCategories(categories: readonly SessionCategory[]): void {
@@ -217,11 +226,13 @@ export class Session implements DrawingHost, MaskHost {
     this.decodes.open(image);
     this.list.reset();
     this.selection.reset();
+    this.suggestions.reset();
   }
 
   private changed(before: edit.Document, operations: readonly Operation[]): void {
     const { document } = this.store;
     if (document.prompts !== before.prompts) this.drawing.forgetEarly();
+    this.suggestions.turn();
     this.masks.cancel();
     if (edit.hasDraft(before) || this.draft.active) this.effort.turn(); // what is drawn counts for itself
     // What is drawn is what keys act on.

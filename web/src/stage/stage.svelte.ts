@@ -63,7 +63,7 @@ export class Stage implements ToolStage {
   constructor(private readonly session: Session) {}
 
   readonly base: BaseScene = $derived.by(() => {
-    const { list, peeking, selection } = this.session;
+    const { list, peeking, selection, suggestions } = this.session;
     const { reopenedUid } = this.session.draft;
     const editedUid = this.session.masks.paintedUid;
     void this.repaints; // a dependency: something inside a layer has become better
@@ -76,6 +76,8 @@ export class Stage implements ToolStage {
       selected: new Set(this.selected),
       primary: selection.uid,
       pointedAt: this.session.selection.pointedAt,
+      suggestions: peeking ? [] : suggestions.shown,
+      lit: suggestions.current?.uid ?? null,
       fillAlpha: this.fillAlpha,
     };
   });

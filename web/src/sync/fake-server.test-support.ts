@@ -14,6 +14,7 @@ export class FakeServer {
   readonly log: string[] = [];
   /** What was said about the image, in order */
   readonly marks: ImageState[] = [];
+  readonly verdicts = new Map<string, boolean>();
   requests = 0;
   /** Runs after each operation that came over the network, before its answer. */
   afterStore: () => void = () => {};
@@ -43,6 +44,7 @@ export class FakeServer {
   /** Somebody else's operation, based on the current revision. */
   store(operation: Operation | MarkOperation): void {
     if (operation.kind === "mark") this.marks.push(operation.state);
+    else if (operation.kind === "verdict") this.verdicts.set(operation.uid, operation.refused);
     else this.rows.set(operation.uid, applyOperation(this.rows.get(operation.uid), operation));
     this.revision += 1;
   }
@@ -81,7 +83,7 @@ export class FakeServer {
     if (ifMatch !== `"${this.revision}"`) return problem(412, "stale_revision", { current: this.current() });
     if (operation.kind === "create" && operation.category_id === 404) return problem(422, "unknown_category");
     if (operation.kind === "mark" && operation.note === "refuse me") return problem(422, "invalid_input");
-    const fresh = operation.kind === "create" || operation.kind === "mark";
+    const fresh = ["create", "mark", "verdict"].includes(operation.kind);
     if (!fresh && !this.rows.has(operation.uid)) return problem(404, "not_found");
     this.store(operation);
     this.log.push(id);

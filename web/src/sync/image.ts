@@ -29,6 +29,8 @@ type AppendStep = (entries: readonly NewEntry[], drawn: { draft: KeptDraft | nul
 export class ImageSync {
   private readonly beliefs = new Map<string, Belief>();
   private readonly ids = new Map<string, number>();
+  /** Of suggestions, by uid: whether this browser has refused them, as far as it has said something. */
+  private readonly verdicts = new Map<string, boolean>();
   private pending: readonly StoredOperation[];
   private seen: number;
   private latest: number;
@@ -88,14 +90,14 @@ export class ImageSync {
    * on disk, not when the server has it. When the browser refuses to keep it, its operations are taken back here too.
    */
   async record(operations: readonly Operation[], draft: KeptDraft | null = null): Promise<void> {
-    const before = operations.map(({ uid }) => [uid, this.beliefs.get(uid)] as const);
+    const before = operations.map(({ uid }) => [uid, this.beliefs.get(uid), this.verdicts.get(uid)] as const);
     try {
       await this.keep(
         operations.map((operation) => this.entryOf(operation)),
         draft,
       );
     } catch (error) {
-      for (const [uid, belief] of before) this.restore(uid, belief);
+      for (const [uid, belief, verdict] of before) this.restore(uid, belief, verdict);
       throw error;
     }
   }
@@ -113,6 +115,11 @@ export class ImageSync {
       this.mark = known;
       throw error;
     }
+  }
+
+  /** uids of the suggestions that this browser has refused, whether or not the server knows yet. */
+  get refused(): string[] {
+    return [...this.verdicts].flatMap(([uid, refused]) => (refused ? [uid] : []));
   }
 
   /** What this browser has said about the image and the server does not know yet. */
@@ -146,13 +153,19 @@ export class ImageSync {
   /** The belief moves on with it. */
   private entryOf(operation: Operation): NewEntry {
     const { imageId, writer, seen } = this;
+    if (operation.kind === "verdict") {
+      this.verdicts.set(operation.uid, operation.refused);
+      return { imageId, writer, seen, operation, before: null, after: null };
+    }
     const known = this.beliefs.get(operation.uid);
     const next = applyOperation(known, operation);
     this.beliefs.set(operation.uid, next);
     return { imageId, writer, seen, operation, before: print(visible(known)), after: visible(next) };
   }
 
-  private restore(uid: string, belief: Belief | undefined): void {
+  private restore(uid: string, belief: Belief | undefined, verdict: boolean | undefined): void {
+    if (verdict === undefined) this.verdicts.delete(uid);
+    else this.verdicts.set(uid, verdict);
     if (belief) this.beliefs.set(uid, belief);
     else this.beliefs.delete(uid);
   }
@@ -211,6 +224,10 @@ export class ImageSync {
     for (const { operation, after, state } of this.pending) {
       if (operation.kind === "mark") {
         if (state === "waiting") this.mark = operation;
+        continue;
+      }
+      if (operation.kind === "verdict") {
+        this.verdicts.set(operation.uid, operation.refused);
         continue;
       }
       const known = this.beliefs.get(operation.uid);

@@ -1,5 +1,11 @@
 /** Pure functions over operations: what an operation makes of an annotation, and whether two states are the same. */
-import type { Annotation, AnnotationContent, MarkOperation, Operation } from "../api/types.ts";
+import type {
+  Annotation,
+  AnnotationContent,
+  AnnotationOperation,
+  MarkOperation,
+  Operation,
+} from "../api/types.ts";
 import type { QueuedOperation } from "./database.ts";
 
 /** One annotation as a writer believes it to be; a deleted one keeps its content so that it can be restored. */
@@ -15,7 +21,7 @@ export function contentOf(source: AnnotationContent): AnnotationContent {
 }
 
 /** The belief after `operation`, or an Error when it names an annotation that the writer does not know. */
-export function applyOperation(belief: Belief | undefined, operation: Operation): Belief {
+export function applyOperation(belief: Belief | undefined, operation: AnnotationOperation): Belief {
   switch (operation.kind) {
     case "create":
       return { content: contentOf(operation), deleted: false };
@@ -28,7 +34,7 @@ export function applyOperation(belief: Belief | undefined, operation: Operation)
   }
 }
 
-function known(belief: Belief | undefined, operation: Operation): Belief {
+function known(belief: Belief | undefined, operation: AnnotationOperation): Belief {
   if (!belief)
     throw new Error(
       `cannot ${operation.kind} annotation ${operation.uid}: this image has none with that uid`,
@@ -93,7 +99,7 @@ export function merged(first: QueuedOperation, second: QueuedOperation): QueuedO
 export function operationsAtOnce(held: readonly QueuedOperation[]): Operation[] {
   const [first] = held;
   const mine = held.at(-1)?.after ?? null;
-  if (!first || first.operation.kind === "mark") return [];
+  if (!first || first.operation.kind === "mark" || first.operation.kind === "verdict") return [];
   const { kind, uid } = first.operation;
   if (mine === null) return kind === "create" ? [] : [{ kind: "delete", uid }];
   if (kind === "create") return [{ kind, uid, ...contentOf(mine) }];

@@ -169,9 +169,9 @@ export class OperationStore {
     await done;
   }
 
-  /** Forget a mark that the server will never take. */
-  async forget(mark: StoredOperation): Promise<void> {
-    await this.database.delete("operations", mark.sequence);
+  /** Forget a mark or a verdict that the server will never take. */
+  async forget(refused: StoredOperation): Promise<void> {
+    await this.database.delete("operations", refused.sequence);
   }
 
   /** Hold an operation that the server will never take, and what was done to the same annotation afterwards. */

@@ -239,6 +239,10 @@ export class Synchroniser {
       this.takeMarkBack(imageId, mark.uid);
       this.options.onMarkRefused(imageId, mark, problem);
     },
+    verdictRefused: ({ operationId }, _verdict, { message, hint }) => {
+      this.made.delete(operationId);
+      this.options.onError(new Error(`A suggestion could not be refused: ${message} ${hint}`.trim()));
+    },
     rebased: (imageId, _writer, current) => {
       this.tell({ kind: "moved", imageId, current });
       void this.run(this.moved(imageId, current));

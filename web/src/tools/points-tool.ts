@@ -13,6 +13,7 @@ const IDLE: State = { is: "idle" };
  * Hover previews, a click sets a point, a drag draws a box. On a marker, a click removes it and a drag moves it. While nothing is
  * being drawn, saved annotations are left alone by previews, a click selects the smallest one there and another click the next
  * below, a double click reopens it, and Alt+click begins a new object on top. Ctrl+click selects at any time.
+ * A click on a suggestion takes it.
  */
 export class PointsTool implements Tool {
   readonly cursor = "crosshair";
@@ -25,11 +26,15 @@ export class PointsTool implements Tool {
 
   hover(input: PointerInput): void {
     const { image, screen } = input;
-    const previews = this.stage.markerAt(screen) === null && this.targets(input).length === 0;
+    const suggestion = this.suggestionAt(input);
+    this.session.suggestions.light(suggestion);
+    const previews =
+      suggestion === null && this.stage.markerAt(screen) === null && this.targets(input).length === 0;
     this.session.drawing.hover(previews ? image : null);
   }
 
   leave(): void {
+    this.session.suggestions.light(null);
     this.session.drawing.hover(null);
   }
 
@@ -71,6 +76,12 @@ export class PointsTool implements Tool {
     if (smallest) this.session.drawing.reopen(smallest.uid);
   }
 
+  /** uid of the suggestion that a click would take. */
+  private suggestionAt({ image, background, onTop, selecting }: PointerInput): string | null {
+    if (this.session.draft.active || background || onTop || selecting) return null;
+    return this.session.suggestions.at(image)?.uid ?? null;
+  }
+
   /** What a click would select. */
   private targets({ image, background, onTop }: PointerInput): readonly { readonly uid: string }[] {
     if (this.session.draft.active || background || onTop) return [];
@@ -79,6 +90,11 @@ export class PointsTool implements Tool {
 
   private click(input: PointerInput, marker: number | null): void {
     const { image, background, onTop, selecting } = input;
+    const suggestion = this.suggestionAt(input);
+    if (suggestion !== null) {
+      this.session.suggestions.take(suggestion);
+      return;
+    }
     const targets = this.targets(input);
     if (!selecting && targets.length > 0) {
       const here = targets.findIndex(({ uid }) => uid === this.session.selection.uid);

@@ -22,10 +22,10 @@ describe("presets", () => {
 
 describe("another key", () => {
   it("replaces or joins the old one", () => {
-    const replaced = rebound(NONE, NONE, { command: "brush", from: "b", to: "x" });
-    expect(keys(replaced, "brush")).toEqual(["x"]);
+    const replaced = rebound(NONE, NONE, { command: "brush", from: "b", to: "y" });
+    expect(keys(replaced, "brush")).toEqual(["y"]);
     expect(keys(rebound(NONE, replaced, { command: "brush", from: null, to: "b" }), "brush")).toEqual([
-      "x",
+      "y",
       "b",
     ]);
     expect(keys(without(NONE, NONE, "accept", "n"), "accept")).toEqual(["Enter"]);
@@ -48,8 +48,8 @@ describe("another key", () => {
   it("is forgotten together with what it was swapped for", () => {
     const swapped = rebound(NONE, NONE, { command: "brush", from: "b", to: "e" });
     expect(resetOne(NONE, swapped, "brush")).toEqual({});
-    const other = rebound(NONE, swapped, { command: "fit", from: "Home", to: "x" });
-    expect(resetOne(NONE, other, "eraser")).toEqual({ fit: ["x"] });
+    const other = rebound(NONE, swapped, { command: "fit", from: "Home", to: "y" });
+    expect(resetOne(NONE, other, "eraser")).toEqual({ fit: ["y"] });
     const preset = keysOfPreset("cvat");
     const taken = rebound(preset, NONE, { command: "fill", from: "u", to: "f" });
     expect(keys(resetOne(preset, taken, "next"), "next", preset)).toEqual(["f", "ArrowRight"]);
@@ -58,7 +58,7 @@ describe("another key", () => {
 
 it("after any changes no key means two commands, and each command can be reset", () => {
   const commands = fc.constantFrom(...ACTIONS.map(({ command }) => command));
-  const chords = fc.constantFrom("a", "b", "e", "x", "Enter", "n", "Ctrl+z", "d", "ArrowRight", "F2");
+  const chords = fc.constantFrom("a", "b", "e", "y", "Enter", "n", "Ctrl+z", "d", "ArrowRight", "F2");
   const preset = fc.constantFrom(...Object.values(PRESETS).map((each): Bindings => each.keys));
   const changes = fc.array(fc.tuple(commands, chords, fc.boolean()), { maxLength: 20 });
   fc.assert(

@@ -66,6 +66,12 @@ export interface ToolSession {
     /** The smallest first. */
     allAt(point: ImagePoint): readonly { readonly uid: string }[];
   };
+  /** What machines propose. */
+  readonly suggestions: {
+    at(point: ImagePoint): { readonly uid: string } | null;
+    light(uid: string | null): void;
+    take(uid: string): void;
+  };
   readonly masks: ToolMasks;
   /** A gesture begins (true), or none is under way any more. It may take several clicks. */
   working(underWay: boolean): void;

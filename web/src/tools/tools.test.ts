@@ -40,6 +40,12 @@ class Recorder implements ToolSession, ToolStage {
     setRings: (rings) => this.note("rings", rings),
   };
 
+  suggestion: { uid: string } | null = null;
+  readonly suggestions = {
+    at: () => this.suggestion,
+    light: () => undefined,
+    take: (uid: string) => this.note("take", uid),
+  };
   readonly draft = { active: false };
   readonly drawing = {
     hover: (at: ImagePoint | null) => this.note("hover", at),
@@ -205,6 +211,22 @@ describe("the points tool", () => {
       "point [20,40] 1",
       "point [60,80] 1",
       "point [100,120] 0",
+    ]);
+  });
+
+  it("takes a suggestion under a plain click, and previews nothing there; other clicks mean what they mean elsewhere", () => {
+    hand.suggestion = { uid: "s" };
+    tools.move(input(10, 20));
+    click(10, 20);
+    click(10, 20, { selecting: true });
+    click(10, 20, { background: true });
+    click(10, 20);
+    expect(hand.take()).toEqual([
+      "hover null",
+      'take "s"',
+      "select null",
+      "point [20,40] 0",
+      "point [20,40] 1",
     ]);
   });
 

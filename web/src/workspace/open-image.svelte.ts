@@ -25,6 +25,8 @@ export interface Opened {
   readonly details: ImageDetails;
   readonly annotations: readonly Annotation[];
   readonly draft: KeptDraft | null;
+  /** uids of suggestions that this browser has refused and the server may not know of yet. */
+  readonly refused: readonly string[];
 }
 
 export class OpenImage {
@@ -55,7 +57,12 @@ export class OpenImage {
     this.details = this.marked(details);
     sync.onRemote = (annotations) => this.host.replace(annotations);
     sync.onMark = (mark) => this.take(mark);
-    return { details: this.details, annotations: sync.annotations(), draft: sync.draft };
+    return {
+      details: this.details,
+      annotations: sync.annotations(),
+      draft: sync.draft,
+      refused: sync.refused,
+    };
   }
 
   /** Neighbours change when images are added or deleted; what was prefetched may not know. @returns null as `open` does */

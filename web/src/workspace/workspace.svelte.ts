@@ -13,6 +13,7 @@ import { Marks } from "./marks.ts";
 import { Objects } from "./objects.svelte.ts";
 import { OpenImage } from "./open-image.svelte.ts";
 import { Propagator } from "./propagator.ts";
+import { Suggesting } from "./suggesting.svelte.ts";
 import { WatchedProject } from "./watched-project.svelte.ts";
 
 export class Workspace {
@@ -24,6 +25,7 @@ export class Workspace {
   readonly objects: Objects;
   readonly closer: CloserLook;
   readonly marks: Marks;
+  readonly suggesting: Suggesting;
   readonly propagator: Propagator;
   private readonly opened: OpenImage;
   private readonly waits = new EmbeddingWaits();
@@ -66,6 +68,12 @@ export class Workspace {
     this.objects = new Objects(this.session);
     this.propagator = new Propagator(decoder, this.session, this.objects, (...said) => this.tell(...said));
     this.marks = new Marks(client, projectId);
+    this.suggesting = new Suggesting(
+      client,
+      this.session,
+      (message) => this.tell(message),
+      (error) => toasts.error(error),
+    );
     this.opened = new OpenImage({
       client,
       marks: this.marks,
@@ -86,6 +94,7 @@ export class Workspace {
         embedding: ({ image_id }) => this.waits.wake(image_id),
         region: ({ image_id }) => this.waits.wake(image_id),
         categories: () => this.watched.loadSoon(),
+        suggestions: (told) => this.suggesting.hear(told),
         annotations: ({ image_id, revision, mark }) => {
           void this.notice(image_id, revision);
           this.opened.hear(image_id, revision, mark);
@@ -161,6 +170,7 @@ export class Workspace {
     }
     this.closer.reset();
     this.session.close();
+    this.suggesting.open(0);
     this.engine.close();
     this.opened.close();
     this.picture?.close();
@@ -177,8 +187,10 @@ export class Workspace {
   private async openAnnotations(id: number, loading: Promise<ImageDetails>): Promise<void> {
     const opened = await this.opened.open(id, loading);
     if (!opened) return;
-    const { details, annotations, draft } = opened;
-    this.session.open({ id, width: details.width, height: details.height }, annotations, draft);
+    const { details, annotations, draft, refused } = opened;
+    const image = { id, width: details.width, height: details.height };
+    this.session.open(image, annotations, draft, refused);
+    this.suggesting.open(id);
     if (draft) this.tell("What you were drawing here is back. {drop} drops it.");
     if (this.engine.ready) this.session.embeddingReady();
     const fresh = await this.opened.refresh();
@@ -211,6 +223,7 @@ export class Workspace {
     this.waits.wake(this.wanted);
     this.watched.loadSoon();
     this.marks.missed();
+    void this.suggesting.load();
     // Whatever the revision is by now, it counts as newer.
     if (this.wanted) void this.notice(this.wanted, Number.MAX_SAFE_INTEGER);
   }

@@ -8,6 +8,8 @@ its low-resolution logits, so that memory does not grow with the size of the ima
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Literal, NotRequired, TypedDict
 
@@ -28,6 +30,7 @@ from limner.segment.automatic.candidates import (
 )
 from limner.segment.automatic.decoding import PointDecoder
 from limner.segment.automatic.grid import Crop, crops_of, point_grid, points_per_side_of_stride
+from limner.segment.automatic.in_order import in_order
 from limner.segment.automatic.resample import Logits, Upsampler
 from limner.segment.embedding import ImageEmbedding
 from limner.segment.predictor import Predictor
@@ -72,6 +75,8 @@ class AutomaticMaskGenerator:
         min_mask_region_area: holes and islands smaller than this are filled or dropped, in pixels.
         output_mode: the form of ``segmentation``.
         points_stride: distance of grid points in image pixels, instead of points_per_side.
+        threads: batches that are worked on at once. Points are decoded one by one, which torch's own threads hardly
+            speed up: with ``torch.set_num_threads(1)``, as many threads as cores are faster.
 
     Raises:
         InvalidInput: when not exactly one of points_per_side, points_stride and point_grids is given.
@@ -95,6 +100,7 @@ class AutomaticMaskGenerator:
         output_mode: OutputMode = "binary_mask",
         *,
         points_stride: float | None = None,
+        threads: int = 1,
     ) -> None:
         given = [points_per_side is not None, points_stride is not None, point_grids is not None]
         if sum(given) != 1:
@@ -118,6 +124,7 @@ class AutomaticMaskGenerator:
         self.crop_n_points_downscale_factor = crop_n_points_downscale_factor
         self.min_mask_region_area = min_mask_region_area
         self.output_mode = output_mode
+        self.threads = threads
 
     def generate(self, image: NDArray[np.uint8], on_progress: Progress | None = None) -> list[AutomaticMask]:
         """All masks of an RGB image (H, W, 3) uint8.
@@ -161,12 +168,18 @@ class AutomaticMaskGenerator:
             upsampler = Upsampler(embedding.geometry, self.predictor.model.config.low_res_size)
             decode = PointDecoder(self.predictor, embedding, self.pred_iou_thresh, upsampler.needed_cells)
             in_crop: list[Outlined] = []
-            for start in range(0, len(grid), self.points_per_batch):
-                points = grid[start : start + self.points_per_batch]
-                in_crop += self._outlined(points, crop, decode, upsampler, height, width)
-                done += len(points)
-                if on_progress is not None:
-                    on_progress(done, total)
+            batches = [
+                grid[start : start + self.points_per_batch] for start in range(0, len(grid), self.points_per_batch)
+            ]
+            outline_batch = partial(
+                self._outlined, crop=crop, decode=decode, upsampler=upsampler, height=height, width=width
+            )
+            with closing(in_order(outline_batch, batches, self.threads)) as results:
+                for points, outlined in zip(batches, results, strict=True):
+                    in_crop += outlined
+                    done += len(points)
+                    if on_progress is not None:
+                        on_progress(done, total)
             best = suppressed(in_crop, [c.predicted_iou for c in in_crop], self.box_nms_thresh)
             found += [masked(candidate, upsampler, height, width) for candidate in best]
         if len(crops) > 1:

@@ -4,7 +4,7 @@ import type { PointLabel } from "../../core/prompts.ts";
 import type { Session } from "../../session/session.svelte.ts";
 import type { Toolbox } from "../toolbox.svelte.ts";
 
-export const GROUPS = ["Drawing", "Tools", "Clean-up", "Objects", "Images and view"] as const;
+export const GROUPS = ["Drawing", "Tools", "Clean-up", "Objects", "Suggestions", "Images and view"] as const;
 export type Group = (typeof GROUPS)[number];
 
 /** What shows the image. */
@@ -39,6 +39,8 @@ export interface Page {
   paste(): void;
   /** Look for the selected objects on the next image. */
   propagate(): void;
+  /** Look for everything on the image. */
+  findEverything(): void;
   /** Look closer at what is seen, or at the whole image again. */
   lookCloser(): void;
   /** A point where the keyboard points. */

@@ -8,36 +8,44 @@ import type { Action, ActionContext } from "./action.ts";
 const hasCandidates = ({ session: { draft } }: ActionContext) =>
   draft.candidates.length > 0 || draft.decoding;
 const hasMask = ({ session }: ActionContext) => session.masks.hasMask;
+const hasChoice = (context: ActionContext) =>
+  hasCandidates(context) || (!context.session.draft.active && context.session.suggestions.shown.length > 0);
+const choose = ({ session: { draft, drawing, suggestions } }: ActionContext, step: 1 | -1) =>
+  draft.active ? drawing.cycle(step) : suggestions.walk(step);
 const isReady = ({ page }: ActionContext) => page.ready;
 
 export const DRAWING = [
   {
     group: "Drawing",
     command: "cycle",
-    does: "Next of the suggested masks",
+    does: "Next candidate; without a mask being drawn: next suggestion by score",
     keys: ["Tab"],
-    possible: hasCandidates,
-    run: ({ session }) => session.drawing.cycle(1),
+    possible: hasChoice,
+    run: (context) => choose(context, 1),
   },
   {
     group: "Drawing",
     command: "cycleBack",
-    does: "Previous of the suggested masks",
+    does: "Previous candidate, or suggestion",
     keys: ["Shift+Tab"],
-    possible: hasCandidates,
-    run: ({ session }) => session.drawing.cycle(-1),
+    possible: hasChoice,
+    run: (context) => choose(context, -1),
   },
   {
     group: "Drawing",
     command: "accept",
-    does: "Accept the mask; with a selected object: go on drawing it",
+    does: "Accept the mask, or the suggestion that is lit; with a selected object: go on drawing it",
     keys: ["Enter", "n"],
     possible: ({ session, tools }) =>
-      tools.underWay || session.draft.active || session.selection.uid !== null,
+      tools.underWay ||
+      session.draft.active ||
+      session.suggestions.current !== null ||
+      session.selection.uid !== null,
     run: ({ session, tools }) => {
-      const { draft, drawing, selection } = session;
+      const { draft, drawing, selection, suggestions } = session;
       if (tools.finish()) return;
       if (draft.active) drawing.accept();
+      else if (suggestions.current) suggestions.take(suggestions.current.uid);
       else if (isHandTool(session.tool))
         selection.select(null); // what it changed is saved already
       else if (selection.uid !== null) drawing.reopen(selection.uid);

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { imagePoint } from "../../core/geometry.ts";
+import { encode } from "../../core/rle.ts";
 import { FakeDecoder } from "../../decoder/fake-decoder.test-support.ts";
 import { createSession, type Session } from "../../session/session.svelte.ts";
 import type { Annotation, Operation } from "../../session/types.ts";
@@ -62,6 +63,7 @@ describe("keys", () => {
       "nextWaiting",
       "paste",
       "propagate",
+      "findEverything",
       "lookCloser",
       "point",
     ] as const;
@@ -157,5 +159,29 @@ describe("keys", () => {
     run("Delete");
     expect(session.list.annotations).toEqual([]);
     expect([run("Delete"), run("Ctrl+c"), run("Ctrl+b")]).toEqual([false, false, false]);
+  });
+
+  it("walk through suggestions, take and refuse them while nothing is drawn", () => {
+    const suggested = (uid: string, score: number, pixel: number) => {
+      const mask = { height: 48, width: 64, data: new Uint8Array(48 * 64).fill(1, pixel, pixel + 9) };
+      return { uid, score, segmentation: encode(mask), bbox: [0, 0, 1, 1], area: 9 } as never;
+    };
+    expect([run("x"), run("Shift+Enter"), run("Shift+s")]).toEqual([false, false, false]);
+    session.suggestions.load([suggested("high", 0.9, 70), suggested("low", 0.4, 200)]);
+    run("Tab");
+    expect(session.suggestions.current?.uid).toBe("high");
+    run("x");
+    expect(session.suggestions.current?.uid).toBe("low");
+    run("Enter");
+    expect(operations.map(({ kind }) => kind)).toEqual(["verdict", "create"]);
+    run("Ctrl+z");
+    run("Ctrl+z");
+    run("Shift+s");
+    expect([session.suggestions.shown.length, run("Shift+Enter")]).toEqual([0, false]);
+    run("Shift+s");
+    run("Shift+Enter");
+    expect(session.list.annotations.length).toBe(4);
+    run("Shift+e");
+    expect(seen).toEqual(["findEverything"]);
   });
 });

@@ -4,8 +4,9 @@ import type { Action, ActionContext } from "./action.ts";
 import { CLEAN_UP, DRAWING, TOOLS } from "./drawing.ts";
 import { OBJECTS } from "./objects.ts";
 import { PAGE } from "./page.ts";
+import { SUGGESTIONS } from "./suggestions.ts";
 
-const TABLE = [...DRAWING, ...TOOLS, ...CLEAN_UP, ...OBJECTS, ...PAGE] as const;
+const TABLE = [...DRAWING, ...TOOLS, ...CLEAN_UP, ...OBJECTS, ...SUGGESTIONS, ...PAGE] as const;
 
 export type Command = (typeof TABLE)[number]["command"];
 

@@ -1,0 +1,43 @@
+/** Actions on what machines propose. Enter takes a suggestion and Tab goes to the next one: see `accept` and `cycle`. */
+
+import type { Action, ActionContext } from "./action.ts";
+
+const some = ({ session }: ActionContext) => session.suggestions.shown.length > 0;
+
+export const SUGGESTIONS = [
+  {
+    group: "Suggestions",
+    command: "findEverything",
+    does: "Find everything on this image",
+    keys: ["Shift+e"],
+    possible: ({ page }) => page.ready,
+    run: ({ page }) => page.findEverything(),
+  },
+  {
+    group: "Suggestions",
+    command: "refuse",
+    does: "Refuse the suggestion that is lit",
+    keys: ["x"],
+    possible: ({ session }) => session.suggestions.current !== null,
+    run: ({ session: { suggestions } }) => suggestions.refuse(suggestions.current!.uid),
+  },
+  {
+    group: "Suggestions",
+    command: "takeAll",
+    does: "Take all suggestions that are shown",
+    keys: ["Shift+Enter"],
+    possible: some,
+    once: true,
+    run: ({ session }) => session.suggestions.takeAll(),
+  },
+  {
+    group: "Suggestions",
+    command: "showSuggestions",
+    does: "Hide or show suggestions",
+    keys: ["Shift+s"],
+    possible: ({ session }) => session.suggestions.open.length > 0,
+    run: ({ session: { suggestions } }) => {
+      suggestions.visible = !suggestions.visible;
+    },
+  },
+] as const satisfies readonly Action[];
