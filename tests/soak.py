@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from limner.blobs import BlobStore
 from limner.config import Settings
@@ -156,7 +157,7 @@ class Uploader(threading.Thread):
 class Soak:
     """Writers, and a server that is killed and started again."""
 
-    def __init__(self, settings: Settings, writers: int, saves: int) -> None:
+    def __init__(self, settings: Settings, writers: int, saves: int, how: signal.Signals = signal.SIGKILL) -> None:
         self.ending = threading.Event()
         self.lock = threading.Lock()
         self.rounds: list[Round] = []
@@ -167,6 +168,8 @@ class Soak:
         self._server: Server | None = None
         self._count = writers
         self._random = random.Random(0)
+        self._how = how
+        self.statuses: list[int] = []  # of servers that were asked to end
 
     def current(self) -> tuple[Server, Round]:
         """The server that runs, and its round; waits until there is one."""
@@ -214,7 +217,15 @@ class Soak:
         with self._changed:
             server, self._server = self._server, None
         assert server is not None
-        server.end(signal.SIGKILL)
+        if self._how is signal.SIGKILL:
+            server.end(self._how)
+            return
+        family = server.family()
+        server.process.send_signal(self._how)  # to the web process alone, which brings the others to their end
+        self.statuses.append(server.process.wait(PATIENCE))
+        _, alive = psutil.wait_procs(family, timeout=PATIENCE)
+        assert not alive
+        server.close()
 
     def _wait_for_saves(self, wanted: float) -> None:
         deadline = time.monotonic() + 2 * PATIENCE

@@ -164,4 +164,4 @@ class StorageFull(LimnerError):
 
 def is_disk_full(error: OSError) -> bool:
     """Whether the disk, and not what was to be written, is at fault."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)

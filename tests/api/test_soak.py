@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from limner.config import Settings
@@ -14,6 +16,14 @@ def test_nothing_acknowledged_is_lost_or_doubled_however_often_the_server_is_kil
     assert outcome.good, outcome.table()
     assert len(outcome.rounds) == 3
     assert all(each.acknowledged for each in outcome.rounds)
+
+
+@pytest.mark.slow
+def test_a_server_that_is_asked_to_stop_while_people_save_ends_well_and_loses_nothing(settings: Settings) -> None:
+    soak = Soak(settings, writers=6, saves=20, how=signal.SIGTERM)
+    outcome = soak.run(kills=2)
+    assert outcome.good, outcome.table()
+    assert soak.statuses == [0, 0]
 
 
 def test_the_table_counts_what_is_amiss() -> None:

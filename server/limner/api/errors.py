@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from limner.api.schemas.base import ErrorAnswer, ErrorInfo
-from limner.errors import Conflict, InvalidInput, LimnerError, StorageFull, Unavailable
+from limner.errors import Conflict, InvalidInput, LimnerError, StorageFull, Unavailable, is_disk_full
 
 RETRY_AFTER_SECONDS = 2
 
@@ -86,14 +86,18 @@ def _too_deep(_: RecursionError) -> Response:
 
 
 def _os_error(error: OSError) -> Response:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return limner_error(_storage_full())
+    if is_disk_full(error):
+        return limner_error(StorageFull.of(error))
     raise error
 
 
 def _database_error(error: DBAPIError) -> Response:
-    if "database or disk is full" in str(error.orig) or "No space left" in str(error.orig):
-        return limner_error(_storage_full())
+    cause = str(error.orig)
+    if "database or disk is full" in cause or "No space left" in cause:
+        return limner_error(StorageFull.of(OSError(errno.ENOSPC, cause)))
+    if "disk I/O error" in cause:  # SQLite's word for whatever else the disk says, a full quota among it
+        logger.error("the database's disk fails", error=cause)
+        return limner_error(StorageFull.of(OSError(errno.EIO, cause)))
     if isinstance(error, IntegrityError):  # two requests at once, of which the checks saw neither
         return limner_error(Conflict("Somebody else has just changed this.", hint="Read it again, then try again."))
     if isinstance(error, OperationalError) or error.connection_invalidated:
@@ -106,10 +110,6 @@ def _database_error(error: DBAPIError) -> Response:
 
 def _no_connection(_: PoolTimeout) -> Response:
     return limner_error(Unavailable("The server is busy.", hint="Nothing was stored; try again in a moment."))
-
-
-def _storage_full() -> StorageFull:
-    return StorageFull("There is no space left on the server.", hint="Free some disk space and try again.")
 
 
 def _answer(status: int, info: ErrorInfo) -> Response:

@@ -25,6 +25,8 @@ under CPU, that of all threads together, which a busy machine changes less. "rat
 that of the CPU times.
 """
 
+NEXT_PART = "\n# What a save costs\n"  # written by hand, as is all that follows
+
 NOTES = """
 ## Where the time goes
 
@@ -63,7 +65,10 @@ def downloads(folder: Path, models: Models) -> dict[str, int]:
 
 
 def write_page(results: Sequence[Result], sizes: Mapping[str, int], path: Path) -> None:
-    """Write the results as Markdown, one table for each place and number of threads, and what is downloaded."""
+    """Write the results as Markdown, one table for each place and number of threads, and what is downloaded.
+
+    What the page says of other measurements, from ``NEXT_PART`` on, stays.
+    """
     known = environment()
     machine = f"{known['cores']} cores, {known['machine']}; onnxruntime {known['onnxruntime']}, torch {known['torch']}."
     parts = [HEAD, f"Machine: {machine}\n"]
@@ -71,5 +76,7 @@ def write_page(results: Sequence[Result], sizes: Mapping[str, int], path: Path) 
         parts.append(f"## {notes[:1].upper()}{notes[1:]}\n\n{table(list(group))}\n")
     rows = [f"| {name} | {size / 1e6:.1f} |" for name, size in sizes.items()]
     parts.append("\n".join(["## Downloads", "", "| file | MB |", "|---|---:|", *rows, ""]))
+    before = path.read_text("utf-8") if path.exists() else ""
+    others = before[before.index(NEXT_PART) :] if NEXT_PART in before else ""
     make_folder(path.parent)
-    write_file(path, ("\n".join(parts) + NOTES).encode())
+    write_file(path, ("\n".join(parts) + NOTES + others).encode())
