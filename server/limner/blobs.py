@@ -83,13 +83,22 @@ class BlobStore:
         url: a folder (made when missing) or an obstore URL such as ``s3://bucket/prefix``; S3 credentials and endpoint
             come from the usual ``AWS_*`` environment variables or ``options``.
         options: extra obstore configuration, for S3 only.
+
+    Raises:
+        InvalidInput: the URL is none that can be used.
     """
 
     def __init__(self, url: str, **options: Any) -> None:
         self._folder: Path | None = None
         if "://" in url:
             client = {**S3_CLIENT, **options.pop("client_options", {})}
-            self._store: Any = from_url(url, **{"client_options": client, "retry_config": S3_RETRIES, **options})
+            try:
+                self._store: Any = from_url(url, **{"client_options": client, "retry_config": S3_RETRIES, **options})
+            except (BaseError, ValueError) as error:
+                raise InvalidInput(
+                    f"The blob URL {url} cannot be used.",
+                    hint="Give a folder or s3://BUCKET/PREFIX in LIMNER_BLOB_URL.",
+                ) from error
         else:
             self._folder = Path(url).expanduser().absolute()
             make_folder(self._folder, mode=0o700)

@@ -180,9 +180,10 @@ def limner(settings: Settings, *arguments: str, **environment: str) -> subproces
         ({"LIMNER_MAX_PIXELS": "100M"}, "LIMNER_MAX_PIXELS=100M cannot be used"),
         ({"LIMNER_DATABASE_URL": "nonsense"}, "The database URL cannot be used"),
         ({"LIMNER_DATABASE_URL": "postgresql://x:secret@127.0.0.1:9/x"}, "x:***@127.0.0.1:9/x cannot be opened"),
+        ({"LIMNER_BLOB_URL": "ftp://files/x"}, "The blob URL ftp://files/x cannot be used"),
         ({"LIMNER_DATABASE_URL": "sqlite:////nowhere/limner.db"}, "/nowhere/limner.db cannot be opened"),
     ],
-    ids=["number", "url", "away", "folder"],
+    ids=["number", "url", "away", "blobs", "folder"],
 )
 def test_what_keeps_it_from_starting_is_said_in_one_line(
     settings: Settings, environment: dict[str, str], said: str

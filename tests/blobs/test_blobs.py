@@ -176,3 +176,9 @@ def test_a_disk_that_fails_leaves_nothing(
             store.put("images/ab/abcd", b"bytes")
     assert [path.name for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == ["other"]
     assert store.put("images/ab/abcd", b"bytes") is True
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "nonsense://x/y", "s3://", "http://["])
+def test_a_url_that_is_none_is_said(url: str) -> None:
+    with pytest.raises(InvalidInput, match="LIMNER_BLOB_URL"):
+        BlobStore(url)

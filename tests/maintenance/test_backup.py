@@ -262,6 +262,12 @@ def test_an_occupied_home_is_refused(made: Path, tmp_path: Path, occupant: str) 
     assert [(path.name, path.read_text()) for path in home.iterdir()] == [(occupant, "mine")]
 
 
+def test_a_place_where_nothing_can_be_written_is_named(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidInput, match=f"Nothing can be written in {tmp_path / 'file'}"):
+        put_back(made, Settings(home=tmp_path / "file" / "home", model="samlet"))
+
+
 def test_a_home_that_is_there_and_empty_is_taken(made: Path, tmp_path: Path) -> None:
     (tmp_path / "restored").mkdir(mode=0o755)
     run(restore, made, "--home", tmp_path / "restored")

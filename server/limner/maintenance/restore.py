@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,7 @@ def restore(folder: Path, settings: Settings, progress: Callable[[int], None] = 
         if not database.is_sqlite or Path(database.name).exists():
             refuse_tables(database)
         manifest, digests = verify(folder, progress)
+        _refuse_read_only(settings.home.parent)
         if outside is not None:
             _refuse_occupied_store(outside, digests)
         with new_folder(settings.home) as home:
@@ -94,6 +96,17 @@ def _refuse_occupied_home(home: Path) -> None:
             f"The home {home} is occupied.",
             hint="A backup is restored into a folder that is empty or not there yet: move this one away first.",
         )
+
+
+def _refuse_read_only(folder: Path) -> None:
+    """The home is made beside where it will be, so the folder that it lies in must take it."""
+    try:
+        make_folder(folder)
+        writable = os.access(folder, os.W_OK | os.X_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise InvalidInput(f"Nothing can be written in {folder}.", hint="Name a home elsewhere with --home.")
 
 
 def _refuse_occupied_store(blobs: BlobStore, digests: form.Digests) -> None:
