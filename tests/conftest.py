@@ -91,18 +91,24 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         if name.startswith("LIMNER_"):
             monkeypatch.delenv(name)
     settings = Settings(home=tmp_path / "home", model=TEST_MODEL)
-    folder = settings.models_dir / TEST_MODEL
+    install_card(settings.home, TEST_MODEL, TEST_MODEL_SHA256)
+    return settings
+
+
+def install_card(home: Path, name: str, weights_sha256: str) -> Path:
+    """Install a model that has a card but no usable weights; its folder."""
+    folder = home / "models" / name
     folder.mkdir(parents=True)
     card = {
-        "name": TEST_MODEL,
-        "title": "Testlet",
+        "name": name,
+        "title": name.title(),
         "family": "samlet",
         "licence": "Apache-2.0",
-        "weights_sha256": TEST_MODEL_SHA256,
+        "weights_sha256": weights_sha256,
     }
     (folder / "model.json").write_text(json.dumps(card))
     (folder / "weights.safetensors").write_bytes(b"")
-    return settings
+    return folder
 
 
 def png_bytes(height: int = 48, width: int = 64, seed: int = 0) -> bytes:

@@ -34,6 +34,7 @@ class Settings(BaseSettings):
         max_pixels: largest image accepted, in pixels.
         max_upload_bytes: largest request body accepted.
         encoder_threads: CPU threads of the encoder process; 0 leaves it to torch.
+        encoder_models: models that the encoder process keeps in memory at most, where projects use several.
         encoder_timeout: seconds without an answer after which the encoder process counts as hanging and is started
             again; more where images usually take longer.
         compile: have torch compile the encoder on a GPU: the start takes a minute longer, batches less time.
@@ -55,6 +56,7 @@ class Settings(BaseSettings):
     max_pixels: int = Field(default=100 * MEGAPIXEL, ge=1)
     max_upload_bytes: int = Field(default=1024 * MIB, ge=1)
     encoder_threads: int = Field(default=0, ge=0)
+    encoder_models: int = Field(default=2, ge=1)
     encoder_timeout: float = Field(default=300.0, gt=0)
     compile: bool = False
     proxy_hops: int = Field(default=0, ge=0, le=10)

@@ -12,6 +12,7 @@
     │   └── OperationReused           one operation id, two different operations
     ├── NotSignedIn (401) · Forbidden (403) · NotFound (404)
     ├── Conflict (409)
+    │   └── ModelChanged              the project uses another model than the one that was named
     ├── StaleRevision (412) · RevisionRequired (428)
     ├── ModelError (500)
     │   ├── MissingWeights            nothing to load under that name
@@ -109,6 +110,10 @@ class NotFound(LimnerError):
 class Conflict(LimnerError):
     code = "conflict"
     status = 409
+
+
+class ModelChanged(Conflict):
+    code = "model_changed"
 
 
 class StaleRevision(LimnerError):

@@ -72,6 +72,7 @@ def ask(app: APIFlask, client: FlaskClient, rows: Rows, leave_out: Collection[st
         "people.create_invitation": {"json": {"role": "member"}},
         "people.update_person": {"json": {"role": "member"}},
         "projects.create_project": {"json": {"name": "Dogs"}},
+        "projects.put_model": {"json": {"model": None}},
         "projects.update_project": {"json": {"name": "Lynxes"}},
     }
     answers = {}

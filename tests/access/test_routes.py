@@ -64,6 +64,7 @@ NEEDS = {
     "projects.create_project": Permission.CREATE_PROJECT,
     "projects.delete_project": Permission.MANAGE_PROJECT,
     "projects.get_project": Permission.VIEW,
+    "projects.put_model": Permission.MANAGE_PROJECT,
     "projects.list_projects": Permission.VIEW,
     "projects.update_project": Permission.MANAGE_PROJECT,
     "server.get_graph": Permission.READ_SERVER,

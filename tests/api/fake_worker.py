@@ -1,4 +1,4 @@
-"""Stands in for the encoder's process: speaks its protocol, writes real files, needs no model."""
+"""Stands in for the encoder's process: speaks its protocol, writes real files, needs no model but its card."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 
 from limner.blobs import BlobStore, embedding_key, image_key
 from limner.config import Settings
-from limner.encoding.protocol import Encode, Encoded, Failed, Ready
+from limner.encoding.protocol import Encode, Encoded, Failed, Ready, Report, Unusable, parse_request
 from limner.encoding.states import Target
 from limner.encoding.wire import EmbeddingInfo, pack
-from limner.models.catalogue import find_model
+from limner.models.catalogue import find_model, look_through
 from limner.models.manifest import PREPROCESSING_VERSION, Manifest, graphs_folder
 from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 
 POISON_BYTES = 250  # an image file of fewer bytes than this fails
 
 
-def write_graphs(settings: Settings, sha256: str) -> None:
+def write_graphs(settings: Settings, sha256: str, model_name: str) -> None:
     folder = graphs_folder(settings.home, sha256)
     folder.mkdir(parents=True, exist_ok=True)
     graphs = {}
@@ -35,7 +35,7 @@ def write_graphs(settings: Settings, sha256: str) -> None:
         }
     manifest = Manifest.model_validate(
         {
-            "name": settings.model,
+            "name": model_name,
             "title": "Testlet",
             "family": "samlet",
             "licence": "Apache-2.0",
@@ -50,8 +50,8 @@ def write_graphs(settings: Settings, sha256: str) -> None:
     (folder / "manifest.json").write_text(manifest.to_json())
 
 
-def encode(blobs: BlobStore, target: Target, model_sha256: str) -> Encoded | Failed:
-    sha256 = target.image_sha256
+def encode(blobs: BlobStore, target: Target) -> Encoded | Failed:
+    sha256, model_sha256 = target.image_sha256, target.model_sha256
     if len(blobs.get(image_key(sha256))) < POISON_BYTES:
         return Failed(target=target, code="invalid_image", message="it is poison", lasting=True)
     info = EmbeddingInfo(
@@ -71,16 +71,34 @@ def encode(blobs: BlobStore, target: Target, model_sha256: str) -> Encoded | Fai
 
 def main() -> None:
     settings = Settings()
-    sha256 = find_model(settings.model, settings.home).card.weights_sha256
     blobs = BlobStore(settings.resolved_blob_url)
-    write_graphs(settings, sha256)
     out = sys.stdout.buffer
-    out.write(Ready(device="cpu", model_sha256=sha256, threads=1, batch_size=1).line())
-    out.flush()
+    ready: set[str] = set()
+
+    def say(report: Report) -> None:
+        out.write(report.line())
+        out.flush()
+
+    def load(sha256: str) -> bool:
+        if sha256 in ready:
+            return True
+        found = {model.card.weights_sha256: model.name for model in look_through(settings.home)[0]}
+        if sha256 not in found:
+            say(Unusable(model_sha256=sha256, message="It is gone."))
+            return False
+        write_graphs(settings, sha256, found[sha256])
+        ready.add(sha256)
+        say(Ready(device="cpu", model_sha256=sha256, threads=1, batch_size=1))
+        return True
+
+    load(find_model(settings.model, settings.home).card.weights_sha256)
     for line in sys.stdin.buffer:
-        for target in Encode.model_validate_json(line).targets:
-            out.write(encode(blobs, target, sha256).line())
-            out.flush()
+        request = parse_request(line)
+        if not isinstance(request, Encode):
+            load(request.model_sha256)
+        elif load(request.targets[0].model_sha256):
+            for target in request.targets:
+                say(encode(blobs, target))
 
 
 if __name__ == "__main__":

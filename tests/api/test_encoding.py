@@ -18,6 +18,7 @@ from limner.jobs.precompute import make_items
 from limner.jobs.sweep import sweep
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.service.wiring import Services
+from limner.store.embeddings import EmbeddingKey
 from limner.store.jobs import get_job
 from limner.store.types import utc_now
 from tests.api.conftest import Upload, creation, stored_files
@@ -120,7 +121,7 @@ def test_an_embedding_is_asked_for_and_then_served_for_ever(
 def test_who_waits_for_an_encoder_that_cannot_start_is_told_why(
     script: FlaskClient, image: dict[str, Any], services: Services
 ) -> None:
-    weights = services.settings.models_dir / services.model / "weights.safetensors"
+    weights = services.settings.models_dir / TEST_MODEL / "weights.safetensors"
     weights.unlink()
     services.encoder.start()
     pending = wait_for(lambda: (answer := embedding(script, image["id"])).json["error"] and answer)
@@ -220,6 +221,8 @@ def test_server_models_manifest_and_graphs(script: FlaskClient, services: Servic
         "installed": False,
         "default": False,
         "weights_sha256": None,
+        "bytes": None,
+        "quality": {},
     }
 
 
@@ -322,7 +325,7 @@ def test_an_image_that_is_deleted_is_not_encoded_any_more(
     images = [upload(png_bytes(seed=seed), f"{seed}.png")["image"] for seed in range(3)]
     job = script.post(f"/api/v1/projects/{project['id']}/jobs", json={"kind": "precompute"}).json
     with services.database.write() as session:  # as the encoder does when it asks for work
-        make_items(session, get_job(session, job["id"]), services.embedding_key)
+        make_items(session, get_job(session, job["id"]), EmbeddingKey.of(TEST_MODEL_SHA256))
     assert script.delete(f"/api/v1/images/{images[1]['id']}").status_code == 204
     services.encoder.start()
     found = wait_for(lambda: (newest := job_list(script, project)[0])["state"] == "done" and newest)

@@ -19,7 +19,7 @@ from limner.service.wiring import Services, open_services
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
 from limner.store.types import utc_now
 from tests.api.conftest import HEIGHT, WIDTH, Upload, creation, stored_files
-from tests.conftest import embedding_bytes, png_bytes
+from tests.conftest import TEST_MODEL_SHA256, embedding_bytes, png_bytes
 
 
 def jpeg_bytes(orientation: int = 1) -> bytes:
@@ -270,7 +270,7 @@ def test_an_image_that_comes_again_after_it_was_deleted_is_not_taken_for_encoded
     script: FlaskClient, upload: Upload, image: dict[str, Any], services: Services
 ) -> None:
     old = EmbeddingKey("c" * 64, PREPROCESSING_VERSION)  # of a model that is no longer in use
-    for key in (services.embedding_key, old):
+    for key in (EmbeddingKey.of(TEST_MODEL_SHA256), old):
         services.blobs.put(
             embedding_key(image["sha256"], key.model_sha256, key.preprocessing_version), embedding_bytes()
         )
@@ -296,7 +296,7 @@ def test_a_page_of_images_asks_the_blob_store_for_nothing(
     images = script.get(f"/api/v1/projects/{project['id']}/images").json["images"]
     assert ([image["embedding"]["state"] for image in images], asked) == (["none"] * 3, [])
 
-    key = services.embedding_key  # encoded, but the server stopped before that was written down
+    key = EmbeddingKey.of(TEST_MODEL_SHA256)  # encoded, but the server stopped before that was written down
     services.blobs.put(
         embedding_key(shown[0]["sha256"], key.model_sha256, key.preprocessing_version), embedding_bytes()
     )

@@ -14,10 +14,11 @@ from flask.testing import FlaskClient
 from limner.blobs import display_key, embedding_key, image_key, thumbnail_key
 from limner.cli.check import check
 from limner.config import Settings
+from limner.models.manifest import PREPROCESSING_VERSION
 from limner.service.wiring import Services
-from limner.store.embeddings import MadeEmbedding, add_embeddings
+from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
 from tests.api.conftest import HEIGHT, WIDTH, Upload
-from tests.conftest import embedding_bytes, png_bytes
+from tests.conftest import TEST_MODEL_SHA256, embedding_bytes, png_bytes
 
 KEYS = [image_key, display_key, thumbnail_key]
 DAMAGE: dict[str, Callable[[Path], object]] = {
@@ -62,9 +63,7 @@ def test_what_is_empty_is_not_served(script: FlaskClient, settings: Settings, im
 def test_a_damaged_embedding_counts_as_absent(
     script: FlaskClient, services: Services, settings: Settings, image: dict[str, Any], damage: str
 ) -> None:
-    key = embedding_key(
-        image["sha256"], services.embedding_key.model_sha256, services.embedding_key.preprocessing_version
-    )
+    key = embedding_key(image["sha256"], TEST_MODEL_SHA256, PREPROCESSING_VERSION)
     services.blobs.put(key, embedding_bytes(image["sha256"]))
     assert script.get(f"/api/v1/images/{image['id']}/embedding").status_code == 200
     DAMAGE[damage](file_of(settings, key))
@@ -88,11 +87,10 @@ def test_limner_check_finds_and_mends(
     upload: Upload, services: Services, settings: Settings, run_check: Callable[..., tuple[int, str]]
 ) -> None:
     shas = [upload(png_bytes(HEIGHT, WIDTH, seed), f"{seed}.png")["image"]["sha256"] for seed in range(3)]
-    model = services.embedding_key
-    embedding = embedding_key(shas[0], model.model_sha256, model.preprocessing_version)
+    embedding = embedding_key(shas[0], TEST_MODEL_SHA256, PREPROCESSING_VERSION)
     services.blobs.put(embedding, embedding_bytes(shas[0]))
     with services.database.write() as session:
-        add_embeddings(session, model, [MadeEmbedding(shas[0], 1.0, 1)])
+        add_embeddings(session, EmbeddingKey.of(TEST_MODEL_SHA256), [MadeEmbedding(shas[0], 1.0, 1)])
     assert run_check() == (0, "3 images looked at, 0 faults left.\n")
 
     DAMAGE["cut"](file_of(settings, embedding))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from limner.blobs import BlobStore, embedding_key, image_key
 from limner.config import Settings
-from limner.encoding.protocol import Broken, Encoded, Failed, Progress, Ready, Report, parse_request
+from limner.encoding.protocol import Broken, Encode, Encoded, Failed, Loading, Progress, Ready, Report, parse_request
 from limner.encoding.states import Target
 from limner.models.manifest import (
     PREPROCESSING_VERSION,
@@ -78,10 +78,14 @@ def main(log: Path, model_sha256: str, start: str) -> None:
     say(Ready(device="cpu", model_sha256=model_sha256, threads=1, batch_size=BATCH if start == "batch" else 1))
     for line in sys.stdin.buffer:
         request = parse_request(line)
+        assert isinstance(request, Encode), "there is one model"
         targets = request.targets
         for path, named in ((log, targets), (log.with_name("following"), request.following)):
             with path.open("a") as file:
                 file.write(" ".join(name_of(target) for target in named) + "\n")
+        if targets[0].model_sha256 != model_sha256:  # a model that the process does not survive
+            say(Loading(model_sha256=targets[0].model_sha256))
+            os.kill(os.getpid(), signal.SIGKILL)
         for target in targets:
             content = blobs.get(image_key(target.image_sha256)).decode()
             if content == "crash":

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -39,6 +39,7 @@ class FakeBulk:
         self.settled: list[EncodeEvent] = []
         self.transactions = 0
         self.trouble: list[str | None] = []
+        self.unusable: dict[str, str] = {}
         self.away = False
         self.reports: list[EncodingStatus] = []
 
@@ -68,20 +69,29 @@ class FakeBulk:
         self._reach()
         self.transactions += 1
         self.settled += outcomes
-        self.held -= {Target(each.image_sha256, each.region) for each in outcomes}
+        self.held -= {each.target for each in outcomes}
 
     def release(self) -> None:
         self._reach()
         self.waiting = [*self.held, *self.waiting]
         self.held = set()
 
-    def follow(self, trouble: str | None) -> None:
+    def follow(self, trouble: str | None, unusable: Mapping[str, str]) -> None:
         self._reach()
         self.trouble.append(trouble)
+        self.unusable = dict(unusable)
 
     def _reach(self) -> None:
         if self.away:
             raise OSError("the database is away")
+
+
+MODEL_SHA256 = hashlib.sha256(b"weights").hexdigest()
+
+
+def target(image_sha256: str, region: Region | None = None) -> Target:
+    """For the bench's model."""
+    return Target(image_sha256, MODEL_SHA256, region)
 
 
 FAKE = Path(__file__).parent / "fake_worker.py"
@@ -103,7 +113,7 @@ class Bench:
         model = folder / "models" / "tiny"
         model.mkdir(parents=True)
         (model / "weights.safetensors").write_bytes(b"weights")
-        self.model_sha256 = hashlib.sha256(b"weights").hexdigest()
+        self.model_sha256 = MODEL_SHA256
         card = ModelCard(name="tiny", title="", family="samlet", licence="", weights_sha256=self.model_sha256)
         (model / "model.json").write_text(card.model_dump_json())
 
@@ -134,14 +144,14 @@ class Bench:
         found: list[EncodeEvent] = []
 
         def seen() -> bool:
-            found[:] = [e for e in self.events if e.image_sha256 == image_sha256 and e.state == state]
+            found[:] = [e for e in self.events if e.target.image_sha256 == image_sha256 and e.state == state]
             return bool(found)
 
         self.wait(seen)
         return found[-1]
 
     def states_of(self, image_sha256: str) -> list[str]:
-        return [event.state for event in self.events if event.image_sha256 == image_sha256]
+        return [event.state for event in self.events if event.target.image_sha256 == image_sha256]
 
     def taken(self) -> list[list[str]]:
         return [line.split() for line in self.log.read_text().splitlines()]
@@ -179,12 +189,12 @@ def open_gate(path: Path) -> None:
 def test_an_image_goes_through_all_states(bench: Bench) -> None:
     image = bench.image("one")
     service = bench.service()
-    assert service.state(image) == EmbeddingState("none")
-    assert service.request(image, "look").state in ("waiting", "encoding")
+    assert service.state(target(image)) == EmbeddingState("none")
+    assert service.request(target(image), "look").state in ("waiting", "encoding")
     ready = bench.wait_for(image, "ready")
     assert (ready.seconds, ready.bytes) == (0.5, 9)
     assert bench.states_of(image) == ["waiting", "encoding", "ready"]
-    assert service.state(image) == service.request(image, "look") == EmbeddingState("ready")
+    assert service.state(target(image)) == service.request(target(image), "look") == EmbeddingState("ready")
     queue = service.status().queue
     assert (queue.done, queue.failed, queue.waiting, queue.running) == (1, 0, 0, 0)
     assert queue.seconds_per_image == 0.5
@@ -193,7 +203,7 @@ def test_an_image_goes_through_all_states(bench: Bench) -> None:
 def test_what_is_looked_at_comes_first_then_prefetch_then_the_rest(bench: Bench) -> None:
     service = bench.service()
     first, gate = bench.gate("gate")
-    service.request(first, "look")
+    service.request(target(first), "look")
     bench.wait_for(first, "encoding")
     names = ["early", "late", "near", "next", "then", "raised"]
     early, late, near, next_, then, raised = (bench.image(name) for name in names)
@@ -207,12 +217,12 @@ def test_what_is_looked_at_comes_first_then_prefetch_then_the_rest(bench: Bench)
         (early, "bulk"),  # asked again: keeps its place
         (raised, "look"),  # looked at now: comes before what was looked at before
     ]:
-        service.request(image, priority)  # type: ignore[arg-type]
-    assert service.state(first) == EmbeddingState("encoding")
-    assert service.state(raised) == EmbeddingState("waiting", position=1)
-    assert service.request(late, "bulk") == EmbeddingState("waiting", position=6)
+        service.request(target(image), priority)  # type: ignore[arg-type]
+    assert service.state(target(first)) == EmbeddingState("encoding")
+    assert service.state(target(raised)) == EmbeddingState("waiting", position=1)
+    assert service.request(target(late), "bulk") == EmbeddingState("waiting", position=6)
     service.cancel(then)
-    assert service.state(late) == EmbeddingState("waiting", position=5)
+    assert service.state(target(late)) == EmbeddingState("waiting", position=5)
     open_gate(gate)
     bench.wait_for(late, "ready")
     assert bench.taken() == [[first], [raised], [near], [next_], [early], [late]]
@@ -222,13 +232,13 @@ def test_what_is_looked_at_comes_first_then_prefetch_then_the_rest(bench: Bench)
 def test_a_device_that_takes_batches_gets_them_but_what_is_looked_at_goes_alone(bench: Bench) -> None:
     service = bench.service("batch")
     first, gate = bench.gate("gate")
-    service.request(first, "look")
+    service.request(target(first), "look")
     bench.wait_for(first, "encoding")
     images = [bench.image(str(index)) for index in range(5)]
     looked = bench.image("looked")
     for image in images:
-        service.request(image, "bulk")
-    service.request(looked, "look")
+        service.request(target(image), "bulk")
+    service.request(target(looked), "look")
     open_gate(gate)
     bench.wait_for(images[-1], "ready")
     assert bench.taken() == [[first], [looked], images[:3], images[3:]]
@@ -241,12 +251,12 @@ def test_a_region_is_a_target_of_its_own_and_encoded_once(bench: Bench) -> None:
     for _ in range(2):
         service = bench.service()
         for region in (None, here, there, here):
-            service.request(image, "look", region)
+            service.request(target(image, region), "look")
         for region in (None, here, there):
-            bench.wait(lambda s=service, r=region: s.request(image, "look", r).state == "ready")  # type: ignore[misc]
+            bench.wait(lambda s=service, r=region: s.request(target(image, r), "look").state == "ready")  # type: ignore[misc]
         service.stop()
     assert sorted(bench.taken()) == [[image], [f"{image}:{here}"], [f"{image}:{there}"]]
-    assert [event.region for event in bench.events if event.state == "ready"] in (
+    assert [event.target.region for event in bench.events if event.state == "ready"] in (
         [None, there, here],
         [None, here, there],
     )
@@ -255,12 +265,12 @@ def test_a_region_is_a_target_of_its_own_and_encoded_once(bench: Bench) -> None:
 def test_forgetting_an_image_forgets_its_regions(bench: Bench) -> None:
     service = bench.service(running=False)
     image, other = bench.image("large"), bench.image("other")
-    service.request(image, "look", Region(0, 0, 256, 128))
-    service.request(image, "bulk")
-    service.request(other, "bulk")
+    service.request(target(image, Region(0, 0, 256, 128)), "look")
+    service.request(target(image), "bulk")
+    service.request(target(other), "bulk")
     service.cancel(image)
-    assert service.state(image) == EmbeddingState("none")
-    assert service.state(other) == EmbeddingState("waiting", position=0)
+    assert service.state(target(image)) == EmbeddingState("none")
+    assert service.state(target(other)) == EmbeddingState("waiting", position=0)
 
 
 def test_each_image_is_encoded_once_across_restarts_and_repeated_requests(bench: Bench) -> None:
@@ -268,9 +278,9 @@ def test_each_image_is_encoded_once_across_restarts_and_repeated_requests(bench:
     for _ in range(3):
         service = bench.service()
         for image in images * 2:
-            service.request(image, "prefetch")
+            service.request(target(image), "prefetch")
         for image in images:
-            bench.wait(lambda image=image, service=service: service.state(image).state == "ready")  # type: ignore[misc]
+            bench.wait(lambda image=image, service=service: service.state(target(image)).state == "ready")  # type: ignore[misc]
         service.stop()
     assert sorted(bench.taken()) == sorted([image] for image in images)
 
@@ -278,11 +288,11 @@ def test_each_image_is_encoded_once_across_restarts_and_repeated_requests(bench:
 def test_an_image_that_fails_stays_failed_and_is_not_tried_again(bench: Bench) -> None:
     bad, good = bench.image("fail"), bench.image("good")
     service = bench.service()
-    service.request(bad, "look")
+    service.request(target(bad), "look")
     assert bench.wait_for(bad, "failed").error == "It is ugly."
-    assert service.request(bad, "look") == EmbeddingState("failed", error="It is ugly.")
-    assert service.state(bad) == EmbeddingState("failed", error="It is ugly.")
-    service.request(good, "look")
+    assert service.request(target(bad), "look") == EmbeddingState("failed", error="It is ugly.")
+    assert service.state(target(bad)) == EmbeddingState("failed", error="It is ugly.")
+    service.request(target(good), "look")
     bench.wait_for(good, "ready")
     assert bench.taken() == [[bad], [good]]
 
@@ -293,11 +303,11 @@ def test_a_failure_that_is_not_the_images_fault_may_be_tried_again(
     monkeypatch.setattr(work_module, "RETRY_AFTER", 0.0)
     image = bench.image("fail for lack of disk space")
     service = bench.service()
-    service.request(image, "look")
+    service.request(target(image), "look")
     bench.wait_for(image, "failed")
-    assert service.state(image) == EmbeddingState("none")
+    assert service.state(target(image)) == EmbeddingState("none")
     bench.events.clear()
-    service.request(image, "look")
+    service.request(target(image), "look")
     bench.wait_for(image, "failed")
     assert bench.taken() == [[image], [image]]
 
@@ -305,24 +315,24 @@ def test_a_failure_that_is_not_the_images_fault_may_be_tried_again(
 def test_an_image_that_kills_the_process_is_given_up_and_the_others_go_on(bench: Bench) -> None:
     poison, good = bench.image("crash"), bench.image("good")
     service = bench.service()
-    service.request(poison, "look")
-    service.request(good, "bulk")
+    service.request(target(poison), "look")
+    service.request(target(good), "bulk")
     failed = bench.wait_for(poison, "failed")
     assert failed.error is not None
     assert "killed by signal 9" in failed.error
     bench.wait_for(good, "ready")
     assert bench.taken() == [[poison], [poison], [good]]
-    assert service.request(poison, "look").state == "failed"
+    assert service.request(target(poison), "look").state == "failed"
 
 
 def test_a_batch_that_kills_the_process_is_taken_apart(bench: Bench) -> None:
     service = bench.service("batch")
     first, gate = bench.gate("gate")
-    service.request(first, "look")
+    service.request(target(first), "look")
     bench.wait_for(first, "encoding")
     suspect, bystander = bench.image("crash in company"), bench.image("bystander")
-    service.request(bystander, "bulk")
-    service.request(suspect, "bulk")
+    service.request(target(bystander), "bulk")
+    service.request(target(suspect), "bulk")
     open_gate(gate)
     bench.wait_for(suspect, "ready")
     bench.wait_for(bystander, "ready")
@@ -332,9 +342,9 @@ def test_a_batch_that_kills_the_process_is_taken_apart(bench: Bench) -> None:
 
 def test_what_may_kill_the_process_is_not_decoded_beside_another() -> None:
     work = Work(lambda _: None)
-    suspects, other = [Target(name * 64) for name in "ab"], Target("c" * 64)
-    for target in suspects:
-        work.add(target, "bulk")
+    suspects, other = [target(name * 64) for name in "ab"], target("c" * 64)
+    for suspect in suspects:
+        work.add(suspect, "bulk")
     work.take(2)
     work.crashed("died")
     work.add(other, "bulk")
@@ -343,7 +353,7 @@ def test_what_may_kill_the_process_is_not_decoded_beside_another() -> None:
     work.done(suspects[0], 1, 1)
     assert work.take(2) == suspects[1:]
     work.done(suspects[1], 1, 1)
-    more = Target("d" * 64)
+    more = target("d" * 64)
     work.add(more, "bulk")
     assert (work.take(1), work.following(3)) == ([other], [more])
 
@@ -351,17 +361,38 @@ def test_what_may_kill_the_process_is_not_decoded_beside_another() -> None:
 def test_what_people_are_told_about_the_encoder(bench: Bench) -> None:
     service = bench.service(running=False)
     assert service.status().encoder.state == "starting"
-    assert service.manifest() is None
+    assert service.manifest(MODEL_SHA256) is None
     with pytest.raises(Unavailable):
-        service.graph_path("decode")
+        service.graph_path(MODEL_SHA256, "decode")
     service.start()
     wait_until(lambda: service.status().encoder.state == "ready" and bench.statuses)  # changes may be told as one
     status = service.status()
     assert status.encoder == ProcessStatus(state="ready", message="", threads=1)
     assert (status.device, status.model, status.model_sha256) == ("cpu", "tiny", bench.model_sha256)
-    assert service.graph_path("decode").read_bytes() == b"decode"
+    assert service.graph_path(MODEL_SHA256, "decode").read_bytes() == b"decode"
     with pytest.raises(NotFound):
-        service.graph_path("../manifest")
+        service.graph_path(MODEL_SHA256, "../manifest")
+
+
+def test_a_model_that_kills_the_process_is_given_up_and_images_are_not_blamed(bench: Bench) -> None:
+    bulk = FakeBulk()
+    service = bench.service(bulk=bulk)
+    large, image = "f" * 64, bench.image("good")
+    service.request(Target(image, large), "look")
+    service.request(target(image), "bulk")
+    bench.wait(lambda: any(event.state == "failed" for event in bench.events))
+    (failed,) = [event for event in bench.events if event.state == "failed"]
+    assert failed.target == Target(image, large)
+    assert failed.error is not None
+    assert "killed by signal 9, perhaps for lack of memory while it loaded the model" in failed.error
+    assert not failed.lasting
+    bench.wait(lambda: service.state(target(image)).state == "ready")
+    wait_until(lambda: bulk.unusable)
+    assert bulk.unusable == {large: failed.error}
+    with pytest.raises(Unavailable, match="while it loaded the model"):
+        service.manifest(large)
+    service.look_again()  # somebody resumes a job: it may have memory now
+    wait_until(lambda: not bulk.unusable)
 
 
 def test_a_model_that_cannot_be_loaded_is_reported(bench: Bench) -> None:
@@ -376,7 +407,7 @@ def test_a_missing_model_is_reported_and_asks_for_nothing(bench: Bench) -> None:
     assert "limner models pull sam_vit_h" in service.status().encoder.message
     with pytest.raises(MissingWeights, match="limner models pull sam_vit_h"):
         _ = service.model_sha256
-    assert service.state(bench.image("x")) == EmbeddingState("none")
+    assert service.state(target(bench.image("x"))) == EmbeddingState("none")
 
 
 def test_a_server_without_torch_says_so_and_serves_what_is_encoded(
@@ -390,7 +421,7 @@ def test_a_server_without_torch_says_so_and_serves_what_is_encoded(
     assert "limner-server[encoder]" in service.status().encoder.message
     image = bench.image("x")
     bench.blobs.put(embedding_key(image, service.model_sha256, PREPROCESSING_VERSION), embedding_bytes())
-    assert service.state(image).state == "ready"
+    assert service.state(target(image)).state == "ready"
 
 
 def test_weights_replaced_under_a_running_server_are_named_and_never_mixed(bench: Bench) -> None:
@@ -409,13 +440,13 @@ def test_weights_replaced_under_a_running_server_are_named_and_never_mixed(bench
 def test_stopping_gives_up_the_image_in_hand_and_the_next_start_encodes_it(bench: Bench) -> None:
     image, gate = bench.gate("gate")
     service = bench.service()
-    service.request(image, "look")
+    service.request(target(image), "look")
     bench.wait_for(image, "encoding")
     service.stop()
     assert not bench.blobs.exists(embedding_key(image, bench.model_sha256, PREPROCESSING_VERSION))
     again = bench.service()
     bench.events.clear()
-    again.request(image, "look")
+    again.request(target(image), "look")
     bench.wait_for(image, "encoding")
     open_gate(gate)
     bench.wait_for(image, "ready")
@@ -435,27 +466,27 @@ def test_a_listener_that_fails_does_not_stop_the_news(bench: Bench) -> None:
 
     class Listener(Broken):
         def on_targets(self, events: Sequence[EncodeEvent]) -> None:
-            if any(event.image_sha256 == good for event in events):
+            if any(event.target.image_sha256 == good for event in events):
                 heard.set()
 
     service = EmbeddingService(
         bench.settings, bench.blobs, subscribers=[Broken(), Listener()], command=(sys.executable, "-c", "")
     )
     service.start()
-    service.request(bad, "look")
-    service.request(good, "look")
+    service.request(target(bad), "look")
+    service.request(target(good), "look")
     assert heard.wait(PATIENCE)
     service.stop()
 
 
 def test_bulk_work_is_claimed_in_whole_batches_and_the_next_one_is_decoded_meanwhile(bench: Bench) -> None:
     images = [bench.image(str(index)) for index in range(24)]
-    bulk = FakeBulk([Target(image) for image in images])
+    bulk = FakeBulk([target(image) for image in images])
     bench.service("batch", bulk=bulk)
     bench.wait_for(images[-1], "ready")
     assert bench.taken() == [images[start : start + BATCH] for start in range(0, 24, BATCH)]
     assert bench.said_to_follow()[:-1] == bench.taken()[1:]
-    assert [each.image_sha256 for each in bulk.settled] == images
+    assert [each.target.image_sha256 for each in bulk.settled] == images
     assert bulk.transactions <= len(images) // BATCH + 1
     assert (bulk.held, bulk.waiting) == (set(), [])
     assert bench.states_of(images[0]) == ["encoding", "ready"]
@@ -463,26 +494,26 @@ def test_bulk_work_is_claimed_in_whole_batches_and_the_next_one_is_decoded_meanw
 
 def test_what_is_looked_at_passes_bulk_work_and_is_settled_too(bench: Bench) -> None:
     first, gate = bench.gate("gate")
-    bulk = FakeBulk([Target(bench.image(str(index))) for index in range(5)])
+    bulk = FakeBulk([target(bench.image(str(index))) for index in range(5)])
     service = bench.service(bulk=bulk)
     bench.wait(lambda: service.status().queue.done == 5 and len(bulk.settled) == 5)
-    service.request(first, "look")
+    service.request(target(first), "look")
     bench.wait_for(first, "encoding")
-    bulk.waiting = [Target(bench.image(f"more {index}")) for index in range(3)]
+    bulk.waiting = [target(bench.image(f"more {index}")) for index in range(3)]
     service.look_again()
     looked = bench.image("looked")
-    service.request(looked, "look")
+    service.request(target(looked), "look")
     open_gate(gate)
     bench.wait(lambda: service.status().queue.done == 10 and len(bulk.settled) == 10)
     assert bench.taken()[5:7] == [[first], [looked]]
-    assert Target(looked) in {Target(each.image_sha256) for each in bulk.settled}
+    assert target(looked) in {each.target for each in bulk.settled}
 
 
 def test_results_wait_for_a_database_that_is_away_and_the_work_goes_on(bench: Bench) -> None:
     images = [bench.image(str(index)) for index in range(9)]
-    bulk = FakeBulk([Target(image) for image in images])
+    bulk = FakeBulk([target(image) for image in images])
     first, gate = bench.gate("gate")
-    bulk.waiting.insert(0, Target(first))
+    bulk.waiting.insert(0, target(first))
     service = bench.service("batch", bulk=bulk)
     bench.wait_for(first, "encoding")
     bulk.away = True
@@ -491,7 +522,7 @@ def test_results_wait_for_a_database_that_is_away_and_the_work_goes_on(bench: Be
     assert bulk.settled == []
     bulk.away = False
     bench.wait_for(images[-1], "ready")
-    assert sorted(each.image_sha256 for each in bulk.settled) == sorted([first, *images])
+    assert sorted(each.target.image_sha256 for each in bulk.settled) == sorted([first, *images])
     assert len(bench.taken()) == 4  # nothing was encoded twice
 
 
@@ -501,7 +532,7 @@ def test_a_process_that_hangs_is_killed_and_what_it_had_in_hand_goes_on(
     bench.settings = bench.settings.model_copy(update={"encoder_timeout": 1.0})
     hangs, _ = bench.gate("never opened")
     good = bench.image("good")
-    bulk = FakeBulk([Target(hangs), Target(good)])
+    bulk = FakeBulk([target(hangs), target(good)])
     bench.service(bulk=bulk)
     monkeypatch.setattr(service_module, "SLOWEST", 1)  # images that usually take longer are waited for longer
     failed = bench.wait_for(hangs, "failed")
@@ -513,11 +544,11 @@ def test_a_process_that_hangs_is_killed_and_what_it_had_in_hand_goes_on(
 def test_bulk_work_that_is_no_longer_held_is_dropped_unless_somebody_looks_at_it(bench: Bench) -> None:
     first, gate = bench.gate("gate")
     dropped, kept, looked = (bench.image(name) for name in ("dropped", "kept", "looked"))
-    bulk = FakeBulk([Target(image) for image in (first, dropped, kept, looked)])
+    bulk = FakeBulk([target(image) for image in (first, dropped, kept, looked)])
     service = bench.service(bulk=bulk)
     bench.wait_for(first, "encoding")
-    bulk.held -= {Target(dropped), Target(looked)}
-    service.request(looked, "look")
+    bulk.held -= {target(dropped), target(looked)}
+    service.request(target(looked), "look")
     service.look_again()
     wait_until(lambda: service.status().queue.waiting == 2)
     open_gate(gate)
@@ -526,7 +557,7 @@ def test_bulk_work_that_is_no_longer_held_is_dropped_unless_somebody_looks_at_it
 
 
 def test_an_encoder_that_cannot_run_gives_back_what_it_holds_and_says_why(bench: Bench) -> None:
-    bulk = FakeBulk([Target(bench.image("x"))])
+    bulk = FakeBulk([target(bench.image("x"))])
     bench.service("broken", bulk=bulk)
     wait_until(lambda: bulk.trouble)
     assert bulk.trouble[0] is not None
@@ -536,7 +567,7 @@ def test_an_encoder_that_cannot_run_gives_back_what_it_holds_and_says_why(bench:
 
 def test_stopping_gives_back_what_is_held(bench: Bench) -> None:
     first, gate = bench.gate("gate")
-    bulk = FakeBulk([Target(first), Target(bench.image("next"))])
+    bulk = FakeBulk([target(first), target(bench.image("next"))])
     service = bench.service(bulk=bulk)
     bench.wait_for(first, "encoding")
     assert bulk.trouble[0] is None
@@ -548,8 +579,8 @@ def test_stopping_gives_back_what_is_held(bench: Bench) -> None:
 def test_a_suspect_of_bulk_work_is_given_up_after_one_more_crash() -> None:
     told: list[EncodeEvent] = []
     work = Work(told.append)
-    suspect = Target("a" * 64)
-    work.hold([Claimed(suspect, suspect=True), Claimed(Target("b" * 64))])
+    suspect = target("a" * 64)
+    work.hold([Claimed(suspect, suspect=True), Claimed(target("b" * 64))])
     assert work.take(8) == [suspect]
     work.crashed("died")
     assert (told[-1].state, told[-1].lasting) == ("failed", True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import func, select
 
@@ -11,6 +13,8 @@ from limner.jobs import precompute
 from limner.jobs.control import act_on_job, withdraw_image
 from limner.jobs.encoding import EncodingQueue
 from limner.jobs.precompute import count_unencoded, start_precompute
+from limner.models.catalogue import find_model
+from limner.models.in_use import Models
 from limner.store import Database
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings, encoded_among
 from limner.store.images import NewImage, add_image, delete_image
@@ -18,6 +22,7 @@ from limner.store.jobs import get_job
 from limner.store.projects import create_project, delete_project, get_project
 from limner.store.tables import Image, Job, JobItem
 from limner.vocabulary.events import EmbeddingEvent, JobEvent, PublishedEvent
+from tests.conftest import install_card
 
 KEY = EmbeddingKey("a" * 64, 1)
 OTHER_KEY = EmbeddingKey("b" * 64, 1)
@@ -25,6 +30,10 @@ OTHER_KEY = EmbeddingKey("b" * 64, 1)
 
 def sha(index: int) -> str:
     return f"{index:064x}"
+
+
+def target(index: int, key: EmbeddingKey = KEY) -> Target:
+    return Target(sha(index), key.model_sha256)
 
 
 def add_images(database: Database, project_id: int, indices: range) -> None:
@@ -42,8 +51,16 @@ def project_id(database: Database) -> int:
 
 
 @pytest.fixture
-def encoder(database: Database) -> EncodingQueue:
-    return EncodingQueue(database, KEY, "me")
+def models(tmp_path: Path) -> Models:
+    """Two that are installed; the first is the installation's."""
+    for name, key in (("one", KEY), ("two", OTHER_KEY)):
+        install_card(tmp_path, name, key.model_sha256)
+    return Models(tmp_path, find_model("one", tmp_path))
+
+
+@pytest.fixture
+def encoder(database: Database, models: Models) -> EncodingQueue:
+    return EncodingQueue(database, models, "me")
 
 
 def start(database: Database, project_id: int, key: EmbeddingKey = KEY) -> int:
@@ -58,7 +75,7 @@ def claim(encoder: EncodingQueue, count: int) -> list[str]:
 
 
 def ready(*sha256s: str) -> list[EncodeEvent]:
-    return [EncodeEvent(each, "ready", seconds=0.5, bytes=9) for each in sha256s]
+    return [EncodeEvent(Target(each, KEY.model_sha256), "ready", seconds=0.5, bytes=9) for each in sha256s]
 
 
 def figures(database: Database, job_id: int) -> tuple[str, int, int, int]:
@@ -139,8 +156,8 @@ def test_a_job_ends_with_what_has_failed_named_and_goes_on_when_that_is_tried_ag
     encoder.settle(
         [
             *ready(*map(sha, range(5))),
-            EncodeEvent(sha(5), "failed", "It is ugly.", lasting=True),
-            EncodeEvent(sha(6), "failed", "The disk is full.", lasting=False),
+            EncodeEvent(target(5), "failed", "It is ugly.", lasting=True),
+            EncodeEvent(target(6), "failed", "The disk is full.", lasting=False),
         ]
     )
     assert figures(database, job) == ("running", 5, 1, 7)
@@ -175,10 +192,23 @@ def test_a_project_has_one_unfinished_job_and_a_job_can_be_cancelled_midway(
     assert start(database, project_id) != job
 
 
-def test_each_model_has_its_own_items(database: Database, project_id: int, encoder: EncodingQueue) -> None:
+def test_what_is_claimed_at_once_is_of_one_model_and_jobs_take_turns(
+    database: Database, project_id: int, encoder: EncodingQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precompute, "WINDOW", 3)
+    with database.write() as session:
+        other = create_project(session, "Dogs")
+    add_images(database, other.id, range(2))
     start(database, project_id, OTHER_KEY)
-    assert claim(encoder, 8) == []
-    assert len(claim(EncodingQueue(database, OTHER_KEY, "other"), 8)) == 7
+    start(database, other.id)
+    first = encoder.claim(8)
+    assert [each.target for each in first] == [target(index, OTHER_KEY) for index in range(3)]
+    assert [each.target for each in encoder.claim(8)] == [target(0), target(1)]
+    assert set(encoder.heartbeat()) == {each.target for each in first} | {target(0), target(1)}
+    encoder.settle([EncodeEvent(each.target, "ready", seconds=1, bytes=1) for each in first])
+    with database.read() as session:
+        assert encoded_among(session, [sha(0)], OTHER_KEY) == {sha(0)}
+        assert encoded_among(session, [sha(0)], KEY) == set()
 
 
 def test_a_job_of_an_older_version_goes_on_with_the_model_in_use(
@@ -190,31 +220,31 @@ def test_a_job_of_an_older_version_goes_on_with_the_model_in_use(
 
 
 def test_jobs_stop_when_nobody_can_encode_and_go_on_when_somebody_can(
-    database: Database, project_id: int, encoder: EncodingQueue
+    database: Database, project_id: int, encoder: EncodingQueue, models: Models
 ) -> None:
     job = start(database, project_id)
-    elsewhere = EncodingQueue(database, KEY, "elsewhere")
+    elsewhere = EncodingQueue(database, models, "elsewhere")
     elsewhere.claim(1)
-    encoder.follow("The model is gone.")
+    encoder.follow("The model is gone.", {})
     assert figures(database, job)[0] == "running"  # another process is at it
     elsewhere.release()
-    encoder.follow("The model is gone.")
+    encoder.follow("The model is gone.", {})
     assert figures(database, job)[0] == "failed"
     assert claim(encoder, 8) == []
-    elsewhere.follow(None)
+    elsewhere.follow(None, {})
     assert figures(database, job)[0] == "running"
     assert len(claim(encoder, 8)) == 7
 
 
 def test_what_is_held_is_known_and_can_be_given_back(
-    database: Database, project_id: int, encoder: EncodingQueue
+    database: Database, project_id: int, encoder: EncodingQueue, models: Models
 ) -> None:
     start(database, project_id)
     assert claim(encoder, 2) == [sha(0), sha(1)]
-    assert set(encoder.heartbeat()) == {Target(sha(0)), Target(sha(1))}
+    assert set(encoder.heartbeat()) == {target(0), target(1)}
     encoder.release()
     assert encoder.heartbeat() == []
-    assert claim(EncodingQueue(database, KEY, "other"), 2) == [sha(0), sha(1)]
+    assert claim(EncodingQueue(database, models, "other"), 2) == [sha(0), sha(1)]
 
 
 def test_a_project_takes_its_jobs_and_their_items_along(
@@ -238,7 +268,7 @@ def test_an_image_that_leaves_a_project_leaves_its_job_and_no_other_one(
     jobs = start(database, project_id), start(database, other.id)
     assert claim(encoder, 2) == [sha(0), sha(1)]
     encoder.claim(8)
-    encoder.settle([EncodeEvent(sha(2), "failed", "It is ugly.", lasting=True)])
+    encoder.settle([EncodeEvent(target(2), "failed", "It is ugly.", lasting=True)])
     for job_id in jobs:
         assert figures(database, job_id)[2] == 1
     told.clear()

@@ -17,9 +17,10 @@ from limner.encoding.states import Target
 from limner.errors import Conflict
 from limner.jobs import queue
 from limner.jobs.control import act_on_job, failures_of, stop_jobs
-from limner.jobs.kinds import Priority, encode_key, encode_target
+from limner.jobs.kinds import Priority, encode_key, encode_kind, encode_target
 from limner.jobs.queue import LEASE, MAX_ATTEMPTS, claim, done, fail, heartbeat, release
 from limner.store import Database
+from limner.store.embeddings import EmbeddingKey
 from limner.store.jobs import create_job, get_job
 from limner.store.projects import create_project
 from limner.store.tables import Job, JobItem
@@ -87,9 +88,12 @@ def test_items_are_claimed_by_priority_then_by_age_and_only_by_those_who_can_do_
     assert take(database, 5, now=utc_now() + timedelta(hours=2)) == ["later"]
 
 
+MODEL = "b" * 64
+
+
 def test_a_key_names_a_target_and_back() -> None:
-    for target in (Target("a" * 64), Target("a" * 64, Region(32, 0, 256, 128))):
-        assert encode_target(encode_key(target)) == target
+    for target in (Target("a" * 64, MODEL), Target("a" * 64, MODEL, Region(32, 0, 256, 128))):
+        assert encode_target(encode_kind(EmbeddingKey.of(MODEL)), encode_key(target)) == target
 
 
 def test_what_is_done_is_gone_and_counted(database: Database) -> None:

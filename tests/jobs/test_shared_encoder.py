@@ -18,7 +18,7 @@ from limner.jobs.shared_encoder import SharedEncoder
 from limner.service.running import start, stop
 from limner.service.wiring import Services, open_services
 from tests.api.conftest import FAKE_WORKER
-from tests.conftest import png_bytes
+from tests.conftest import TEST_MODEL_SHA256, install_card, png_bytes
 
 PATIENCE = 60.0  # s; nothing is measured, tests only fail after this
 
@@ -58,89 +58,110 @@ def wait(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
+def of(image_sha256: str, model_sha256: str = TEST_MODEL_SHA256) -> Target:
+    return Target(image_sha256, model_sha256)
+
+
 def queue_of(services: Services, holder: str) -> EncodingQueue:
-    return EncodingQueue(services.database, services.embedding_key, holder, shared=True)
+    return EncodingQueue(services.database, services.models, holder, shared=True)
 
 
 def test_what_is_asked_for_in_one_process_is_made_in_another(web: Services, worker: Services) -> None:
     first, other = image(web), image(web, 1)
-    assert web.encoder.state(first) == EmbeddingState("none")
-    assert web.encoder.request(first, "look") == EmbeddingState("waiting", position=0)
-    assert web.encoder.queued([first, other]) == {first: EmbeddingState("waiting")}
+    assert web.encoder.state(of(first)) == EmbeddingState("none")
+    assert web.encoder.request(of(first), "look") == EmbeddingState("waiting", position=0)
+    assert web.encoder.queued([of(first), of(other)]) == {of(first): EmbeddingState("waiting")}
     assert web.encoder.status().encoder.state == "starting"
-    assert web.encoder.manifest() is None
+    assert web.encoder.manifest(TEST_MODEL_SHA256) is None
     with pytest.raises(Unavailable):
-        web.encoder.graph_path("decode")
+        web.encoder.graph_path(TEST_MODEL_SHA256, "decode")
     start(worker)
-    wait(lambda: web.encoder.state(first).state == "ready", "the embedding")
+    wait(lambda: web.encoder.state(of(first)).state == "ready", "the embedding")
     wait(lambda: web.encoder.status().encoder.state == "ready", "word of the encoder")
-    assert web.encoder.queued([first]) == {}
-    assert web.encoder.request(first, "look") == EmbeddingState("ready")
-    assert web.encoder.request(other, "prefetch").state in ("waiting", "encoding", "ready")
-    wait(lambda: web.encoder.state(other).state == "ready", "the second embedding")
-    manifest = web.encoder.manifest()
+    assert web.encoder.queued([of(first)]) == {}
+    assert web.encoder.request(of(first), "look") == EmbeddingState("ready")
+    assert web.encoder.request(of(other), "prefetch").state in ("waiting", "encoding", "ready")
+    wait(lambda: web.encoder.state(of(other)).state == "ready", "the second embedding")
+    manifest = web.encoder.manifest(TEST_MODEL_SHA256)
     assert manifest is not None
     assert manifest.weights_sha256 == web.encoder.model_sha256
-    assert web.encoder.graph_path("decode").read_bytes() == b"the graph decode"
+    assert web.encoder.graph_path(TEST_MODEL_SHA256, "decode").read_bytes() == b"the graph decode"
     with pytest.raises(NotFound):
-        web.encoder.graph_path("other")
+        web.encoder.graph_path(TEST_MODEL_SHA256, "other")
     worker.encoder.stop()
     assert web.encoder.status().encoder.state == "starting", "an encoder that has ended is not counted on"
+
+
+def test_another_model_is_loaded_and_prepared_for_pages_where_somebody_encodes(
+    web: Services, worker: Services, shared: Settings
+) -> None:
+    install_card(shared.home, "other", "0e" * 32)
+    first = image(web)
+    other = of(first, "0e" * 32)
+    web.encoder.request(of(first), "look")
+    web.encoder.request(other, "look")
+    start(worker)
+    for target in (of(first), other):
+        wait(lambda target=target: web.encoder.state(target).state == "ready", "the embedding")  # type: ignore[misc]
+    install_card(shared.home, "third", "03" * 32)
+    for model in ("0e" * 32, "03" * 32):
+        wait(lambda model=model: web.encoder.manifest(model) is not None, "the manifest")  # type: ignore[misc]
+        assert web.encoder.graph_path(model, "prepare").read_bytes() == b"the graph prepare"
 
 
 def test_an_image_that_cannot_be_encoded_says_why_and_stays_so(web: Services, worker: Services) -> None:
     broken = hashlib.sha256(b"broken").hexdigest()
     web.blobs.put(image_key(broken), b"broken")
     start(worker)
-    web.encoder.request(broken, "look")
-    wait(lambda: web.encoder.state(broken).state == "failed", "the failure")
-    assert web.encoder.request(broken, "look") == EmbeddingState("failed", error="it is poison")
-    assert web.encoder.queued([broken]) == {broken: EmbeddingState("failed", error="it is poison")}
+    web.encoder.request(of(broken), "look")
+    wait(lambda: web.encoder.state(of(broken)).state == "failed", "the failure")
+    assert web.encoder.request(of(broken), "look") == EmbeddingState("failed", error="it is poison")
+    assert web.encoder.queued([of(broken)]) == {of(broken): EmbeddingState("failed", error="it is poison")}
 
 
 def test_the_newest_look_comes_first_then_prefetch_and_what_was_cancelled_never(web: Services) -> None:
     early, late, ahead, raised, gone = (image(web, seed) for seed in range(5))
-    web.encoder.request(ahead, "prefetch")
-    web.encoder.request(raised, "prefetch")
-    web.encoder.request(early, "look")
-    web.encoder.request(gone, "look")
-    web.encoder.request(late, "look")
+    web.encoder.request(of(ahead), "prefetch")
+    web.encoder.request(of(raised), "prefetch")
+    web.encoder.request(of(early), "look")
+    web.encoder.request(of(gone), "look")
+    web.encoder.request(of(late), "look")
     web.encoder.cancel(gone)
-    assert web.encoder.request(raised, "look").position == 0
-    assert web.encoder.request(ahead, "prefetch").position == 3
-    assert web.encoder.request(early, "prefetch").position == 2, "a lower priority changes nothing"
+    assert web.encoder.request(of(raised), "look").position == 0
+    assert web.encoder.request(of(ahead), "prefetch").position == 3
+    assert web.encoder.request(of(early), "prefetch").position == 2, "a lower priority changes nothing"
     claimed = queue_of(web, "here").claim(10)
     assert [each.target.image_sha256 for each in claimed] == [raised, late, early, ahead]
     assert [each.priority for each in claimed] == ["look", "look", "look", "prefetch"]
-    assert web.encoder.state(early) == EmbeddingState("encoding")
+    assert web.encoder.state(of(early)) == EmbeddingState("encoding")
 
 
 def test_an_encoder_that_is_full_takes_only_what_somebody_waits_for(web: Services) -> None:
     bulk, looked_at = image(web), image(web, 1)
-    web.encoder.request(bulk, "bulk")
+    web.encoder.request(of(bulk), "bulk")
     queue = queue_of(web, "here")
     assert queue.claim(4, urgent=True) == []
-    web.encoder.request(looked_at, "look")
-    assert [each.target for each in queue.claim(4, urgent=True)] == [Target(looked_at)]
+    web.encoder.request(of(looked_at), "look")
+    assert [each.target for each in queue.claim(4, urgent=True)] == [of(looked_at)]
     assert replace(queue, shared=False).claim(4, urgent=True) == []
 
 
 def test_a_worker_of_the_same_name_takes_up_what_the_one_before_held(web: Services, worker: Services) -> None:
     first = image(web)
-    web.encoder.request(first, "look")
+    web.encoder.request(of(first), "look")
     assert len(queue_of(web, "worker").claim(1)) == 1
     assert queue_of(web, "somebody else").claim(1) == [], "its lease runs for a minute"
     start(worker)
-    wait(lambda: web.encoder.state(first).state == "ready", "the embedding")
+    wait(lambda: web.encoder.state(of(first)).state == "ready", "the embedding")
 
 
 def test_a_passing_failure_is_said_until_it_is_tried_again(web: Services) -> None:
     first = image(web)
-    web.encoder.request(first, "look")
+    web.encoder.request(of(first), "look")
     queue = queue_of(web, "here")
     queue.claim(1)
-    queue.settle([EncodeEvent(first, "failed", error="the disk is full", lasting=False)])
-    assert web.encoder.request(first, "look") == EmbeddingState("failed", error="the disk is full")
+    queue.settle([EncodeEvent(of(first), "failed", error="the disk is full", lasting=False)])
+    assert web.encoder.request(of(first), "look") == EmbeddingState("failed", error="the disk is full")
 
 
 def test_sqlite_is_refused_in_words_that_say_what_is_right(settings: Settings) -> None:

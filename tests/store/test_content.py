@@ -95,7 +95,7 @@ def test_counts(world: World) -> None:
         world.apply(create(UID.format(index)), index)
     world.apply(operation(kind="delete", uid=UID.format(0)), 3)
     with world.database.read() as session:
-        counts = count_projects(session, KEY, [each.id for each in list_projects(session)])
+        counts = count_projects(session, {each.id: KEY for each in list_projects(session)})
         assert counts == {world.project_id: ProjectCounts(images=2, annotated=1, annotations=2, encoded=1)}
         assert empty.id not in counts
         assert encoded_among(session, [new_image(0).sha256, new_image(1).sha256], KEY) == {new_image(0).sha256}

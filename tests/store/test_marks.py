@@ -12,6 +12,7 @@ from sqlalchemy import select
 from limner.errors import StaleRevision
 from limner.store.accounts import ensure_local_admin
 from limner.store.annotations import annotations_of
+from limner.store.embeddings import EmbeddingKey
 from limner.store.events import events_after
 from limner.store.images import add_image, get_image, lock_image, next_waiting, page_images
 from limner.store.marks import mark_of
@@ -101,7 +102,7 @@ def test_pages_counts_and_the_next_waiting_image_follow_the_marks(world: World) 
             for state in ("all", "waiting", "submitted", "skipped")
         }
         ahead = [next_waiting(session, get_image(session, image_id)) for image_id in ids]
-        counts = count_projects(session, None, [world.project_id])[world.project_id]
+        counts = count_projects(session, {world.project_id: EmbeddingKey.of("a" * 64)})[world.project_id]
     assert pages == {"all": ids, "waiting": [ids[0], ids[3]], "submitted": [ids[2]], "skipped": [ids[1]]}
     assert ahead == [ids[3], ids[3], ids[3], ids[0]]
     assert (counts.images, counts.submitted, counts.skipped) == (4, 1, 1)

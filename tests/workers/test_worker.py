@@ -17,19 +17,21 @@ from PIL import Image
 
 from limner.blobs import BlobStore, embedding_key, image_key
 from limner.config import Settings
-from limner.encoding.protocol import Encode, Encoded, Failed, Progress, Ready, Report
+from limner.encoding.protocol import Encode, Encoded, Failed, Loading, Prepare, Progress, Ready, Report, Unusable
 from limner.encoding.service import EmbeddingService
 from limner.encoding.states import EncodeEvent, EncodingStatus, Target
 from limner.encoding.wire import unpack
 from limner.errors import StorageFull
+from limner.models.catalogue import find_model
 from limner.models.manifest import PREPROCESSING_VERSION, graphs_folder
 from limner.models.registry import LoadedModel
 from limner.segment.predictor import Predictor
 from limner.vocabulary.geometry import Region
 from limner.vocabulary.specs import IMAGE_EMBEDDINGS
-from limner.workers import encode as worker_module
+from limner.workers import loaded as loaded_module
 from limner.workers.encode import DECODING_THREADS, Ahead, Worker
 from limner.workers.encoder import Arrays, Encoder
+from tests.conftest import install_card
 from tests.workers.tiny import TinyModel
 
 MODEL = "c" * 64
@@ -39,6 +41,10 @@ def png(colour: tuple[int, int, int], size: tuple[int, int] = (40, 30)) -> bytes
     buffer = io.BytesIO()
     Image.new("RGB", size, colour).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def of(image_sha256: str, region: Region | None = None, model_sha256: str = MODEL) -> Target:
+    return Target(image_sha256, model_sha256, region)
 
 
 class Bench:
@@ -56,7 +62,7 @@ class Bench:
 
     def encode(self, *targets: str | Target) -> list[Report]:
         self.reports.clear()
-        asked = [Target(target) if isinstance(target, str) else target for target in targets]
+        asked = [of(target) if isinstance(target, str) else target for target in targets]
         self.worker.serve(iter([Encode(targets=asked)]))
         return list(self.reports)
 
@@ -64,8 +70,8 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     bench = Bench(tmp_path)
-    monkeypatch.setattr(worker_module, "load_model", lambda name, home: LoadedModel(bench.model, name, MODEL))
-    monkeypatch.setattr(worker_module, "export_model", lambda loaded, root: None)
+    monkeypatch.setattr(loaded_module, "load_model", lambda name, home: LoadedModel(bench.model, name, MODEL))
+    monkeypatch.setattr(loaded_module, "export_model", lambda loaded, root: None)
     bench.worker = Worker(bench.settings, bench.reports.append)
     return bench
 
@@ -95,20 +101,20 @@ def test_the_embedding_of_a_region_is_that_of_its_crop(bench: Bench) -> None:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     image, region = bench.image(buffer.getvalue()), Region(96, 128, 304, 160)
-    whole, part = bench.encode(image, Target(image, region))
+    whole, part = bench.encode(image, of(image, region))
     assert isinstance(whole, Encoded)
     assert isinstance(part, Encoded)
     stored, info = unpack(bench.blobs.get(embedding_key(image, MODEL, PREPROCESSING_VERSION, region=region)))
     expected = Predictor(bench.model).embed(pixels[128:288, 96:400]).features[IMAGE_EMBEDDINGS].detach().numpy()
     np.testing.assert_array_equal(stored[IMAGE_EMBEDDINGS], expected.astype(np.float16).astype(np.float32))
     assert (info.image_height, info.image_width, info.region) == (300, 400, region)
-    (again,) = bench.encode(Target(image, region))
+    (again,) = bench.encode(of(image, region))
     assert isinstance(again, Encoded)
     assert again.seconds == 0
 
 
 def test_what_follows_is_looked_for_before_its_turn_and_once() -> None:
-    one, two, three = (Target(name * 64) for name in "abc")
+    one, two, three = (of(name * 64) for name in "abc")
     asked: list[Target] = []
     found = threading.Condition()
 
@@ -129,7 +135,7 @@ def test_what_follows_is_looked_for_before_its_turn_and_once() -> None:
 
 
 def test_images_that_follow_are_encoded_like_others(bench: Bench) -> None:
-    targets = [Target(bench.image(png((shade, 0, 0)))) for shade in range(3)]
+    targets = [of(bench.image(png((shade, 0, 0)))) for shade in range(3)]
     requests = [Encode(targets=[target], following=targets[at + 1 :]) for at, target in enumerate(targets)]
     bench.reports.clear()
     bench.worker.serve(iter(requests))
@@ -151,7 +157,7 @@ def test_no_more_is_decoded_ahead_than_there_are_threads_and_what_is_looked_at_d
             assert gate.wait(60)
         return Encoded(target=target, seconds=0, bytes=0)
 
-    first, looked, *following = (Target(name * 64) for name in "abcdefghi")
+    first, looked, *following = (of(name * 64) for name in "abcdefghi")
     with ThreadPoolExecutor(DECODING_THREADS - 1) as pool:  # the last of those ahead waits for a thread
         ahead = Ahead(pool, find)
         ahead.take([first], following)
@@ -169,10 +175,10 @@ def test_the_card_may_choose_onnxruntime(bench: Bench, monkeypatch: pytest.Monke
     in_torch, _ = unpack(bench.blobs.get(embedding_key(image, MODEL, PREPROCESSING_VERSION)))
     other = "d" * 64
     loaded = LoadedModel(bench.model, "tiny", other, cpu_runtime="onnxruntime")
-    monkeypatch.setattr(worker_module, "load_model", lambda name, home: loaded)
+    monkeypatch.setattr(loaded_module, "load_model", lambda name, home: loaded)
     bench.worker = Worker(bench.settings, bench.reports.append)
     bench.model.batches.clear()
-    bench.encode(image)
+    bench.encode(of(image, None, other))
     assert bench.model.batches == []
     found, _ = unpack(bench.blobs.get(embedding_key(image, other, PREPROCESSING_VERSION)))
     np.testing.assert_allclose(found[IMAGE_EMBEDDINGS], in_torch[IMAGE_EMBEDDINGS], rtol=1e-3, atol=1e-3)
@@ -180,7 +186,7 @@ def test_the_card_may_choose_onnxruntime(bench: Bench, monkeypatch: pytest.Monke
 
 def test_a_region_outside_of_the_image_is_refused(bench: Bench) -> None:
     image = bench.image(png((1, 2, 3), (400, 300)))
-    (report,) = bench.encode(Target(image, Region(288, 0, 128, 128)))
+    (report,) = bench.encode(of(image, Region(288, 0, 128, 128)))
     assert isinstance(report, Failed)
     assert (report.code, report.lasting) == ("invalid_input", True)
     assert "leaves the image" in report.message
@@ -249,6 +255,78 @@ def test_weights_that_give_nonsense_store_nothing(bench: Bench) -> None:
     assert not bench.blobs.exists(embedding_key(image, MODEL, PREPROCESSING_VERSION))
 
 
+class Several(Bench):
+    """Three models are installed; each has a network of its own."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(folder)
+        self.models = {name: TinyModel() for name in ("tiny", "other", "third")}
+        self.sha256s = {name: f"{number}" * 64 for number, name in enumerate(self.models)}
+        self.loads: list[str] = []
+        for name, sha256 in self.sha256s.items():
+            install_card(folder, name, sha256)
+        monkeypatch.setattr(loaded_module, "load_model", self._load)
+        monkeypatch.setattr(loaded_module, "export_model", lambda loaded, root: None)
+        self.worker = Worker(self.settings, self.reports.append)
+
+    def _load(self, name: str, home: Path) -> LoadedModel:
+        self.loads.append(name)
+        return LoadedModel(self.models[name], name, self.sha256s[name])
+
+    def kinds(self, *asked: str) -> list[str]:
+        """What is said when an image of its own is encoded by each of these models."""
+        self.reports.clear()
+        images = [self.image(png((shade, len(self.loads), 0))) for shade in range(len(asked))]
+        targets = [of(image, None, self.sha256s[name]) for image, name in zip(images, asked, strict=True)]
+        self.worker.serve(iter([Encode(targets=[target]) for target in targets]))
+        return [report.kind for report in self.reports]
+
+
+@pytest.fixture
+def several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Several:
+    return Several(tmp_path, monkeypatch)
+
+
+def test_a_model_is_loaded_when_it_is_needed_and_the_one_used_longest_ago_makes_room(several: Several) -> None:
+    assert several.loads == ["tiny"]
+    assert several.kinds("tiny", "other") == ["encoded", "loading", "ready", "encoded"]
+    several.kinds("tiny", "other", "tiny")
+    assert several.loads == ["tiny", "other"]  # both fit
+    several.kinds("third", "tiny")
+    assert several.loads == ["tiny", "other", "third"]
+    several.kinds("other")
+    assert several.loads == ["tiny", "other", "third", "other"]
+    assert [len(model.batches) for model in several.models.values()] == [4, 3, 1]
+
+
+def test_each_embedding_is_stored_under_its_own_model(several: Several) -> None:
+    several.models["other"].gain.data.fill_(2.0)
+    image = several.image(png((10, 200, 10)))
+    targets = [of(image, None, several.sha256s[name]) for name in ("tiny", "other")]
+    several.worker.serve(iter([Encode(targets=[target]) for target in targets]))
+    features = []
+    for target in targets:
+        found, info = unpack(several.blobs.get(embedding_key(image, target.model_sha256, PREPROCESSING_VERSION)))
+        assert info.model_sha256 == target.model_sha256
+        features.append(found[IMAGE_EMBEDDINGS])
+    np.testing.assert_allclose(features[1], 2 * features[0], rtol=1e-2)
+
+
+def test_a_model_that_is_gone_or_damaged_is_said_to_be_and_the_others_go_on(
+    several: Several, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (several.settings.models_dir / "third" / "model.json").unlink()
+    several.reports.clear()
+    several.worker.serve(iter([Prepare(model_sha256=several.sha256s["third"])]))
+    loading, unusable = several.reports
+    assert isinstance(loading, Loading)
+    assert isinstance(unusable, Unusable)
+    assert "is not installed any more" in unusable.message
+    monkeypatch.delitem(several.models, "other")  # as unforeseen as it gets
+    assert several.kinds("other", "tiny") == ["loading", "unusable", "encoded"]
+    assert "KeyError" in capsys.readouterr().err
+
+
 class Listener:
     """Counts what became ready."""
 
@@ -277,17 +355,20 @@ def test_samlet_encodes_each_image_once_across_restarts(tmp_path: Path) -> None:
         blobs.put(image_key(shas[-1]), data)
     command = (sys.executable, str(Path(__file__).parent / "counting_worker.py"), str(log))
 
+    model_sha256 = find_model("samlet", tmp_path).card.weights_sha256
     manifests = []
     for images in (shas[:1], shas, shas):
         done = threading.Semaphore(0)
 
         service = EmbeddingService(settings, blobs, subscribers=[Listener(done)], command=command)
         service.start()
-        waiting = [image for image in images * 2 if service.request(image, "look").state == "waiting"]
+        waiting = [
+            image for image in images * 2 if service.request(of(image, None, model_sha256), "look").state == "waiting"
+        ]
         for _ in set(waiting):
             assert done.acquire(timeout=120)
-        assert all(service.state(image).state == "ready" for image in images)
-        manifests.append(service.manifest())
+        assert all(service.state(of(image, None, model_sha256)).state == "ready" for image in images)
+        manifests.append(service.manifest(model_sha256))
         service.stop()
 
     assert log.read_text() == "(48, 64, 3)\n" * 2

@@ -27,8 +27,8 @@ from limner.encoding.service import EmbeddingService
 from limner.encoding.states import EncodeEvent
 from limner.jobs.encoding import EncodingQueue
 from limner.jobs.precompute import count_unencoded, start_precompute
-from limner.models.catalogue import ModelCard
-from limner.models.manifest import PREPROCESSING_VERSION
+from limner.models.catalogue import ModelCard, find_model
+from limner.models.in_use import Models
 from limner.store import Database
 from limner.store.embeddings import EmbeddingKey
 from limner.store.jobs import get_job
@@ -46,7 +46,7 @@ FILL_BEFORE = 2.0  # mean images in a batch, of the queue before
 GOAL_FILL, GOAL_MS = 7.5, 2.0
 OUTAGE, HANG_NOTICED_AFTER = 3.0, 5.0  # s
 MODEL_SHA256 = hashlib.sha256(b"").hexdigest()
-KEY = EmbeddingKey(MODEL_SHA256, PREPROCESSING_VERSION)
+KEY = EmbeddingKey.of(MODEL_SHA256)
 WORKER = (sys.executable, "-m", "limner.bench.sleeping_worker")
 
 
@@ -70,6 +70,7 @@ class Bench:
     home: Path
     database: Database
     blobs: BlobStore
+    models: Models
     project_id: int
     log: Path
 
@@ -83,7 +84,7 @@ class Bench:
     def encoder(self, behaviour: str = "", timeout: float = 300.0) -> EmbeddingService:
         """An encoder whose worker sleeps; ``behaviour`` "hang" has it hang once."""
         settings = Settings(home=self.home, model="sleeper", encoder_timeout=timeout)
-        queue = EncodingQueue(self.database, KEY, "bench")
+        queue = EncodingQueue(self.database, self.models, "bench")
         command = (*WORKER, str(self.log), MODEL_SHA256, str(BATCH), behaviour)
         return EmbeddingService(settings, self.blobs, queue, command=command)
 
@@ -136,7 +137,7 @@ def bench_of(images: int, *, with_blobs: bool) -> Iterator[Bench]:
         log = home / "log"
         log.touch()
         try:
-            yield Bench(home, database, blobs, project_id, log)
+            yield Bench(home, database, blobs, Models(home, find_model("sleeper", home)), project_id, log)
         finally:
             database.close()
 
@@ -161,14 +162,14 @@ def cost_of_finishing(size: int) -> Result:
     with bench_of(size, with_blobs=False) as bench:
         _encode_half(bench.database)
         bench.start_job()
-        queue = EncodingQueue(bench.database, KEY, "bench")
+        queue = EncodingQueue(bench.database, bench.models, "bench")
         costs: list[float] = []
         cpu: list[float] = []
         with _stopwatch(bench.database) as held:
             for _ in range(min(FINISHED, size // (4 * BATCH))):
                 held.clear()
                 claims = queue.claim(BATCH)
-                queue.settle([EncodeEvent(each.target.image_sha256, "ready", seconds=1, bytes=9) for each in claims])
+                queue.settle([EncodeEvent(each.target, "ready", seconds=1, bytes=9) for each in claims])
                 costs.append(1000 * sum(wall for wall, _ in held) / len(claims))
                 cpu.append(1000 * sum(spent for _, spent in held) / len(claims))
     return result(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from limner.blobs import BlobStore, embedding_key
 from limner.config import Settings
-from limner.encoding.protocol import Encoded, Ready, Report, parse_request
+from limner.encoding.protocol import Encode, Encoded, Ready, Report, parse_request
 from limner.encoding.states import Target
 from limner.models.manifest import (
     PREPROCESSING_VERSION,
@@ -40,6 +40,8 @@ def main(log: Path, model_sha256: str, batch_size: int, behaviour: str) -> None:
     _say(Ready(device="cpu", model_sha256=model_sha256, threads=1, batch_size=batch_size))
     for number, line in enumerate(sys.stdin.buffer):
         request = parse_request(line)
+        if not isinstance(request, Encode):  # there is one model
+            continue
         given = {"targets": _names(request.targets), "following": _names(request.following)}
         with log.open("a") as file:
             file.write(json.dumps(given) + "\n")

@@ -13,7 +13,7 @@ import click
 from limner.atomic import write_file
 from limner.cli.folders import FoundImages, find_images, readable, walk
 from limner.config import Settings
-from limner.errors import LimnerError
+from limner.errors import InvalidInput, LimnerError
 
 if TYPE_CHECKING:
     from limner.access import Actor
@@ -55,6 +55,42 @@ def list_all(home: Path | None) -> None:
         for each in list_projects(services, actor):
             size = each.counts
             click.echo(f"{each.row.id}\t{size.images} images\t{size.annotations} annotations\t{each.row.name}")
+
+
+@project.command()
+@click.argument("name", metavar="PROJECT")
+@click.argument("model", required=False)
+@click.option("--default", "follow", is_flag=True, help="Use whatever the installation uses, from now on.")
+@click.option("--at-once", is_flag=True, help="Do not encode the images first: each is when somebody opens it.")
+@HOME
+def model(name: str, model: str | None, follow: bool, at_once: bool, home: Path | None) -> None:
+    """Print the model of PROJECT, a name or an id; or have it use MODEL, the name of an installed one.
+
+    Its images are encoded by the new model first, by a server that runs on this home; until then the project goes on
+    with the old one, so that nobody waits.
+    """
+    from limner.service.models import change_model
+    from limner.service.projects import find_project, get_project
+
+    if model is not None and follow:
+        raise InvalidInput("Both a model and --default were given.", hint="Give one of them.")
+    with open_home(home) as (services, actor):
+        found = get_project(services, actor, find_project(services, actor, name))
+        if model is None and not follow:
+            used = found.model
+            whose = "its own" if used.wanted and not used.problem else "the installation's"
+            click.echo(f"{used.card.name}\t{used.card.title}\t{whose}")
+            if used.problem:
+                click.echo(used.problem, err=True)
+            return
+        change = change_model(services, actor, found.row.id, None if follow else model, at_once=at_once)
+        if change.job is None:
+            click.echo(f"{found.row.name} uses {change.used.card.name}.")
+        else:
+            click.echo(
+                f"{found.row.name} uses {change.used.card.name} until its images are encoded, {change.job.total} of "
+                f"them (job {change.job.id}); a server that runs on this home does that."
+            )
 
 
 @project.command("import")

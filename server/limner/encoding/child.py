@@ -10,7 +10,7 @@ from typing import IO
 import structlog
 from pydantic import ValidationError
 
-from limner.encoding.protocol import Encode, Report, parse_report
+from limner.encoding.protocol import Report, Request, parse_report
 
 STOP_PATIENCE = 5.0  # s, from SIGTERM to SIGKILL
 
@@ -45,7 +45,7 @@ class Child:
             if pipe is not None:
                 _close(pipe)
 
-    def send(self, request: Encode) -> None:
+    def send(self, request: Request) -> None:
         """Hand over a request. When the process is dying this does nothing: :meth:`reports` will end."""
         assert self._process.stdin is not None, "started with a pipe"
         try:

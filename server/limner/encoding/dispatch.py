@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -29,6 +29,10 @@ class Served(Protocol):
 
     def wanted(self) -> int:
         """How many more targets of bulk work it could hold; 0 while it does not run."""
+        ...
+
+    def unusable(self) -> Mapping[str, str]:
+        """Models that cannot be used, by the hash of their weights, and why."""
         ...
 
     def hold(self, claimed: Sequence[Claimed]) -> None:
@@ -126,7 +130,7 @@ class Dispatcher:
         if time.monotonic() >= self._heartbeat_due:
             self._bulk.report(status)
             if process.state != "starting":
-                self._bulk.follow(process.message if process.state == "failed" else None)
+                self._bulk.follow(process.message if process.state == "failed" else None, self._encoder.unusable())
             if self._holding:
                 self._encoder.keep_only(frozenset(self._bulk.heartbeat()))
             self._heartbeat_due = time.monotonic() + HEARTBEAT

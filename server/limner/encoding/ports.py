@@ -10,9 +10,36 @@ from typing import Literal, Protocol
 from limner.encoding.backlog import Priority
 from limner.encoding.states import EmbeddingState, EncodeEvent, EncodingStatus, Target
 from limner.models.manifest import Manifest
-from limner.vocabulary.geometry import Region
 
-WorkNews = Literal["asked", "jobs"]  # somebody asked for an embedding; jobs were started, paused or cancelled
+WorkKind = Literal["asked", "jobs", "prepare"]
+
+
+@dataclass(frozen=True)
+class WorkNews:
+    """What another process has for those who encode.
+
+    Attributes:
+        kind: somebody asked for an embedding; jobs were started, paused or cancelled; a model's graphs are wanted.
+        model_sha256: of the model whose graphs are wanted.
+    """
+
+    kind: WorkKind
+    model_sha256: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.model_sha256}".rstrip()
+
+    @classmethod
+    def parse(cls, text: str) -> WorkNews:
+        """What :meth:`__str__` made; what another version may say besides counts as ``asked``."""
+        kind, _, model_sha256 = text.partition(" ")
+        match kind:
+            case "jobs":
+                return cls("jobs")
+            case "prepare":
+                return cls("prepare", model_sha256)
+            case _:
+                return cls("asked")
 
 
 class Encoder(Protocol):
@@ -23,7 +50,7 @@ class Encoder(Protocol):
 
     @property
     def model_sha256(self) -> str:
-        """Of the weights in use.
+        """Of the weights that the installation uses.
 
         Raises:
             MissingWeights: when the model is not installed.
@@ -38,20 +65,20 @@ class Encoder(Protocol):
         """End, and wait until what belongs to this process is gone."""
         ...
 
-    def request(self, image_sha256: str, priority: Priority, region: Region | None = None) -> EmbeddingState:
+    def request(self, target: Target, priority: Priority) -> EmbeddingState:
         """Ask for an embedding, or raise the priority of one that waits. The newest ``look`` comes first."""
         ...
 
-    def queued(self, image_sha256s: Collection[str]) -> Mapping[str, EmbeddingState]:
-        """Where the whole of those images stands that were asked for and are not done. Looks into no blob store."""
+    def queued(self, targets: Collection[Target]) -> Mapping[Target, EmbeddingState]:
+        """Where those of these targets stand that were asked for and are not done. Looks into no blob store."""
         ...
 
-    def state(self, image_sha256: str) -> EmbeddingState:
-        """Where the whole of an image stands, by its blob; asks for nothing."""
+    def state(self, target: Target) -> EmbeddingState:
+        """Where a target stands, by its blob; asks for nothing."""
         ...
 
     def cancel(self, image_sha256: str) -> None:
-        """Forget that an image, or regions of it, were asked for, when they still wait."""
+        """Forget that an image, or regions of it, were asked for by any model, when they still wait."""
         ...
 
     def look_again(self) -> None:
@@ -70,12 +97,16 @@ class Encoder(Protocol):
         """Why nothing is being encoded; None as long as an encoder runs or starts."""
         ...
 
-    def manifest(self) -> Manifest | None:
-        """The model's manifest; None until its graphs are there."""
+    def manifest(self, model_sha256: str) -> Manifest | None:
+        """A model's manifest; None until its graphs are there, which is seen to now.
+
+        Raises:
+            Unavailable: the model cannot be used; says why.
+        """
         ...
 
-    def graph_path(self, name: str) -> Path:
-        """The file of the graph ``prepare`` or ``decode``.
+    def graph_path(self, model_sha256: str, name: str) -> Path:
+        """The file of a model's graph ``prepare`` or ``decode``.
 
         Raises:
             NotFound: for any other name.
@@ -109,7 +140,7 @@ class BulkQueue(Protocol):
         ...
 
     def claim(self, count: int, *, urgent: bool = False) -> Sequence[Claimed]:
-        """At most so many targets, under a lease; ``urgent``: only what somebody waits for, in another process."""
+        """At most so many targets, all by one model, under a lease; ``urgent``: only what another process waits for."""
         ...
 
     def heartbeat(self) -> Collection[Target]:
@@ -124,8 +155,11 @@ class BulkQueue(Protocol):
         """Give back what is held."""
         ...
 
-    def follow(self, trouble: str | None) -> None:
-        """Nothing can be encoded for this reason; None: it can. Said again and again, not only when it changes."""
+    def follow(self, trouble: str | None, unusable: Mapping[str, str]) -> None:
+        """Nothing can be encoded for this reason; None: it can, but not by the models in ``unusable``, which says why.
+
+        Said again and again, not only when it changes.
+        """
         ...
 
     def report(self, status: EncodingStatus) -> None:
@@ -157,7 +191,7 @@ class NoBulk:
     def release(self) -> None:
         """Nothing."""
 
-    def follow(self, trouble: str | None) -> None:
+    def follow(self, trouble: str | None, unusable: Mapping[str, str]) -> None:
         """Nothing."""
 
     def report(self, status: EncodingStatus) -> None:

@@ -21,7 +21,7 @@ class _Message(BaseModel):
 
 
 class Encode(_Message):
-    """Parent to child: encode these, all at once where the device can. One answer follows for each.
+    """Parent to child: encode these, all at once where the device can; all by one model. One answer follows for each.
 
     Attributes:
         following: what will probably be asked for next, to be read and decoded while the device is busy.
@@ -32,6 +32,13 @@ class Encode(_Message):
     following: list[Target] = []
 
 
+class Prepare(_Message):
+    """Parent to child: load this model and see to it that its graphs are there."""
+
+    kind: Literal["prepare"] = "prepare"
+    model_sha256: str
+
+
 class Progress(_Message):
     """Child to parent: what the start is busy with."""
 
@@ -39,8 +46,23 @@ class Progress(_Message):
     message: str
 
 
+class Loading(_Message):
+    """Child to parent: another model is being loaded, which may take a while; ``Ready`` or ``Unusable`` follows."""
+
+    kind: Literal["loading"] = "loading"
+    model_sha256: str
+
+
+class Unusable(_Message):
+    """Child to parent: this model cannot be loaded; others go on."""
+
+    kind: Literal["unusable"] = "unusable"
+    model_sha256: str
+    message: str
+
+
 class Ready(_Message):
-    """Child to parent: the model is loaded and its graphs are there. Sent again when the device changes.
+    """Child to parent: this model is loaded and its graphs are there. Sent again when the device changes.
 
     Attributes:
         batch_size: targets that may be sent at once.
@@ -90,7 +112,10 @@ class Failed(_Message):
     lasting: bool
 
 
-Report = Progress | Ready | Broken | Encoded | Failed
+Request = Encode | Prepare
+Report = Progress | Loading | Ready | Unusable | Broken | Encoded | Failed
+
+_REQUESTS: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="kind")])
 
 _REPORTS: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="kind")])
 
@@ -100,6 +125,6 @@ def parse_report(line: bytes) -> Report:
     return _REPORTS.validate_json(line)
 
 
-def parse_request(line: bytes) -> Encode:
+def parse_request(line: bytes) -> Request:
     """A line from the parent -> message."""
-    return Encode.model_validate_json(line)
+    return _REQUESTS.validate_json(line)

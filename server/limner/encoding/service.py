@@ -3,7 +3,8 @@
 Torch is never imported here: it lives in the child (``limner.workers.encode``). An embedding is done when its blob
 exists, so the encoder runs once per image, model and preprocessing, however often the server starts. What somebody
 looks at comes straight from memory; bulk work is claimed from a queue, as many targets as the child encodes at once and
-the next ones, to be decoded meanwhile.
+the next ones, to be decoded meanwhile. The child starts with the installation's model and loads others when a target
+asks for them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,15 +24,26 @@ from limner.config import Settings
 from limner.encoding.backlog import Priority
 from limner.encoding.child import Child
 from limner.encoding.dispatch import Dispatcher
+from limner.encoding.known_models import KnownModels
 from limner.encoding.ports import BulkQueue, Claimed, NoBulk, Subscriber, WorkNews
-from limner.encoding.protocol import Broken, Encode, Encoded, Failed, Progress, Ready, Report
+from limner.encoding.protocol import (
+    Broken,
+    Encode,
+    Encoded,
+    Failed,
+    Loading,
+    Prepare,
+    Progress,
+    Ready,
+    Report,
+    Unusable,
+)
 from limner.encoding.states import EmbeddingState, EncodingStatus, ProcessStatus, QueueStatus, Target
 from limner.encoding.stored import embedding_size
 from limner.encoding.work import RETRY_AFTER, Work
-from limner.errors import MissingWeights, ModelError, WrongWeights
+from limner.errors import MissingWeights, ModelError, Unavailable, WrongWeights
 from limner.models.catalogue import find_model
-from limner.models.manifest import PREPROCESSING_VERSION, Manifest, graph_file, graphs_folder
-from limner.vocabulary.geometry import Region
+from limner.models.manifest import PREPROCESSING_VERSION, Manifest, graph_file
 from limner.vocabulary.states import EncoderStateName
 
 WORKER = (sys.executable, "-m", "limner.workers.encode")
@@ -47,7 +60,7 @@ class EmbeddingService:
     """Embeddings on request: an :class:`limner.encoding.ports.Encoder` with a process of its own.
 
     Args:
-        settings: names the model, the home and the device.
+        settings: names the model to start with, the home and the device.
         blobs: where images lie and embeddings go; the child opens the same store from the settings.
         bulk: where bulk work is claimed, and where results are written down.
         subscribers: told what happens, in order, in a thread of the service.
@@ -74,7 +87,7 @@ class EmbeddingService:
         self._child: Child | None = None
         self._heard = 0.0  # time.monotonic() of the child's last word, or of the last request to it
         self._ready: Ready | None = None
-        self._manifest: Manifest | None = None
+        self._models = KnownModels(settings.home)
         self._process_state: EncoderStateName = "starting"
         self._message = ""
         self._model_sha256: str | None = None
@@ -98,12 +111,11 @@ class EmbeddingService:
             thread.join()
         self._dispatcher.stop()
 
-    def request(self, image_sha256: str, priority: Priority, region: Region | None = None) -> EmbeddingState:
+    def request(self, target: Target, priority: Priority) -> EmbeddingState:
         """Ask for an embedding, or raise the priority of one that waits. The newest ``look`` comes first.
 
         An image that has failed stays failed, unless the fault was not its own and some time has passed.
         """
-        target = Target(image_sha256, region)
         with self._lock:
             known = self._work.state(target)
         if known is not None and known.state != "waiting":
@@ -117,29 +129,38 @@ class EmbeddingService:
         self._dispatcher.wake()
         return state
 
-    def queued(self, image_sha256s: Collection[str]) -> Mapping[str, EmbeddingState]:
-        """Where the whole of those images stands that were asked for and are not done. Looks into no blob store."""
+    def queued(self, targets: Collection[Target]) -> Mapping[Target, EmbeddingState]:
+        """Where those of these targets stand that were asked for and are not done. Looks into no blob store."""
         with self._lock:
-            found = {sha256: self._work.state(Target(sha256)) for sha256 in image_sha256s}
-        return {sha256: state for sha256, state in found.items() if state is not None}
+            found = {target: self._work.state(target) for target in targets}
+        return {target: state for target, state in found.items() if state is not None}
 
-    def state(self, image_sha256: str) -> EmbeddingState:
-        """Where the whole of an image stands, by its blob; asks for nothing."""
-        queued = self.queued([image_sha256]).get(image_sha256)
-        return queued or EmbeddingState("ready" if self._is_done(Target(image_sha256)) else "none")
+    def state(self, target: Target) -> EmbeddingState:
+        """Where a target stands, by its blob; asks for nothing."""
+        return self.queued([target]).get(target) or EmbeddingState("ready" if self._is_done(target) else "none")
 
     def cancel(self, image_sha256: str) -> None:
-        """Forget that an image, or regions of it, were asked for, when they still wait."""
+        """Forget that an image, or regions of it, were asked for by any model, when they still wait."""
         with self._lock:
             self._work.cancel(image_sha256)
 
     def look_again(self) -> None:
-        """Jobs were started, paused, resumed or cancelled: act on it now rather than at the next heartbeat."""
+        """Jobs were started, paused, resumed or cancelled: act on it now rather than at the next heartbeat. Models that
+        could not be used are tried again.
+        """
+        with self._lock:
+            self._models.forget_troubles()
         self._dispatcher.wake(look_again=True)
 
     def on_work(self, news: WorkNews) -> None:
         """Another process has asked for something through the queue, or changed jobs: act on it now."""
-        self._dispatcher.wake(look_again=news == "jobs")
+        if news.kind == "prepare":
+            with suppress(Unavailable):  # who wants it asks again, and hears it from the queue's jobs
+                self.manifest(news.model_sha256)
+        elif news.kind == "jobs":
+            self.look_again()
+        else:
+            self._dispatcher.wake()
 
     def status(self) -> EncodingStatus:
         """What people want to know about the encoder."""
@@ -171,7 +192,7 @@ class EmbeddingService:
 
     @property
     def model_sha256(self) -> str:
-        """Of the weights in use.
+        """Of the weights that the installation uses.
 
         Raises:
             MissingWeights: when the model is not installed.
@@ -180,18 +201,30 @@ class EmbeddingService:
             raise MissingWeights(self._message)
         return self._model_sha256
 
-    def manifest(self) -> Manifest | None:
-        """The model's manifest; None until the child has seen to it that its graphs are there."""
-        return self._manifest
+    def manifest(self, model_sha256: str) -> Manifest | None:
+        """A model's manifest; None until the child has loaded the model and seen to it that its graphs are there, which
+        it is asked to do now.
 
-    def graph_path(self, name: str) -> Path:
-        """The file of the graph ``prepare`` or ``decode``.
+        Raises:
+            Unavailable: the model cannot be used; says why.
+        """
+        with self._lock:
+            manifest = self._models.manifest(model_sha256)
+            if manifest is None:
+                if trouble := self._models.trouble(model_sha256):
+                    raise Unavailable(trouble, hint="Choose another model for the project, or install this one again.")
+                if self._ready is not None and self._child is not None and self._models.ask(model_sha256):
+                    self._child.send(Prepare(model_sha256=model_sha256))
+        return manifest
+
+    def graph_path(self, model_sha256: str, name: str) -> Path:
+        """The file of a model's graph ``prepare`` or ``decode``.
 
         Raises:
             NotFound: for any other name.
             Unavailable: while the graphs are being exported.
         """
-        return graph_file(self._settings.home, self._manifest, name)
+        return graph_file(self._settings.home, self.manifest(model_sha256), name)
 
     # --- for the dispatcher -------------------------------------------------------------------------------------------
 
@@ -203,6 +236,11 @@ class EmbeddingService:
             at_once = self._ready.batch_size if self._ready.batch_size > 1 else CLAIM_ONE_BY_ONE
             missing = 2 * at_once - self._work.claimed_waiting
             return missing if missing >= at_once else 0
+
+    def unusable(self) -> Mapping[str, str]:
+        """Models that could not be used when they were tried last, by the hash of their weights, and why."""
+        with self._lock:
+            return self._models.troubles
 
     def hold(self, claimed: Sequence[Claimed]) -> None:
         """Take in bulk work that was claimed."""
@@ -216,9 +254,7 @@ class EmbeddingService:
             self._work.keep_only(held)
 
     def _is_done(self, target: Target) -> bool:
-        if self._model_sha256 is None:
-            return False
-        key = embedding_key(target.image_sha256, self._model_sha256, PREPROCESSING_VERSION, region=target.region)
+        key = embedding_key(target.image_sha256, target.model_sha256, PREPROCESSING_VERSION, region=target.region)
         return embedding_size(self._blobs, key) is not None
 
     # --- with the lock held -------------------------------------------------------------------------------------------
@@ -233,7 +269,8 @@ class EmbeddingService:
         """Give the child its next targets when it has none."""
         if self._ready is None or self._child is None:
             return
-        at_once = self._ready.batch_size
+        model = self._work.next_model()
+        at_once = self._ready.batch_size if model is None else self._models.batch_size(model, self._ready.batch_size)
         if targets := self._work.take(at_once):
             # Who encodes one image at a time does so on the CPU, or has no memory to spare.
             following = self._work.following(at_once) if at_once > 1 else []
@@ -249,14 +286,19 @@ class EmbeddingService:
                 self._set_process_state("starting", report.message)
             case Broken():
                 self._set_process_state("failed", report.message)
-            case Ready() if report.model_sha256 != self._model_sha256:
+            case Ready() if self._ready is None and report.model_sha256 != self._model_sha256:
                 self._find_model()  # says that the weights were replaced between finding and loading them
                 if self._child is not None:
                     self._child.end()
             case Ready():
-                self._manifest = Manifest.read(graphs_folder(self._settings.home, report.model_sha256))
-                self._ready = report
+                self._models.ready(report)
+                if report.model_sha256 == self._model_sha256:
+                    self._ready = report
                 self._set_process_state("ready", report.message)
+            case Loading():
+                self._models.loading = report.model_sha256
+            case Unusable():
+                self._give_up(report.model_sha256, report.message)
             case Encoded():
                 self._work.done(report.target, report.seconds, report.bytes)
             case Failed():
@@ -269,8 +311,21 @@ class EmbeddingService:
         """The process is gone; another one goes on with what it had in hand."""
         if self._process_state != "failed":
             self._set_process_state("starting", f"The encoder process {cause}; starting it again.")
-        self._work.crashed(cause)
+        model = self._models.restarted()
+        if model is None:
+            self._work.crashed(cause)
+        else:
+            self._work.give_back()
+            if self._models.is_given_up(model):
+                self._give_up(model, f"The encoder process {cause} while it loaded the model.")
         self._dispatcher.wake()
+
+    def _give_up(self, model_sha256: str, message: str) -> None:
+        """A model cannot be used; others go on."""
+        logger.error("a model cannot be used", model_sha256=model_sha256, message=message)
+        self._models.unusable(model_sha256, message)
+        self._work.fail_model(model_sha256, message)
+        self._dispatcher.post_status()  # has jobs of this model stopped
 
     # --- the supervisor's thread --------------------------------------------------------------------------------------
 
@@ -307,7 +362,7 @@ class EmbeddingService:
 
     def _patience(self) -> float | None:
         """Seconds that the child may be silent now; None: for ever, it has nothing to do."""
-        if self._ready is None:
+        if self._ready is None or self._models.loading is not None:
             return START_PATIENCE
         in_hand = len(self._work.in_hand)
         usual = (self._work.counts.seconds_per_image or 0.0) * in_hand

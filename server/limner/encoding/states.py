@@ -10,9 +10,10 @@ from limner.vocabulary.states import EmbeddingStateName, EncoderStateName
 
 @dataclass(frozen=True)
 class Target:
-    """What the encoder is asked for: an image, or a region of it on its own."""
+    """What the encoder is asked for: an image, or a region of it on its own, by one model."""
 
     image_sha256: str
+    model_sha256: str
     region: Region | None = None
 
 
@@ -36,18 +37,16 @@ class EncodeEvent:
     """Something became of a target.
 
     Attributes:
-        region: of the image; None for the whole.
         seconds: that the encoding took, once it is ready; 0 when the embedding was there already.
         bytes: of the embedding, once it is ready.
         lasting: it failed, and trying again is no use.
     """
 
-    image_sha256: str
+    target: Target
     state: EmbeddingStateName
     error: str | None = None
     seconds: float | None = None
     bytes: int | None = None
-    region: Region | None = None
     lasting: bool = False
 
 

@@ -113,15 +113,15 @@ class Work:
                 self._claimed.discard(target)
 
     def take(self, batch_size: int) -> list[Target]:
-        """What to encode next, now in hand; nothing while something is. What people look at, and what may kill the
-        encoder, goes alone.
+        """What to encode next, by one model, now in hand; nothing while something is. What people look at, and what may
+        kill the encoder, goes alone.
         """
         if self._in_hand:
             return []
         while len(self._in_hand) < batch_size and (first := self._backlog.first()):
             target, priority = first
             alone = priority == "look" or target in self._crashes
-            if alone and self._in_hand:
+            if self._in_hand and (alone or target.model_sha256 != self.in_hand[0].model_sha256):
                 break
             self._backlog.pop()
             self._in_hand[target] = priority
@@ -163,6 +163,24 @@ class Work:
                 self._crashes[target] = crashes
                 self.add(target, priority)
 
+    def give_back(self) -> None:
+        """The process is gone, but not over what it had in hand: that waits again."""
+        in_hand, self._in_hand = self._in_hand, {}
+        for target, priority in in_hand.items():
+            self.add(target, priority)
+
+    def fail_model(self, model_sha256: str, message: str) -> None:
+        """Nothing can be encoded by this model now: what waits for it fails, and may be tried again later."""
+        for target in (*self._in_hand, *self._backlog.items()):
+            if target.model_sha256 == model_sha256:
+                self._backlog.remove(target)
+                self.fail(target, message, lasting=False)
+
+    def next_model(self) -> str | None:
+        """The model by which will be encoded what is taken next."""
+        first = self._backlog.first()
+        return first[0].model_sha256 if first else None
+
     def drop(self) -> None:
         """The service ends: what is in hand is given up."""
         self._in_hand.clear()
@@ -182,4 +200,4 @@ class Work:
         size: int | None = None,
         lasting: bool = False,
     ) -> None:
-        self._tell_listener(EncodeEvent(target.image_sha256, state, error, seconds, size, target.region, lasting))
+        self._tell_listener(EncodeEvent(target, state, error, seconds, size, lasting))

@@ -11,24 +11,25 @@ from sqlalchemy.orm import Session
 from limner.encoding.backlog import Priority as Urgency
 from limner.encoding.ports import WorkNews
 from limner.encoding.states import EmbeddingState, Target
-from limner.jobs.kinds import Priority, encode_key
+from limner.jobs.kinds import ENCODE, Priority, encode_key, encode_kind
+from limner.store.embeddings import EmbeddingKey
 from limner.store.tables import JobItem
 from limner.store.types import utc_now
 from limner.store.upsert import insert_for
 
-CHANNEL = "limner_work"  # of PostgreSQL's NOTIFY: "asked" or "jobs", for those who encode
+CHANNEL = "limner_work"  # of PostgreSQL's NOTIFY: WorkNews, for those who encode
 FAILED_FOR = timedelta(hours=1)  # after which what failed for good is tried again when somebody asks
 PRIORITIES: Mapping[Urgency, Priority] = {"look": Priority.LOOK, "prefetch": Priority.SOON, "bulk": Priority.BULK}
 URGENCIES: Mapping[Priority, Urgency] = {priority: urgency for urgency, priority in PRIORITIES.items()}
 
 
-def ask(session: Session, kind: str, target: Target, urgency: Urgency) -> None:
+def ask(session: Session, target: Target, urgency: Urgency) -> None:
     """Have a target made, or raise the priority of one that waits; wakes those who encode. On PostgreSQL."""
     now = utc_now()
     priority = int(PRIORITIES[urgency])
     fixed = {"state": "waiting", "attempts": 0, "crashes": 0, "payload": {}, "message": "", "created": now}
     new = insert_for(session, JobItem).values(
-        kind=kind, key=encode_key(target), priority=priority, not_before=now, **fixed
+        kind=_kind_of(target), key=encode_key(target), priority=priority, not_before=now, **fixed
     )
     again = and_(JobItem.state == "failed", JobItem.not_before < now - FAILED_FOR)
     changed = session.scalar(
@@ -45,33 +46,36 @@ def ask(session: Session, kind: str, target: Target, urgency: Urgency) -> None:
         ).returning(JobItem.id)
     )
     if changed is not None:
-        tell(session, "asked")
+        tell(session, WorkNews("asked"))
 
 
 def tell(session: Session, what: WorkNews) -> None:
     """Wake those who encode, with the commit of this transaction."""
-    session.execute(text("SELECT pg_notify(:channel, :what)"), {"channel": CHANNEL, "what": what})
+    session.execute(text("SELECT pg_notify(:channel, :what)"), {"channel": CHANNEL, "what": str(what)})
 
 
-def withdraw(session: Session, kind: str, image_sha256: str) -> None:
-    """Nobody waits any more for an image, or for regions of it, unless somebody is at it already."""
+def withdraw(session: Session, image_sha256: str) -> None:
+    """Nobody waits any more for an image, or for regions of it, by any model, unless somebody is at it already."""
     of_image = or_(JobItem.key == image_sha256, JobItem.key.startswith(f"{image_sha256}:"))
     nobody_at_it = JobItem.state.in_(("waiting", "failed"))
-    session.execute(delete(JobItem).where(JobItem.kind == kind, JobItem.job_id.is_(None), nobody_at_it, of_image))
+    session.execute(delete(JobItem).where(_ENCODING, JobItem.job_id.is_(None), nobody_at_it, of_image))
 
 
-def states_of(session: Session, kind: str, targets: Collection[Target]) -> dict[Target, EmbeddingState]:
+def states_of(session: Session, targets: Collection[Target]) -> dict[Target, EmbeddingState]:
     """Where those targets stand that somebody asked for, or that somebody is at."""
-    by_key = {encode_key(target): target for target in targets}
+    by_name = {(_kind_of(target), encode_key(target)): target for target in targets}
+    kinds, keys = {kind for kind, _ in by_name}, {key for _, key in by_name}
     known = or_(JobItem.job_id.is_(None), JobItem.state == "running")
-    rows = session.scalars(select(JobItem).where(JobItem.kind == kind, JobItem.key.in_(by_key), known)).all()
-    return {by_key[row.key]: _state(row) for row in sorted(rows, key=lambda row: row.state == "running")}
+    rows = session.scalars(select(JobItem).where(JobItem.kind.in_(kinds), JobItem.key.in_(keys), known)).all()
+    wanted = [row for row in rows if (row.kind, row.key) in by_name]
+    return {by_name[row.kind, row.key]: _state(row) for row in sorted(wanted, key=lambda row: row.state == "running")}
 
 
-def position_of(session: Session, kind: str, target: Target) -> int | None:
+def position_of(session: Session, target: Target) -> int | None:
     """How many of those that somebody asked for come before this one; None when it does not wait."""
-    waiting = and_(JobItem.kind == kind, JobItem.job_id.is_(None), JobItem.state == "waiting")
-    mine = session.scalar(select(JobItem).where(waiting, JobItem.key == encode_key(target)))
+    waiting = and_(_ENCODING, JobItem.job_id.is_(None), JobItem.state == "waiting")
+    named = and_(JobItem.kind == _kind_of(target), JobItem.key == encode_key(target))
+    mine = session.scalar(select(JobItem).where(waiting, named))
     if mine is None:
         return None
     earlier = (
@@ -81,13 +85,20 @@ def position_of(session: Session, kind: str, target: Target) -> int | None:
     return session.scalar(select(func.count()).select_from(JobItem).where(waiting, first)) or 0
 
 
-def count_open(session: Session, kind: str) -> tuple[int, int, str | None]:
+def count_open(session: Session) -> tuple[int, int, str | None]:
     """How many of those that somebody asked for wait, how many items are being made, and the key of one of these."""
     asked = func.count().filter(JobItem.state == "waiting", JobItem.job_id.is_(None))
     running = JobItem.state == "running"
     found = select(asked, func.count().filter(running), func.min(JobItem.key).filter(running))
-    waiting, held, key = session.execute(found.where(JobItem.kind == kind)).one()
+    waiting, held, key = session.execute(found.where(_ENCODING)).one()
     return waiting, held, key
+
+
+_ENCODING = JobItem.kind.startswith(ENCODE)
+
+
+def _kind_of(target: Target) -> str:
+    return encode_kind(EmbeddingKey.of(target.model_sha256))
 
 
 def _state(row: JobItem) -> EmbeddingState:

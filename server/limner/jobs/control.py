@@ -108,6 +108,11 @@ def _let_go(session: Session, job: Job) -> None:
 
 
 def _retry(session: Session, job: Job) -> None:
+    if job.kind == "change_model" and job.state == "done":  # its end would choose the model once more
+        raise Conflict(
+            f"Job {job.id} has changed the project's model already.",
+            hint="Encode the project ahead of time: that tries everything that is missing.",
+        )
     if not job.failed:
         raise Conflict(f"Nothing of job {job.id} has failed.", hint="There is nothing to try again.")
     other = unfinished_job(session, job.project_id, job.kind)

@@ -6,6 +6,7 @@ decides who can do them is part of the kind: an item of encoding belongs to one 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 from pydantic import BaseModel, ConfigDict
@@ -27,7 +28,7 @@ class Priority(IntEnum):
 
 
 class PrecomputePayload(BaseModel):
-    """Of a job ``precompute``: encode all images of a project with one model.
+    """Of a job ``precompute``: encode all images of a project with one model. Its images become items.
 
     Attributes:
         model_sha256: of the model's weights; None, in jobs of older versions, is the model in use.
@@ -40,12 +41,29 @@ class PrecomputePayload(BaseModel):
     preprocessing_version: int | None = None
     counted_until: int = 0
 
-    def is_for(self, key: EmbeddingKey) -> bool:
-        """Whether the embeddings that it wants are of this key."""
-        return self.model_sha256 is None or (self.model_sha256, self.preprocessing_version) == (
-            key.model_sha256,
-            key.preprocessing_version,
-        )
+    def key(self, default: EmbeddingKey) -> EmbeddingKey:
+        """Of the embeddings that it wants; ``default`` is the installation's model."""
+        if self.model_sha256 is None or self.preprocessing_version is None:
+            return default
+        return EmbeddingKey(self.model_sha256, self.preprocessing_version)
+
+
+class ModelChangePayload(PrecomputePayload):
+    """Of a job ``change_model``: the same, and then the project uses the model.
+
+    Attributes:
+        wanted: what the project has chosen then; None: whatever the installation uses.
+        name: of the model.
+    """
+
+    wanted: str | None
+    name: str
+
+
+PAYLOADS: Mapping[str, type[PrecomputePayload]] = {"precompute": PrecomputePayload, "change_model": ModelChangePayload}
+
+
+ENCODE = "encode:"  # how the kinds of items begin that ask for an embedding
 
 
 class SuggestPayload(BaseModel):
@@ -68,15 +86,16 @@ def suggest_kind(model_sha256: str) -> str:
 
 def encode_kind(key: EmbeddingKey) -> str:
     """The kind of items that ask for an embedding by this model; their keys are those of :func:`encode_key`."""
-    return f"encode:{key.model_sha256}:{key.preprocessing_version}"
+    return f"{ENCODE}{key.model_sha256}:{key.preprocessing_version}"
 
 
 def encode_key(target: Target) -> str:
-    """The key of an item that asks for the embedding of this target."""
+    """The key of an item that asks for the embedding of this target; which model is to make it says the kind."""
     return target.image_sha256 if target.region is None else f"{target.image_sha256}:{target.region}"
 
 
-def encode_target(key: str) -> Target:
-    """The target that :func:`encode_key` named."""
+def encode_target(kind: str, key: str) -> Target:
+    """The target that :func:`encode_kind` and :func:`encode_key` named."""
+    _, model_sha256, _ = kind.split(":")
     sha256, _, region = key.partition(":")
-    return Target(sha256, Region.parse(region) if region else None)
+    return Target(sha256, model_sha256, Region.parse(region) if region else None)

@@ -1,6 +1,6 @@
-"""The job that encodes all images of a project ahead of time, also those that are added while it runs.
+"""Jobs that encode all images of a project ahead of time, also those that are added while they run.
 
-Its items are made a window of images at a time, whenever none of them waits: a transaction is short however large the
+Their items are made a window of images at a time, whenever none of them waits: a transaction is short however large the
 project is, and pausing or cancelling touches few rows. What is encoded already is passed over.
 """
 
@@ -12,8 +12,9 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, func, insert, literal, select
 from sqlalchemy.orm import Session
 
+from limner.jobs import model_change
 from limner.jobs.control import finish_if_done
-from limner.jobs.kinds import PrecomputePayload, Priority, encode_kind
+from limner.jobs.kinds import PAYLOADS, PrecomputePayload, Priority, encode_kind
 from limner.store.embeddings import EmbeddingKey, embedded
 from limner.store.jobs import announce_job, create_job, jobs_in_state, lock_job
 from limner.store.projects import get_project
@@ -64,7 +65,7 @@ def make_items(session: Session, job: Job, key: EmbeddingKey) -> bool:
     lock_job(session, job.id)
     if job.state != "running":
         return False
-    counted_until = PrecomputePayload.model_validate(job.payload).counted_until
+    counted_until = PAYLOADS[job.kind].model_validate(job.payload).counted_until
     window = select(Image.id).where(Image.project_id == job.project_id, Image.id > job.cursor)
     if job.cursor < counted_until:
         window = window.where(Image.id <= counted_until)
@@ -73,7 +74,8 @@ def make_items(session: Session, job: Job, key: EmbeddingKey) -> bool:
         if job.cursor < counted_until:
             job.cursor = counted_until
             return True
-        finish_if_done(session, job)
+        if finish_if_done(session, job) and job.kind == model_change.KIND:
+            model_change.switch_after(session, job, key)
         return False
     now = literal(utc_now(), UtcDateTime)
     items: dict[Any, Any] = {
@@ -104,7 +106,12 @@ def make_items(session: Session, job: Job, key: EmbeddingKey) -> bool:
     return True
 
 
-def precompute_jobs(session: Session, state: JobStateName, key: EmbeddingKey) -> Sequence[Job]:
-    """Jobs in this state that want embeddings of this model, oldest first."""
-    found = jobs_in_state(session, KIND, state)
-    return [job for job in found if PrecomputePayload.model_validate(job.payload).is_for(key)]
+def encoding_jobs(session: Session, state: JobStateName, default: EmbeddingKey) -> Sequence[tuple[Job, EmbeddingKey]]:
+    """Jobs in this state that want embeddings, oldest first, and of which model; ``default`` is the installation's."""
+    found = [job for kind in PAYLOADS for job in jobs_in_state(session, kind, state)]
+    return [(job, encoding_key(job, default)) for job in sorted(found, key=lambda job: job.id)]
+
+
+def encoding_key(job: Job, default: EmbeddingKey) -> EmbeddingKey:
+    """Which embeddings a job wants."""
+    return PAYLOADS[job.kind].model_validate(job.payload).key(default)

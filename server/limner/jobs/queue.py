@@ -115,6 +115,33 @@ def claimable(
     return session.scalar(select(JobItem.id).where(wanted, due).limit(1)) is not None
 
 
+def next_kind(
+    session: Session, kinds: Sequence[str], now: datetime | None = None, least: Priority = Priority.BULK
+) -> str | None:
+    """Of these kinds, the one whose turn it is: that of the item that comes first; None when none can be claimed."""
+    now = now or utc_now()
+    for priority in [each for each in Priority if each <= least]:
+        found = [row for kind in kinds if (row := _first_waiting(session, kind, priority, now))]
+        if found:
+            return str((max(found) if priority == Priority.LOOK else min(found)).kind)
+    lost = JobItem.kind.in_(kinds) & (JobItem.state == "running") & (JobItem.lease_until < now)
+    lost &= JobItem.priority <= least
+    return session.scalar(select(JobItem.kind).where(lost).limit(1))
+
+
+def _first_waiting(session: Session, kind: str, priority: int, now: datetime) -> Row[*tuple[Any, ...]] | None:
+    due = JobItem.not_before.desc() if priority == Priority.LOOK else JobItem.not_before
+    waiting = (JobItem.kind == kind) & (JobItem.state == "waiting") & (JobItem.priority == priority)
+    found = select(JobItem.not_before, JobItem.id, JobItem.kind).where(waiting, JobItem.not_before <= now)
+    return session.execute(found.order_by(due, JobItem.id).limit(1)).first()
+
+
+def held_kinds(session: Session, prefix: str, holder: str) -> Sequence[str]:
+    """The kinds that begin so of what somebody holds."""
+    held = (JobItem.state == "running") & (JobItem.holder == holder) & JobItem.kind.startswith(prefix)
+    return session.scalars(select(JobItem.kind).where(held).distinct()).all()
+
+
 def heartbeat(
     session: Session, kinds: Sequence[str], holder: str, *, lease: timedelta = LEASE, now: datetime | None = None
 ) -> set[str]:

@@ -17,12 +17,10 @@ from limner.encoding.states import EmbeddingState, EncodingStatus, ProcessStatus
 from limner.encoding.stored import embedding_size
 from limner.errors import ModelError
 from limner.jobs import asked
-from limner.jobs.kinds import encode_kind, encode_target
-from limner.models.manifest import Manifest, graph_file, graphs_folder
+from limner.models.in_use import Models
+from limner.models.manifest import PREPROCESSING_VERSION, Manifest, graph_file, graphs_folder
 from limner.store import Database
-from limner.store.embeddings import EmbeddingKey
 from limner.store.encoders import living_encoders
-from limner.vocabulary.geometry import Region
 from limner.vocabulary.states import EncoderStateName
 
 FIRST_REPORT = 60.0  # s, that a fresh process waits for an encoder before it says that there is none
@@ -39,22 +37,21 @@ class SharedEncoder:
         settings: name the home, where an encoder of this machine exports the graphs.
         database: on PostgreSQL.
         blobs: where embeddings lie.
-        key: the model.
+        models: those that are installed.
     """
 
-    def __init__(self, settings: Settings, database: Database, blobs: BlobStore, key: EmbeddingKey) -> None:
+    def __init__(self, settings: Settings, database: Database, blobs: BlobStore, models: Models) -> None:
         self._settings = settings
         self._database = database
         self._blobs = blobs
-        self._key = key
-        self._kind = encode_kind(key)
-        self._manifest: Manifest | None = None
+        self._models = models
+        self._asked: set[str] = set()  # models whose graphs this process has asked for
         self._started = time.monotonic()
 
     @property
     def model_sha256(self) -> str:
-        """Of the weights in use."""
-        return self._key.model_sha256
+        """Of the weights that the installation uses."""
+        return self._models.default.card.weights_sha256
 
     def start(self) -> None:
         """Nothing: those who encode are started elsewhere."""
@@ -62,43 +59,40 @@ class SharedEncoder:
     def stop(self) -> None:
         """Nothing."""
 
-    def request(self, image_sha256: str, priority: Priority, region: Region | None = None) -> EmbeddingState:
+    def request(self, target: Target, priority: Priority) -> EmbeddingState:
         """Ask for an embedding, or raise the priority of one that waits. The newest ``look`` comes first."""
-        target = Target(image_sha256, region)
         known = self._state(target)
         if known is None and self._is_done(target):
             return EmbeddingState("ready")
         if known is None or known.state in ("waiting", "failed"):
             with self._database.write() as session:
-                asked.ask(session, self._kind, target, priority)
+                asked.ask(session, target, priority)
             known = self._state(target)
         if known is not None and known.state == "waiting":
             with self._database.read() as session:
-                known = EmbeddingState("waiting", asked.position_of(session, self._kind, target))
+                known = EmbeddingState("waiting", asked.position_of(session, target))
         return known or EmbeddingState("ready")
 
-    def queued(self, image_sha256s: Collection[str]) -> Mapping[str, EmbeddingState]:
-        """Where the whole of those images stands that were asked for and are not done. Looks into no blob store."""
-        if not image_sha256s:
+    def queued(self, targets: Collection[Target]) -> Mapping[Target, EmbeddingState]:
+        """Where those of these targets stand that were asked for and are not done. Looks into no blob store."""
+        if not targets:
             return {}
         with self._database.read() as session:
-            found = asked.states_of(session, self._kind, [Target(sha256) for sha256 in image_sha256s])
-        return {target.image_sha256: state for target, state in found.items()}
+            return asked.states_of(session, targets)
 
-    def state(self, image_sha256: str) -> EmbeddingState:
-        """Where the whole of an image stands, by its blob; asks for nothing."""
-        target = Target(image_sha256)
+    def state(self, target: Target) -> EmbeddingState:
+        """Where a target stands, by its blob; asks for nothing."""
         return self._state(target) or EmbeddingState("ready" if self._is_done(target) else "none")
 
     def cancel(self, image_sha256: str) -> None:
         """Forget that an image, or regions of it, were asked for, when they still wait."""
         with self._database.write() as session:
-            asked.withdraw(session, self._kind, image_sha256)
+            asked.withdraw(session, image_sha256)
 
     def look_again(self) -> None:
         """Jobs were started, paused, resumed or cancelled: have those who encode act on it now."""
         with self._database.write() as session:
-            asked.tell(session, "jobs")
+            asked.tell(session, WorkNews("jobs"))
 
     def on_work(self, news: WorkNews) -> None:
         """Nothing: it is for those who encode."""
@@ -107,22 +101,22 @@ class SharedEncoder:
         """The best of all encoders that are alive, what waits in the table, and what all of them have done."""
         with self._database.read() as session:
             rows = living_encoders(session)
-            waiting, running, key = asked.count_open(session, self._kind)
+            waiting, running, key = asked.count_open(session)
         all_of_them = [status for row in rows if (status := _read(row.status)) is not None]
-        same_model = [each for each in all_of_them if each.model_sha256 == self._key.model_sha256] or all_of_them
+        same_model = [each for each in all_of_them if each.model_sha256 == self.model_sha256] or all_of_them
         ordered = sorted(same_model, key=lambda each: BEST_FIRST.index(each.encoder.state))
         best = ordered[0] if ordered else self._nobody()
         return EncodingStatus(
             device=best.device,
             model=self._settings.model,
-            model_sha256=self._key.model_sha256,
+            model_sha256=self.model_sha256,
             encoder=best.encoder,
             queue=QueueStatus(
                 waiting=waiting,
                 running=running,
                 done=sum(each.queue.done for each in all_of_them),
                 failed=sum(each.queue.failed for each in all_of_them),
-                encoding_image_sha256=None if key is None else encode_target(key).image_sha256,
+                encoding_image_sha256=None if key is None else key.partition(":")[0],
                 seconds_per_image=best.queue.seconds_per_image,
             ),
         )
@@ -132,32 +126,38 @@ class SharedEncoder:
         process = self.status().encoder
         return process.message if process.state == "failed" else None
 
-    def manifest(self) -> Manifest | None:
-        """The model's manifest; None until an encoder is ready, which has seen to it that the graphs are there."""
-        if self._manifest is None and self.status().encoder.state == "ready":
-            try:
-                self._manifest = Manifest.read(graphs_folder(self._settings.home, self._key.model_sha256))
-            except ModelError as error:
-                logger.warning("the model's graphs are not in this home yet", error=str(error))
-        return self._manifest
+    def manifest(self, model_sha256: str) -> Manifest | None:
+        """A model's manifest; None until an encoder is ready, which has seen to it that the graphs are there. Those of
+        other models than the installation's are asked for.
+        """
+        if self.status().encoder.state != "ready":
+            return None
+        if model_sha256 != self.model_sha256 and model_sha256 not in self._asked:
+            with self._database.write() as session:
+                asked.tell(session, WorkNews("prepare", model_sha256))
+        try:
+            manifest = Manifest.read(graphs_folder(self._settings.home, model_sha256))
+        except ModelError as error:
+            logger.info("the model's graphs are not in this home yet", error=str(error))
+            return None
+        self._asked.add(model_sha256)  # until they are there it is asked again
+        return manifest
 
-    def graph_path(self, name: str) -> Path:
-        """The file of the graph ``prepare`` or ``decode``.
+    def graph_path(self, model_sha256: str, name: str) -> Path:
+        """The file of a model's graph ``prepare`` or ``decode``.
 
         Raises:
             NotFound: for any other name.
             Unavailable: while the graphs are being exported.
         """
-        return graph_file(self._settings.home, self.manifest(), name)
+        return graph_file(self._settings.home, self.manifest(model_sha256), name)
 
     def _state(self, target: Target) -> EmbeddingState | None:
         with self._database.read() as session:
-            return asked.states_of(session, self._kind, [target]).get(target)
+            return asked.states_of(session, [target]).get(target)
 
     def _is_done(self, target: Target) -> bool:
-        key = embedding_key(
-            target.image_sha256, self._key.model_sha256, self._key.preprocessing_version, region=target.region
-        )
+        key = embedding_key(target.image_sha256, target.model_sha256, PREPROCESSING_VERSION, region=target.region)
         return embedding_size(self._blobs, key) is not None
 
     def _nobody(self) -> EncodingStatus:
@@ -170,7 +170,7 @@ class SharedEncoder:
         )
         device = self._settings.device.replace("auto", "cpu")
         queue = QueueStatus(0, 0, 0, 0, None, None)
-        return EncodingStatus(device, self._settings.model, self._key.model_sha256, process, queue)
+        return EncodingStatus(device, self._settings.model, self.model_sha256, process, queue)
 
 
 def _read(status: object) -> EncodingStatus | None:

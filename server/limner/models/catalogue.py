@@ -254,13 +254,20 @@ def read_card(folder: Path) -> ModelCard:
     """
     path = folder / CARD_FILE
     try:
-        return ModelCard.model_validate_json(path.read_bytes())
+        stat = path.stat()
+        return _read_card(path, stat.st_mtime_ns, stat.st_size)
     except FileNotFoundError as error:
         raise MissingWeights(
             f"{folder} holds no {CARD_FILE}.", hint="Install the model with: limner models add FILE"
         ) from error
     except ValidationError as error:
         raise ModelError(f"{path} does not describe a model: {error}", hint="Install the model again.") from error
+
+
+@lru_cache(maxsize=64)
+def _read_card(path: Path, _modified: int, _size: int) -> ModelCard:
+    """Read again only when the file has changed: every request for an embedding asks."""
+    return ModelCard.model_validate_json(path.read_bytes())
 
 
 def sha256_of(path: Path) -> str:
@@ -295,14 +302,31 @@ def bundled_models() -> list[InstalledModel]:
 
 
 def installed_models(home: Path) -> list[InstalledModel]:
-    """Bundled models and those under ``home``, by name; one under ``home`` hides a bundled namesake."""
+    """Bundled models and those under ``home``, by name; one under ``home`` hides a bundled namesake.
+
+    Raises:
+        ModelError: when the card of one cannot be read.
+    """
+    models, problems = look_through(home)
+    for problem in problems:
+        raise problem
+    return models
+
+
+def look_through(home: Path) -> tuple[list[InstalledModel], list[ModelError]]:
+    """As :func:`installed_models`, but one whose card cannot be read does not hide the others: it is a problem."""
     found = {model.name: model for model in bundled_models()}
-    for path in (home / "models").glob(f"*/{CARD_FILE}"):
+    problems = []
+    for path in sorted((home / "models").glob(f"*/{CARD_FILE}")):
         weights = path.parent / WEIGHTS_FILE
         if weights.is_file():
-            card = read_card(path.parent)
-            found[card.name] = InstalledModel(card, weights, bundled=False)
-    return [found[name] for name in sorted(found)]
+            try:
+                card = read_card(path.parent)
+            except ModelError as error:
+                problems.append(error)
+            else:
+                found[card.name] = InstalledModel(card, weights, bundled=False)
+    return [found[name] for name in sorted(found)], problems
 
 
 def find_model(name: str, home: Path) -> InstalledModel:

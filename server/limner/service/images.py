@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from limner.access import Actor, Permission, access_image, access_project
-from limner.encoding.states import EmbeddingState
+from limner.encoding.states import EmbeddingState, Target
 from limner.jobs.control import withdraw_image
 from limner.jobs.sweep import unreference
 from limner.service.ingest import ingest_image
+from limner.service.models import key_in
 from limner.service.wiring import Services
 from limner.store import images as store
 from limner.store.embeddings import encoded_among
@@ -98,8 +99,9 @@ def get_image(context: Services, actor: Actor, image_id: int) -> ImagePlace:
         next_waiting_id = store.next_waiting(session, row)
         position = store.position_of(session, row)
         image = _described(context, session, [row])[0]
+        target = Target(row.sha256, key_in(context, session, row.project_id).model_sha256)
     if image.embedding.state == "none":  # its blob may be there though nobody wrote that down; lists do not look so far
-        image = ImageInfo(row, image.mark, context.encoder.state(row.sha256))
+        image = ImageInfo(row, image.mark, context.encoder.state(target))
     return ImagePlace(image, position, previous_id, next_id, next_waiting_id)
 
 
@@ -151,11 +153,13 @@ def delete_image(context: Services, actor: Actor, image_id: int) -> None:
 
 
 def _described(context: Services, session: Session, rows: Sequence[Image]) -> list[ImageInfo]:
-    """Images with all that is shown of them, in as many queries for many as for one."""
-    encoded = encoded_among(session, [row.sha256 for row in rows], context.embedding_key)
-    states = {
-        **context.encoder.queued({row.sha256 for row in rows} - encoded),
-        **dict.fromkeys(encoded, EmbeddingState("ready")),
-    }
+    """Images of one project with all that is shown of them, in as many queries for many as for one."""
+    if not rows:
+        return []
+    key = key_in(context, session, rows[0].project_id)
+    encoded = encoded_among(session, [row.sha256 for row in rows], key)
+    open_ones = {Target(row.sha256, key.model_sha256) for row in rows if row.sha256 not in encoded}
+    states = {target.image_sha256: state for target, state in context.encoder.queued(open_ones).items()}
+    states |= dict.fromkeys(encoded, EmbeddingState("ready"))
     marks = marks_of(session, rows)
     return [ImageInfo(row, marks[row.id], states.get(row.sha256, EmbeddingState("none"))) for row in rows]

@@ -10,6 +10,7 @@ from limner.jobs import control
 from limner.jobs.control import JobAction
 from limner.jobs.kinds import encode_target
 from limner.jobs.precompute import count_unencoded, start_precompute
+from limner.service.models import key_of
 from limner.service.wiring import Services
 from limner.store import jobs as store
 from limner.store.images import file_names_of, names_of
@@ -37,9 +38,8 @@ def start_encoding(context: Services, actor: Actor, project_id: int) -> Job:
         Forbidden: the actor may not start jobs in it.
         Conflict: it has an unfinished job of this kind.
     """
-    key = context.embedding_key
     with context.database.read() as session:  # counting takes a while: nobody waits for it
-        access_project(session, actor, project_id, Permission.RUN_JOBS)
+        key = key_of(context, access_project(session, actor, project_id, Permission.RUN_JOBS))
         counted = count_unencoded(session, project_id, key)
     with context.database.write() as session:
         access_project(session, actor, project_id, Permission.RUN_JOBS)
@@ -87,7 +87,7 @@ def list_failures(context: Services, actor: Actor, job_id: int) -> Sequence[JobF
                 JobFailure(number if number in called else None, called.get(number, ""), item.message)
                 for item, number in zip(items, numbers, strict=True)
             ]
-        images = [encode_target(item.key).image_sha256 for item in items]
+        images = [encode_target(item.kind, item.key).image_sha256 for item in items]
         names = names_of(session, job.project_id, images)
     failures = []
     for item, sha256 in zip(items, images, strict=True):

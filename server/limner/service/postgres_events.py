@@ -119,7 +119,7 @@ class PostgresEvents:
                     if notification.channel == CHANNEL:
                         self._take(notification.payload)
                     else:
-                        on_work("jobs" if notification.payload == "jobs" else "asked")
+                        on_work(WorkNews.parse(notification.payload))
 
     def _take(self, payload: str) -> None:
         if payload.isdigit():

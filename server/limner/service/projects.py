@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 from limner.access import Actor, Permission, access_project, permissions_in, require, visible_projects
 from limner.access.permissions import IN_PROJECTS
 from limner.jobs.sweep import unreference
+from limner.models.in_use import UsedModel
 from limner.service.wiring import Services
 from limner.store import categories as category_store
 from limner.store import projects as store
+from limner.store.embeddings import EmbeddingKey
 from limner.store.projects import ProjectCounts
 from limner.store.tables import Category, Project
 
@@ -36,10 +38,11 @@ class CategoryInfo:
 
 @dataclass(frozen=True)
 class ProjectInfo:
-    """A project, how much is in it, its categories in their order, and what somebody may do in it."""
+    """A project, how much is in it, its model, its categories in their order, and what somebody may do in it."""
 
     row: Project
     counts: ProjectCounts
+    model: UsedModel
     categories: Sequence[CategoryInfo]
     permissions: frozenset[Permission]
 
@@ -131,13 +134,16 @@ def _described(
 ) -> Sequence[ProjectInfo]:
     """Projects with all that belongs to them, in as many queries for many as for one."""
     only = [row.id for row in rows]
-    counts = store.count_projects(session, context.embedding_key, only)
+    models = {wanted: context.models.used_by(wanted) for wanted in {row.model for row in rows}}
+    keys = {row.id: EmbeddingKey.of(models[row.model].weights_sha256) for row in rows}
+    counts = store.count_projects(session, keys)
     uses = category_store.count_annotations(session, only)
     categories = category_store.categories_of(session, only)
     return [
         ProjectInfo(
             row,
             counts.get(row.id, ProjectCounts()),
+            models[row.model],
             [CategoryInfo(each, uses.get(each.id, 0)) for each in categories.get(row.id, ())],
             permissions & IN_PROJECTS,
         )

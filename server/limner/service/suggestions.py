@@ -52,7 +52,7 @@ def request_suggestions(context: Services, actor: Actor, image_id: int, request:
         NotFound: there is no such image that the actor may see.
         Forbidden: the actor may not annotate it.
     """
-    payload = SuggestPayload(model_sha256=context.embedding_key.model_sha256, request=request)
+    payload = SuggestPayload(model_sha256=context.models.default.card.weights_sha256, request=request)
     with context.database.write() as session:
         image = access_image(session, actor, image_id, Permission.ANNOTATE)
         ask_for_image(session, image, payload)
@@ -86,7 +86,7 @@ def start_suggesting(context: Services, actor: Actor, project_id: int, request: 
         Forbidden: the actor may not start jobs in it.
         Conflict: it has an unfinished job of this kind.
     """
-    payload = SuggestPayload(model_sha256=context.embedding_key.model_sha256, request=request)
+    payload = SuggestPayload(model_sha256=context.models.default.card.weights_sha256, request=request)
     with context.database.write() as session:
         access_project(session, actor, project_id, Permission.RUN_JOBS)
         job = start_suggest(session, project_id, payload)

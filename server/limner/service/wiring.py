@@ -16,7 +16,7 @@ from limner.jobs.suggest import SuggestQueue
 from limner.jobs.sweep import Sweeper
 from limner.jobs.telling import EncoderNews
 from limner.models import catalogue
-from limner.models.manifest import PREPROCESSING_VERSION
+from limner.models.in_use import Models
 from limner.service.events import Events, InMemoryEvents
 from limner.service.postgres_events import PostgresEvents
 from limner.store import Database
@@ -35,8 +35,7 @@ class Services:
 
     Attributes:
         installation: UUID of the database.
-        model: name of the model in use.
-        embedding_key: identifies embeddings made by the model in use.
+        models: those that are installed, and which of them a project uses.
         suggester: makes suggestions, once it is started; elsewhere it only hears that there is something to do.
         sweeper: removes blobs that no row names; None where another process does.
     """
@@ -49,8 +48,7 @@ class Services:
     sweeper: Sweeper | None
     events: Events
     installation: str
-    model: str
-    embedding_key: EmbeddingKey
+    models: Models
 
 
 def open_services(
@@ -78,8 +76,7 @@ def open_services(
     if not encodes:
         require_shared_database(settings, "A web process without an encoder")
     make_home(settings.home)
-    model = catalogue.find_model(settings.model, settings.home)
-    key = EmbeddingKey(model.card.weights_sha256, PREPROCESSING_VERSION)
+    models = Models(settings.home, catalogue.find_model(settings.model, settings.home))
     database, pages = open_events(settings.resolved_database_url)
     migrate(database)
     with database.write() as transaction:
@@ -87,16 +84,17 @@ def open_services(
         installation = installation_id(transaction)
     blobs = BlobStore(settings.resolved_blob_url)
     holder = holder or new_holder()
+    own = EmbeddingKey.of(models.default.card.weights_sha256)
     encoder: Encoder = (
         EmbeddingService(
             settings,
             blobs,
-            EncodingQueue(database, key, holder, shared=not database.is_sqlite),
-            [EncoderNews(database, pages.publish)],
+            EncodingQueue(database, models, holder, shared=not database.is_sqlite),
+            [EncoderNews(database, models, pages.publish)],
             command=encoder_command,
         )
         if encodes
-        else SharedEncoder(settings, database, blobs, key)
+        else SharedEncoder(settings, database, blobs, models)
     )
     return Services(
         settings=settings,
@@ -104,13 +102,15 @@ def open_services(
         blobs=blobs,
         encoder=encoder,
         suggester=SuggestionRunner(
-            settings, SuggestQueue(database, key, holder), pages.publish, command=suggest_command
+            settings,
+            SuggestQueue(database, own, holder),
+            pages.publish,
+            command=suggest_command,
         ),
         sweeper=Sweeper(database, blobs, holder) if encodes else None,
         events=pages,
         installation=installation,
-        model=model.name,
-        embedding_key=key,
+        models=models,
     )
 
 

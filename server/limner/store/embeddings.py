@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from limner.models.manifest import PREPROCESSING_VERSION
 from limner.store.tables import Embedding, Image
 from limner.store.types import utc_now
 from limner.store.upsert import insert_for
@@ -19,6 +20,11 @@ class EmbeddingKey:
 
     model_sha256: str
     preprocessing_version: int
+
+    @classmethod
+    def of(cls, model_sha256: str) -> EmbeddingKey:
+        """As this version of Limner makes them with these weights."""
+        return cls(model_sha256, PREPROCESSING_VERSION)
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,7 @@ def announce_job(session: Session, job: Job) -> None:
         total=job.total,
         failed=job.failed,
         message=job.message,
+        model=job.model,
         created=job.created,
         updated=job.updated,
     )

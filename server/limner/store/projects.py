@@ -92,16 +92,26 @@ def delete_project(session: Session, project: Project) -> list[str]:
     return orphans
 
 
-def count_projects(
-    session: Session, key: EmbeddingKey | None, project_ids: Collection[int]
-) -> Mapping[int, ProjectCounts]:
+def models_of(session: Session, project_ids: Collection[int]) -> Mapping[int, str | None]:
+    """The models that these projects have chosen, by name; None for whatever the installation uses."""
+    rows = session.execute(select(Project.id, Project.model).where(Project.id.in_(project_ids)))
+    return {row.id: row.model for row in rows}
+
+
+def count_projects(session: Session, keys: Mapping[int, EmbeddingKey]) -> Mapping[int, ProjectCounts]:
     """Sizes of projects by their number; those without images are missing.
 
     Args:
         session: where to look.
-        key: which model's embeddings count as encoded; None counts none.
-        project_ids: which projects.
+        keys: which projects, and which model's embeddings count as encoded in each.
     """
+    sizes: dict[int, ProjectCounts] = {}
+    for key in set(keys.values()):
+        sizes |= _count(session, [project for project, used in keys.items() if used == key], key)
+    return sizes
+
+
+def _count(session: Session, projects: Sequence[int], key: EmbeddingKey) -> Mapping[int, ProjectCounts]:
     encoded = func.count(Embedding.image_sha256)
     statement = select(
         Image.project_id,
@@ -115,9 +125,9 @@ def count_projects(
         Embedding,
         and_(
             Embedding.image_sha256 == Image.sha256,
-            Embedding.model_sha256 == (key.model_sha256 if key else ""),
-            Embedding.preprocessing_version == (key.preprocessing_version if key else 0),
+            Embedding.model_sha256 == key.model_sha256,
+            Embedding.preprocessing_version == key.preprocessing_version,
         ),
     )
-    rows = session.execute(statement.where(Image.project_id.in_(project_ids)).group_by(Image.project_id))
+    rows = session.execute(statement.where(Image.project_id.in_(projects)).group_by(Image.project_id))
     return {project: ProjectCounts(*map(int, counts)) for project, *counts in rows}

@@ -160,6 +160,7 @@ class Project(Base):
     name: Mapped[Name]
     created: Mapped[Created]
     last_category_number: Mapped[int] = mapped_column(default=0, server_default="0")  # the highest that was ever given
+    model: Mapped[str | None] = mapped_column(String(64))  # name of the model it uses; none: the installation's
     unlabelled_number: Mapped[int | None]  # stands for "no category" in exports; given when the first one needs it
 
 
@@ -345,6 +346,12 @@ class Job(Base):
     updated: Mapped[Created]
     cursor: Mapped[BigInt] = mapped_column(default=0, server_default="0")
     payload: Mapped[JsonObject] = mapped_column(default=dict, server_default="{}")
+
+    @property
+    def model(self) -> str | None:
+        """The name of the model that it is about; None where its kind does not say."""
+        name: str | None = self.payload.get("name")
+        return name
 
 
 class JobItem(Base):

@@ -115,7 +115,7 @@ class SuggestionsEvent(_Fact):
 
 
 class JobEvent(_Fact):
-    """How a job stands."""
+    """How a job stands; ``model`` is the one that a project is going to use after it."""
 
     event: Literal["job"] = "job"
     id: int
@@ -126,8 +126,17 @@ class JobEvent(_Fact):
     total: int
     failed: int
     message: str
+    model: str | None = None  # events of older versions lack it
     created: Timestamp
     updated: Timestamp
+
+
+class ModelEvent(_Fact):
+    """The project uses another model from now on: embeddings, manifest and graphs are those of these weights."""
+
+    event: Literal["model"] = "model"
+    name: str
+    weights_sha256: str
 
 
 class ServerEvent(_Fact):
@@ -155,6 +164,7 @@ Event = (
     | RegionEvent
     | SuggestionsEvent
     | JobEvent
+    | ModelEvent
     | ServerEvent
     | AccessEvent
 )  # fmt: skip

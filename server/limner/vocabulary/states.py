@@ -10,5 +10,5 @@ ImageState = Literal["waiting", "submitted", "skipped"]  # how far the work on a
 ImageFilter = Literal["all", "annotated", "unannotated", ImageState]
 EmbeddingStateName = Literal["none", "waiting", "encoding", "ready", "failed"]
 EncoderStateName = Literal["starting", "ready", "failed"]
-JobKindName = Literal["precompute", "suggest"]
+JobKindName = Literal["precompute", "change_model", "suggest"]
 JobStateName = Literal["running", "paused", "done", "cancelled", "failed"]

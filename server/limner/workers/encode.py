@@ -25,21 +25,18 @@ from numpy.typing import NDArray
 from limner.blobs import BlobStore, embedding_key, image_key
 from limner.config import Settings
 from limner.encoding.images import decode_image
-from limner.encoding.protocol import Broken, Encode, Encoded, Failed, Progress, Ready, Report, parse_request
+from limner.encoding.protocol import Broken, Encode, Encoded, Failed, Report, Request, Unusable, parse_request
 from limner.encoding.states import Target
 from limner.encoding.stored import embedding_size
 from limner.encoding.wire import EmbeddingInfo, pack
 from limner.errors import EncoderFailed, InvalidInput, LimnerError, ModelError
-from limner.models.manifest import PREPROCESSING_VERSION, graphs_folder
-from limner.models.registry import LoadedModel, load_model
-from limner.workers.encoder import Arrays, Encoder, choose_device
-from limner_onnx import export_model
-from limner_onnx.encoder import OnnxEncoder, open_encoder
+from limner.models.manifest import PREPROCESSING_VERSION
+from limner.workers.encoder import Arrays
+from limner.workers.loaded import LoadedModels, ReadyModel, Send
 
 NICENESS = 10
 DECODING_THREADS = 4  # images decoded at once; so many at most are decoded ahead, to bound the memory
 
-Send = Callable[[Report], None]
 T = TypeVar("T")
 
 
@@ -81,7 +78,8 @@ class Ahead:
 
 
 class Worker:
-    """Encodes what it is asked to, each image on its own terms: one that fails does not touch the others.
+    """Encodes what it is asked to, each image on its own terms: one that fails does not touch the others, nor does a
+    model that cannot be loaded.
 
     Args:
         settings: as the server has them.
@@ -94,72 +92,65 @@ class Worker:
         self._blobs = BlobStore(settings.resolved_blob_url)
         if settings.encoder_threads:
             torch.set_num_threads(settings.encoder_threads)
-        send(Progress(message=f"Loading {settings.model}."))
-        self._loaded: LoadedModel = load_model(settings.model, settings.home)
-        if not graphs_folder(settings.home, self._loaded.weights_sha256).exists():
-            send(Progress(message=f"Preparing {settings.model} for the browser; this is done once."))
-        export_model(self._loaded, settings.graphs_dir)
-        device = choose_device(settings.device)
-        precision = self._loaded.cpu_precision
-        self._encoder = Encoder(self._loaded.model, device, self._report_ready, precision, self._on_cpu(device))
-        if settings.compile and device.type == "cuda":
-            send(Progress(message=f"Compiling the encoder of {settings.model}; this takes a minute or more."))
-            self._encoder.compile()
-        self._report_ready("")
+        self._models = LoadedModels(settings, send)
+        self._models.start()
 
-    def serve(self, requests: Iterator[Encode]) -> None:
+    def serve(self, requests: Iterator[Request]) -> None:
         """Answer requests until there are no more."""
         with ThreadPoolExecutor(DECODING_THREADS) as pool:
             ahead = Ahead(pool, self._find)
             for request in requests:
-                started = time.perf_counter()
-                self._answer(ahead.take(request.targets, request.following), started)
+                if isinstance(request, Encode):
+                    self._encode(ahead, request)
+                else:
+                    self._load(request.model_sha256)
 
-    def _on_cpu(self, device: torch.device) -> OnnxEncoder | None:
-        """onnxruntime, where the model's card says that it is the cheaper way on the CPU."""
-        if self._loaded.cpu_runtime == "torch" or device.type != "cpu":
-            return None
-        folder = graphs_folder(self._settings.home, self._loaded.weights_sha256)
-        return open_encoder(self._loaded.model, folder, torch.get_num_threads())
-
-    def _report_ready(self, message: str) -> None:
-        self._send(
-            Ready(
-                device=self._encoder.device.type,
-                model_sha256=self._loaded.weights_sha256,
-                threads=torch.get_num_threads(),
-                batch_size=self._encoder.batch_size,
-                message=message,
-            )
-        )
-
-    def _answer(self, found: Mapping[Target, Picture | Report], started: float) -> None:
+    def _encode(self, ahead: Ahead, request: Encode) -> None:
+        started = time.perf_counter()
+        found = ahead.take(request.targets, request.following)
         pictures: dict[Target, Picture] = {}
         for target, each in found.items():
             if isinstance(each, Picture):
                 pictures[target] = each
             else:
                 self._send(each)
-        if not pictures:
-            return
+        if pictures:
+            decoded = time.perf_counter()
+            model = self._load(next(iter(pictures)).model_sha256)
+            if model is not None:
+                self._answer(model, pictures, started + time.perf_counter() - decoded)
+
+    def _load(self, model_sha256: str) -> ReadyModel | None:
+        """The model, loaded if need be; None when that is impossible, which the server has been told."""
+        try:
+            return self._models.get(model_sha256)
+        except LimnerError as error:
+            message = str(error)
+        except Exception as error:  # noqa: BLE001  (reported to the server, with the trace on stderr)
+            traceback.print_exception(error, file=sys.stderr)
+            message = f"{type(error).__name__}: {error}"
+        self._send(Unusable(model_sha256=model_sha256, message=message))
+        return None
+
+    def _answer(self, model: ReadyModel, pictures: Mapping[Target, Picture], started: float) -> None:
         pixels = [picture.rgb for picture in pictures.values()]
-        encoded = _attempt(next(iter(pictures)), lambda: self._encoder.encode(pixels))
+        encoded = _attempt(next(iter(pictures)), lambda: model.encoder.encode(pixels))
         if not isinstance(encoded, Failed):
             seconds = (time.perf_counter() - started) / len(pictures)
             for (target, picture), features in zip(pictures.items(), encoded, strict=True):
-                self._send(_attempt(target, partial(self._store, target, picture, features, seconds)))
+                self._send(_attempt(target, partial(self._store, model, target, picture, features, seconds)))
         elif len(pictures) == 1:
             self._send(encoded)
         else:  # one of several is at fault: they go on one by one
             for target, picture in pictures.items():
-                self._answer({target: picture}, time.perf_counter())
+                self._answer(model, {target: picture}, time.perf_counter())
 
     def _find(self, target: Target) -> Picture | Report:
         """The pixels to encode, or the report that there is nothing to encode."""
         return _attempt(target, lambda: self._embedding_or_pixels(target))
 
     def _embedding_or_pixels(self, target: Target) -> Picture | Encoded:
-        size = embedding_size(self._blobs, self._key(target))
+        size = embedding_size(self._blobs, _key(target))
         if size is not None:
             return Encoded(target=target, seconds=0, bytes=size)
         data = self._blobs.get(image_key(target.image_sha256))
@@ -170,23 +161,23 @@ class Worker:
             rgb = np.ascontiguousarray(target.region.of(rgb))  # lets go of the rest of the image
         return Picture(rgb, height, width)
 
-    def _store(self, target: Target, picture: Picture, features: Arrays, seconds: float) -> Encoded:
+    def _store(self, model: ReadyModel, target: Target, picture: Picture, features: Arrays, seconds: float) -> Encoded:
         info = EmbeddingInfo(
             image_sha256=target.image_sha256,
-            model_sha256=self._loaded.weights_sha256,
+            model_sha256=target.model_sha256,
             preprocessing_version=PREPROCESSING_VERSION,
             image_height=picture.image_height,
             image_width=picture.image_width,
-            image_size=self._loaded.model.config.image_size,
+            image_size=model.loaded.model.config.image_size,
             region=target.region,
         )
         data = pack(features, info)
-        self._blobs.put(self._key(target), data)
+        self._blobs.put(_key(target), data)
         return Encoded(target=target, seconds=seconds, bytes=len(data))
 
-    def _key(self, target: Target) -> str:
-        weights = self._loaded.weights_sha256
-        return embedding_key(target.image_sha256, weights, PREPROCESSING_VERSION, region=target.region)
+
+def _key(target: Target) -> str:
+    return embedding_key(target.image_sha256, target.model_sha256, PREPROCESSING_VERSION, region=target.region)
 
 
 def _attempt(target: Target, action: Callable[[], T]) -> T | Failed:

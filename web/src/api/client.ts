@@ -14,6 +14,8 @@ import type {
   Job,
   Manifest,
   MarkOperation,
+  Model,
+  ModelChange,
   Operation,
   OperationResult,
   Project,
@@ -135,13 +137,17 @@ export class Client {
     return await (await this.api.GET(path, { params, parseAs: "stream", ...init })).response.blob();
   }
 
-  /** Asking puts the image into the encoder's queue when its embedding does not exist yet. */
+  /**
+   * Asking puts the image into the encoder's queue when its embedding does not exist yet.
+   * @param init `model`: hash of the weights whose embedding is meant. Rejects with `model_changed` when the project uses
+   * others, and there is none of these.
+   */
   async embedding(
     imageId: number,
     priority: "look" | "prefetch",
-    { region, ...init }: Signal & { region?: string } = {},
+    { model, region, ...init }: Signal & { model: string; region?: string },
   ): Promise<EmbeddingAnswer> {
-    const query = { dtype: "f16", priority, ...(region === undefined ? {} : { region }) } as const;
+    const query = { dtype: "f16", priority, model, ...(region === undefined ? {} : { region }) } as const;
     const { response } = await this.api.GET("/api/v1/images/{image_id}/embedding", {
       params: { path: { image_id: imageId }, query },
       parseAs: "stream",
@@ -150,6 +156,16 @@ export class Client {
     if (response.status === 202) return (await response.json()) as EmbeddingAnswer;
     return { state: "ready", bytes: await response.arrayBuffer() };
   }
+
+  models = async () => (await body<{ models: Model[] }>(this.api.GET("/api/v1/models"))).models;
+  /** @param model name of an installed one; null for whatever the installation uses */
+  changeModel = (projectId: number, model: string | null) =>
+    body<ModelChange>(
+      this.api.PUT("/api/v1/projects/{project_id}/model", {
+        params: { path: { project_id: projectId } },
+        body: { model, at_once: false },
+      }),
+    );
 
   manifest = (weightsSha256: string) =>
     body<Manifest>(

@@ -21,6 +21,7 @@ const NAMES = [
   "region",
   "suggestions",
   "job",
+  "model",
   "server",
   "access",
   "reset",

@@ -687,6 +687,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/projects/{project_id}/model": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    /** Have a project use another model, once a job has encoded its images by it; until then it goes on as it is. */
+    put: operations["changeModel"];
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/server": {
     parameters: {
       query?: never;
@@ -1093,7 +1110,7 @@ export interface components {
     Invitations: {
       invitations: components["schemas"]["Invitation"][];
     };
-    /** @description Work on a project that goes on in the background. */
+    /** @description Work on a project that goes on in the background; ``model`` is the one that the project uses after it. */
     Job: {
       /** Format: date-time */
       created: string;
@@ -1101,8 +1118,9 @@ export interface components {
       failed: number;
       id: number;
       /** @enum {string} */
-      kind: "precompute" | "suggest";
+      kind: "precompute" | "change_model" | "suggest";
       message: string;
+      model: string | null;
       project_id: number;
       /** @enum {string} */
       state: "running" | "paused" | "done" | "cancelled" | "failed";
@@ -1110,7 +1128,7 @@ export interface components {
       /** Format: date-time */
       updated: string;
     };
-    /** @description How a job stands. */
+    /** @description How a job stands; ``model`` is the one that a project is going to use after it. */
     JobEvent: {
       /** Format: date-time */
       created: string;
@@ -1123,8 +1141,9 @@ export interface components {
       failed: number;
       id: number;
       /** @enum {string} */
-      kind: "precompute" | "suggest";
+      kind: "precompute" | "change_model" | "suggest";
       message: string;
+      model?: string | null;
       project_id: number;
       /** @enum {string} */
       state: "running" | "paused" | "done" | "cancelled" | "failed";
@@ -1273,15 +1292,39 @@ export interface components {
     MemberList: {
       members: components["schemas"]["Member"][];
     };
-    /** @description A model that Limner knows or that is installed; ``default`` is the one in use. */
+    /**
+     * @description A model that Limner knows or that is installed; ``default`` is the one that the installation uses.
+     *
+     *     ``bytes`` is the size of its weights, ``quality`` what was measured of it, for people; of models that are not
+     *     installed nothing is known of either.
+     */
     Model: {
+      bytes: number | null;
       default: boolean;
       family: string;
       installed: boolean;
       licence: string;
       name: string;
+      quality: {
+        [key: string]: components["schemas"]["JsonValue"];
+      };
       title: string;
       weights_sha256: string | null;
+    };
+    /** @description The model that the project uses now, and the job after which it uses the one that is wanted; null: it does. */
+    ModelChange: {
+      job: components["schemas"]["Job"] | null;
+      model: components["schemas"]["ProjectModel"];
+    };
+    /** @description The project uses another model from now on: embeddings, manifest and graphs are those of these weights. */
+    ModelEvent: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      event: "model";
+      name: string;
+      weights_sha256: string;
     };
     /** @description All models by name. */
     ModelList: {
@@ -1313,6 +1356,16 @@ export interface components {
     NewMember: {
       name: string;
       role: components["schemas"]["ProjectRole"];
+    };
+    /**
+     * @description The model that a project is to use: the name of an installed one, or null for whatever the installation uses.
+     *
+     *     Its images are encoded by it first, unless ``at_once`` says that they are to be when somebody opens them.
+     */
+    NewModel: {
+      /** @default false */
+      at_once: boolean;
+      model: string | null;
     };
     /** @description A project to create, with its first categories in their order. */
     NewProject: {
@@ -1410,7 +1463,7 @@ export interface components {
       name: string;
       role: components["schemas"]["ProjectRole"];
     };
-    /** @description A project, how much is in it, its categories, and what one may do in it. */
+    /** @description A project, how much is in it, its model, its categories, and what one may do in it. */
     Project: {
       annotated_count: number;
       annotation_count: number;
@@ -1420,6 +1473,7 @@ export interface components {
       encoded_count: number;
       id: number;
       image_count: number;
+      model: components["schemas"]["ProjectModel"];
       name: string;
       permissions: components["schemas"]["Permission"][];
       skipped_count: number;
@@ -1440,11 +1494,25 @@ export interface components {
       | components["schemas"]["RegionEvent"]
       | components["schemas"]["SuggestionsEvent"]
       | components["schemas"]["JobEvent"]
+      | components["schemas"]["ModelEvent"]
       | components["schemas"]["ServerEvent"]
       | components["schemas"]["AccessEvent"];
     /** @description All projects, oldest first. */
     ProjectList: {
       projects: components["schemas"]["Project"][];
+    };
+    /**
+     * @description The model that a project uses.
+     *
+     *     ``wanted`` is the name that was chosen for it, null for whatever the installation uses; where that cannot be used,
+     *     ``problem`` says why, and the rest is what is used meanwhile.
+     */
+    ProjectModel: {
+      name: string;
+      problem: string;
+      title: string;
+      wanted: string | null;
+      weights_sha256: string;
     };
     /**
      * @description What somebody is in one project; each may do what the ones after it may.
@@ -2082,6 +2150,7 @@ export interface operations {
       query?: {
         dtype?: "f16" | "i8";
         priority?: "look" | "prefetch";
+        model?: string | null;
         region?: string | null;
       };
       header?: never;
@@ -3374,6 +3443,41 @@ export interface operations {
           [name: string]: unknown;
         };
         content?: never;
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  changeModel: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["NewModel"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ModelChange"];
+        };
       };
       /** @description What was wrong, and what would be right */
       default: {

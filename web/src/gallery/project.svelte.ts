@@ -5,10 +5,13 @@ import { GalleryImages } from "./images.svelte.ts";
 
 const SETTLE = 400; // ms; many events in a row ask for the project's counts once
 
-/** One project as the gallery shows it: counts, images and the precompute job, kept fresh by events. */
+/** One project as the gallery shows it: counts, images and the jobs that encode them, kept fresh by events. */
 export class GalleryProject {
   project = $state.raw<Project | null>(null);
+  /** The newest job that encodes all images by the project's model. */
   job = $state.raw<Job | null>(null);
+  /** The newest job after which the project uses another model. */
+  change = $state.raw<Job | null>(null);
   readonly images: GalleryImages;
   private asked = 0;
   private timer: ReturnType<typeof setTimeout> | null = null;
@@ -23,7 +26,16 @@ export class GalleryProject {
 
   async load(): Promise<void> {
     const [jobs] = await Promise.all([this.client.jobs(this.id), this.ask()]);
-    this.job = jobs.filter((each) => each.kind === "precompute").toSorted((a, b) => b.id - a.id)[0] ?? null;
+    this.job = this.change = null;
+    for (const each of jobs) this.take(each);
+  }
+
+  /** How a job stands now. */
+  take(job: Job): void {
+    const known = job.kind === "precompute" ? this.job : this.change;
+    if (job.id < (known?.id ?? 0)) return;
+    if (job.kind === "precompute") this.job = job;
+    else this.change = job;
   }
 
   async refresh(): Promise<void> {
@@ -55,9 +67,8 @@ export class GalleryProject {
         this.images.change(image_id, { embedding: { state, error: error ?? null } });
         this.refreshSoon();
       },
-      job: (job) => {
-        if (job.kind === "precompute" && job.id >= (this.job?.id ?? 0)) this.job = job;
-      },
+      job: (job) => this.take({ ...job, model: job.model ?? null }),
+      model: () => void this.catchUp(), // other embeddings count from now on
       start: () => void this.catchUp(),
       reset: () => void this.catchUp(),
     });

@@ -89,12 +89,14 @@ export class CloserLook {
 export async function encodeRegion(
   client: Client,
   waits: EmbeddingWaits,
+  model: Promise<string>,
   imageId: number,
   region: Region,
   signal: AbortSignal,
 ): Promise<ArrayBuffer> {
   return await whenEncoded({
-    ask: () => client.embedding(imageId, "look", { region: regionText(region), signal }),
+    ask: async () =>
+      client.embedding(imageId, "look", { model: await model, region: regionText(region), signal }),
     wait: () => waits.next(imageId, POLL, signal),
     onPending: () => undefined,
     signal,

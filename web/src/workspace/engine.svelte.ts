@@ -1,4 +1,4 @@
-/** The model on this page: its decoder, and the embedding of the open image. */
+/** The model on this page: its decoder, and the embedding of the open image; and the model that will take its place. */
 import type { Client } from "../api/client.ts";
 import { ApiError, explain } from "../api/errors.ts";
 import type { Manifest } from "../api/types.ts";
@@ -20,23 +20,35 @@ export class Engine {
   encode = $state.raw<EncodeState>(at("asking"));
   manifest = $state.raw<Manifest | null>(null);
   info = $state.raw<DecoderInfo>();
-  readonly decoder: Decoder = createDecoder();
+  readonly decoder: Decoder;
   /** Of the open image as a whole, once the decoder has it. */
   embedding: ArrayBuffer | null = null;
+  /** Hash of the weights whose embeddings the decoder takes. */
+  model: Promise<string>;
   private readonly closing = new AbortController();
-  private readonly model: Promise<Manifest>;
+  /** Resolves when the decoder has the model. */
+  private loaded: Promise<Manifest>;
+  /** The model that the project uses by now, as far as another one: its hash while its files are on their way. */
+  private following: string | null = null;
+  private next: ModelFiles | null = null;
   private readonly unsubscribe: () => void;
   /** Counts images opened and closed: what comes for an earlier one is dropped. */
   private turn = 0;
 
   constructor(
-    client: Client,
+    private readonly client: ModelSource,
+    model: Promise<string>,
     private readonly fail: (error: unknown) => void,
+    decoder: Decoder = createDecoder(),
   ) {
+    this.decoder = decoder;
     this.unsubscribe = this.decoder.subscribe((info) => {
       this.info = info;
     });
-    this.model = loadModel(client, this.decoder, this.closing.signal);
+    this.model = model;
+    this.loaded = model.then(
+      async (sha256) => await this.load(await fetchModel(client, sha256, this.closing.signal)),
+    );
     void this.showModel();
   }
 
@@ -49,12 +61,48 @@ export class Engine {
     this.encode = { state: state === "encoding" ? "encoding" : "waiting", position, message: error ?? "" };
   }
 
+  /**
+   * The project uses this model: get its files, if it is another one than here. The decoder goes on as it is until
+   * {@link turnOver}. @returns whether that is possible now
+   */
+  async follow(sha256: string): Promise<boolean> {
+    const known = await this.model;
+    if (sha256 === known) {
+      this.following = this.next = null;
+      return false;
+    }
+    if (sha256 === this.following) return this.next !== null;
+    this.following = sha256;
+    this.next = null;
+    try {
+      const files = await fetchModel(this.client, sha256, this.closing.signal);
+      if (this.following === sha256) this.next = files;
+    } catch (error) {
+      if (this.following === sha256) this.following = null;
+      if (!this.closing.signal.aborted) this.fail(error);
+    }
+    return this.following === sha256 && this.next !== null;
+  }
+
+  /** Have the decoder take the model that was followed; the open image is closed. @returns false when there is none */
+  turnOver(): boolean {
+    const { next } = this;
+    if (!next || this.closing.signal.aborted) return false;
+    this.next = this.following = null;
+    this.close();
+    this.model = Promise.resolve(next.sha256);
+    const before = this.loaded.catch(() => undefined);
+    this.loaded = before.then(() => this.load(next));
+    void this.showModel();
+    return true;
+  }
+
   /** @returns whether the decoder answers for the image now; not when it failed, or another one was opened meanwhile */
   async open(loading: Promise<ArrayBuffer>): Promise<boolean> {
     this.turn += 1;
     const { turn } = this;
     try {
-      const [bytes] = await Promise.all([loading, this.model]);
+      const [bytes] = await Promise.all([loading, this.loaded]);
       if (this.turn !== turn) return false;
       this.encode = at("preparing");
       const opened = await this.decoder.openImage(bytes);
@@ -83,9 +131,16 @@ export class Engine {
     this.decoder.dispose();
   }
 
+  private async load({ manifest, prepare, decode }: ModelFiles): Promise<Manifest> {
+    await this.decoder.loadModel(manifest, prepare, decode);
+    return manifest;
+  }
+
   private async showModel(): Promise<void> {
+    const { loaded } = this;
     try {
-      this.manifest = await this.model;
+      const manifest = await loaded;
+      if (this.loaded === loaded) this.manifest = manifest;
     } catch (error) {
       if (!this.closing.signal.aborted) this.fail(error);
     }
@@ -94,17 +149,24 @@ export class Engine {
 
 const EXPORT_POLL = 2000; // ms; the server may still be exporting the graphs of a new model
 
-/** Load the model that the server encodes with into the decoder: manifest first, then both graphs at once. */
-async function loadModel(client: Client, decoder: Decoder, signal: AbortSignal): Promise<Manifest> {
-  const { model_sha256 } = await client.server();
-  const manifest = await whenExported(() => client.manifest(model_sha256), signal);
+type ModelSource = Pick<Client, "manifest" | "graph">;
+
+interface ModelFiles {
+  sha256: string;
+  manifest: Manifest;
+  prepare: ArrayBuffer;
+  decode: ArrayBuffer;
+}
+
+/** What the decoder needs of a model: its manifest first, then both graphs at once. */
+async function fetchModel(client: ModelSource, sha256: string, signal: AbortSignal): Promise<ModelFiles> {
+  const manifest = await whenExported(() => client.manifest(sha256), signal);
   const { graphs } = manifest;
   const [prepare, decode] = await Promise.all([
-    whenExported(() => client.graph(model_sha256, "prepare", graphs.prepare.sha256), signal),
-    whenExported(() => client.graph(model_sha256, "decode", graphs.decode.sha256), signal),
+    whenExported(() => client.graph(sha256, "prepare", graphs.prepare.sha256), signal),
+    whenExported(() => client.graph(sha256, "decode", graphs.decode.sha256), signal),
   ]);
-  await decoder.loadModel(manifest, prepare, decode);
-  return manifest;
+  return { sha256, manifest, prepare, decode };
 }
 
 async function whenExported<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {

@@ -27,6 +27,8 @@ export class ImageCache {
   constructor(
     private readonly client: Client,
     private readonly waits: EmbeddingWaits,
+    /** Hash of the weights whose embeddings are wanted; a change of it calls for {@link clear}. */
+    private readonly model: () => Promise<string>,
   ) {}
 
   /** Everything about the image being looked at; `onPending` hears how far the encoder is. */
@@ -101,7 +103,7 @@ export class ImageCache {
   private async embedding(id: number, entry: Entry): Promise<ArrayBuffer> {
     const { signal } = entry.abort;
     return await whenEncoded({
-      ask: () => this.client.embedding(id, entry.priority, { signal }),
+      ask: async () => this.client.embedding(id, entry.priority, { model: await this.model(), signal }),
       wait: () => this.waits.next(id, POLL[entry.priority], signal),
       onPending: (pending) => {
         entry.pending = pending;

@@ -7,6 +7,8 @@ const SETTLE = 200; // ms; many events in a row ask for the project once
 export interface WatchedProjectOptions {
   /** The categories in their order; `first` says that they were not known before. */
   categories(categories: readonly Category[], first: boolean): void;
+  /** Hash of the weights of the model that it uses; told again and again, not only when it changes. */
+  model(weightsSha256: string): void;
   fail(error: unknown): void;
 }
 
@@ -33,6 +35,7 @@ export class WatchedProject {
         project.categories.toSorted((a, b) => a.position - b.position),
         first,
       );
+      this.options.model(project.model.weights_sha256);
     } catch (error) {
       if (question === this.asked) this.options.fail(error);
     }

@@ -5,6 +5,7 @@ import { WatchedProject } from "./watched-project.svelte.ts";
 const project = (...names: string[]) =>
   ({
     id: 1,
+    model: { weights_sha256: names.join() },
     categories: names.map(
       (name, index) => ({ id: index + 1, name, position: names.length - index }) as Category,
     ),
@@ -17,16 +18,18 @@ function watched(answer: () => Promise<Project>) {
   const client = { project: vi.fn(answer) };
   const heard: [string[], boolean][] = [];
   const fail = vi.fn();
+  const model = vi.fn();
   const watch = new WatchedProject(client, 1, {
     categories: (categories, first) => heard.push([categories.map(({ name }) => name), first]),
+    model,
     fail,
   });
-  return { client, heard, fail, watch };
+  return { client, heard, model, fail, watch };
 }
 
 it("gives the categories in their order, and again when others have changed them", async () => {
   let now = project("cat", "dog");
-  const { client, heard, watch } = watched(async () => now);
+  const { client, heard, model, watch } = watched(async () => now);
   await watch.load();
   now = project("lynx");
   for (let event = 0; event < 20; event++) watch.loadSoon();
@@ -36,6 +39,7 @@ it("gives the categories in their order, and again when others have changed them
     [["lynx"], false],
   ]);
   expect(watch.project).toBe(now);
+  expect(model.mock.calls).toEqual([["cat,dog"], ["lynx"]]);
   expect(client.project).toHaveBeenCalledTimes(2);
 });
 

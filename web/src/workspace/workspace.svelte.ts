@@ -1,5 +1,5 @@
 /** The annotate page without its pixels: brings picture, embedding and annotations of an image together. */
-import { explain } from "../api/errors.ts";
+import { ApiError, explain } from "../api/errors.ts";
 import type { Category, ImageDetails, ImageState, Project } from "../api/types.ts";
 import type { Services } from "../app/services.ts";
 import { WorkClock, watchWork } from "../session/pace.ts";
@@ -41,15 +41,22 @@ export class Workspace {
     projectId: number,
   ) {
     const { client, toasts, saving } = services;
-    this.cache = new ImageCache(client, this.waits);
+    this.cache = new ImageCache(client, this.waits, () => this.engine.model);
     this.lastCategory = new LastCategory(localStorage, projectId);
-    this.engine = new Engine(client, (error) => toasts.error(error));
+    let learnModel!: (sha256: string) => void;
+    const model = new Promise<string>((resolve) => {
+      learnModel = resolve;
+    });
+    this.engine = new Engine(client, model, (error) => toasts.error(error));
     const { decoder } = this.engine;
     const clock = new WorkClock();
     this.disposers.push(watchWork(clock, window));
     this.session = createSession({
       decoder,
-      record: (...step) => void this.opened.record(...step),
+      record: (...step) => {
+        void this.opened.record(...step);
+        queueMicrotask(() => this.turnOverWhenFree()); // the step may have ended what was drawn
+      },
       notify: ({ level, message }) => {
         const text = services.view.keymap.inText(message);
         if (level === "error") toasts.error(new Error(text));
@@ -60,7 +67,8 @@ export class Workspace {
       clock,
     });
     this.closer = new CloserLook(decoder, this.session, {
-      encode: (imageId, region, signal) => encodeRegion(client, this.waits, imageId, region, signal),
+      encode: (imageId, region, signal) =>
+        this.heeding(encodeRegion(client, this.waits, this.engine.model, imageId, region, signal)),
       whole: () => this.engine.embedding,
       tell: (message) => toasts.info(message),
       fail: (error) => toasts.error(error),
@@ -86,6 +94,10 @@ export class Workspace {
     saving.onMarkRefused = (imageId) => this.marks.forget(imageId);
     this.watched = new WatchedProject(client, projectId, {
       categories: (...known) => this.setCategories(...known),
+      model: (sha256) => {
+        learnModel(sha256);
+        void this.follow(sha256);
+      },
       fail: (error) => toasts.error(error),
     });
     this.disposers.push(
@@ -95,6 +107,7 @@ export class Workspace {
         region: ({ image_id }) => this.waits.wake(image_id),
         categories: () => this.watched.loadSoon(),
         suggestions: (told) => this.suggesting.hear(told),
+        model: () => this.watched.loadSoon(),
         annotations: ({ image_id, revision, mark }) => {
           void this.notice(image_id, revision);
           this.opened.hear(image_id, revision, mark);
@@ -103,7 +116,6 @@ export class Workspace {
         reset: () => this.catchUp(),
       }),
     );
-    void this.loadProject();
   }
 
   get project(): Project | null {
@@ -120,10 +132,9 @@ export class Workspace {
 
   async open(id: number): Promise<void> {
     this.leave();
+    this.turnOver();
     this.wanted = id;
-    const loading = this.cache.look(id, (pending) => {
-      if (this.wanted === id) this.engine.hear(pending);
-    });
+    const loading = this.lookAt(id);
     try {
       await Promise.all([
         this.openAnnotations(id, loading.details),
@@ -184,6 +195,47 @@ export class Workspace {
     if (first && last !== null && this.session.categoryId === null) this.session.categoryId = last;
   }
 
+  /** The project uses this model. The page goes on with the one that it has until nothing is drawn that would change. */
+  private async follow(sha256: string): Promise<void> {
+    if (await this.engine.follow(sha256)) this.turnOverWhenFree();
+  }
+
+  /**
+   * What is being drawn keeps the answers that it has; but while there are none, since no embedding of the image fits the model
+   * of this page any more, nothing is lost by another one.
+   */
+  private turnOverWhenFree(): void {
+    if (this.session.draft.active && this.engine.ready) return;
+    if (!this.turnOver()) return;
+    this.closer.reset();
+    this.session.lookAt(null);
+    const id = this.wanted;
+    if (id) void this.openEmbedding(id, this.lookAt(id).embedding);
+  }
+
+  private turnOver(): boolean {
+    if (!this.engine.turnOver()) return false;
+    this.cache.clear();
+    this.tell(`This project uses another model from now on: ${this.project?.model.title ?? ""}.`);
+    return true;
+  }
+
+  private lookAt(id: number): ReturnType<ImageCache["look"]> {
+    return this.cache.look(id, (pending) => {
+      if (this.wanted === id) this.engine.hear(pending);
+    });
+  }
+
+  /** What the server refuses because the project uses another model has this page follow. */
+  private async heeding<T>(asking: Promise<T>): Promise<T> {
+    try {
+      return await asking;
+    } catch (error) {
+      if (error instanceof ApiError && error.code === "model_changed") this.watched.loadSoon();
+      throw error;
+    }
+  }
+
   private async openAnnotations(id: number, loading: Promise<ImageDetails>): Promise<void> {
     const opened = await this.opened.open(id, loading);
     if (!opened) return;
@@ -210,7 +262,7 @@ export class Workspace {
   }
 
   private async openEmbedding(id: number, loading: Promise<ArrayBuffer>): Promise<void> {
-    const opened = await this.engine.open(loading);
+    const opened = await this.engine.open(this.heeding(loading));
     if (opened && this.session.image?.id === id) this.session.embeddingReady();
   }
 

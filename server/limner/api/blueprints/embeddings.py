@@ -5,7 +5,7 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import Response, jsonify
 
-from limner.access import Permission, access_image
+from limner.access import Permission
 from limner.api.auth import current_actor
 from limner.api.context import services
 from limner.api.files import blob_response
@@ -13,9 +13,12 @@ from limner.api.guard import requires
 from limner.api.openapi import embedding_responses
 from limner.api.schemas.images import EmbeddingPending, EmbeddingQuery
 from limner.blobs import Blob, embedding_key
+from limner.encoding.states import Target
 from limner.encoding.stored import open_embedding
 from limner.encoding.wire import MEDIA_TYPE, Dtype, as_int8
-from limner.errors import EncoderFailed, NotFound
+from limner.errors import EncoderFailed, ModelChanged, NotFound
+from limner.models.manifest import PREPROCESSING_VERSION
+from limner.service.models import find_wanted
 from limner.vocabulary.geometry import Region
 
 blueprint = APIBlueprint("embeddings", __name__)
@@ -29,49 +32,52 @@ POLL_SECONDS = 1
 @blueprint.doc(operation_id="getEmbedding", responses=embedding_responses())
 def get_embedding(image_id: int, query_data: EmbeddingQuery) -> Response:
     """The embedding of an image, or of a region of it, as a safetensors file, or 202 while the encoder works on it."""
-    with services().database.read() as session:
-        image = access_image(session, current_actor(), image_id, Permission.VIEW)
-    sha256, dtype = image.sha256, query_data.dtype
     region = None if query_data.region is None else Region.parse(query_data.region)
-    if region is not None:
-        region.check(image.height, image.width)
-    response = _stored(sha256, dtype, region)
+    wanted = find_wanted(services(), current_actor(), image_id, region, query_data.model)
+    target = wanted.target
+    response = _stored(target, query_data.dtype)
     if response is None:
-        state = services().encoder.request(sha256, query_data.priority, region)
+        if target.model_sha256 != wanted.used:
+            raise ModelChanged(
+                f"The project uses another model now than that with the weights {target.model_sha256[:12]}….",
+                hint="Read which one the project uses, and load its manifest and graphs.",
+                details={"model_sha256": wanted.used},
+            )
+        state = services().encoder.request(target, query_data.priority)
         if state.state == "failed":
             raise EncoderFailed(
                 f"Image {image_id} could not be encoded: {state.error}",
                 hint="The server's log says more; restart the server to try again.",
             )
-        response = (_stored(sha256, dtype, region) if state.state == "ready" else None) or _pending(
+        response = (_stored(target, query_data.dtype) if state.state == "ready" else None) or _pending(
             EmbeddingPending(state=state.state, position=state.position, error=services().encoder.trouble())
         )
-    response.headers["X-Limner-Model-Sha256"] = services().embedding_key.model_sha256
+    response.headers["X-Limner-Model-Sha256"] = target.model_sha256
     return response
 
 
-def _stored(sha256: str, dtype: Dtype, region: Region | None) -> Response | None:
-    key = services().embedding_key
-    tag = f"{sha256[:16]}-{key.model_sha256[:16]}-{key.preprocessing_version}-{dtype}"
-    if region is not None:
-        tag += f"-{region}".replace(",", "-")
+def _stored(target: Target, dtype: Dtype) -> Response | None:
+    tag = f"{target.image_sha256[:16]}-{target.model_sha256[:16]}-{PREPROCESSING_VERSION}-{dtype}"
+    if target.region is not None:
+        tag += f"-{target.region}".replace(",", "-")
     try:
-        return blob_response(lambda: _find(sha256, dtype, region), tag, MEDIA_TYPE)
+        return blob_response(lambda: _find(target, dtype), tag, MEDIA_TYPE)
     except NotFound:
         return None
 
 
-def _find(sha256: str, dtype: Dtype, region: Region | None) -> Blob:
+def _find(target: Target, dtype: Dtype) -> Blob:
     """The embedding in the form that is asked for; made from the exact one when need be.
 
     Raises:
         NotFound: it has not been made.
     """
-    blobs, key = services().blobs, services().embedding_key
-    exact = embedding_key(sha256, key.model_sha256, key.preprocessing_version, region=region)
+    blobs = services().blobs
+    names = (target.image_sha256, target.model_sha256, PREPROCESSING_VERSION)
+    exact = embedding_key(*names, region=target.region)
     if dtype == "f16":
         return open_embedding(blobs, exact)
-    short = embedding_key(sha256, key.model_sha256, key.preprocessing_version, dtype, region)
+    short = embedding_key(*names, dtype, target.region)
     try:
         return open_embedding(blobs, short)
     except NotFound:

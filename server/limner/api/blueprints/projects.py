@@ -9,8 +9,18 @@ from limner.access import Permission
 from limner.api.auth import current_actor
 from limner.api.context import services
 from limner.api.guard import requires
-from limner.api.schemas.projects import NewProject, Project, ProjectChanges, ProjectList
+from limner.api.schemas.projects import (
+    ModelChange,
+    NewModel,
+    NewProject,
+    Project,
+    ProjectChanges,
+    ProjectList,
+    ProjectModel,
+)
+from limner.api.schemas.server import Job
 from limner.service import projects
+from limner.service.models import change_model
 
 blueprint = APIBlueprint("projects", __name__)
 
@@ -53,6 +63,17 @@ def get_project(project_id: int) -> Project:
 def update_project(project_id: int, json_data: ProjectChanges) -> Project:
     """Rename a project."""
     return Project.of(projects.rename_project(services(), current_actor(), project_id, json_data.name))
+
+
+@blueprint.put("/projects/<int:project_id>/model")
+@requires(Permission.MANAGE_PROJECT)
+@blueprint.input(NewModel)
+@blueprint.output(ModelChange)
+@blueprint.doc(operation_id="changeModel")
+def put_model(project_id: int, json_data: NewModel) -> ModelChange:
+    """Have a project use another model, once a job has encoded its images by it; until then it goes on as it is."""
+    change = change_model(services(), current_actor(), project_id, json_data.model, at_once=json_data.at_once)
+    return ModelChange(model=ProjectModel.of(change.used), job=change.job and Job.model_validate(change.job))
 
 
 @blueprint.delete("/projects/<int:project_id>")

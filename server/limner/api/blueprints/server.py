@@ -15,7 +15,7 @@ from limner.api.files import IMMUTABLE
 from limner.api.guard import requires
 from limner.api.openapi import binary_response
 from limner.api.schemas.server import GraphQuery, Model, ModelList, ServerStatus
-from limner.errors import NotFound, Unavailable
+from limner.errors import MissingWeights, NotFound, Unavailable
 from limner.models import catalogue
 from limner.models.manifest import GraphFile, Manifest
 
@@ -31,8 +31,8 @@ def get_server() -> ServerStatus:
     return ServerStatus.model_validate(
         {
             "version": __version__,
-            "model": services().model,
-            "model_sha256": services().embedding_key.model_sha256,
+            "model": services().models.default.name,
+            "model_sha256": services().models.default.card.weights_sha256,
             "cores": os.cpu_count() or 1,
             **asdict(services().encoder.status()),
         }
@@ -45,7 +45,7 @@ def get_server() -> ServerStatus:
 @blueprint.doc(operation_id="listModels")
 def list_models() -> ModelList:
     """The models that are installed or can be pulled."""
-    installed = catalogue.installed_models(services().settings.home)
+    default = services().models.default
     models = {
         model.name: Model(
             name=model.name,
@@ -53,10 +53,13 @@ def list_models() -> ModelList:
             family=model.card.family,
             licence=model.card.licence,
             installed=True,
-            default=model.name == services().model,
+            default=model.name == default.name,
             weights_sha256=model.card.weights_sha256,
+            bytes=model.weights.stat().st_size,
+            quality=model.card.quality,
         )
-        for model in installed
+        for model in services().models.usable()
+        if model.weights.is_file()
     }
     for known in catalogue.KNOWN_MODELS.values():
         models.setdefault(
@@ -69,6 +72,8 @@ def list_models() -> ModelList:
                 installed=False,
                 default=False,
                 weights_sha256=None,
+                bytes=None,
+                quality={},
             ),
         )
     return ModelList(models=[models[name] for name in sorted(models)])
@@ -90,7 +95,7 @@ def get_manifest(weights_sha256: str) -> Manifest:
 def get_graph(weights_sha256: str, graph: str, query_data: GraphQuery) -> Response:
     """One of the model's two ONNX graphs."""
     described: GraphFile = getattr(_manifest(weights_sha256).graphs, graph)
-    path = services().encoder.graph_path(graph)
+    path = services().encoder.graph_path(weights_sha256, graph)
     response = send_file(path, mimetype="application/octet-stream", etag=described.sha256, conditional=True)
     # A later exporter writes another graph of the same weights: without its hash the path may go stale.
     response.headers["Cache-Control"] = IMMUTABLE if query_data.v == described.sha256 else "private, no-cache"
@@ -98,10 +103,11 @@ def get_graph(weights_sha256: str, graph: str, query_data: GraphQuery) -> Respon
 
 
 def _manifest(weights_sha256: str) -> Manifest:
-    in_use = services().embedding_key.model_sha256
-    if weights_sha256 != in_use:
-        raise NotFound(f"The model with the weights {weights_sha256[:12]}… is not in use.", hint=f"In use: {in_use}.")
-    manifest = services().encoder.manifest()
+    try:
+        services().models.by_weights(weights_sha256)
+    except MissingWeights as error:
+        raise NotFound(error.message, hint=error.hint) from error
+    manifest = services().encoder.manifest(weights_sha256)
     if manifest is None:
         raise Unavailable("The model is being prepared for the browser.", hint="Ask again in a moment.")
     return manifest

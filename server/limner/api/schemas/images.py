@@ -127,6 +127,11 @@ class EmbeddingQuery(Request):
 
     dtype: Literal["f16", "i8"] = "f16"
     priority: Literal["look", "prefetch"] = "look"
+    model: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = Field(
+        default=None,
+        description="hash of the weights whose embedding is wanted: when the project uses another model, what is "
+        "stored of these is sent all the same, and nothing is encoded (409 model_changed)",
+    )
     region: Annotated[str, StringConstraints(max_length=40)] | None = Field(
         default=None, description="x,y,width,height in image pixels: encode this part on its own, for small objects"
     )

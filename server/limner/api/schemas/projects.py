@@ -8,6 +8,8 @@ from pydantic import Field, Strict, StringConstraints, model_validator
 
 from limner.access import Permission
 from limner.api.schemas.base import Answer, Color, NameText, Request
+from limner.api.schemas.server import Job
+from limner.models.in_use import UsedModel
 from limner.service.projects import CategoryInfo, ProjectInfo
 from limner.service.projects import NewCategory as CategoryToMake
 from limner.vocabulary.events import Timestamp
@@ -39,8 +41,34 @@ class Category(Answer):
         )
 
 
+class ProjectModel(Answer):
+    """The model that a project uses.
+
+    ``wanted`` is the name that was chosen for it, null for whatever the installation uses; where that cannot be used,
+    ``problem`` says why, and the rest is what is used meanwhile.
+    """
+
+    name: str
+    title: str
+    weights_sha256: str
+    wanted: str | None
+    problem: str
+
+    @classmethod
+    def of(cls, used: UsedModel) -> ProjectModel:
+        """The model as it is told to clients."""
+        card = used.card
+        return cls(
+            name=card.name,
+            title=card.title,
+            weights_sha256=card.weights_sha256,
+            wanted=used.wanted,
+            problem=used.problem,
+        )
+
+
 class Project(Answer):
-    """A project, how much is in it, its categories, and what one may do in it."""
+    """A project, how much is in it, its model, its categories, and what one may do in it."""
 
     id: int
     name: str
@@ -51,6 +79,7 @@ class Project(Answer):
     submitted_count: int
     skipped_count: int
     encoded_count: int
+    model: ProjectModel
     categories: list[Category]
     permissions: list[Permission]
 
@@ -68,6 +97,7 @@ class Project(Answer):
             submitted_count=counts.submitted,
             skipped_count=counts.skipped,
             encoded_count=counts.encoded,
+            model=ProjectModel.of(project.model),
             categories=[Category.of(category) for category in project.categories],
             permissions=sorted(project.permissions),
         )
@@ -119,3 +149,20 @@ class ProjectChanges(Request):
     """What to change about a project."""
 
     name: NameText
+
+
+class NewModel(Request):
+    """The model that a project is to use: the name of an installed one, or null for whatever the installation uses.
+
+    Its images are encoded by it first, unless ``at_once`` says that they are to be when somebody opens them.
+    """
+
+    model: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64)] | None
+    at_once: bool = False
+
+
+class ModelChange(Answer):
+    """The model that the project uses now, and the job after which it uses the one that is wanted; null: it does."""
+
+    model: ProjectModel
+    job: Job | None

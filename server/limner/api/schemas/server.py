@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from limner.access import InstallationRole, Permission
 from limner.api.schemas.base import Answer, Request
@@ -75,7 +75,11 @@ class ServerStatus(Answer):
 
 
 class Model(Answer):
-    """A model that Limner knows or that is installed; ``default`` is the one in use."""
+    """A model that Limner knows or that is installed; ``default`` is the one that the installation uses.
+
+    ``bytes`` is the size of its weights, ``quality`` what was measured of it, for people; of models that are not
+    installed nothing is known of either.
+    """
 
     name: str
     title: str
@@ -84,6 +88,8 @@ class Model(Answer):
     installed: bool
     default: bool
     weights_sha256: str | None
+    bytes: int | None
+    quality: dict[str, JsonValue]
 
 
 class ModelList(Answer):
@@ -95,7 +101,7 @@ class ModelList(Answer):
 class NewJob(Request):
     """Work to start on a project; ``suggest`` takes what to look for, by default everything on a grid."""
 
-    kind: JobKindName
+    kind: Literal["precompute", "suggest"]
     request: SuggestRequest | None = None
 
     @model_validator(mode="after")
@@ -106,7 +112,7 @@ class NewJob(Request):
 
 
 class Job(Answer):
-    """Work on a project that goes on in the background."""
+    """Work on a project that goes on in the background; ``model`` is the one that the project uses after it."""
 
     id: int
     project_id: int
@@ -116,6 +122,7 @@ class Job(Answer):
     total: int
     failed: int
     message: str
+    model: str | None
     created: Timestamp
     updated: Timestamp
 
