@@ -13,11 +13,12 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import event, select
 
-from limner.jobs.kinds import Priority
+from limner.jobs.kinds import Priority, encode_kind
 from limner.service.wiring import Services
 from limner.store.accounts import ensure_local_admin
 from limner.store.annotations import mask_facts
 from limner.store.categories import create_category
+from limner.store.embeddings import EmbeddingKey
 from limner.store.images import NewImage, add_image, lock_image
 from limner.store.operations import apply_operation
 from limner.store.projects import create_project
@@ -108,7 +109,7 @@ def fill(services: Services, ids: Mapping[str, int], numbers: range) -> None:
             session.add(
                 JobItem(
                     job_id=ids["job_id"],
-                    kind="encode",
+                    kind=encode_kind(EmbeddingKey.of("a" * 64)),
                     key=sha256,
                     priority=int(Priority.BULK),
                     state="failed",
