@@ -262,7 +262,7 @@ def test_a_job_fails_when_the_encoder_cannot_run_and_goes_on_when_it_can(
     listen: Callable[..., Listener],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("limner.encoding.service.RETRY_AFTER", 0.1)
+    monkeypatch.setattr("limner.encoding.supervisor.RETRY_AFTER", 0.1)
     project = {"id": image["project_id"]}
     listener = listen(project["id"])
     card = settings.models_dir / TEST_MODEL / "model.json"

@@ -17,6 +17,7 @@ from limner.blobs import BlobStore, embedding_key, image_key
 from limner.config import Settings
 from limner.encoding import dispatch as dispatch_module
 from limner.encoding import service as service_module
+from limner.encoding import supervisor as supervisor_module
 from limner.encoding import work as work_module
 from limner.encoding.ports import BulkQueue, Claimed
 from limner.encoding.service import EmbeddingService
@@ -172,9 +173,9 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setattr(service_module, "FIRST_BACKOFF", 0.01)
-    monkeypatch.setattr(service_module, "LAST_BACKOFF", 0.01)
-    monkeypatch.setattr(service_module, "WATCH_EVERY", 0.05)
+    monkeypatch.setattr(supervisor_module, "FIRST_BACKOFF", 0.01)
+    monkeypatch.setattr(supervisor_module, "LAST_BACKOFF", 0.01)
+    monkeypatch.setattr(supervisor_module, "WATCH_EVERY", 0.05)
     monkeypatch.setattr(dispatch_module, "FIRST_PAUSE", 0.01)
     bench = Bench(tmp_path)
     yield bench

@@ -1,4 +1,4 @@
-"""The encoder as the web process has it: a supervisor that starts a child process, feeds it, and starts it again.
+"""The encoder as the web process has it: embeddings on request, from a process that a supervisor keeps running.
 
 Torch is never imported here: it lives in the child (``limner.workers.encode``). An embedding is done when its blob
 exists, so the encoder runs once per image, model and preprocessing, however often the server starts. What somebody
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
@@ -22,7 +21,6 @@ import structlog
 from limner.blobs import BlobStore, embedding_key
 from limner.config import Settings
 from limner.encoding.backlog import Priority
-from limner.encoding.child import Child
 from limner.encoding.dispatch import Dispatcher
 from limner.encoding.known_models import KnownModels
 from limner.encoding.ports import BulkQueue, Claimed, NoBulk, Subscriber, WorkNews
@@ -40,17 +38,16 @@ from limner.encoding.protocol import (
 )
 from limner.encoding.states import EmbeddingState, EncodingStatus, ProcessStatus, QueueStatus, Target
 from limner.encoding.stored import embedding_size
-from limner.encoding.work import RETRY_AFTER, Work
+from limner.encoding.supervisor import Supervisor
+from limner.encoding.work import Work
 from limner.errors import MissingWeights, ModelError, Unavailable, WrongWeights
 from limner.models.catalogue import find_model
 from limner.models.manifest import PREPROCESSING_VERSION, Manifest, graph_file
 from limner.vocabulary.states import EncoderStateName
 
 WORKER = (sys.executable, "-m", "limner.workers.encode")
-FIRST_BACKOFF, LAST_BACKOFF = 0.5, 30.0  # s, before a process that died is started again
 START_PATIENCE = 1800.0  # s without a word while the model is loaded, exported and compiled
 SLOWEST = 20  # times the usual seconds for what is in hand, before it counts as hanging
-WATCH_EVERY = 1.0  # s
 CLAIM_ONE_BY_ONE = 4  # targets of bulk work for an encoder that takes one at a time: it would ask the queue too often
 
 logger = structlog.get_logger(__name__)
@@ -80,12 +77,9 @@ class EmbeddingService:
         self._blobs = blobs
         self._command = command
         self._dispatcher = Dispatcher(self, bulk or NoBulk(), subscribers)
-        self._threads: list[threading.Thread] = []
-        self._stopping = threading.Event()
         self._lock = threading.RLock()  # guards everything below
         self._work = Work(self._dispatcher.post)
-        self._child: Child | None = None
-        self._heard = 0.0  # time.monotonic() of the child's last word, or of the last request to it
+        self._supervisor = Supervisor(self, command, settings.environment, self._lock)
         self._ready: Ready | None = None
         self._models = KnownModels(settings.home)
         self._process_state: EncoderStateName = "starting"
@@ -96,19 +90,11 @@ class EmbeddingService:
     def start(self) -> None:
         """Start the encoder's process; returns at once."""
         self._dispatcher.start()
-        for name, run in (("encoder-supervisor", self._supervise), ("encoder-watchdog", self._watch)):
-            self._threads.append(threading.Thread(target=run, name=name, daemon=True))
-            self._threads[-1].start()
+        self._supervisor.start()
 
     def stop(self) -> None:
         """End the process and wait until it is gone. An image in hand is given up; it is encoded at the next start."""
-        self._stopping.set()
-        with self._lock:
-            child = self._child
-        if child is not None:
-            child.end()
-        for thread in self._threads:
-            thread.join()
+        self._supervisor.stop()
         self._dispatcher.stop()
 
     def request(self, target: Target, priority: Priority) -> EmbeddingState:
@@ -213,8 +199,8 @@ class EmbeddingService:
             if manifest is None:
                 if trouble := self._models.trouble(model_sha256):
                     raise Unavailable(trouble, hint="Choose another model for the project, or install this one again.")
-                if self._ready is not None and self._child is not None and self._models.ask(model_sha256):
-                    self._child.send(Prepare(model_sha256=model_sha256))
+                if self._ready is not None and self._models.ask(model_sha256):
+                    self._supervisor.send(Prepare(model_sha256=model_sha256))
         return manifest
 
     def graph_path(self, model_sha256: str, name: str) -> Path:
@@ -267,20 +253,20 @@ class EmbeddingService:
 
     def _feed(self) -> None:
         """Give the child its next targets when it has none."""
-        if self._ready is None or self._child is None:
+        if self._ready is None:
             return
         model = self._work.next_model()
         at_once = self._ready.batch_size if model is None else self._models.batch_size(model, self._ready.batch_size)
         if targets := self._work.take(at_once):
             # Who encodes one image at a time does so on the CPU, or has no memory to spare.
             following = self._work.following(at_once) if at_once > 1 else []
-            self._heard = time.monotonic()
             self._dispatcher.wake()
-            self._child.send(Encode(targets=targets, following=following))
+            self._supervisor.send(Encode(targets=targets, following=following))
 
-    def _take(self, report: Report) -> None:
+    # --- for the supervisor, which holds the lock ---------------------------------------------------------------------
+
+    def take(self, report: Report) -> None:
         """Act on what the child says."""
-        self._heard = time.monotonic()
         match report:
             case Progress():
                 self._set_process_state("starting", report.message)
@@ -288,8 +274,7 @@ class EmbeddingService:
                 self._set_process_state("failed", report.message)
             case Ready() if self._ready is None and report.model_sha256 != self._model_sha256:
                 self._find_model()  # says that the weights were replaced between finding and loading them
-                if self._child is not None:
-                    self._child.end()
+                self._supervisor.restart()
             case Ready():
                 self._models.ready(report)
                 if report.model_sha256 == self._model_sha256:
@@ -306,6 +291,55 @@ class EmbeddingService:
         self._feed()
         if not self._work.in_hand:
             self._dispatcher.wake()  # a whole batch at a time is written down
+
+    def may_start(self) -> bool:
+        """Whether the model is there and this machine can run it; says why not.
+
+        Raises:
+            ModelError: there is no torch.
+        """
+        if not self._find_model():
+            return False
+        if self._command == WORKER and find_spec("torch") is None:
+            raise ModelError(
+                "This machine has no torch, so it encodes no images.",
+                hint="Install limner instead of limner-server, or limner-server[encoder], and start it again.",
+            )
+        return True
+
+    def starting(self) -> None:
+        """A process is about to be started."""
+        if self._process_state != "starting":
+            self._set_process_state("starting", "")
+
+    def failed(self, message: str) -> None:
+        """No process could be started."""
+        self._set_process_state("failed", message)
+
+    def is_failed(self) -> bool:
+        """Whether it is no use to start again at once."""
+        return self._process_state == "failed"
+
+    def done(self) -> int:
+        """How many targets were encoded since the service started."""
+        return self._work.counts.done
+
+    def patience(self) -> float | None:
+        """Seconds that the child may be silent now; None: for ever, it has nothing to do."""
+        if self._ready is None or self._models.loading is not None:
+            return START_PATIENCE
+        in_hand = len(self._work.in_hand)
+        usual = (self._work.counts.seconds_per_image or 0.0) * in_hand
+        return max(self._settings.encoder_timeout, SLOWEST * usual) if in_hand else None
+
+    def ended(self, cause: str | None) -> None:
+        """The process is gone; another one goes on with what it had in hand, unless the service stops."""
+        self._ready = None
+        if cause is not None:
+            self._restart_after(cause)
+        self._work.drop()
+
+    # --- with the lock held -------------------------------------------------------------------------------------------
 
     def _restart_after(self, cause: str) -> None:
         """The process is gone; another one goes on with what it had in hand."""
@@ -327,47 +361,6 @@ class EmbeddingService:
         self._work.fail_model(model_sha256, message)
         self._dispatcher.post_status()  # has jobs of this model stopped
 
-    # --- the supervisor's thread --------------------------------------------------------------------------------------
-
-    def _supervise(self) -> None:
-        """Keep a child running until the service stops."""
-        backoff = FIRST_BACKOFF
-        while not self._stopping.is_set():
-            done_before = self._work.counts.done
-            try:
-                if self._find_model():
-                    self._check_torch()
-                    self._run_child()
-            except (OSError, ModelError) as error:
-                with self._lock:
-                    self._set_process_state("failed", str(error))
-            backoff = FIRST_BACKOFF if self._work.counts.done > done_before else min(2 * backoff, LAST_BACKOFF)
-            self._stopping.wait(RETRY_AFTER if self._process_state == "failed" else backoff)
-
-    def _check_torch(self) -> None:
-        if self._command == WORKER and find_spec("torch") is None:
-            raise ModelError(
-                "This machine has no torch, so it encodes no images.",
-                hint="Install limner instead of limner-server, or limner-server[encoder], and start it again.",
-            )
-
-    def _watch(self) -> None:
-        """Kill a child that hangs; the supervisor does the rest."""
-        while not self._stopping.wait(WATCH_EVERY):
-            with self._lock:
-                patience = self._patience()
-                if self._child is not None and patience is not None and time.monotonic() - self._heard > patience:
-                    logger.error("the encoder process hangs", seconds=patience, in_hand=len(self._work.in_hand))
-                    self._child.kill(f"did not answer for {patience:.0f} s")
-
-    def _patience(self) -> float | None:
-        """Seconds that the child may be silent now; None: for ever, it has nothing to do."""
-        if self._ready is None or self._models.loading is not None:
-            return START_PATIENCE
-        in_hand = len(self._work.in_hand)
-        usual = (self._work.counts.seconds_per_image or 0.0) * in_hand
-        return max(self._settings.encoder_timeout, SLOWEST * usual) if in_hand else None
-
     def _find_model(self) -> bool:
         """Whether there is a model to start the child with: the one that the server started with."""
         try:
@@ -383,25 +376,3 @@ class EmbeddingService:
             return False
         self._model_sha256 = found
         return True
-
-    def _run_child(self) -> None:
-        """Start a child and listen to it until it ends."""
-        with self._lock:
-            if self._stopping.is_set():
-                return
-            if self._process_state != "starting":
-                self._set_process_state("starting", "")
-            child = self._child = Child(self._command, self._settings.environment())
-            self._heard = time.monotonic()
-        with child:
-            try:
-                for report in child.reports():
-                    with self._lock:
-                        self._take(report)
-            finally:
-                child.end()
-                with self._lock:
-                    self._child = self._ready = None
-                    if not self._stopping.is_set():
-                        self._restart_after(child.exit_cause)
-                    self._work.drop()
