@@ -219,6 +219,13 @@ export class Client {
         body: { kind: "precompute" },
       }),
     );
+  suggestEverything = (projectId: number) =>
+    body<Job>(
+      this.api.POST("/api/v1/projects/{project_id}/jobs", {
+        params: { path: { project_id: projectId } },
+        body: { kind: "suggest" },
+      }),
+    );
   steerJob = (id: number, action: "pause" | "resume" | "cancel" | "retry") =>
     body<Job>(this.api.POST("/api/v1/jobs/{job_id}/{action}", { params: { path: { job_id: id, action } } }));
 }

@@ -3,6 +3,9 @@ import type { Job, Project } from "../api/types.ts";
 import type { ProjectStreams } from "../sync/streams.ts";
 import { GalleryImages } from "./images.svelte.ts";
 
+/** Where the newest job of a kind is kept. */
+const PLACES: Partial<Record<Job["kind"], "job" | "suggestJob">> = { precompute: "job", suggest: "suggestJob" };
+
 const SETTLE = 400; // ms; many events in a row ask for the project's counts once
 
 /** One project as the gallery shows it: counts, images and the jobs that encode them, kept fresh by events. */
@@ -12,6 +15,8 @@ export class GalleryProject {
   job = $state.raw<Job | null>(null);
   /** The newest job after which the project uses another model. */
   change = $state.raw<Job | null>(null);
+  /** The newest job that suggests masks. */
+  suggestJob = $state.raw<Job | null>(null);
   readonly images: GalleryImages;
   private asked = 0;
   private timer: ReturnType<typeof setTimeout> | null = null;
@@ -26,16 +31,14 @@ export class GalleryProject {
 
   async load(): Promise<void> {
     const [jobs] = await Promise.all([this.client.jobs(this.id), this.ask()]);
-    this.job = this.change = null;
+    this.job = this.suggestJob = this.change = null;
     for (const each of jobs) this.take(each);
   }
 
   /** How a job stands now. */
   take(job: Job): void {
-    const known = job.kind === "precompute" ? this.job : this.change;
-    if (job.id < (known?.id ?? 0)) return;
-    if (job.kind === "precompute") this.job = job;
-    else this.change = job;
+    const place = PLACES[job.kind] ?? "change";
+    if (job.id >= (this[place]?.id ?? 0)) this[place] = job;
   }
 
   async refresh(): Promise<void> {

@@ -60,3 +60,21 @@ it("shows the categories that others have made", async () => {
   vi.useRealTimers();
   expect(gallery.project?.name).toBe("after");
 });
+
+it("tells jobs that suggest masks from those that encode, and keeps the newest of each", async () => {
+  const job = (id: number, kind: string, done = 0) => ({ id, kind, done }) as never;
+  const client = {
+    project: async () => named("it"),
+    jobs: async () => [job(1, "suggest"), job(2, "precompute"), job(3, "suggest")],
+  };
+  const gallery = new GalleryProject(client as unknown as Client, 1, vi.fn());
+  await gallery.load();
+  expect([gallery.job?.id, gallery.suggestJob?.id]).toEqual([2, 3]);
+  const listen = (_project: number, handlers: ProjectEvents) => {
+    handlers.job?.(job(3, "suggest", 7));
+    handlers.job?.(job(1, "suggest", 9));
+    return () => undefined;
+  };
+  gallery.listen({ listen } as unknown as ProjectStreams)();
+  expect([gallery.suggestJob?.done, gallery.job?.done]).toEqual([7, 0]);
+});

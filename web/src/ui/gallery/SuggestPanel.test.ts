@@ -1,0 +1,54 @@
+// @vitest-environment happy-dom
+import { cleanup, render, screen } from "@testing-library/svelte";
+import userEvent from "@testing-library/user-event";
+import { afterEach, expect, it, vi } from "vitest";
+import type { Client } from "../../api/client.ts";
+import type { Job, Project } from "../../api/types.ts";
+import { contextOf } from "../../app/services.ts";
+import SuggestPanel from "./SuggestPanel.svelte";
+
+const project = { id: 3, image_count: 5 } as Project;
+const job = (state: Job["state"], message = ""): Job =>
+  ({ id: 9, kind: "suggest", state, done: 2, total: 5, failed: 0, message }) as Job;
+const person = userEvent.setup();
+const client = {
+  suggestEverything: vi.fn(async () => job("running")),
+  steerJob: vi.fn(async () => job("cancelled")),
+};
+
+function show(known: Job | null) {
+  const onjob = vi.fn();
+  const context = contextOf({ client: client as unknown as Client });
+  render(SuggestPanel, { props: { project, job: known, onjob }, context });
+  return onjob;
+}
+
+afterEach(() => {
+  cleanup();
+  vi.clearAllMocks();
+});
+
+it("starts looking on all images", async () => {
+  const onjob = show(null);
+  await person.click(screen.getByRole("button", { name: "Suggest on all images" }));
+  expect(client.suggestEverything).toHaveBeenCalledWith(3);
+  expect(onjob).toHaveBeenCalledWith(job("running"));
+});
+
+it("shows how far it is, and pauses and cancels it", async () => {
+  show(job("running"));
+  expect(screen.getByRole("progressbar").getAttribute("aria-valuenow")).toBe("2");
+  await person.click(screen.getByRole("button", { name: "Pause" }));
+  await person.click(screen.getByRole("button", { name: "Cancel" }));
+  expect(client.steerJob.mock.calls).toEqual([
+    [9, "pause"],
+    [9, "cancel"],
+  ]);
+});
+
+it("says why it has stopped, and goes on when it is told to", async () => {
+  show(job("failed", "There is no torch."));
+  expect(screen.getByRole("alert").textContent).toBe("There is no torch.");
+  await person.click(screen.getByRole("button", { name: "Resume" }));
+  expect(client.steerJob).toHaveBeenCalledWith(9, "resume");
+});
