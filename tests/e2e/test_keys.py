@@ -50,7 +50,7 @@ def test_keys_are_found_changed_swapped_and_reset(project: Project, page: Page) 
     assert violations(page) == []
     page.keyboard.press("Alt+x")
     expect(sheet.get_by_text("Keys with Alt belong to the desktop.")).to_be_visible()
-    page.keyboard.press("x")
+    page.keyboard.press("y")
     expect(sheet.get_by_role("button", name="Brush: X. Change this key")).to_be_focused()
     page.keyboard.press("Escape")
     expect_tool(page, "x", "Brush")
