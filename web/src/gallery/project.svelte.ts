@@ -4,7 +4,10 @@ import type { ProjectStreams } from "../sync/streams.ts";
 import { GalleryImages } from "./images.svelte.ts";
 
 /** Where the newest job of a kind is kept. */
-const PLACES: Partial<Record<Job["kind"], "job" | "suggestJob">> = { precompute: "job", suggest: "suggestJob" };
+const PLACES: Partial<Record<Job["kind"], "job" | "suggestJob">> = {
+  precompute: "job",
+  suggest: "suggestJob",
+};
 
 const SETTLE = 400; // ms; many events in a row ask for the project's counts once
 
