@@ -147,7 +147,7 @@ WRITE_WHERE_THEY_ARE_TOLD = {
     "export/limner_onnx/exporter.py:write_graphs": "export_model gives a fresh folder",
 }
 SCOPES = {"replacing", "new_folder", "TemporaryDirectory"}
-METHODS = {"write_text", "write_bytes", "rename", "mkstemp", "NamedTemporaryFile", "fsync", "save_file"}
+METHODS = {"write_text", "write_bytes", "mkstemp", "NamedTemporaryFile", "fsync", "save_file"}
 
 
 def _writes(call: ast.Call) -> bool:
@@ -160,7 +160,7 @@ def _writes(call: ast.Call) -> bool:
     in_memory = any(isinstance(each, ast.Name) and each.id == "buffer" for each in call.args)
     if name in METHODS or (owner, name) in {("os", "replace"), ("torch", "save"), ("np", "savez"), ("shutil", "move")}:
         return True
-    if name == "replace" and len(call.args) == 1 and not call.keywords:  # of a path; that of a string takes two
+    if name in {"replace", "rename"} and len(call.args) == 1 and not call.keywords:  # of a path; others take more
         return owner not in {"dataclasses"}
     if name == "save":
         return bool(strings) and not in_memory
