@@ -23,7 +23,7 @@ from limner.models.in_use import Models
 from limner.store import Database
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
 from limner.store.encoders import remove_encoder, report_encoder
-from limner.store.events import add_event
+from limner.store.events import add_events
 from limner.store.images import places_of
 from limner.store.jobs import announce_job, get_job, lock_job
 from limner.store.projects import models_of
@@ -181,7 +181,7 @@ class EncodingQueue:
         return jobs
 
     def _announce(self, session: Session, events: Sequence[EncodeEvent], jobs: Collection[int]) -> None:
-        """Tell the pages; the last thing in the transaction, as :func:`add_event` asks."""
+        """Tell the pages; the last thing in the transaction, as :func:`add_events` asks."""
         told = concerned(session, self.models, events)
         for job_id in sorted(jobs):
             job = lock_job(session, job_id)
@@ -189,8 +189,7 @@ class EncodingQueue:
                 make_items(session, job, encoding_key(job, self.default))
             if job.state != "done":  # if it is, that was told
                 announce_job(session, job)
-        for project_id, image_id, event in told:
-            add_event(session, embedding_event(image_id, event), project_id)
+        add_events(session, [(embedding_event(image_id, event), project_id) for project_id, image_id, event in told])
 
 
 def concerned(session: Session, models: Models, events: Sequence[EncodeEvent]) -> list[tuple[int, int, EncodeEvent]]:
