@@ -22,7 +22,8 @@ def test_every_make_target_in_contributing_exists() -> None:
 
 def test_the_tables_of_permissions_in_the_docs_are_those_of_the_code() -> None:
     """After a change: `limner user roles`, into docs/people.md."""
-    from limner.access.printing import roles_table, scopes_table
+    from limner.access.printing import roles_table, scopes_table, transitions_table
 
     text = (ROOT / "docs" / "people.md").read_text()
-    assert f"<!-- table: limner user roles -->\n{roles_table()}\n\n{scopes_table()}\n<!-- end of table -->" in text
+    tables = "\n\n".join((roles_table(), scopes_table(), transitions_table()))
+    assert f"<!-- table: limner user roles -->\n{tables}\n<!-- end of table -->" in text

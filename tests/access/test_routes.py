@@ -102,7 +102,8 @@ def test_every_route_names_its_permission_or_is_open_for_a_reason(app: APIFlask)
     assert {endpoint: permission_of(app, endpoint) for endpoint in closed} == NEEDS
     assert OPEN_ENDPOINTS.keys() <= endpoints
     assert all(reason.strip() for reason in OPEN_ENDPOINTS.values())
-    assert set(NEEDS.values()) == set(Permission)
+    within = {Permission.REVIEW}  # looked at inside annotations.apply, by what a mark says: limner.access.transitions
+    assert set(NEEDS.values()) == set(Permission) - within
 
 
 def test_a_route_without_a_permission_keeps_the_server_from_starting(app: APIFlask) -> None:

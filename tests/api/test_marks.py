@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import pytest
+from apiflask import APIFlask
 from flask.testing import FlaskClient
 
+from limner.service.wiring import Services
+from limner.store.accounts import create_api_token
+from limner.store.people import add_person, set_member
 from tests.api.conftest import Upload, creation, new_uid
 from tests.conftest import png_bytes
 
@@ -54,3 +60,87 @@ def test_a_skip_without_a_reason_is_refused(browser: FlaskClient, image: dict[st
     assert answer.status_code == 422
     assert "reason" in answer.text
     assert browser.get(f"/api/v1/images/{image['id']}").json["mark"]["state"] == "waiting"
+
+
+@pytest.fixture
+def role(app: APIFlask, services: Services, project: dict[str, Any]) -> Callable[[str, str], FlaskClient]:
+    """A script of somebody with a role in the project."""
+
+    def client(name: str, role: str) -> FlaskClient:
+        with services.database.write() as session:
+            user = add_person(session, name, "member")
+            set_member(session, project["id"], user, role)
+            token = create_api_token(session, user, "test")
+        client = app.test_client()
+        client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+        return client
+
+    return client
+
+
+def test_annotators_submit_and_reviewers_approve_and_return(
+    role: Callable[[str, str], FlaskClient], image: dict[str, Any], project: dict[str, Any]
+) -> None:
+    ada, rob = role("Ada", "annotator"), role("Rob", "reviewer")
+    number = image["id"]
+    assert send(ada, number, 0, "submitted").status_code == 200
+    for state in ("approved", "returned"):
+        refused = send(ada, number, 1, state)
+        assert (refused.status_code, refused.json["error"]["code"]) == (403, "forbidden")
+        assert "Only who reviews" in refused.json["error"]["message"]
+    assert send(rob, number, 1, "returned", "the tail is missing").status_code == 200
+    mark = ada.get(f"/api/v1/images/{number}").json["mark"]
+    assert (mark["state"], mark["note"], mark["by"]) == ("returned", "the tail is missing", "Rob")
+    path = f"/api/v1/projects/{project['id']}"
+    assert [each["id"] for each in ada.get(f"{path}/images?state=waiting").json["images"]] == [number]
+    assert ada.get(path).json["returned_count"] == 1
+    assert send(ada, number, 2, "waiting").status_code == 403  # what was asked for is not done by saying nothing
+    assert send(ada, number, 2, "submitted").status_code == 200
+    assert send(rob, number, 3, "approved").status_code == 200
+    assert ada.get(path).json["approved_count"] == 1
+    assert send(ada, number, 4, "submitted").status_code == 403
+    assert [each["id"] for each in ada.get(f"{path}/images?state=approved").json["images"]] == [number]
+
+
+def test_of_two_reviewers_the_second_sees_what_the_first_decided(
+    role: Callable[[str, str], FlaskClient], image: dict[str, Any]
+) -> None:
+    ada, rob, eve = role("Ada", "annotator"), role("Rob", "reviewer"), role("Eve", "reviewer")
+    assert send(ada, image["id"], 0, "submitted").status_code == 200
+    assert send(rob, image["id"], 1, "returned", "left ear").status_code == 200
+    late = send(eve, image["id"], 1, "approved")
+    assert late.status_code == 412
+    current = late.json["error"]["details"]["current"]["mark"]
+    assert (current["state"], current["note"], current["by"]) == ("returned", "left ear", "Rob")
+
+
+def test_what_is_edited_after_it_was_approved_waits_for_approval_again(
+    role: Callable[[str, str], FlaskClient], image: dict[str, Any]
+) -> None:
+    ada, rob = role("Ada", "annotator"), role("Rob", "reviewer")
+    assert send(ada, image["id"], 0, "submitted").status_code == 200
+    assert send(rob, image["id"], 1, "approved").status_code == 200
+    path = f"/api/v1/images/{image['id']}/operations"
+    assert ada.post(path, json=creation(), headers={"If-Match": '"2"'}).status_code == 200
+    mark = rob.get(f"/api/v1/images/{image['id']}").json["mark"]
+    assert (mark["state"], mark["note"], mark["by"]) == ("submitted", "edited after it was approved", "Ada")
+
+
+def test_what_was_answered_once_is_answered_again_whatever_the_state_is_by_then(
+    role: Callable[[str, str], FlaskClient], image: dict[str, Any]
+) -> None:
+    ada, rob = role("Ada", "annotator"), role("Rob", "reviewer")
+    body = {"operation_id": new_uid(), "operation": {"kind": "mark", "uid": new_uid(), "state": "submitted"}}
+    path = f"/api/v1/images/{image['id']}/operations"
+    assert ada.post(path, json=body, headers={"If-Match": '"0"'}).status_code == 200
+    assert send(rob, image["id"], 1, "approved").status_code == 200
+    again = ada.post(path, json=body, headers={"If-Match": '"0"'})
+    assert (again.status_code, again.json["replayed"]) == (200, True)
+
+
+def test_a_skipped_image_is_not_approved(role: Callable[[str, str], FlaskClient], image: dict[str, Any]) -> None:
+    rob = role("Rob", "reviewer")
+    assert send(rob, image["id"], 0, "skipped", "blurry").status_code == 200
+    answer = send(rob, image["id"], 1, "approved")
+    assert answer.status_code == 409
+    assert "waiting, submitted, returned, skipped" in answer.json["error"]["hint"]

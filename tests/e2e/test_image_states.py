@@ -57,7 +57,8 @@ def test_submitting_and_skipping_walk_through_what_waits(project: Project, page:
     page.goto(project.url)
     page.get_by_role("link", name=re.compile("cat.png, 1 mask, submitted")).wait_for()
     assert counts(page) == {
-        "All": 3, "Waiting": 0, "Submitted": 1, "Skipped": 2, "With masks": 1, "Without masks": 2
+        "All": 3, "Waiting": 0, "Sent back": 0, "Submitted": 1, "Approved": 0, "Skipped": 2,
+        "With masks": 1, "Without masks": 2,
     }  # fmt: skip
     shoot(page, "mark-gallery")
     page.get_by_role("button", name=re.compile("^Skipped")).click()

@@ -17,6 +17,7 @@ from limner.store.installation import installation_id
 from limner.store.marks import marks_of
 from limner.store.migrate import SCRIPTS, migrate, migrating
 from limner.store.tables import Base, Image, Job, User
+from tests.store.conftest import World
 
 
 def test_the_migrations_make_exactly_the_declared_tables(database: Database) -> None:
@@ -246,6 +247,21 @@ def test_the_administrator_of_before_becomes_an_owner_and_keeps_everything(datab
         assert [
             session.scalar(text(f"SELECT user_id FROM {t}")) for t in ("sessions", "api_tokens", "login_links")
         ] == [3] * 3
+
+
+def test_images_that_were_sent_back_are_returned_ones(world: World) -> None:
+    _migrate_to(world.database, "0010_project_model", down=True)
+    with world.database.write() as session:
+        session.execute(text("UPDATE images SET state_changed = CURRENT_TIMESTAMP, state_note = 'the tail'"))
+    migrate(world.database)
+    with world.database.read() as session:
+        image = session.scalars(select(Image)).one()
+        assert (image.state, image.state_note) == ("returned", "the tail")
+    with pytest.raises(IntegrityError), world.database.write() as session:
+        session.execute(text("UPDATE images SET state = 'lost'"))
+    _migrate_to(world.database, "0010_project_model", down=True)
+    with world.database.read() as session:
+        assert session.scalar(text("SELECT state FROM images")) == "waiting"
 
 
 def _migrate_to(database: Database, revision: str, *, down: bool = False) -> None:

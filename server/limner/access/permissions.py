@@ -34,6 +34,7 @@ class Permission(StrEnum):
     # in a project
     VIEW = "project:view"  # everything that is in it; without this the project does not exist for somebody
     ANNOTATE = "annotations:write"  # masks, and how far the work on an image is
+    REVIEW = "annotations:review"  # approve images, and return them
     EXPORT = "annotations:export"
     IMPORT = "annotations:import"
     MANAGE_IMAGES = "images:manage"
@@ -62,7 +63,7 @@ ROLE_PERMISSIONS: Mapping[InstallationRole, frozenset[Permission]] = {
 
 PROJECT_ROLE_PERMISSIONS: Mapping[ProjectRole, frozenset[Permission]] = {
     ProjectRole.MANAGER: IN_PROJECTS,
-    ProjectRole.REVIEWER: frozenset({Permission.VIEW, Permission.ANNOTATE}),
+    ProjectRole.REVIEWER: frozenset({Permission.VIEW, Permission.ANNOTATE, Permission.REVIEW}),
     ProjectRole.ANNOTATOR: frozenset({Permission.VIEW, Permission.ANNOTATE}),
     ProjectRole.VIEWER: frozenset({Permission.VIEW}),
 }
@@ -84,7 +85,7 @@ _READING = frozenset({Permission.READ_SERVER, Permission.VIEW})
 SCOPE_PERMISSIONS: Mapping[Scope, frozenset[Permission]] = {
     Scope.ALL: frozenset(Permission),
     Scope.READ: _READING,
-    Scope.ANNOTATE: _READING | {Permission.ANNOTATE},
+    Scope.ANNOTATE: _READING | {Permission.ANNOTATE, Permission.REVIEW},
     Scope.EXCHANGE: _READING | {Permission.EXPORT, Permission.IMPORT, Permission.MANAGE_IMAGES},
     Scope.MANAGE: _READING | IN_PROJECTS | {Permission.CREATE_PROJECT},
     Scope.METRICS: frozenset({Permission.READ_METRICS}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import get_args
 
 from limner.access.permissions import (
     INSTALLATION_WIDE,
@@ -12,6 +13,8 @@ from limner.access.permissions import (
     InstallationRole,
     Permission,
 )
+from limner.access.transitions import TRANSITIONS
+from limner.vocabulary.states import ImageState
 
 Grants = Mapping[str, frozenset[Permission]]
 
@@ -28,6 +31,17 @@ def roles_table() -> str:
             _table("in a project", [each for each in Permission if each not in INSTALLATION_WIDE], inside),
         )
     )
+
+
+def transitions_table() -> str:
+    """Who may mark an image as what, as Markdown: a row for each state before, a column for each after."""
+    states: tuple[ImageState, ...] = get_args(ImageState)
+    head = f"| an image that is … may become | {' | '.join(states)} |"
+    lines = [head, f"|---|{':-:|' * len(states)}"]
+    for before in states:
+        cells = (TRANSITIONS.get((before, after)) for after in states)
+        lines.append(f"| {before} | {' | '.join(f'`{cell.value}`' if cell else '–' for cell in cells)} |")
+    return "\n".join(lines)
 
 
 def scopes_table() -> str:

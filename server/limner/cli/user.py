@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from limner.access import Actor, Credential, InstallationRole, ProjectRole, Scope
-from limner.access.printing import roles_table, scopes_table
+from limner.access.printing import roles_table, scopes_table, transitions_table
 from limner.config import Settings
 from limner.errors import InvalidInput
 from limner.service import accounts, own_account, people
@@ -75,7 +75,7 @@ def user() -> None:
 @user.command("roles")
 def print_roles() -> None:
     """Print which role may do what, and what tokens of which scope are good for."""
-    click.echo(f"{roles_table()}\n\n{scopes_table()}")
+    click.echo(f"{roles_table()}\n\n{scopes_table()}\n\n{transitions_table()}")
 
 
 @user.command("list")

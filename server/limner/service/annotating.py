@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from limner.access import Actor, Permission, access_image
+from typing import cast
+
+from limner.access import Actor, Permission, access_image, permissions_in
+from limner.access.transitions import check_transition
 from limner.service.wiring import Services
 from limner.store.annotations import AnnotationState, ImageAnnotations, annotations_of
 from limner.store.operations import Applied, prepare
 from limner.store.operations import apply_operation as apply
-from limner.vocabulary.operations import Operation
+from limner.store.tables import Image
+from limner.vocabulary.operations import MarkOperation, Operation
+from limner.vocabulary.states import ImageState
 
 __all__ = ["AnnotationState", "Applied", "ImageAnnotations", "apply_operation", "list_annotations"]
 
@@ -37,7 +42,7 @@ def apply_operation(
 
     Raises:
         NotFound: there is no such image that the actor may see.
-        Forbidden: the actor may not annotate it.
+        Forbidden: the actor may not annotate it, or not say that it is in this state.
         StaleRevision: the image has other edits since.
         UnknownAnnotation, OperationReused, InvalidRle, InvalidPrompt, InvalidInput, UnknownCategory, Conflict: the
             operation cannot be applied.
@@ -47,6 +52,19 @@ def apply_operation(
     prepared = prepare(operation, image.height, image.width)  # takes its time: nobody waits for it
     with context.database.write() as session:
         image = access_image(session, actor, image_id, Permission.ANNOTATE, lock=True)
+        granted = permissions_in(session, actor, image.project_id)
+
+        def check(image: Image, operation: Operation) -> None:
+            if isinstance(operation, MarkOperation):
+                check_transition(cast(ImageState, image.state), operation.state, granted)
+
         return apply(
-            session, image, operation_id, operation, revision=revision, user_id=actor.user_id, prepared=prepared
+            session,
+            image,
+            operation_id,
+            operation,
+            revision=revision,
+            user_id=actor.user_id,
+            prepared=prepared,
+            check=check,
         )

@@ -16,6 +16,7 @@ from limner.vocabulary.events import ImageEvent
 from limner.vocabulary.names import distinct_file_name, shown
 from limner.vocabulary.states import ImageFilter
 
+OPEN_WORK = ("waiting", "returned")  # states of images on which somebody has to work
 ATTEMPTS = 10  # to add an image while others add images of the same name
 
 
@@ -151,6 +152,8 @@ def page_images(
         statement = statement.where(Image.annotation_count > 0)
     elif state == "unannotated":
         statement = statement.where(Image.annotation_count == 0)
+    elif state == "waiting":
+        statement = statement.where(Image.state.in_(OPEN_WORK))
     elif state != "all":
         statement = statement.where(Image.state == state)
     rows = session.scalars(statement.order_by(Image.id).limit(limit + 1)).all()
@@ -167,8 +170,8 @@ def neighbours(session: Session, image: Image) -> tuple[int | None, int | None]:
 
 
 def next_waiting(session: Session, image: Image) -> int | None:
-    """Number of the first image after this one that is waiting, going round to the beginning."""
-    waiting = select(func.min(Image.id)).where(Image.project_id == image.project_id, Image.state == "waiting")
+    """Number of the first image after this one that waits or was returned, going round to the beginning."""
+    waiting = select(func.min(Image.id)).where(Image.project_id == image.project_id, Image.state.in_(OPEN_WORK))
     after = session.scalar(waiting.where(Image.id > image.id))
     return after if after is not None else session.scalar(waiting.where(Image.id < image.id))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -42,6 +42,9 @@ class UnknownAnnotation(NotFound):
     """The image has no annotation of this uid."""
 
     code = "unknown_annotation"
+
+
+EDITED_SINCE = "edited after it was approved"
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ def apply_operation(
     revision: int | None,
     user_id: int | None,
     prepared: Prepared | None = None,
+    check: Callable[[Image, Operation], None] = lambda image, operation: None,
 ) -> Applied:
     """Apply one operation to an image, exactly once, and tell the pages.
 
@@ -115,6 +119,7 @@ def apply_operation(
         revision: the revision that the operation is based on; None skips the check.
         user_id: who did it.
         prepared: the operation, checked before the transaction (:func:`prepare`); by default it is checked now.
+        check: raises what speaks against it as the image is now; not asked about what was applied before.
 
     Raises:
         UnknownAnnotation: the image has no such annotation.
@@ -131,6 +136,7 @@ def apply_operation(
             f"Image {image.id} is at revision {on.image.revision}, the operation is based on {revision}.",
             hint="Read the annotations again, then repeat the operation on them.",
         )
+    check(image, operation)
     annotation = on.apply(operation_id, operation, prepared)
     session.flush()
     announce_annotations(session, on.image)
@@ -208,6 +214,9 @@ class _ImageOperations:
             set_refused(self._session, image.id, str(operation.uid), refused=operation.refused)
         else:
             annotation = self._changed_annotation(operation, prepared, now)
+            if image.state == "approved":  # what was approved is not what is there now
+                image.state, image.state_note = "submitted", EDITED_SINCE
+                image.state_user_id, image.state_changed = self._user_id, now
         image.revision += 1
         edit = Edit(
             image_id=image.id,

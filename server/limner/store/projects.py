@@ -15,13 +15,15 @@ from limner.store.tables import Embedding, Image, Project
 
 @dataclass(frozen=True)
 class ProjectCounts:
-    """Sizes of a project: images, those with annotations, annotations; images submitted, skipped, encoded."""
+    """Sizes of a project: images, those with annotations, annotations; images in the states of work; those encoded."""
 
     images: int = 0
     annotated: int = 0
     annotations: int = 0
     submitted: int = 0
     skipped: int = 0
+    approved: int = 0
+    returned: int = 0
     encoded: int = 0
 
 
@@ -120,6 +122,8 @@ def _count(session: Session, projects: Sequence[int], key: EmbeddingKey) -> Mapp
         func.coalesce(func.sum(Image.annotation_count), 0),
         func.count(Image.id).filter(Image.state == "submitted"),
         func.count(Image.id).filter(Image.state == "skipped"),
+        func.count(Image.id).filter(Image.state == "approved"),
+        func.count(Image.id).filter(Image.state == "returned"),
         encoded,
     ).outerjoin(
         Embedding,

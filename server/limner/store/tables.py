@@ -197,7 +197,7 @@ class Image(Base):
     __table_args__ = (
         UniqueConstraint("project_id", "sha256"),
         CheckConstraint("width > 0 AND height > 0", name="size"),
-        CheckConstraint("state IN ('waiting', 'submitted', 'skipped')", name="state"),
+        CheckConstraint("state IN ('waiting', 'submitted', 'approved', 'returned', 'skipped')", name="state"),
         Index("ix_images_project_id_state_id", "project_id", "state", "id"),
         Index("ix_images_project_id_id", "project_id", "id"),
         Index("uq_images_project_id_file_name", "project_id", "file_name", unique=True),

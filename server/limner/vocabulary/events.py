@@ -25,7 +25,7 @@ class _Fact(BaseModel):
 
 
 class ImageMark(_Fact):
-    """How far the work on an image is; ``note`` says why it was skipped, or what is left to do after it was sent back.
+    """How far the work on an image is; ``note`` says why it was skipped, or what is left to do after it was returned.
 
     ``by`` and ``at`` are null until somebody has set the state.
     """

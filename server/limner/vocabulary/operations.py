@@ -169,7 +169,7 @@ class RestoreOperation(_Closed):
 class MarkOperation(_Closed):
     """Say how far the work on the image itself is; ``uid`` names the mark, which is on no annotation.
 
-    ``note`` says why an image was skipped, or what is left to do on one that was sent back.
+    ``note`` says why an image was skipped, or what is left to do on one that was returned.
     """
 
     kind: Literal["mark"]

@@ -6,7 +6,7 @@ from typing import Literal
 
 SuggestionOrigin = Literal["everything", "similar", "detector", "text", "import", "propagated"]  # where they come from
 SuggestionActivity = Literal["waiting", "running", "ready", "failed", "cancelled"]  # of a run on one image
-ImageState = Literal["waiting", "submitted", "skipped"]  # how far the work on an image is
+ImageState = Literal["waiting", "submitted", "approved", "returned", "skipped"]  # how far the work on an image is
 ImageFilter = Literal["all", "annotated", "unannotated", ImageState]
 EmbeddingStateName = Literal["none", "waiting", "encoding", "ready", "failed"]
 EncoderStateName = Literal["starting", "ready", "failed"]

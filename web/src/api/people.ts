@@ -1,6 +1,7 @@
 /** Calls about people: one's own account, everybody's, invitations, roles in projects. */
 import createClient from "openapi-fetch";
 import type { Http } from "./http.ts";
+import { ROOT } from "./root.ts";
 import type { paths } from "./schema.d.ts";
 import type {
   Account,
@@ -27,7 +28,7 @@ export class PeopleClient {
   private readonly api;
 
   constructor(http: Http) {
-    this.api = createClient<paths>({ baseUrl: "", fetch: http.fetch });
+    this.api = createClient<paths>({ baseUrl: ROOT, fetch: http.fetch });
   }
 
   account = () => body<Account>(this.api.GET("/api/v1/account"));

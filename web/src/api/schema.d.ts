@@ -1039,7 +1039,7 @@ export interface components {
       next: string | null;
     };
     /**
-     * @description How far the work on an image is; ``note`` says why it was skipped, or what is left to do after it was sent back.
+     * @description How far the work on an image is; ``note`` says why it was skipped, or what is left to do after it was returned.
      *
      *     ``by`` and ``at`` are null until somebody has set the state.
      */
@@ -1048,7 +1048,7 @@ export interface components {
       by: string | null;
       note: string;
       /** @enum {string} */
-      state: "waiting" | "submitted" | "skipped";
+      state: "waiting" | "submitted" | "approved" | "returned" | "skipped";
     };
     /** @description How much an import brought. */
     ImportResult: {
@@ -1238,7 +1238,7 @@ export interface components {
     /**
      * @description Say how far the work on the image itself is; ``uid`` names the mark, which is on no annotation.
      *
-     *     ``note`` says why an image was skipped, or what is left to do on one that was sent back.
+     *     ``note`` says why an image was skipped, or what is left to do on one that was returned.
      */
     MarkOperation: {
       /**
@@ -1249,7 +1249,7 @@ export interface components {
       /** @default  */
       note: string;
       /** @enum {string} */
-      state: "waiting" | "submitted" | "skipped";
+      state: "waiting" | "submitted" | "approved" | "returned" | "skipped";
       /** Format: uuid */
       uid: string;
     };
@@ -1432,6 +1432,7 @@ export interface components {
       | "people:manage"
       | "project:view"
       | "annotations:write"
+      | "annotations:review"
       | "annotations:export"
       | "annotations:import"
       | "images:manage"
@@ -1467,6 +1468,7 @@ export interface components {
     Project: {
       annotated_count: number;
       annotation_count: number;
+      approved_count: number;
       categories: components["schemas"]["Category"][];
       /** Format: date-time */
       created: string;
@@ -1476,6 +1478,7 @@ export interface components {
       model: components["schemas"]["ProjectModel"];
       name: string;
       permissions: components["schemas"]["Permission"][];
+      returned_count: number;
       skipped_count: number;
       submitted_count: number;
     };
@@ -3091,7 +3094,15 @@ export interface operations {
       query?: {
         after?: string | null;
         limit?: number;
-        state?: "all" | "annotated" | "unannotated" | "waiting" | "submitted" | "skipped";
+        state?:
+          | "all"
+          | "annotated"
+          | "unannotated"
+          | "waiting"
+          | "submitted"
+          | "approved"
+          | "returned"
+          | "skipped";
       };
       header?: never;
       path: {

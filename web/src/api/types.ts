@@ -36,6 +36,8 @@ export type UploadResult = Schemas["UploadResult"];
 
 /** How far the work on an image is. */
 export type ImageState = ImageMark["state"];
+/** Whether somebody has to work on an image that is in this state. */
+export const isOpenWork = (state: ImageState): boolean => state === "waiting" || state === "returned";
 export type ImageFilter = "all" | "annotated" | "unannotated" | ImageState;
 
 /** What a person can change about an annotation. */

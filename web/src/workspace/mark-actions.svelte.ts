@@ -1,4 +1,4 @@
-/** Submitting, skipping and sending back the open image, and going on from there. */
+/** Submitting, skipping, approving and sending back the open image, and going on from there. */
 
 import { NetworkError } from "../api/errors.ts";
 import type { ImageDetails, ImageMark, ImageState } from "../api/types.ts";
@@ -13,6 +13,9 @@ export interface MarkHost {
   /** @returns whether this browser keeps the mark; if not, the person has been told */
   mark(state: ImageState, note: string): Promise<boolean>;
   nextWaiting(): Promise<number | null>;
+  /** Whether they may approve and return. */
+  readonly reviews: boolean;
+  nextSubmitted(): Promise<number | null>;
   go(imageId: number): void;
   tell(message: string, hint?: string): void;
   fail(error: unknown): void;
@@ -42,6 +45,10 @@ export class MarkActions {
     if (!question || !ready || image?.id !== question.imageId) return null;
     const { state, at } = question.mark;
     return image.mark.state === state && image.mark.at === at ? question.note : null;
+  }
+
+  get reviews(): boolean {
+    return this.host.reviews;
   }
 
   ask(note: Note | null): void {
@@ -75,17 +82,42 @@ export class MarkActions {
   async sendBack(note: string): Promise<void> {
     if (this.asking !== "sendBack") return;
     this.question = null;
-    await this.host.mark("waiting", note);
+    await this.host.mark(this.host.reviews ? "returned" : "waiting", note);
   }
 
-  /** Open the next image that waits. Without the server, the next image: it may have been loaded ahead. */
+  /** It is as it should be: on to the next one that was submitted. */
+  async approve(): Promise<void> {
+    if (this.submitting || !this.host.image) return;
+    if (!this.host.ready) {
+      this.host.tell("The image is still loading. Approve it once it is there.");
+      return;
+    }
+    this.submitting = true;
+    try {
+      if (await this.host.mark("approved", "")) await this.goOnReviewing();
+    } finally {
+      this.submitting = false;
+    }
+  }
+
+  /** Open the next image that was submitted. */
+  async goOnReviewing(): Promise<void> {
+    await this.goTo(() => this.host.nextSubmitted(), "No other image is submitted.");
+  }
+
+  /** Open the next image that waits. */
   async goOn(): Promise<void> {
+    await this.goTo(() => this.host.nextWaiting(), "No other image is waiting.");
+  }
+
+  /** Without the server, the next image: it may have been loaded ahead. */
+  private async goTo(find: () => Promise<number | null>, none: string): Promise<void> {
     const { image } = this.host;
     if (!image) return;
     try {
-      const next = await this.host.nextWaiting();
+      const next = await find();
       if (this.host.image?.id !== image.id) return; // the person went elsewhere meanwhile
-      if (next === null) this.host.tell("No other image is waiting.");
+      if (next === null) this.host.tell(none);
       else this.host.go(next);
     } catch (error) {
       if (!(error instanceof NetworkError)) this.host.fail(error);

@@ -18,6 +18,8 @@ function host(changes: Partial<MarkHost> = {}) {
     },
     mark: async (state, note) => Boolean(done.push(`mark ${state} ${note}`.trim())),
     nextWaiting: async () => 5,
+    reviews: true,
+    nextSubmitted: async () => 6,
     go: log("go"),
     tell: log("tell"),
     fail: log("fail"),
@@ -104,7 +106,28 @@ describe("submitting and skipping", () => {
     const { actions, done } = host();
     actions.ask("sendBack");
     await actions.sendBack("the tail is missing");
-    expect(done).toEqual(["mark waiting the tail is missing"]);
+    expect(done).toEqual(["mark returned the tail is missing"]);
+  });
+
+  it("takes back what one submitted oneself, where one does not review", async () => {
+    const { actions, done } = host({ reviews: false });
+    actions.ask("sendBack");
+    await actions.sendBack("");
+    expect(done).toEqual(["mark waiting"]);
+  });
+});
+
+describe("reviewing", () => {
+  it("approves once, and goes on to the next one that was submitted", async () => {
+    const { actions, done } = host();
+    await Promise.all([actions.approve(), actions.approve()]);
+    expect(done).toEqual(["mark approved", "go 6"]);
+  });
+
+  it("says when no other image is submitted", async () => {
+    const { actions, done } = host({ nextSubmitted: async () => null });
+    await actions.approve();
+    expect(done).toEqual(["mark approved", "tell No other image is submitted."]);
   });
 });
 

@@ -1,6 +1,6 @@
 /** How far the work on images is, as this page says it, and where the work goes on. */
 import type { Client } from "../api/client.ts";
-import type { ImageDetails, ImageMark, ImageState } from "../api/types.ts";
+import { type ImageDetails, type ImageMark, type ImageState, isOpenWork } from "../api/types.ts";
 import { newUuid } from "../core/ids.ts";
 import type { ImageSync } from "../sync/image.ts";
 
@@ -53,7 +53,21 @@ export class Marks {
     return null;
   }
 
+  /** The next image that was submitted, going round to the beginning; null when there is no other one. */
+  async nextSubmitted({ id }: ImageDetails): Promise<number | null> {
+    for (const after of [String(id), null]) {
+      const { images } = await this.client.images(this.projectId, after, LOOK_AHEAD, "submitted");
+      const next = images.find((each) => each.id !== id && this.isSubmitted(each.id));
+      if (next) return next.id;
+    }
+    return null;
+  }
+
+  private isSubmitted(imageId: number): boolean {
+    return (this.said.get(imageId) ?? this.heard.get(imageId) ?? "submitted") === "submitted";
+  }
+
   private waits(imageId: number): boolean {
-    return (this.said.get(imageId) ?? this.heard.get(imageId) ?? "waiting") === "waiting";
+    return isOpenWork(this.said.get(imageId) ?? this.heard.get(imageId) ?? "waiting");
   }
 }

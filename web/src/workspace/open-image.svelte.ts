@@ -1,7 +1,7 @@
 /** The open image as this page knows it: its details and mark, and the way of every change of it to the server. */
 import type { Client } from "../api/client.ts";
 import { explain } from "../api/errors.ts";
-import type { ImageDetails, ImageMark, ImageState } from "../api/types.ts";
+import { type ImageDetails, type ImageMark, type ImageState, isOpenWork } from "../api/types.ts";
 import type { KeptDraft } from "../core/draft.ts";
 import type { Annotation, Operation } from "../session/types.ts";
 import type { ImageSync } from "../sync/image.ts";
@@ -129,8 +129,7 @@ export class OpenImage {
   private take(mark: ImageMark): void {
     const { details } = this;
     if (!details) return;
-    const sentBack =
-      mark.state === "waiting" && mark.at !== details.mark.at && details.mark.state !== "waiting";
+    const sentBack = isOpenWork(mark.state) && mark.at !== details.mark.at && !isOpenWork(details.mark.state);
     if (sentBack) this.host.tell(`This image was sent back${mark.note ? `: ${mark.note}` : "."}`);
     this.details = { ...details, mark };
   }

@@ -1,6 +1,6 @@
 /** The annotate page without its pixels: brings picture, embedding and annotations of an image together. */
 import { ApiError, explain } from "../api/errors.ts";
-import type { Category, ImageDetails, ImageState, Project } from "../api/types.ts";
+import { type Category, type ImageDetails, type ImageState, isOpenWork, type Project } from "../api/types.ts";
 import type { Services } from "../app/services.ts";
 import { WorkClock, watchWork } from "../session/pace.ts";
 import { createSession, type Session } from "../session/session.svelte.ts";
@@ -250,7 +250,7 @@ export class Workspace {
   }
 
   private async prefetchAround(image: ImageDetails): Promise<void> {
-    const submits = image.mark.state === "waiting";
+    const submits = isOpenWork(image.mark.state);
     const waiting = submits ? await this.marks.nextWaiting(image).catch(() => null) : null; // opening it will say why
     if (this.wanted === image.id) await this.cache.prefetchAround(image, waiting);
   }

@@ -78,6 +78,8 @@ class Project(Answer):
     annotation_count: int
     submitted_count: int
     skipped_count: int
+    approved_count: int
+    returned_count: int
     encoded_count: int
     model: ProjectModel
     categories: list[Category]
@@ -96,6 +98,8 @@ class Project(Answer):
             annotation_count=counts.annotations,
             submitted_count=counts.submitted,
             skipped_count=counts.skipped,
+            approved_count=counts.approved,
+            returned_count=counts.returned,
             encoded_count=counts.encoded,
             model=ProjectModel.of(project.model),
             categories=[Category.of(category) for category in project.categories],

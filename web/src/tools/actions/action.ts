@@ -36,6 +36,10 @@ export interface Page {
   submit(): void;
   skip(): void;
   nextWaiting(): void;
+  /** Whether they may say that the image is as it should be. */
+  readonly canApprove: boolean;
+  approve(): void;
+  nextSubmitted(): void;
   paste(): void;
   /** Look for the selected objects on the next image. */
   propagate(): void;

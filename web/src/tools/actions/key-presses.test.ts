@@ -61,6 +61,8 @@ describe("keys", () => {
       "submit",
       "skip",
       "nextWaiting",
+      "approve",
+      "nextSubmitted",
       "paste",
       "propagate",
       "findEverything",

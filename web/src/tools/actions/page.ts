@@ -43,6 +43,23 @@ export const PAGE = [
   },
   {
     group: "Images and view",
+    command: "approve",
+    does: "Approve the image, go on to the next one that was submitted",
+    keys: ["Shift+Enter"],
+    once: true,
+    possible: ({ page }) => page.canApprove,
+    run: ({ page }) => page.approve(),
+  },
+  {
+    group: "Images and view",
+    command: "nextSubmitted",
+    does: "Next image that was submitted",
+    keys: ["Shift+m"],
+    once: true,
+    run: ({ page }) => page.nextSubmitted(),
+  },
+  {
+    group: "Images and view",
     command: "fit",
     does: "Fit the image",
     keys: ["Home"],

@@ -1,4 +1,5 @@
 /** What roles and scopes are called for people, and what each is for. */
+import { ROOT } from "../../api/root.ts";
 import type { ProjectRole, Scope } from "../../api/types.ts";
 
 export const PROJECT_ROLES: readonly [ProjectRole, string, string][] = [
@@ -19,6 +20,6 @@ export const SCOPES: readonly [Scope, string][] = [
 
 /** The address that leads to a page with a secret, which servers never see: it is behind the #. */
 export const secretLink = (page: "login" | "invitation", token: string) =>
-  `${location.origin}/${page}#token=${encodeURIComponent(token)}`;
+  `${location.origin}${ROOT}/${page}#token=${encodeURIComponent(token)}`;
 
 export const moment = (at: string | null | undefined) => (at ? new Date(at).toLocaleString() : "never");
