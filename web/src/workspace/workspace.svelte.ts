@@ -116,6 +116,7 @@ export class Workspace {
         reset: () => this.catchUp(),
       }),
     );
+    void this.watched.load(); // a stream that another tab has opened does not start again for this one
   }
 
   get project(): Project | null {

@@ -45,7 +45,7 @@ export const PAGE = [
     group: "Images and view",
     command: "approve",
     does: "Approve the image, go on to the next one that was submitted",
-    keys: ["Shift+Enter"],
+    keys: ["Shift+y"],
     once: true,
     possible: ({ page }) => page.canApprove,
     run: ({ page }) => page.approve(),

@@ -1,6 +1,6 @@
 /** What roles and scopes are called for people, and what each is for. */
-import { ROOT } from "../../api/root.ts";
-import type { ProjectRole, Scope } from "../../api/types.ts";
+import { ROOT } from "../api/root.ts";
+import type { ProjectRole, Scope } from "../api/types.ts";
 
 export const PROJECT_ROLES: readonly [ProjectRole, string, string][] = [
   ["manager", "Manager", "images, categories, exports, members"],
