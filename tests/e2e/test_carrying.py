@@ -15,6 +15,7 @@ from tests.e2e.annotate_page import AnnotatePage, annotations_of, exported
 from tests.e2e.api import Api, Project
 from tests.e2e.server import LimnerServer
 from tests.e2e.test_drafts import accept_button
+from tests.e2e.test_faults import drag_box
 
 pytestmark = pytest.mark.e2e
 
@@ -92,7 +93,7 @@ def test_what_was_taken_along_is_looked_for_once(project: Project, page: Page) -
     project.upload({"one.png": discs(30), "two.png": discs(60), "three.png": discs(90)})
     work = AnnotatePage(page, project, "one.png")
     for count, (x, y) in enumerate(DISCS.values(), start=1):
-        page.mouse.click(*work.at(x, y))
+        drag_box(work, x, y)  # a click could select the object before
         expect(accept_button(work)).to_be_enabled()
         page.keyboard.press("Enter")
         expect(work.objects).to_have_count(count)

@@ -13,7 +13,7 @@ from tests.e2e.annotate_page import AnnotatePage
 from tests.e2e.api import demo_project, sign_in_link
 from tests.e2e.conftest import TIMEOUT, VIEWPORT
 from tests.e2e.server import LimnerServer, start_server, stop_server
-from tests.e2e.test_faults import draw
+from tests.e2e.test_faults import drag_box, draw
 
 pytestmark = pytest.mark.e2e
 
@@ -34,7 +34,7 @@ def test_two_homes_on_one_port_share_nothing(tmp_path: Path, browser: Browser) -
     context.set_offline(True)
     draw(work, 200, 150)
     expect(work.page.get_by_role("contentinfo")).to_contain_text("Offline (1 change waiting)")
-    work.page.mouse.click(*work.at(60, 60))  # and something is being drawn
+    drag_box(work, 60, 60)  # and something is being drawn
     work.page.close()
     stop_server(first)
     context.set_offline(False)
