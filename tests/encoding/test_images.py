@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import struct
+import sys
 import zlib
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -448,3 +451,19 @@ def test_a_second_picture_in_a_jpeg_that_is_not_said_to_be_one_of_a_series_is_no
     noise().save(buffer, "MPO", save_all=True, append_images=[noise(32, 32)])
     decoded = decode_image(buffer.getvalue(), max_pixels=LIMIT)
     assert (decoded.format, decoded.pages) == ("JPEG", 1)
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("damaged", [False, True])
+def test_nothing_keeps_the_bytes_of_a_file_once_it_is_decoded(file_format: str, damaged: bool) -> None:
+    data = file_of(noise(), file_format)
+    data = data[: len(data) // 2] if damaged else data
+    gc.collect()
+    gc.disable()  # what refers to itself would go some time
+    try:
+        before = sys.getrefcount(data)
+        with suppress(InvalidImage):
+            decode_image(data, max_pixels=LIMIT)
+        assert sys.getrefcount(data) == before
+    finally:
+        gc.enable()

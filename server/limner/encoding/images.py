@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from limner.encoding.orientation import TRANSPOSE, orientation_of
 from limner.encoding.sniffing import sniff
-from limner.encoding.tiff import find_picture
+from limner.encoding.tiff import opened_picture
 from limner.encoding.tones import flatten
 from limner.errors import ImageTooLarge, InvalidImage
 
@@ -135,9 +135,10 @@ def _decode(data: bytes, file_format: str, max_pixels: int) -> DecodedImage:
 
 def _decode_tiff(data: bytes, max_pixels: int) -> DecodedImage:
     try:
-        picture = find_picture(data)
-        _check_size(picture.size, max_pixels)
-        flat, profile = picture.read(data)
+        with opened_picture(data) as picture:
+            _check_size(picture.size, max_pixels)
+            flat, profile = picture.read(data)
+            orientation, pages = picture.orientation, picture.pages
     except InvalidImage:
         raise
     except Exception as error:  # as above
@@ -146,10 +147,10 @@ def _decode_tiff(data: bytes, max_pixels: int) -> DecodedImage:
     return DecodedImage(
         picture=flat,
         format="TIFF",
-        orientation=picture.orientation,
+        orientation=orientation,
         browser_ready=False,
         icc_profile=profile,
-        pages=picture.pages,
+        pages=pages,
     )
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -88,8 +90,9 @@ class TiffPicture:
         return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def find_picture(data: bytes) -> TiffPicture:
-    """The first whole page of a TIFF; where there are previews only, the first of them.
+@contextmanager
+def opened_picture(data: bytes) -> Iterator[TiffPicture]:
+    """The first whole page of a TIFF, to be read in the block; where there are previews only, the first of them.
 
     Raises:
         InvalidImage: when it is a camera's raw file, whose pages are previews.
@@ -97,7 +100,12 @@ def find_picture(data: bytes) -> TiffPicture:
     """
     import tifffile
 
-    file = tifffile.TiffFile(io.BytesIO(data))
+    # tifffile's objects refer to each other: until they are collected, what is not closed keeps the bytes of the file.
+    with io.BytesIO(data) as stream:
+        yield _first_whole_page(tifffile.TiffFile(stream))
+
+
+def _first_whole_page(file: TiffFile) -> TiffPicture:
     pages = file.pages
     count = len(pages)
     whole: list[int] = []
