@@ -1,5 +1,6 @@
 """`limner user`: links and tokens made beside a running server."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from limner.cli.user import user
 from limner.config import Settings
 from limner.errors import Conflict, InvalidInput, NotFound
 
+Run = Callable[..., str]  # a command's arguments -> what it printed
+
 
 @pytest.fixture
-def run(settings: Settings, app: APIFlask, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+def run(settings: Settings, app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("LIMNER_HOME", str(settings.home))
 
     def run(*arguments: str) -> str:
@@ -25,7 +28,7 @@ def run(settings: Settings, app: APIFlask, monkeypatch: pytest.MonkeyPatch):  # 
     return run
 
 
-def test_a_token_works_until_it_is_revoked(run, anonymous: FlaskClient) -> None:  # type: ignore[no-untyped-def]
+def test_a_token_works_until_it_is_revoked(run: Run, anonymous: FlaskClient) -> None:
     token = run("token", "create", "laptop")
     headers = {"Authorization": f"Bearer {token}"}
     assert anonymous.get("/api/v1/session", headers=headers).json["user"]["name"] == "admin"
@@ -40,20 +43,20 @@ def test_a_token_works_until_it_is_revoked(run, anonymous: FlaskClient) -> None:
         run("token", "revoke", "laptop")
 
 
-def test_a_link_signs_in(run, anonymous: FlaskClient) -> None:  # type: ignore[no-untyped-def]
+def test_a_link_signs_in(run: Run, anonymous: FlaskClient) -> None:
     link = run("link", "--address", "https://limner.example/")
     address, _, token = link.partition("#token=")
     assert address == "https://limner.example/login"
     assert anonymous.post("/api/v1/session", json={"token": token}).status_code == 200
 
 
-def test_unknown_people_are_named(run) -> None:  # type: ignore[no-untyped-def]
+def test_unknown_people_are_named(run: Run) -> None:
     with pytest.raises(NotFound, match="nobody2"):
         run("link", "--user", "nobody2")
 
 
-def test_people_are_made_invited_and_disabled_beside_a_running_server(  # type: ignore[no-untyped-def]
-    run, anonymous: FlaskClient, project: dict[str, Any]
+def test_people_are_made_invited_and_disabled_beside_a_running_server(
+    run: Run, anonymous: FlaskClient, project: dict[str, Any]
 ) -> None:
     link = run("create", "Ada", "--project", "Cats", "--as", "annotator")
     token = link.partition("#token=")[2]
@@ -71,7 +74,7 @@ def test_people_are_made_invited_and_disabled_beside_a_running_server(  # type: 
     assert anonymous.post("/api/v1/invitation", json={"token": token}).json["role"] == "owner"
 
 
-def test_roles_that_make_no_sense_are_refused_with_those_that_do(run) -> None:  # type: ignore[no-untyped-def]
+def test_roles_that_make_no_sense_are_refused_with_those_that_do(run: Run) -> None:
     with pytest.raises(InvalidInput, match="owner, member"):
         run("role", "admin", "annotator")
     with pytest.raises(InvalidInput, match="--project NAME --as ROLE"):
@@ -80,7 +83,7 @@ def test_roles_that_make_no_sense_are_refused_with_those_that_do(run) -> None:  
         run("disable", "admin")
 
 
-def test_a_token_can_be_limited(run, anonymous: FlaskClient) -> None:  # type: ignore[no-untyped-def]
+def test_a_token_can_be_limited(run: Run, anonymous: FlaskClient) -> None:
     token = run("token", "create", "laptop", "--scope", "read", "--days", "7")
     headers = {"Authorization": f"Bearer {token}"}
     assert anonymous.post("/api/v1/projects", json={"name": "x"}, headers=headers).status_code == 403

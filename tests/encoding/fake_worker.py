@@ -13,7 +13,7 @@ from pathlib import Path
 
 from limner.blobs import BlobStore, embedding_key, image_key
 from limner.config import Settings
-from limner.encoding.protocol import Broken, Encode, Encoded, Failed, Loading, Progress, Ready, Report, parse_request
+from limner.encoding.protocol import Encode, Encoded, Failed, Loading, Progress, Ready, Report, parse_request
 from limner.encoding.states import Target
 from limner.models.manifest import (
     PREPROCESSING_VERSION,
@@ -23,6 +23,7 @@ from limner.models.manifest import (
     Manifest,
     graphs_folder,
 )
+from limner.vocabulary.messages import Broken
 from limner.vocabulary.specs import FeatureSpec
 
 BATCH = 3

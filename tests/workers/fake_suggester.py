@@ -11,7 +11,6 @@ from pathlib import Path
 from limner.blobs import BlobStore, image_key
 from limner.config import Settings
 from limner.suggesting.protocol import (
-    Broken,
     Cancel,
     Cancelled,
     Failed,
@@ -25,6 +24,7 @@ from limner.suggesting.protocol import (
     parse_request,
 )
 from limner.vocabulary import rle
+from limner.vocabulary.messages import Broken
 
 
 def say(report: Report) -> None:

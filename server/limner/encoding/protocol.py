@@ -7,20 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from limner.encoding.states import Target
+from limner.vocabulary.messages import Broken, Message
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def line(self) -> bytes:
-        """The message as one line."""
-        return self.model_dump_json().encode() + b"\n"
-
-
-class Encode(_Message):
+class Encode(Message):
     """Parent to child: encode these, all at once where the device can; all by one model. One answer follows for each.
 
     Attributes:
@@ -29,31 +22,31 @@ class Encode(_Message):
 
     kind: Literal["encode"] = "encode"
     targets: list[Target]
-    following: list[Target] = []
+    following: list[Target] = Field(default_factory=list)
 
 
-class Prepare(_Message):
+class Prepare(Message):
     """Parent to child: load this model and see to it that its graphs are there."""
 
     kind: Literal["prepare"] = "prepare"
     model_sha256: str
 
 
-class Progress(_Message):
+class Progress(Message):
     """Child to parent: what the start is busy with."""
 
     kind: Literal["progress"] = "progress"
     message: str
 
 
-class Loading(_Message):
+class Loading(Message):
     """Child to parent: another model is being loaded, which may take a while; ``Ready`` or ``Unusable`` follows."""
 
     kind: Literal["loading"] = "loading"
     model_sha256: str
 
 
-class Unusable(_Message):
+class Unusable(Message):
     """Child to parent: this model cannot be loaded; others go on."""
 
     kind: Literal["unusable"] = "unusable"
@@ -61,7 +54,7 @@ class Unusable(_Message):
     message: str
 
 
-class Ready(_Message):
+class Ready(Message):
     """Child to parent: this model is loaded and its graphs are there. Sent again when the device changes.
 
     Attributes:
@@ -77,14 +70,7 @@ class Ready(_Message):
     message: str = ""
 
 
-class Broken(_Message):
-    """Child to parent: there is no starting like this; the child ends."""
-
-    kind: Literal["broken"] = "broken"
-    message: str
-
-
-class Encoded(_Message):
+class Encoded(Message):
     """Child to parent: the embedding is stored.
 
     Attributes:
@@ -97,7 +83,7 @@ class Encoded(_Message):
     bytes: int
 
 
-class Failed(_Message):
+class Failed(Message):
     """Child to parent: this target has no embedding.
 
     Attributes:

@@ -25,7 +25,6 @@ from limner.encoding.dispatch import Dispatcher
 from limner.encoding.known_models import KnownModels
 from limner.encoding.ports import BulkQueue, Claimed, NoBulk, Subscriber, WorkNews
 from limner.encoding.protocol import (
-    Broken,
     Encode,
     Encoded,
     Failed,
@@ -43,6 +42,7 @@ from limner.encoding.work import Work
 from limner.errors import MissingWeights, ModelError, Unavailable, WrongWeights
 from limner.models.catalogue import find_model
 from limner.models.manifest import PREPROCESSING_VERSION, Manifest, graph_file
+from limner.vocabulary.messages import Broken
 from limner.vocabulary.states import EncoderStateName
 
 WORKER = (sys.executable, "-m", "limner.workers.encode")

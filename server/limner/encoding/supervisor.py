@@ -9,8 +9,8 @@ from typing import Protocol
 
 import structlog
 
-from limner.encoding.child import Child
-from limner.encoding.protocol import Report, Request
+from limner.child_process import ChildProcess
+from limner.encoding.protocol import Report, Request, parse_report
 from limner.encoding.work import RETRY_AFTER
 from limner.errors import ModelError
 
@@ -83,7 +83,7 @@ class Supervisor:
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._lock = lock  # guards the two below
-        self._child: Child | None = None
+        self._child: ChildProcess[Report] | None = None
         self._heard = 0.0  # time.monotonic() of the child's last word, or of the last request to it
 
     def start(self) -> None:
@@ -132,7 +132,7 @@ class Supervisor:
             if self._stopping.is_set():
                 return
             self._of.starting()
-            child = self._child = Child(self._command, self._environment())
+            child = self._child = ChildProcess("encoder", self._command, self._environment(), parse_report)
             self._heard = time.monotonic()
         with child:
             try:

@@ -1,20 +1,13 @@
-"""The suggesting process as its parent holds it: started when there is something to do, its reports in a queue."""
+"""The suggesting process, started when there is something to do; what it reports waits until it is asked for."""
 
 from __future__ import annotations
 
 import queue
-import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 
-import structlog
-from pydantic import ValidationError
-
+from limner.child_process import ChildProcess
 from limner.suggesting.protocol import Report, Request, parse_report
-
-STOP_PATIENCE = 5.0  # s, from SIGTERM to SIGKILL
-
-logger = structlog.get_logger(__name__)
 
 
 class Child:
@@ -29,21 +22,14 @@ class Child:
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        self._process = subprocess.Popen(  # noqa: S603  (the command is ours)
-            list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(environment)
-        )
+        self._process: ChildProcess[Report] = ChildProcess("suggestions", command, environment, parse_report)
         self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()  # None: there are no more
         self._reader = threading.Thread(target=self._read, name="suggest-reports", daemon=True)
         self._reader.start()
 
     def send(self, request: Request) -> None:
         """Hand over a request. When the process is dying this does nothing: reports will end."""
-        assert self._process.stdin is not None, "started with a pipe"
-        try:
-            self._process.stdin.write(request.line())
-            self._process.stdin.flush()
-        except OSError as error:
-            logger.warning("the suggesting process does not listen", error=str(error))
+        self._process.send(request)
 
     def next_report(self, timeout: float) -> Report | None:
         """What it says next.
@@ -59,29 +45,14 @@ class Child:
         except queue.Empty:
             raise TimeoutError from None
 
-    def end(self) -> int:
-        """End the process, gently if it lets us, and wait until it is gone; its exit status."""
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(STOP_PATIENCE)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-        status = self._process.wait()
+    def end(self) -> str:
+        """End the process, gently if it lets us, and wait until it is gone; how it ended, to complete "It …"."""
+        self._process.end()
         self._reader.join()
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None, "started with pipes"
-            try:
-                pipe.close()
-            except BrokenPipeError:
-                logger.debug("a request was still unread when the suggesting process ended")
-        return status
+        self._process.close()
+        return self._process.exit_cause
 
     def _read(self) -> None:
-        assert self._process.stdout is not None, "started with a pipe"
-        for line in self._process.stdout:
-            try:
-                self._reports.put(parse_report(line))
-            except ValidationError:
-                logger.warning("the suggesting process said something odd", line=line[:1000])
+        for report in self._process.reports():
+            self._reports.put(report)
         self._reports.put(None)

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
+from limner.vocabulary.messages import Broken, Message
 from limner.vocabulary.suggested import SuggestRequest
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def line(self) -> bytes:
-        """The message as one line."""
-        return self.model_dump_json().encode() + b"\n"
-
-
-class Suggest(_Message):
+class Suggest(Message):
     """Parent to child: look for masks on an image. Progress follows, and one answer.
 
     Attributes:
@@ -30,28 +23,21 @@ class Suggest(_Message):
     request: SuggestRequest
 
 
-class Cancel(_Message):
+class Cancel(Message):
     """Parent to child: nobody wants the answer any more. It comes as ``Cancelled``, unless the child was through."""
 
     kind: Literal["cancel"] = "cancel"
     id: int
 
 
-class Ready(_Message):
+class Ready(Message):
     """Child to parent: the model is loaded."""
 
     kind: Literal["ready"] = "ready"
     model_sha256: str
 
 
-class Broken(_Message):
-    """Child to parent: there is no starting like this; the child ends."""
-
-    kind: Literal["broken"] = "broken"
-    message: str
-
-
-class Progress(_Message):
+class Progress(Message):
     """Child to parent: so many of so many points were asked."""
 
     kind: Literal["progress"] = "progress"
@@ -60,7 +46,7 @@ class Progress(_Message):
     total: int
 
 
-class FoundMask(_Message):
+class FoundMask(Message):
     """A mask: compressed COCO RLE ``counts`` at the image's ``size`` (height, width), scores 0 to 1."""
 
     size: tuple[int, int]
@@ -71,14 +57,14 @@ class FoundMask(_Message):
     category_id: int | None = None
 
 
-class Stored(_Message):
+class Stored(Message):
     """The embedding of the image did not exist: the child has made and stored it."""
 
     seconds: float
     bytes: int
 
 
-class Suggested(_Message):
+class Suggested(Message):
     """Child to parent: all masks, the best first."""
 
     kind: Literal["suggested"] = "suggested"
@@ -87,14 +73,14 @@ class Suggested(_Message):
     stored: Stored | None
 
 
-class Cancelled(_Message):
+class Cancelled(Message):
     """Child to parent: stopped, as it was told to."""
 
     kind: Literal["cancelled"] = "cancelled"
     id: int
 
 
-class Failed(_Message):
+class Failed(Message):
     """Child to parent: there is no answer; ``lasting``: the image is at fault, so that trying again is no use."""
 
     kind: Literal["failed"] = "failed"

@@ -19,8 +19,9 @@ from limner.jobs.suggest import SuggestItem, SuggestQueue
 from limner.store.embeddings import MadeEmbedding
 from limner.store.suggestions import NewSuggestion
 from limner.suggesting.child import Child
-from limner.suggesting.protocol import Broken, Cancel, Cancelled, Failed, Progress, Ready, Suggest, Suggested
+from limner.suggesting.protocol import Cancel, Cancelled, Failed, Progress, Ready, Suggest, Suggested
 from limner.vocabulary.events import PublishedEvent, SuggestionsEvent
+from limner.vocabulary.messages import Broken
 from limner.vocabulary.rle import Rle
 
 WORKER = (sys.executable, "-m", "limner.workers.suggest")
@@ -221,7 +222,7 @@ class SuggestionRunner:
                 continue
             match report:
                 case None:
-                    raise _GoneError(f"ended with status {child.end()} while it started")
+                    raise _GoneError(f"{child.end()} while it started")
                 case Broken():
                     raise _BrokenError(report.message)
                 case Ready():

@@ -7,8 +7,6 @@ stdin does, so it never outlives the server.
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import time
 import traceback
@@ -16,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -25,16 +23,16 @@ from numpy.typing import NDArray
 from limner.blobs import BlobStore, embedding_key, image_key
 from limner.config import Settings
 from limner.encoding.images import decode_image
-from limner.encoding.protocol import Broken, Encode, Encoded, Failed, Report, Request, Unusable, parse_request
+from limner.encoding.protocol import Encode, Encoded, Failed, Report, Request, Unusable, parse_request
 from limner.encoding.states import Target
 from limner.encoding.stored import embedding_size
-from limner.encoding.wire import EmbeddingInfo, pack
 from limner.errors import EncoderFailed, InvalidInput, LimnerError, ModelError
 from limner.models.manifest import PREPROCESSING_VERSION
+from limner.workers.child_main import Say, Serve, run_child
 from limner.workers.encoder import Arrays
 from limner.workers.loaded import LoadedModels, ReadyModel, Send
+from limner.workers.packing import packed_embedding
 
-NICENESS = 10
 DECODING_THREADS = 4  # images decoded at once; so many at most are decoded ahead, to bound the memory
 
 T = TypeVar("T")
@@ -162,16 +160,8 @@ class Worker:
         return Picture(rgb, height, width)
 
     def _store(self, model: ReadyModel, target: Target, picture: Picture, features: Arrays, seconds: float) -> Encoded:
-        info = EmbeddingInfo(
-            image_sha256=target.image_sha256,
-            model_sha256=target.model_sha256,
-            preprocessing_version=PREPROCESSING_VERSION,
-            image_height=picture.image_height,
-            image_width=picture.image_width,
-            image_size=model.loaded.model.config.image_size,
-            region=target.region,
-        )
-        data = pack(features, info)
+        size = picture.image_height, picture.image_width
+        data = packed_embedding(features, target.image_sha256, model.loaded, size, target.region)
         self._blobs.put(_key(target), data)
         return Encoded(target=target, seconds=seconds, bytes=len(data))
 
@@ -200,31 +190,14 @@ def _attempt(target: Target, action: Callable[[], T]) -> T | Failed:
         )
 
 
-def take_stdout() -> IO[bytes]:
-    """Keep stdout for reports: what libraries print goes to stderr from now on."""
-    reports = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    return reports
-
-
 def main() -> int:
     """Serve stdin until it ends; 1 when the model could not be loaded."""
-    reports = take_stdout()
 
-    def send(report: Report) -> None:
-        reports.write(report.line())
-        reports.flush()
+    def start(settings: Settings, say: Say) -> Serve:
+        worker = Worker(settings, say)
+        return lambda lines: worker.serve(parse_request(line) for line in lines)
 
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which ends this process
-    try:
-        worker = Worker(Settings(), send)
-    except LimnerError as error:
-        send(Broken(message=str(error)))
-        return 1
-    worker.serve(parse_request(line) for line in sys.stdin.buffer)
-    return 0
+    return run_child(start)
 
 
 if __name__ == "__main__":

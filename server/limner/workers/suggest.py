@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import queue
-import signal
 import sys
 import threading
 import time
@@ -22,7 +21,7 @@ import torch
 from limner.blobs import BlobStore, embedding_key, image_key
 from limner.config import Settings
 from limner.encoding.images import decode_image
-from limner.encoding.wire import EmbeddingInfo, pack, unpack
+from limner.encoding.wire import unpack
 from limner.errors import InvalidInput, LimnerError, ModelError, NotFound
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.models.registry import LoadedModel, load_model
@@ -30,7 +29,6 @@ from limner.segment.automatic import AutomaticMaskGenerator
 from limner.segment.embedding import ImageEmbedding
 from limner.segment.predictor import Predictor
 from limner.suggesting.protocol import (
-    Broken,
     Cancel,
     Cancelled,
     Failed,
@@ -44,10 +42,10 @@ from limner.suggesting.protocol import (
     parse_request,
 )
 from limner.vocabulary.suggested import MAX_SUGGESTIONS, Everything
-from limner.workers.encode import take_stdout
+from limner.workers.child_main import run_child
 from limner.workers.encoder import Encoder, choose_device
+from limner.workers.packing import packed_embedding
 
-NICENESS = 10
 KEPT = 8  # embeddings in memory
 
 Send = Callable[[Report], None]
@@ -76,9 +74,8 @@ class Worker:
         self._send = send
         self._blobs = BlobStore(settings.resolved_blob_url)
         self._threads = settings.encoder_threads or os.cpu_count() or 1
-        torch.set_num_threads(
-            1
-        )  # batches of points are worked on in threads of ours: torch's would wait for each other
+        # Batches of points are worked on in threads of ours: torch's would wait for each other.
+        torch.set_num_threads(1)
         self._loaded: LoadedModel = load_model(settings.model, settings.home)
         self._device = choose_device(settings.device)
         self._predictor = Predictor(self._loaded, device=self._device)
@@ -193,16 +190,7 @@ class Worker:
             (features,) = encoder.encode([rgb])
         finally:
             torch.set_num_threads(1)
-        height, width, _ = rgb.shape
-        info = EmbeddingInfo(
-            image_sha256=sha256,
-            model_sha256=self._loaded.weights_sha256,
-            preprocessing_version=PREPROCESSING_VERSION,
-            image_height=height,
-            image_width=width,
-            image_size=self._loaded.model.config.image_size,
-        )
-        return pack(features, info)
+        return packed_embedding(features, sha256, self._loaded, rgb.shape[:2])
 
 
 def _rle(mask: object) -> tuple[tuple[int, int], str]:
@@ -213,22 +201,7 @@ def _rle(mask: object) -> tuple[tuple[int, int], str]:
 
 def main() -> int:
     """Serve stdin until it ends; 1 when the model could not be loaded."""
-    reports = take_stdout()
-
-    def send(report: Report) -> None:
-        reports.write(report.line())
-        reports.flush()
-
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which ends this process
-    try:
-        worker = Worker(Settings(), send)
-    except LimnerError as error:
-        send(Broken(message=str(error)))
-        return 1
-    worker.serve(sys.stdin.buffer)
-    return 0
+    return run_child(lambda settings, say: Worker(settings, say).serve)
 
 
 if __name__ == "__main__":
