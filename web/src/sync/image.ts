@@ -104,7 +104,7 @@ export class ImageSync {
 
   /**
    * The same for how far the work on the image is; what is being drawn stays as it is. It never conflicts: of two people's
-   * marks the later one counts.
+   * marks the later one counts, but for what a reviewer decides, which is refused when others were faster.
    */
   async recordMark(operation: MarkOperation): Promise<void> {
     const { imageId, writer, seen, mark: known } = this;

@@ -29,6 +29,12 @@ export interface SenderEvents {
   rebased(imageId: number, writer: string, current: ImageAnnotations): void;
 }
 
+const OVERTAKEN: Problem = {
+  code: "stale_revision",
+  message: "Somebody else has changed or decided on this image meanwhile.",
+  hint: "Look at it as it is now, then decide again.",
+};
+
 const TRY_AGAIN = new Set([408, 425, 429]);
 
 export async function drain(
@@ -51,6 +57,11 @@ export async function drain(
     } catch (error) {
       const current = newerState(error, revision);
       if (current) {
+        const { operation } = head;
+        if (isDecision(operation)) {
+          await store.forget(head);
+          events.markRefused(head, operation, OVERTAKEN);
+        }
         await store.rebase(imageId, head.writer, current);
         events.rebased(imageId, head.writer, current);
         continue;
@@ -71,6 +82,11 @@ export async function drain(
       }
     }
   }
+}
+
+/** What a reviewer decides holds for what they saw, and not for what others have made of it since. */
+function isDecision(operation: Operation | MarkOperation): operation is MarkOperation {
+  return operation.kind === "mark" && (operation.state === "approved" || operation.state === "returned");
 }
 
 async function revisionFor(store: OperationStore, head: StoredOperation): Promise<number> {

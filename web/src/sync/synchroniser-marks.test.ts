@@ -72,6 +72,23 @@ describe("how far the work on the image is", () => {
     expect(tab.state).toMatchObject({ phase: "saved", conflicts: [] });
   });
 
+  it.each(["approved", "returned"] as const)(
+    "is not %s when others have changed what was seen",
+    async (state) => {
+      const image = await open();
+      server.store(create("theirs"));
+      await image.recordMark(marked(state));
+      await tab.sync.settled();
+      expect(server.marks).toEqual([]);
+      expect(tab.refused).toEqual([[server.imageId, state, "stale_revision"]]);
+      expect(image.waitingMark).toBeNull();
+      expect(image.annotations().map((each) => each.uid)).toEqual(["theirs"]);
+      await image.recordMark(marked(state)); // now it is what was seen
+      await tab.sync.settled();
+      expect(server.marks).toEqual([state]);
+    },
+  );
+
   it("is taken back when the browser cannot keep it", async () => {
     const image = await open();
     vi.spyOn(OperationStore.prototype, "append").mockRejectedValueOnce(new Error("no space"));
