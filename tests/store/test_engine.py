@@ -27,6 +27,17 @@ def test_sqlite_never_rolls_back_what_it_acknowledged(tmp_path: Path) -> None:
     database.close()
 
 
+def test_only_what_is_worth_nothing_after_a_power_cut_is_not_waited_for(database: Database) -> None:
+    asked = text("PRAGMA synchronous" if database.is_sqlite else "SHOW synchronous_commit")
+    full, without = (2, 1) if database.is_sqlite else ("on", "off")
+    for durable, expected in ((True, full), (False, without), (True, full)):
+        with database.write(durable=durable) as session:
+            assert session.execute(asked).scalar_one() == expected
+            create_project(session, f"Cats {durable}")
+    with database.read() as session:
+        assert len(list_projects(session)) == 3
+
+
 def test_reading_cannot_write(database: Database) -> None:
     with database.read() as session, pytest.raises(DBAPIError, match=r"readonly|read-only"):
         create_project(session, "Cats")

@@ -62,7 +62,7 @@ class EncodingQueue:
     def enter(self) -> None:
         """Begin. What an earlier process of the same name still holds is lost."""
         if self.shared:
-            with self.database.write() as session:
+            with self.database.write(durable=False) as session:
                 queue.lose(session, queue.held_kinds(session, ENCODE, self.holder), self.holder)
 
     def claim(self, count: int, *, urgent: bool = False) -> Sequence[Claimed]:
@@ -79,7 +79,7 @@ class EncodingQueue:
                 kind = queue.next_kind(session, kinds, least=least)
                 jobs = [] if kind or urgent else encoding_jobs(session, "running", self.default)
             if kind:
-                with self.database.write() as session:
+                with self.database.write(durable=False) as session:
                     claims = queue.claim(session, [kind], count, self.holder, least=least)
                 return [
                     Claimed(encode_target(kind, claim.key), URGENCIES[claim.priority], claim.suspect)
@@ -91,7 +91,7 @@ class EncodingQueue:
 
     def heartbeat(self) -> Collection[Target]:
         """Extend the leases, and say what is still held."""
-        with self.database.write() as session:
+        with self.database.write(durable=False) as session:
             return [
                 encode_target(kind, key)
                 for kind in queue.held_kinds(session, ENCODE, self.holder)
@@ -100,7 +100,7 @@ class EncodingQueue:
 
     def release(self) -> None:
         """Give back what is held."""
-        with self.database.write() as session:
+        with self.database.write(durable=False) as session:
             queue.release(session, queue.held_kinds(session, ENCODE, self.holder), self.holder)
 
     def settle(self, outcomes: Sequence[EncodeEvent]) -> None:
@@ -134,7 +134,7 @@ class EncodingQueue:
     def report(self, status: EncodingStatus) -> None:
         """How this encoder stands, for the processes that share it."""
         if self.shared:
-            with self.database.write() as session:
+            with self.database.write(durable=False) as session:
                 report_encoder(session, self.holder, status.model_sha256, asdict(status))
 
     def leave(self) -> None:

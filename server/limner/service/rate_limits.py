@@ -36,7 +36,7 @@ class DatabaseStorage(Storage):
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         """Count ``amount`` more; how many there are now."""
-        with self._database.write() as session:
+        with self._database.write(durable=False) as session:
             return count_up(session, _short(key), expiry, amount)
 
     def get(self, key: str) -> int:
@@ -59,12 +59,12 @@ class DatabaseStorage(Storage):
 
     def reset(self) -> int | None:
         """Begin anew for all."""
-        with self._database.write() as session:
+        with self._database.write(durable=False) as session:
             return forget(session)
 
     def clear(self, key: str) -> None:
         """Begin anew for one."""
-        with self._database.write() as session:
+        with self._database.write(durable=False) as session:
             forget(session, _short(key))
 
 

@@ -28,10 +28,12 @@ BUSY_TIMEOUT_MS = 30_000
 PATIENCE = 1.5  # s, for one's turn to write; with a second for a thread, who saves is told within three to try again
 BULK_PATIENCE = 60.0  # s
 WAL_RETRY_S = 0.02
+FULL, NORMAL = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"  # in WAL mode NORMAL never waits at a commit
 POOL_SIZE = 32  # connections kept open
 POOL_OVERFLOW = 64  # more under load: as many as the server has threads
 SERVED_POOL_SIZE, SERVED_POOL_OVERFLOW = 5, 15  # with PostgreSQL, which has a hundred for all processes of all hosts
 WRITES = "limner_writes"  # execution option that marks a connection as opened for writing
+DURABLE = "limner_durable"  # execution option that says whether a commit waits for the disk
 
 EventListener = Callable[[Sequence[PublishedEvent]], None]
 
@@ -62,6 +64,7 @@ class Database:
         )
         self._reading = self.engine.execution_options(**read_options)
         self._writing = self.engine.execution_options(**{WRITES: True})
+        self._noting = self.engine.execution_options(**{WRITES: True, DURABLE: False})
         self._turns = FairLock()
         self.saves = 0  # about how many transactions there were, but for those of work in bulk
         self._on_commit = on_commit
@@ -79,7 +82,7 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self, patience: float | None = None, *, bulk: bool = False) -> Iterator[Session]:
+    def write(self, patience: float | None = None, *, bulk: bool = False, durable: bool = True) -> Iterator[Session]:
         """A transaction: committed at the end of the block, rolled back by an exception. Must not be nested.
 
         Events that were added inside are told after the commit, never before.
@@ -88,14 +91,18 @@ class Database:
             patience: seconds to wait for the writers before, at most; by default what a person has, or work in bulk.
             bulk: it is part of work in bulk, which gives way to all other writers of this process, and has much
                 patience: an import that has begun is not to end in the middle because many people save.
+            durable: False for what is worth nothing after a power cut (who holds a lease until when): the commit does not
+                wait for the disk, and may be undone by a power cut until the next one that does.
 
         Raises:
             Unavailable: the writers before took longer; nothing was done.
         """
         patience = (BULK_PATIENCE if bulk else PATIENCE) if patience is None else patience
         lock = self._turns.hold(patience) if self.is_sqlite else nullcontext()
-        with lock, Session(self._writing, expire_on_commit=False) as session:
+        with lock, Session(self._writing if durable else self._noting, expire_on_commit=False) as session:
             with session.begin():
+                if not durable and not self.is_sqlite:
+                    session.execute(text("SET LOCAL synchronous_commit TO off"))
                 yield session
                 notify_pending(session)
             events = take_pending(session)
@@ -158,7 +165,7 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # the driver must not begin transactions: _begin_sqlite does
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     _use_wal(connection)
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(FULL)
     connection.execute("PRAGMA foreign_keys = ON")
 
 
@@ -179,6 +186,9 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(WRITES, False)
+    options = connection.get_execution_options()
+    writes, durable = options.get(WRITES, False), options.get(DURABLE, True)
+    if writes:
+        connection.exec_driver_sql(FULL if durable else NORMAL)
     connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
