@@ -18,11 +18,11 @@ from limner.config import Settings
 from limner.encoding import dispatch as dispatch_module
 from limner.encoding import service as service_module
 from limner.encoding import supervisor as supervisor_module
-from limner.encoding import work as work_module
+from limner.encoding import targets as targets_module
 from limner.encoding.ports import BulkQueue, Claimed
 from limner.encoding.service import EmbeddingService
 from limner.encoding.states import EmbeddingState, EncodeEvent, EncodingStatus, ProcessStatus, Target
-from limner.encoding.work import Work
+from limner.encoding.targets import Targets
 from limner.errors import MissingWeights, NotFound, Unavailable
 from limner.models.catalogue import ModelCard
 from limner.models.manifest import PREPROCESSING_VERSION
@@ -301,7 +301,7 @@ def test_an_image_that_fails_stays_failed_and_is_not_tried_again(bench: Bench) -
 def test_a_failure_that_is_not_the_images_fault_may_be_tried_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work_module, "RETRY_AFTER", 0.0)
+    monkeypatch.setattr(targets_module, "RETRY_AFTER", 0.0)
     image = bench.image("fail for lack of disk space")
     service = bench.service()
     service.request(target(image), "look")
@@ -342,21 +342,21 @@ def test_a_batch_that_kills_the_process_is_taken_apart(bench: Bench) -> None:
 
 
 def test_what_may_kill_the_process_is_not_decoded_beside_another() -> None:
-    work = Work(lambda _: None)
+    targets = Targets(lambda _: None)
     suspects, other = [target(name * 64) for name in "ab"], target("c" * 64)
     for suspect in suspects:
-        work.add(suspect, "bulk")
-    work.take(2)
-    work.crashed("died")
-    work.add(other, "bulk")
-    assert work.take(2) == suspects[:1]
-    assert work.following(3) == []
-    work.done(suspects[0], 1, 1)
-    assert work.take(2) == suspects[1:]
-    work.done(suspects[1], 1, 1)
+        targets.add(suspect, "bulk")
+    targets.take(2)
+    targets.crashed("died")
+    targets.add(other, "bulk")
+    assert targets.take(2) == suspects[:1]
+    assert targets.following(3) == []
+    targets.done(suspects[0], 1, 1)
+    assert targets.take(2) == suspects[1:]
+    targets.done(suspects[1], 1, 1)
     more = target("d" * 64)
-    work.add(more, "bulk")
-    assert (work.take(1), work.following(3)) == ([other], [more])
+    targets.add(more, "bulk")
+    assert (targets.take(1), targets.following(3)) == ([other], [more])
 
 
 def test_what_people_are_told_about_the_encoder(bench: Bench) -> None:
@@ -579,7 +579,7 @@ def test_stopping_gives_back_what_is_held(bench: Bench) -> None:
 
 def test_a_suspect_of_bulk_work_is_given_up_after_one_more_crash() -> None:
     told: list[EncodeEvent] = []
-    work = Work(told.append)
+    work = Targets(told.append)
     suspect = target("a" * 64)
     work.hold([Claimed(suspect, suspect=True), Claimed(target("b" * 64))])
     assert work.take(8) == [suspect]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from limner.encoding.protocol import Ready
-from limner.encoding.work import MAX_CRASHES, RETRY_AFTER
+from limner.encoding.targets import MAX_CRASHES, RETRY_AFTER
 from limner.models.manifest import Manifest, graphs_folder
 
 

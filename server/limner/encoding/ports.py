@@ -15,7 +15,7 @@ WorkKind = Literal["asked", "jobs", "prepare"]
 
 
 @dataclass(frozen=True)
-class WorkNews:
+class JobNews:
     """What another process has for those who encode.
 
     Attributes:
@@ -30,7 +30,7 @@ class WorkNews:
         return f"{self.kind} {self.model_sha256}".rstrip()
 
     @classmethod
-    def parse(cls, text: str) -> WorkNews:
+    def parse(cls, text: str) -> JobNews:
         """What :meth:`__str__` made; what another version may say besides counts as ``asked``."""
         kind, _, model_sha256 = text.partition(" ")
         match kind:
@@ -85,7 +85,7 @@ class Encoder(Protocol):
         """Jobs were started, paused, resumed or cancelled: act on it now rather than at the next heartbeat."""
         ...
 
-    def on_work(self, news: WorkNews) -> None:
+    def on_job_news(self, news: JobNews) -> None:
         """Another process has work for those who encode: act on it now rather than when it is found."""
         ...
 

@@ -23,7 +23,7 @@ from limner.config import Settings
 from limner.encoding.backlog import Priority
 from limner.encoding.dispatch import Dispatcher
 from limner.encoding.known_models import KnownModels
-from limner.encoding.ports import BulkQueue, Claimed, NoBulk, Subscriber, WorkNews
+from limner.encoding.ports import BulkQueue, Claimed, JobNews, NoBulk, Subscriber
 from limner.encoding.protocol import (
     Encode,
     Encoded,
@@ -38,7 +38,7 @@ from limner.encoding.protocol import (
 from limner.encoding.states import EmbeddingState, EncodingStatus, ProcessStatus, QueueStatus, Target
 from limner.encoding.stored import embedding_size
 from limner.encoding.supervisor import Supervisor
-from limner.encoding.work import Work
+from limner.encoding.targets import Targets
 from limner.errors import MissingWeights, ModelError, Unavailable, WrongWeights
 from limner.models.catalogue import find_model
 from limner.models.manifest import PREPROCESSING_VERSION, Manifest, graph_file
@@ -78,7 +78,7 @@ class EmbeddingService:
         self._command = command
         self._dispatcher = Dispatcher(self, bulk or NoBulk(), subscribers)
         self._lock = threading.RLock()  # guards everything below
-        self._work = Work(self._dispatcher.post)
+        self._targets = Targets(self._dispatcher.post)
         self._supervisor = Supervisor(self, command, settings.environment, self._lock)
         self._ready: Ready | None = None
         self._models = KnownModels(settings.home)
@@ -103,22 +103,22 @@ class EmbeddingService:
         An image that has failed stays failed, unless the fault was not its own and some time has passed.
         """
         with self._lock:
-            known = self._work.state(target)
+            known = self._targets.state(target)
         if known is not None and known.state != "waiting":
             return known
         if known is None and self._is_done(target):
             return EmbeddingState("ready")
         with self._lock:
-            self._work.add(target, priority)
+            self._targets.add(target, priority)
             self._feed()
-            state = self._work.state(target) or EmbeddingState("ready")
+            state = self._targets.state(target) or EmbeddingState("ready")
         self._dispatcher.wake()
         return state
 
     def queued(self, targets: Collection[Target]) -> Mapping[Target, EmbeddingState]:
         """Where those of these targets stand that were asked for and are not done. Looks into no blob store."""
         with self._lock:
-            found = {target: self._work.state(target) for target in targets}
+            found = {target: self._targets.state(target) for target in targets}
         return {target: state for target, state in found.items() if state is not None}
 
     def state(self, target: Target) -> EmbeddingState:
@@ -128,7 +128,7 @@ class EmbeddingService:
     def cancel(self, image_sha256: str) -> None:
         """Forget that an image, or regions of it, were asked for by any model, when they still wait."""
         with self._lock:
-            self._work.cancel(image_sha256)
+            self._targets.cancel(image_sha256)
 
     def look_again(self) -> None:
         """Jobs were started, paused, resumed or cancelled: act on it now rather than at the next heartbeat. Models that
@@ -138,7 +138,7 @@ class EmbeddingService:
             self._models.forget_troubles()
         self._dispatcher.wake(look_again=True)
 
-    def on_work(self, news: WorkNews) -> None:
+    def on_job_news(self, news: JobNews) -> None:
         """Another process has asked for something through the queue, or changed jobs: act on it now."""
         if news.kind == "prepare":
             with suppress(Unavailable):  # who wants it asks again, and hears it from the queue's jobs
@@ -151,7 +151,7 @@ class EmbeddingService:
     def status(self) -> EncodingStatus:
         """What people want to know about the encoder."""
         with self._lock:
-            ready, counts, in_hand = self._ready, self._work.counts, self._work.in_hand
+            ready, counts, in_hand = self._ready, self._targets.counts, self._targets.in_hand
             return EncodingStatus(
                 device=ready.device if ready else self._settings.device.replace("auto", "cpu"),
                 model=self._settings.model,
@@ -162,7 +162,7 @@ class EmbeddingService:
                     threads=ready.threads if ready else self._settings.encoder_threads,
                 ),
                 queue=QueueStatus(
-                    waiting=self._work.waiting,
+                    waiting=self._targets.waiting,
                     running=len(in_hand),
                     done=counts.done,
                     failed=counts.failed,
@@ -220,7 +220,7 @@ class EmbeddingService:
             if self._ready is None:
                 return 0
             at_once = self._ready.batch_size if self._ready.batch_size > 1 else CLAIM_ONE_BY_ONE
-            missing = 2 * at_once - self._work.claimed_waiting
+            missing = 2 * at_once - self._targets.claimed_waiting
             return missing if missing >= at_once else 0
 
     def unusable(self) -> Mapping[str, str]:
@@ -231,13 +231,13 @@ class EmbeddingService:
     def hold(self, claimed: Sequence[Claimed]) -> None:
         """Take in bulk work that was claimed."""
         with self._lock:
-            self._work.hold(claimed)
+            self._targets.hold(claimed)
             self._feed()
 
     def keep_only(self, held: frozenset[Target]) -> None:
         """Forget bulk work that waits but is no longer held."""
         with self._lock:
-            self._work.keep_only(held)
+            self._targets.keep_only(held)
 
     def _is_done(self, target: Target) -> bool:
         key = embedding_key(target.image_sha256, target.model_sha256, PREPROCESSING_VERSION, region=target.region)
@@ -255,11 +255,11 @@ class EmbeddingService:
         """Give the child its next targets when it has none."""
         if self._ready is None:
             return
-        model = self._work.next_model()
+        model = self._targets.next_model()
         at_once = self._ready.batch_size if model is None else self._models.batch_size(model, self._ready.batch_size)
-        if targets := self._work.take(at_once):
+        if targets := self._targets.take(at_once):
             # Who encodes one image at a time does so on the CPU, or has no memory to spare.
-            following = self._work.following(at_once) if at_once > 1 else []
+            following = self._targets.following(at_once) if at_once > 1 else []
             self._dispatcher.wake()
             self._supervisor.send(Encode(targets=targets, following=following))
 
@@ -285,11 +285,11 @@ class EmbeddingService:
             case Unusable():
                 self._give_up(report.model_sha256, report.message)
             case Encoded():
-                self._work.done(report.target, report.seconds, report.bytes)
+                self._targets.done(report.target, report.seconds, report.bytes)
             case Failed():
-                self._work.fail(report.target, report.message, lasting=report.lasting)
+                self._targets.fail(report.target, report.message, lasting=report.lasting)
         self._feed()
-        if not self._work.in_hand:
+        if not self._targets.in_hand:
             self._dispatcher.wake()  # a whole batch at a time is written down
 
     def may_start(self) -> bool:
@@ -322,14 +322,14 @@ class EmbeddingService:
 
     def done(self) -> int:
         """How many targets were encoded since the service started."""
-        return self._work.counts.done
+        return self._targets.counts.done
 
     def patience(self) -> float | None:
         """Seconds that the child may be silent now; None: for ever, it has nothing to do."""
         if self._ready is None or self._models.loading is not None:
             return START_PATIENCE
-        in_hand = len(self._work.in_hand)
-        usual = (self._work.counts.seconds_per_image or 0.0) * in_hand
+        in_hand = len(self._targets.in_hand)
+        usual = (self._targets.counts.seconds_per_image or 0.0) * in_hand
         return max(self._settings.encoder_timeout, SLOWEST * usual) if in_hand else None
 
     def ended(self, cause: str | None) -> None:
@@ -337,7 +337,7 @@ class EmbeddingService:
         self._ready = None
         if cause is not None:
             self._restart_after(cause)
-        self._work.drop()
+        self._targets.drop()
 
     # --- with the lock held -------------------------------------------------------------------------------------------
 
@@ -347,9 +347,9 @@ class EmbeddingService:
             self._set_process_state("starting", f"The encoder process {cause}; starting it again.")
         model = self._models.restarted()
         if model is None:
-            self._work.crashed(cause)
+            self._targets.crashed(cause)
         else:
-            self._work.give_back()
+            self._targets.give_back()
             if self._models.is_given_up(model):
                 self._give_up(model, f"The encoder process {cause} while it loaded the model.")
         self._dispatcher.wake()
@@ -358,7 +358,7 @@ class EmbeddingService:
         """A model cannot be used; others go on."""
         logger.error("a model cannot be used", model_sha256=model_sha256, message=message)
         self._models.unusable(model_sha256, message)
-        self._work.fail_model(model_sha256, message)
+        self._targets.fail_model(model_sha256, message)
         self._dispatcher.post_status()  # has jobs of this model stopped
 
     def _find_model(self) -> bool:

@@ -11,7 +11,7 @@ import structlog
 
 from limner.child_process import ChildProcess
 from limner.encoding.protocol import Report, Request, parse_report
-from limner.encoding.work import RETRY_AFTER
+from limner.encoding.targets import RETRY_AFTER
 from limner.errors import ModelError
 
 FIRST_BACKOFF, LAST_BACKOFF = 0.5, 30.0  # s, before a process that ended is started again

@@ -9,7 +9,7 @@ from sqlalchemy import and_, case, delete, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from limner.encoding.backlog import Priority as Urgency
-from limner.encoding.ports import WorkNews
+from limner.encoding.ports import JobNews
 from limner.encoding.states import EmbeddingState, Target
 from limner.jobs.kinds import ENCODE, Priority, encode_key, encode_kind
 from limner.store.embeddings import EmbeddingKey
@@ -17,7 +17,7 @@ from limner.store.tables import JobItem
 from limner.store.types import utc_now
 from limner.store.upsert import insert_for
 
-CHANNEL = "limner_work"  # of PostgreSQL's NOTIFY: WorkNews, for those who encode
+CHANNEL = "limner_work"  # of PostgreSQL's NOTIFY: JobNews, for those who encode
 FAILED_FOR = timedelta(hours=1)  # after which what failed for good is tried again when somebody asks
 PRIORITIES: Mapping[Urgency, Priority] = {"look": Priority.LOOK, "prefetch": Priority.SOON, "bulk": Priority.BULK}
 URGENCIES: Mapping[Priority, Urgency] = {priority: urgency for urgency, priority in PRIORITIES.items()}
@@ -46,10 +46,10 @@ def ask(session: Session, target: Target, urgency: Urgency) -> None:
         ).returning(JobItem.id)
     )
     if changed is not None:
-        tell(session, WorkNews("asked"))
+        tell(session, JobNews("asked"))
 
 
-def tell(session: Session, what: WorkNews) -> None:
+def tell(session: Session, what: JobNews) -> None:
     """Wake those who encode, with the commit of this transaction."""
     session.execute(text("SELECT pg_notify(:channel, :what)"), {"channel": CHANNEL, "what": str(what)})
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from limner.blobs import BlobStore, embedding_key
 from limner.config import Settings
 from limner.encoding.backlog import Priority
-from limner.encoding.ports import WorkNews
+from limner.encoding.ports import JobNews
 from limner.encoding.states import EmbeddingState, EncodingStatus, ProcessStatus, QueueStatus, Target
 from limner.encoding.stored import embedding_size
 from limner.errors import ModelError
@@ -92,9 +92,9 @@ class SharedEncoder:
     def look_again(self) -> None:
         """Jobs were started, paused, resumed or cancelled: have those who encode act on it now."""
         with self._database.write() as session:
-            asked.tell(session, WorkNews("jobs"))
+            asked.tell(session, JobNews("jobs"))
 
-    def on_work(self, news: WorkNews) -> None:
+    def on_job_news(self, news: JobNews) -> None:
         """Nothing: it is for those who encode."""
 
     def status(self) -> EncodingStatus:
@@ -134,7 +134,7 @@ class SharedEncoder:
             return None
         if model_sha256 != self.model_sha256 and model_sha256 not in self._asked:
             with self._database.write() as session:
-                asked.tell(session, WorkNews("prepare", model_sha256))
+                asked.tell(session, JobNews("prepare", model_sha256))
         try:
             manifest = Manifest.read(graphs_folder(self._settings.home, model_sha256))
         except ModelError as error:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from limner.encoding.ports import WorkNews
+from limner.encoding.ports import JobNews
 from limner.vocabulary.events import PublishedEvent
 
 BACKLOG = 1000  # events that a listener may lag behind before it is cut off
@@ -71,11 +71,11 @@ class Events(Protocol):
         """Whether the server is going down."""
         ...
 
-    def start(self, on_work: Callable[[WorkNews], None]) -> None:
+    def start(self, on_job_news: Callable[[JobNews], None]) -> None:
         """Begin to hear of what other processes commit.
 
         Args:
-            on_work: called, in a thread of its own, when another process has work for those who encode.
+            on_job_news: called, in a thread of its own, when another process has work for those who encode.
         """
         ...
 
@@ -107,7 +107,7 @@ class InMemoryEvents:
                 for event in events:
                     subscription.offer(event)
 
-    def start(self, on_work: Callable[[WorkNews], None]) -> None:
+    def start(self, on_job_news: Callable[[JobNews], None]) -> None:
         """Nothing: there are no other processes to hear of."""
 
     @contextmanager

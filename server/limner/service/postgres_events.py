@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from limner.encoding.ports import WorkNews
+from limner.encoding.ports import JobNews
 from limner.jobs.asked import CHANNEL as WORK_CHANNEL
 from limner.service.events import InMemoryEvents, Subscription
 from limner.store import Database
@@ -64,9 +64,9 @@ class PostgresEvents:
         """Whether the server is going down."""
         return self._local.closed
 
-    def start(self, on_work: Callable[[WorkNews], None]) -> None:
+    def start(self, on_job_news: Callable[[JobNews], None]) -> None:
         """Begin to listen, in a thread that comes back after the database was away."""
-        threading.Thread(target=self._run, args=(on_work,), name="events", daemon=True).start()
+        threading.Thread(target=self._run, args=(on_job_news,), name="events", daemon=True).start()
         self._listening.wait(CONNECT_S)
 
     def subscribe(self, project_id: int) -> AbstractContextManager[Subscription]:
@@ -94,18 +94,18 @@ class PostgresEvents:
 
     # --- the listener's thread ----------------------------------------------------------------------------------------
 
-    def _run(self, on_work: Callable[[WorkNews], None]) -> None:
+    def _run(self, on_job_news: Callable[[JobNews], None]) -> None:
         import psycopg
 
         while not self._stopping.is_set():
             try:
-                self._listen(on_work)
+                self._listen(on_job_news)
             except (psycopg.Error, DBAPIError) as error:
                 if not self._stopping.is_set():
                     logger.warning("events of other processes are late: the database is away", error=str(error))
                     self._stopping.wait(RECONNECT_S)
 
-    def _listen(self, on_work: Callable[[WorkNews], None]) -> None:
+    def _listen(self, on_job_news: Callable[[JobNews], None]) -> None:
         import psycopg
 
         url = self._database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -119,7 +119,7 @@ class PostgresEvents:
                     if notification.channel == CHANNEL:
                         self._take(notification.payload)
                     else:
-                        on_work(WorkNews.parse(notification.payload))
+                        on_job_news(JobNews.parse(notification.payload))
 
     def _take(self, payload: str) -> None:
         if payload.isdigit():

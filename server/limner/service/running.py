@@ -13,7 +13,7 @@ from limner.service.wiring import Services, open_services, require_shared_databa
 
 def start(services: Services) -> None:
     """Hear of others, and start the encoder, which goes on with the jobs that were running."""
-    services.events.start(services.encoder.on_work)
+    services.events.start(services.encoder.on_job_news)
     services.encoder.start()
     if services.sweeper is not None:  # otherwise another process does all work in the background
         services.suggester.start()

@@ -91,8 +91,8 @@ class Database:
             patience: seconds to wait for the writers before, at most; by default what a person has, or work in bulk.
             bulk: it is part of work in bulk, which gives way to all other writers of this process, and has much
                 patience: an import that has begun is not to end in the middle because many people save.
-            durable: False for what is worth nothing after a power cut (who holds a lease until when): the commit does not
-                wait for the disk, and may be undone by a power cut until the next one that does.
+            durable: False for what is worth nothing after a power cut (who holds a lease until when): the commit does
+                not wait for the disk, and a power cut may undo it until the next one that does.
 
         Raises:
             Unavailable: the writers before took longer; nothing was done.

@@ -41,7 +41,7 @@ class Counts:
             self.seconds_per_image = 0.8 * old + 0.2 * seconds
 
 
-class Work:
+class Targets:
     """Targets from the moment that they are asked for until their blob exists.
 
     Args:
