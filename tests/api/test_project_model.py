@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from limner.cli.project import project as project_command
 from limner.config import Settings
 from limner.service.wiring import Services
+from limner.store.tables import Job, JobItem
 from tests.api.conftest import Upload
 from tests.api.test_encoding import embedding, job_list, wait_for
 from tests.conftest import TEST_MODEL, TEST_MODEL_SHA256, install_card, png_bytes
@@ -140,6 +142,21 @@ def test_a_project_whose_model_disappears_uses_that_of_the_installation_and_says
     (hidden / "away.json").rename(hidden / "model.json")
     assert model_of(script, image["project_id"])["problem"] == ""
     assert embedding(script, image["id"]).headers["X-Limner-Model-Sha256"] == OTHER_SHA256
+
+
+@pytest.mark.usefixtures("other")
+def test_suggestions_are_asked_of_the_model_that_the_project_uses(
+    script: FlaskClient, upload: Upload, project: dict[str, Any], services: Services
+) -> None:
+    image_id = upload(png_bytes(), "a.png")["image"]["id"]
+    everything = {"source": "everything", "points_per_side": 4}
+    change(script, project["id"], OTHER, at_once=True)
+    assert script.post(f"/api/v1/images/{image_id}/suggestions", json={"request": everything}).status_code == 202
+    job = {"kind": "suggest", "request": everything}
+    assert script.post(f"/api/v1/projects/{project['id']}/jobs", json=job).status_code == 201
+    with services.database.read() as session:
+        rows = [*session.scalars(select(JobItem)), *session.scalars(select(Job))]
+        assert [row.payload["model_sha256"] for row in rows] == [OTHER_SHA256] * 2
 
 
 def test_a_damaged_card_takes_no_other_model_along(

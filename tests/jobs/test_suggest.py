@@ -37,7 +37,7 @@ def project_id(database: Database) -> int:
 
 @pytest.fixture
 def work(database: Database) -> SuggestQueue:
-    return SuggestQueue(database, KEY, "me")
+    return SuggestQueue(database, "me")
 
 
 def add_images(database: Database, project_id: int, indices: range) -> None:
@@ -229,10 +229,31 @@ def test_an_image_that_leaves_its_project_leaves_the_job(
     assert figures(database, job_id) == ("done", 4, 0, 4)
 
 
-def test_a_project_has_one_such_job_at_a_time_and_other_models_wait_for_theirs(
-    database: Database, project_id: int
-) -> None:
+def test_a_project_has_one_such_job_at_a_time(database: Database, project_id: int) -> None:
     start(database, project_id)
     with pytest.raises(Conflict):
         start(database, project_id)
-    assert SuggestQueue(database, EmbeddingKey("b" * 64, 1), "other").claim() is None
+
+
+def test_items_of_several_models_come_in_order_and_each_says_which(
+    database: Database, project_id: int, work: SuggestQueue
+) -> None:
+    other = SuggestPayload(model_sha256="b" * 64, request=Everything(points_per_side=8))
+    start(database, project_id)
+    assert do_next(work) is not None
+    ask(database, 3, other)
+    ask(database, 4)
+    claimed = [work.claim(), work.claim(), work.claim()]
+    models = [item and item.model_sha256 for item in claimed]
+    assert models == [other.model_sha256, KEY.model_sha256, KEY.model_sha256]
+    item = claimed[0]
+    assert item is not None
+    assert work.heartbeat(item)
+    work.settle(item, FOUND, MadeEmbedding(item.image.sha256, 0.5, 9))
+    with database.read() as session:
+        assert encoded_among(session, [item.image.sha256], EmbeddingKey.of(other.model_sha256)) == {item.image.sha256}
+        assert encoded_among(session, [item.image.sha256], KEY) == set()
+    work.release()
+    again = work.claim()
+    assert again is not None
+    assert again.id == claimed[1].id if claimed[1] else None

@@ -21,6 +21,7 @@ from limner.suggesting.protocol import (
     Stored,
     Suggest,
     Suggested,
+    Unusable,
     parse_request,
 )
 from limner.vocabulary import rle
@@ -45,7 +46,7 @@ def main(log: Path, model_sha256: str, start: str) -> None:
     if start == "broken":
         say(Broken(message="The weights are damaged. Install them again."))
         return
-    say(Ready(model_sha256=model_sha256))
+    say(Ready())
     for line in sys.stdin.buffer:
         request = parse_request(line)
         if isinstance(request, Cancel):
@@ -56,6 +57,8 @@ def main(log: Path, model_sha256: str, start: str) -> None:
         say(Progress(id=request.id, done=1, total=4))
         if fate == "dies" or (fate == "dies once" and log.read_text().count("start") == 1):
             os.kill(os.getpid(), signal.SIGKILL)
+        elif request.model_sha256 != model_sha256:
+            say(Unusable(id=request.id, message="This model is not installed any more."))
         elif fate == "fails":
             say(Failed(id=request.id, message="It is no image.", lasting=True))
         elif fate == "hangs":

@@ -16,6 +16,7 @@ from torch import Tensor
 from limner.blobs import BlobStore, embedding_key, image_key
 from limner.cli import cli
 from limner.config import Settings
+from limner.errors import MissingWeights
 from limner.models.catalogue import AutomaticThresholds
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.models.registry import LoadedModel
@@ -24,15 +25,28 @@ from limner.segment.automatic import AutomaticMaskGenerator
 from limner.service.accounts import local_actor
 from limner.service.suggestions import list_suggestions
 from limner.service.wiring import open_services
-from limner.suggesting.protocol import Cancel, Cancelled, Failed, Progress, Ready, Report, Request, Suggest, Suggested
+from limner.suggesting.protocol import (
+    Cancel,
+    Cancelled,
+    Failed,
+    Loading,
+    Progress,
+    Ready,
+    Report,
+    Request,
+    Suggest,
+    Suggested,
+    Unusable,
+)
 from limner.vocabulary import rle
 from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 from limner.vocabulary.suggested import Everything
+from limner.workers import segmenters
 from limner.workers import suggest as module
 from limner.workers.suggest import Worker
 from tests.workers.tiny import TinyModel
 
-MODEL = "c" * 64
+MODEL, OTHER = "c" * 64, "e" * 64
 ANYTHING = AutomaticThresholds(pred_iou_thresh=0.0, stability_score_thresh=0.0, stability_score_offset=0.1)
 
 
@@ -82,19 +96,28 @@ class Bench:
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     loaded = LoadedModel(DiskModel(), "tiny", MODEL, automatic=ANYTHING)
     bench = Bench(tmp_path, loaded)
-    monkeypatch.setattr(module, "load_model", lambda name, home: loaded)
+    other = LoadedModel(DiskModel(), "other", OTHER, automatic=ANYTHING)
+    installed = {MODEL: loaded, OTHER: other}
+
+    def load(weights_sha256: str, home: Path) -> LoadedModel:
+        if weights_sha256 not in installed:
+            raise MissingWeights("It is not installed any more.")
+        return installed[weights_sha256]
+
+    monkeypatch.setattr(segmenters, "load_by_weights", load)
     bench.worker = Worker(bench.settings, bench.reports.append)
-    assert bench.reports == [Ready(model_sha256=MODEL)]
+    assert bench.reports == [Ready()]
     return bench
 
 
-def suggest(sha256: str, number: int = 1, side: int = 4) -> Suggest:
-    return Suggest(id=number, image_sha256=sha256, request=Everything(points_per_side=side))
+def suggest(sha256: str, number: int = 1, side: int = 4, model: str = MODEL) -> Suggest:
+    return Suggest(id=number, model_sha256=model, image_sha256=sha256, request=Everything(points_per_side=side))
 
 
 def test_everything_is_what_the_generator_finds_with_scores_and_prompts(bench: Bench) -> None:
     data = picture()
-    *progress, answer = bench.ask(suggest(bench.image(data)))
+    loading, *progress, answer = bench.ask(suggest(bench.image(data)))
+    assert loading == Loading(id=1)
     assert isinstance(answer, Suggested)
     assert progress == [Progress(id=1, done=done, total=16) for done in (8, 16)]
     generator = AutomaticMaskGenerator(module.Predictor(bench.loaded), points_per_side=4, output_mode="coco_rle")
@@ -125,9 +148,25 @@ def test_an_embedding_is_made_once_and_kept(bench: Bench, monkeypatch: pytest.Mo
     assert again.found == fresh.found
 
 
+def test_each_request_is_done_by_the_model_that_it_names_and_a_few_stay_loaded(bench: Bench) -> None:
+    sha256 = bench.image(picture())
+    bench.ask(suggest(sha256), suggest(sha256, 2, model=OTHER), suggest(sha256, 3), suggest(sha256, 4, model="f" * 64))
+    assert [report.id for report in bench.reports if isinstance(report, Loading)] == [1, 2, 4]
+    answers = [report for report in bench.reports if isinstance(report, Suggested)]
+    assert [answer.id for answer in answers] == [1, 2, 3]
+    for model, answer in zip((MODEL, OTHER), answers, strict=False):
+        assert answer.stored is not None
+        assert answer.stored.bytes == bench.blobs.size(embedding_key(sha256, model, PREPROCESSING_VERSION))
+    assert bench.reports[-1] == Unusable(id=4, message="It is not installed any more.")
+    bench.settings = bench.settings.model_copy(update={"encoder_models": 1})
+    bench.worker = Worker(bench.settings, bench.reports.append)
+    bench.ask(suggest(sha256), suggest(sha256, 2, model=OTHER), suggest(sha256, 3))
+    assert [report.id for report in bench.reports if isinstance(report, Loading)] == [1, 2, 3]
+
+
 def test_what_is_no_image_fails_for_good_and_the_next_goes_on(bench: Bench) -> None:
     bad, good = bench.image(b"no image"), bench.image(picture())
-    failed, *_, answer = bench.ask(suggest(bad), suggest(good, 2))
+    _, failed, *_, answer = bench.ask(suggest(bad), suggest(good, 2))
     assert isinstance(failed, Failed)
     assert (failed.id, failed.lasting) == (1, True)
     assert isinstance(answer, Suggested)
@@ -135,7 +174,7 @@ def test_what_is_no_image_fails_for_good_and_the_next_goes_on(bench: Bench) -> N
 
 
 def test_an_image_that_is_missing_may_be_tried_again(bench: Bench) -> None:
-    (failed,) = bench.ask(suggest("d" * 64))
+    _, failed = bench.ask(suggest("d" * 64))
     assert isinstance(failed, Failed)
     assert not failed.lasting
 
@@ -150,7 +189,7 @@ def test_a_cancel_stops_what_is_being_worked_on(bench: Bench, monkeypatch: pytes
             bench.worker.hear(Cancel(id=report.id))
 
     monkeypatch.setattr(bench.worker, "_send", cancel_at_first_progress)
-    progress, answer = bench.ask(suggest(sha256, side=8))  # 64 points are 4 batches
+    _, progress, answer = bench.ask(suggest(sha256, side=8))  # 64 points are 4 batches
     assert isinstance(progress, Progress)
     assert progress.done < progress.total
     assert answer == Cancelled(id=1)

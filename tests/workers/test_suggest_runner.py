@@ -54,7 +54,7 @@ class Bench:
 
     def run(self, start: str = "") -> SuggestionRunner:
         command = (sys.executable, str(FAKE), str(self.log), TEST_MODEL_SHA256, start)
-        work = SuggestQueue(self.database, KEY, "me")
+        work = SuggestQueue(self.database, "me")
         self.runner = SuggestionRunner(self.settings, work, self.hear, command=command)
         self.runner.start()
         return self.runner
@@ -66,10 +66,10 @@ class Bench:
             new = NewImage(f"{name or fate}.png", 64, 48, sha256, 100, "PNG", "image/png")
             return add_image(session, self.project_id, new)[0].id
 
-    def ask(self, fate: str) -> int:
+    def ask(self, fate: str, payload: SuggestPayload = PAYLOAD) -> int:
         image_id = self.add(fate)
         with self.database.write() as session:
-            ask_for_image(session, get_image(session, image_id), PAYLOAD)
+            ask_for_image(session, get_image(session, image_id), payload)
         return image_id
 
     def wait(self, condition: Callable[[], object]) -> None:
@@ -183,11 +183,27 @@ def test_a_job_stops_when_the_process_cannot_start(bench: Bench) -> None:
         assert get_job(session, job_id).message == "The weights are damaged. Install them again."
 
 
+def test_a_model_that_is_gone_stops_its_job_alone_and_says_so(bench: Bench) -> None:
+    gone = PAYLOAD.model_copy(update={"model_sha256": "d" * 64})
+    image_id = bench.add("fine")
+    with bench.database.write() as session:
+        job_id = start_suggest(session, bench.project_id, gone).id
+    bench.run()
+    bench.wait(lambda: "failed" in bench.states(image_id))
+    assert bench.job_state(job_id) == "failed"
+    assert bench.heard[-1].error == "This model is not installed any more."
+    other, asked = bench.ask("fine too"), bench.ask("also fine", gone)
+    assert bench.runner is not None
+    bench.runner.look_again()
+    bench.wait(lambda: "ready" in bench.states(other) and "failed" in bench.states(asked))
+    assert bench.log.read_text() == "start\n"  # the same process
+
+
 def test_work_in_hand_is_given_back_when_the_server_stops(bench: Bench) -> None:
     image_id = bench.ask("waits")
     runner = bench.run()
     bench.wait(lambda: len(bench.states(image_id)) == 2)
     runner.stop()
-    item = SuggestQueue(bench.database, KEY, "somebody else").claim()
+    item = SuggestQueue(bench.database, "somebody else").claim()
     assert item is not None
     assert item.image.id == image_id

@@ -79,9 +79,12 @@ class SuggestPayload(BaseModel):
     request: SuggestRequest
 
 
+SUGGEST = "suggest:"  # how the kinds of items begin that ask for suggestions
+
+
 def suggest_kind(model_sha256: str) -> str:
     """The kind of items that ask for suggestions by this model; their keys are numbers of images."""
-    return f"suggest:{model_sha256}"
+    return f"{SUGGEST}{model_sha256}"
 
 
 def encode_kind(key: EmbeddingKey) -> str:

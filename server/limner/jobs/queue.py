@@ -136,6 +136,13 @@ def _first_waiting(session: Session, kind: str, priority: int, now: datetime) ->
     return session.execute(found.order_by(due, JobItem.id).limit(1)).first()
 
 
+def open_kinds(session: Session, prefix: str) -> Sequence[str]:
+    """The kinds that begin so of what waits, or runs under a lease: ``prefix`` ends in a colon."""
+    begins = (JobItem.kind >= prefix) & (JobItem.kind < f"{prefix[:-1]};")  # a range, for the index; ";" follows ":"
+    opened = begins & JobItem.state.in_(("waiting", "running"))
+    return session.scalars(select(JobItem.kind).where(opened).distinct().order_by(JobItem.kind)).all()
+
+
 def held_kinds(session: Session, prefix: str, holder: str) -> Sequence[str]:
     """The kinds that begin so of what somebody holds."""
     held = (JobItem.state == "running") & (JobItem.holder == holder) & JobItem.kind.startswith(prefix)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from limner.errors import NotFound
 from limner.jobs import queue
 from limner.jobs.control import finish_if_done, stop_jobs
-from limner.jobs.kinds import Priority, SuggestPayload, suggest_kind
+from limner.jobs.kinds import SUGGEST, Priority, SuggestPayload, suggest_kind
 from limner.store import Database
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
 from limner.store.events import add_event
@@ -50,6 +50,11 @@ class SuggestItem:
     job_id: int | None
     image: Image
     payload: SuggestPayload
+
+    @property
+    def model_sha256(self) -> str:
+        """Of the weights that are to make the masks."""
+        return self.payload.model_sha256
 
 
 def ask_for_image(session: Session, image: Image, payload: SuggestPayload) -> None:
@@ -94,7 +99,7 @@ def cancel_for_image(session: Session, image_id: int) -> bool:
 
 def _asked(image_id: int, column: Any) -> Any:
     return select(column).where(
-        JobItem.kind.startswith(f"{KIND}:"), JobItem.key == str(image_id), JobItem.job_id.is_(None)
+        JobItem.kind.startswith(SUGGEST), JobItem.key == str(image_id), JobItem.job_id.is_(None)
     )
 
 
@@ -155,31 +160,24 @@ def make_items(session: Session, job: Job) -> bool:
 
 @dataclass(frozen=True)
 class SuggestQueue:
-    """The suggestions that are to be made with one model, and where results are written down.
+    """The suggestions that are to be made, each by the model that it names, and where results are written down.
 
     Attributes:
-        key: the model that makes masks here, and its embeddings.
         holder: the name under which this process holds items.
     """
 
     database: Database
-    key: EmbeddingKey
     holder: str
-
-    @property
-    def kind(self) -> str:
-        """Of the items that can be done here."""
-        return suggest_kind(self.key.model_sha256)
 
     def claim(self) -> SuggestItem | None:
         """The next image, if there is one; images of running jobs become items when none waits."""
         while True:
             with self.database.read() as session:
-                waits = queue.claimable(session, [self.kind])
-                jobs = [] if waits else self._jobs(session)
-            if waits:
+                kind = queue.next_kind(session, queue.open_kinds(session, SUGGEST))
+                jobs = [] if kind else [job.id for job in jobs_in_state(session, KIND, "running")]
+            if kind:
                 with self.database.write() as session:
-                    claims = queue.claim(session, [self.kind], 1, self.holder)
+                    claims = queue.claim(session, [kind], 1, self.holder)
                     if claims and (item := self._item(session, claims[0])):
                         return item
                 if not claims:
@@ -192,14 +190,14 @@ class SuggestQueue:
     def heartbeat(self, item: SuggestItem) -> bool:
         """Extend the lease; whether the item is still ours: it may have been paused or cancelled."""
         with self.database.write() as session:
-            queue.heartbeat(session, [self.kind], self.holder)
+            queue.heartbeat(session, queue.held_kinds(session, SUGGEST, self.holder), self.holder)
             held = (JobItem.id == item.id) & (JobItem.state == "running") & (JobItem.holder == self.holder)
             return session.scalar(select(JobItem.id).where(held)) is not None
 
     def release(self) -> None:
         """Give back what is held."""
         with self.database.write() as session:
-            queue.release(session, [self.kind], self.holder)
+            queue.release(session, queue.held_kinds(session, SUGGEST, self.holder), self.holder)
 
     def settle(
         self, item: SuggestItem, found: Sequence[NewSuggestion], encoded: MadeEmbedding | None = None
@@ -208,7 +206,7 @@ class SuggestQueue:
         with self.database.write() as session:
             row = session.scalar(select(JobItem).where(JobItem.id == item.id, JobItem.holder == self.holder))
             if encoded is not None:
-                add_embeddings(session, self.key, [encoded])
+                add_embeddings(session, EmbeddingKey.of(item.model_sha256), [encoded])
             if row is None or not self._exists(session, item.image.id):
                 return None
             count = replace_suggestions(session, item.image.id, item.payload.request.source, found)
@@ -223,7 +221,8 @@ class SuggestQueue:
             if item.job_id is None:
                 session.execute(delete(JobItem).where(JobItem.id == item.id))
                 return
-            jobs = queue.fail(session, self.kind, [str(item.image.id)], message, lasting=lasting)
+            kind = suggest_kind(item.model_sha256)
+            jobs = queue.fail(session, kind, [str(item.image.id)], message, lasting=lasting)
             for job_id in sorted(jobs):
                 self._go_on(session, job_id)
 
@@ -237,19 +236,12 @@ class SuggestQueue:
             if job.state == "running":
                 stop_jobs(session, [job], reason)
 
-    def _jobs(self, session: Session) -> list[int]:
-        running = jobs_in_state(session, KIND, "running")
-        mine = [
-            job for job in running if SuggestPayload.model_validate(job.payload).model_sha256 == self.key.model_sha256
-        ]
-        return [job.id for job in mine]
-
     def _item(self, session: Session, claim: queue.Claim) -> SuggestItem | None:
         row = session.get_one(JobItem, claim.id)
         try:
             image = get_image(session, int(claim.key))
         except NotFound:
-            queue.done(session, self.kind, [claim.key])
+            queue.done(session, claim.kind, [claim.key])
             return None
         return SuggestItem(claim.id, row.job_id, image, SuggestPayload.model_validate(claim.payload))
 

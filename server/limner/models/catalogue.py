@@ -329,6 +329,21 @@ def look_through(home: Path) -> tuple[list[InstalledModel], list[ModelError]]:
     return [found[name] for name in sorted(found)], problems
 
 
+def find_by_weights(weights_sha256: str, home: Path) -> InstalledModel:
+    """The installed model that has these weights.
+
+    Raises:
+        MissingWeights: none has them any more.
+    """
+    for model in look_through(home)[0]:
+        if model.card.weights_sha256 == weights_sha256:
+            return model
+    raise MissingWeights(
+        f"The model with the weights {weights_sha256[:12]}… is not installed any more.",
+        hint="Install it again (limner models add FILE), or choose another model for the project.",
+    )
+
+
 def find_model(name: str, home: Path) -> InstalledModel:
     """The installed model of this name.
 

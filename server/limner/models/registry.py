@@ -16,6 +16,7 @@ from limner.models.catalogue import (
     SAM_THRESHOLDS,
     AutomaticThresholds,
     InstalledModel,
+    find_by_weights,
     find_model,
     sha256_of,
 )
@@ -131,6 +132,16 @@ def load_model(name_or_path: str | Path, home: Path) -> LoadedModel:
         cpu_precision=card.cpu_precision,
         cpu_runtime=card.cpu_runtime,
     )
+
+
+def load_by_weights(weights_sha256: str, home: Path) -> LoadedModel:
+    """The installed model that has these weights, as :func:`load_model` gives it.
+
+    Raises:
+        MissingWeights: no installed model has them.
+        WrongWeights: when the file is damaged.
+    """
+    return load_model(find_by_weights(weights_sha256, home).name, home)
 
 
 def model_from_state(state: Mapping[str, Tensor], source: str, family: str) -> PromptableModel:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from limner.access import Actor, Permission, access_image, access_project
 from limner.jobs.kinds import SuggestPayload
 from limner.jobs.suggest import activity_of, ask_for_image, cancel_for_image, start_suggest
+from limner.service.models import key_in, key_of
 from limner.service.wiring import Services
 from limner.store.suggestions import suggestions_of
 from limner.store.tables import Job, Suggestion
@@ -46,15 +47,15 @@ def list_suggestions(context: Services, actor: Actor, image_id: int) -> ImageSug
 
 
 def request_suggestions(context: Services, actor: Actor, image_id: int, request: SuggestRequest) -> ImageSuggestions:
-    """Have suggestions made for one image, before everything else; pages hear how it goes on.
+    """Have suggestions made for one image by its project's model, before everything else; pages hear how it goes on.
 
     Raises:
         NotFound: there is no such image that the actor may see.
         Forbidden: the actor may not annotate it.
     """
-    payload = SuggestPayload(model_sha256=context.models.default.card.weights_sha256, request=request)
     with context.database.write() as session:
         image = access_image(session, actor, image_id, Permission.ANNOTATE)
+        payload = SuggestPayload(model_sha256=key_in(context, session, image.project_id).model_sha256, request=request)
         ask_for_image(session, image, payload)
     event = SuggestionsEvent(image_id=image_id, state="waiting")
     context.events.publish([PublishedEvent(None, image.project_id, event)])
@@ -79,16 +80,16 @@ def cancel_suggestions(context: Services, actor: Actor, image_id: int) -> None:
 
 
 def start_suggesting(context: Services, actor: Actor, project_id: int, request: SuggestRequest) -> Job:
-    """Start a job that makes suggestions for all images of a project.
+    """Start a job that makes suggestions for all images of a project, by the model that it uses now.
 
     Raises:
         NotFound: there is no such project that the actor may see.
         Forbidden: the actor may not start jobs in it.
         Conflict: it has an unfinished job of this kind.
     """
-    payload = SuggestPayload(model_sha256=context.models.default.card.weights_sha256, request=request)
     with context.database.write() as session:
-        access_project(session, actor, project_id, Permission.RUN_JOBS)
+        project = access_project(session, actor, project_id, Permission.RUN_JOBS)
+        payload = SuggestPayload(model_sha256=key_of(context, project).model_sha256, request=request)
         job = start_suggest(session, project_id, payload)
     context.suggester.look_again()
     return job

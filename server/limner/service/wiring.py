@@ -21,7 +21,6 @@ from limner.service.events import Events, InMemoryEvents
 from limner.service.postgres_events import PostgresEvents
 from limner.store import Database
 from limner.store.accounts import ensure_local_admin
-from limner.store.embeddings import EmbeddingKey
 from limner.store.engine import is_sqlite_url
 from limner.store.installation import installation_id
 from limner.store.migrate import migrate
@@ -84,7 +83,6 @@ def open_services(
         installation = installation_id(transaction)
     blobs = BlobStore(settings.resolved_blob_url)
     holder = holder or new_holder()
-    own = EmbeddingKey.of(models.default.card.weights_sha256)
     encoder: Encoder = (
         EmbeddingService(
             settings,
@@ -103,7 +101,7 @@ def open_services(
         encoder=encoder,
         suggester=SuggestionRunner(
             settings,
-            SuggestQueue(database, own, holder),
+            SuggestQueue(database, holder),
             pages.publish,
             command=suggest_command,
         ),

@@ -15,10 +15,12 @@ class Suggest(Message):
 
     Attributes:
         id: chosen by the parent; the child repeats it.
+        model_sha256: of the weights that are to make the masks.
     """
 
     kind: Literal["suggest"] = "suggest"
     id: int
+    model_sha256: str
     image_sha256: str
     request: SuggestRequest
 
@@ -31,10 +33,16 @@ class Cancel(Message):
 
 
 class Ready(Message):
-    """Child to parent: the model is loaded."""
+    """Child to parent: it listens; models are loaded when they are asked for."""
 
     kind: Literal["ready"] = "ready"
-    model_sha256: str
+
+
+class Loading(Message):
+    """Child to parent: the model is being loaded first, which may take minutes."""
+
+    kind: Literal["loading"] = "loading"
+    id: int
 
 
 class Progress(Message):
@@ -89,7 +97,16 @@ class Failed(Message):
     lasting: bool
 
 
-Report = Ready | Broken | Progress | Suggested | Cancelled | Failed
+class Unusable(Message):
+    """Child to parent: there is no answer because the model cannot be loaded; the image is not at fault."""
+
+    kind: Literal["unusable"] = "unusable"
+    id: int
+    message: str
+
+
+Answer = Suggested | Cancelled | Failed | Unusable
+Report = Ready | Broken | Loading | Progress | Answer
 Request = Suggest | Cancel
 
 _REPORTS: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="kind")])

@@ -19,7 +19,18 @@ from limner.jobs.suggest import SuggestItem, SuggestQueue
 from limner.store.embeddings import MadeEmbedding
 from limner.store.suggestions import NewSuggestion
 from limner.suggesting.child import Child
-from limner.suggesting.protocol import Cancel, Cancelled, Failed, Progress, Ready, Suggest, Suggested
+from limner.suggesting.protocol import (
+    Answer,
+    Cancel,
+    Cancelled,
+    Failed,
+    Loading,
+    Progress,
+    Ready,
+    Suggest,
+    Suggested,
+    Unusable,
+)
 from limner.vocabulary.events import PublishedEvent, SuggestionsEvent
 from limner.vocabulary.messages import Broken
 from limner.vocabulary.rle import Rle
@@ -28,7 +39,7 @@ WORKER = (sys.executable, "-m", "limner.workers.suggest")
 TICK = 2.0  # s, after which it looks for work without being woken
 CHECK_EVERY = 5.0  # s between two looks whether the item in hand is still wanted, unless it is woken
 IDLE = 120.0  # s without work after which the process is ended
-START_PATIENCE = 600.0  # s for loading the model
+START_PATIENCE = 600.0  # s for the start of the process, and for loading a model
 CANCEL_PATIENCE = 30.0  # s from a cancel to the end of the process
 POLL = 0.2  # s; the longest that a cancel waits for being noticed
 FIRST_PAUSE, LAST_PAUSE = 0.5, 15.0  # s, after something raised
@@ -126,10 +137,8 @@ class SuggestionRunner:
                 break
             except _BrokenError as error:
                 self._end_child()
-                logger.error("no suggestions can be made", reason=str(error))
-                self._work.stop(item, str(error))
-                self._tell(item, "failed", error=str(error))
-                return
+                answer = Unusable(id=item.id, message=str(error))
+                break
             except _GoneError as error:
                 self._end_child()
                 logger.error("the suggesting process was lost", reason=str(error), image=item.image.id)
@@ -140,6 +149,10 @@ class SuggestionRunner:
         match answer:
             case Suggested():
                 self._settle(item, answer)
+            case Unusable():
+                logger.error("no suggestions can be made", reason=answer.message)
+                self._work.stop(item, answer.message)
+                self._tell(item, "failed", error=answer.message)
             case Failed():
                 self._work.fail(item, answer.message, lasting=answer.lasting)
                 self._tell(item, "failed", error=answer.message)
@@ -151,7 +164,7 @@ class SuggestionRunner:
             NewSuggestion(
                 segmentation=Rle(size=list(mask.size), counts=mask.counts),
                 score=min(1.0, max(0.0, mask.score)),
-                model_sha256=self._work.key.model_sha256,
+                model_sha256=item.model_sha256,
                 stability=mask.stability,
                 prompt=mask.prompt,
                 category_id=mask.category_id,
@@ -163,7 +176,7 @@ class SuggestionRunner:
         if self._work.settle(item, found, encoded) is None:
             self._tell(item, "cancelled")
 
-    def _ask(self, item: SuggestItem) -> Suggested | Cancelled | Failed:
+    def _ask(self, item: SuggestItem) -> Answer:
         """The process's answer.
 
         Raises:
@@ -171,7 +184,14 @@ class SuggestionRunner:
             _BrokenError: it cannot be started.
         """
         child = self._opened()
-        child.send(Suggest(id=item.id, image_sha256=item.image.sha256, request=item.payload.request))
+        child.send(
+            Suggest(
+                id=item.id,
+                model_sha256=item.model_sha256,
+                image_sha256=item.image.sha256,
+                request=item.payload.request,
+            )
+        )
         patience = self._settings.encoder_timeout
         heard = checked = time.monotonic()
         cancelled = False
@@ -192,6 +212,7 @@ class SuggestionRunner:
                     return Cancelled(id=item.id)  # the process is ended anyway
                 continue
             heard = time.monotonic()
+            patience = START_PATIENCE if isinstance(report, Loading) else self._settings.encoder_timeout
             match report:
                 case None:
                     raise _GoneError("ended")
@@ -199,7 +220,7 @@ class SuggestionRunner:
                     raise _BrokenError(report.message)
                 case Progress() if report.id == item.id:
                     self._tell(item, "running", done=report.done, total=report.total)
-                case Suggested() | Cancelled() | Failed() if report.id == item.id:
+                case Suggested() | Cancelled() | Failed() | Unusable() if report.id == item.id:
                     return report
 
     def _opened(self) -> Child:
@@ -226,10 +247,6 @@ class SuggestionRunner:
                 case Broken():
                     raise _BrokenError(report.message)
                 case Ready():
-                    if report.model_sha256 != self._work.key.model_sha256:
-                        raise _BrokenError(
-                            "The weights of the model were replaced while the server ran. Restart Limner."
-                        )
                     return child
         raise _GoneError("did not start in time" if not self._stopping.is_set() else "was stopped")
 

@@ -12,7 +12,7 @@ import torch
 from limner.config import Settings
 from limner.encoding.protocol import Loading, Progress, Ready, Report
 from limner.errors import MissingWeights
-from limner.models.catalogue import look_through
+from limner.models.catalogue import find_by_weights
 from limner.models.manifest import graphs_folder
 from limner.models.registry import LoadedModel, load_model
 from limner.workers.encoder import Encoder, choose_device
@@ -64,22 +64,14 @@ class LoadedModels:
             while len(self._models) >= self._settings.encoder_models:  # before, so that both never need memory at once
                 self._models.popitem(last=False)
             _give_back_memory()
-            if self._load(self._name_of(model_sha256), lambda _: None) != model_sha256:
+            name = find_by_weights(model_sha256, self._settings.home).name
+            if self._load(name, lambda _: None) != model_sha256:
                 raise MissingWeights(
                     f"The weights {model_sha256[:12]}… were replaced by others under the same name.",
                     hint="What is asked for next is encoded by the new ones.",
                 )
         self._models.move_to_end(model_sha256)
         return self._models[model_sha256]
-
-    def _name_of(self, model_sha256: str) -> str:
-        for model in look_through(self._settings.home)[0]:
-            if model.card.weights_sha256 == model_sha256:
-                return model.name
-        raise MissingWeights(
-            f"The model with the weights {model_sha256[:12]}… is not installed any more.",
-            hint="Install it again (limner models add FILE), or choose another model for the project.",
-        )
 
     def _load(self, name: str, tell: Callable[[str], None]) -> str:
         settings = self._settings

@@ -6,25 +6,16 @@ from stdin and reports on stdout (``limner.suggesting.protocol``), and ends when
 
 from __future__ import annotations
 
-import os
 import queue
 import sys
 import threading
-import time
 import traceback
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import torch
 
-from limner.blobs import BlobStore, embedding_key, image_key
 from limner.config import Settings
-from limner.encoding.images import decode_image
-from limner.encoding.wire import unpack
-from limner.errors import InvalidInput, LimnerError, ModelError, NotFound
-from limner.models.manifest import PREPROCESSING_VERSION
-from limner.models.registry import LoadedModel, load_model
+from limner.errors import InvalidInput, LimnerError, ModelError
 from limner.segment.automatic import AutomaticMaskGenerator
 from limner.segment.embedding import ImageEmbedding
 from limner.segment.predictor import Predictor
@@ -33,32 +24,24 @@ from limner.suggesting.protocol import (
     Cancelled,
     Failed,
     FoundMask,
+    Loading,
     Progress,
     Ready,
     Report,
-    Stored,
     Suggest,
     Suggested,
+    Unusable,
     parse_request,
 )
 from limner.vocabulary.suggested import MAX_SUGGESTIONS, Everything
 from limner.workers.child_main import run_child
-from limner.workers.encoder import Encoder, choose_device
-from limner.workers.packing import packed_embedding
-
-KEPT = 8  # embeddings in memory
+from limner.workers.segmenters import Segmenters, threads_of
 
 Send = Callable[[Report], None]
 
 
 class _StoppedError(Exception):
     """Nobody wants the answer any more."""
-
-
-@dataclass(frozen=True)
-class _Opened:
-    embedding: ImageEmbedding
-    stored: Stored | None = None
 
 
 class Worker:
@@ -70,19 +53,14 @@ class Worker:
     """
 
     def __init__(self, settings: Settings, send: Send) -> None:
-        self._settings = settings
         self._send = send
-        self._blobs = BlobStore(settings.resolved_blob_url)
-        self._threads = settings.encoder_threads or os.cpu_count() or 1
+        self._threads = threads_of(settings)
         # Batches of points are worked on in threads of ours: torch's would wait for each other.
         torch.set_num_threads(1)
-        self._loaded: LoadedModel = load_model(settings.model, settings.home)
-        self._device = choose_device(settings.device)
-        self._predictor = Predictor(self._loaded, device=self._device)
-        self._known: OrderedDict[str, ImageEmbedding] = OrderedDict()
+        self._segmenters = Segmenters(settings)
         self._lock = threading.Lock()
         self._unwanted: set[int] = set()  # guarded by the lock
-        send(Ready(model_sha256=self._loaded.weights_sha256))
+        send(Ready())
 
     def serve(self, lines: Iterable[bytes]) -> None:
         """Answer requests until there are no more; a cancel is heard while another request is being worked on."""
@@ -109,10 +87,17 @@ class Worker:
             self._unwanted.add(cancel.id)
 
     def _answer(self, request: Suggest) -> Report:
-        """No fault of one image may end the process; those of the surroundings are not held against the image."""
+        """No fault of an image or a model may end the process; those of the surroundings are not held against them."""
         try:
-            opened = self._open(request.image_sha256)
-            found = self._everything(request.id, opened.embedding, request.request)
+            segmenter = self._segmenters.get(request.model_sha256, lambda: self._send(Loading(id=request.id)))
+        except ModelError as error:
+            return Unusable(id=request.id, message=str(error))
+        except Exception as error:  # noqa: BLE001  (reported to the server, with the trace on stderr)
+            traceback.print_exception(error, file=sys.stderr)
+            return Unusable(id=request.id, message=f"The model cannot be loaded: {type(error).__name__}: {error}")
+        try:
+            opened = segmenter.open(request.image_sha256)
+            found = self._everything(request.id, segmenter.predictor, opened.embedding, request.request)
             return Suggested(id=request.id, found=found[:MAX_SUGGESTIONS], stored=opened.stored)
         except _StoppedError:
             return Cancelled(id=request.id)
@@ -124,10 +109,12 @@ class Worker:
             message = f"{type(error).__name__}: {error}"
             return Failed(id=request.id, message=message, lasting=not isinstance(error, OSError))
 
-    def _everything(self, request_id: int, embedding: ImageEmbedding, asked: Everything) -> list[FoundMask]:
-        on_cpu = self._device.type == "cpu"
+    def _everything(
+        self, request_id: int, predictor: Predictor, embedding: ImageEmbedding, asked: Everything
+    ) -> list[FoundMask]:
+        on_cpu = self._segmenters.device.type == "cpu"
         generator = AutomaticMaskGenerator(
-            self._predictor,
+            predictor,
             points_per_side=asked.points_per_side,
             points_per_batch=8 if on_cpu else 64,
             output_mode="coco_rle",
@@ -158,40 +145,6 @@ class Worker:
             if request_id in self._unwanted:
                 raise _StoppedError
 
-    def _open(self, sha256: str) -> _Opened:
-        """The embedding of an image, from memory, from the blobs, or made now."""
-        known = self._known.get(sha256)
-        if known is not None:
-            self._known.move_to_end(sha256)
-            return _Opened(known)
-        key = embedding_key(sha256, self._loaded.weights_sha256, PREPROCESSING_VERSION)
-        stored = None
-        try:
-            data = self._blobs.get(key)
-        except NotFound:
-            started = time.perf_counter()
-            data = self._encode(sha256)
-            self._blobs.put(key, data)
-            stored = Stored(seconds=time.perf_counter() - started, bytes=len(data))
-        arrays, info = unpack(data)
-        features = {name: torch.from_numpy(values).to(self._device) for name, values in arrays.items()}
-        geometry = self._loaded.model.config.geometry(info.image_height, info.image_width)
-        embedding = ImageEmbedding(features, geometry)
-        self._known[sha256] = embedding
-        if len(self._known) > KEPT:
-            self._known.popitem(last=False)
-        return _Opened(embedding, stored)
-
-    def _encode(self, sha256: str) -> bytes:
-        rgb = decode_image(self._blobs.get(image_key(sha256)), max_pixels=self._settings.max_pixels).rgb
-        encoder = Encoder(self._loaded.model, self._device, cpu_precision=self._loaded.cpu_precision)
-        torch.set_num_threads(self._threads)
-        try:
-            (features,) = encoder.encode([rgb])
-        finally:
-            torch.set_num_threads(1)
-        return packed_embedding(features, sha256, self._loaded, rgb.shape[:2])
-
 
 def _rle(mask: object) -> tuple[tuple[int, int], str]:
     assert isinstance(mask, dict), "asked for as COCO RLE"
@@ -200,7 +153,7 @@ def _rle(mask: object) -> tuple[tuple[int, int], str]:
 
 
 def main() -> int:
-    """Serve stdin until it ends; 1 when the model could not be loaded."""
+    """Serve stdin until it ends; 1 when there is no device as the settings want it."""
     return run_child(lambda settings, say: Worker(settings, say).serve)
 
 
