@@ -188,9 +188,31 @@ def test_pages_and_neighbours(script: FlaskClient, upload: Upload, project: dict
     assert middle["position"] == 3
 
 
+def test_a_list_is_chosen_ordered_and_walked(script: FlaskClient, upload: Upload, project: dict[str, Any]) -> None:
+    names = ["b/10.png", "b/2.png", "a/1.png"]
+    ids = {name: upload(png_bytes(seed=seed), name)["image"]["id"] for seed, name in enumerate(names)}
+    query = "folder=/b/&order=name&descending=true&search=PNG"
+    listed = script.get(f"/api/v1/projects/{project['id']}/images?{query}&counted=true").json
+    assert [image["file_name"] for image in listed["images"]] == ["b/10.png", "b/2.png"]
+    assert (listed["total"], listed["next"]) == (2, None)
+    assert script.get(f"/api/v1/projects/{project['id']}/images").json["total"] is None
+    first = script.get(f"/api/v1/images/{ids['b/10.png']}?{query}").json
+    assert (first["position"], first["previous_id"], first["next_id"]) == (1, None, ids["b/2.png"])
+    assert first["next_waiting_id"] == ids["b/2.png"]
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("limit=0", "limit"), ("limit=1000", "limit"), ("state=odd", "state"), ("sort=sha256", "sort")],
+    [
+        ("search=%00", "search"),
+        ("folder=a%01", "folder"),
+        ("skip=-1", "skip"),
+        ("order=odd", "order"),
+        ("limit=0", "limit"),
+        ("limit=1000", "limit"),
+        ("state=odd", "state"),
+        ("sort=sha256", "sort"),
+    ],
 )
 def test_queries_are_checked(script: FlaskClient, project: dict[str, Any], query: str, field: str) -> None:
     answer = script.get(f"/api/v1/projects/{project['id']}/images?{query}")

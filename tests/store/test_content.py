@@ -22,8 +22,9 @@ from limner.store.categories import (
     rename_category,
 )
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings, encoded_among
-from limner.store.images import add_image, delete_image, get_image, neighbours, page_images
+from limner.store.images import add_image, delete_image, get_image
 from limner.store.jobs import create_job, get_job
+from limner.store.listing import neighbours, page_images
 from limner.store.projects import (
     ProjectCounts,
     count_projects,
@@ -34,6 +35,7 @@ from limner.store.projects import (
 )
 from limner.store.tables import Embedding, Image, LoginLink, LoginSession
 from limner.store.types import utc_now
+from limner.vocabulary.listing import Listing
 from tests.store.conftest import World, create, new_image, operation
 
 KEY = EmbeddingKey("a" * 64, 1)
@@ -77,8 +79,8 @@ def test_pages_can_be_filtered(world: World) -> None:
         bare, _ = add_image(session, world.project_id, new_image(1))
     world.apply(create(UID.format(1)), 0)
     with world.database.read() as session:
-        annotated = page_images(session, world.project_id, None, 10, "annotated").images
-        unannotated = page_images(session, world.project_id, None, 10, "unannotated").images
+        annotated = page_images(session, world.project_id, None, 10, Listing(state="annotated")).images
+        unannotated = page_images(session, world.project_id, None, 10, Listing(state="unannotated")).images
     assert [image.id for image in annotated] == [world.image_id]
     assert [image.id for image in unannotated] == [bare.id]
 

@@ -14,12 +14,14 @@ from limner.store.accounts import ensure_local_admin
 from limner.store.annotations import annotations_of
 from limner.store.embeddings import EmbeddingKey
 from limner.store.events import events_after
-from limner.store.images import add_image, get_image, lock_image, next_waiting, page_images
+from limner.store.images import add_image, get_image, lock_image
+from limner.store.listing import next_waiting, page_images
 from limner.store.marks import mark_of
 from limner.store.operations import apply_operation
 from limner.store.projects import count_projects
 from limner.store.tables import Edit
 from limner.vocabulary.events import AnnotationsEvent
+from limner.vocabulary.listing import Listing
 from tests.store.conftest import World, create, new_image, operation
 
 
@@ -98,7 +100,7 @@ def test_pages_counts_and_the_next_waiting_image_follow_the_marks(world: World) 
             apply_operation(session, lock_image(session, image_id), str(uuid.uuid4()), done, revision=0, user_id=None)
     with world.database.read() as session:
         pages = {
-            state: [image.id for image in page_images(session, world.project_id, None, 9, state).images]
+            state: [image.id for image in page_images(session, world.project_id, None, 9, Listing(state=state)).images]
             for state in ("all", "waiting", "submitted", "skipped")
         }
         ahead = [next_waiting(session, get_image(session, image_id)) for image_id in ids]

@@ -15,11 +15,14 @@ from limner.service.ingest import ingest_image
 from limner.service.models import key_in
 from limner.service.wiring import Services
 from limner.store import images as store
+from limner.store import listing as listed
 from limner.store.embeddings import encoded_among
 from limner.store.marks import marks_of
 from limner.store.tables import Image
 from limner.vocabulary.events import ImageMark
-from limner.vocabulary.states import ImageFilter
+from limner.vocabulary.listing import Listing
+
+EVERYTHING = Listing()
 
 
 @dataclass(frozen=True)
@@ -33,18 +36,19 @@ class ImageInfo:
 
 @dataclass(frozen=True)
 class ImagePage:
-    """Some images of a project and the cursor of the next page, if there is one."""
+    """Some images of a project, the cursor of the next page, if there is one, and how many there are, if asked for."""
 
     images: Sequence[ImageInfo]
     next: str | None
+    total: int | None
 
 
 @dataclass(frozen=True)
 class ImagePlace:
-    """An image among the others of its project.
+    """An image among those of its project that are listed.
 
     Attributes:
-        position: from 1.
+        position: from 1; where it would stand if it is not listed itself.
         next_waiting_id: the first one after it that is waiting, going round to the beginning.
     """
 
@@ -65,17 +69,27 @@ class AddedImage:
 
 
 def list_images(
-    context: Services, actor: Actor, project_id: int, after: str | None, limit: int, state: ImageFilter = "all"
+    context: Services,
+    actor: Actor,
+    project_id: int,
+    after: str | None,
+    limit: int,
+    listing: Listing = EVERYTHING,
+    *,
+    skip: int = 0,
+    counted: bool = False,
 ) -> ImagePage:
-    """A page of the images of a project, in the order in which they came.
+    """A page of the images of a project.
 
     Args:
         context: the services.
         actor: who asks.
         project_id: whose images.
-        after: the cursor that the page before gave; None starts at the beginning.
+        after: the cursor that the page before gave, or an image's number; None starts at the beginning.
         limit: most images to return, ≥ 1.
-        state: only those with, or without, annotations, or in this state of work.
+        listing: which, and in which order.
+        skip: so many images are left out before the first one.
+        counted: whether to say how many are listed in all.
 
     Raises:
         NotFound: there is no such project that the actor may see.
@@ -83,21 +97,22 @@ def list_images(
     """
     with context.database.read() as session:
         access_project(session, actor, project_id, Permission.VIEW)
-        page = store.page_images(session, project_id, after, limit, state)
-        return ImagePage(_described(context, session, page.images), page.next)
+        page = listed.page_images(session, project_id, after, limit, listing, skip)
+        total = listed.count_images(session, project_id, listing) if counted else None
+        return ImagePage(_described(context, session, page.images), page.next, total)
 
 
-def get_image(context: Services, actor: Actor, image_id: int) -> ImagePlace:
-    """An image and its neighbours.
+def get_image(context: Services, actor: Actor, image_id: int, listing: Listing = EVERYTHING) -> ImagePlace:
+    """An image and its neighbours among those that are listed.
 
     Raises:
         NotFound: there is none that the actor may see.
     """
     with context.database.read() as session:
         row = access_image(session, actor, image_id, Permission.VIEW)
-        previous_id, next_id = store.neighbours(session, row)
-        next_waiting_id = store.next_waiting(session, row)
-        position = store.position_of(session, row)
+        previous_id, next_id = listed.neighbours(session, row, listing)
+        next_waiting_id = listed.next_waiting(session, row, listing)
+        position = listed.position_of(session, row, listing)
         image = _described(context, session, [row])[0]
         target = Target(row.sha256, key_in(context, session, row.project_id).model_sha256)
     if image.embedding.state == "none":  # its blob may be there though nobody wrote that down; lists do not look so far

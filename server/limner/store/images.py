@@ -1,22 +1,21 @@
-"""Images of a project, in pages."""
+"""Images of a project: added, found, deleted."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from limner.errors import Conflict, InvalidInput, NotFound
+from limner.errors import Conflict, NotFound
 from limner.store.events import add_event
 from limner.store.tables import Image
 from limner.vocabulary.events import ImageEvent
+from limner.vocabulary.listing import natural_key
 from limner.vocabulary.names import distinct_file_name, shown
-from limner.vocabulary.states import ImageFilter
 
-OPEN_WORK = ("waiting", "returned")  # states of images on which somebody has to work
 ATTEMPTS = 10  # to add an image while others add images of the same name
 
 
@@ -34,14 +33,6 @@ class NewImage:
     pages: int = 1
 
 
-@dataclass(frozen=True)
-class ImagePage:
-    """Some images and the cursor of the next page, if there is one."""
-
-    images: Sequence[Image]
-    next: str | None
-
-
 def add_image(session: Session, project_id: int, new: NewImage) -> tuple[Image, bool]:
     """Add an image unless the project has these bytes. When it has another image of this name, a number is added to it.
 
@@ -52,9 +43,11 @@ def add_image(session: Session, project_id: int, new: NewImage) -> tuple[Image, 
         known = find_by_sha256(session, project_id, new.sha256)
         if known is not None:
             return known, False
+        file_name = free_file_name(session, project_id, new.file_name)
         image = Image(
             project_id=project_id,
-            file_name=free_file_name(session, project_id, new.file_name),
+            file_name=file_name,
+            sort_name=natural_key(file_name),
             width=new.width,
             height=new.height,
             sha256=new.sha256,
@@ -130,58 +123,6 @@ def find_by_sha256(session: Session, project_id: int, sha256: str) -> Image | No
     return session.scalar(select(Image).where(Image.project_id == project_id, Image.sha256 == sha256))
 
 
-def page_images(
-    session: Session, project_id: int, after: str | None, limit: int, state: ImageFilter = "all"
-) -> ImagePage:
-    """Images of a project in the order in which they came.
-
-    Args:
-        session: where to look.
-        project_id: whose images.
-        after: the cursor that the page before gave; None starts at the beginning.
-        limit: most images to return, ≥ 1.
-        state: only those with, or without, annotations, or in this state of work.
-
-    Raises:
-        InvalidInput: when the cursor is not one.
-    """
-    statement = select(Image).where(Image.project_id == project_id)
-    if after is not None:
-        statement = statement.where(Image.id > _parse_cursor(after))
-    if state == "annotated":
-        statement = statement.where(Image.annotation_count > 0)
-    elif state == "unannotated":
-        statement = statement.where(Image.annotation_count == 0)
-    elif state == "waiting":
-        statement = statement.where(Image.state.in_(OPEN_WORK))
-    elif state != "all":
-        statement = statement.where(Image.state == state)
-    rows = session.scalars(statement.order_by(Image.id).limit(limit + 1)).all()
-    more = len(rows) > limit
-    return ImagePage(rows[:limit], str(rows[limit - 1].id) if more else None)
-
-
-def neighbours(session: Session, image: Image) -> tuple[int | None, int | None]:
-    """Numbers of the images before and after this one in its project."""
-    same = Image.project_id == image.project_id
-    previous_id = session.scalar(select(func.max(Image.id)).where(same, Image.id < image.id))
-    next_id = session.scalar(select(func.min(Image.id)).where(same, Image.id > image.id))
-    return previous_id, next_id
-
-
-def next_waiting(session: Session, image: Image) -> int | None:
-    """Number of the first image after this one that waits or was returned, going round to the beginning."""
-    waiting = select(func.min(Image.id)).where(Image.project_id == image.project_id, Image.state.in_(OPEN_WORK))
-    after = session.scalar(waiting.where(Image.id > image.id))
-    return after if after is not None else session.scalar(waiting.where(Image.id < image.id))
-
-
-def position_of(session: Session, image: Image) -> int:
-    """Place of an image in its project, from 1. Counts along an index: about 10 ms in a project of a million."""
-    before = select(func.count()).where(Image.project_id == image.project_id, Image.id <= image.id)
-    return session.scalar(before) or 0
-
-
 def delete_image(session: Session, image: Image) -> list[str]:
     """Delete an image with its annotations and history.
 
@@ -219,11 +160,3 @@ def file_names_of(session: Session, image_ids: Collection[int]) -> Mapping[int, 
     """File names by the images' numbers; those that are gone are missing."""
     rows = session.execute(select(Image.id, Image.file_name).where(Image.id.in_(image_ids)))
     return {row.id: row.file_name for row in rows}
-
-
-def _parse_cursor(cursor: str) -> int:
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
-        raise InvalidInput(
-            f"{cursor!r} is not a page cursor.", hint="Pass what `next` of the page before says, unchanged."
-        )
-    return int(cursor)

@@ -18,6 +18,7 @@ from limner.store.types import (
     Moment,
     Name,
     Sha256,
+    SortKey,
     UtcDateTime,
     Uuid,
 )
@@ -201,12 +202,15 @@ class Image(Base):
         Index("ix_images_project_id_state_id", "project_id", "state", "id"),
         Index("ix_images_project_id_id", "project_id", "id"),
         Index("uq_images_project_id_file_name", "project_id", "file_name", unique=True),
+        Index("ix_images_project_id_sort_name_id", "project_id", "sort_name", "id"),
+        Index("ix_images_project_id_annotation_count_id", "project_id", "annotation_count", "id"),
         NEVER_REUSE_IDS,
     )
 
     id: Mapped[Id]
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
     file_name: Mapped[str] = mapped_column(String(1024))
+    sort_name: Mapped[SortKey] = mapped_column(server_default="")  # vocabulary.listing.natural_key of file_name
     width: Mapped[int]
     height: Mapped[int]
     sha256: Mapped[Sha256] = mapped_column(index=True)

@@ -10,6 +10,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from limner.vocabulary.listing import MAX_SORT_KEY
+
 
 def utc_now() -> datetime:
     """The present moment with its time zone, in microseconds."""
@@ -39,10 +41,13 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 BIG_INTEGER = BigInteger().with_variant(Integer, "sqlite")  # SQLite only numbers rows of the type INTEGER
 JSON_OBJECT = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+# PostgreSQL would compare by the rules of its language; SQLite never does.
+COMPARED_BY_CODE_POINTS = String(MAX_SORT_KEY).with_variant(String(MAX_SORT_KEY, collation="C"), "postgresql")
 
 Id = Annotated[int, mapped_column(BIG_INTEGER, primary_key=True, autoincrement=True)]
 BigInt = Annotated[int, mapped_column(BIG_INTEGER)]
 Name = Annotated[str, mapped_column(String(255))]
+SortKey = Annotated[str, mapped_column(COMPARED_BY_CODE_POINTS)]
 Sha256 = Annotated[str, mapped_column(String(64))]  # 64 lower-case hexadecimal digits
 Uuid = Annotated[str, mapped_column(String(36))]  # canonical text form, lower case
 Moment = Annotated[datetime, mapped_column(UtcDateTime)]

@@ -568,7 +568,7 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    /** A page of the images of a project, in the order in which they came. */
+    /** A page of the images of a project. */
     get: operations["listImages"];
     put?: never;
     /** Add image files; each gets its own answer, and files that the project has already are recognised. */
@@ -991,7 +991,7 @@ export interface components {
       width: number;
     };
     /**
-     * @description An image, its place in the project (from 1) and its neighbours there.
+     * @description An image, its place (from 1) and its neighbours among those that the query lists; without one, in the project.
      *
      *     ``next_waiting_id`` is the first one after it that is waiting, going round to the beginning.
      */
@@ -1037,6 +1037,7 @@ export interface components {
     ImageList: {
       images: components["schemas"]["Image"][];
       next: string | null;
+      total: number | null;
     };
     /**
      * @description How far the work on an image is; ``note`` says why it was skipped, or what is left to do after it was returned.
@@ -2059,7 +2060,21 @@ export interface operations {
   };
   getImage: {
     parameters: {
-      query?: never;
+      query?: {
+        state?:
+          | "all"
+          | "annotated"
+          | "unannotated"
+          | "waiting"
+          | "submitted"
+          | "approved"
+          | "returned"
+          | "skipped";
+        search?: string;
+        folder?: string;
+        order?: "added" | "name" | "state" | "objects";
+        descending?: boolean;
+      };
       header?: never;
       path: {
         image_id: number;
@@ -3092,8 +3107,6 @@ export interface operations {
   listImages: {
     parameters: {
       query?: {
-        after?: string | null;
-        limit?: number;
         state?:
           | "all"
           | "annotated"
@@ -3103,6 +3116,14 @@ export interface operations {
           | "approved"
           | "returned"
           | "skipped";
+        search?: string;
+        folder?: string;
+        order?: "added" | "name" | "state" | "objects";
+        descending?: boolean;
+        after?: string | null;
+        limit?: number;
+        skip?: number;
+        counted?: boolean;
       };
       header?: never;
       path: {

@@ -47,7 +47,7 @@ describe("GalleryImages", () => {
     const images = gallery(fake);
     const first = images.reset("all");
     await images.reset("annotated");
-    late({ images: [image(99)], next: null });
+    late({ images: [image(99)], next: null, total: null });
     await first;
     expect(ids(images)).toEqual([1, 2]);
     expect(images.loading).toBe(false);

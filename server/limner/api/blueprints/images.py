@@ -18,6 +18,7 @@ from limner.api.schemas.images import (
     ImageDetails,
     ImageList,
     ImageQuery,
+    ListingQuery,
     UploadResult,
     UploadResults,
 )
@@ -39,10 +40,19 @@ MAX_SHOWN_NAME = 255  # characters of the name of a file that is refused
 @blueprint.output(ImageList)
 @blueprint.doc(operation_id="listImages")
 def list_images(project_id: int, query_data: ImageQuery) -> ImageList:
-    """A page of the images of a project, in the order in which they came."""
+    """A page of the images of a project."""
     query = query_data
-    page = images.list_images(services(), current_actor(), project_id, query.after, query.limit, query.state)
-    return ImageList(images=[Image.of(image) for image in page.images], next=page.next)
+    page = images.list_images(
+        services(),
+        current_actor(),
+        project_id,
+        query.after,
+        query.limit,
+        query.listing(),
+        skip=query.skip,
+        counted=query.counted,
+    )
+    return ImageList(images=[Image.of(image) for image in page.images], next=page.next, total=page.total)
 
 
 @blueprint.post("/projects/<int:project_id>/images")
@@ -63,11 +73,12 @@ def upload_images(project_id: int) -> UploadResults:
 
 @blueprint.get("/images/<int:image_id>")
 @requires(Permission.VIEW)
+@blueprint.input(ListingQuery, location="query")
 @blueprint.output(ImageDetails)
 @blueprint.doc(operation_id="getImage")
-def get_image(image_id: int) -> ImageDetails:
+def get_image(image_id: int, query_data: ListingQuery) -> ImageDetails:
     """One image and its neighbours."""
-    return ImageDetails.at(images.get_image(services(), current_actor(), image_id))
+    return ImageDetails.at(images.get_image(services(), current_actor(), image_id, query_data.listing()))
 
 
 @blueprint.delete("/images/<int:image_id>")

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from limner.api.schemas.base import Answer, ErrorInfo, Request
 from limner.service.images import ImageInfo, ImagePlace
 from limner.vocabulary.events import ImageMark, Timestamp
+from limner.vocabulary.listing import ImageOrder, Listing
 from limner.vocabulary.states import EmbeddingStateName, ImageFilter
 
 MAX_PAGE = 200
+
+# Names are kept in NFC, and without control characters.
+NameQuery = Annotated[
+    str,
+    BeforeValidator(lambda text: unicodedata.normalize("NFC", text)),
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$"),
+]
 
 
 class ImageEmbedding(Answer):
@@ -65,7 +74,7 @@ class Image(Answer):
 
 
 class ImageDetails(Image):
-    """An image, its place in the project (from 1) and its neighbours there.
+    """An image, its place (from 1) and its neighbours among those that the query lists; without one, in the project.
 
     ``next_waiting_id`` is the first one after it that is waiting, going round to the beginning.
     """
@@ -92,14 +101,45 @@ class ImageList(Answer):
 
     images: list[Image]
     next: str | None
+    total: int | None
 
 
-class ImageQuery(Request):
-    """Which images to list."""
+class ListingQuery(Request):
+    """Which images of a project are listed, and in which order."""
 
-    after: str | None = Field(default=None, description="cursor: `next` of the page before")
-    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 60
     state: ImageFilter = "all"
+    search: Annotated[NameQuery, StringConstraints(max_length=255)] = Field(
+        default="", description="words, each of which is somewhere in the path; case does not count"
+    )
+    folder: Annotated[NameQuery, StringConstraints(max_length=1024)] = Field(
+        default="", description="only images in this folder and the folders in it"
+    )
+    order: ImageOrder = Field(
+        default="added",
+        description="name: natural, img2 before img10; objects: by their number; what is equal: as added",
+    )
+    descending: bool = False
+
+    def listing(self) -> Listing:
+        """What was asked for, without slashes around the folder."""
+        return Listing(
+            state=self.state,
+            search=self.search,
+            folder=self.folder.strip("/"),
+            order=self.order,
+            descending=self.descending,
+        )
+
+
+class ImageQuery(ListingQuery):
+    """A page of them."""
+
+    after: str | None = Field(default=None, description="cursor: `next` of the page before, or an image's number")
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 60
+    skip: Annotated[int, Field(ge=0, le=100_000_000)] = Field(
+        default=0, description="how many images to leave out before the page begins"
+    )
+    counted: bool = Field(default=False, description="say in `total` how many are listed in all")
 
 
 class UploadResult(Answer):

@@ -1,0 +1,175 @@
+"""Images of a project as they are listed: chosen, in order, in pages, and an image's place among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, case, func, select, tuple_
+from sqlalchemy.orm import Session
+
+from limner.errors import InvalidInput, NotFound
+from limner.store.tables import Image
+from limner.vocabulary.listing import Listing, folder_range
+from limner.vocabulary.names import shown
+
+OPEN_WORK = ("waiting", "returned")  # states of images on which somebody has to work
+
+# In the order in which work goes on. A project's states are read from an index and sorted: 100,000 of them cost 30 ms.
+_RANK = case({"returned": 0, "waiting": 1, "submitted": 2, "approved": 3, "skipped": 4}, value=Image.state)
+_EVERYTHING = Listing()
+
+
+@dataclass(frozen=True)
+class ImagePage:
+    """Some images and the cursor of the next page, if there is one."""
+
+    images: Sequence[Image]
+    next: str | None
+
+
+def page_images(
+    session: Session, project_id: int, after: str | None, limit: int, listing: Listing = _EVERYTHING, skip: int = 0
+) -> ImagePage:
+    """A page of the images of a project.
+
+    Args:
+        session: where to look.
+        project_id: whose images.
+        after: the cursor that the page before gave, or an image's number; None starts at the beginning.
+        limit: most images to return, ≥ 1.
+        listing: which, and in which order.
+        skip: so many images are left out before the first one.
+
+    Raises:
+        InvalidInput: when the cursor is not one.
+    """
+    key = _key(listing)
+    statement = _chosen(select(Image.id, key), project_id, listing)
+    if after is not None:
+        statement = statement.where(_behind(listing, *_parse_cursor(session, project_id, after, listing)))
+    found = session.execute(_ordered(statement, listing).limit(limit + 1).offset(skip)).all()
+    ids = [row[0] for row in found[:limit]]
+    rows = {image.id: image for image in session.scalars(select(Image).where(Image.id.in_(ids)))}
+    cursor = _cursor(listing, *found[limit - 1]) if len(found) > limit else None
+    return ImagePage([rows[each] for each in ids if each in rows], cursor)
+
+
+def count_images(session: Session, project_id: int, listing: Listing) -> int:
+    """How many images of a project are listed."""
+    total: int = session.scalars(_chosen(select(func.count(Image.id)), project_id, listing)).one()
+    return total
+
+
+def neighbours(session: Session, image: Image, listing: Listing = _EVERYTHING) -> tuple[int | None, int | None]:
+    """Numbers of the images before and after this one, which need not be listed itself."""
+    key = _key_of(session, image, listing)
+    ids = _chosen(select(Image.id), image.project_id, listing)
+    turned = replace(listing, descending=not listing.descending)
+    before = _ordered(ids.where(_behind(turned, key, image.id)), turned).limit(1)
+    after = _ordered(ids.where(_behind(listing, key, image.id)), listing).limit(1)
+    return session.scalar(before), session.scalar(after)
+
+
+def next_waiting(session: Session, image: Image, listing: Listing = _EVERYTHING) -> int | None:
+    """Number of the first image after this one that waits or was returned, going round to the beginning.
+
+    Whatever state is listed: of what is submitted nothing waits.
+    """
+    waiting = replace(listing, state="waiting")
+    ids = _chosen(select(Image.id), image.project_id, waiting).where(Image.id != image.id)
+    behind = ids.where(_behind(waiting, _key_of(session, image, waiting), image.id))
+    after: int | None = session.scalar(_ordered(behind, waiting).limit(1))
+    if after is None:
+        after = session.scalar(_ordered(ids, waiting).limit(1))
+    return after
+
+
+def position_of(session: Session, image: Image, listing: Listing = _EVERYTHING) -> int:
+    """Place of an image among those that are listed, from 1; where it would stand if it is not.
+
+    Counts along an index: about 10 ms in a project of a million.
+    """
+    turned = replace(listing, descending=not listing.descending)
+    before = _chosen(select(func.count(Image.id)), image.project_id, listing)
+    return 1 + (session.scalar(before.where(_behind(turned, _key_of(session, image, listing), image.id))) or 0)
+
+
+def _chosen(statement: Select[Any], project_id: int, listing: Listing) -> Select[Any]:
+    """Of a statement about images, only those that are listed."""
+    statement = statement.where(Image.project_id == project_id)
+    if listing.state == "annotated":
+        statement = statement.where(Image.annotation_count > 0)
+    elif listing.state == "unannotated":
+        statement = statement.where(Image.annotation_count == 0)
+    elif listing.state != "all":
+        states = OPEN_WORK if listing.state == "waiting" else (listing.state,)
+        statement = statement.where(_among(project_id, listing, Image.state.in_(states)))
+    for word in listing.search.split():
+        statement = statement.where(_among(project_id, listing, Image.file_name.icontains(word, autoescape=True)))
+    if listing.folder:
+        beginning = f"{listing.folder}/"
+        keys = folder_range(listing.folder)  # for the index; what is not told apart by keys is by names
+        if keys is not None:
+            statement = statement.where(Image.sort_name >= keys[0], Image.sort_name < keys[1])
+        statement = statement.where(func.substr(Image.file_name, 1, len(beginning)) == beginning)
+    return statement
+
+
+def _among(project_id: int, listing: Listing, chosen: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The choice, looked up in an index of its own when images are walked along another: no row is read for it."""
+    if listing.order == "added":
+        return chosen
+    return Image.id.in_(select(Image.id).where(Image.project_id == project_id, chosen))
+
+
+def _key(listing: Listing) -> ColumnElement[Any]:
+    columns: dict[str, ColumnElement[Any]] = {
+        "added": Image.id.expression,
+        "name": Image.sort_name.expression,
+        "state": _RANK,
+        "objects": Image.annotation_count.expression,
+    }
+    return columns[listing.order]
+
+
+def _key_of(session: Session, image: Image, listing: Listing) -> Any:
+    return session.scalar(select(_key(listing)).where(Image.id == image.id))
+
+
+def _behind(listing: Listing, key: Any, image_id: int) -> ColumnElement[bool]:
+    """Whether a row comes after the image of this key and number."""
+    if listing.order == "added":
+        return Image.id < image_id if listing.descending else Image.id > image_id
+    mine, other = tuple_(_key(listing), Image.id), tuple_(key, image_id)
+    return mine < other if listing.descending else mine > other
+
+
+def _ordered(statement: Select[Any], listing: Listing) -> Select[Any]:
+    columns = [Image.id] if listing.order == "added" else [_key(listing), Image.id]
+    return statement.order_by(*(column.desc() if listing.descending else column.asc() for column in columns))
+
+
+def _cursor(listing: Listing, image_id: int, key: Any) -> str:
+    return str(image_id) if listing.order == "added" else f"{image_id}:{key}"
+
+
+def _parse_cursor(session: Session, project_id: int, cursor: str, listing: Listing) -> tuple[Any, int]:
+    """(key, number) of the image after which a page begins. What a page gave holds though its image changes or goes."""
+    number, colon, key = cursor.partition(":")
+    fits = number.isascii() and number.isdigit() and len(number) <= 18
+    if fits and listing.order == "added" and not colon:
+        return int(number), int(number)
+    if fits and not colon:
+        image = session.get(Image, int(number))
+        if image is None or image.project_id != project_id:
+            raise NotFound.row("image", int(number))
+        return _key_of(session, image, listing), image.id
+    if fits and listing.order == "name" and "\0" not in key:
+        return key, int(number)
+    if fits and listing.order in ("state", "objects") and key.isascii() and key.isdigit() and len(key) <= 9:
+        return int(key), int(number)
+    raise InvalidInput(
+        f"{shown(cursor)} is not a page cursor.", hint="Pass what `next` of the page before says, unchanged."
+    )

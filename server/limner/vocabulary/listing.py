@@ -1,0 +1,56 @@
+"""Which images of a project are listed, and in which order."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from limner.vocabulary.states import ImageFilter
+
+ImageOrder = Literal["added", "name", "state", "objects"]
+
+MAX_SORT_KEY = 512  # characters; names that begin alike for longer stand in the order in which they came
+
+_DIGITS = re.compile(r"[0-9]+")
+_SLASH = "\x01"  # before all that can stand in a name, so that a folder's images follow each other
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A choice among the images of a project, and their order.
+
+    Attributes:
+        state: only those with, or without, annotations, or in this state of work.
+        search: only those whose path has each of these words in it; lower and upper case are the same (with SQLite only
+            for A to Z).
+        folder: only those in this folder and the ones in it; a path without a slash at its end. Empty: everywhere.
+        order: by the time they were added, natural name, state of work or number of annotations. What is equal stands
+            in the order in which it was added.
+        descending: the other way round.
+    """
+
+    state: ImageFilter = "all"
+    search: str = ""
+    folder: str = ""
+    order: ImageOrder = "added"
+    descending: bool = False
+
+
+def natural_key(path: str) -> str:
+    """What orders paths as people count: ``b2`` before ``b10``, capitals as small letters, folder by folder.
+
+    Keys are compared by code points. A number is written as how many digits it has, in three digits, and then those.
+    """
+
+    def number(match: re.Match[str]) -> str:
+        digits = match.group().lstrip("0") or "0"
+        return f"{min(len(digits), 999):03}{digits}"
+
+    return _DIGITS.sub(number, path.casefold().replace("/", _SLASH))[:MAX_SORT_KEY]
+
+
+def folder_range(folder: str) -> tuple[str, str] | None:
+    """Keys of all paths in a folder are ≥ the first of these and < the second; None when they are cut before that."""
+    key = natural_key(folder)
+    return None if len(key) + 1 > MAX_SORT_KEY else (key + _SLASH, key + chr(ord(_SLASH) + 1))

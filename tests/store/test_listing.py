@@ -1,0 +1,187 @@
+"""Which images are listed and in which order: pages, neighbours and places agree, whatever is asked for."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from itertools import product
+from typing import get_args
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from limner.errors import InvalidInput, NotFound
+from limner.store import Database
+from limner.store.images import add_image, get_image
+from limner.store.listing import count_images, neighbours, next_waiting, page_images, position_of
+from limner.store.projects import create_project
+from limner.store.tables import Image
+from limner.vocabulary.listing import MAX_SORT_KEY, ImageOrder, Listing, natural_key
+from limner.vocabulary.states import ImageState
+from tests.store.conftest import new_image
+
+NAMES = [
+    "b10.png",
+    "b2.png",
+    "B1.png",
+    "cam/9.png",
+    "cam/10.png",
+    "cam 1/3.png",
+    "CAM/1.png",
+    "cam/deep/é_100%.png",
+    "z.png",
+]
+STATES: tuple[ImageState, ...] = get_args(ImageState)
+
+
+@pytest.fixture
+def project_id(database: Database) -> int:
+    """Images of odd names in several states, and another project beside them."""
+    with database.write() as session:
+        project, other = create_project(session, "Cats"), create_project(session, "Other")
+        for index, name in enumerate(NAMES):
+            image, _ = add_image(session, project.id, replace(new_image(index), file_name=name))
+            image.state, image.annotation_count = STATES[index % len(STATES)], index * 7 % 4
+            add_image(session, other.id, replace(new_image(index), file_name=name))
+        return project.id
+
+
+def names(session: Session, project_id: int, listing: Listing, limit: int = 100) -> list[str]:
+    """All that is listed, page by page."""
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = page_images(session, project_id, cursor, limit, listing)
+        found += [image.file_name for image in page.images]
+        if (cursor := page.next) is None:
+            return found
+
+
+def test_names_are_ordered_as_people_count_and_folders_stay_together(database: Database, project_id: int) -> None:
+    with database.read() as session:
+        assert names(session, project_id, Listing(order="name")) == [
+            "B1.png",
+            "b2.png",
+            "b10.png",
+            "CAM/1.png",
+            "cam/9.png",
+            "cam/10.png",
+            "cam/deep/é_100%.png",
+            "cam 1/3.png",
+            "z.png",
+        ]
+
+
+def test_work_comes_in_the_order_in_which_it_goes_on(database: Database, project_id: int) -> None:
+    with database.read() as session:
+        images = page_images(session, project_id, None, 100, Listing(order="state")).images
+        states = [image.state for image in images]
+    assert list(dict.fromkeys(states)) == ["returned", "waiting", "submitted", "approved", "skipped"]
+
+
+@pytest.mark.parametrize(("order", "descending"), list(product(get_args(ImageOrder), (False, True))))
+def test_pages_neighbours_and_places_agree(
+    database: Database, project_id: int, order: ImageOrder, descending: bool
+) -> None:
+    for chosen in ({}, {"state": "waiting"}, {"folder": "cam"}, {"search": "png 1"}):
+        listing = Listing(order=order, descending=descending, **chosen)
+        with database.read() as session:
+            images = page_images(session, project_id, None, 100, listing).images
+            assert count_images(session, project_id, listing) == len(images) > 1
+            assert names(session, project_id, listing, limit=2) == [image.file_name for image in images]
+            ids = [image.id for image in images]
+            for place, image in enumerate(images):
+                before = ids[place - 1] if place > 0 else None
+                after = ids[place + 1] if place + 1 < len(ids) else None
+                assert neighbours(session, image, listing) == (before, after)
+                assert position_of(session, image, listing) == place + 1
+                assert [i.id for i in page_images(session, project_id, None, 1, listing, skip=place).images] == [
+                    image.id
+                ]
+                behind = page_images(session, project_id, str(image.id), 100, listing).images
+                assert [i.id for i in behind] == ids[place + 1 :]
+            assert sorted(images, key=lambda image: image.id) == sorted(
+                page_images(session, project_id, None, 100, replace(listing, order="added")).images, key=lambda i: i.id
+            )
+
+
+def test_a_search_has_all_words_and_no_wildcards(database: Database, project_id: int) -> None:
+    with database.read() as session:
+
+        def found(search: str) -> set[str]:
+            return set(names(session, project_id, Listing(search=search)))
+
+        assert found("CAM 1") == {"cam/10.png", "cam 1/3.png", "CAM/1.png", "cam/deep/é_100%.png"}
+        assert found("%") == found("_") == found("é") == {"cam/deep/é_100%.png"}
+        assert found("nothing") == set()
+        assert found("  ") == set(NAMES)
+
+
+def test_a_folder_has_what_is_in_it_and_no_other_of_a_like_name(database: Database, project_id: int) -> None:
+    with database.read() as session:
+        assert names(session, project_id, Listing(folder="cam")) == ["cam/9.png", "cam/10.png", "cam/deep/é_100%.png"]
+        assert names(session, project_id, Listing(folder="cam/deep")) == ["cam/deep/é_100%.png"]
+        assert names(session, project_id, Listing(folder="ca")) == []
+        assert names(session, project_id, Listing(folder="c" * MAX_SORT_KEY)) == []
+
+
+def test_what_waits_next_is_looked_for_among_what_is_listed(database: Database, project_id: int) -> None:
+    with database.read() as session:
+        listing = Listing(folder="cam", state="submitted", order="name")
+        waiting = names(session, project_id, replace(listing, state="waiting"))
+        assert waiting == ["cam/9.png"]
+        image = session.query(Image).filter_by(project_id=project_id, file_name="z.png").one()
+        assert next_waiting(session, image, listing) == get_image_id(session, project_id, waiting[0])
+        assert next_waiting(session, get_image(session, get_image_id(session, project_id, waiting[0])), listing) is None
+
+
+def get_image_id(session: Session, project_id: int, name: str) -> int:
+    """The number of an image."""
+    return session.query(Image.id).filter_by(project_id=project_id, file_name=name).scalar()
+
+
+def test_a_page_goes_on_though_its_last_image_changed_or_is_gone(database: Database, project_id: int) -> None:
+    listing = Listing(order="objects")
+    with database.write() as session:
+        whole = names(session, project_id, listing)
+        page = page_images(session, project_id, None, 3, listing)
+        page.images[-1].annotation_count = 99
+        session.delete(page.images[0])
+        session.flush()
+        rest = page_images(session, project_id, page.next, 100, listing).images
+        assert [image.file_name for image in rest][: len(whole) - 3] == whole[3:]
+
+
+@pytest.mark.parametrize("cursor", ["x", "1:x", ":", "-1", "1" * 30, "1:9999999999", "²"])
+def test_what_is_no_cursor_is_refused(database: Database, project_id: int, cursor: str) -> None:
+    with database.read() as session, pytest.raises(InvalidInput, match="cursor"):
+        page_images(session, project_id, cursor, 3, Listing(order="objects"))
+
+
+def test_an_image_of_another_project_is_no_place_to_go_on_from(database: Database, project_id: int) -> None:
+    with database.read() as session:
+        foreign = session.query(Image.id).filter(Image.project_id != project_id).limit(1).scalar()
+        with pytest.raises(NotFound):
+            page_images(session, project_id, str(foreign), 3, Listing(order="name"))
+
+
+def test_keys_order_numbers_of_any_length() -> None:
+    numbers = [0, 1, 2, 9, 10, 11, 99, 100, 10**30]
+    shuffled = random.Random(1).sample(numbers, len(numbers))
+    assert sorted(shuffled, key=lambda number: natural_key(f"a{number}b")) == numbers
+    assert natural_key("A007.PNG") == natural_key("a7.png")
+    assert len(natural_key("1" * 5000)) == MAX_SORT_KEY
+
+
+def test_names_are_listed_along_an_index(database: Database, project_id: int) -> None:
+    if not database.is_sqlite:
+        pytest.skip("PostgreSQL reads a table of this size as a whole")
+    for column in ("sort_name", "annotation_count"):
+        statement = (
+            f"SELECT id FROM images WHERE project_id = 1 AND ({column}, id) > (1, 1) ORDER BY {column}, id LIMIT 9"
+        )
+        with database.read() as session:
+            plan = " ".join(row[3] for row in session.execute(text(f"EXPLAIN QUERY PLAN {statement}")))
+        assert f"ix_images_project_id_{column}_id" in plan
+        assert "TEMP B-TREE" not in plan
