@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -119,6 +120,21 @@ def test_a_name_and_a_password_sign_in(accept: Accept, app: APIFlask, script: Fl
     assert error(both) == (422, "invalid_input")
     stored = str(script.get("/api/v1/people").json)
     assert "scrypt" not in stored
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [("Émile", "E\u0301MILE"), ("Ωmega", "ωMEGA"), ("Ярослава", "ЯРОСЛАВА"), ("Strauß", "STRAUSS")],
+)
+def test_a_name_is_one_in_any_capitals_and_form_of_unicode(
+    accept: Accept, app: APIFlask, script: FlaskClient, name: str, typed: str
+) -> None:
+    accept(name)
+    for each in (name, typed, name.lower(), unicodedata.normalize("NFD", name)):
+        client = app.test_client()
+        assert client.post("/api/v1/session", json={"name": each, "password": PASSWORD}).status_code == 200, each
+    twin = {"token": invite(script), "name": typed, "password": PASSWORD}
+    assert error(app.test_client().post("/api/v1/invitation/accept", json=twin)) == (409, "name_taken")
 
 
 def test_a_new_password_ends_the_other_sessions(accept: Accept, app: APIFlask) -> None:

@@ -197,6 +197,11 @@ def test_projects_are_found_by_name_or_id(home: Path, tmp_path: Path) -> None:
         run("export", "Dogs", "--out", tmp_path / "out.json")
     assert not (tmp_path / "out.json").exists()
     assert not list(tmp_path.glob(".*.partial"))
+    run("create", "cafe\u0301\tau lait")
+    run("export", "caf\u00e9 au lait", "--out", tmp_path / "cafe.json")
+    assert json.loads((tmp_path / "cafe.json").read_text())["info"]["description"] == "caf\u00e9 au lait"
+    with pytest.raises(InvalidInput, match="project name"):
+        run("create", "\x07")
 
 
 def test_other_formats_in_a_folder_or_an_archive_and_sa1b_back(home: Path, tmp_path: Path) -> None:

@@ -395,7 +395,7 @@ def test_what_cannot_be_used_is_left_out_and_named(fresh: World) -> None:
         "the project has no image of this name": "image absent.png",
         "the project has several images of this name": "image same.png",
         "it has no mask": "annotations 1 (id 101), 2 (id 102), 3 (id 103)",
-        "the image is not in the project": ("annotations " + ", ".join(f"{i} (id {100 + i})" for i in range(4, 12))),
+        "its image was left out": ("annotations " + ", ".join(f"{i} (id {100 + i})" for i in range(4, 12))),
     }
 
 

@@ -142,6 +142,25 @@ def test_of_several_documents_the_usable_ones_go_in_and_the_others_are_listed(
     database.close()
 
 
+def test_numbers_that_are_not_finite_cost_an_sa1b_document_no_other_mask(tmp_path: Path) -> None:
+    database = sqlite(tmp_path / "store.db")
+    world = new_world(database)
+    masks = [{"segmentation": dict(rle.encode(box("wide.png", n, n + 4, 3, 9)))} for n in range(5)]
+    huge = "1e999"  # what Python and others read as infinity
+    masks[1]["attributes"] = {"weight": huge}
+    masks[2]["predicted_iou"] = huge
+    masks[3]["point_coords"] = [[1, huge]]
+    document = {"image": {"height": 20, "width": 30, "file_name": "wide.png"}, "annotations": masks}
+    text = json.dumps(document).replace(f'"{huge}"', huge)
+    report = import_sa1b(database, world.project_id, [("a.json", text.encode())])
+    assert report.annotations == 4
+    assert [(each.what, each.why) for each in report.skipped] == [
+        ("annotation 1 of a.json", "It has a number that is not finite.")
+    ]
+    assert [state.provenance for state in states(world, "wide.png")] == [None] * 4
+    database.close()
+
+
 def test_sa1b_and_coco_are_told_apart(world: World) -> None:
     assert is_sa1b(io.BytesIO(export(world, "sa1b")["wide.json"]))
     assert not is_sa1b(io.BytesIO(world.export()))

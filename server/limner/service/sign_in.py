@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
-
 from limner.access import Actor, Credential
 from limner.access.passwords import hash_password, is_password
 from limner.errors import NotSignedIn
 from limner.store import Database
-from limner.store.accounts import begin_session, end_session, hash_secret, redeem_login_link
+from limner.store.accounts import begin_session, end_session, hash_secret, redeem_login_link, user_named
 from limner.store.invitations import accept_invitation, find_invitation
 from limner.store.people import announce_access, names_of_users
 from limner.store.projects import names_of_projects
@@ -45,13 +43,13 @@ def by_link(database: Database, token: str, origin: Origin) -> SignedIn:
 
 
 def by_password(database: Database, name: str, password: str, origin: Origin) -> SignedIn:
-    """Exchange a name, however it is capitalised, and a password for a session.
+    """Exchange a name, however it is capitalised or encoded, and a password for a session.
 
     Raises:
         NotSignedIn: they do not belong together, in the same words whether the name exists; or the person is disabled.
     """
     with database.read() as session:
-        user = session.scalar(select(User).where(func.lower(User.name) == name.lower()))
+        user = user_named(session, name)
     if not is_password(user.password_hash if user else None, password) or user is None:  # slow: outside of transactions
         raise NotSignedIn(
             "The name and the password do not belong together.",

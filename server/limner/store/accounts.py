@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from limner.errors import Conflict, NotFound, NotSignedIn
 from limner.store.tables import ApiToken, LoginLink, LoginSession, User
 from limner.store.types import utc_now
+from limner.vocabulary.names import folded, one_line
 
 LOCAL_ADMIN = "admin"
 LINK_LIFETIME = timedelta(hours=24)
@@ -41,13 +42,24 @@ def ensure_local_admin(session: Session) -> User:
     return owner
 
 
+def user_named(session: Session, name: str) -> User | None:
+    """The person of this name, however it is capitalised or encoded; those who are disabled too."""
+    exact = session.scalar(select(User).where(User.name == one_line(name)))
+    if exact is not None:
+        return exact
+    wanted = folded(name)
+    same = (number for number, known in session.execute(select(User.id, User.name)) if folded(known) == wanted)
+    number = next(same, None)
+    return None if number is None else session.get(User, number)
+
+
 def find_user(session: Session, name: str) -> User:
     """The person of this name.
 
     Raises:
         NotFound: when there is none.
     """
-    user = session.scalar(select(User).where(User.name == name))
+    user = user_named(session, name)
     if user is None:
         known = ", ".join(session.scalars(select(User.name).order_by(User.name))) or "nobody"
         raise NotFound(f"There is no user called {name!r}.", hint=f"Known: {known}.")
@@ -130,13 +142,30 @@ class Proof(Generic[Row]):
         return last is None or utc_now() - last > NOTED_EVERY
 
 
+# What every request asks is put together once.
+_SESSION_OF = (
+    select(User, LoginSession)
+    .join(LoginSession, LoginSession.user_id == User.id)
+    .where(
+        LoginSession.id_sha256 == bindparam("sha256"),
+        LoginSession.expires >= bindparam("now", type_=LoginSession.expires.type),
+        User.disabled.is_(None),
+    )
+)
+_TOKEN_OF = (
+    select(User, ApiToken)
+    .join(ApiToken, ApiToken.user_id == User.id)
+    .where(
+        ApiToken.token_sha256 == bindparam("sha256"),
+        ApiToken.expires.is_(None) | (ApiToken.expires >= bindparam("now", type_=ApiToken.expires.type)),
+        User.disabled.is_(None),
+    )
+)
+
+
 def find_login_session(session: Session, id_sha256: str) -> Proof[LoginSession] | None:
     """The session whose id has this hash, when it is good: not ended, not expired, of somebody who is not disabled."""
-    found = session.execute(
-        select(User, LoginSession)
-        .join(LoginSession, LoginSession.user_id == User.id)
-        .where(LoginSession.id_sha256 == id_sha256, LoginSession.expires >= utc_now(), User.disabled.is_(None))
-    ).first()
+    found = session.execute(_SESSION_OF, {"sha256": id_sha256, "now": utc_now()}).first()
     return Proof(*found) if found else None
 
 
@@ -222,15 +251,7 @@ def revoke_api_token(session: Session, user: User, name: str) -> None:
 
 def find_token(session: Session, token_sha256: str) -> Proof[ApiToken] | None:
     """The token that has this hash, when it is good: not revoked, not expired, of somebody who is not disabled."""
-    found = session.execute(
-        select(User, ApiToken)
-        .join(ApiToken, ApiToken.user_id == User.id)
-        .where(
-            ApiToken.token_sha256 == token_sha256,
-            ApiToken.expires.is_(None) | (ApiToken.expires >= utc_now()),
-            User.disabled.is_(None),
-        )
-    ).first()
+    found = session.execute(_TOKEN_OF, {"sha256": token_sha256, "now": utc_now()}).first()
     return Proof(*found) if found else None
 
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from limner.errors import Conflict, NotFound
-from limner.store.accounts import end_sessions
+from limner.store.accounts import end_sessions, user_named
 from limner.store.events import add_event
 from limner.store.tables import ApiToken, LoginLink, Membership, Project, User
 from limner.store.types import utc_now
 from limner.vocabulary.events import AccessEvent
+from limner.vocabulary.names import check_text, one_line
+
+_ROLE_IN = select(Membership.role).where(
+    Membership.project_id == bindparam("project_id"), Membership.user_id == bindparam("user_id")
+)  # asked by nearly every request: put together once
 
 
 class NameTaken(Conflict):
@@ -46,8 +51,8 @@ def find_person(session: Session, name: str) -> User:
     Raises:
         NotFound: when nobody is called that.
     """
-    user = session.scalar(select(User).where(func.lower(User.name) == name.lower(), User.disabled.is_(None)))
-    if user is None:
+    user = user_named(session, name)
+    if user is None or user.disabled is not None:
         raise NotFound(f"Nobody here is called {name!r}.", hint="Names are those of the people page; or invite them.")
     return user
 
@@ -69,9 +74,10 @@ def add_person(session: Session, name: str, role: str, password_hash: str | None
     """A new person.
 
     Raises:
-        NameTaken: somebody has this name, however it is capitalised.
+        NameTaken: somebody has this name, however it is capitalised or encoded.
+        InvalidInput: it is none that can be kept.
     """
-    _check_name(session, name, None)
+    name = _checked_name(session, name, None)
     user = User(name=name, role=role, password_hash=password_hash, storage_key=secrets.token_hex(16))
     session.add(user)
     session.flush()
@@ -83,9 +89,9 @@ def rename_person(session: Session, user: User, name: str) -> None:
 
     Raises:
         NameTaken: somebody else has it.
+        InvalidInput: it is none that can be kept.
     """
-    _check_name(session, name, user.id)
-    user.name = name
+    user.name = _checked_name(session, name, user.id)
     session.flush()
 
 
@@ -142,9 +148,7 @@ def announce_access(session: Session, user_id: int) -> None:
 
 def role_in(session: Session, project_id: int, user_id: int) -> str | None:
     """What somebody is in a project; None: nothing there."""
-    return session.scalar(
-        select(Membership.role).where(Membership.project_id == project_id, Membership.user_id == user_id)
-    )
+    return session.scalar(_ROLE_IN, {"project_id": project_id, "user_id": user_id})
 
 
 def roles_of(session: Session, user_id: int) -> Mapping[int, str]:
@@ -193,10 +197,13 @@ def remove_member(session: Session, project_id: int, user_id: int) -> None:
     announce_access(session, user_id)
 
 
-def _check_name(session: Session, name: str, user_id: int | None) -> None:
-    found = session.scalar(select(User.id).where(func.lower(User.name) == name.lower()))
-    if found is not None and found != user_id:
+def _checked_name(session: Session, name: str, user_id: int | None) -> str:
+    """A name as it is kept: one line, that nobody else has."""
+    name = check_text(one_line(name), "name")
+    found = user_named(session, name)
+    if found is not None and found.id != user_id:
         raise NameTaken(f"Somebody is called {name!r} already.", hint="Choose another name, or add a surname.")
+    return name
 
 
 def _check_another_owner(session: Session, user: User) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from limner.errors import InvalidInput, NotFound
 from limner.store.embeddings import EmbeddingKey
 from limner.store.tables import Embedding, Image, Project
+from limner.vocabulary.names import check_text, one_line
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,12 @@ class ProjectCounts:
 
 
 def create_project(session: Session, name: str) -> Project:
-    """A new, empty project."""
-    project = Project(name=name)
+    """A new, empty project.
+
+    Raises:
+        InvalidInput: the name is none that can be kept.
+    """
+    project = Project(name=check_text(one_line(name), "project name"))
     session.add(project)
     session.flush()
     return project
@@ -70,7 +75,10 @@ def choose_project(projects: Sequence[Project], name: str) -> Project:
         NotFound: naming the projects that there are.
         InvalidInput: when several have the name.
     """
-    found = [each for each in projects if str(each.id) == name] or [each for each in projects if each.name == name]
+    name = one_line(name)
+    found = [each for each in projects if str(each.id) == name] or [
+        each for each in projects if one_line(each.name) == name
+    ]
     if len(found) > 1:
         ids = ", ".join(str(each.id) for each in found)
         raise InvalidInput(f"{len(found)} projects are called {name!r}.", hint=f"Use an id: {ids}.")

@@ -80,6 +80,14 @@ def one_line(text: str) -> str:
     return unicodedata.normalize("NFC", " ".join(text.split()))
 
 
+def folded(text: str) -> str:
+    """What names of people are compared by: equal for those that differ in capitals, or in how letters are encoded.
+
+    Databases do not agree on this: SQLite knows no capitals but A to Z, PostgreSQL those of its locale.
+    """
+    return unicodedata.normalize("NFC", one_line(text).casefold())
+
+
 def check_text(text: str, what: str) -> str:
     """Make sure that a name, of a category for example, is one that can be kept, in the form of :func:`one_line`.
 

@@ -194,7 +194,7 @@ def _check(
         number = annotation.category_id
         why = f"it has the category {number}, and the file lists no such category; it lists {listed}{more}"
     elif found is None:
-        why = "the image is not in the project"
+        why = "its image was left out"
     if why is not None or found is None:
         skipped.add("annotation", name, why or "")
         return None

@@ -268,7 +268,7 @@ def _fields(kind: str, entry: object, index: int) -> tuple[str, dict[str, Any]]:
 def _id(label: str, fields: dict[str, Any], name: str) -> int:
     value = fields.get(name)
     if not _is_whole(value):
-        _refuse(label, f"has the {name} {shown(value)}", "Ids are whole numbers.")
+        _refuse(label, f"has the {name} {shown(value)}", "Ids are whole numbers of at most 63 bits.")
     return int(value)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterable
+from math import isfinite
 from typing import IO, Any
 
 from limner.errors import InvalidFile, InvalidRle
@@ -61,8 +62,13 @@ def import_sa1b(
                 except InvalidRle as error:
                     skipped.add("annotation", f"{index} of {name}", f"{error.message} {error.hint}".strip())
                     continue
-                entry = _annotation(annotation, image["id"], count + 1, categories)
-                spool.write((b"," if count else b"") + json.dumps(entry).encode())
+                try:
+                    entry = _annotation(annotation, image["id"], count + 1, categories)
+                    text = json.dumps(entry, allow_nan=False)
+                except ValueError:  # what is no JSON would have the whole file refused
+                    skipped.add("annotation", f"{index} of {name}", "It has a number that is not finite.")
+                    continue
+                spool.write((b"," if count else b"") + text.encode())
                 count += 1
         listed = [
             unlabelled_category(UNLABELLED_ID),
@@ -93,7 +99,7 @@ def _image(image: Entry, number: int, document: str) -> Entry:
     if not isinstance(file_name, str) or not file_name:
         raise InvalidFile(f"{document} does not name its image.", hint='Give {"image": {"file_name": …}}.')
     facts = {"id": number, "file_name": file_name, "height": image["height"], "width": image["width"]}
-    return {**facts, **({"sha256": image["sha256"]} if "sha256" in image else {})}
+    return {**facts, **({"sha256": image["sha256"]} if isinstance(image.get("sha256"), str) else {})}
 
 
 def _annotation(annotation: Entry, image_id: int, number: int, categories: dict[str | None, int]) -> Entry:
@@ -110,9 +116,15 @@ def _annotation(annotation: Entry, image_id: int, number: int, categories: dict[
 def _provenance(annotation: Entry) -> dict[str, Any] | None:
     """What SA-1B says of how a mask came about: the model's score, and the point that it was found from."""
     provenance: dict[str, Any] = {}
-    if isinstance(annotation.get("predicted_iou"), int | float):
+    if _is_finite(annotation.get("predicted_iou")):
         provenance["predicted_iou"] = annotation["predicted_iou"]
     points = annotation.get("point_coords")
-    if isinstance(points, list) and all(isinstance(point, list) and len(point) == 2 for point in points):
+    if isinstance(points, list) and all(
+        isinstance(point, list) and len(point) == 2 and all(map(_is_finite, point)) for point in points
+    ):
         provenance["prompts"] = {"points": [[x, y, 1] for x, y in points], "box": None, "mask": False}
     return provenance or None
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
