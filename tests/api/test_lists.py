@@ -25,7 +25,7 @@ from limner.store.projects import create_project
 from limner.store.tables import ApiToken, Invitation, Job, JobItem, LoginSession, Membership, Suggestion, User
 from limner.store.types import utc_now
 from limner.vocabulary.operations import CreateOperation, MarkOperation, Segmentation
-from tests.api.conftest import mask_rle
+from tests.api.conftest import creation, mask_rle
 
 FEW, MANY = 5, 50
 TOMORROW = utc_now() + timedelta(days=1)
@@ -167,6 +167,24 @@ def test_no_list_asks_again_for_each_of_its_rows(
     assert {operation: many for operation, (_, many) in costs.items()} == {
         operation: few for operation, (few, _) in costs.items()
     }
+
+
+def test_a_save_asks_for_nothing_twice_and_as_much_on_the_hundredth_object_as_on_the_first(
+    script: FlaskClient, services: Services, image: dict[str, Any]
+) -> None:
+    costs = []
+    for revision in range(100):
+        with statements(services) as asked:
+            answer = script.post(
+                f"/api/v1/images/{image['id']}/operations", json=creation(), headers={"If-Match": f'"{revision}"'}
+            )
+        assert answer.status_code == 200, answer.json
+        costs.append(asked)
+    reads = [each for each in costs[1] if each.startswith("SELECT")]
+    tables = [each.partition("FROM ")[2].split()[0] for each in reads]
+    # The image twice: its size before the lock, how it is now under the lock. Roles are asked for with both.
+    assert tables == ["users", "memberships", "images", "memberships", "edits", "annotations", "annotations"]
+    assert {len(asked) for asked in costs[1:]} == {len(costs[1])} == {12}
 
 
 def test_statements_are_counted(services: Services, project: dict[str, Any]) -> None:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from limner.access.actor import Actor, current
 from limner.access.permissions import PROJECT_ROLE_PERMISSIONS, Permission, ProjectRole
 from limner.errors import Forbidden, NotFound
 from limner.store.categories import get_category
-from limner.store.images import get_image, lock_image
+from limner.store.images import lock_image
 from limner.store.jobs import get_job
 from limner.store.people import role_in, roles_of
 from limner.store.projects import get_project, list_projects
-from limner.store.tables import Annotation, Category, Image, Job, Project
+from limner.store.tables import Annotation, Category, Image, Job, Membership, Project
+
+_IMAGE_AND_ROLE = select(
+    Image,
+    select(Membership.role)
+    .where(Membership.project_id == Image.project_id, Membership.user_id == bindparam("user_id"))
+    .scalar_subquery(),
+).where(Image.id == bindparam("image_id"))
 
 
 def permissions_in(session: Session, actor: Actor, project_id: int) -> frozenset[Permission]:
@@ -65,8 +72,17 @@ def access_image(session: Session, actor: Actor, image_id: int, permission: Perm
         NotFound: there is none, or the actor may not see its project.
         Forbidden: the actor sees it, but has not this permission in its project.
     """
-    image = lock_image(session, image_id) if lock else get_image(session, image_id)
-    _check(session, actor, image.project_id, permission, NotFound.row("image", image_id))
+    missing = NotFound.row("image", image_id)
+    image: Image
+    if lock:
+        image = lock_image(session, image_id)
+        _check(session, actor, image.project_id, permission, missing)  # as it is when the lock is ours
+        return image
+    found = session.execute(_IMAGE_AND_ROLE, {"image_id": image_id, "user_id": actor.user_id}).first()
+    if found is None:
+        raise missing
+    image = found[0]
+    _check_granted(actor, _granted(actor, found[1]), permission, missing)
     return image
 
 
@@ -112,7 +128,10 @@ def access_job(session: Session, actor: Actor, job_id: int, permission: Permissi
 
 
 def _check(session: Session, actor: Actor, project_id: int, permission: Permission, missing: NotFound) -> None:
-    granted = permissions_in(session, actor, project_id)
+    _check_granted(actor, permissions_in(session, actor, project_id), permission, missing)
+
+
+def _check_granted(actor: Actor, granted: frozenset[Permission], permission: Permission, missing: NotFound) -> None:
     if Permission.VIEW not in granted:
         raise missing
     if permission not in granted:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 from flask.sessions import SecureCookieSessionInterface
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.exceptions import UnsupportedMediaType
 
 from limner.atomic import PRIVATE, write_new
@@ -85,6 +86,15 @@ def secret_key(home: Path) -> bytes:
 
 class SessionCookies(SecureCookieSessionInterface):
     """Session cookies that keep to https once they came over https, and to the path below which a proxy shows us."""
+
+    def __init__(self) -> None:
+        self._serializer: URLSafeTimedSerializer | None = None
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """What signs and verifies: made once, since the key stays and every request asks, also those with tokens."""
+        if self._serializer is None:
+            self._serializer = super().get_signing_serializer(app)
+        return self._serializer
 
     def get_cookie_secure(self, app: Flask) -> bool:
         """Whether the request came over https, as far as we or the proxy can tell."""

@@ -49,13 +49,13 @@ def apply_operation(
     """
     with context.database.read() as session:
         image = access_image(session, actor, image_id, Permission.ANNOTATE)
-    prepared = prepare(operation, image.height, image.width)  # takes its time: nobody waits for it
+    prepared = prepare(image.id, operation, image.height, image.width)  # takes its time: nobody waits for it
     with context.database.write() as session:
         image = access_image(session, actor, image_id, Permission.ANNOTATE, lock=True)
-        granted = permissions_in(session, actor, image.project_id)
 
         def check(image: Image, operation: Operation) -> None:
             if isinstance(operation, MarkOperation):
+                granted = permissions_in(session, actor, image.project_id)
                 check_transition(cast(ImageState, image.state), operation.state, granted)
 
         return apply(

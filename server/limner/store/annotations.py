@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, true, tuple_
+from sqlalchemy import ColumnElement, bindparam, select, true, tuple_
 from sqlalchemy.orm import Session
 
 from limner.store.images import get_image
@@ -16,6 +16,8 @@ from limner.store.tables import Annotation, Image
 from limner.vocabulary import rle
 from limner.vocabulary.events import ImageMark
 from limner.vocabulary.rle import Rle
+
+_ANNOTATION_OF_UID = select(Annotation).where(Annotation.uid == bindparam("uid"))
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,11 @@ class MaskFacts:
     bbox: tuple[int, int, int, int]
 
 
-def mask_facts(segmentation: Rle) -> MaskFacts:
-    """What is derived from a mask. Expects an RLE that ``rle.validate`` has passed."""
-    x, y, width, height = rle.bbox(segmentation)
-    return MaskFacts(rle.area(segmentation), (x, y, width, height))
+def mask_facts(segmentation: Rle, counts: rle.Counts | None = None) -> MaskFacts:
+    """What is derived from a mask. Expects an RLE that ``rle.validate`` has passed; its runs, if they are at hand."""
+    counts = rle.counts_of(segmentation) if counts is None else counts
+    x, y, width, height = rle.bbox_of(counts, segmentation["size"][0])
+    return MaskFacts(rle.area_of(counts), (x, y, width, height))
 
 
 def set_mask(annotation: Annotation, segmentation: Rle, facts: MaskFacts | None = None) -> None:
@@ -94,6 +97,15 @@ def set_mask(annotation: Annotation, segmentation: Rle, facts: MaskFacts | None 
     annotation.counts = segmentation["counts"]
     annotation.area = facts.area
     annotation.bbox_x, annotation.bbox_y, annotation.bbox_width, annotation.bbox_height = facts.bbox
+
+
+def annotations_of_uids(session: Session, uids: Collection[str]) -> dict[str, Annotation]:
+    """The annotations of these uids, wherever they are, deleted ones too: uid -> row."""
+    if len(uids) == 1:  # as in every save
+        rows = session.scalars(_ANNOTATION_OF_UID, {"uid": next(iter(uids))})
+    else:
+        rows = session.scalars(select(Annotation).where(Annotation.uid.in_(uids)))
+    return {row.uid: row for row in rows}
 
 
 def annotations_of(session: Session, image_id: int) -> ImageAnnotations:

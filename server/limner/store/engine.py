@@ -145,6 +145,7 @@ def _create_engine(url: str) -> Engine:
         url,
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW,
+        pool_use_lifo=True,  # those that were used last have pages and statements ready
         connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
     )
     event.listen(engine, "do_connect", _make_private)
@@ -186,9 +187,13 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    """What touches no file goes to the driver itself: as a statement of SQLAlchemy it would cost as much as a query."""
+    driver: Any = connection.connection.driver_connection
     options = connection.get_execution_options()
-    writes, durable = options.get(WRITES, False), options.get(DURABLE, True)
-    if writes:
-        connection.exec_driver_sql(FULL if durable else NORMAL)
-    connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if options.get(WRITES, False):
+        driver.execute(FULL if options.get(DURABLE, True) else NORMAL)
+        driver.execute("PRAGMA query_only = OFF")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        driver.execute("PRAGMA query_only = ON")
+        driver.execute("BEGIN")

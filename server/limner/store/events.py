@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import delete, func, insert, or_, select, text
+from sqlalchemy import Table, delete, func, insert, or_, select, text
 from sqlalchemy.orm import Session
 
 from limner.store.tables import Event as EventRow
@@ -18,6 +19,9 @@ PRUNE_EVERY = 1_000  # events
 PENDING = "limner_events"  # key in Session.info
 ORDER_LOCK = 0x6C696D01  # PostgreSQL advisory lock, held from the numbering of an event to its commit
 CHANNEL = "limner_events"  # of PostgreSQL's NOTIFY: the number of a stored event, or an event that is not stored
+
+_EVENTS = cast(Table, EventRow.__table__)
+_NEW_EVENTS = insert(_EVENTS).returning(_EVENTS.c.id, sort_by_parameter_order=True)
 
 logger = structlog.get_logger(__name__)
 
@@ -48,7 +52,7 @@ def add_events(session: Session, events: Sequence[tuple[Event, int | None]]) -> 
         }
         for event, project_id in events
     ]
-    ids = session.scalars(insert(EventRow).returning(EventRow.id, sort_by_parameter_order=True), rows).all()
+    ids = session.connection().execute(_NEW_EVENTS, rows).scalars().all()  # no objects: nobody needs them
     session.info.setdefault(PENDING, []).extend(
         PublishedEvent(number, project_id, event) for number, (event, project_id) in zip(ids, events, strict=True)
     )

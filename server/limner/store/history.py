@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from limner.store.annotations import AnnotationState, MaskFacts, set_mask, state_of
 from limner.store.tables import Annotation, Edit, Image
 
+_EDIT_OF_OPERATION = select(Edit).where(Edit.operation_id == bindparam("operation_id"))
 ON_NO_ANNOTATION = ("mark", "verdict")  # kinds of edits
 
 
 def edits_of_operations(session: Session, operation_ids: Sequence[str]) -> dict[str, Edit]:
     """The edits that operations left behind, those that were acknowledged before: operation id -> edit."""
-    edits = session.scalars(select(Edit).where(Edit.operation_id.in_(operation_ids)))
+    if len(operation_ids) == 1:  # as in every save
+        edits = session.scalars(_EDIT_OF_OPERATION, {"operation_id": operation_ids[0]})
+    else:
+        edits = session.scalars(select(Edit).where(Edit.operation_id.in_(operation_ids)))
     return {edit.operation_id: edit for edit in edits}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,10 @@ from limner.vocabulary.listing import natural_key
 from limner.vocabulary.names import distinct_file_name, shown
 
 ATTEMPTS = 10  # to add an image while others add images of the same name
+
+
+_IMAGE = select(Image).where(Image.id == bindparam("image_id"))
+_LOCKED_IMAGE = _IMAGE.with_for_update().execution_options(populate_existing=True)
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ def get_image(session: Session, image_id: int) -> Image:
     Raises:
         NotFound: when there is none.
     """
-    image = session.get(Image, image_id)
+    image = session.scalar(_IMAGE, {"image_id": image_id})
     if image is None:
         raise NotFound.row("image", image_id)
     return image
@@ -111,8 +115,7 @@ def lock_image(session: Session, image_id: int) -> Image:
     Raises:
         NotFound: when there is none.
     """
-    statement = select(Image).where(Image.id == image_id).with_for_update().execution_options(populate_existing=True)
-    image = session.scalar(statement)
+    image = session.scalar(_LOCKED_IMAGE, {"image_id": image_id})
     if image is None:
         raise NotFound.row("image", image_id)
     return image

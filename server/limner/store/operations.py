@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from limner.errors import Conflict, InvalidInput, NotFound, OperationReused, StaleRevision
-from limner.store.annotations import AnnotationState, MaskFacts, mask_facts, state_of
+from limner.store.annotations import AnnotationState, MaskFacts, annotations_of_uids, mask_facts, state_of
 from limner.store.events import add_event
 from limner.store.history import annotation_at, apply_payload, edits_of_operations
 from limner.store.marks import mark_of
@@ -44,6 +44,7 @@ class UnknownAnnotation(NotFound):
     code = "unknown_annotation"
 
 
+_LAST_POSITION = select(func.max(Annotation.position)).where(Annotation.image_id == bindparam("image_id"))
 EDITED_SINCE = "edited after it was approved"
 
 
@@ -56,31 +57,35 @@ class Prepared:
         payload: as it is stored, with a canonical RLE.
         size: (height, width) of the image.
         mask: what is stored of the mask besides, when there is one.
+        body_sha256: identifies what was sent, and the image.
     """
 
     operation: Operation
     payload: dict[str, Any]
     size: tuple[int, int]
     mask: MaskFacts | None
+    body_sha256: str
 
 
-def prepare(operation: Operation, height: int, width: int) -> Prepared:
+def prepare(image_id: int, operation: Operation, height: int, width: int) -> Prepared:
     """Check all of an operation that needs no database: it may take seconds, for which nobody should hold a lock.
 
     Raises:
         InvalidRle, InvalidPrompt, InvalidInput: it does not fit an image of this size.
     """
     payload = payload_of(operation)
+    digest = body_sha256(image_id, operation, payload)
     fields = payload.get("changes", payload)
     mask = None
     if "segmentation" in fields:
-        fields["segmentation"] = dict(rle.validate(fields["segmentation"], (height, width)))
-        mask = mask_facts(fields["segmentation"])
+        canonical, runs = rle.validated(fields["segmentation"], (height, width))
+        fields["segmentation"] = dict(canonical)
+        mask = mask_facts(canonical, runs)
     if fields.get("provenance"):
         check_prompts(fields["provenance"]["prompts"], height, width)
         if fields["provenance"]["region"] is not None:
             Region(*fields["provenance"]["region"]).check(height, width)
-    return Prepared(operation, payload, (height, width), mask)
+    return Prepared(operation, payload, (height, width), mask, digest)
 
 
 @dataclass(frozen=True)
@@ -178,9 +183,8 @@ class _ImageOperations:
         self._user_id = user_id
         self.image = image
         self._edits = edits_of_operations(session, [operation_id for operation_id, _ in operations])
-        uids = {str(operation.uid) for _, operation in operations}
-        rows = session.scalars(select(Annotation).where(Annotation.uid.in_(uids)))
-        self._annotations = {row.uid: row for row in rows}  # of other images too: a uid is unique among all
+        # Of other images too: a uid is unique among all.
+        self._annotations = annotations_of_uids(session, {str(operation.uid) for _, operation in operations})
         self._categories: dict[int, Category | None] = {}
         self._last_position: int | None = None  # of the image's annotations; None: to be read
 
@@ -202,7 +206,7 @@ class _ImageOperations:
         """Make the edit and its effect part of the session; the annotation, if it is on one. Does not flush."""
         image = self.image
         if prepared is None or prepared.size != (image.height, image.width):
-            prepared = prepare(operation, image.height, image.width)
+            prepared = prepare(image.id, operation, image.height, image.width)
         payload = prepared.payload
         self._check_category(payload)
         now = utc_now()
@@ -221,7 +225,7 @@ class _ImageOperations:
         edit = Edit(
             image_id=image.id,
             operation_id=operation_id,
-            body_sha256=body_sha256(image.id, operation),
+            body_sha256=prepared.body_sha256,
             revision=image.revision,
             kind=operation.kind,
             uid=str(operation.uid),
@@ -283,8 +287,7 @@ class _ImageOperations:
                 f"There is an annotation {uid} already.", hint="Choose a fresh uid, or update the annotation."
             )
         if self._last_position is None:
-            last = select(func.max(Annotation.position)).where(Annotation.image_id == self.image.id)
-            found = self._session.scalar(last)
+            found = self._session.scalar(_LAST_POSITION, {"image_id": self.image.id})
             self._last_position = -1 if found is None else found
         return Annotation(uid=uid, image_id=self.image.id, position=self._last_position + 1, deleted=None)
 

@@ -212,7 +212,10 @@ def payload_of(operation: Operation) -> dict[str, Any]:
     return payload
 
 
-def body_sha256(image_id: int, operation: Operation) -> str:
-    """Identifies what an operation id stands for, so that it cannot stand for two things."""
-    body = [image_id, operation.kind, str(operation.uid), payload_of(operation)]
+def body_sha256(image_id: int, operation: Operation, payload: dict[str, Any] | None = None) -> str:
+    """Identifies what an operation id stands for, so that it cannot stand for two things.
+
+    ``payload`` is what :func:`payload_of` gives, when that is at hand.
+    """
+    body = [image_id, operation.kind, str(operation.uid), payload_of(operation) if payload is None else payload]
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

@@ -61,13 +61,21 @@ def counts_of(rle: Rle) -> Counts:
 
 def area(rle: Rle) -> int:
     """Number of mask pixels."""
-    return int(counts_of(rle)[1::2].sum())
+    return area_of(counts_of(rle))
 
 
 def bbox(rle: Rle) -> list[int]:
     """[x, y, width, height] of the mask in pixels; [0, 0, 0, 0] when it is empty."""
-    height = rle["size"][0]
-    counts = counts_of(rle)
+    return bbox_of(counts_of(rle), rle["size"][0])
+
+
+def area_of(counts: Counts) -> int:
+    """As :func:`area`, of run lengths."""
+    return int(counts[1::2].sum())
+
+
+def bbox_of(counts: Counts, height: int) -> list[int]:
+    """As :func:`bbox`, of run lengths in an image of this height."""
     ends = np.cumsum(counts)[1::2]
     starts = ends - counts[1::2]
     keep = ends > starts
@@ -88,6 +96,15 @@ def from_counts(counts: ArrayLike, size: Sequence[int]) -> Rle:
     Raises:
         InvalidRle: when the runs are not whole numbers ≥ 0 that add up to H·W.
     """
+    return _of_runs(_canonical(counts, size), size)
+
+
+def _of_runs(runs: Counts, size: Sequence[int]) -> Rle:
+    return Rle(size=[size[0], size[1]], counts=_compress(runs))
+
+
+def _canonical(counts: ArrayLike, size: Sequence[int]) -> Counts:
+    """Run lengths as :func:`encode` would give them; raises as :func:`from_counts`."""
     height, width = _checked_size(size)
     runs = np.asarray(counts)
     if runs.ndim != 1 or runs.dtype.kind not in "iu" or (runs.size and int(runs.min()) < 0):
@@ -107,7 +124,7 @@ def from_counts(counts: ArrayLike, size: Sequence[int]) -> Rle:
         runs = np.add.reduceat(runs, first)
         if values[0] == 1:
             runs = np.concatenate([[0], runs])
-    return Rle(size=[height, width], counts=_compress(runs))
+    return runs
 
 
 def validate(obj: object, size: Sequence[int] | None = None) -> Rle:
@@ -123,6 +140,11 @@ def validate(obj: object, size: Sequence[int] | None = None) -> Rle:
     Raises:
         InvalidRle: naming what does not hold.
     """
+    return validated(obj, size)[0]
+
+
+def validated(obj: object, size: Sequence[int] | None = None) -> tuple[Rle, Counts]:
+    """As :func:`validate`, with the run lengths of the result."""
     if not isinstance(obj, dict) or "size" not in obj or "counts" not in obj:
         raise InvalidRle("A segmentation must be an RLE object.", hint='Give {"size": [height, width], "counts": "…"}.')
     height, width = _checked_size(obj["size"])
@@ -144,7 +166,8 @@ def validate(obj: object, size: Sequence[int] | None = None) -> Rle:
             f"RLE counts of {len(text)} characters are longer than any mask of this size needs.",
             hint=f"The runs must add up to {height * width} pixels.",
         )
-    return from_counts(_decompress(text), (height, width))
+    runs = _canonical(_decompress(text), (height, width))
+    return _of_runs(runs, (height, width)), runs
 
 
 def from_polygons(polygons: Sequence[Sequence[float]], size: Sequence[int]) -> Rle:

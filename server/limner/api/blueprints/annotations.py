@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from apiflask import APIBlueprint
-from flask import Response, jsonify, request
+from flask import Response, request
 
 from limner.access import Permission
 from limner.api.auth import current_actor
@@ -13,6 +13,7 @@ from limner.api.context import services
 from limner.api.guard import requires
 from limner.api.openapi import IF_MATCH
 from limner.api.schemas.annotations import AnnotationList, OperationRequest, OperationResult
+from limner.api.schemas.base import Answer
 from limner.errors import RevisionRequired, StaleRevision
 from limner.service import annotating
 
@@ -28,7 +29,7 @@ REVISION_TAG = re.compile(r'(?:W/)?"?(\d{1,9})"?')
 def list_annotations(image_id: int) -> Response:
     """The annotations of an image; the ETag is the revision to send with the next operation."""
     found = annotating.list_annotations(services(), current_actor(), image_id)
-    return _tagged(AnnotationList.of(found).to_json(), found.revision)
+    return _tagged(AnnotationList.of(found), found.revision)
 
 
 @blueprint.post("/images/<int:image_id>/operations")
@@ -46,7 +47,7 @@ def apply(image_id: int, json_data: OperationRequest) -> Response:
         current = annotating.list_annotations(services(), current_actor(), image_id)
         error.details["current"] = AnnotationList.of(current).to_json()
         raise
-    return _tagged(OperationResult.of(applied).model_dump(mode="json"), applied.revision)
+    return _tagged(OperationResult.of(applied), applied.revision)
 
 
 def _required_revision(header: str | None) -> int:
@@ -61,7 +62,7 @@ def _required_revision(header: str | None) -> int:
     return int(match[1])
 
 
-def _tagged(body: object, revision: int) -> Response:
-    response = jsonify(body)
+def _tagged(body: Answer, revision: int) -> Response:
+    response = Response(body.model_dump_json(), mimetype="application/json")
     response.set_etag(str(revision))
     return response

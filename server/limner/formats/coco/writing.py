@@ -18,7 +18,13 @@ from limner.store import Database
 from limner.store.operations import Prepared, announce_annotations, apply_operations, prepare
 from limner.store.tables import Annotation, Image
 from limner.store.turns import Courtesy, Pace
-from limner.vocabulary.operations import CreateOperation, Operation, RestoreOperation, UpdateOperation
+from limner.vocabulary.operations import (
+    CreateOperation,
+    Operation,
+    RestoreOperation,
+    UpdateOperation,
+    body_sha256,
+)
 from limner.vocabulary.rle import Rle
 
 MAX_BATCH = 400  # annotations in one transaction
@@ -108,7 +114,7 @@ class Writer:
     def _ready(self, checked: Checked) -> _Ready:
         """All that can be done before others have to wait."""
         creation = self._creation(checked, UUID(checked.uid) if checked.uid else uuid4())
-        return _Ready(checked, creation, prepare(creation, *checked.mask["size"]))
+        return _Ready(checked, creation, prepare(checked.image_id, creation, *checked.mask["size"]))
 
     def _write(self, batch: Sequence[_Ready]) -> None:
         with self._database.write(bulk=True) as session:
@@ -158,9 +164,8 @@ class Writer:
             if str(own) not in taken:
                 taken.update(_taken(session, [str(own)]))
             creation = ready.creation.model_copy(update={"uid": own})
-            self._add_known(
-                session, _Ready(ready.checked, creation, replace(ready.prepared, operation=creation)), taken
-            )
+            prepared = replace(ready.prepared, operation=creation, body_sha256=body_sha256(wanted, creation))
+            self._add_known(session, _Ready(ready.checked, creation, prepared), taken)
         elif deleted:
             self._restore(ready.creation)
         else:
