@@ -21,7 +21,7 @@ KEY_BYTES = 32
 OTHER_BODIES = frozenset({"images.upload_images", "coco.import_coco"})  # endpoints that take other than JSON
 
 UNUSED_FEATURES = (
-    *("accelerometer", "autoplay", "bluetooth", "browsing-topics", "camera", "display-capture", "encrypted-media"),
+    *("accelerometer", "autoplay", "browsing-topics", "camera", "display-capture", "encrypted-media"),
     *("geolocation", "gyroscope", "hid", "idle-detection", "magnetometer", "microphone", "midi", "payment"),
     *("publickey-credentials-get", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking"),
 )
