@@ -256,9 +256,9 @@ def _stopwatch(database: Database) -> Iterator[list[tuple[float, float]]]:
     write = database.write
 
     @contextmanager
-    def timed() -> Iterator[object]:
+    def timed(**how: bool) -> Iterator[object]:
         start, cpu = time.perf_counter(), time.thread_time()
-        with write() as session:
+        with write(**how) as session:
             yield session
         held.append((time.perf_counter() - start, time.thread_time() - cpu))
 
@@ -274,7 +274,7 @@ def _locked_away(database: Database) -> Iterator[None]:
     """Every access to the database raises."""
     read, write = database.read, database.write
 
-    def away() -> NoReturn:
+    def away(**_: bool) -> NoReturn:
         raise OSError("the database is away")
 
     database.read = database.write = away  # type: ignore[method-assign, assignment]

@@ -40,26 +40,24 @@ def add_embeddings(session: Session, key: EmbeddingKey, made: Sequence[MadeEmbed
     """Remember embeddings. What is known already stays known; how long it took is added if that was not."""
     if not made:
         return
-    rows = insert_for(session, Embedding).values(
-        [
-            {
-                "image_sha256": each.image_sha256,
-                "model_sha256": key.model_sha256,
-                "preprocessing_version": key.preprocessing_version,
-                "seconds": each.seconds,
-                "bytes": each.bytes,
-                "created": utc_now(),
-            }
-            for each in made
-        ]
+    rows = insert_for(session, Embedding)
+    remember = rows.on_conflict_do_update(
+        index_elements=["image_sha256", "model_sha256", "preprocessing_version"],
+        set_={"seconds": rows.excluded.seconds, "bytes": rows.excluded.bytes},
+        where=Embedding.seconds == 0,
     )
-    session.execute(
-        rows.on_conflict_do_update(
-            index_elements=["image_sha256", "model_sha256", "preprocessing_version"],
-            set_={"seconds": rows.excluded.seconds, "bytes": rows.excluded.bytes},
-            where=Embedding.seconds == 0,
-        )
-    )
+    values = [
+        {
+            "image_sha256": each.image_sha256,
+            "model_sha256": key.model_sha256,
+            "preprocessing_version": key.preprocessing_version,
+            "seconds": each.seconds,
+            "bytes": each.bytes,
+            "created": utc_now(),
+        }
+        for each in made
+    ]
+    session.connection().execute(remember, values)  # with the values inside, every statement would be compiled anew
 
 
 def encoded_among(session: Session, image_sha256s: Collection[str], key: EmbeddingKey) -> set[str]:
