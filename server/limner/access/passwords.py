@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 
 from werkzeug.security import check_password_hash, generate_password_hash
-from zxcvbn import zxcvbn
 
 from limner.errors import InvalidInput
 
@@ -14,7 +13,11 @@ MAX_CHARACTERS = 200
 MIN_SCORE = 3  # of zxcvbn's 0 to 4: "safely unguessable", more than 10^8 guesses
 EXAMINED = 72  # characters; zxcvbn takes time that grows with the square
 METHOD = "scrypt:32768:8:1"  # 32 MiB and about 60 ms
-NOBODYS = generate_password_hash("nobody has this password", METHOD)
+# Of random characters that nobody knows; made once, since every start of the server would wait for it.
+NOBODYS = (
+    "scrypt:32768:8:1$pKLjydjbOEy7kKhC$05ff4664590098e8fda633c67b13df5558bcee49731232"
+    "873dccc5b6f64b88ec8b8d77df398f39d8f1b28e27cd2262eb2bae8dfc0fdf568b5be9392867be3139"
+)
 
 
 class WeakPassword(InvalidInput):
@@ -39,6 +42,8 @@ def hash_password(password: str, *, name: str) -> str:
             f"The password has {len(password)} characters.",
             hint=f"Take {MIN_CHARACTERS} to {MAX_CHARACTERS}, such as four words that have nothing in common.",
         )
+    from zxcvbn import zxcvbn  # 12 MB of words, for the moment when somebody sets a password
+
     found = zxcvbn(password[:EXAMINED], user_inputs=["limner", name, *name.split()])
     if found["score"] < MIN_SCORE:
         said = [found["feedback"]["warning"], *found["feedback"]["suggestions"]]
