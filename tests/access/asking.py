@@ -17,7 +17,13 @@ from tests.conftest import png_bytes
 
 CONVERTER = re.compile(r"<(?:(\w+)(?:\(([^)]*)\))?:)?(\w+)>")
 PASSWORD = "violet anchors hum quietly"
-LAST = ("projects.delete_project", "people.forget_person", "account.revoke_token", "session.sign_out")
+LAST = (
+    "images.delete_image",
+    "projects.delete_project",
+    "people.forget_person",
+    "account.revoke_token",
+    "session.sign_out",
+)
 
 Answers = dict[str, tuple[int, str]]  # endpoint -> status and the error's code
 Rows = dict[str, Any]
@@ -74,6 +80,8 @@ def ask(app: APIFlask, client: FlaskClient, rows: Rows, leave_out: Collection[st
         "projects.create_project": {"json": {"name": "Dogs"}},
         "projects.put_model": {"json": {"model": None}},
         "projects.update_project": {"json": {"name": "Lynxes"}},
+        "work.assign_images": {"json": {"to": []}},
+        "work.take_next": {"json": {}},
     }
     answers = {}
     rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint not in {*OPEN_ENDPOINTS, *leave_out}]

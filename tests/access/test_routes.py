@@ -76,6 +76,10 @@ NEEDS = {
     "suggestions.cancel_suggestions": Permission.ANNOTATE,
     "suggestions.list_suggestions": Permission.VIEW,
     "suggestions.request_suggestions": Permission.ANNOTATE,
+    "work.assign_images": Permission.ASSIGN,
+    "work.give_back": Permission.ANNOTATE,
+    "work.list_workers": Permission.ASSIGN,
+    "work.take_next": Permission.ANNOTATE,
 }
 
 

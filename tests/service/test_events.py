@@ -23,6 +23,7 @@ from limner.vocabulary.events import (
     AccessEvent,
     AnnotationsEvent,
     CategoriesEvent,
+    ChangedWork,
     EmbeddingEvent,
     EncoderStatus,
     Event,
@@ -36,6 +37,7 @@ from limner.vocabulary.events import (
     ServerEvent,
     StartEvent,
     SuggestionsEvent,
+    WorkEvent,
 )
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, UTC)
@@ -49,6 +51,9 @@ ONE_OF_EACH: list[Event] = [
         revision=2,
         annotation_count=3,
         mark=ImageMark(state="skipped", note="blurry", by="ada", at=NOW),
+    ),
+    WorkEvent(
+        images=[ChangedWork(image_id=1, assigned_to=None, held_by="ada", held_until=NOW, reserved=True)],
     ),
     EmbeddingEvent(image_id=1, state="failed", error="truncated"),
     RegionEvent(image_id=1, state="ready", error=None, region="0,0,32,32"),

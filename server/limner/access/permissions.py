@@ -40,6 +40,7 @@ class Permission(StrEnum):
     MANAGE_IMAGES = "images:manage"
     MANAGE_CATEGORIES = "categories:manage"
     RUN_JOBS = "jobs:run"
+    ASSIGN = "images:assign"  # who is to work on which images
     MANAGE_MEMBERS = "members:manage"  # who has which role in it
     MANAGE_PROJECT = "project:manage"  # its name and its deletion
 

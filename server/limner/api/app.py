@@ -29,6 +29,7 @@ from limner.api.blueprints import (
     server,
     session,
     suggestions,
+    work,
 )
 from limner.api.context import EXTENSION
 from limner.api.errors import register_errors
@@ -65,6 +66,7 @@ API_BLUEPRINTS = (
     embeddings.blueprint,
     annotations.blueprint,
     suggestions.blueprint,
+    work.blueprint,
     coco.blueprint,
     exports.blueprint,
     jobs.blueprint,

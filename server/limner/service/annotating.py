@@ -8,9 +8,11 @@ from limner.access import Actor, Permission, access_image, permissions_in
 from limner.access.transitions import check_transition
 from limner.service.wiring import Services
 from limner.store.annotations import AnnotationState, ImageAnnotations, annotations_of
+from limner.store.leases import renew
 from limner.store.operations import Applied, prepare
 from limner.store.operations import apply_operation as apply
 from limner.store.tables import Image
+from limner.store.work import announce_work
 from limner.vocabulary.operations import MarkOperation, Operation
 from limner.vocabulary.states import ImageState
 
@@ -32,6 +34,8 @@ def apply_operation(
 ) -> Applied:
     """Apply one operation, exactly once however often it is sent, and tell the pages.
 
+    Who saves a change has the image for a while: a save is what renews a lease.
+
     Args:
         context: the services.
         actor: who does it.
@@ -52,13 +56,15 @@ def apply_operation(
     prepared = prepare(image.id, operation, image.height, image.width)  # takes its time: nobody waits for it
     with context.database.write() as session:
         image = access_image(session, actor, image_id, Permission.ANNOTATE, lock=True)
+        holder = image.lease_user_id
+        changed = [] if isinstance(operation, MarkOperation) else [*renew(session, image, actor.user_id)]
 
         def check(image: Image, operation: Operation) -> None:
             if isinstance(operation, MarkOperation):
                 granted = permissions_in(session, actor, image.project_id)
                 check_transition(cast(ImageState, image.state), operation.state, granted)
 
-        return apply(
+        applied = apply(
             session,
             image,
             operation_id,
@@ -68,3 +74,7 @@ def apply_operation(
             prepared=prepared,
             check=check,
         )
+        if holder is not None and image.lease_user_id is None:
+            changed.append(image)
+        announce_work(session, changed)
+        return applied

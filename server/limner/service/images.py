@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
@@ -19,7 +19,8 @@ from limner.store import listing as listed
 from limner.store.embeddings import encoded_among
 from limner.store.marks import marks_of
 from limner.store.tables import Image
-from limner.vocabulary.events import ImageMark
+from limner.store.work import works_of
+from limner.vocabulary.events import ImageMark, ImageWork
 from limner.vocabulary.listing import Listing
 
 EVERYTHING = Listing()
@@ -27,10 +28,11 @@ EVERYTHING = Listing()
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """An image, how far the work on it is, and whether the encoder has been over it."""
+    """An image, how far the work on it is, who works on it, and whether the encoder has been over it."""
 
     row: Image
     mark: ImageMark
+    work: ImageWork
     embedding: EmbeddingState
 
 
@@ -97,6 +99,7 @@ def list_images(
     """
     with context.database.read() as session:
         access_project(session, actor, project_id, Permission.VIEW)
+        listing = replace(listing, person=actor.user_id)
         page = listed.page_images(session, project_id, after, limit, listing, skip)
         total = listed.count_images(session, project_id, listing) if counted else None
         return ImagePage(_described(context, session, page.images), page.next, total)
@@ -110,13 +113,14 @@ def get_image(context: Services, actor: Actor, image_id: int, listing: Listing =
     """
     with context.database.read() as session:
         row = access_image(session, actor, image_id, Permission.VIEW)
+        listing = replace(listing, person=actor.user_id)
         previous_id, next_id = listed.neighbours(session, row, listing)
         next_waiting_id = listed.next_waiting(session, row, listing)
         position = listed.position_of(session, row, listing)
         image = _described(context, session, [row])[0]
         target = Target(row.sha256, key_in(context, session, row.project_id).model_sha256)
     if image.embedding.state == "none":  # its blob may be there though nobody wrote that down; lists do not look so far
-        image = ImageInfo(row, image.mark, context.encoder.state(target))
+        image = ImageInfo(row, image.mark, image.work, context.encoder.state(target))
     return ImagePlace(image, position, previous_id, next_id, next_waiting_id)
 
 
@@ -176,5 +180,7 @@ def _described(context: Services, session: Session, rows: Sequence[Image]) -> li
     open_ones = {Target(row.sha256, key.model_sha256) for row in rows if row.sha256 not in encoded}
     states = {target.image_sha256: state for target, state in context.encoder.queued(open_ones).items()}
     states |= dict.fromkeys(encoded, EmbeddingState("ready"))
-    marks = marks_of(session, rows)
-    return [ImageInfo(row, marks[row.id], states.get(row.sha256, EmbeddingState("none"))) for row in rows]
+    marks, works = marks_of(session, rows), works_of(session, rows)
+    return [
+        ImageInfo(row, marks[row.id], works[row.id], states.get(row.sha256, EmbeddingState("none"))) for row in rows
+    ]

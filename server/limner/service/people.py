@@ -12,6 +12,7 @@ from limner.store import people as store
 from limner.store.accounts import create_login_link, find_user
 from limner.store.invitations import invite as store_invitation
 from limner.store.invitations import open_invitations, withdraw_invitation
+from limner.store.names import names_of_users
 from limner.store.projects import choose_project, names_of_projects
 from limner.store.tables import Invitation, User
 
@@ -194,7 +195,7 @@ def list_invitations(database: Database, actor: Actor, project_id: int | None = 
         if project_id is not None:
             access_project(session, actor, project_id, Permission.MANAGE_MEMBERS)
         rows = open_invitations(session, project_id)
-        people = store.names_of_users(session, [row.invited_by for row in rows])
+        people = names_of_users(session, [row.invited_by for row in rows])
         projects = names_of_projects(session, [row.project_id for row in rows])
         return [OpenInvitation(row, projects.get(row.project_id or 0), people.get(row.invited_by or 0)) for row in rows]
 

@@ -17,6 +17,7 @@ from limner.store import projects as store
 from limner.store.embeddings import EmbeddingKey
 from limner.store.projects import ProjectCounts
 from limner.store.tables import Category, Project
+from limner.vocabulary.states import NextOrder
 
 
 @dataclass(frozen=True)
@@ -102,15 +103,25 @@ def check_project(context: Services, actor: Actor, project_id: int, permission: 
         access_project(session, actor, project_id, permission)
 
 
-def rename_project(context: Services, actor: Actor, project_id: int, name: str) -> ProjectInfo:
-    """Give a project another name.
+def change_project(
+    context: Services,
+    actor: Actor,
+    project_id: int,
+    *,
+    name: str | None = None,
+    next_order: NextOrder | None = None,
+    next_seed: int | None = None,
+) -> ProjectInfo:
+    """Give a project another name, or have its images handed out in another order; None leaves what there is.
 
     Raises:
         NotFound, Forbidden: as :func:`check_project`.
     """
     with context.database.write() as session:
         row = access_project(session, actor, project_id, Permission.MANAGE_PROJECT)
-        row.name = name
+        row.name = row.name if name is None else name
+        row.next_order = next_order or row.next_order
+        row.next_seed = row.next_seed if next_seed is None else next_seed
         session.flush()
         return _described(context, session, {row: permissions_in(session, actor, row.id)})[0]
 

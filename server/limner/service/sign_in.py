@@ -10,7 +10,8 @@ from limner.errors import NotSignedIn
 from limner.store import Database
 from limner.store.accounts import begin_session, end_session, hash_secret, redeem_login_link, user_named
 from limner.store.invitations import accept_invitation, find_invitation
-from limner.store.people import announce_access, names_of_users
+from limner.store.names import names_of_users
+from limner.store.people import announce_access
 from limner.store.projects import names_of_projects
 from limner.store.tables import Invitation, User
 

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, case, func, select, true, tuple_
 from sqlalchemy.orm import Session
 
 from limner.errors import InvalidInput, NotFound
 from limner.store.tables import Image
+from limner.store.types import utc_now
 from limner.vocabulary.listing import Listing, folder_range
 from limner.vocabulary.names import shown
+from limner.vocabulary.states import ImageFilter
 
 OPEN_WORK = ("waiting", "returned")  # states of images on which somebody has to work
 
@@ -96,16 +98,35 @@ def position_of(session: Session, image: Image, listing: Listing = _EVERYTHING) 
     return 1 + (session.scalar(before.where(_behind(turned, _key_of(session, image, listing), image.id))) or 0)
 
 
+def passing(state: ImageFilter, person: int | None = None) -> ColumnElement[bool]:
+    """What holds of the images that pass a filter; where it says "me", that is this person."""
+    match state:
+        case "all":
+            return true()
+        case "annotated":
+            return Image.annotation_count > 0
+        case "unannotated":
+            return Image.annotation_count == 0
+        case "waiting":
+            return Image.state.in_(OPEN_WORK)
+        case "in_work":
+            held = and_(Image.lease_user_id.is_not(None), Image.lease_until > utc_now())
+            return and_(held, Image.lease_reserved.is_(False))
+        case "assigned_to_me":
+            return and_(Image.assigned_user_id == person, Image.state.in_(OPEN_WORK))
+        case "returned_to_me":
+            return and_(Image.assigned_user_id == person, Image.state == "returned")
+        case _:
+            return Image.state == state
+
+
 def _chosen(statement: Select[Any], project_id: int, listing: Listing) -> Select[Any]:
     """Of a statement about images, only those that are listed."""
     statement = statement.where(Image.project_id == project_id)
-    if listing.state == "annotated":
-        statement = statement.where(Image.annotation_count > 0)
-    elif listing.state == "unannotated":
-        statement = statement.where(Image.annotation_count == 0)
+    if listing.state in ("annotated", "unannotated"):
+        statement = statement.where(passing(listing.state))
     elif listing.state != "all":
-        states = OPEN_WORK if listing.state == "waiting" else (listing.state,)
-        statement = statement.where(_among(project_id, listing, Image.state.in_(states)))
+        statement = statement.where(_among(project_id, listing, passing(listing.state, listing.person)))
     for word in listing.search.split():
         statement = statement.where(_among(project_id, listing, Image.file_name.icontains(word, autoescape=True)))
     if listing.folder:

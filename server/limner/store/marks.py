@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import cast
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from limner.store.tables import Image, User
+from limner.store.leases import end_lease
+from limner.store.names import names_of_users
+from limner.store.tables import Image
 from limner.vocabulary.events import ImageMark
 from limner.vocabulary.states import ImageState
 
@@ -20,11 +22,7 @@ def mark_of(session: Session, image: Image) -> ImageMark:
 
 def marks_of(session: Session, images: Sequence[Image]) -> Mapping[int, ImageMark]:
     """The marks of some images, by the image's number; names are read together."""
-    ids = {image.state_user_id for image in images if image.state_user_id is not None}
-    names: dict[int, str] = {}
-    if ids:
-        rows = session.execute(select(User.id, User.name).where(User.id.in_(ids)))
-        names = {row.id: row.name for row in rows}
+    names = names_of_users(session, [image.state_user_id for image in images])
     return {
         image.id: ImageMark(
             state=cast(ImageState, image.state),
@@ -34,3 +32,13 @@ def marks_of(session: Session, images: Sequence[Image]) -> Mapping[int, ImageMar
         )
         for image in images
     }
+
+
+def set_mark(image: Image, state: ImageState, note: str, user_id: int | None, now: datetime) -> None:
+    """Say how far the work on an image is. Whoever has it has it no more, unless they are to go on."""
+    if state == "submitted" and image.state not in ("submitted", "approved"):  # no approval that is taken back
+        image.author_id = user_id
+    image.state, image.state_note = state, note
+    image.state_user_id, image.state_changed = user_id, now
+    if state != "waiting":
+        end_lease(image)

@@ -14,7 +14,7 @@ from limner.errors import Conflict, InvalidInput, NotFound, OperationReused, Sta
 from limner.store.annotations import AnnotationState, MaskFacts, annotations_of_uids, mask_facts, state_of
 from limner.store.events import add_event
 from limner.store.history import annotation_at, apply_payload, edits_of_operations
-from limner.store.marks import mark_of
+from limner.store.marks import mark_of, set_mark
 from limner.store.suggestions import follow_annotation, set_refused
 from limner.store.tables import Annotation, Category, Edit, Image
 from limner.store.types import utc_now
@@ -212,15 +212,13 @@ class _ImageOperations:
         now = utc_now()
         annotation = None
         if isinstance(operation, MarkOperation):
-            image.state, image.state_note = operation.state, operation.note
-            image.state_user_id, image.state_changed = self._user_id, now
+            set_mark(image, operation.state, operation.note, self._user_id, now)
         elif isinstance(operation, VerdictOperation):
             set_refused(self._session, image.id, str(operation.uid), refused=operation.refused)
         else:
             annotation = self._changed_annotation(operation, prepared, now)
             if image.state == "approved":  # what was approved is not what is there now
-                image.state, image.state_note = "submitted", EDITED_SINCE
-                image.state_user_id, image.state_changed = self._user_id, now
+                set_mark(image, "submitted", EDITED_SINCE, self._user_id, now)
         image.revision += 1
         edit = Edit(
             image_id=image.id,

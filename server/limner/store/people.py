@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from limner.errors import Conflict, NotFound
 from limner.store.accounts import end_sessions, user_named
+from limner.store.assignments import unassign_all
 from limner.store.events import add_event
+from limner.store.leases import give_back_all
 from limner.store.tables import ApiToken, LoginLink, Membership, Project, User
 from limner.store.types import utc_now
 from limner.vocabulary.events import AccessEvent
@@ -62,14 +64,6 @@ def list_people(session: Session) -> Sequence[User]:
     return session.scalars(select(User).order_by(User.id)).all()
 
 
-def names_of_users(session: Session, user_ids: Sequence[int | None]) -> Mapping[int, str]:
-    """What people are called now, by their numbers."""
-    wanted = {user_id for user_id in user_ids if user_id is not None}
-    if not wanted:
-        return {}
-    return dict(session.execute(select(User.id, User.name).where(User.id.in_(wanted))).all())
-
-
 def add_person(session: Session, name: str, role: str, password_hash: str | None = None) -> User:
     """A new person.
 
@@ -109,7 +103,8 @@ def set_installation_role(session: Session, user: User, role: str) -> None:
 
 
 def disable_person(session: Session, user: User) -> None:
-    """Nobody can sign in as this person any more: sessions, tokens' use and event streams end. What they did stays.
+    """Nobody can sign in as this person any more: sessions, tokens' use, event streams and leases end. What they did,
+    and what is assigned to them, stays.
 
     Raises:
         LastOwner: nobody would be an owner any more.
@@ -119,6 +114,7 @@ def disable_person(session: Session, user: User) -> None:
     end_sessions(session, user.id)
     session.execute(delete(LoginLink).where(LoginLink.user_id == user.id))
     session.flush()
+    give_back_all(session, user.id)
     announce_access(session, user.id)
 
 
@@ -135,6 +131,7 @@ def forget_person(session: Session, user: User) -> None:
         LastOwner: nobody would be an owner any more.
     """
     disable_person(session, user)
+    unassign_all(session, user.id)
     session.execute(delete(ApiToken).where(ApiToken.user_id == user.id))
     session.execute(delete(Membership).where(Membership.user_id == user.id))
     user.name, user.password_hash, user.role = f"Former person {user.id}", None, "member"
@@ -180,11 +177,13 @@ def set_member(session: Session, project_id: int, user: User, role: str) -> None
     """Give somebody a role in a project, in place of the one they had there."""
     session.merge(Membership(project_id=project_id, user_id=user.id, role=role, created=utc_now()))
     session.flush()
+    if role == "viewer":
+        give_back_all(session, user.id, project_id)
     announce_access(session, user.id)
 
 
 def remove_member(session: Session, project_id: int, user_id: int) -> None:
-    """Take somebody's role in a project away.
+    """Take somebody's role in a project away; others may have what they held, or were to work on.
 
     Raises:
         NotFound: they had none.
@@ -194,6 +193,8 @@ def remove_member(session: Session, project_id: int, user_id: int) -> None:
         raise NotFound(f"Person {user_id} has no role in this project.", hint="There is nothing to take away.")
     session.delete(row)
     session.flush()
+    give_back_all(session, user_id, project_id)
+    unassign_all(session, user_id, project_id)
     announce_access(session, user_id)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from limner.store.types import (
@@ -39,6 +39,7 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar = {dict[str, Any]: JSON_OBJECT, datetime: UtcDateTime}
 
 
+OPEN_IMAGES = "state IN ('waiting', 'returned')"  # those on which somebody has to work
 NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
 
 
@@ -155,13 +156,15 @@ class Project(Base):
     """Images that are annotated with one set of categories."""
 
     __tablename__ = "projects"
-    __table_args__ = (NEVER_REUSE_IDS,)
+    __table_args__ = (CheckConstraint("next_order IN ('added', 'name', 'random')", name="next_order"), NEVER_REUSE_IDS)
 
     id: Mapped[Id]
     name: Mapped[Name]
     created: Mapped[Created]
     last_category_number: Mapped[int] = mapped_column(default=0, server_default="0")  # the highest that was ever given
     model: Mapped[str | None] = mapped_column(String(64))  # name of the model it uses; none: the installation's
+    next_order: Mapped[str] = mapped_column(String(16), default="added", server_default="added")  # states.NextOrder
+    next_seed: Mapped[int] = mapped_column(default=0, server_default="0")  # where the random order begins
     unlabelled_number: Mapped[int | None]  # stands for "no category" in exports; given when the first one needs it
 
 
@@ -201,6 +204,11 @@ class Image(Base):
         CheckConstraint("state IN ('waiting', 'submitted', 'approved', 'returned', 'skipped')", name="state"),
         Index("ix_images_project_id_state_id", "project_id", "state", "id"),
         Index("ix_images_project_id_id", "project_id", "id"),
+        Index("ix_images_open_added", "project_id", "id", **_where(OPEN_IMAGES)),
+        Index("ix_images_open_name", "project_id", "sort_name", "id", **_where(OPEN_IMAGES)),
+        Index("ix_images_open_random", "project_id", "sha256", **_where(OPEN_IMAGES)),
+        Index("ix_images_assigned", "project_id", "assigned_user_id", "id", **_where("assigned_user_id IS NOT NULL")),
+        Index("ix_images_held", "lease_user_id", "project_id", **_where("lease_user_id IS NOT NULL")),
         Index("uq_images_project_id_file_name", "project_id", "file_name", unique=True),
         Index("ix_images_project_id_sort_name_id", "project_id", "sort_name", "id"),
         Index("ix_images_project_id_annotation_count_id", "project_id", "annotation_count", "id"),
@@ -225,6 +233,12 @@ class Image(Base):
     state_note: Mapped[str] = mapped_column(Text, default="", server_default="")  # why it was skipped, or sent back
     state_user_id: Mapped[int | None] = mapped_column(BIG_INTEGER)  # who set it
     state_changed: Mapped[datetime | None]  # none: nobody has set it yet
+    author_id: Mapped[int | None] = mapped_column(BIG_INTEGER)  # who submitted it last
+    assigned_user_id: Mapped[int | None] = mapped_column(BIG_INTEGER)  # who is to work on it; none: anybody
+    lease_user_id: Mapped[int | None] = mapped_column(BIG_INTEGER)  # who has it, or had it last and did not say
+    lease_until: Mapped[datetime | None]  # after that anybody may have it
+    lease_renewed: Mapped[datetime | None]
+    lease_reserved: Mapped[bool] = mapped_column(default=False, server_default=false())  # handed out next, not yet open
 
 
 class Annotation(Base):

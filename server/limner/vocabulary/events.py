@@ -36,6 +36,25 @@ class ImageMark(_Fact):
     at: Timestamp | None
 
 
+class ImageWork(_Fact):
+    """Who is to work on an image, and who has it now.
+
+    ``assigned_to`` is null when anybody may have it. ``held_by`` has it until ``held_until``, open or, while it is
+    ``reserved``, as one of those that they are handed next; null when nobody has it.
+    """
+
+    assigned_to: str | None
+    held_by: str | None
+    held_until: Timestamp | None
+    reserved: bool
+
+
+class ChangedWork(ImageWork):
+    """The same of the image of this number."""
+
+    image_id: int
+
+
 class EncoderStatus(_Fact):
     """The encoder process."""
 
@@ -78,6 +97,17 @@ class AnnotationsEvent(_Fact):
     revision: int
     annotation_count: int
     mark: ImageMark
+
+
+class WorkEvent(_Fact):
+    """Images were handed out, given back or assigned.
+
+    None are named when they are so many that lists are to be read again. That a lease ends because nobody has
+    renewed it is not told: ``held_until`` says when.
+    """
+
+    event: Literal["work"] = "work"
+    images: list[ChangedWork]
 
 
 class EmbeddingEvent(_Fact):
@@ -160,6 +190,7 @@ Event = (
     | ImageEvent
     | CategoriesEvent
     | AnnotationsEvent
+    | WorkEvent
     | EmbeddingEvent
     | RegionEvent
     | SuggestionsEvent

@@ -21,13 +21,14 @@ class Listing:
     """A choice among the images of a project, and their order.
 
     Attributes:
-        state: only those with, or without, annotations, or in this state of work.
+        state: only those with, or without, annotations, in this state of work, or that somebody works on, or is to.
         search: only those whose path has each of these words in it; lower and upper case are the same (with SQLite only
             for A to Z).
         folder: only those in this folder and the ones in it; a path without a slash at its end. Empty: everywhere.
         order: by the time they were added, natural name, state of work or number of annotations. What is equal stands
             in the order in which it was added.
         descending: the other way round.
+        person: the number of whoever ``state`` calls "me".
     """
 
     state: ImageFilter = "all"
@@ -35,6 +36,7 @@ class Listing:
     folder: str = ""
     order: ImageOrder = "added"
     descending: bool = False
+    person: int | None = None
 
 
 def natural_key(path: str) -> str:

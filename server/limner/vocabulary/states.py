@@ -7,7 +7,8 @@ from typing import Literal
 SuggestionOrigin = Literal["everything", "similar", "detector", "text", "import", "propagated"]  # where they come from
 SuggestionActivity = Literal["waiting", "running", "ready", "failed", "cancelled"]  # of a run on one image
 ImageState = Literal["waiting", "submitted", "approved", "returned", "skipped"]  # how far the work on an image is
-ImageFilter = Literal["all", "annotated", "unannotated", ImageState]
+ImageFilter = Literal["all", "annotated", "unannotated", ImageState, "in_work", "assigned_to_me", "returned_to_me"]
+NextOrder = Literal["added", "name", "random"]  # in which images are handed out that are assigned to nobody
 EmbeddingStateName = Literal["none", "waiting", "encoding", "ready", "failed"]
 EncoderStateName = Literal["starting", "ready", "failed"]
 JobKindName = Literal["precompute", "change_model", "suggest"]

@@ -16,6 +16,9 @@ import type {
   MarkOperation,
   Model,
   ModelChange,
+  NewAssignment,
+  NextImage,
+  NextOrder,
   Operation,
   OperationResult,
   Project,
@@ -23,7 +26,10 @@ import type {
   Session,
   SuggestionList,
   SuggestRequest,
+  Workers,
 } from "./types.ts";
+
+const MOST_ASSIGNED = 10_000; // images at once
 
 type Signal = { signal?: AbortSignal };
 
@@ -100,6 +106,41 @@ export class Client {
   image = (id: number, init: Signal = {}) =>
     body<ImageDetails>(
       this.api.GET("/api/v1/images/{image_id}", { params: { path: { image_id: id } }, ...init }),
+    );
+
+  /** @param question `give_back`: the image that one comes from is left to others */
+  takeNext = (projectId: number, question: { current: number | null; give_back: boolean }) =>
+    body<NextImage>(
+      this.api.POST("/api/v1/projects/{project_id}/next", {
+        params: { path: { project_id: projectId } },
+        body: question,
+      }),
+    );
+  /** Goes out even if the page closes. */
+  giveBack = (imageId: number) =>
+    this.api.DELETE("/api/v1/images/{image_id}/lease", {
+      params: { path: { image_id: imageId } },
+      keepalive: true,
+    });
+  workers = (projectId: number) =>
+    body<Workers>(
+      this.api.GET("/api/v1/projects/{project_id}/assignments", {
+        params: { path: { project_id: projectId } },
+      }),
+    );
+  assign = (projectId: number, assignment: NewAssignment) =>
+    body<Workers>(
+      this.api.PUT("/api/v1/projects/{project_id}/assignments", {
+        params: { path: { project_id: projectId } },
+        body: { state: "waiting", limit: MOST_ASSIGNED, ...assignment },
+      }),
+    );
+  setNextOrder = (projectId: number, order: NextOrder) =>
+    body<Project>(
+      this.api.PATCH("/api/v1/projects/{project_id}", {
+        params: { path: { project_id: projectId } },
+        body: { next_order: order },
+      }),
     );
   deleteImage = (id: number) =>
     this.api.DELETE("/api/v1/images/{image_id}", { params: { path: { image_id: id } } });

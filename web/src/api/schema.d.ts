@@ -194,6 +194,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/images/{image_id}/lease": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Leave an image, and what is reserved after it, to others. */
+    delete: operations["giveBack"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/images/{image_id}/operations": {
     parameters: {
       query?: never;
@@ -502,8 +519,26 @@ export interface paths {
     delete: operations["deleteProject"];
     options?: never;
     head?: never;
-    /** Rename a project. */
+    /** Rename a project, or have its images handed out in another order. */
     patch: operations["updateProject"];
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/assignments": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Who may work in the project, and what each has to do. */
+    get: operations["listWorkers"];
+    /** Assign images to people, evenly, or take them back. */
+    put: operations["assignImages"];
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
     trace?: never;
   };
   "/api/v1/projects/{project_id}/categories": {
@@ -704,6 +739,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/projects/{project_id}/next": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Be handed the next image to work on, which nobody else is handed meanwhile. */
+    post: operations["takeNext"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/server": {
     parameters: {
       query?: never;
@@ -838,6 +890,14 @@ export interface components {
       name?: string | null;
       position?: number | null;
       supercategory?: string | null;
+    };
+    /** @description The same of the image of this number. */
+    ChangedWork: {
+      assigned_to: string | null;
+      held_by: string | null;
+      held_until: string | null;
+      image_id: number;
+      reserved: boolean;
     };
     /**
      * @description What an update changes; what is left out stays. Only the category and the provenance can be null.
@@ -989,6 +1049,7 @@ export interface components {
       revision: number;
       sha256: string;
       width: number;
+      work: components["schemas"]["ImageWork"];
     };
     /**
      * @description An image, its place (from 1) and its neighbours among those that the query lists; without one, in the project.
@@ -1015,6 +1076,7 @@ export interface components {
       revision: number;
       sha256: string;
       width: number;
+      work: components["schemas"]["ImageWork"];
     };
     /** @description Whether the encoder has been over an image. */
     ImageEmbedding: {
@@ -1050,6 +1112,18 @@ export interface components {
       note: string;
       /** @enum {string} */
       state: "waiting" | "submitted" | "approved" | "returned" | "skipped";
+    };
+    /**
+     * @description Who is to work on an image, and who has it now.
+     *
+     *     ``assigned_to`` is null when anybody may have it. ``held_by`` has it until ``held_until``, open or, while it is
+     *     ``reserved``, as one of those that they are handed next; null when nobody has it.
+     */
+    ImageWork: {
+      assigned_to: string | null;
+      held_by: string | null;
+      held_until: string | null;
+      reserved: boolean;
     };
     /** @description How much an import brought. */
     ImportResult: {
@@ -1331,6 +1405,35 @@ export interface components {
     ModelList: {
       models: components["schemas"]["Model"][];
     };
+    /**
+     * @description Images that people are to work on: shared evenly among ``to``; with nobody there they are anybody's again.
+     *
+     *     Either ``image_ids`` names them, or they are those waiting or returned that pass the filter ``state`` and are
+     *     assigned to the person ``assigned_to`` (null: to nobody), in the order in which they came, at most ``limit``.
+     */
+    NewAssignment: {
+      assigned_to?: number | null;
+      image_ids?: number[] | null;
+      /** @default 10000 */
+      limit: number;
+      /**
+       * @default waiting
+       * @enum {string}
+       */
+      state:
+        | "all"
+        | "annotated"
+        | "unannotated"
+        | "waiting"
+        | "submitted"
+        | "approved"
+        | "returned"
+        | "skipped"
+        | "in_work"
+        | "assigned_to_me"
+        | "returned_to_me";
+      to: number[];
+    };
     /** @description A category to create; without a colour it gets the next one of the palette. */
     NewCategory: {
       color?: string | null;
@@ -1384,6 +1487,18 @@ export interface components {
       days?: number | null;
       name: string;
       scopes?: components["schemas"]["Scope"][];
+    };
+    /** @description The image that one was handed, and those reserved after it, until when; no image: there is none for one. */
+    NextImage: {
+      image_id: number | null;
+      reserved: number[];
+      until: string | null;
+    };
+    /** @description Where somebody comes from who asks for the next image; ``give_back``: they leave that one to others. */
+    NextQuestion: {
+      current?: number | null;
+      /** @default false */
+      give_back: boolean;
     };
     Operation:
       | components["schemas"]["CreateOperation"]
@@ -1439,6 +1554,7 @@ export interface components {
       | "images:manage"
       | "categories:manage"
       | "jobs:run"
+      | "images:assign"
       | "members:manage"
       | "project:manage";
     /** @description Somebody, as owners see them. */
@@ -1465,7 +1581,11 @@ export interface components {
       name: string;
       role: components["schemas"]["ProjectRole"];
     };
-    /** @description A project, how much is in it, its model, its categories, and what one may do in it. */
+    /**
+     * @description A project, how much is in it, its model, its categories, and what one may do in it.
+     *
+     *     ``next_order`` is that in which images are handed out; a random one begins where ``next_seed`` says.
+     */
     Project: {
       annotated_count: number;
       annotation_count: number;
@@ -1478,14 +1598,19 @@ export interface components {
       image_count: number;
       model: components["schemas"]["ProjectModel"];
       name: string;
+      /** @enum {string} */
+      next_order: "added" | "name" | "random";
+      next_seed: number;
       permissions: components["schemas"]["Permission"][];
       returned_count: number;
       skipped_count: number;
       submitted_count: number;
     };
-    /** @description What to change about a project. */
+    /** @description What to change about a project; what is left out stays. */
     ProjectChanges: {
-      name: string;
+      name?: string | null;
+      next_order?: ("added" | "name" | "random") | null;
+      next_seed?: number | null;
     };
     /** @description One event of a project's stream. */
     ProjectEvent:
@@ -1494,6 +1619,7 @@ export interface components {
       | components["schemas"]["ImageEvent"]
       | components["schemas"]["CategoriesEvent"]
       | components["schemas"]["AnnotationsEvent"]
+      | components["schemas"]["WorkEvent"]
       | components["schemas"]["EmbeddingEvent"]
       | components["schemas"]["RegionEvent"]
       | components["schemas"]["SuggestionsEvent"]
@@ -1771,6 +1897,34 @@ export interface components {
       refused: boolean;
       /** Format: uuid */
       uid: string;
+    };
+    /**
+     * @description Images were handed out, given back or assigned.
+     *
+     *     None are named when they are so many that lists are to be read again. That a lease ends because nobody has
+     *     renewed it is not told: ``held_until`` says when.
+     */
+    WorkEvent: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      event: "work";
+      images: components["schemas"]["ChangedWork"][];
+    };
+    /** @description Somebody who may work in a project: how many images are assigned to them, of these returned, and open now. */
+    Worker: {
+      assigned: number;
+      disabled: boolean;
+      name: string;
+      open: number;
+      returned: number;
+      user_id: number;
+    };
+    /** @description Who may work in a project, by name; ``changed`` counts images that were assigned otherwise by this request. */
+    Workers: {
+      changed: number;
+      workers: components["schemas"]["Worker"][];
     };
   };
   responses: never;
@@ -2069,7 +2223,10 @@ export interface operations {
           | "submitted"
           | "approved"
           | "returned"
-          | "skipped";
+          | "skipped"
+          | "in_work"
+          | "assigned_to_me"
+          | "returned_to_me";
         search?: string;
         folder?: string;
         order?: "added" | "name" | "state" | "objects";
@@ -2227,6 +2384,35 @@ export interface operations {
         content: {
           "image/*": string;
         };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  giveBack: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        image_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Given back, if one had it */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
       };
       /** @description What was wrong, and what would be right */
       default: {
@@ -2998,6 +3184,72 @@ export interface operations {
       };
     };
   };
+  listWorkers: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Workers"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  assignImages: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["NewAssignment"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Workers"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
   createCategory: {
     parameters: {
       query?: never;
@@ -3115,7 +3367,10 @@ export interface operations {
           | "submitted"
           | "approved"
           | "returned"
-          | "skipped";
+          | "skipped"
+          | "in_work"
+          | "assigned_to_me"
+          | "returned_to_me";
         search?: string;
         folder?: string;
         order?: "added" | "name" | "state" | "objects";
@@ -3509,6 +3764,41 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["ModelChange"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  takeNext: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["NextQuestion"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["NextImage"];
         };
       };
       /** @description What was wrong, and what would be right */

@@ -10,6 +10,12 @@ export type EmbeddingState = Schemas["ImageEmbedding"]["state"];
 export type ImageAnnotations = Schemas["AnnotationList"];
 export type ImageDetails = Schemas["ImageDetails"];
 export type ImageMark = Schemas["ImageMark"];
+export type ImageWork = Schemas["ImageWork"];
+export type NextImage = Schemas["NextImage"];
+export type NextOrder = Project["next_order"];
+export type Workers = Schemas["Workers"];
+export type Worker = Schemas["Worker"];
+export type NewAssignment = Pick<Schemas["NewAssignment"], "to"> & Partial<Schemas["NewAssignment"]>;
 export type ImagePage = Schemas["ImageList"];
 export type ImportSummary = Schemas["ImportResult"];
 export type Invitation = Schemas["Invitation"];
@@ -38,7 +44,14 @@ export type UploadResult = Schemas["UploadResult"];
 export type ImageState = ImageMark["state"];
 /** Whether somebody has to work on an image that is in this state. */
 export const isOpenWork = (state: ImageState): boolean => state === "waiting" || state === "returned";
-export type ImageFilter = "all" | "annotated" | "unannotated" | ImageState;
+export type ImageFilter =
+  | "all"
+  | "annotated"
+  | "unannotated"
+  | "in_work"
+  | "assigned_to_me"
+  | "returned_to_me"
+  | ImageState;
 
 /** What a person can change about an annotation. */
 export type AnnotationContent = Pick<

@@ -69,6 +69,10 @@ export class GalleryProject {
         this.images.change(image_id, { revision, annotation_count, mark });
         this.refreshSoon();
       },
+      work: ({ images }) => {
+        if (images.length === 0) void this.catchUp();
+        for (const { image_id, ...work } of images) this.images.change(image_id, { work });
+      },
       embedding: ({ image_id, state, error }) => {
         this.images.change(image_id, { embedding: { state, error: error ?? null } });
         this.refreshSoon();

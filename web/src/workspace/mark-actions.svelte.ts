@@ -105,9 +105,9 @@ export class MarkActions {
     await this.goTo(() => this.host.nextSubmitted(), "No other image is submitted.");
   }
 
-  /** Open the next image that waits. */
+  /** Open the next image that the person is handed. */
   async goOn(): Promise<void> {
-    await this.goTo(() => this.host.nextWaiting(), "No other image is waiting.");
+    await this.goTo(() => this.host.nextWaiting(), "There is no other image for you to work on.");
   }
 
   /** Without the server, the next image: it may have been loaded ahead. */

@@ -135,7 +135,7 @@ describe("going on", () => {
   it("says when no other image is waiting", async () => {
     const { actions, done } = host({ nextWaiting: async () => null });
     await actions.goOn();
-    expect(done).toEqual(["tell No other image is waiting."]);
+    expect(done).toEqual(["tell There is no other image for you to work on."]);
   });
 
   it("takes the next image when the server cannot be asked", async () => {

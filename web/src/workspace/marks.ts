@@ -42,15 +42,9 @@ export class Marks {
     this.said.delete(imageId);
   }
 
-  /** The next image that waits, going round to the beginning; null when there is no other one. */
-  async nextWaiting({ id, next_waiting_id: known }: ImageDetails): Promise<number | null> {
-    if (known !== null && this.waits(known)) return known;
-    for (const after of [String(id), null]) {
-      const { images } = await this.client.images(this.projectId, after, LOOK_AHEAD, "waiting");
-      const next = images.find((each) => each.id !== id && this.waits(each.id));
-      if (next) return next.id;
-    }
-    return null;
+  /** Whether an image waits for somebody to work on it, as far as this page knows. */
+  waits(imageId: number): boolean {
+    return isOpenWork(this.said.get(imageId) ?? this.heard.get(imageId) ?? "waiting");
   }
 
   /** The next image that was submitted, going round to the beginning; null when there is no other one. */
@@ -65,9 +59,5 @@ export class Marks {
 
   private isSubmitted(imageId: number): boolean {
     return (this.said.get(imageId) ?? this.heard.get(imageId) ?? "submitted") === "submitted";
-  }
-
-  private waits(imageId: number): boolean {
-    return isOpenWork(this.said.get(imageId) ?? this.heard.get(imageId) ?? "waiting");
   }
 }

@@ -1,7 +1,13 @@
 /** The open image as this page knows it: its details and mark, and the way of every change of it to the server. */
 import type { Client } from "../api/client.ts";
 import { explain } from "../api/errors.ts";
-import { type ImageDetails, type ImageMark, type ImageState, isOpenWork } from "../api/types.ts";
+import {
+  type ImageDetails,
+  type ImageMark,
+  type ImageState,
+  type ImageWork,
+  isOpenWork,
+} from "../api/types.ts";
 import type { KeptDraft } from "../core/draft.ts";
 import type { Annotation, Operation } from "../session/types.ts";
 import type { ImageSync } from "../sync/image.ts";
@@ -124,6 +130,20 @@ export class OpenImage {
     if (isOpen && revision < this.sync!.revision) return;
     this.host.marks.hear(imageId, mark);
     if (isOpen && !this.sync!.waitingMark) this.take(mark);
+  }
+
+  /** The server has told who has images, or is to work on them. */
+  hearWork(images: readonly ({ image_id: number } & ImageWork)[]): void {
+    const { details } = this;
+    const told = images.find((each) => each.image_id === details?.id);
+    if (!details || !told) return;
+    const { image_id: _, ...work } = told;
+    const me = this.host.me();
+    const taken =
+      work.held_by !== null && work.held_by !== me && work.held_by !== details.work.held_by && !work.reserved;
+    if (taken)
+      this.host.tell(`${work.held_by} has this image now. What you save is kept, and may meet theirs.`);
+    this.details = { ...details, work };
   }
 
   private take(mark: ImageMark): void {

@@ -7,6 +7,7 @@ import { createSession, type Session } from "../session/session.svelte.ts";
 import { CloserLook, encodeRegion } from "./closer-look.svelte.ts";
 import { EmbeddingWaits } from "./embedding-waits.ts";
 import { Engine } from "./engine.svelte.ts";
+import { Handouts } from "./handouts.ts";
 import { ImageCache } from "./image-cache.ts";
 import { LastCategory } from "./last-category.ts";
 import { Marks } from "./marks.ts";
@@ -25,6 +26,7 @@ export class Workspace {
   readonly objects: Objects;
   readonly closer: CloserLook;
   readonly marks: Marks;
+  readonly handouts: Handouts;
   readonly suggesting: Suggesting;
   readonly propagator: Propagator;
   private readonly opened: OpenImage;
@@ -76,6 +78,7 @@ export class Workspace {
     this.objects = new Objects(this.session);
     this.propagator = new Propagator(decoder, this.session, this.objects, (...said) => this.tell(...said));
     this.marks = new Marks(client, projectId);
+    this.handouts = new Handouts(client, projectId, this.marks);
     this.suggesting = new Suggesting(
       client,
       this.session,
@@ -112,6 +115,7 @@ export class Workspace {
           void this.notice(image_id, revision);
           this.opened.hear(image_id, revision, mark);
         },
+        work: ({ images }) => this.opened.hearWork(images),
         start: () => this.catchUp(),
         reset: () => this.catchUp(),
       }),
@@ -175,6 +179,7 @@ export class Workspace {
    */
   private leave(): void {
     this.wanted = 0;
+    this.giveBack();
     if (this.session.draft.active) {
       const obstacle = this.session.drawing.keep();
       if (!obstacle) this.tell("What you were drawing was kept.");
@@ -188,6 +193,14 @@ export class Workspace {
     this.picture?.close();
     this.picture = null;
     this.problem = "";
+  }
+
+  /** Others may have the open image, if it was this person's and is not settled. Called when the page goes away, too. */
+  giveBack(): void {
+    const { image } = this;
+    if (!image || !isOpenWork(image.mark.state)) return;
+    if (image.work.reserved || image.work.held_by !== this.services.account.name) return;
+    void this.handouts.leave(image.id).catch(() => undefined); // the lease ends by itself
   }
 
   private setCategories(categories: readonly Category[], first: boolean): void {
@@ -252,7 +265,7 @@ export class Workspace {
 
   private async prefetchAround(image: ImageDetails): Promise<void> {
     const submits = isOpenWork(image.mark.state);
-    const waiting = submits ? await this.marks.nextWaiting(image).catch(() => null) : null; // opening it will say why
+    const waiting = submits ? (this.handouts.ahead ?? image.next_waiting_id) : null;
     if (this.wanted === image.id) await this.cache.prefetchAround(image, waiting);
   }
 

@@ -61,8 +61,17 @@ def get_project(project_id: int) -> Project:
 @blueprint.output(Project)
 @blueprint.doc(operation_id="updateProject")
 def update_project(project_id: int, json_data: ProjectChanges) -> Project:
-    """Rename a project."""
-    return Project.of(projects.rename_project(services(), current_actor(), project_id, json_data.name))
+    """Rename a project, or have its images handed out in another order."""
+    changes = json_data
+    changed = projects.change_project(
+        services(),
+        current_actor(),
+        project_id,
+        name=changes.name,
+        next_order=changes.next_order,
+        next_seed=changes.next_seed,
+    )
+    return Project.of(changed)
 
 
 @blueprint.put("/projects/<int:project_id>/model")

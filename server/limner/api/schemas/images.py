@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from limner.api.schemas.base import Answer, ErrorInfo, Request
 from limner.service.images import ImageInfo, ImagePlace
-from limner.vocabulary.events import ImageMark, Timestamp
+from limner.vocabulary.events import ImageMark, ImageWork, Timestamp
 from limner.vocabulary.listing import ImageOrder, Listing
 from limner.vocabulary.states import EmbeddingStateName, ImageFilter
 
@@ -49,6 +49,7 @@ class Image(Answer):
     revision: int
     annotation_count: int
     mark: ImageMark
+    work: ImageWork
     embedding: ImageEmbedding
 
     @classmethod
@@ -69,6 +70,7 @@ class Image(Answer):
             revision=row.revision,
             annotation_count=row.annotation_count,
             mark=image.mark,
+            work=image.work,
             embedding=ImageEmbedding(state=embedding.state, error=embedding.error),
         )
 

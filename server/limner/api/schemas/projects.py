@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Self, cast
 
 from pydantic import Field, Strict, StringConstraints, model_validator
 
@@ -13,6 +13,7 @@ from limner.models.in_use import UsedModel
 from limner.service.projects import CategoryInfo, ProjectInfo
 from limner.service.projects import NewCategory as CategoryToMake
 from limner.vocabulary.events import Timestamp
+from limner.vocabulary.states import NextOrder
 
 OptionalText = Annotated[str, StringConstraints(strict=True, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
@@ -68,11 +69,16 @@ class ProjectModel(Answer):
 
 
 class Project(Answer):
-    """A project, how much is in it, its model, its categories, and what one may do in it."""
+    """A project, how much is in it, its model, its categories, and what one may do in it.
+
+    ``next_order`` is that in which images are handed out; a random one begins where ``next_seed`` says.
+    """
 
     id: int
     name: str
     created: Timestamp
+    next_order: NextOrder
+    next_seed: int
     image_count: int
     annotated_count: int
     annotation_count: int
@@ -93,6 +99,8 @@ class Project(Answer):
             id=row.id,
             name=row.name,
             created=row.created,
+            next_order=cast(NextOrder, row.next_order),
+            next_seed=row.next_seed,
             image_count=counts.images,
             annotated_count=counts.annotated,
             annotation_count=counts.annotations,
@@ -150,9 +158,11 @@ class NewProject(Request):
 
 
 class ProjectChanges(Request):
-    """What to change about a project."""
+    """What to change about a project; what is left out stays."""
 
-    name: NameText
+    name: NameText | None = None
+    next_order: NextOrder | None = None
+    next_seed: Annotated[int, Strict(), Field(ge=0, lt=2**31)] | None = None
 
 
 class NewModel(Request):

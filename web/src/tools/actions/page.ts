@@ -20,7 +20,7 @@ export const PAGE = [
   {
     group: "Images and view",
     command: "submit",
-    does: "Submit the image, go on to the next one that waits",
+    does: "Submit the image, go on to the next one to work on",
     keys: ["Ctrl+Enter"],
     once: true, // a key that is held settles one image, not all that follow unseen
     run: ({ page }) => page.submit(),
@@ -36,7 +36,7 @@ export const PAGE = [
   {
     group: "Images and view",
     command: "nextWaiting",
-    does: "Next image that waits",
+    does: "Next image to work on; nobody else is handed it meanwhile",
     keys: ["Shift+n"],
     once: true,
     run: ({ page }) => page.nextWaiting(),
