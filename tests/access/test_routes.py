@@ -43,6 +43,7 @@ NEEDS = {
     "images.get_image": Permission.VIEW,
     "images.get_thumbnail": Permission.VIEW,
     "images.list_images": Permission.VIEW,
+    "images.list_folders": Permission.VIEW,
     "images.upload_images": Permission.MANAGE_IMAGES,
     "jobs.act_on_job": Permission.RUN_JOBS,
     "jobs.create_job": Permission.RUN_JOBS,

@@ -97,7 +97,7 @@ def fill(services: Services, ids: Mapping[str, int], numbers: range) -> None:
             session.add(LoginSession(id_sha256=sha256, user_id=owner.id, expires=TOMORROW))
             for place, project_id in enumerate((ids["project_id"], None)):
                 session.add(_invitation(f"{2 * number + place:064x}", project_id))
-            new = NewImage(f"{number}.png", 64, 48, sha256, 100, "PNG", "image/png")
+            new = NewImage(f"folder {number}/{number}.png", 64, 48, sha256, 100, "PNG", "image/png")
             image, _ = add_image(session, ids["project_id"], new)
             mark = MarkOperation(kind="mark", uid=uuid.uuid4(), state="submitted")
             apply_operation(session, image, str(uuid.uuid4()), mark, revision=None, user_id=user.id)

@@ -73,6 +73,44 @@ def test_looking_through_hundreds_of_images_writes_nothing(
     assert written(server) == before
 
 
+def test_what_is_listed_stands_in_the_address_and_is_walked(
+    server: LimnerServer, page: Page, large_project: int
+) -> None:
+    page.goto(f"{server.address}/projects/{large_project}")
+    page.get_by_role("link", name=re.compile("tile-0000.png")).wait_for()
+    page.get_by_role("searchbox", name="Search names").fill("tile 12")
+    page.get_by_role("combobox", name="Order").select_option("name")
+    page.get_by_role("button", name="Descending").click()
+    grid = page.get_by_role("list", name="Images")
+    first = grid.get_by_role("link").first
+    expect(first).to_have_accessible_name(re.compile("tile-0312.png"))
+    expect(page).to_have_url(re.compile(r"\?search=tile\+12&order=name&descending=true$"))
+    found = [f"tile-{number:04}.png" for number in range(IMAGES) if "12" in f"{number:04}"]
+    expect(grid.get_by_role("listitem")).to_have_count(len(found))
+
+    first.click()
+    for name in reversed(found[-3:]):
+        page.get_by_role("heading", name=name).wait_for()
+        page.keyboard.press("d")
+    page.get_by_role("heading", name=found[-4]).wait_for()
+    page.get_by_role("link", name=re.compile("Back to the images")).click()
+    expect(first).to_have_accessible_name(re.compile("tile-0312.png"))
+    page.get_by_role("button", name="Show all").click()
+    expect(first).to_have_accessible_name(re.compile(f"tile-{IMAGES - 1:04}.png"))
+
+
+def test_keys_walk_to_tiles_that_were_never_seen(server: LimnerServer, page: Page, large_project: int) -> None:
+    page.goto(f"{server.address}/projects/{large_project}")
+    page.get_by_role("link", name=re.compile("tile-0000.png")).focus()
+    page.keyboard.press("End")
+    last = page.get_by_role("link", name=re.compile(f"tile-{IMAGES - 1:04}.png"))
+    expect(last).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("link", name=re.compile(f"tile-{IMAGES - 2:04}.png"))).to_be_focused()
+    page.keyboard.press("Home")
+    expect(page.get_by_role("link", name=re.compile("tile-0000.png"))).to_be_focused()
+
+
 def test_deleting_says_what_is_lost(server: LimnerServer, page: Page, large_project: int) -> None:
     page.goto(f"{server.address}/projects/{large_project}")
     card = page.get_by_role("link", name=re.compile("tile-0000.png"))

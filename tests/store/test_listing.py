@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from limner.errors import InvalidInput, NotFound
 from limner.store import Database
 from limner.store.images import add_image, get_image
-from limner.store.listing import count_images, neighbours, next_waiting, page_images, position_of
+from limner.store.listing import count_images, folders_of, neighbours, next_waiting, page_images, position_of
 from limner.store.projects import create_project
 from limner.store.tables import Image
 from limner.vocabulary.listing import MAX_SORT_KEY, ImageOrder, Listing, natural_key
@@ -124,6 +124,12 @@ def test_a_folder_has_what_is_in_it_and_no_other_of_a_like_name(database: Databa
         assert names(session, project_id, Listing(folder="cam/deep")) == ["cam/deep/é_100%.png"]
         assert names(session, project_id, Listing(folder="ca")) == []
         assert names(session, project_id, Listing(folder="c" * MAX_SORT_KEY)) == []
+
+
+def test_folders_are_those_that_images_are_in(database: Database, project_id: int) -> None:
+    with database.read() as session:
+        assert folders_of(session, project_id, 9) == [("CAM", 1), ("cam", 2), ("cam/deep", 1), ("cam 1", 1)]
+        assert len(folders_of(session, project_id, 1)) == 1
 
 
 def test_what_waits_next_is_looked_for_among_what_is_listed(database: Database, project_id: int) -> None:

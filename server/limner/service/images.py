@@ -124,6 +124,17 @@ def get_image(context: Services, actor: Actor, image_id: int, listing: Listing =
     return ImagePlace(image, position, previous_id, next_id, next_waiting_id)
 
 
+def list_folders(context: Services, actor: Actor, project_id: int, limit: int) -> Sequence[tuple[str, int]]:
+    """(path, how many images are right in it) of the folders of a project that have any, by path; at most so many.
+
+    Raises:
+        NotFound: there is no such project that the actor may see.
+    """
+    with context.database.read() as session:
+        access_project(session, actor, project_id, Permission.VIEW)
+        return listed.folders_of(session, project_id, limit)
+
+
 def image_row(context: Services, actor: Actor, image_id: int) -> Image:
     """What is stored of an image, for whoever wants its files.
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from limner.errors import InvalidInput, NotFound
 from limner.store.tables import Image
 from limner.store.types import utc_now
-from limner.vocabulary.listing import Listing, folder_range
+from limner.vocabulary.listing import Listing, folder_range, natural_key
 from limner.vocabulary.names import shown
 from limner.vocabulary.states import ImageFilter
 
@@ -62,6 +62,15 @@ def count_images(session: Session, project_id: int, listing: Listing) -> int:
     """How many images of a project are listed."""
     total: int = session.scalars(_chosen(select(func.count(Image.id)), project_id, listing)).one()
     return total
+
+
+def folders_of(session: Session, project_id: int, limit: int) -> Sequence[tuple[str, int]]:
+    """(path, how many images are right in it) of the folders that have any, by path; at most so many."""
+    beginning = func.rtrim(Image.file_name, func.replace(Image.file_name, "/", ""))  # up to the last slash, with it
+    statement = select(beginning, func.count()).where(Image.project_id == project_id, Image.file_name.contains("/"))
+    rows = session.execute(statement.group_by(beginning).order_by(beginning).limit(limit))
+    found = [(path.rstrip("/"), images) for path, images in rows]
+    return sorted(found, key=lambda each: (natural_key(each[0]), each[0]))
 
 
 def neighbours(session: Session, image: Image, listing: Listing = _EVERYTHING) -> tuple[int | None, int | None]:

@@ -1,14 +1,15 @@
 /** Every call that this page makes, by name. Each rejects with ApiError or NetworkError. */
 import createClient from "openapi-fetch";
 import type { Http } from "./http.ts";
+import { EVERYTHING, type Listing, queryOf } from "./listing.ts";
 import { ROOT } from "./root.ts";
 import type { paths } from "./schema.d.ts";
 import type {
   Category,
   EmbeddingAnswer,
+  Folder,
   ImageAnnotations,
   ImageDetails,
-  ImageFilter,
   ImagePage,
   ImportSummary,
   Job,
@@ -97,15 +98,29 @@ export class Client {
   deleteCategory = (id: number) =>
     this.api.DELETE("/api/v1/categories/{category_id}", { params: { path: { category_id: id } } });
 
-  images = (projectId: number, after: string | null, limit: number, state: ImageFilter) =>
+  folders = async (projectId: number) => {
+    const params = { path: { project_id: projectId } };
+    const answer = this.api.GET("/api/v1/projects/{project_id}/folders", { params });
+    return (await body<{ folders: Folder[] }>(answer)).folders;
+  };
+  /** A page of what is listed. @param page where it begins and how long it is; `counted`: with how many there are in all */
+  images = (
+    projectId: number,
+    listing: Listing,
+    page: { after?: string; skip?: number; limit: number; counted?: boolean },
+  ) =>
     body<ImagePage>(
       this.api.GET("/api/v1/projects/{project_id}/images", {
-        params: { path: { project_id: projectId }, query: { ...(after ? { after } : {}), limit, state } },
+        params: { path: { project_id: projectId }, query: { ...queryOf(listing), ...page } },
       }),
     );
-  image = (id: number, init: Signal = {}) =>
+  /** @param listing among which images its neighbours are */
+  image = (id: number, { listing = EVERYTHING, ...init }: Signal & { listing?: Listing } = {}) =>
     body<ImageDetails>(
-      this.api.GET("/api/v1/images/{image_id}", { params: { path: { image_id: id } }, ...init }),
+      this.api.GET("/api/v1/images/{image_id}", {
+        params: { path: { image_id: id }, query: queryOf(listing) },
+        ...init,
+      }),
     );
 
   /** @param question `give_back`: the image that one comes from is left to others */

@@ -596,6 +596,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/projects/{project_id}/folders": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The folders that the images of a project are in. */
+    get: operations["listFolders"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/projects/{project_id}/images": {
     parameters: {
       query?: never;
@@ -1014,6 +1031,15 @@ export interface components {
       height: number;
       name: string;
       width: number;
+    };
+    /** @description A folder that images of a project are in; ``images`` counts those that are in none of its folders. */
+    Folder: {
+      images: number;
+      path: string;
+    };
+    /** @description Folders by path; of very many the first ones. */
+    FolderList: {
+      folders: components["schemas"]["Folder"][];
     };
     /** @description One ONNX file: its name beside the manifest, its content hash, and its tensors in order. */
     GraphFile: {
@@ -3343,6 +3369,37 @@ export interface operations {
         content: {
           "application/json": string;
           "application/zip": string;
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  listFolders: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["FolderList"];
         };
       };
       /** @description What was wrong, and what would be right */

@@ -18,6 +18,7 @@ export type Worker = Schemas["Worker"];
 export type NewAssignment = Pick<Schemas["NewAssignment"], "to"> & Partial<Schemas["NewAssignment"]>;
 export type ImagePage = Schemas["ImageList"];
 export type ImportSummary = Schemas["ImportResult"];
+export type Folder = Schemas["Folder"];
 export type Invitation = Schemas["Invitation"];
 export type InvitationOffer = Schemas["InvitationOffer"];
 export type Job = Schemas["Job"];

@@ -1,4 +1,5 @@
 /** Which page an address means, and back. Addresses are whole paths, below the root under which a proxy shows us. */
+import { addressOf, EVERYTHING, type Listing } from "../api/listing.ts";
 import { ROOT } from "../api/root.ts";
 
 export type Route =
@@ -31,6 +32,8 @@ export const HOME_PATH = `${ROOT}/`;
 export const LOGIN_PATH = `${ROOT}/login`;
 export const PEOPLE_PATH = `${ROOT}/people`;
 export const ACCOUNT_PATH = `${ROOT}/account`;
-export const projectPath = (projectId: number) => `${ROOT}/projects/${projectId}`;
-export const imagePath = (projectId: number, imageId: number) =>
-  `${ROOT}/projects/${projectId}/images/${imageId}`;
+export const projectPath = (projectId: number, listing: Listing = EVERYTHING) =>
+  `${ROOT}/projects/${projectId}${addressOf(listing)}`;
+/** @param listing in which one walks from there to the next and back */
+export const imagePath = (projectId: number, imageId: number, listing: Listing = EVERYTHING) =>
+  `${ROOT}/projects/${projectId}/images/${imageId}${addressOf(listing)}`;

@@ -1,8 +1,12 @@
 /** The open page, on the browser's history. */
+import { type Listing, listingOf } from "../api/listing.ts";
 import { type Route, routeOf } from "./paths.ts";
 
 export class Router {
   route = $state<Route>(routeOf(location.pathname));
+  private search = $state(location.search);
+  /** Which images the page lists, or walks through. */
+  readonly listing: Listing = $derived(listingOf(this.search));
 
   /** Follow the history and plain clicks on links. @returns disposer */
   listen(): () => void {
@@ -23,6 +27,7 @@ export class Router {
   }
 
   private read(): void {
+    this.search = location.search;
     this.route = routeOf(location.pathname);
   }
 
@@ -33,6 +38,6 @@ export class Router {
     const url = new URL(link.href);
     if (url.origin !== location.origin || routeOf(url.pathname).page === "unknown") return;
     event.preventDefault();
-    this.go(url.pathname);
+    this.go(url.pathname + url.search);
   }
 }

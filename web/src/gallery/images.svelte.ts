@@ -1,141 +1,180 @@
 import type { Client } from "../api/client.ts";
 import { explain } from "../api/errors.ts";
-import type { ImageFilter, ImagePage, ProjectImage } from "../api/types.ts";
+import { EVERYTHING, type Listing } from "../api/listing.ts";
+import type { ProjectImage } from "../api/types.ts";
 
-type Change = (list: ProjectImage[]) => ProjectImage[];
+const PAGE_SIZE = 100; // images
+const AT_ONCE = 2; // pages on their way
+const ATTEMPTS = 3; // to have a page whole, while images come and go
 
-const PAGE_SIZE = 100;
-/** Filters that let a new image pass: it has no mask, and it waits. */
-const FOR_NEW: ReadonlySet<ImageFilter> = new Set(["all", "unannotated", "waiting"]);
+/** States of work, and filters, that let a new image pass: it has no mask, and it waits. */
+const FOR_NEW: ReadonlySet<Listing["state"]> = new Set(["all", "unannotated", "waiting"]);
 
-/** The images of one project, page after page as the person scrolls, kept up to date by events. */
+/** A list of which only what was looked at is here. */
+export type SparseList = readonly (ProjectImage | undefined)[];
+
+/**
+ * The images of one project that are listed, kept up to date by events. How many there are is known from the start; those that
+ * are looked at come page by page, wherever they stand.
+ */
 export class GalleryImages {
-  list = $state.raw<ProjectImage[]>([]);
+  /** As long as the list is; what has not come yet is undefined. */
+  list = $state.raw<SparseList>([]);
+  /** Whether the list's length is known. */
+  counted = $state(false);
   loading = $state(false);
-  complete = $state(false);
   problem = $state("");
-  filter = $state<ImageFilter>("all");
+  listing = $state.raw<Listing>(EVERYTHING);
 
-  private cursor: string | null = null;
-  /** Rises with every reset, so that an answer to an older question is dropped. */
+  /** Rises with every new list, so that an answer to an older question is dropped. */
   private generation = 0;
-  /** How many images were on the page that is restored. */
-  private wanted = 0;
-  private reading: Promise<void> = Promise.resolve();
-  /** What events have told while something is read, which may be older. */
-  private meanwhile: Change[] = [];
+  /** Pages on their way, by their place, and what events have told of images meanwhile: pages may be older. */
+  private readonly reading = new Map<number, Promise<void>>();
+  private meanwhile: ((image: ProjectImage) => ProjectImage | null)[] = [];
+  /** What is looked at: first and last place. */
+  private seen: readonly [number, number] = [0, 0];
+  private readonly known = new Set<number>();
 
   constructor(
     private readonly client: Client,
     private readonly projectId: number,
   ) {}
 
-  async reset(filter: ImageFilter = this.filter): Promise<void> {
-    this.generation += 1;
-    this.wanted = 0;
-    this.filter = filter;
-    this.cursor = null;
+  /** Begin another list, or this one anew. */
+  async reset(listing: Listing = this.listing): Promise<void> {
+    this.listing = listing;
     this.list = [];
-    this.complete = false;
-    this.loading = false;
-    await this.more();
+    this.counted = false;
+    this.seen = [0, 0];
+    await this.reload();
   }
 
-  /** Start with at least so many, as far as there are. */
-  async restore(filter: ImageFilter, count: number): Promise<void> {
-    const first = this.reset(filter);
-    this.wanted = count;
-    await first;
-    // Not when somebody chose another filter meanwhile.
-    while (this.wanted === count && this.list.length < count && !this.complete && !this.problem) {
-      await this.more();
-    }
-  }
-
-  /** The next page; when something is on its way already, resolves with that. */
-  async more(): Promise<void> {
-    if (!this.loading && !this.complete) this.reading = this.readPage();
-    await this.reading;
-  }
-
-  private async readPage(): Promise<void> {
-    const { generation } = this;
-    this.begin();
-    this.problem = "";
-    try {
-      const page = await this.client.images(this.projectId, this.cursor, PAGE_SIZE, this.filter);
-      if (generation !== this.generation) return;
-      const known = new Set(this.list.map((each) => each.id));
-      this.cursor = page.next;
-      this.complete = page.next === null;
-      this.show([...this.list, ...page.images.filter((each) => !known.has(each.id))]);
-    } catch (error) {
-      if (generation === this.generation) this.problem = explain(error).message;
-    } finally {
-      if (generation === this.generation) this.loading = false;
-    }
-  }
-
-  /** Read again what is on the page, and show it in place of the old at once, so that the page does not jump. */
+  /** Read again what is looked at, and show it in place of the old at once, so that the page does not jump. */
   async reload(): Promise<void> {
-    const again = this.readAgain();
-    this.reading = again.catch(() => undefined); // whoever waits for it goes on where it ended
-    await again;
+    this.generation += 1;
+    this.reading.clear();
+    this.meanwhile = [];
+    this.problem = "";
+    await this.read(this.pageAt(this.seen[0]), true);
+    this.pump();
   }
 
-  private async readAgain(): Promise<void> {
-    const { filter } = this;
-    const count = Math.max(this.list.length, this.wanted);
-    const generation = ++this.generation;
-    this.begin();
-    const fresh: ProjectImage[] = [];
-    let cursor: string | null = null;
-    try {
-      do {
-        const page: ImagePage = await this.client.images(this.projectId, cursor, PAGE_SIZE, filter);
-        fresh.push(...page.images);
-        cursor = page.next;
-      } while (cursor !== null && fresh.length < count);
-      if (generation !== this.generation) return;
-      this.cursor = cursor;
-      this.complete = cursor === null;
-      this.show(fresh);
-    } finally {
-      if (generation === this.generation) this.loading = false;
+  /** These places are looked at: what is missing of them is read. */
+  look(first: number, last: number): void {
+    this.seen = [first, last];
+    this.pump();
+  }
+
+  /** Read the first page that is missing of what is looked at, again after a failure. */
+  retry(): void {
+    this.problem = "";
+    if (this.counted) this.pump();
+    else void this.reload();
+  }
+
+  /** All images at these places, read if need be. Rejects when they cannot be. */
+  async between(first: number, last: number): Promise<ProjectImage[]> {
+    for (let page = this.pageAt(first); page <= this.pageAt(last); page++) {
+      for (let attempt = 0; attempt < ATTEMPTS && this.lacks(page); attempt++) await this.read(page, false);
+      if (this.problem) throw new Error(this.problem);
     }
+    return this.list.slice(first, last + 1).filter((each) => each !== undefined);
   }
 
-  add(image: ProjectImage): void {
-    this.apply((list) => {
-      const known = list.some((each) => each.id === image.id);
-      // New images come last: they show at once only where the end of the list is on the page.
-      return !known && this.complete && FOR_NEW.has(this.filter) ? [...list, image] : list;
-    });
+  /** There is a new image. @returns whether it is in its place already, or none of these */
+  add(id: number, image?: ProjectImage): boolean {
+    const { order, descending, state, search, folder } = this.listing;
+    if (this.known.has(id) || !this.counted) return true;
+    if (!FOR_NEW.has(state)) return true;
+    if (order !== "added" || search || folder) return false; // only the server knows where it stands, and whether it does
+    this.known.add(id);
+    this.list = descending ? [image, ...this.list] : [...this.list, image];
+    this.pump();
+    return true;
   }
 
   change(id: number, change: Partial<ProjectImage>): void {
-    this.apply((list) =>
-      list.some((each) => each.id === id)
-        ? list.map((each) => (each.id === id ? { ...each, ...change } : each))
-        : list,
-    );
+    this.tell((image) => (image.id === id ? { ...image, ...change } : image));
+    if (this.known.has(id))
+      this.list = this.list.map((each) => (each?.id === id ? { ...each, ...change } : each));
   }
 
   drop(id: number): void {
-    this.apply((list) => list.filter((each) => each.id !== id));
+    this.tell((image) => (image.id === id ? null : image));
+    if (this.known.delete(id) && this.list.some((each) => each?.id === id)) {
+      this.list = this.list.filter((each) => each?.id !== id);
+      this.pump();
+    }
   }
 
-  private begin(): void {
-    this.loading = true;
-    this.meanwhile = [];
+  private tell(change: (image: ProjectImage) => ProjectImage | null): void {
+    if (this.reading.size > 0) this.meanwhile.push(change);
   }
 
-  private apply(change: Change): void {
-    this.list = change(this.list);
-    if (this.loading) this.meanwhile.push(change);
+  private pageAt = (place: number): number => Math.floor(place / PAGE_SIZE);
+
+  private lacks(page: number): boolean {
+    const end = Math.min(this.list.length, (page + 1) * PAGE_SIZE);
+    for (let place = page * PAGE_SIZE; place < end; place++) if (this.list[place] === undefined) return true;
+    return false;
   }
 
-  private show(list: ProjectImage[]): void {
-    this.list = this.meanwhile.reduce((sum, change) => change(sum), list);
+  private pump(): void {
+    if (!this.counted || this.problem) return;
+    for (let page = this.pageAt(this.seen[0]); page <= this.pageAt(this.seen[1]); page++) {
+      if (this.reading.size >= AT_ONCE) return;
+      if (!this.reading.has(page) && this.lacks(page)) void this.read(page, false);
+    }
+  }
+
+  /** @param anew nothing that is here counts any more once this page has come */
+  private async read(page: number, anew: boolean): Promise<void> {
+    const known = this.reading.get(page);
+    const reading = known ?? this.ask(page, anew, this.generation);
+    if (!known) {
+      this.reading.set(page, reading);
+      this.loading = true;
+    }
+    await reading;
+  }
+
+  private async ask(page: number, anew: boolean, generation: number): Promise<void> {
+    const first = page * PAGE_SIZE;
+    try {
+      const answer = await this.client.images(this.projectId, this.listing, {
+        skip: first,
+        limit: PAGE_SIZE,
+        ...(anew ? { counted: true } : {}),
+      });
+      if (generation !== this.generation) return;
+      const images = this.meanwhile.reduce<ProjectImage[]>(
+        (list, change) => list.map(change).filter((each) => each !== null),
+        answer.images,
+      );
+      const end = first + images.length;
+      const length = answer.next === null ? end : Math.max(this.list.length, end + 1);
+      this.place(first, images, anew ? (answer.total ?? 0) : length, anew);
+    } catch (error) {
+      if (generation === this.generation) this.problem = explain(error).message;
+    } finally {
+      if (generation === this.generation) {
+        this.reading.delete(page);
+        if (this.reading.size === 0) this.meanwhile = [];
+        this.loading = this.reading.size > 0;
+        this.pump();
+      }
+    }
+  }
+
+  private place(first: number, images: ProjectImage[], length: number, anew: boolean): void {
+    const ids = new Set(images.map((each) => each.id));
+    // What stands elsewhere, too, has moved: its old place is read again when it is looked at.
+    const list = anew ? [] : this.list.map((each) => (each && ids.has(each.id) ? undefined : each));
+    list.length = length;
+    for (const [offset, image] of images.entries()) list[first + offset] = image;
+    this.known.clear();
+    for (const each of list) if (each) this.known.add(each.id);
+    this.list = [...list]; // holes become undefined
+    this.counted = true;
   }
 }

@@ -1,20 +1,11 @@
-/** Where a person was in a gallery, to come back to after looking at an image. Forgotten with the tab. */
-import type { ImageFilter } from "../api/types.ts";
+/** Where a person was in a list of images, to come back to after looking at one. Forgotten with the tab. */
+const places = new Map<string, number>();
 
-export interface GalleryPlace {
-  filter: ImageFilter;
-  /** How many images were loaded. */
-  count: number;
-  /** px */
-  scrolled: number;
+/** @param address of the gallery, with what it lists. @param scrolled px */
+export function rememberPlace(address: string, scrolled: number): void {
+  places.set(address, scrolled);
 }
 
-const places = new Map<number, GalleryPlace>();
-
-export function rememberPlace(projectId: number, place: GalleryPlace): void {
-  places.set(projectId, place);
-}
-
-export function placeIn(projectId: number): GalleryPlace {
-  return places.get(projectId) ?? { filter: "all", count: 0, scrolled: 0 };
+export function placeIn(address: string): number {
+  return places.get(address) ?? 0;
 }

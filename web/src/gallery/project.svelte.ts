@@ -1,5 +1,5 @@
 import type { Client } from "../api/client.ts";
-import type { Job, Project } from "../api/types.ts";
+import type { Folder, Job, Project, ProjectImage } from "../api/types.ts";
 import type { ProjectStreams } from "../sync/streams.ts";
 import { GalleryImages } from "./images.svelte.ts";
 
@@ -20,9 +20,13 @@ export class GalleryProject {
   change = $state.raw<Job | null>(null);
   /** The newest job that suggests masks. */
   suggestJob = $state.raw<Job | null>(null);
+  /** Those that images are in. */
+  folders = $state.raw<Folder[]>([]);
   readonly images: GalleryImages;
+  private foldersStale = true;
   private asked = 0;
   private timer: ReturnType<typeof setTimeout> | null = null;
+  private listTimer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(
     private readonly client: Client,
@@ -33,6 +37,7 @@ export class GalleryProject {
   }
 
   async load(): Promise<void> {
+    this.foldersStale = true;
     const [jobs] = await Promise.all([this.client.jobs(this.id), this.ask()]);
     this.job = this.suggestJob = this.change = null;
     for (const each of jobs) this.take(each);
@@ -53,7 +58,16 @@ export class GalleryProject {
   }
 
   async refreshAll(): Promise<void> {
-    await Promise.all([this.refresh(), this.images.reset()]);
+    await Promise.all([this.refresh(), this.images.reload()]);
+  }
+
+  /** There is a new image. */
+  adopt(imageId: number, image?: ProjectImage): void {
+    if (this.images.add(imageId, image) || this.listTimer !== null) return;
+    this.listTimer = setTimeout(() => {
+      this.listTimer = null;
+      void this.images.reload();
+    }, SETTLE);
   }
 
   /** @returns disposer */
@@ -61,7 +75,8 @@ export class GalleryProject {
     const stop = streams.listen(this.id, {
       image: ({ image_id, action }) => {
         if (action === "deleted") this.images.drop(image_id);
-        else void this.adopt(image_id);
+        else this.adopt(image_id);
+        this.foldersStale = true;
         this.refreshSoon();
       },
       categories: () => this.refreshSoon(),
@@ -84,7 +99,7 @@ export class GalleryProject {
     });
     return () => {
       stop();
-      if (this.timer !== null) clearTimeout(this.timer);
+      for (const timer of [this.timer, this.listTimer]) if (timer !== null) clearTimeout(timer);
     };
   }
 
@@ -108,16 +123,13 @@ export class GalleryProject {
   /** Answers may overtake each other: only that to the latest question counts. */
   private async ask(): Promise<void> {
     const question = ++this.asked;
-    const project = await this.client.project(this.id);
+    const stale = this.foldersStale;
+    this.foldersStale = false;
+    const [project, folders] = await Promise.all([
+      this.client.project(this.id),
+      stale ? this.client.folders(this.id) : this.folders,
+    ]);
+    if (stale) this.folders = folders;
     if (question === this.asked) this.project = project;
-  }
-
-  private async adopt(imageId: number): Promise<void> {
-    if (this.images.list.some((each) => each.id === imageId) || !this.images.complete) return;
-    try {
-      this.images.add(await this.client.image(imageId));
-    } catch (error) {
-      this.report(error);
-    }
   }
 }

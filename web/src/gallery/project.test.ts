@@ -11,6 +11,7 @@ it.each(["load", "refresh"] as const)("shows the answer to the latest question a
   const answers: ((project: Project) => void)[] = [];
   const client = {
     project: () => new Promise<Project>((resolve) => answers.push(resolve)),
+    folders: async () => [],
     jobs: async () => [],
   };
   const gallery = new GalleryProject(client as unknown as Client, 1, vi.fn());
@@ -26,8 +27,13 @@ it.each(["start", "reset"] as const)("catches up with what happened before the e
   let [annotated, name] = [0, "before"];
   const client = {
     project: async () => named(name),
+    folders: async () => [],
     jobs: async () => [],
-    images: async () => ({ images: [{ id: 5, annotation_count: annotated } as ProjectImage], next: null }),
+    images: async () => ({
+      images: [{ id: 5, annotation_count: annotated } as ProjectImage],
+      next: null,
+      total: 1,
+    }),
   };
   const report = vi.fn();
   const gallery = new GalleryProject(client as unknown as Client, 1, report);
@@ -46,7 +52,7 @@ it.each(["start", "reset"] as const)("catches up with what happened before the e
 it("shows the categories that others have made", async () => {
   vi.useFakeTimers();
   let name = "before";
-  const client = { project: async () => named(name), jobs: async () => [] };
+  const client = { project: async () => named(name), folders: async () => [], jobs: async () => [] };
   const gallery = new GalleryProject(client as unknown as Client, 1, vi.fn());
   await gallery.load();
   name = "after";
@@ -65,6 +71,7 @@ it("tells jobs that suggest masks from those that encode, and keeps the newest o
   const job = (id: number, kind: string, done = 0) => ({ id, kind, done }) as never;
   const client = {
     project: async () => named("it"),
+    folders: async () => [],
     jobs: async () => [job(1, "suggest"), job(2, "precompute"), job(3, "suggest")],
   };
   const gallery = new GalleryProject(client as unknown as Client, 1, vi.fn());

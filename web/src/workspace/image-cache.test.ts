@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Client } from "../api/client.ts";
+import { EVERYTHING } from "../api/listing.ts";
 import type { EmbeddingAnswer, ImageDetails } from "../api/types.ts";
 import { EmbeddingWaits } from "./embedding-waits.ts";
 import { ImageCache } from "./image-cache.ts";
@@ -38,7 +39,7 @@ beforeEach(() => {
 describe("ImageCache", () => {
   it("prefetches the next three images and the previous one, behind the one being looked at", async () => {
     const { client, asked } = fakeClient(new Map());
-    const cache = new ImageCache(client, waits, MODEL);
+    const cache = new ImageCache(client, waits, MODEL, () => EVERYTHING);
     await cache.prefetchAround(await cache.look(4, vi.fn()).details, null);
     expect(asked).toEqual([
       [4, "look"],
@@ -51,7 +52,7 @@ describe("ImageCache", () => {
 
   it("prefetches what submitting opens before all others, and keeps it with them", async () => {
     const { client, asked, signals } = fakeClient(new Map());
-    const cache = new ImageCache(client, waits, MODEL);
+    const cache = new ImageCache(client, waits, MODEL, () => EVERYTHING);
     cache.look(3, vi.fn());
     await cache.prefetchAround(await cache.look(4, vi.fn()).details, 9);
     expect(asked.map(([id]) => id)).toEqual([3, 4, 9, 5, 6, 7]);
@@ -60,7 +61,7 @@ describe("ImageCache", () => {
 
   it("does not load again what was prefetched", async () => {
     const { client, files } = fakeClient(new Map());
-    const cache = new ImageCache(client, waits, MODEL);
+    const cache = new ImageCache(client, waits, MODEL, () => EVERYTHING);
     await cache.prefetchAround(await cache.look(1, vi.fn()).details, null);
     await cache.look(2, vi.fn()).embedding;
     expect(files.mock.calls.filter(([id]) => id === 2)).toHaveLength(1);
@@ -69,7 +70,7 @@ describe("ImageCache", () => {
   it("tells how far the encoder is, and asks again as soon as an event comes", async () => {
     const { client } = fakeClient(new Map([[1, [waiting(2), READY]]]));
     const pending = vi.fn();
-    const loading = new ImageCache(client, waits, MODEL).look(1, pending);
+    const loading = new ImageCache(client, waits, MODEL, () => EVERYTHING).look(1, pending);
     await vi.waitFor(() => expect(pending).toHaveBeenCalledWith(waiting(2)));
     waits.wake(1);
     expect((await loading.embedding).byteLength).toBe(4);
@@ -78,7 +79,7 @@ describe("ImageCache", () => {
   it("moves a prefetched image to the front when it is looked at", async () => {
     const answers = new Map([[2, [waiting(5)]]]);
     const { client, asked } = fakeClient(answers);
-    const cache = new ImageCache(client, waits, MODEL);
+    const cache = new ImageCache(client, waits, MODEL, () => EVERYTHING);
     await cache.prefetchAround(await cache.look(1, vi.fn()).details, null);
     const pending = vi.fn();
     cache.look(2, pending);
@@ -89,7 +90,7 @@ describe("ImageCache", () => {
 
   it("keeps a few images, and stops loading those that it lets go", async () => {
     const { client, signals } = fakeClient(new Map([[1, [waiting(9)]]]));
-    const cache = new ImageCache(client, waits, MODEL);
+    const cache = new ImageCache(client, waits, MODEL, () => EVERYTHING);
     cache.look(1, vi.fn());
     for (let id = 2; id <= 8; id++) cache.look(id, vi.fn());
     await vi.waitFor(() => expect(signals.get(1)?.aborted).toBe(true));
@@ -99,7 +100,7 @@ describe("ImageCache", () => {
   it("reports an image on which the encoder failed, and tries again when it is opened again", async () => {
     const failed: EmbeddingAnswer = { state: "failed", position: null, error: "Out of memory" };
     const { client } = fakeClient(new Map([[1, [failed, READY]]]));
-    const cache = new ImageCache(client, waits, MODEL);
+    const cache = new ImageCache(client, waits, MODEL, () => EVERYTHING);
     await expect(cache.look(1, vi.fn()).embedding).rejects.toThrow("Out of memory");
     expect((await cache.look(1, vi.fn()).embedding).byteLength).toBe(4);
   });

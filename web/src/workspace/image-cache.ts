@@ -1,5 +1,6 @@
 /** Images and embeddings on their way into this page: the one being looked at, and its neighbours ahead of time. */
 import type { Client } from "../api/client.ts";
+import type { Listing } from "../api/listing.ts";
 import type { ImageDetails } from "../api/types.ts";
 import { type EmbeddingWaits, type Pending, whenEncoded } from "./embedding-waits.ts";
 
@@ -29,6 +30,8 @@ export class ImageCache {
     private readonly waits: EmbeddingWaits,
     /** Hash of the weights whose embeddings are wanted; a change of it calls for {@link clear}. */
     private readonly model: () => Promise<string>,
+    /** Among which images neighbours are; a change of it calls for {@link clear}, too. */
+    private readonly listing: () => Listing,
   ) {}
 
   /** Everything about the image being looked at; `onPending` hears how far the encoder is. */
@@ -83,7 +86,7 @@ export class ImageCache {
     const { signal } = abort;
     const entry: Entry = {
       abort,
-      details: this.client.image(id, { signal }),
+      details: this.client.image(id, { signal, listing: this.listing() }),
       file: this.client.file(id, { signal }),
       embedding: Promise.resolve(new ArrayBuffer(0)), // set below: it needs the entry
       priority,

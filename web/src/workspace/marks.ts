@@ -1,5 +1,6 @@
 /** How far the work on images is, as this page says it, and where the work goes on. */
 import type { Client } from "../api/client.ts";
+import type { Listing } from "../api/listing.ts";
 import { type ImageDetails, type ImageMark, type ImageState, isOpenWork } from "../api/types.ts";
 import { newUuid } from "../core/ids.ts";
 import type { ImageSync } from "../sync/image.ts";
@@ -16,6 +17,8 @@ export class Marks {
   constructor(
     private readonly client: Pick<Client, "images">,
     private readonly projectId: number,
+    /** Among which images one walks. */
+    private readonly listing: () => Listing,
   ) {}
 
   /** Durable in this browser when it resolves; it reaches the server as operations do, after those before it. */
@@ -49,8 +52,9 @@ export class Marks {
 
   /** The next image that was submitted, going round to the beginning; null when there is no other one. */
   async nextSubmitted({ id }: ImageDetails): Promise<number | null> {
-    for (const after of [String(id), null]) {
-      const { images } = await this.client.images(this.projectId, after, LOOK_AHEAD, "submitted");
+    const listing = { ...this.listing(), state: "submitted" as const };
+    for (const place of [{ after: String(id) }, {}]) {
+      const { images } = await this.client.images(this.projectId, listing, { ...place, limit: LOOK_AHEAD });
       const next = images.find((each) => each.id !== id && this.isSubmitted(each.id));
       if (next) return next.id;
     }

@@ -1,6 +1,7 @@
 /** The open image as this page knows it: its details and mark, and the way of every change of it to the server. */
 import type { Client } from "../api/client.ts";
 import { explain } from "../api/errors.ts";
+import type { Listing } from "../api/listing.ts";
 import {
   type ImageDetails,
   type ImageMark,
@@ -16,6 +17,8 @@ import type { Marks } from "./marks.ts";
 
 export interface OpenImageHost {
   readonly client: Pick<Client, "annotations" | "image">;
+  /** Among which images neighbours are. */
+  listing(): Listing;
   readonly marks: Pick<Marks, "hear" | "say">;
   synchroniser(): Promise<Pick<Synchroniser, "openImage" | "closeImage" | "notice">>;
   /** The name of who works here. */
@@ -75,7 +78,7 @@ export class OpenImage {
   async refresh(): Promise<ImageDetails | null> {
     const { details: known, sync, turn } = this;
     if (!known || !sync) return null;
-    const details = await this.host.client.image(known.id);
+    const details = await this.host.client.image(known.id, { listing: this.host.listing() });
     if (this.turn !== turn) return null;
     const isOld = details.revision < sync.revision; // of its mark, more is known here
     this.details = isOld ? { ...details, mark: this.details!.mark } : this.marked(details);

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { EVERYTHING } from "../api/listing.ts";
 import type { ImageAnnotations, ImageDetails, ImageMark } from "../api/types.ts";
 import { ImageSync } from "../sync/image.ts";
 import { Marks } from "./marks.ts";
@@ -24,8 +25,9 @@ beforeEach(async () => {
   said = [];
   answer = details();
   sync = new ImageSync(annotations(), [], "tab", null, async () => undefined);
-  marks = new Marks({ images: vi.fn() }, 1);
+  marks = new Marks({ images: vi.fn() }, 1, () => EVERYTHING);
   image = new OpenImage({
+    listing: () => EVERYTHING,
     client: { annotations: async () => annotations(), image: async () => answer },
     marks,
     synchroniser: async () => ({ openImage: async () => sync, closeImage: vi.fn(), notice: vi.fn() }),

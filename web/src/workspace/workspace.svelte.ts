@@ -43,7 +43,8 @@ export class Workspace {
     projectId: number,
   ) {
     const { client, toasts, saving } = services;
-    this.cache = new ImageCache(client, this.waits, () => this.engine.model);
+    const listing = () => services.router.listing;
+    this.cache = new ImageCache(client, this.waits, () => this.engine.model, listing);
     this.lastCategory = new LastCategory(localStorage, projectId);
     let learnModel!: (sha256: string) => void;
     const model = new Promise<string>((resolve) => {
@@ -77,7 +78,7 @@ export class Workspace {
     });
     this.objects = new Objects(this.session);
     this.propagator = new Propagator(decoder, this.session, this.objects, (...said) => this.tell(...said));
-    this.marks = new Marks(client, projectId);
+    this.marks = new Marks(client, projectId, listing);
     this.handouts = new Handouts(client, projectId, this.marks);
     this.suggesting = new Suggesting(
       client,
@@ -87,6 +88,7 @@ export class Workspace {
     );
     this.opened = new OpenImage({
       client,
+      listing,
       marks: this.marks,
       synchroniser: () => saving.ready(),
       me: () => services.account.name,

@@ -14,6 +14,9 @@ from limner.api.guard import requires
 from limner.api.openapi import binary_response, upload_body
 from limner.api.schemas.base import ErrorInfo
 from limner.api.schemas.images import (
+    MAX_FOLDERS,
+    Folder,
+    FolderList,
     Image,
     ImageDetails,
     ImageList,
@@ -53,6 +56,16 @@ def list_images(project_id: int, query_data: ImageQuery) -> ImageList:
         counted=query.counted,
     )
     return ImageList(images=[Image.of(image) for image in page.images], next=page.next, total=page.total)
+
+
+@blueprint.get("/projects/<int:project_id>/folders")
+@requires(Permission.VIEW)
+@blueprint.output(FolderList)
+@blueprint.doc(operation_id="listFolders")
+def list_folders(project_id: int) -> FolderList:
+    """The folders that the images of a project are in."""
+    found = images.list_folders(services(), current_actor(), project_id, MAX_FOLDERS)
+    return FolderList(folders=[Folder(path=path, images=count) for path, count in found])
 
 
 @blueprint.post("/projects/<int:project_id>/images")

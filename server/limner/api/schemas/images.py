@@ -14,6 +14,7 @@ from limner.vocabulary.listing import ImageOrder, Listing
 from limner.vocabulary.states import EmbeddingStateName, ImageFilter
 
 MAX_PAGE = 200
+MAX_FOLDERS = 1000
 
 # Names are kept in NFC, and without control characters.
 NameQuery = Annotated[
@@ -104,6 +105,19 @@ class ImageList(Answer):
     images: list[Image]
     next: str | None
     total: int | None
+
+
+class Folder(Answer):
+    """A folder that images of a project are in; ``images`` counts those that are in none of its folders."""
+
+    path: str
+    images: int
+
+
+class FolderList(Answer):
+    """Folders by path; of very many the first ones."""
+
+    folders: list[Folder]
 
 
 class ListingQuery(Request):

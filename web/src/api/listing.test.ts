@@ -1,0 +1,21 @@
+import { expect, it } from "vitest";
+import { addressOf, EVERYTHING, type Listing, listingOf, queryOf } from "./listing.ts";
+
+it.each<[Partial<Listing>, string]>([
+  [{}, ""],
+  [{ state: "waiting" }, "?state=waiting"],
+  [
+    { search: "a b&c", folder: "cam 1/ö", order: "name", descending: true },
+    "?search=a+b%26c&folder=cam+1%2F%C3%B6&order=name&descending=true",
+  ],
+])("stands in the address as far as it is not the usual: %j", (chosen, address) => {
+  const listing = { ...EVERYTHING, ...chosen };
+  expect(addressOf(listing)).toBe(address);
+  expect(listingOf(address)).toEqual(listing);
+  expect(queryOf(listing)).toEqual(chosen);
+});
+
+it("leaves out what an address says that no list is called", () => {
+  expect(listingOf("?state=odd&order=&descending=yes&decoder=cpu")).toEqual(EVERYTHING);
+  expect(listingOf(`?search=${"x".repeat(300)}`).search).toHaveLength(255);
+});

@@ -1,0 +1,62 @@
+/** Which images of a project are listed, and in which order: as the server is asked, and as it stands in addresses. */
+import type { paths } from "./schema.d.ts";
+
+type Query = NonNullable<paths["/api/v1/images/{image_id}"]["get"]["parameters"]["query"]>;
+export type Listing = { readonly [Name in keyof Query]-?: NonNullable<Query[Name]> };
+
+export const EVERYTHING: Listing = {
+  state: "all",
+  search: "",
+  folder: "",
+  order: "added",
+  descending: false,
+};
+
+const STATES: readonly string[] = [
+  "all",
+  "annotated",
+  "unannotated",
+  "waiting",
+  "submitted",
+  "approved",
+  "returned",
+  "skipped",
+  "in_work",
+  "assigned_to_me",
+  "returned_to_me",
+] satisfies Listing["state"][];
+const ORDERS: readonly string[] = ["added", "name", "state", "objects"] satisfies Listing["order"][];
+const LONGEST = { search: 255, folder: 1024 } as const; // characters, as the server takes them
+
+/** What an address says after its question mark; what it says otherwise than this page would is left out. */
+export function listingOf(address: string): Listing {
+  const said = new URLSearchParams(address);
+  const one = <T extends string>(name: string, known: readonly string[], usual: T): T => {
+    const value = said.get(name);
+    return value !== null && known.includes(value) ? (value as T) : usual;
+  };
+  const text = (name: "search" | "folder") => (said.get(name) ?? "").slice(0, LONGEST[name]);
+  return {
+    state: one("state", STATES, EVERYTHING.state),
+    search: text("search"),
+    folder: text("folder"),
+    order: one("order", ORDERS, EVERYTHING.order),
+    descending: said.get("descending") === "true",
+  };
+}
+
+/** Only what differs from {@link EVERYTHING}. */
+export function queryOf(listing: Listing): Partial<Listing> {
+  const names = Object.keys(EVERYTHING) as (keyof Listing)[];
+  return Object.fromEntries(
+    names.filter((name) => listing[name] !== EVERYTHING[name]).map((name) => [name, listing[name]]),
+  );
+}
+
+/** What follows the path in an address: nothing, or a question mark and what differs from {@link EVERYTHING}. */
+export function addressOf(listing: Listing): string {
+  const said = new URLSearchParams(
+    Object.entries(queryOf(listing)).map(([name, value]) => [name, String(value)]),
+  ).toString();
+  return said && `?${said}`;
+}
