@@ -66,7 +66,10 @@ class Settings(BaseSettings):
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
-        return home.expanduser().absolute()
+        absolute = home.expanduser().absolute()
+        if absolute.exists() and not absolute.is_dir():
+            raise ValueError("it is a file; name a folder with --home or LIMNER_HOME")
+        return absolute
 
     @field_validator("root_path")
     @classmethod

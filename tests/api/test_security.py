@@ -182,8 +182,10 @@ def limner(settings: Settings, *arguments: str, **environment: str) -> subproces
         ({"LIMNER_DATABASE_URL": "postgresql://x:secret@127.0.0.1:9/x"}, "x:***@127.0.0.1:9/x cannot be opened"),
         ({"LIMNER_BLOB_URL": "ftp://files/x"}, "The blob URL ftp://files/x cannot be used"),
         ({"LIMNER_DATABASE_URL": "sqlite:////nowhere/limner.db"}, "/nowhere/limner.db cannot be opened"),
+        ({"LIMNER_HOST": "192.0.2.1"}, "Name an address of this machine with --host"),
+        ({"LIMNER_HOME": __file__}, "it is a file; name a folder with --home or LIMNER_HOME"),
     ],
-    ids=["number", "url", "away", "blobs", "folder"],
+    ids=["number", "url", "away", "blobs", "folder", "address", "file"],
 )
 def test_what_keeps_it_from_starting_is_said_in_one_line(
     settings: Settings, environment: dict[str, str], said: str

@@ -159,14 +159,16 @@ def test_in_folders_content_decides_and_what_is_not_accepted_is_named(home: Path
     (photos / "e.dng").write_bytes(b"nothing that is known")
     (photos / "notes.txt").write_text("no picture")
     (photos / "archive.zip").write_bytes(b"PK\x03\x04" + b"\0" * 100)
+    (photos / "g.png").symlink_to(photos / "gone.png")
     result = run("import", "Cats", photos)
     assert result.exit_code == 1
-    assert "4 images added, 0 there already, 4 refused" in result.output
+    assert "4 images added, 0 there already, 5 refused" in result.output
     for complaint in (
         "c.heic: The file is a HEIC",
         "d.gif: The file is a GIF",
         "f: The file is a JPEG 2000",
         "e.dng: ",
+        "g.png: The link leads nowhere",
     ):
         assert complaint in result.output
     assert "notes.txt" not in result.output

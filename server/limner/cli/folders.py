@@ -87,7 +87,7 @@ def find_images(sources: Sequence[Path]) -> FoundImages:
 def walk(folder: Path, refused: list[str]) -> Iterator[tuple[Path, str]]:
     """Files below a folder in the order of their names, with their path below it; hidden ones left out.
 
-    Folders that cannot be read are put on ``refused``.
+    Folders that cannot be read are put on ``refused``, and so are links that lead nowhere.
     """
 
     def complain(error: OSError) -> None:
@@ -97,8 +97,12 @@ def walk(folder: Path, refused: list[str]) -> Iterator[tuple[Path, str]]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(where, name)
-            if not name.startswith(".") and path.is_file():
+            if name.startswith("."):
+                continue
+            if path.is_file():
                 yield path, path.relative_to(folder).as_posix()
+            elif not path.exists():
+                refused.append(f"{readable(path)}: The link leads nowhere. Mend or remove it.")
 
 
 def readable(path: Path) -> str:

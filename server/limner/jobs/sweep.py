@@ -25,6 +25,7 @@ from sqlalchemy.orm import Session
 
 from limner.atomic import remove_leftovers
 from limner.blobs import BlobStore, display_key, embedding_key, image_key, region_folder, thumbnail_key
+from limner.errors import Unavailable
 from limner.jobs import queue
 from limner.jobs.kinds import SWEEP, Priority
 from limner.store import Database
@@ -152,6 +153,8 @@ class Sweeper:
                     find_unreferenced(self._database, self._blobs)
                 if removed := sweep(self._database, self._blobs, self._holder):
                     logger.info("removed what is stored of images that nothing names", images=removed)
+            except Unavailable as error:
+                logger.warning("sweeping waits", reason=str(error), seconds=SWEEP_EVERY)
             except Exception:
                 logger.exception("sweeping failed; it is tried again", seconds=SWEEP_EVERY)
             if self._stopping.wait(SWEEP_EVERY):

@@ -51,7 +51,17 @@ describe("layouts", () => {
     ["х", "BracketLeft", "smaller"],
     ["β", "KeyB", "brush"], // Greek
     ["נ", "KeyB", "brush"], // Hebrew
-    ["لا", "KeyB", null], // Arabic has two letters on this key
+    ["لا", "KeyB", "brush"], // Arabic has two letters on this key
+    ["Ctrl+ئ", "KeyZ", "undo"],
+    ["ج", "BracketLeft", "smaller"],
+    ["ิ", "KeyB", "brush"], // Thai, a sign above a letter
+    ["Ctrl+ผ", "KeyZ", "undo"],
+    ["ภ", "Digit4", "category3"], // where Latin layouts have digits
+    ["۲", "Digit2", "category1"], // Persian digits
+    ["২", "Digit2", "category1"], // Bengali ones
+    ["ㅠ", "KeyB", "brush"], // Korean
+    ["Process", "KeyB", "brush"], // an input method that waits for more
+    ["Enter", "Enter", "accept"],
     ["ق", "KeyR", null],
     ["ث", "KeyE", "eraser"],
   ])("of another script count by where the key %s is (%s)", (combination, code, command) => {

@@ -151,16 +151,20 @@ function digitChord({ code, shiftKey, ctrlKey, metaKey }: KeyInput): Chord | nul
   return digit === undefined ? null : `Shift+${digit}`;
 }
 
-const OTHER_SCRIPT = /^(?!\p{Script=Latin})\p{Letter}$/u;
+/** What a key of another script gives: letters, sometimes two at once (Arabic B), signs above or below them, digits. */
+const OTHER_SCRIPT = /^(?:(?!\p{Script=Latin})[\p{Letter}\p{Mark}]|(?![0-9])\p{Nd})+$/u;
+
+/** What a key gives while an input method, of Chinese for example, waits for more. */
+const TAKEN_BY_INPUT_METHOD = "Process";
 
 /**
- * With a layout of another script (Russian, Greek, Hebrew, Arabic) a key counts by where it is; the letters of Latin layouts
+ * With a layout of another script (Russian, Greek, Hebrew, Arabic, Thai) a key counts by where it is; the letters of Latin layouts
  * (AZERTY, Dvorak) count as they are written on the key.
  */
 function latinKey({ key, code = "" }: Pick<KeyInput, "key" | "code">): string {
-  if (!OTHER_SCRIPT.test(key)) return key;
-  const [, letter] = /^Key([A-Z])$/.exec(code) ?? [];
-  return letter?.toLowerCase() ?? SIGNS_BY_CODE[code] ?? key;
+  if (!OTHER_SCRIPT.test(key) && key !== TAKEN_BY_INPUT_METHOD) return key;
+  const [, letter, digit] = /^(?:Key([A-Z])|Digit(\d))$/.exec(code) ?? [];
+  return letter?.toLowerCase() ?? digit ?? SIGNS_BY_CODE[code] ?? key;
 }
 
 /** Where those layouts have letters, and Latin ones signs. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 
@@ -52,8 +53,9 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise Conflict(
-            f"Port {port} of {host} cannot be used: {error.strerror}.",
-            hint="Stop the server that uses it, or choose another port with --port.",
-        ) from error
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            hint = "Stop the server that uses it, or choose another port with --port."
+        else:
+            hint = "Name an address of this machine with --host: 127.0.0.1 for itself, 0.0.0.0 for all."
+        raise Conflict(f"Port {port} of {host} cannot be used: {error.strerror}.", hint=hint) from error
     return listener
