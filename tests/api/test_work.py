@@ -153,3 +153,47 @@ def test_the_order_is_a_matter_of_the_project(
     assert (answer.json["next_order"], answer.json["name"]) == ("name", "Cats")
     assert take(ada, project)[0] == first
     assert script.patch(f"/api/v1/projects/{project['id']}", json={"next_order": "size"}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("to", "gone", "expected"),
+    [
+        (None, False, "Ada"),
+        ("author", False, "Ada"),
+        ("anyone", False, None),
+        ("me", False, "admin"),
+        ("author", True, None),  # who cannot go on: anyone may
+    ],
+)
+def test_an_image_is_returned_to_who_submitted_it_to_anyone_or_to_the_reviewer(
+    to: str | None,
+    gone: bool,
+    expected: str | None,
+    script: FlaskClient,
+    ada: FlaskClient,
+    eve: FlaskClient,
+    project: dict[str, Any],
+    ids: list[int],
+) -> None:
+    path = f"/api/v1/images/{ids[0]}/operations"
+    me = user_id(ada)
+    assert ada.post(path, json=mark("submitted"), headers={"If-Match": '"0"'}).status_code == 200
+    if gone:
+        assert script.patch(f"/api/v1/people/{me}", json={"disabled": True}).status_code == 200
+    body = mark("returned", "the tail is missing")
+    body["operation"] |= {} if to is None else {"to": to}
+    assert script.post(path, json=body, headers={"If-Match": '"1"'}).status_code == 200
+    assert works(eve, project)[ids[0]] == (expected, None, False)
+    assert (take(eve, project)[0] == ids[0]) == (expected is None)
+    if expected == "Ada":
+        assert list(works(ada, project, "returned_to_me")) == [ids[0]]
+        assert take(ada, project)[0] == ids[0]
+        assert ada.post(path, json=mark("submitted"), headers={"If-Match": '"2"'}).status_code == 200
+
+
+def test_only_what_is_returned_goes_to_somebody(ada: FlaskClient, ids: list[int]) -> None:
+    body = mark("submitted")
+    body["operation"] |= {"to": "anyone"}
+    answer = ada.post(f"/api/v1/images/{ids[0]}/operations", json=body, headers={"If-Match": '"0"'})
+    assert answer.status_code == 422
+    assert "only an image that is returned" in str(answer.json)

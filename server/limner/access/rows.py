@@ -8,14 +8,20 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from limner.access.actor import Actor, current
-from limner.access.permissions import PROJECT_ROLE_PERMISSIONS, Permission, ProjectRole
+from limner.access.permissions import (
+    PROJECT_ROLE_PERMISSIONS,
+    ROLE_PERMISSIONS,
+    InstallationRole,
+    Permission,
+    ProjectRole,
+)
 from limner.errors import Forbidden, NotFound
 from limner.store.categories import get_category
 from limner.store.images import lock_image
 from limner.store.jobs import get_job
 from limner.store.people import role_in, roles_of
 from limner.store.projects import get_project, list_projects
-from limner.store.tables import Annotation, Category, Image, Job, Membership, Project
+from limner.store.tables import Annotation, Category, Image, Job, Membership, Project, User
 
 _IMAGE_AND_ROLE = select(
     Image,
@@ -28,6 +34,15 @@ _IMAGE_AND_ROLE = select(
 def permissions_in(session: Session, actor: Actor, project_id: int) -> frozenset[Permission]:
     """What somebody may do in a project."""
     return _granted(actor, role_in(session, project_id, actor.user_id))
+
+
+def may_annotate(session: Session, user: User, project_id: int) -> bool:
+    """Whether somebody, who need not be here, may work on a project's images: what can be assigned to them."""
+    granted = ROLE_PERMISSIONS[InstallationRole(user.role)]
+    role = role_in(session, project_id, user.id)
+    if role is not None:
+        granted |= PROJECT_ROLE_PERMISSIONS[ProjectRole(role)]
+    return user.disabled is None and Permission.ANNOTATE in granted
 
 
 def require(actor: Actor, permission: Permission) -> None:

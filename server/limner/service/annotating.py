@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import cast
 
-from limner.access import Actor, Permission, access_image, permissions_in
+from limner.access import Actor, Permission, access_image, may_annotate, permissions_in
 from limner.access.transitions import check_transition
 from limner.service.wiring import Services
 from limner.store.annotations import AnnotationState, ImageAnnotations, annotations_of
 from limner.store.leases import renew
 from limner.store.operations import Applied, prepare
 from limner.store.operations import apply_operation as apply
+from limner.store.people import get_user
 from limner.store.tables import Image
 from limner.store.work import announce_work
 from limner.vocabulary.operations import MarkOperation, Operation
@@ -56,7 +57,7 @@ def apply_operation(
     prepared = prepare(image.id, operation, image.height, image.width)  # takes its time: nobody waits for it
     with context.database.write() as session:
         image = access_image(session, actor, image_id, Permission.ANNOTATE, lock=True)
-        holder = image.lease_user_id
+        before = (image.lease_user_id, image.assigned_user_id)
         changed = [] if isinstance(operation, MarkOperation) else [*renew(session, image, actor.user_id)]
 
         def check(image: Image, operation: Operation) -> None:
@@ -74,7 +75,13 @@ def apply_operation(
             prepared=prepared,
             check=check,
         )
-        if holder is not None and image.lease_user_id is None:
-            changed.append(image)
+        if isinstance(operation, MarkOperation) and not applied.replayed:
+            if image.assigned_user_id is not None and image.assigned_user_id != before[1]:
+                person = get_user(session, image.assigned_user_id)
+                if not may_annotate(session, person, image.project_id):  # gone meanwhile: anyone may go on
+                    image.assigned_user_id = None
+                    session.flush()
+            if (image.lease_user_id, image.assigned_user_id) != before:
+                changed.append(image)
         announce_work(session, changed)
         return applied

@@ -8,15 +8,15 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from limner.access import Actor, InstallationRole, Permission, ProjectRole, access_image, access_project
-from limner.access.permissions import PROJECT_ROLE_PERMISSIONS, ROLE_PERMISSIONS
+from limner.access import Actor, Permission, ProjectRole, access_image, access_project, may_annotate
+from limner.access.permissions import PROJECT_ROLE_PERMISSIONS
 from limner.encoding.states import Target
 from limner.errors import InvalidInput
 from limner.service.models import key_of
 from limner.service.wiring import Services
 from limner.store import assignments, leases
 from limner.store.assignments import Workload
-from limner.store.people import get_user, role_in
+from limner.store.people import get_user
 from limner.store.tables import User
 from limner.store.work import announce_work
 from limner.vocabulary.states import ImageFilter
@@ -152,11 +152,7 @@ def _workers(session: Session, project_id: int) -> Sequence[Worker]:
 
 def _check_worker(session: Session, project_id: int, user_id: int) -> None:
     user = get_user(session, user_id)
-    role = role_in(session, project_id, user_id)
-    granted = ROLE_PERMISSIONS[InstallationRole(user.role)]
-    if role is not None:
-        granted |= PROJECT_ROLE_PERMISSIONS[ProjectRole(role)]
-    if user.disabled is not None or Permission.ANNOTATE not in granted:
+    if not may_annotate(session, user, project_id):
         raise InvalidInput(
             f"{user.name} {'is disabled' if user.disabled else 'may not annotate in this project'}.",
             hint="Assign images to annotators, reviewers and managers of the project, or to owners.",

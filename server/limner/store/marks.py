@@ -12,7 +12,7 @@ from limner.store.leases import end_lease
 from limner.store.names import names_of_users
 from limner.store.tables import Image
 from limner.vocabulary.events import ImageMark
-from limner.vocabulary.states import ImageState
+from limner.vocabulary.states import ImageState, ReturnedTo
 
 
 def mark_of(session: Session, image: Image) -> ImageMark:
@@ -34,8 +34,17 @@ def marks_of(session: Session, images: Sequence[Image]) -> Mapping[int, ImageMar
     }
 
 
-def set_mark(image: Image, state: ImageState, note: str, user_id: int | None, now: datetime) -> None:
-    """Say how far the work on an image is. Whoever has it has it no more, unless they are to go on."""
+def set_mark(
+    image: Image, state: ImageState, note: str, user_id: int | None, now: datetime, to: ReturnedTo | None = None
+) -> None:
+    """Say how far the work on an image is. Whoever has it has it no more, unless they are to go on.
+
+    ``to`` says to whom it is assigned when it is returned; nothing said is as ``author``: an image that nobody has
+    submitted stays with whom it was.
+    """
+    if state == "returned":
+        of_author = image.assigned_user_id if image.author_id is None else image.author_id
+        image.assigned_user_id = {"anyone": None, "me": user_id}.get(to or "author", of_author)
     if state == "submitted" and image.state not in ("submitted", "approved"):  # no approval that is taken back
         image.author_id = user_id
     image.state, image.state_note = state, note

@@ -212,7 +212,7 @@ class _ImageOperations:
         now = utc_now()
         annotation = None
         if isinstance(operation, MarkOperation):
-            set_mark(image, operation.state, operation.note, self._user_id, now)
+            set_mark(image, operation.state, operation.note, self._user_id, now, operation.to)
         elif isinstance(operation, VerdictOperation):
             set_refused(self._session, image.id, str(operation.uid), refused=operation.refused)
         else:

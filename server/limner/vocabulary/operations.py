@@ -21,7 +21,7 @@ from pydantic import (
 from typing_extensions import TypeAliasType
 
 from limner.vocabulary.rle import Rle
-from limner.vocabulary.states import ImageState, SuggestionOrigin
+from limner.vocabulary.states import ImageState, ReturnedTo, SuggestionOrigin
 
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 WholeNumber = Annotated[int, Strict()]
@@ -169,16 +169,20 @@ class RestoreOperation(_Closed):
 class MarkOperation(_Closed):
     """Say how far the work on the image itself is; ``uid`` names the mark, which is on no annotation.
 
-    ``note`` says why an image was skipped, or what is left to do on one that was returned.
+    ``note`` says why an image was skipped, or what is left to do on one that was returned. ``to`` says who is to go on
+    with one that is returned: who submitted it (as when nothing is said), anyone, or who returns it.
     """
 
     kind: Literal["mark"]
     uid: UUID
     state: ImageState
     note: Note = ""
+    to: ReturnedTo | None = Field(default=None, exclude_if=lambda to: to is None)
 
     @model_validator(mode="after")
     def _check_reason(self) -> Self:
+        if self.to is not None and self.state != "returned":
+            raise ValueError("only an image that is returned goes to somebody: leave to out")
         if self.state == "skipped" and not self.note:
             raise ValueError("an image is skipped for a reason: say it in note")
         return self

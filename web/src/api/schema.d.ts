@@ -1339,7 +1339,8 @@ export interface components {
     /**
      * @description Say how far the work on the image itself is; ``uid`` names the mark, which is on no annotation.
      *
-     *     ``note`` says why an image was skipped, or what is left to do on one that was returned.
+     *     ``note`` says why an image was skipped, or what is left to do on one that was returned. ``to`` says who is to go on
+     *     with one that is returned: who submitted it (as when nothing is said), anyone, or who returns it.
      */
     MarkOperation: {
       /**
@@ -1351,6 +1352,7 @@ export interface components {
       note: string;
       /** @enum {string} */
       state: "waiting" | "submitted" | "approved" | "returned" | "skipped";
+      to?: ("author" | "anyone" | "me") | null;
       /** Format: uuid */
       uid: string;
     };

@@ -76,7 +76,9 @@ export type AnnotationOperation =
   | { kind: "restore"; uid: string };
 
 /** Says how far the work on an image is; `uid` names the mark. It goes the way of operations, after those before it. */
-export type MarkOperation = { kind: "mark"; uid: string; state: ImageState; note: string };
+/** Who goes on with an image that is returned. */
+export type ReturnedTo = "author" | "anyone" | "me";
+export type MarkOperation = { kind: "mark"; uid: string; state: ImageState; note: string; to?: ReturnedTo };
 
 /** An answer to "give me the embedding": its bytes, or how far the encoder is. */
 export type EmbeddingAnswer =

@@ -1,7 +1,7 @@
 /** Submitting, skipping, approving and sending back the open image, and going on from there. */
 
 import { NetworkError } from "../api/errors.ts";
-import type { ImageDetails, ImageMark, ImageState } from "../api/types.ts";
+import type { ImageDetails, ImageMark, ImageState, ReturnedTo } from "../api/types.ts";
 import type { Obstacle } from "../session/obstacles.ts";
 
 export interface MarkHost {
@@ -11,7 +11,7 @@ export interface MarkHost {
   /** Keep what is being drawn as an annotation. @returns why it stays as it is; null when nothing would be lost */
   keep(): Obstacle | null;
   /** @returns whether this browser keeps the mark; if not, the person has been told */
-  mark(state: ImageState, note: string): Promise<boolean>;
+  mark(state: ImageState, note: string, to?: ReturnedTo): Promise<boolean>;
   nextWaiting(): Promise<number | null>;
   /** Whether they may approve and return. */
   readonly reviews: boolean;
@@ -79,10 +79,12 @@ export class MarkActions {
     if (await this.host.mark("skipped", reason)) await this.goOn();
   }
 
-  async sendBack(note: string): Promise<void> {
+  /** @param to who goes on with it, where a reviewer returns it */
+  async sendBack(note: string, to: ReturnedTo = "author"): Promise<void> {
     if (this.asking !== "sendBack") return;
     this.question = null;
-    await this.host.mark(this.host.reviews ? "returned" : "waiting", note);
+    if (this.host.reviews) await this.host.mark("returned", note, to);
+    else await this.host.mark("waiting", note);
   }
 
   /** It is as it should be: on to the next one that was submitted. */

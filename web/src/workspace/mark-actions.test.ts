@@ -16,7 +16,7 @@ function host(changes: Partial<MarkHost> = {}) {
       done.push("keep");
       return null;
     },
-    mark: async (state, note) => Boolean(done.push(`mark ${state} ${note}`.trim())),
+    mark: async (...said) => Boolean(done.push(`mark ${said.join(" ")}`.trim())),
     nextWaiting: async () => 5,
     reviews: true,
     nextSubmitted: async () => 6,
@@ -105,8 +105,8 @@ describe("submitting and skipping", () => {
   it("sends back and stays", async () => {
     const { actions, done } = host();
     actions.ask("sendBack");
-    await actions.sendBack("the tail is missing");
-    expect(done).toEqual(["mark returned the tail is missing"]);
+    await actions.sendBack("the tail is missing", "anyone");
+    expect(done).toEqual(["mark returned the tail is missing anyone"]);
   });
 
   it("takes back what one submitted oneself, where one does not review", async () => {

@@ -1,7 +1,13 @@
 /** How far the work on images is, as this page says it, and where the work goes on. */
 import type { Client } from "../api/client.ts";
 import type { Listing } from "../api/listing.ts";
-import { type ImageDetails, type ImageMark, type ImageState, isOpenWork } from "../api/types.ts";
+import {
+  type ImageDetails,
+  type ImageMark,
+  type ImageState,
+  isOpenWork,
+  type ReturnedTo,
+} from "../api/types.ts";
 import { newUuid } from "../core/ids.ts";
 import type { ImageSync } from "../sync/image.ts";
 
@@ -22,8 +28,13 @@ export class Marks {
   ) {}
 
   /** Durable in this browser when it resolves; it reaches the server as operations do, after those before it. */
-  async say(sync: Pick<ImageSync, "imageId" | "recordMark">, state: ImageState, note: string): Promise<void> {
-    await sync.recordMark({ kind: "mark", uid: newUuid(), state, note });
+  async say(
+    sync: Pick<ImageSync, "imageId" | "recordMark">,
+    state: ImageState,
+    note: string,
+    to?: ReturnedTo,
+  ): Promise<void> {
+    await sync.recordMark({ kind: "mark", uid: newUuid(), state, note, ...(to && { to }) });
     this.said.set(sync.imageId, state);
   }
 

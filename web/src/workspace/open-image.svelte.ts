@@ -8,6 +8,7 @@ import {
   type ImageState,
   type ImageWork,
   isOpenWork,
+  type ReturnedTo,
 } from "../api/types.ts";
 import type { KeptDraft } from "../core/draft.ts";
 import type { Annotation, Operation } from "../session/types.ts";
@@ -110,12 +111,12 @@ export class OpenImage {
    * Say how far the work on the image is. It is durable in this browser at once and reaches the server after the edits before
    * it. @returns whether it is kept; if not, the person has been told
    */
-  async mark(state: ImageState, note: string): Promise<boolean> {
+  async mark(state: ImageState, note: string, to?: ReturnedTo): Promise<boolean> {
     const { details, sync } = this;
     if (!details || sync?.imageId !== details.id) return false;
     this.details = { ...details, mark: { state, note, by: this.host.me(), at: new Date().toISOString() } };
     try {
-      await this.host.marks.say(sync, state, note);
+      await this.host.marks.say(sync, state, note, to);
       return true;
     } catch (error) {
       this.host.fail(new Error(`The image could not be marked: ${explain(error).message}`));

@@ -1,6 +1,13 @@
 /** The annotate page without its pixels: brings picture, embedding and annotations of an image together. */
 import { ApiError, explain } from "../api/errors.ts";
-import { type Category, type ImageDetails, type ImageState, isOpenWork, type Project } from "../api/types.ts";
+import {
+  type Category,
+  type ImageDetails,
+  type ImageState,
+  isOpenWork,
+  type Project,
+  type ReturnedTo,
+} from "../api/types.ts";
 import type { Services } from "../app/services.ts";
 import { WorkClock, watchWork } from "../session/pace.ts";
 import { createSession, type Session } from "../session/session.svelte.ts";
@@ -133,8 +140,8 @@ export class Workspace {
     return this.opened.details;
   }
 
-  async mark(state: ImageState, note: string): Promise<boolean> {
-    return await this.opened.mark(state, note);
+  async mark(state: ImageState, note: string, to?: ReturnedTo): Promise<boolean> {
+    return await this.opened.mark(state, note, to);
   }
 
   async open(id: number): Promise<void> {
