@@ -28,6 +28,7 @@ from limner.service.wiring import open_services
 from limner.suggesting.protocol import (
     Cancel,
     Cancelled,
+    ExampleMask,
     Failed,
     Loading,
     Progress,
@@ -40,7 +41,7 @@ from limner.suggesting.protocol import (
 )
 from limner.vocabulary import rle
 from limner.vocabulary.specs import IMAGE_EMBEDDINGS
-from limner.vocabulary.suggested import Everything
+from limner.vocabulary.suggested import Everything, Similar
 from limner.workers import segmenters
 from limner.workers import suggest as module
 from limner.workers.suggest import Worker
@@ -162,6 +163,28 @@ def test_each_request_is_done_by_the_model_that_it_names_and_a_few_stay_loaded(b
     bench.worker = Worker(bench.settings, bench.reports.append)
     bench.ask(suggest(sha256), suggest(sha256, 2, model=OTHER), suggest(sha256, 3))
     assert [report.id for report in bench.reports if isinstance(report, Loading)] == [1, 2, 3]
+
+
+def test_similar_objects_are_looked_for_by_masks_of_other_images(bench: Bench) -> None:
+    data, other = picture(), picture(48, 64)
+    pixels = np.zeros((48, 64), np.bool_)
+    pixels[10:22, 20:32] = True
+    mask = rle.encode(pixels)
+    example = ExampleMask(image_sha256=bench.image(other), size=(48, 64), counts=mask["counts"], category_id=3)
+    asked = suggest(bench.image(data)).model_copy(
+        update={"request": Similar(category_id=3), "examples": (example,), "refused": ()}
+    )
+    *_, answer = bench.ask(asked)
+    assert isinstance(answer, Suggested)
+    assert answer.found
+    for each in answer.found:
+        rle.validate({"size": list(each.size), "counts": each.counts}, (40, 60))
+        assert (each.category_id, 0 < each.score <= 1) == (3, True)
+        assert each.prompt["points"][0][2] == 1
+    wrong = example.model_copy(update={"image_sha256": asked.image_sha256})
+    *_, failed = bench.ask(asked.model_copy(update={"examples": (wrong,)}))
+    assert isinstance(failed, Failed)
+    assert "is no example" in failed.message
 
 
 def test_what_is_no_image_fails_for_good_and_the_next_goes_on(bench: Bench) -> None:

@@ -25,7 +25,7 @@ from limner.store.suggestions import suggestions_of
 from limner.suggesting import runner as module
 from limner.suggesting.runner import SuggestionRunner
 from limner.vocabulary.events import PublishedEvent, SuggestionsEvent
-from limner.vocabulary.suggested import Everything
+from limner.vocabulary.suggested import Everything, Similar
 from tests.conftest import TEST_MODEL_SHA256
 
 FAKE = Path(__file__).with_name("fake_suggester.py")
@@ -197,6 +197,14 @@ def test_a_model_that_is_gone_stops_its_job_alone_and_says_so(bench: Bench) -> N
     bench.runner.look_again()
     bench.wait(lambda: "ready" in bench.states(other) and "failed" in bench.states(asked))
     assert bench.log.read_text() == "start\n"  # the same process
+
+
+def test_similar_objects_are_not_looked_for_without_examples(bench: Bench) -> None:
+    bench.ask("fine", PAYLOAD.model_copy(update={"request": Similar(category_id=5)}))
+    bench.run()
+    bench.wait(lambda: bench.heard and bench.heard[-1].state == "failed")
+    assert bench.heard[-1].error == "None of the examples is there any more."
+    assert not bench.log.exists()
 
 
 def test_work_in_hand_is_given_back_when_the_server_stops(bench: Bench) -> None:

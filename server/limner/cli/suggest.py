@@ -48,6 +48,26 @@ def everything(context: click.Context, name: str, points_per_side: int, home: Pa
         context.exit(1)
 
 
+@suggest.command()
+@click.argument("name", metavar="PROJECT")
+@click.option("--category", required=True, help="Whose objects are the examples: the newest eight, as they are then.")
+@HOME
+@click.pass_context
+def similar(context: click.Context, name: str, category: str, home: Path | None) -> None:
+    """Suggest what looks like the objects of a category on the images of PROJECT, a name or an id.
+
+    Nothing is encoded again. Suggestions that were refused show what is not meant. Otherwise as `everything`.
+    """
+    from limner.service.projects import find_project
+    from limner.service.suggestions import similar_to_category
+
+    with open_home(home) as (services, actor):
+        request = similar_to_category(services, actor, find_project(services, actor, name), category)
+        failed = run_job(services, actor, name, request)
+    if failed:
+        context.exit(1)
+
+
 def run_job(services: Services, actor: Actor, name: str, request: SuggestRequest) -> int:
     """Start a job, or go on with the one that there is, and show how it goes; how many images failed.
 

@@ -22,6 +22,7 @@ from limner.jobs.kinds import SUGGEST, Priority, SuggestPayload, suggest_kind
 from limner.store import Database
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
 from limner.store.events import add_event
+from limner.store.examples import StoredMask, examples_of, refused_of
 from limner.store.images import get_image
 from limner.store.jobs import announce_job, create_job, get_job, jobs_in_state, lock_job
 from limner.store.projects import get_project
@@ -31,6 +32,7 @@ from limner.store.types import JSON_OBJECT, UtcDateTime, utc_now
 from limner.store.upsert import insert_for
 from limner.vocabulary.events import SuggestionsEvent
 from limner.vocabulary.states import SuggestionActivity
+from limner.vocabulary.suggested import Similar
 
 KIND = "suggest"
 WINDOW = 500  # images made items of in one transaction
@@ -44,12 +46,16 @@ class SuggestItem:
 
     Attributes:
         job_id: of the job that it belongs to; None when somebody asked for this image.
+        examples: what similar objects are looked for by, as they are now.
+        refused: what was found so before and was not meant.
     """
 
     id: int
     job_id: int | None
     image: Image
     payload: SuggestPayload
+    examples: Sequence[StoredMask] = ()
+    refused: Sequence[StoredMask] = ()
 
     @property
     def model_sha256(self) -> str:
@@ -243,7 +249,12 @@ class SuggestQueue:
         except NotFound:
             queue.done(session, claim.kind, [claim.key])
             return None
-        return SuggestItem(claim.id, row.job_id, image, SuggestPayload.model_validate(claim.payload))
+        payload = SuggestPayload.model_validate(claim.payload)
+        if not isinstance(payload.request, Similar):
+            return SuggestItem(claim.id, row.job_id, image, payload)
+        examples = examples_of(session, image.project_id, payload.request)
+        refused = refused_of(session, image.project_id, image.id, {each.category_id for each in examples})
+        return SuggestItem(claim.id, row.job_id, image, payload, examples, refused)
 
     def _exists(self, session: Session, image_id: int) -> bool:
         return session.scalar(select(Image.id).where(Image.id == image_id)) is not None

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy.orm import Session
+
 from limner.access import Actor, Permission, access_image, access_project
+from limner.errors import InvalidInput
 from limner.jobs.kinds import SuggestPayload
 from limner.jobs.suggest import activity_of, ask_for_image, cancel_for_image, start_suggest
 from limner.service.models import key_in, key_of
 from limner.service.wiring import Services
+from limner.store.categories import list_categories
+from limner.store.examples import examples_of
 from limner.store.suggestions import suggestions_of
 from limner.store.tables import Job, Suggestion
 from limner.vocabulary.events import PublishedEvent, SuggestionsEvent
 from limner.vocabulary.states import SuggestionActivity
-from limner.vocabulary.suggested import SuggestRequest
+from limner.vocabulary.suggested import Similar, SuggestRequest
 
 __all__ = ["ImageSuggestions", "cancel_suggestions", "list_suggestions", "request_suggestions", "start_suggesting"]
 
@@ -52,10 +57,12 @@ def request_suggestions(context: Services, actor: Actor, image_id: int, request:
     Raises:
         NotFound: there is no such image that the actor may see.
         Forbidden: the actor may not annotate it.
+        InvalidInput: examples that are asked for are not there.
     """
     with context.database.write() as session:
         image = access_image(session, actor, image_id, Permission.ANNOTATE)
         payload = SuggestPayload(model_sha256=key_in(context, session, image.project_id).model_sha256, request=request)
+        _check_examples(session, image.project_id, request)
         ask_for_image(session, image, payload)
     event = SuggestionsEvent(image_id=image_id, state="waiting")
     context.events.publish([PublishedEvent(None, image.project_id, event)])
@@ -86,10 +93,44 @@ def start_suggesting(context: Services, actor: Actor, project_id: int, request: 
         NotFound: there is no such project that the actor may see.
         Forbidden: the actor may not start jobs in it.
         Conflict: it has an unfinished job of this kind.
+        InvalidInput: examples that are asked for are not there.
     """
     with context.database.write() as session:
         project = access_project(session, actor, project_id, Permission.RUN_JOBS)
         payload = SuggestPayload(model_sha256=key_of(context, project).model_sha256, request=request)
+        _check_examples(session, project_id, request)
         job = start_suggest(session, project_id, payload)
     context.suggester.look_again()
     return job
+
+
+def similar_to_category(context: Services, actor: Actor, project_id: int, name: str) -> Similar:
+    """The request for what looks like the objects of a category.
+
+    Raises:
+        NotFound: there is no such project that the actor may see.
+        InvalidInput: it has no category of this name.
+    """
+    with context.database.read() as session:
+        access_project(session, actor, project_id, Permission.VIEW)
+        categories = {category.name: category.id for category in list_categories(session, project_id)}
+    if name not in categories:
+        raise InvalidInput(f"The project has no category {name!r}.", hint=f"It has: {', '.join(categories) or 'none'}.")
+    return Similar(category_id=categories[name])
+
+
+def _check_examples(session: Session, project_id: int, request: SuggestRequest) -> None:
+    if not isinstance(request, Similar):
+        return
+    found = {each.uid for each in examples_of(session, project_id, request)}
+    missing = [str(uid) for uid in request.examples if str(uid) not in found]
+    if missing:
+        raise InvalidInput(
+            f"The project has no objects {', '.join(missing)} that can be examples.",
+            hint="Name saved objects of this project that have pixels.",
+        )
+    if not found:
+        raise InvalidInput(
+            f"The project has no objects of the category {request.category_id}.",
+            hint="Draw at least one, and ask again.",
+        )

@@ -10,12 +10,23 @@ from limner.vocabulary.messages import Broken, Message
 from limner.vocabulary.suggested import SuggestRequest
 
 
+class ExampleMask(Message):
+    """A mask of some image, with its category."""
+
+    image_sha256: str
+    size: tuple[int, int]
+    counts: str
+    category_id: int | None
+
+
 class Suggest(Message):
     """Parent to child: look for masks on an image. Progress follows, and one answer.
 
     Attributes:
         id: chosen by the parent; the child repeats it.
         model_sha256: of the weights that are to make the masks.
+        examples: what is looked for, where the request is for similar objects.
+        refused: what was found so before and was not meant.
     """
 
     kind: Literal["suggest"] = "suggest"
@@ -23,6 +34,8 @@ class Suggest(Message):
     model_sha256: str
     image_sha256: str
     request: SuggestRequest
+    examples: tuple[ExampleMask, ...] = ()
+    refused: tuple[ExampleMask, ...] = ()
 
 
 class Cancel(Message):

@@ -17,12 +17,14 @@ import structlog
 from limner.config import Settings
 from limner.jobs.suggest import SuggestItem, SuggestQueue
 from limner.store.embeddings import MadeEmbedding
+from limner.store.examples import StoredMask
 from limner.store.suggestions import NewSuggestion
 from limner.suggesting.child import Child
 from limner.suggesting.protocol import (
     Answer,
     Cancel,
     Cancelled,
+    ExampleMask,
     Failed,
     Loading,
     Progress,
@@ -34,6 +36,7 @@ from limner.suggesting.protocol import (
 from limner.vocabulary.events import PublishedEvent, SuggestionsEvent
 from limner.vocabulary.messages import Broken
 from limner.vocabulary.rle import Rle
+from limner.vocabulary.suggested import Similar
 
 WORKER = (sys.executable, "-m", "limner.workers.suggest")
 TICK = 2.0  # s, after which it looks for work without being woken
@@ -131,6 +134,11 @@ class SuggestionRunner:
     def _do(self, item: SuggestItem) -> None:
         """Have one image done, and write down what became of it."""
         self._tell(item, "running")
+        if isinstance(item.payload.request, Similar) and not item.examples:
+            message = "None of the examples is there any more."
+            self._work.fail(item, message, lasting=True)
+            self._tell(item, "failed", error=message)
+            return
         for crashes in range(1, MAX_CRASHES + 1):
             try:
                 answer = self._ask(item)
@@ -190,6 +198,8 @@ class SuggestionRunner:
                 model_sha256=item.model_sha256,
                 image_sha256=item.image.sha256,
                 request=item.payload.request,
+                examples=tuple(map(_example, item.examples)),
+                refused=tuple(map(_example, item.refused)),
             )
         )
         patience = self._settings.encoder_timeout
@@ -262,3 +272,13 @@ class SuggestionRunner:
             {"image_id": item.image.id, "state": state, "done": done, "total": total, "error": error}
         )
         self._publish([PublishedEvent(None, item.image.project_id, event)])
+
+
+def _example(mask: StoredMask) -> ExampleMask:
+    height, width = mask.segmentation["size"]
+    return ExampleMask(
+        image_sha256=mask.image_sha256,
+        size=(height, width),
+        counts=mask.segmentation["counts"],
+        category_id=mask.category_id,
+    )

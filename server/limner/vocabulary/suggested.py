@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from uuid import UUID
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from limner.vocabulary.rle import Rle, area, bbox, decode
 
 SAME = 0.7  # IoU above which two masks are of the same object
 MAX_POINTS_PER_SIDE = 64
+MAX_EXAMPLES = 32  # of one request
 MAX_SUGGESTIONS = 1000  # of one run on one image; the best ones are kept
 
 
@@ -25,7 +27,25 @@ class Everything(_Asked):
     points_per_side: Annotated[int, Field(strict=True, ge=1, le=MAX_POINTS_PER_SIDE)] = 16
 
 
-SuggestRequest = Everything
+class Similar(_Asked):
+    """What looks like examples: annotations of the project, on the image or on others.
+
+    Either ``examples`` names them, or ``category_id`` does: then the newest of that category, as they are when the turn
+    of an image comes.
+    """
+
+    source: Literal["similar"] = "similar"
+    examples: Annotated[tuple[UUID, ...], Field(max_length=MAX_EXAMPLES)] = ()
+    category_id: int | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if bool(self.examples) == (self.category_id is not None):
+            raise ValueError("give either the uids of examples or the id of their category")
+        return self
+
+
+SuggestRequest = Annotated[Everything | Similar, Field(discriminator="source")]
 
 
 def mask_iou(a: Rle, b: Rle) -> float:

@@ -19,12 +19,15 @@ from limner.errors import NotFound
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.models.registry import LoadedModel, load_by_weights
 from limner.segment.embedding import ImageEmbedding
+from limner.segment.exemplars import Exemplar, exemplar
 from limner.segment.predictor import Predictor
 from limner.suggesting.protocol import Stored
+from limner.vocabulary import rle
 from limner.workers.encoder import Encoder, choose_device
 from limner.workers.packing import packed_embedding
 
 KEPT = 8  # embeddings in memory, of each model
+KEPT_EXEMPLARS = 256  # likewise; each is a few hundred numbers
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Segmenter:
         self._blobs = blobs
         self._device = device
         self._known: OrderedDict[str, ImageEmbedding] = OrderedDict()  # the one used last comes last
+        self._exemplars: OrderedDict[tuple[str, str], Exemplar] = OrderedDict()
         self.predictor = Predictor(loaded, device=device)
 
     def open(self, sha256: str) -> Opened:
@@ -78,6 +82,19 @@ class Segmenter:
         if len(self._known) > KEPT:
             self._known.popitem(last=False)
         return Opened(embedding, stored)
+
+    def exemplar(self, sha256: str, mask: rle.Rle) -> Exemplar:
+        """A mask of an image as an example; the same again costs nothing.
+
+        Raises:
+            NotFound, InvalidInput: as :meth:`open`, or the mask is none of this image.
+        """
+        key = sha256, mask["counts"]
+        if key not in self._exemplars:
+            self._exemplars[key] = exemplar(self.open(sha256).embedding, mask)
+            if len(self._exemplars) > KEPT_EXEMPLARS:
+                self._exemplars.popitem(last=False)
+        return self._exemplars[key]
 
     def _encode(self, sha256: str) -> bytes:
         rgb = decode_image(self._blobs.get(image_key(sha256)), max_pixels=self._settings.max_pixels).rgb

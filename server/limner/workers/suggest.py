@@ -19,9 +19,11 @@ from limner.errors import InvalidInput, LimnerError, ModelError
 from limner.segment.automatic import AutomaticMaskGenerator
 from limner.segment.embedding import ImageEmbedding
 from limner.segment.predictor import Predictor
+from limner.segment.similar import SimilarFinder
 from limner.suggesting.protocol import (
     Cancel,
     Cancelled,
+    ExampleMask,
     Failed,
     FoundMask,
     Loading,
@@ -33,9 +35,12 @@ from limner.suggesting.protocol import (
     Unusable,
     parse_request,
 )
-from limner.vocabulary.suggested import MAX_SUGGESTIONS, Everything
+from limner.vocabulary import rle
+from limner.vocabulary.suggested import MAX_SUGGESTIONS, Everything, Similar
 from limner.workers.child_main import run_child
-from limner.workers.segmenters import Segmenters, threads_of
+from limner.workers.segmenters import Segmenter, Segmenters, threads_of
+
+REPORT_EVERY = 8  # prompts
 
 Send = Callable[[Report], None]
 
@@ -97,7 +102,11 @@ class Worker:
             return Unusable(id=request.id, message=f"The model cannot be loaded: {type(error).__name__}: {error}")
         try:
             opened = segmenter.open(request.image_sha256)
-            found = self._everything(request.id, segmenter.predictor, opened.embedding, request.request)
+            match request.request:
+                case Everything() as everything:
+                    found = self._everything(request.id, segmenter.predictor, opened.embedding, everything)
+                case Similar():
+                    found = self._similar(request, segmenter, opened.embedding)
             return Suggested(id=request.id, found=found[:MAX_SUGGESTIONS], stored=opened.stored)
         except _StoppedError:
             return Cancelled(id=request.id)
@@ -139,11 +148,40 @@ class Worker:
         ]
         return sorted(found, key=lambda mask: -mask.score)
 
+    def _similar(self, request: Suggest, segmenter: Segmenter, embedding: ImageEmbedding) -> list[FoundMask]:
+        finder = SimilarFinder(
+            segmenter.predictor,
+            [segmenter.exemplar(each.image_sha256, _mask(each)) for each in request.examples],
+            [segmenter.exemplar(each.image_sha256, _mask(each)) for each in request.refused],
+            threads=self._threads if self._segmenters.device.type == "cpu" else 1,
+        )
+        return [
+            FoundMask(
+                size=embedding.image_size,
+                counts=each.mask["counts"],
+                score=each.score,
+                stability=each.stability,
+                prompt={"points": [[*each.point, 1]]} | ({} if each.box is None else {"box": list(each.box)}),
+                category_id=request.examples[each.example].category_id,
+            )
+            for each in finder.find(embedding, lambda done, total: self._progress(request.id, done, total))
+        ]
+
+    def _progress(self, request_id: int, done: int, total: int) -> None:
+        """Tell how far it is, or stop when nobody wants the answer any more."""
+        self._check(request_id)
+        if done % REPORT_EVERY == 0 or done == total:
+            self._send(Progress(id=request_id, done=done, total=total))
+
     def _check(self, request_id: int) -> None:
         """Stop when nobody wants the answer any more."""
         with self._lock:
             if request_id in self._unwanted:
                 raise _StoppedError
+
+
+def _mask(example: ExampleMask) -> rle.Rle:
+    return rle.Rle(size=list(example.size), counts=example.counts)
 
 
 def _rle(mask: object) -> tuple[tuple[int, int], str]:

@@ -275,11 +275,12 @@ export class Client {
         body: { kind: "precompute" },
       }),
     );
-  suggestEverything = (projectId: number) =>
+  /** @param request by default everything on a grid */
+  suggestOnAll = (projectId: number, request: SuggestRequest | null = null) =>
     body<Job>(
       this.api.POST("/api/v1/projects/{project_id}/jobs", {
         params: { path: { project_id: projectId } },
-        body: { kind: "suggest" },
+        body: { kind: "suggest", request },
       }),
     );
   steerJob = (id: number, action: "pause" | "resume" | "cancel" | "retry") =>

@@ -1020,8 +1020,8 @@ export interface components {
       /** @default 16 */
       points_per_side: number;
       /**
-       * @default everything
-       * @constant
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
        */
       source: "everything";
     };
@@ -1482,7 +1482,7 @@ export interface components {
     NewJob: {
       /** @enum {string} */
       kind: "precompute" | "suggest";
-      request?: components["schemas"]["Everything"] | null;
+      request?: (components["schemas"]["Everything"] | components["schemas"]["Similar"]) | null;
     };
     /** @description Somebody, by name, and the role they get in place of the one they had. */
     NewMember: {
@@ -1817,6 +1817,22 @@ export interface components {
       password?: string | null;
       token?: string | null;
     };
+    /**
+     * @description What looks like examples: annotations of the project, on the image or on others.
+     *
+     *     Either ``examples`` names them, or ``category_id`` does: then the newest of that category, as they are when the turn
+     *     of an image comes.
+     */
+    Similar: {
+      category_id?: number | null;
+      /** @default [] */
+      examples: string[];
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      source: "similar";
+    };
     /** @description Something of an import that was left out, and why. */
     Skipped: {
       what: string;
@@ -1862,7 +1878,7 @@ export interface components {
     };
     /** @description What to look for on an image. */
     SuggestionRequest: {
-      request: components["schemas"]["Everything"];
+      request: components["schemas"]["Everything"] | components["schemas"]["Similar"];
     };
     /**
      * @description Where an image stands with suggestions: ``done`` of ``total`` points while it runs, ``found`` once it is ready.

@@ -17,6 +17,8 @@ export interface Progress {
 
 export const GRIDS = [8, 16, 32] as const; // points along each side
 
+const MAX_EXAMPLES = 32; // of one request, as the server takes them
+
 export class Suggesting {
   /** Null when nothing is being looked for. */
   progress = $state.raw<Progress | null>(null);
@@ -70,6 +72,12 @@ export class Suggesting {
 
   async everything(): Promise<void> {
     await this.ask({ source: "everything", points_per_side: this.grid });
+  }
+
+  /** @param examples uids of saved objects, of this image or of others */
+  async similar(examples: readonly string[]): Promise<void> {
+    if (examples.length === 0) return;
+    await this.ask({ source: "similar", examples: examples.slice(0, MAX_EXAMPLES) });
   }
 
   async cancel(): Promise<void> {

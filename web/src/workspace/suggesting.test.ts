@@ -48,6 +48,13 @@ describe("looking for suggestions", () => {
     expect(tell).not.toHaveBeenCalled();
   });
 
+  it("asks for what looks like objects, if there are any", async () => {
+    await suggesting.similar([]);
+    expect(client.requestSuggestions).not.toHaveBeenCalled();
+    await suggesting.similar(["a", "b"]);
+    expect(client.requestSuggestions.mock.calls).toEqual([[7, { source: "similar", examples: ["a", "b"] }]]);
+  });
+
   it("says when nothing was found or it failed", async () => {
     await suggesting.everything();
     suggesting.hear({ ...told, state: "ready" });

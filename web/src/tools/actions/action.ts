@@ -45,6 +45,8 @@ export interface Page {
   propagate(): void;
   /** Look for everything on the image. */
   findEverything(): void;
+  /** Look for what looks like the selected objects. */
+  findSimilar(): void;
   /** Look closer at what is seen, or at the whole image again. */
   lookCloser(): void;
   /** A point where the keyboard points. */

@@ -66,6 +66,7 @@ describe("keys", () => {
       "paste",
       "propagate",
       "findEverything",
+      "findSimilar",
       "lookCloser",
       "point",
     ] as const;
@@ -184,6 +185,10 @@ describe("keys", () => {
     run("Shift+Enter");
     expect(session.list.annotations.length).toBe(4);
     run("Shift+e");
-    expect(seen).toEqual(["findEverything"]);
+    session.selection.select(null);
+    expect(run("Shift+l")).toBe(false);
+    session.selection.select("a");
+    run("Shift+l");
+    expect(seen).toEqual(["findEverything", "findSimilar"]);
   });
 });

@@ -15,6 +15,14 @@ export const SUGGESTIONS = [
   },
   {
     group: "Suggestions",
+    command: "findSimilar",
+    does: "Find what looks like the selected objects",
+    keys: ["Shift+l"],
+    possible: ({ page, objects }) => page.ready && objects.selected.length > 0,
+    run: ({ page }) => page.findSimilar(),
+  },
+  {
+    group: "Suggestions",
     command: "refuse",
     does: "Refuse the suggestion that is lit",
     keys: ["x"],

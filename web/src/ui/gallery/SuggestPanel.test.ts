@@ -7,12 +7,16 @@ import type { Job, Project } from "../../api/types.ts";
 import { contextOf } from "../../app/services.ts";
 import SuggestPanel from "./SuggestPanel.svelte";
 
-const project = { id: 3, image_count: 5 } as Project;
+const categories = [
+  { id: 4, name: "book" },
+  { id: 6, name: "coin" },
+];
+const project = { id: 3, image_count: 5, categories } as unknown as Project;
 const job = (state: Job["state"], message = ""): Job =>
   ({ id: 9, kind: "suggest", state, done: 2, total: 5, failed: 0, message }) as Job;
 const person = userEvent.setup();
 const client = {
-  suggestEverything: vi.fn(async () => job("running")),
+  suggestOnAll: vi.fn(async () => job("running")),
   steerJob: vi.fn(async () => job("cancelled")),
 };
 
@@ -31,8 +35,15 @@ afterEach(() => {
 it("starts looking on all images", async () => {
   const onjob = show(null);
   await person.click(screen.getByRole("button", { name: "Suggest on all images" }));
-  expect(client.suggestEverything).toHaveBeenCalledWith(3);
+  expect(client.suggestOnAll).toHaveBeenCalledWith(3);
   expect(onjob).toHaveBeenCalledWith(job("running"));
+});
+
+it("starts looking for what is like the objects of a category", async () => {
+  show(null);
+  await person.selectOptions(screen.getByRole("combobox", { name: "Category of the examples" }), "coin");
+  await person.click(screen.getByRole("button", { name: "Suggest similar" }));
+  expect(client.suggestOnAll).toHaveBeenCalledWith(3, { source: "similar", examples: [], category_id: 6 });
 });
 
 it("shows how far it is, and pauses and cancels it", async () => {
