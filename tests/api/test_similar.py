@@ -17,11 +17,10 @@ from tests.api.conftest import creation, new_uid
 
 
 def draw(script: FlaskClient, image_id: int, category_id: int | None = None) -> str:
-    made = creation(category_id)
-    body = {"operation_id": new_uid(), "operation": made}
+    body = creation(category_id)
     answer = script.post(f"/api/v1/images/{image_id}/operations", json=body, headers={"If-Match": '"0"'})
     assert answer.status_code == 200, answer.json
-    return str(made["uid"])
+    return str(body["operation"]["uid"])
 
 
 def ask(script: FlaskClient, image: dict[str, Any], **request: Any) -> Any:

@@ -48,6 +48,19 @@ def states(server: LimnerServer, image_id: int) -> dict[float, str]:
         return {row.score: row.state for row in rows}
 
 
+def requests_of(page: Page) -> list[Any]:
+    """What the page asks to look for from now on."""
+    asked: list[Any] = []
+
+    def note(route: Route) -> None:
+        if route.request.method == "POST":
+            asked.append(route.request.post_data_json)
+        route.continue_()
+
+    page.route(re.compile(r"/suggestions$"), note)
+    return asked
+
+
 def test_suggestions_are_taken_and_refused_with_pointer_and_keys(
     server: LimnerServer, project: Project, page: Page
 ) -> None:
@@ -97,17 +110,34 @@ def test_suggestions_are_taken_and_refused_with_pointer_and_keys(
 def test_everything_is_asked_for_with_its_grid_and_can_be_cancelled(project: Project, page: Page) -> None:
     AnnotatePage(page, project, PHOTO)
     panel = page.get_by_role("region", name="Suggestions")
-    asked: list[Any] = []
-
-    def note(route: Route) -> None:
-        if route.request.method == "POST":
-            asked.append(route.request.post_data_json)
-        route.continue_()
-
-    page.route(re.compile(r"/suggestions$"), note)
+    asked = requests_of(page)
     panel.get_by_label("Grid").select_option("32 × 32")
     page.get_by_role("application").focus()
     page.keyboard.press("Shift+e")
     panel.get_by_role("button", name="Cancel").click()
     expect(panel.get_by_role("button", name=re.compile("Find everything"))).to_be_enabled()
     assert asked == [{"request": {"source": "everything", "points_per_side": 32}}]
+
+
+def test_what_looks_like_the_selected_object_is_looked_for(server: LimnerServer, project: Project, page: Page) -> None:
+    annotate = AnnotatePage(page, project, PHOTO)
+    image_id = suggest(server, annotate)
+    panel = page.get_by_role("region", name="Suggestions")
+    similar = panel.get_by_role("button", name="Find similar")
+    expect(similar).to_be_disabled()
+    page.mouse.move(*annotate.at(150, 55))
+    page.mouse.click(*annotate.at(150, 55))
+    expect(annotate.objects).to_have_count(1)
+    annotate.saved()
+    page.mouse.click(*annotate.at(150, 55))  # selects what is an object now
+    expect(similar).to_be_enabled()
+    assert violations(page) == []
+    asked = requests_of(page)
+    with page.expect_response(re.compile(r"/suggestions$")) as answer:
+        page.keyboard.press("Shift+l")
+    assert answer.value.status == 202
+    with database_of(server) as session:
+        (row,) = session.scalars(select(Annotation).where(Annotation.image_id == image_id)).all()
+        assert asked == [{"request": {"source": "similar", "examples": [row.uid]}}]
+    expect(panel.get_by_role("button", name=re.compile("Find everything"))).to_be_enabled(timeout=120_000)
+    expect(page.get_by_role("alert")).to_have_count(0)
