@@ -25,6 +25,7 @@ from limner.store.tables import Image, Project, User
 from limner.store.types import utc_now
 from limner.vocabulary.events import PublishedEvent, WorkEvent
 from limner.vocabulary.listing import Listing, natural_key
+from limner.vocabulary.operations import Operation
 from tests.store.conftest import World, create, new_image, operation
 
 CLIENTS, KILLED = 50, 10
@@ -65,14 +66,14 @@ def take(world: World, user_id: int, current: int | None = None, after: timedelt
         return [each.id for each in take_next(session, project, user_id, image, NOW + after)]
 
 
-def save(world: World, image_id: int, user_id: int, *operations: object) -> None:
+def save(world: World, image_id: int, user_id: int, *operations: Operation) -> None:
     with world.database.write() as session:
         image = lock_image(session, image_id)
         for each in operations:
-            apply_operation(session, image, str(uuid.uuid4()), each, revision=None, user_id=user_id)  # type: ignore[arg-type]
+            apply_operation(session, image, str(uuid.uuid4()), each, revision=None, user_id=user_id)
 
 
-def mark(state: str, note: str = "") -> object:
+def mark(state: str, note: str = "") -> Operation:
     return operation(kind="mark", uid=str(uuid.uuid4()), state=state, note=note)
 
 

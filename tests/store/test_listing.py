@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from itertools import product
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from limner.errors import InvalidInput, NotFound
@@ -183,11 +183,22 @@ def test_keys_order_numbers_of_any_length() -> None:
 def test_names_are_listed_along_an_index(database: Database, project_id: int) -> None:
     if not database.is_sqlite:
         pytest.skip("PostgreSQL reads a table of this size as a whole")
-    for column in ("sort_name", "annotation_count"):
-        statement = (
-            f"SELECT id FROM images WHERE project_id = 1 AND ({column}, id) > (1, 1) ORDER BY {column}, id LIMIT 9"
-        )
-        with database.read() as session:
-            plan = " ".join(row[3] for row in session.execute(text(f"EXPLAIN QUERY PLAN {statement}")))
-        assert f"ix_images_project_id_{column}_id" in plan
-        assert "TEMP B-TREE" not in plan
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    orders: tuple[tuple[ImageOrder, str], ...] = (("name", "sort_name"), ("objects", "annotation_count"))
+    for order, column in orders:
+        for after in (None, "1:1"):
+            asked.clear()
+            event.listen(database.engine, "before_cursor_execute", note)
+            with database.read() as session:
+                page_images(session, project_id, after, 9, Listing(order=order))
+            event.remove(database.engine, "before_cursor_execute", note)
+            statement, parameters = next(each for each in asked if "ORDER BY" in each[0])
+            with database.read() as session:
+                rows = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+            plan = " ".join(row[3] for row in rows)
+            assert f"ix_images_project_id_{column}_id" in plan
+            assert "TEMP B-TREE" not in plan

@@ -182,7 +182,7 @@ class SuggestQueue:
                 kind = queue.next_kind(session, queue.open_kinds(session, SUGGEST))
                 jobs = [] if kind else [job.id for job in jobs_in_state(session, KIND, "running")]
             if kind:
-                with self.database.write() as session:
+                with self.database.write(durable=False) as session:
                     claims = queue.claim(session, [kind], 1, self.holder)
                     if claims and (item := self._item(session, claims[0])):
                         return item
@@ -195,14 +195,14 @@ class SuggestQueue:
 
     def heartbeat(self, item: SuggestItem) -> bool:
         """Extend the lease; whether the item is still ours: it may have been paused or cancelled."""
-        with self.database.write() as session:
+        with self.database.write(durable=False) as session:
             queue.heartbeat(session, queue.held_kinds(session, SUGGEST, self.holder), self.holder)
             held = (JobItem.id == item.id) & (JobItem.state == "running") & (JobItem.holder == self.holder)
             return session.scalar(select(JobItem.id).where(held)) is not None
 
     def release(self) -> None:
         """Give back what is held."""
-        with self.database.write() as session:
+        with self.database.write(durable=False) as session:
             queue.release(session, queue.held_kinds(session, SUGGEST, self.holder), self.holder)
 
     def settle(

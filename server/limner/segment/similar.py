@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from limner.sam.model import DecoderPrompt
 from limner.segment.automatic.boxes import suppress
-from limner.segment.automatic.candidates import MASK_THRESHOLD, Outlined, masked, outline, suppressed
+from limner.segment.automatic.candidates import Outlined, masked, stable_outline, suppressed
+from limner.segment.automatic.decoding import valid_cells
 from limner.segment.automatic.grid import Crop
 from limner.segment.automatic.in_order import in_order
 from limner.segment.automatic.resample import Logits, Upsampler
@@ -163,8 +164,8 @@ class SimilarFinder:
         asked = self._prompts(image, field)
         upsampler = Upsampler(image.geometry, self._predictor.model.config.low_res_size)
         with torch.inference_mode():
-            needed = self._needed(upsampler)
-            prepared = self._predictor.split.prepare(image.features, needed)
+            valid_size = valid_cells(self._predictor.model.config, upsampler.needed_cells)
+            prepared = self._predictor.split.prepare(image.features, valid_size)
         crop = Crop((0, 0, width, height), 0)
 
         def answer(prompt: _Asked) -> list[_Rated]:
@@ -190,12 +191,6 @@ class SimilarFinder:
             for candidate in best
             for each in [by_candidate[id(candidate)]]
         ]
-
-    def _needed(self, upsampler: Upsampler) -> torch.Tensor:
-        """Rows and columns of the embedding that show the image: the decoder may leave out the padding."""
-        config = self._predictor.model.config
-        stride = config.low_res_size // config.cells[0]
-        return torch.tensor([-(-cells // stride) for cells in upsampler.needed_cells])
 
     def _prompts(self, image: ImageEmbedding, field: Field) -> list[_Asked]:
         """Peaks as points, and places where an example's box would fit as boxes with the point in their middle."""
@@ -264,16 +259,8 @@ class SimilarFinder:
         score = float(max(likeness, 0.0) * math.exp(-0.5 * size * size) * min(max(iou, 0.0), 1.0))
         if score < LEAST_SCORE:
             return None
-        patch = upsampler.patch(low_res, MASK_THRESHOLD - card.stability_score_offset)
-        if patch is None:
-            return None
-        logits = upsampler.logits(patch)
-        outer = int(np.count_nonzero(logits > MASK_THRESHOLD - card.stability_score_offset))
-        inner = int(np.count_nonzero(logits > MASK_THRESHOLD + card.stability_score_offset))
-        stability = inner / outer if outer else 0.0
-        if stability < card.stability_score_thresh:
-            return None
-        candidate = outline(patch, logits, crop, iou, stability, asked.point)
+        offset, least = card.stability_score_offset, card.stability_score_thresh
+        candidate = stable_outline(low_res, upsampler, crop, iou, asked.point, offset, least)
         return None if candidate is None else _Rated(candidate, score, asked, int(which))
 
     def _likeness(self, directions: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:

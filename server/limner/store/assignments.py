@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
-from sqlalchemy import case, func, or_, select, text
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from limner.errors import InvalidInput
 from limner.store.listing import passing
-from limner.store.tables import OPEN_IMAGES, Image, Membership, User
+from limner.store.tables import IS_OPEN, Image, Membership, User
 from limner.store.work import announce_work
 from limner.vocabulary.states import ImageFilter
 
@@ -39,7 +38,7 @@ def choose_images(
         assigned_to: only those assigned to this person; None: to nobody.
         limit: most images to return, ≥ 1.
     """
-    found = select(Image.id).where(Image.project_id == project_id, text(f"images.{OPEN_IMAGES}"), passing(state))
+    found = select(Image.id).where(Image.project_id == project_id, IS_OPEN, passing(state))
     return session.scalars(found.where(Image.assigned_user_id == assigned_to).order_by(Image.id).limit(limit)).all()
 
 
@@ -80,12 +79,11 @@ def unassign_all(session: Session, user_id: int, project_id: int | None = None) 
     found = select(Image).where(Image.assigned_user_id == user_id, Image.assigned_user_id.is_not(None))
     if project_id is not None:
         found = found.where(Image.project_id == project_id)
-    images = session.scalars(found.order_by(Image.project_id, Image.id).with_for_update()).all()
+    images = session.scalars(found.order_by(Image.id).with_for_update()).all()
     for image in images:
         image.assigned_user_id = None
     session.flush()
-    for _, of_project in groupby(images, lambda image: image.project_id):
-        announce_work(session, list(of_project))
+    announce_work(session, images)
 
 
 def workloads(session: Session, project_id: int) -> Mapping[int, Workload]:
@@ -96,7 +94,7 @@ def workloads(session: Session, project_id: int) -> Mapping[int, Workload]:
             func.count().label("assigned"),
             func.sum(case((Image.state == "returned", 1), else_=0)).label("returned"),
         )
-        .where(Image.project_id == project_id, Image.assigned_user_id.is_not(None), text(f"images.{OPEN_IMAGES}"))
+        .where(Image.project_id == project_id, Image.assigned_user_id.is_not(None), IS_OPEN)
         .group_by(Image.assigned_user_id)
     )
     loads = {row[0]: Workload(row.assigned, int(row.returned)) for row in session.execute(assigned)}

@@ -13,7 +13,7 @@ from limner.store.tables import Annotation, Image, Suggestion
 from limner.vocabulary.rle import Rle
 from limner.vocabulary.suggested import Similar
 
-FROM_CATEGORY = 8  # examples of a category: more take longer and were not found to help
+FROM_CATEGORY = 8  # examples of a category: each takes time; three found more than one, more were not measured
 REFUSED = 16  # the newest ones count
 
 

@@ -10,13 +10,12 @@ import hashlib
 import statistics
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from limner.store.tables import OPEN_IMAGES, Annotation, Image, Project
+from limner.store.tables import IS_OPEN, Annotation, Image, Project
 from limner.store.types import utc_now
 from limner.store.work import announce_work
 
@@ -26,8 +25,6 @@ TIMES_MEDIAN = 3
 MEDIAN_OF = 50  # images of each state of finished work, the newest
 RESERVED = 2  # images that are kept for somebody besides the one they work on
 FINISHED = ("submitted", "approved")
-
-IS_OPEN = text(OPEN_IMAGES.replace("state", "images.state", 1))  # as the partial indexes say it
 
 
 def lease_span(session: Session, project_id: int) -> timedelta:
@@ -72,7 +69,7 @@ def take_next(
         if wanted:
             taken = turn.where(Image.id.not_in([*before, *(image.id for image in found)])).limit(wanted)
             found += session.scalars(_locked(taken))
-    held = select(Image).where(Image.project_id == project.id, IS_OPEN, Image.id.not_in(before), _is_held(now))
+    held = select(Image).where(Image.project_id == project.id, IS_OPEN, Image.id.not_in(before), is_held(now))
     own = held.where(Image.lease_user_id == user_id)
     reserved = held.where(Image.lease_reserved.is_(True), Image.assigned_user_id.is_(None))
     for last in (own, reserved):
@@ -134,13 +131,11 @@ def give_back_all(session: Session, user_id: int, project_id: int | None = None)
     held = select(Image).where(Image.lease_user_id == user_id)
     if project_id is not None:
         held = held.where(Image.project_id == project_id)
-    order = (Image.project_id, Image.id)
-    images = session.scalars(held.order_by(*order).with_for_update().execution_options(populate_existing=True)).all()
+    images = session.scalars(held.order_by(Image.id).with_for_update().execution_options(populate_existing=True)).all()
     for image in images:
         end_lease(image)
     session.flush()
-    for _, of_project in groupby(images, lambda image: image.project_id):
-        announce_work(session, list(of_project))
+    announce_work(session, images)
 
 
 def end_lease(image: Image) -> None:
@@ -154,8 +149,9 @@ def _hold(image: Image, user_id: int, until: datetime, now: datetime, *, reserve
     image.lease_reserved = reserved
 
 
-def _is_held(now: datetime) -> ColumnElement[bool]:
-    return and_(Image.lease_until.is_not(None), Image.lease_until > now)
+def is_held(now: datetime) -> ColumnElement[bool]:
+    """Whether somebody has an image, or it is reserved for them."""
+    return and_(Image.lease_user_id.is_not(None), Image.lease_until > now)  # the first half is the index's
 
 
 def _open_to_all(project: Project) -> Select[Any]:

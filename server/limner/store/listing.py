@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, select, true, tu
 from sqlalchemy.orm import Session
 
 from limner.errors import InvalidInput, NotFound
+from limner.store.leases import is_held
 from limner.store.tables import Image
 from limner.store.types import utc_now
 from limner.vocabulary.listing import Listing, folder_range, natural_key
@@ -119,8 +120,7 @@ def passing(state: ImageFilter, person: int | None = None) -> ColumnElement[bool
         case "waiting":
             return Image.state.in_(OPEN_WORK)
         case "in_work":
-            held = and_(Image.lease_user_id.is_not(None), Image.lease_until > utc_now())
-            return and_(held, Image.lease_reserved.is_(False))
+            return and_(is_held(utc_now()), Image.lease_reserved.is_(False))
         case "assigned_to_me":
             return and_(Image.assigned_user_id == person, Image.state.in_(OPEN_WORK))
         case "returned_to_me":

@@ -40,6 +40,7 @@ class Base(DeclarativeBase):
 
 
 OPEN_IMAGES = "state IN ('waiting', 'returned')"  # those on which somebody has to work
+IS_OPEN = text(f"images.{OPEN_IMAGES}")  # the same of a query, in the words by which SQLite finds the partial indexes
 NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
 
 

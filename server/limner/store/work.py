@@ -7,13 +7,13 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from limner.store.events import add_event
+from limner.store.events import add_events
 from limner.store.names import names_of_users
 from limner.store.tables import Image
 from limner.store.types import utc_now
 from limner.vocabulary.events import ChangedWork, ImageWork, WorkEvent
 
-MOST_NAMED = 500  # images in one event; pages read their lists again when more have changed
+MOST_NAMED = 500  # images that are named at once; pages read their lists again when more have changed
 
 
 def works_of(session: Session, images: Sequence[Image], now: datetime | None = None) -> Mapping[int, ImageWork]:
@@ -36,11 +36,11 @@ def works_of(session: Session, images: Sequence[Image], now: datetime | None = N
 
 
 def announce_work(session: Session, images: Sequence[Image]) -> None:
-    """Tell pages who has, or is to work on, these images of one project now. The last thing in a transaction."""
-    if not images:
-        return
-    told: list[ChangedWork] = []
-    if len(images) <= MOST_NAMED:
-        works = works_of(session, images)
-        told = [ChangedWork(image_id=image.id, **works[image.id].model_dump()) for image in images]
-    add_event(session, WorkEvent(images=told), images[0].project_id)
+    """Tell pages who has, or is to work on, these images now, project by project. The last thing in a transaction."""
+    works = works_of(session, images) if 0 < len(images) <= MOST_NAMED else {}
+    events = []
+    for project_id in sorted({image.project_id for image in images}):
+        of_project = [image for image in images if image.project_id == project_id]
+        told = [ChangedWork(image_id=each.id, **works[each.id].model_dump()) for each in of_project if each.id in works]
+        events.append((WorkEvent(images=told), project_id))
+    add_events(session, events)

@@ -50,7 +50,7 @@ class Masked(Candidate):
 Kind = TypeVar("Kind", bound=Candidate)
 
 
-def outline(
+def _outline(
     patch: Patch, logits: Logits, crop: Crop, predicted_iou: float, stability: float, point: tuple[float, float]
 ) -> Outlined | None:
     """The candidate with these logits (rows, columns) on its patch; None when no pixel is above the threshold."""
@@ -61,6 +61,29 @@ def outline(
     left, top = crop.box[0] + patch.columns.start, crop.box[1] + patch.rows.start
     box = (left + int(columns[0]), top + int(rows[0]), left + int(columns[-1]), top + int(rows[-1]))
     return Outlined(box, predicted_iou, stability, point, crop, patch)
+
+
+def stable_outline(
+    low_res: Logits,
+    upsampler: Upsampler,
+    crop: Crop,
+    predicted_iou: float,
+    point: tuple[float, float],
+    offset: float,
+    least_stability: float,
+) -> Outlined | None:
+    """The candidate with these logits (G, G), if there is anything of it and it is stable enough.
+
+    Its stability is the IoU of the masks at the thresholds ±``offset``; the stricter one lies inside the looser one.
+    """
+    patch = upsampler.patch(low_res, MASK_THRESHOLD - offset)
+    if patch is None:
+        return None
+    logits = upsampler.logits(patch)
+    inner = np.count_nonzero(logits > MASK_THRESHOLD + offset)
+    outer = np.count_nonzero(logits > MASK_THRESHOLD - offset)
+    stability = float(inner / outer) if outer else 0.0
+    return None if stability < least_stability else _outline(patch, logits, crop, predicted_iou, stability, point)
 
 
 def masked(candidate: Outlined, upsampler: Upsampler, height: int, width: int) -> Masked:

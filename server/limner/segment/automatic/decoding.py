@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from limner.sam.model import DecoderPrompt
+from limner.sam.model import DecoderPrompt, ModelConfig
 from limner.segment.automatic.resample import Logits
 from limner.segment.embedding import ImageEmbedding
 from limner.segment.predictor import Predictor
@@ -31,6 +31,12 @@ class Rated:
     low_res: Logits
 
 
+def valid_cells(config: ModelConfig, needed_cells: tuple[int, int]) -> Tensor:
+    """Rows and columns of the embedding that show the image, of those of the logits: decoders may leave out padding."""
+    stride = config.low_res_size // config.cells[0]
+    return torch.tensor([-(-cells // stride) for cells in needed_cells])
+
+
 class PointDecoder:
     """Answers single foreground points on one image.
 
@@ -46,9 +52,7 @@ class PointDecoder:
         self, predictor: Predictor, embedding: ImageEmbedding, least_iou: float, needed_cells: tuple[int, int]
     ) -> None:
         self._predictor, self._embedding, self._least_iou = predictor, embedding, least_iou
-        config = predictor.model.config
-        stride = config.low_res_size // config.cells[0]
-        valid_size = torch.tensor([-(-cells // stride) for cells in needed_cells])
+        valid_size = valid_cells(predictor.model.config, needed_cells)
         self._prepared: tuple[Tensor, ...] | None = None
         if predictor.device.type == "cpu":
             with torch.inference_mode():

@@ -20,18 +20,17 @@ from limner.errors import InvalidInput
 from limner.sam.model import PromptableModel
 from limner.segment.automatic.boxes import cut_by_crop
 from limner.segment.automatic.candidates import (
-    MASK_THRESHOLD,
     Masked,
     Outlined,
     masked,
-    outline,
+    stable_outline,
     suppressed,
     without_small_regions,
 )
 from limner.segment.automatic.decoding import PointDecoder
 from limner.segment.automatic.grid import Crop, crops_of, point_grid, points_per_side_of_stride
 from limner.segment.automatic.in_order import in_order
-from limner.segment.automatic.resample import Logits, Upsampler
+from limner.segment.automatic.resample import Upsampler
 from limner.segment.embedding import ImageEmbedding
 from limner.segment.predictor import Predictor
 from limner.vocabulary import rle
@@ -213,26 +212,21 @@ class AutomaticMaskGenerator:
         """Of points (B, 2) in pixels of the crop, the masks that pass the filters of an image (height, width)."""
         candidates = []
         for rated in decode(points):
-            patch = upsampler.patch(rated.low_res, MASK_THRESHOLD - self.stability_score_offset)
-            if patch is None:
-                continue
-            logits = upsampler.logits(patch)
-            stability = self._stability(logits)
-            if stability < self.stability_score_thresh:
-                continue
             x, y = points[rated.index] + crop.box[:2]
-            candidate = outline(patch, logits, crop, rated.predicted_iou, stability, (float(x), float(y)))
+            candidate = stable_outline(
+                rated.low_res,
+                upsampler,
+                crop,
+                rated.predicted_iou,
+                (float(x), float(y)),
+                self.stability_score_offset,
+                self.stability_score_thresh,
+            )
             if candidate is not None:
                 candidates.append(candidate)
         boxes = np.asarray([c.box for c in candidates], np.float64).reshape(-1, 4)
         cut = cut_by_crop(boxes, crop, height, width)
         return [candidate for candidate, is_cut in zip(candidates, cut, strict=True) if not is_cut]
-
-    def _stability(self, logits: Logits) -> float:
-        """IoU of the masks at the two thresholds; the stricter one lies inside the looser one."""
-        inner = np.count_nonzero(logits > MASK_THRESHOLD + self.stability_score_offset)
-        outer = np.count_nonzero(logits > MASK_THRESHOLD - self.stability_score_offset)
-        return inner / outer if outer else 0.0
 
     def _record(self, candidate: Masked) -> AutomaticMask:
         x0, y0, x1, y1 = candidate.crop.box
