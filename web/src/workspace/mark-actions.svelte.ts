@@ -13,6 +13,8 @@ export interface MarkHost {
   /** @returns whether this browser keeps the mark; if not, the person has been told */
   mark(state: ImageState, note: string, to?: ReturnedTo): Promise<boolean>;
   nextWaiting(): Promise<number | null>;
+  /** Whether they may work on the image: submit it, skip it, be handed the next one. */
+  readonly annotates: boolean;
   /** Whether they may approve and return. */
   readonly reviews: boolean;
   nextSubmitted(): Promise<number | null>;
@@ -45,6 +47,10 @@ export class MarkActions {
     if (!question || !ready || image?.id !== question.imageId) return null;
     const { state, at } = question.mark;
     return image.mark.state === state && image.mark.at === at ? question.note : null;
+  }
+
+  get annotates(): boolean {
+    return this.host.annotates;
   }
 
   get reviews(): boolean {

@@ -18,6 +18,7 @@ function host(changes: Partial<MarkHost> = {}) {
     },
     mark: async (...said) => Boolean(done.push(`mark ${said.join(" ")}`.trim())),
     nextWaiting: async () => 5,
+    annotates: true,
     reviews: true,
     nextSubmitted: async () => 6,
     go: log("go"),

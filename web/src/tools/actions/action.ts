@@ -33,6 +33,8 @@ export interface Page {
   /** Whether an image is open. */
   readonly ready: boolean;
   step(direction: -1 | 1): void;
+  /** Whether they may work on images, rather than look at them only. */
+  readonly canWork: boolean;
   submit(): void;
   skip(): void;
   nextWaiting(): void;

@@ -23,6 +23,7 @@ export const PAGE = [
     does: "Submit the image, go on to the next one to work on",
     keys: ["Ctrl+Enter"],
     once: true, // a key that is held settles one image, not all that follow unseen
+    possible: ({ page }) => page.canWork,
     run: ({ page }) => page.submit(),
   },
   {
@@ -31,6 +32,7 @@ export const PAGE = [
     does: "Skip the image, and say why",
     keys: ["Ctrl+Shift+Enter"],
     once: true,
+    possible: ({ page }) => page.canWork,
     run: ({ page }) => page.skip(),
   },
   {
@@ -39,6 +41,7 @@ export const PAGE = [
     does: "Next image to work on; nobody else is handed it meanwhile",
     keys: ["Shift+n"],
     once: true,
+    possible: ({ page }) => page.canWork,
     run: ({ page }) => page.nextWaiting(),
   },
   {
