@@ -1,17 +1,21 @@
 """`limner serve` as a process of its own: starting, stopping, and what survives when it is killed."""
 
+import asyncio
 import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import psutil
 import pytest
 
+from limner.api.serving.run import bind
 from limner.config import Settings
 from tests.api.running import PATIENCE, Server
 from tests.conftest import png_bytes
@@ -86,3 +90,24 @@ def test_a_port_in_use_is_said(settings: Settings, server: Server) -> None:
     )
     assert run.returncode == 1
     assert run.stderr.startswith(f"limner: Port {port} of 127.0.0.1 cannot be used")
+
+
+def test_the_body_of_an_answer_does_not_wait_until_its_head_is_acknowledged() -> None:
+    """Nagle's algorithm is off for connections that come in over the server's own port."""
+
+    async def accepted() -> int:
+        options: asyncio.Queue[int] = asyncio.Queue()
+
+        def note(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connection = writer.get_extra_info("socket")
+            options.put_nowait(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        async with await asyncio.start_server(note, sock=bind("127.0.0.1", 0)) as running:
+            _, writer = await asyncio.open_connection(*running.sockets[0].getsockname())
+            found = await asyncio.wait_for(options.get(), PATIENCE)
+            writer.close()
+        return found
+
+    with ThreadPoolExecutor(1) as thread:  # of its own: a browser may have left an event loop running in this one
+        assert thread.submit(lambda: asyncio.run(accepted())).result() != 0

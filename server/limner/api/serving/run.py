@@ -32,7 +32,7 @@ def run_server(settings: Settings, announce: Announce) -> None:
     if settings.workers > 1:
         require_shared_database(settings, f"limner serve --workers {settings.workers}")
     catalogue.find_model(settings.model, settings.home)
-    with _bind(settings.host, settings.port) as listener:
+    with bind(settings.host, settings.port) as listener:
 
         def on_listening() -> None:
             address = address_of(settings.host, listener.getsockname()[1]) + settings.root_path
@@ -45,9 +45,15 @@ def run_server(settings: Settings, announce: Announce) -> None:
             serve_process(settings, listener, on_listening)
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
+    """The socket on which the server will listen.
+
+    Raises:
+        Conflict: the port, or the address, cannot be used.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Named as TCP, or asyncio leaves Nagle's algorithm on, and the body of an answer comes 40 ms after its head.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, sys.platform != "win32")
         listener.bind((host, port))
