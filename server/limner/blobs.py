@@ -7,24 +7,23 @@ on the disk, name and all, before :meth:`BlobStore.put` returns: rows that point
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import LocalStore, from_url
+from obstore.store import LocalStore
 
+from limner import s3
 from limner.atomic import make_folder, write_file, write_new
-from limner.errors import InvalidInput, NotFound, StorageFull, Unavailable, is_disk_full
+from limner.errors import InvalidInput, NotFound, StorageFull, is_disk_full
 from limner.vocabulary.geometry import Region
 
 KEY = re.compile(r"[A-Za-z0-9_\-]+(?:[./][A-Za-z0-9_\-]+)*")
 CHUNK_BYTES = 1 << 20
-S3_CLIENT: Any = {"connect_timeout": timedelta(seconds=3), "timeout": timedelta(seconds=20)}  # of one request
-S3_RETRIES: Any = {"max_retries": 2, "retry_timeout": timedelta(seconds=5)}
 
 
 class Blob:
@@ -73,15 +72,20 @@ class Blob:
                 for chunk in self._result.stream(min_chunk_size=CHUNK_BYTES):
                     yield bytes(chunk)
             except BaseError as error:
-                raise _away(error) from error
+                raise s3.refusal(error) from error
+
+
+def folder_of(url: str) -> Path | None:
+    """Where the blobs of this URL lie, when they are files; None when they are in S3."""
+    return None if s3.is_url(url) else Path(os.path.abspath(Path(url).expanduser()))
 
 
 class BlobStore:
     """Bytes under keys.
 
     Args:
-        url: a folder (made when missing) or an obstore URL such as ``s3://bucket/prefix``; S3 credentials and endpoint
-            come from the usual ``AWS_*`` environment variables or ``options``.
+        url: a folder (made when missing) or ``s3://bucket/prefix``; S3 credentials and endpoint come from the usual
+            ``AWS_*`` environment variables or ``options``.
         options: extra obstore configuration, for S3 only.
 
     Raises:
@@ -89,18 +93,10 @@ class BlobStore:
     """
 
     def __init__(self, url: str, **options: Any) -> None:
-        self._folder: Path | None = None
-        if "://" in url:
-            client = {**S3_CLIENT, **options.pop("client_options", {})}
-            try:
-                self._store: Any = from_url(url, **{"client_options": client, "retry_config": S3_RETRIES, **options})
-            except (BaseError, ValueError) as error:
-                raise InvalidInput(
-                    f"The blob URL {url} cannot be used.",
-                    hint="Give a folder or s3://BUCKET/PREFIX in LIMNER_BLOB_URL.",
-                ) from error
+        self._folder = folder_of(url)
+        if self._folder is None:
+            self._store: Any = s3.open_prefix(url, **options)
         else:
-            self._folder = Path(url).expanduser().absolute()
             make_folder(self._folder, mode=0o700)
             self._store = LocalStore(self._folder)
         self.url = url
@@ -123,7 +119,7 @@ class BlobStore:
 
         Raises:
             StorageFull: when the disk is full; nothing half-written is visible.
-            Unavailable: S3 does not answer.
+            Unavailable: S3 does not answer, has no such bucket or refuses the credentials.
         """
         size = data.stat().st_size if isinstance(data, Path) else len(data)
         if self._folder is None:
@@ -153,15 +149,15 @@ class BlobStore:
                     if self.size(key) == size:
                         return False
             obstore.put(self._store, key, data)
-        except BaseError as error:
-            raise _away(error) from error
+        except (BaseError, FileNotFoundError) as error:
+            raise s3.refusal(error) from error
         return True
 
     def find(self, key: str) -> Blob | None:
         """A blob, ready to be read, in one round trip; None when there is none. One without bytes counts as none.
 
         Raises:
-            Unavailable: S3 does not answer.
+            Unavailable: S3 does not answer, has no such bucket or refuses the credentials.
         """
         if self._folder is not None:
             path = self._folder / _checked(key)
@@ -172,10 +168,9 @@ class BlobStore:
             return Blob(size, path) if size else None
         try:
             result = obstore.get(self._store, _checked(key))
-        except FileNotFoundError:
+        except (BaseError, FileNotFoundError) as error:
+            s3.raise_unless_absent(error)
             return None
-        except BaseError as error:
-            raise _away(error) from error
         size = int(result.meta["size"])
         return Blob(size, result=result) if size else None
 
@@ -184,7 +179,7 @@ class BlobStore:
 
         Raises:
             NotFound: when there is none under this key.
-            Unavailable: S3 does not answer.
+            Unavailable: S3 does not answer, has no such bucket or refuses the credentials.
         """
         blob = self.find(key)
         if blob is None:
@@ -198,7 +193,7 @@ class BlobStore:
 
         Raises:
             NotFound: when there is none under this key.
-            Unavailable: S3 does not answer.
+            Unavailable: S3 does not answer, has no such bucket or refuses the credentials.
         """
         return self.open(key).read()
 
@@ -206,7 +201,7 @@ class BlobStore:
         """The first bytes of a blob and the size of the whole, in one round trip; None when there is none.
 
         Raises:
-            Unavailable: S3 does not answer.
+            Unavailable: S3 does not answer, has no such bucket or refuses the credentials.
         """
         if self._folder is not None:
             blob = self.find(key)
@@ -217,25 +212,22 @@ class BlobStore:
         try:
             result = obstore.get(self._store, _checked(key), options={"range": (0, length)})
             return bytes(result.bytes()), int(result.meta["size"])
-        except FileNotFoundError:
+        except (BaseError, FileNotFoundError) as error:
+            if not s3.is_empty(error):
+                s3.raise_unless_absent(error)
             return None
-        except BaseError as error:
-            if "416" in str(error):  # S3 has no first byte of an empty object
-                return None
-            raise _away(error) from error
 
     def size(self, key: str) -> int | None:
         """Bytes of a blob, or None when there is none.
 
         Raises:
-            Unavailable: S3 does not answer.
+            Unavailable: S3 does not answer, has no such bucket or refuses the credentials.
         """
         try:
             return int(obstore.head(self._store, _checked(key))["size"])
-        except FileNotFoundError:
+        except (BaseError, FileNotFoundError) as error:
+            s3.raise_unless_absent(error)
             return None
-        except BaseError as error:
-            raise _away(error) from error
 
     def exists(self, key: str) -> bool:
         """Whether there is a blob under this key."""
@@ -245,15 +237,28 @@ class BlobStore:
         """Remove a blob; nothing happens when there is none."""
         try:
             obstore.delete(self._store, _checked(key))
-        except FileNotFoundError:
-            return
-        except BaseError as error:
-            raise _away(error) from error
+        except (BaseError, FileNotFoundError) as error:
+            s3.raise_unless_absent(error)
 
     def folders(self, folder: str) -> list[str]:
         """Names of the folders right below a folder; none when there is no such folder."""
-        found = obstore.list_with_delimiter(self._store, prefix=_checked(folder))["common_prefixes"]
+        try:
+            found = obstore.list_with_delimiter(self._store, prefix=_checked(folder))["common_prefixes"]
+        except BaseError as error:
+            raise s3.refusal(error) from error
         return sorted(str(path).rstrip("/").rsplit("/", 1)[-1] for path in found)
+
+    def names(self) -> Iterator[str]:
+        """Paths of everything that is there, also of what is no blob.
+
+        Raises:
+            Unavailable: as in :meth:`find`.
+        """
+        try:
+            for page in obstore.list(self._store):
+                yield from (str(entry["path"]) for entry in page)
+        except BaseError as error:
+            raise s3.refusal(error) from error
 
     def list(self, folder: str | None = None) -> Iterator[tuple[str, int]]:
         """Key and size of every blob, or of those whose key begins with ``folder`` and a slash."""
@@ -264,19 +269,13 @@ class BlobStore:
                     if KEY.fullmatch(str(blob["path"])):  # not what somebody is still writing
                         yield str(blob["path"]), int(blob["size"])
         except BaseError as error:
-            raise _away(error) from error
+            raise s3.refusal(error) from error
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while piece := file.read(CHUNK_BYTES):
             yield piece
-
-
-def _away(error: BaseError) -> StorageFull | Unavailable:
-    if "No space left" in str(error):
-        return StorageFull("There is no space left for this file.", hint="Free some disk space and try again.")
-    return Unavailable("The blob store does not answer.", hint="Nothing was stored; try again in a moment.")
 
 
 def _checked(key: str) -> str:

@@ -4,43 +4,36 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import boto3
+import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from limner import atomic, blobs
 from limner.blobs import BlobStore
 from limner.errors import InvalidInput, NotFound, StorageFull, Unavailable
+from tests.s3 import KEYS, environment, make_bucket, s3_server
 
 
 @pytest.fixture(scope="module")
 def s3_endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with s3_server() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture(params=["folder", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
     if request.param == "folder":
         return BlobStore(str(tmp_path / "blobs"))
-    return _s3(request.getfixturevalue("s3_endpoint"), tmp_path)
+    return _s3(request.getfixturevalue("s3_endpoint"))
 
 
-def _s3(endpoint: str, tmp_path: Path) -> BlobStore:
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", **keys).create_bucket(
-        Bucket=f"limner-{abs(hash(tmp_path)):x}"
-    )
+def _s3(endpoint: str) -> BlobStore:
     return BlobStore(
-        f"s3://limner-{abs(hash(tmp_path)):x}/prefix",
-        config={**keys, "endpoint": endpoint, "aws_region": "us-east-1"},
+        f"s3://{make_bucket(endpoint)}/prefix",
+        config={**KEYS, "endpoint": endpoint, "aws_region": "us-east-1"},
         client_options={"allow_http": True},
     )
 
@@ -104,8 +97,8 @@ def test_an_empty_blob_counts_as_none_and_one_of_another_size_is_replaced(store:
     assert list(store.list("images")) == [("images/ab/abcd", 5)]
 
 
-def test_a_read_from_s3_is_one_round_trip(s3_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = _s3(s3_endpoint, tmp_path)
+def test_a_read_from_s3_is_one_round_trip(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = _s3(s3_endpoint)
     store.put("images/ab/abcd", b"x" * 3_000_000)
     asked: list[str] = []
     for name in ("get", "head", "get_range", "list"):
@@ -116,7 +109,7 @@ def test_a_read_from_s3_is_one_round_trip(s3_endpoint: str, tmp_path: Path, monk
     assert asked == ["get"]
 
 
-def test_a_store_that_is_away_is_said_to_be_so(tmp_path: Path) -> None:
+def test_a_store_that_is_away_is_said_to_be_so() -> None:
     store = BlobStore(
         "s3://nothing/prefix",
         config={
@@ -132,6 +125,7 @@ def test_a_store_that_is_away_is_said_to_be_so(tmp_path: Path) -> None:
         lambda: store.get("a"),
         lambda: store.put("a", b"x"),
         lambda: store.head("a", 1),
+        lambda: store.head("images/41/416403404", 1),
         lambda: list(store.list()),
     ):
         with pytest.raises(Unavailable, match="does not answer"):
@@ -178,7 +172,55 @@ def test_a_disk_that_fails_leaves_nothing(
     assert store.put("images/ab/abcd", b"bytes") is True
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "nonsense://x/y", "s3://", "http://["])
+@pytest.mark.parametrize(
+    "url", ["ftp://x", "nonsense://x/y", "s3://", "s3:///prefix", "s3:/bucket/prefix", "memory://", "http://["]
+)
 def test_a_url_that_is_none_is_said(url: str) -> None:
     with pytest.raises(InvalidInput, match="LIMNER_BLOB_URL"):
         BlobStore(url)
+
+
+def test_an_endpoint_without_tls_is_named_in_the_environment_alone(
+    s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As MinIO in a network of one's own is: nothing else has to be set."""
+    for name, value in environment(s3_endpoint).items():
+        monkeypatch.setenv(name, value)
+    store = BlobStore(f"s3://{make_bucket(s3_endpoint)}/prefix")
+    assert store.put("images/ab/abcd", b"bytes") is True
+    assert store.get("images/ab/abcd") == b"bytes"
+
+
+ATTEMPTS: dict[str, Callable[[BlobStore], object]] = {
+    "find": lambda store: store.find("images/ab/abcd"),
+    "head": lambda store: store.head("images/ab/abcd", 1),
+    "put": lambda store: store.put("images/ab/abcd", b"bytes"),
+    "replace": lambda store: store.put("images/ab/abcd", b"bytes", replace=True),
+    "list": lambda store: list(store.list()),
+    "folders": lambda store: store.folders("images"),
+    "delete": lambda store: store.delete("images/ab/abcd"),
+}
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_a_bucket_that_does_not_exist_is_not_taken_for_an_empty_one(
+    s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, attempt: str
+) -> None:
+    for name, value in environment(s3_endpoint).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(Unavailable, match=r"bucket does not exist.*LIMNER_BLOB_URL"):
+        ATTEMPTS[attempt](BlobStore("s3://a-bucket-that-nobody-made/prefix"))
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_credentials_that_are_refused_are_said_to_be_so(monkeypatch: pytest.MonkeyPatch, attempt: str) -> None:
+    with s3_server() as endpoint:
+        bucket = make_bucket(endpoint)
+        for name, value in environment(endpoint).items():
+            monkeypatch.setenv(name, value)
+        try:
+            httpx.post(f"{endpoint}/moto-api/reset-auth", content="0")  # from now on signatures count
+            with pytest.raises(Unavailable, match=r"refuses these credentials.*AWS_ACCESS_KEY_ID"):
+                ATTEMPTS[attempt](BlobStore(f"s3://{bucket}/prefix"))
+        finally:
+            httpx.post(f"{endpoint}/moto-api/reset-auth", content="inf")

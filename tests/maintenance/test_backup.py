@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import shutil
 import signal
-import sqlite3
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-from click.testing import CliRunner
 from filelock import FileLock
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine, inspect, text
 
 from limner.blobs import BlobStore, display_key, image_key
 from limner.cli.backup import backup, restore
@@ -33,106 +25,10 @@ from limner.maintenance.manifest import read_manifest
 from limner.maintenance.restore import restore as put_back
 from limner.service.wiring import Services
 from limner.store import Database
-from tests.api.conftest import HEIGHT, WIDTH, Upload, creation
-from tests.api.running import PATIENCE, Server
+from tests.api.conftest import HEIGHT, WIDTH, Upload
+from tests.api.running import Server
 from tests.conftest import GOLDEN, png_bytes
-
-EDITS = "SELECT image_id, revision, operation_id, body_sha256, payload FROM edits ORDER BY image_id, revision"
-MASKS = "SELECT uid, image_id, counts, area, category_id FROM annotations ORDER BY uid"
-
-
-def run(command: Any, *arguments: object) -> tuple[int, str]:
-    """Exit status and output; our own errors come through, as they do to ``limner.cli.main``."""
-    result = CliRunner().invoke(command, [str(each) for each in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.output
-
-
-def rows(home: Path, query: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(home / "limner.db")) as connection:
-        return connection.execute(query).fetchall()
-
-
-def all_rows(url: str) -> dict[str, list[Any]]:
-    """Every row of every table."""
-    engine = create_engine(url)
-    try:
-        with engine.connect() as connection:
-            return {
-                table: sorted(map(repr, connection.execute(text(f"SELECT * FROM {table}"))))
-                for table in inspect(engine).get_table_names()
-            }
-    finally:
-        engine.dispose()
-
-
-def tree(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file by its path."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-def no_faults(home: Path) -> None:
-    settings = Settings(home=home)
-    database = Database(settings.resolved_database_url)
-    try:
-        blobs = BlobStore(settings.resolved_blob_url)
-        assert list(check(database, blobs, thorough=True, max_pixels=settings.max_pixels)) == []
-    finally:
-        database.close()
-
-
-class Load:
-    """People who save and upload for as long as it goes on; what was acknowledged is noted."""
-
-    def __init__(self, client: httpx.Client, savers: int) -> None:
-        self.client = client
-        self.project = client.post("/api/v1/projects", json={"name": "Cats"}).json()["id"]
-        self.saved: list[str] = []
-        self.uploaded: list[str] = []
-        self.stopping = threading.Event()
-        self._images = [self._upload(seed) for seed in range(savers)]
-        work = [(self._save, image) for image in self._images] + [(self._upload_on, savers)]
-        self._threads = [threading.Thread(target=target, args=(argument,)) for target, argument in work]
-        for thread in self._threads:
-            thread.start()
-
-    def more(self, saves: int) -> None:
-        """Wait until this many more saves were acknowledged."""
-        wanted, pause = len(self.saved) + saves, threading.Event()
-        for _ in range(int(PATIENCE / 0.02)):
-            if len(self.saved) >= wanted:
-                return
-            assert any(thread.is_alive() for thread in self._threads), "all savers have stopped"
-            pause.wait(0.02)
-        raise AssertionError("the savers did not come so far")
-
-    def stop(self) -> None:
-        self.stopping.set()
-        for thread in self._threads:
-            thread.join(PATIENCE)
-
-    def _upload(self, seed: int) -> int:
-        files = {"files": (f"{seed}.png", io.BytesIO(png_bytes(HEIGHT, WIDTH, seed)), "image/png")}
-        image = self.client.post(f"/api/v1/projects/{self.project}/images", files=files).json()["results"][0]["image"]
-        self.uploaded.append(image["sha256"])
-        return int(image["id"])
-
-    def _upload_on(self, seed: int) -> None:
-        while not self.stopping.is_set():
-            self._upload(seed)
-            seed += 1
-
-    def _save(self, image: int) -> None:
-        revision = 0
-        while not self.stopping.is_set():
-            body = creation()
-            headers = {"If-Match": f'"{revision}"'}
-            answer = self.client.post(f"/api/v1/images/{image}/operations", json=body, headers=headers)
-            assert answer.status_code == 200, answer.text
-            revision = answer.json()["revision"]
-            self.saved.append(body["operation"]["uid"])
+from tests.maintenance.load import EDITS, MASKS, Load, all_rows, no_faults, rows, run, tree
 
 
 def test_a_backup_under_load_restores_to_one_moment_with_all_that_was_acknowledged_before(
@@ -169,24 +65,6 @@ def test_a_backup_under_load_restores_to_one_moment_with_all_that_was_acknowledg
         assert uploaded <= {sha256 for (sha256,) in rows(home, "SELECT sha256 FROM images")}
         no_faults(home)
     assert len(rows(tmp_path / "restored-1", EDITS)) > len(rows(tmp_path / "restored-0", EDITS))
-
-
-@pytest.fixture
-def filled(services: Services, upload: Upload, script: FlaskClient) -> Services:
-    """A home with two images, a mask and a key."""
-    for seed in range(2):
-        image = upload(png_bytes(HEIGHT, WIDTH, seed), f"{seed}.png")["image"]
-    headers = {"If-Match": '"0"'}
-    assert script.post(f"/api/v1/images/{image['id']}/operations", json=creation(), headers=headers).status_code == 200
-    return services
-
-
-@pytest.fixture
-def made(filled: Services, tmp_path: Path) -> Path:
-    """A backup of it."""
-    folder = tmp_path / "backup"
-    back_up(filled.database, filled.blobs, filled.settings.home, folder)
-    return folder
 
 
 def test_a_restored_home_is_what_the_home_was(made: Path, filled: Services, tmp_path: Path) -> None:

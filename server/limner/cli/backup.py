@@ -44,7 +44,10 @@ def backup(folder: Path, home: Path | None) -> None:
 @HOME
 @click.option("--check", "only_check", is_flag=True, help="Only read the backup and see that it is whole.")
 def restore(folder: Path, home: Path | None, only_check: bool) -> None:
-    """Put the backup in FOLDER into a home that is empty or not there yet: all of it, or nothing."""
+    """Put the backup in FOLDER into a home that is empty or not there yet: all of it, or nothing.
+
+    With LIMNER_BLOB_URL the images go there, into a folder, bucket or prefix that is empty too.
+    """
     from limner.maintenance.restore import restore as put_back
     from limner.maintenance.restore import verify
 
@@ -56,5 +59,7 @@ def restore(folder: Path, home: Path | None, only_check: bool) -> None:
         settings = settings_from({"home": home})
         manifest = put_back(folder, settings)
         click.echo(f"{settings.home} is as it was on {manifest.created:%Y-%m-%d at %H:%M} UTC.")
+        if settings.blob_url:
+            click.echo(f"Its images are in {settings.blob_url}.")
     if manifest.missing:
         click.echo(f"{len(manifest.missing)} files were missing already when it was made.", err=True)

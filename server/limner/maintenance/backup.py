@@ -74,8 +74,10 @@ def back_up(
         NotFound: PostgreSQL's pg_dump is not installed.
         OSError: the folder cannot be written. A backup that was there before still counts.
     """
-    if folder.resolve().is_relative_to((home / "blobs").resolve()):
-        raise Conflict(f"{folder} lies among the blobs of the home.", hint="Name a folder elsewhere, on another disk.")
+    if blobs.folder is not None and folder.resolve().is_relative_to(blobs.folder.resolve()):
+        raise Conflict(
+            f"{folder} lies among the blobs of {blobs.folder}.", hint="Name a folder elsewhere, on another disk."
+        )
     before = _earlier(folder)
     make_folder(folder, mode=0o700)
     with _alone(folder):

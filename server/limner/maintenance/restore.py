@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from limner.atomic import PRIVATE, make_folder, new_folder
-from limner.blobs import BlobStore
+from limner.blobs import folder_of
 from limner.config import Settings
 from limner.errors import Conflict, InvalidInput
 from limner.maintenance import manifest as form
 from limner.maintenance.dumps import load_postgresql, load_sqlite, refuse_tables
+from limner.maintenance.restore_blobs import PREFIX, OutsideStore
 from limner.store import Database
 
 
@@ -43,28 +44,35 @@ def restore(folder: Path, settings: Settings, progress: Callable[[int], None] = 
         InvalidFile: some of it is missing or damaged; the error names what.
         InvalidInput: it is of another kind of database than the settings name.
         Conflict: home, database or blob store are occupied. In all these cases nothing was changed.
+        Unavailable: S3 stopped answering. What it has of the backup is gone on with by the next restore of it.
     """
-    kept_in_home = Path(settings.resolved_blob_url) == settings.home / "blobs"
-    outside = None if kept_in_home else BlobStore(settings.resolved_blob_url)
-    _refuse_occupied_home(settings.home)
     manifest = form.read_manifest(folder)
+    blobs = folder_of(settings.resolved_blob_url)
+    in_home = blobs is not None and blobs.is_relative_to(settings.home)
+    outside = None if in_home else OutsideStore(settings.resolved_blob_url, manifest)
+    _refuse_occupied_home(settings.home)
     database = Database(settings.resolved_database_url)
     try:
         _refuse_other_kind(manifest, database)
         if not database.is_sqlite or Path(database.name).exists():
             refuse_tables(database)
+        if outside is not None:
+            outside.refuse_occupied()
         manifest, digests = verify(folder, progress)
         _refuse_read_only(settings.home.parent)
-        if outside is not None:
-            _refuse_occupied_store(outside, digests)
         with new_folder(settings.home) as home:
             home.chmod(0o700)
             for name in digests:
-                if name.startswith("blobs/") and outside is not None:
-                    outside.put(name.removeprefix("blobs/"), folder / name)
+                if name.startswith(PREFIX):
+                    if blobs is not None and in_home:
+                        _copy(folder / name, home / blobs.relative_to(settings.home) / name.removeprefix(PREFIX))
                 elif name != manifest.database:
                     _copy(folder / name, home / name.removeprefix("home/"))
+            if outside is not None:
+                outside.fill(folder, digests)
             _load(folder / manifest.database, database, settings.home, home)
+        if outside is not None:
+            outside.finish()
     finally:
         database.close()
     return manifest
@@ -107,16 +115,6 @@ def _refuse_read_only(folder: Path) -> None:
         writable = False
     if not writable:
         raise InvalidInput(f"Nothing can be written in {folder}.", hint="Name a home elsewhere with --home.")
-
-
-def _refuse_occupied_store(blobs: BlobStore, digests: form.Digests) -> None:
-    """Blobs of this backup may be there: a restore before may have been cut off."""
-    other = next((key for key, _ in blobs.list() if f"blobs/{key}" not in digests), None)
-    if other is not None:
-        raise Conflict(
-            f"The blob store {blobs.url} is occupied: it has {other}, which is not of this backup.",
-            hint="Restore into an empty one.",
-        )
 
 
 def _refuse_other_kind(manifest: form.Manifest, database: Database) -> None:
