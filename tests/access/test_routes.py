@@ -30,6 +30,7 @@ NEEDS = {
     "account.update_account": Permission.OWN_ACCOUNT,
     "annotations.apply": Permission.ANNOTATE,
     "annotations.list_annotations": Permission.VIEW,
+    "annotations.list_history": Permission.VIEW,
     "categories.create_category": Permission.MANAGE_CATEGORIES,
     "categories.delete_category": Permission.MANAGE_CATEGORIES,
     "categories.update_category": Permission.MANAGE_CATEGORIES,

@@ -233,3 +233,54 @@ def test_categories_in_use_cannot_be_deleted(annotator: Annotator, project: Json
     assert (answer.status_code, answer.json["error"]["code"]) == (409, "category_in_use")
     assert answer.json["error"]["details"] == {"annotation_count": 1}
     assert script.get(f"/api/v1/projects/{project['id']}").json["categories"][0]["annotation_count"] == 1
+
+
+def test_the_history_says_who_changed_what_and_any_state_can_be_brought_back(
+    annotator: Annotator, project: Json
+) -> None:
+    body = creation(project["categories"][0]["id"])
+    uid = body["operation"]["uid"]
+    annotator.send(body, 0)
+    changes = {"segmentation": mask_rle(1), "category_id": None}
+    annotator.send({"operation_id": new_uid(), "operation": {"kind": "update", "uid": uid, "changes": changes}}, 1)
+    annotator.send({"operation_id": new_uid(), "operation": {"kind": "delete", "uid": uid}}, 2)
+    address = f"/api/v1/images/{annotator.image_id}/history"
+    history = annotator.client.get(address, query_string={"uid": uid}).json
+    assert [(each["kind"], each["changed"], each["by"]) for each in history["changes"]] == [
+        ("delete", [], "admin"),
+        ("update", ["category_id", "segmentation"], "admin"),
+        ("create", [], "admin"),
+    ]
+    assert history["next"] is None
+    once = history["changes"][-1]["annotation"]
+    assert once["segmentation"] == mask_rle()
+    for step, operation in enumerate(
+        [
+            {"kind": "restore", "uid": uid},
+            {"kind": "update", "uid": uid, "changes": {k: once[k] for k in ("category_id", "segmentation")}},
+        ]
+    ):
+        assert annotator.send({"operation_id": new_uid(), "operation": operation}, 3 + step).status_code == 200
+    (now,) = annotator.read().json["annotations"]
+    assert [now[k] for k in ("uid", "segmentation", "category_id")] == [
+        once[k] for k in ("uid", "segmentation", "category_id")
+    ]
+    assert len(annotator.client.get(address, query_string={"uid": uid}).json["changes"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ({"uid": "00000000-0000-0000-0000-000000000000"}, 404),
+        ({"uid": "x"}, 422),
+        ({"before": -1}, 422),
+        ({"limit": 101}, 422),
+        ({"limit": 0}, 422),
+        ({"page": 2}, 422),
+    ],
+)
+def test_what_no_history_can_answer_is_refused(annotator: Annotator, query: Json, status: int) -> None:
+    annotator.send(creation(), 0)
+    answer = annotator.client.get(f"/api/v1/images/{annotator.image_id}/history", query_string=query)
+    assert answer.status_code == status
+    assert answer.json["error"]["message"]

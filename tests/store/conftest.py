@@ -45,7 +45,9 @@ class World:
     category_id: int
     image_id: int
 
-    def apply(self, op: Any, revision: int | None, operation_id: str | None = None) -> Applied:
+    def apply(
+        self, op: Any, revision: int | None, operation_id: str | None = None, user_id: int | None = None
+    ) -> Applied:
         with self.database.write() as session:
             return apply_operation(
                 session,
@@ -53,7 +55,7 @@ class World:
                 operation_id or str(uuid.uuid4()),
                 op,
                 revision=revision,
-                user_id=None,
+                user_id=user_id,
             )
 
 

@@ -14,8 +14,9 @@ from limner.api.guard import requires
 from limner.api.openapi import IF_MATCH
 from limner.api.schemas.annotations import AnnotationList, OperationRequest, OperationResult
 from limner.api.schemas.base import Answer
+from limner.api.schemas.history import HistoryQuery, ImageHistory
 from limner.errors import RevisionRequired, StaleRevision
-from limner.service import annotating
+from limner.service import annotating, history
 
 blueprint = APIBlueprint("annotations", __name__)
 
@@ -30,6 +31,18 @@ def list_annotations(image_id: int) -> Response:
     """The annotations of an image; the ETag is the revision to send with the next operation."""
     found = annotating.list_annotations(services(), current_actor(), image_id)
     return _tagged(AnnotationList.of(found), found.revision)
+
+
+@blueprint.get("/images/<int:image_id>/history")
+@requires(Permission.VIEW)
+@blueprint.input(HistoryQuery, location="query")
+@blueprint.output(ImageHistory)
+@blueprint.doc(operation_id="listHistory")
+def list_history(image_id: int, query_data: HistoryQuery) -> ImageHistory:
+    """Who changed what of an image, or of one annotation, and when; newest first, each with how it stood then."""
+    query = query_data
+    uid = None if query.uid is None else str(query.uid)
+    return ImageHistory.of(history.list_changes(services(), current_actor(), image_id, uid, query.before, query.limit))
 
 
 @blueprint.post("/images/<int:image_id>/operations")
