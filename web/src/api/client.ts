@@ -10,6 +10,7 @@ import type {
   Folder,
   ImageAnnotations,
   ImageDetails,
+  ImageHistory,
   ImagePage,
   ImportSummary,
   Job,
@@ -164,6 +165,17 @@ export class Client {
       this.api.GET("/api/v1/images/{image_id}/annotations", {
         params: { path: { image_id: imageId } },
         ...init,
+      }),
+    );
+
+  /** @param of `uid`: one annotation, null for all of the image; `before`: `next` of the page before */
+  history = (imageId: number, { uid, before }: { uid: string | null; before: number | null }) =>
+    body<ImageHistory>(
+      this.api.GET("/api/v1/images/{image_id}/history", {
+        params: {
+          path: { image_id: imageId },
+          query: { ...(uid !== null && { uid }), ...(before !== null && { before }) },
+        },
       }),
     );
 

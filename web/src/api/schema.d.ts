@@ -194,6 +194,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/images/{image_id}/history": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Who changed what of an image, or of one annotation, and when; newest first, each with how it stood then. */
+    get: operations["listHistory"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/images/{image_id}/lease": {
     parameters: {
       query?: never;
@@ -908,6 +925,30 @@ export interface components {
       position?: number | null;
       supercategory?: string | null;
     };
+    /**
+     * @description One edit, and who made it (null: nobody is known).
+     *
+     *     ``annotation`` is how it stood after the edit, and one that was deleted as it stood before; an update names in
+     *     ``changed`` what it changed. ``mark`` is there when the image itself was marked, and then there is no ``uid``.
+     */
+    Change: {
+      annotation: components["schemas"]["Annotation"] | null;
+      /** Format: date-time */
+      at: string;
+      by: string | null;
+      changed: ("attributes" | "category_id" | "iscrowd" | "position" | "provenance" | "segmentation")[];
+      /** @enum {string} */
+      kind: "create" | "update" | "delete" | "restore" | "mark";
+      mark: components["schemas"]["ChangedMark"] | null;
+      revision: number;
+      uid: string | null;
+    };
+    /** @description What the image was marked as. */
+    ChangedMark: {
+      note: string;
+      /** @enum {string} */
+      state: "waiting" | "submitted" | "approved" | "returned" | "skipped";
+    };
     /** @description The same of the image of this number. */
     ChangedWork: {
       assigned_to: string | null;
@@ -1120,6 +1161,11 @@ export interface components {
        */
       event: "image";
       image_id: number;
+    };
+    /** @description A page of edits, newest first; ``next`` is ``before`` of the page after it, null when this is the last one. */
+    ImageHistory: {
+      changes: components["schemas"]["Change"][];
+      next: number | null;
     };
     /** @description A page of images; ``next`` is the cursor of the page after it. */
     ImageList: {
@@ -2427,6 +2473,41 @@ export interface operations {
         };
         content: {
           "image/*": string;
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  listHistory: {
+    parameters: {
+      query?: {
+        uid?: string | null;
+        before?: number | null;
+        limit?: number;
+      };
+      header?: never;
+      path: {
+        image_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ImageHistory"];
         };
       };
       /** @description What was wrong, and what would be right */

@@ -44,7 +44,7 @@ function divided(whole: number, parts: number): number[] {
 }
 
 /** Clicks that nobody counted are left out, as in what was stored before there were any. */
-const counted = ({ seconds, clicks }: Effort) => ({ seconds, ...(clicks !== null && { clicks }) });
+export const counted = ({ seconds, clicks }: Effort) => ({ seconds, ...(clicks !== null && { clicks }) });
 
 /** @param effort up to now */
 export function provenanceOf(

@@ -3,7 +3,7 @@
 import { markerAt } from "../canvas/markers.ts";
 import { DRAFT, PREVIEW } from "../canvas/mask-strokes.ts";
 import { Picture } from "../canvas/picture.ts";
-import type { BaseScene, EditScene, OverlayScene, Place } from "../canvas/scene.ts";
+import type { BaseScene, EditScene, OverlayScene, Place, SuggestedMask } from "../canvas/scene.ts";
 import {
   fitted,
   pan,
@@ -50,6 +50,8 @@ export class Stage implements ToolStage {
   selected = $state.raw<readonly string[]>([]);
   /** What is looked at closer. */
   frame = $state.raw<Region | null>(null);
+  /** An earlier state of an object that is pointed at in its history. */
+  once = $state.raw<SuggestedMask | null>(null);
   /** Where a crosshair is, when no gesture shows its own. */
   aim = $state.raw<ImagePoint | null>(null);
 
@@ -76,8 +78,8 @@ export class Stage implements ToolStage {
       selected: new Set(this.selected),
       primary: selection.uid,
       pointedAt: this.session.selection.pointedAt,
-      suggestions: peeking ? [] : suggestions.shown,
-      lit: suggestions.current?.uid ?? null,
+      suggestions: peeking ? [] : [...suggestions.shown, ...(this.once ? [this.once] : [])],
+      lit: this.once?.uid ?? suggestions.current?.uid ?? null,
       fillAlpha: this.fillAlpha,
     };
   });

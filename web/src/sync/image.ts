@@ -85,6 +85,11 @@ export class ImageSync {
     );
   }
 
+  /** An annotation that was deleted before the image was opened, so that it can be restored. */
+  know({ uid, ...source }: AnnotationContent & { uid: string }): void {
+    if (!this.beliefs.has(uid)) this.beliefs.set(uid, { content: contentOf(source), deleted: true });
+  }
+
   /**
    * Make one step durable in this browser, as a whole: its operations, and what is being drawn after it. Resolves when it is
    * on disk, not when the server has it. When the browser refuses to keep it, its operations are taken back here too.

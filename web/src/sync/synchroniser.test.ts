@@ -119,6 +119,17 @@ describe("a queue with a good connection", () => {
     expect(image.annotations()[0]).toMatchObject({ uid: "a", id: 1 });
   });
 
+  it("restores what was deleted before the image was opened, once it is known", async () => {
+    server.store(create("a"));
+    server.store({ kind: "delete", uid: "a" });
+    const image = await open();
+    image.know({ uid: "a", ...content("00") });
+    expect(image.annotations()).toEqual([]);
+    await image.record([{ kind: "restore", uid: "a" }, recolour("a", 3)]);
+    await tab.sync.settled();
+    expect(categories()).toEqual([["a", 3]]);
+  });
+
   it("refuses an operation on an annotation that the image does not have", async () => {
     const image = await open();
     await expect(image.record([recolour("nobody", 2)])).rejects.toThrow(/nobody/);

@@ -94,6 +94,11 @@ export class OpenImage {
     if (sync) void this.host.synchroniser().then((synchroniser) => synchroniser.closeImage(sync));
   }
 
+  /** An annotation that was deleted before the image was opened, which is about to be restored. */
+  know(deleted: Annotation): void {
+    this.sync?.know(deleted);
+  }
+
   /** One step of the session, made durable as a whole. What cannot be kept is taken back and told. */
   async record(imageId: number, operations: readonly Operation[], draft: KeptDraft | null): Promise<void> {
     try {

@@ -15,6 +15,7 @@ import { CloserLook, encodeRegion } from "./closer-look.svelte.ts";
 import { EmbeddingWaits } from "./embedding-waits.ts";
 import { Engine } from "./engine.svelte.ts";
 import { Handouts } from "./handouts.ts";
+import { History } from "./history.svelte.ts";
 import { ImageCache } from "./image-cache.ts";
 import { LastCategory } from "./last-category.ts";
 import { Marks } from "./marks.ts";
@@ -34,6 +35,7 @@ export class Workspace {
   readonly closer: CloserLook;
   readonly marks: Marks;
   readonly handouts: Handouts;
+  readonly history: History;
   readonly suggesting: Suggesting;
   readonly propagator: Propagator;
   private readonly opened: OpenImage;
@@ -87,6 +89,13 @@ export class Workspace {
     this.propagator = new Propagator(decoder, this.session, this.objects, (...said) => this.tell(...said));
     this.marks = new Marks(client, projectId, listing);
     this.handouts = new Handouts(client, projectId, this.marks);
+    this.history = new History({
+      client,
+      session: this.session,
+      know: (deleted) => this.opened.know(deleted),
+      tell: (message) => this.tell(message),
+      fail: (error) => toasts.error(error),
+    });
     this.suggesting = new Suggesting(
       client,
       this.session,
@@ -123,6 +132,7 @@ export class Workspace {
         annotations: ({ image_id, revision, mark }) => {
           void this.notice(image_id, revision);
           this.opened.hear(image_id, revision, mark);
+          this.history.hear(image_id);
         },
         work: ({ images }) => this.opened.hearWork(images),
         start: () => this.catchUp(),
@@ -178,6 +188,7 @@ export class Workspace {
   dispose(): void {
     this.leave();
     this.cache.clear();
+    this.history.dispose();
     for (const dispose of this.disposers) dispose();
     this.engine.dispose();
   }
@@ -298,6 +309,7 @@ export class Workspace {
     this.waits.wake(this.wanted);
     this.watched.loadSoon();
     this.marks.missed();
+    this.history.hear(this.wanted);
     void this.suggesting.load();
     // Whatever the revision is by now, it counts as newer.
     if (this.wanted) void this.notice(this.wanted, Number.MAX_SAFE_INTEGER);

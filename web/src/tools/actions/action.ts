@@ -57,6 +57,8 @@ export interface Page {
   tellSaving(): void;
   /** Go to the field that finds a category. */
   findCategory(): void;
+  /** Show who changed the selected object, or the image, and how. */
+  openHistory(): void;
   openSheet(): void;
   openPalette(): void;
 }

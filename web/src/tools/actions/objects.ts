@@ -94,6 +94,13 @@ export const OBJECTS = [
   },
   {
     group: "Objects",
+    command: "history",
+    does: "Who changed the selected object, and what it was before; without one: the image",
+    keys: ["Shift+h"],
+    run: ({ page }) => page.openHistory(),
+  },
+  {
+    group: "Objects",
     command: "raise",
     does: "Down the list: paint the selected object above the next",
     keys: ["Ctrl+ArrowDown"],

@@ -41,7 +41,7 @@ beforeEach(() => {
   }));
   session.open({ id: 7, height: 48, width: 64 }, annotations as unknown as Annotation[]);
   render(AnnotationList, {
-    props: { session, objects: new Objects(session), picture: null, onwhole: vi.fn() },
+    props: { session, objects: new Objects(session), picture: null, onwhole: vi.fn(), onhistory: vi.fn() },
     context: contextOf({ view: new View() }),
   });
 });
