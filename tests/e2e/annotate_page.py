@@ -32,13 +32,16 @@ expect.set_options(timeout=TIMEOUT)
 class AnnotatePage:
     """The annotate page in the words of a person."""
 
-    def __init__(self, page: Page, project: Project, file_name: str) -> None:
+    def __init__(self, page: Page, project: Project, file_name: str, notice: str | None = None) -> None:
+        """Open an image; a `notice`, which is shown for seconds, is waited for before the decoder, which takes longer."""
         self.page = page
         page.add_init_script(PLAIN_VIEW)
         project.add_photo(file_name)
         page.goto(project.url)
         page.get_by_role("link", name=re.compile(re.escape(file_name))).click()
         page.get_by_role("heading", name=file_name).wait_for()
+        if notice is not None:
+            page.get_by_text(notice).wait_for()
         self.wait_until_ready()
         self.height, self.width = self._size()
 

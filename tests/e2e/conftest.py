@@ -98,6 +98,19 @@ def page(signed_in: BrowserContext, request: pytest.FixtureRequest) -> Iterator[
     assert not errors
 
 
+@pytest.fixture(autouse=True)
+def tabs_are_closed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test opens in the shared profile it does not leave to others, whether it passes or fails."""
+    if "signed_in" not in request.fixturenames:
+        yield
+        return
+    context: BrowserContext = request.getfixturevalue("signed_in")
+    before = set(context.pages)
+    yield
+    for opened in set(context.pages) - before:
+        opened.close()
+
+
 @pytest.fixture
 def project(server: LimnerServer, request: pytest.FixtureRequest) -> Project:
     """A project of the test's own: what one test draws, no other sees. Its photos are encoded once for all of them."""
