@@ -33,7 +33,7 @@ class AnnotatePage:
     """The annotate page in the words of a person."""
 
     def __init__(self, page: Page, project: Project, file_name: str, notice: str | None = None) -> None:
-        """Open an image; a `notice`, which is shown for seconds, is waited for before the decoder, which takes longer."""
+        """Open an image; a `notice`, shown for seconds, is waited for before the decoder, which can take longer."""
         self.page = page
         page.add_init_script(PLAIN_VIEW)
         project.add_photo(file_name)
