@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 import hashlib
 import io
 import json
@@ -243,6 +244,9 @@ AWKWARD = [
     "x" * 251 + ".png",
     "é" * 125 + ".png",
     "é" * 125 + ".jpg",
+    ".hidden.png",
+    ".thumbs/of a camera.jpg",
+    "." + "y" * 250 + ".png",
 ]
 
 
@@ -288,6 +292,10 @@ def test_yolo_gives_every_image_the_labels_that_trainers_look_for(
         assert listed.get(name, name) == here
     assert "a.jpg" not in listed
     assert write_folder(files, tmp_path / "out") == len(files)
+    pattern = str(tmp_path / "out" / "images" / "**" / "*.*")
+    paths = [Path(path) for path in glob.glob(pattern, recursive=True)]
+    found = {path.relative_to(tmp_path / "out").as_posix() for path in paths if path.is_file()}
+    assert found == set(images), "Ultralytics looks for images like this"
 
 
 def test_yolo_counts_paths_from_its_own_folder(awkward: tuple[World, BlobStore]) -> None:

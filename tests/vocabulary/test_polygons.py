@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from limner.errors import InvalidRle
-from limner.vocabulary import rle
-from limner.vocabulary.polygons import changes_of, is_short, union_runs
+from limner.vocabulary import polygons, rle
+from limner.vocabulary.polygons import is_short, union_runs
 
 NEAR = st.floats(-60, 90, allow_nan=False).map(lambda value: round(value, 2))
 CORNERS = st.lists(st.tuples(NEAR, NEAR), min_size=3, max_size=9)
 
 
 def computed(shapes: list[NDArray[np.float64]], height: int, width: int) -> NDArray[np.bool_]:
-    runs = union_runs([changes_of(shape, height, width) for shape in shapes], height, width)
-    return rle.decode(rle.from_counts(runs, (height, width)))
+    return rle.decode(rle.from_counts(union_runs(shapes, height, width), (height, width)))
 
 
 def walked(shapes: list[NDArray[np.float64]], height: int, width: int) -> NDArray[np.bool_]:
@@ -32,9 +31,9 @@ def walked(shapes: list[NDArray[np.float64]], height: int, width: int) -> NDArra
 @settings(max_examples=300)
 @given(st.lists(CORNERS, min_size=1, max_size=3), st.integers(1, 40), st.integers(1, 40), st.booleans())
 def test_what_is_computed_is_what_pycocotools_walks_to(
-    polygons: list[list[tuple[float, float]]], height: int, width: int, whole: bool
+    outlines: list[list[tuple[float, float]]], height: int, width: int, whole: bool
 ) -> None:
-    shapes = [np.asarray(polygon) for polygon in polygons]
+    shapes = [np.asarray(polygon) for polygon in outlines]
     shapes = [np.round(shape) for shape in shapes] if whole else shapes
     assert (computed(shapes, height, width) == walked(shapes, height, width)).all()
 
@@ -66,17 +65,32 @@ def test_polygons_beside_the_image_cover_nothing(shift: tuple[float, float]) -> 
 def test_a_polygon_that_goes_to_and_fro_is_refused_before_it_costs_memory() -> None:
     scribble = np.stack([np.arange(30_000) % 2 * 1000.0, np.zeros(30_000)], axis=1)
     assert not is_short([scribble])
-    with pytest.raises(InvalidRle, match="crosses the image"):
+    with pytest.raises(InvalidRle, match="cross the image"):
         rle.from_polygons([scribble.ravel().tolist()], (10, 1000))
 
 
-def test_many_parts_are_united_whoever_computes_them() -> None:
+@pytest.mark.parametrize("corners_at_once", [1, 7, 1 << 16])
+def test_many_parts_are_united_as_pycocotools_does(monkeypatch: pytest.MonkeyPatch, corners_at_once: int) -> None:
+    monkeypatch.setattr(polygons, "CORNERS_AT_ONCE", corners_at_once)
     rng = np.random.default_rng(0)
-    corners = np.asarray([[0, 0], [9, 0], [9, 9], [0, 9]])
-    shapes = [corners + rng.integers(0, 90, 2) for _ in range(500)]
-    small = rle.from_polygons([shape.ravel().tolist() for shape in shapes], (100, 100))
-    far = [-9e6, -9e6, -8e6, -9e6, -8e6, -8e6]  # covers nothing, but is no short walk
-    assert rle.from_polygons([*(shape.ravel().tolist() for shape in shapes), far], (100, 100)) == small
+    shapes = [rng.integers(0, 90, 2) + rng.uniform(-12, 12, (rng.integers(3, 8), 2)) for _ in range(400)]
+    assert (computed(shapes, 100, 100) == walked(shapes, 100, 100)).all()
+    assert not is_short(shapes)
+
+
+def test_a_hundred_thousand_parts_cost_what_their_corners_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One after the other they took minutes: what is done for each is counted, not timed."""
+    calls = []
+    real = polygons._crossings
+    monkeypatch.setattr(polygons, "_crossings", lambda *given: calls.append(1) or real(*given))
+    square = [1, 1, 9, 1, 9, 9, 1, 9]
+    assert rle.area(rle.from_polygons([square] * 100_000, (1000, 1000))) == 64
+    assert len(calls) < 20
+
+
+def test_many_parts_that_cross_the_whole_image_are_refused() -> None:
+    with pytest.raises(InvalidRle, match="cross the image"):
+        rle.from_polygons([[-5, 1, 1005, 1, 1005, 9]] * 2000, (10, 1000))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e7, -1e300])

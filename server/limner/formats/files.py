@@ -33,7 +33,7 @@ class FileNames:
 
     ``shelf/a.jpg`` becomes ``shelf/a``; when that is taken, as by ``shelf/a.png``, the suffix stays; when that is taken
     too, a number is added. Upper and lower case do not distinguish names, as they do not on some systems. A stem is cut
-    where no room would be left for a suffix.
+    where no room would be left for a suffix. No name begins with a dot: trainers that look for files pass such over.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class FileNames:
 
     def of(self, file_name: str) -> str:
         """The name for what belongs to the image with this name."""
-        whole = safe_path(file_name)
+        whole = PurePosixPath(*(_shown(part) for part in safe_path(file_name).parts))
         folder = PurePosixPath(*(_safe_folder(part) for part in whole.parent.parts))
         stem = (folder / _cut(whole.stem)).as_posix()
         candidates = [stem, (folder / _cut(whole.name)).as_posix()]
@@ -53,6 +53,11 @@ class FileNames:
                 number += 1
         self._taken.add(candidates[0].casefold())
         return candidates[0]
+
+
+def _shown(part: str) -> str:
+    """A part of a path that no system hides."""
+    return f"_{cut_to_bytes(part, MAX_PART_BYTES - 1)}" if part.startswith(".") else part
 
 
 def _cut(stem: str, end: str = "") -> str:

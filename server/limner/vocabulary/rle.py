@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from limner.errors import InvalidRle
 from limner.vocabulary.names import shown
-from limner.vocabulary.polygons import MAX_COORDINATE, changes_of, is_short, union_runs
+from limner.vocabulary.polygons import MAX_COORDINATE, is_short, union_runs
 
 FIRST_CHARACTER = 48
 CONTINUES, SIGN, PAYLOAD = 0x20, 0x10, 0x1F
@@ -177,14 +177,14 @@ def from_polygons(polygons: Sequence[Sequence[float]], size: Sequence[int]) -> R
 
     Raises:
         InvalidRle: for a polygon with fewer than three points, coordinates that are not finite or beyond
-            :data:`limner.vocabulary.polygons.MAX_COORDINATE`, and one that crosses the image too often.
+            :data:`limner.vocabulary.polygons.MAX_COORDINATE`, and when they cross the image too often.
     """
     height, width = _checked_size(size)
     shapes = [_corners(polygon, index) for index, polygon in enumerate(polygons)]
     if not shapes:
         return encode(np.zeros((height, width), np.bool_))
     if not is_short(shapes):
-        return from_counts(union_runs([changes_of(shape, height, width) for shape in shapes], height, width), size)
+        return from_counts(union_runs(shapes, height, width), size)
     from pycocotools import mask as coco_mask
 
     merged = coco_mask.merge(coco_mask.frPyObjects([shape.ravel().tolist() for shape in shapes], height, width))
