@@ -15,6 +15,7 @@ COMMANDS = {
     "bench": ("limner.cli.bench:bench", "Measure the decoder and the encoder against named references."),
     "check": ("limner.cli.check:check", "Look for missing and damaged files, and mend them."),
     "demo": ("limner.cli.demo:demo", "Start Limner with a project of demo photos."),
+    "detector": ("limner.cli.detector:detector", "Train detectors on the masks of a project, and list them."),
     "edges": ("limner.cli.edges:edges", "Draw the edges of images, from masks."),
     "evaluate": ("limner.cli.evaluate:evaluate", "Measure a model's masks by simulated clicks."),
     "everything": ("limner.cli.everything:everything", "Find all masks of an image or of a folder."),

@@ -179,6 +179,15 @@ def architecture_of(family: str, names: Iterable[str]) -> str:
     return backbone_of(names) if family == "samlet" else ""
 
 
+def model_config(family: str) -> ModelConfig:
+    """What the models of a family take and give, without any weights.
+
+    Raises:
+        InvalidInput: for an unknown family.
+    """
+    return outline(family, {}).config
+
+
 def outline(family: str, state: Mapping[str, Tensor]) -> PromptableModel:
     """The model of this family that these weights are most likely of, without any values."""
     with torch.device("meta"):

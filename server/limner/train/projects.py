@@ -8,7 +8,9 @@ libraries train on such folders; nothing of them is imported before a project is
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,8 @@ from limner.train.parallel import Group
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from limner.blobs import BlobStore
+    from limner.store.annotations import AnnotationState
     from limner.store.tables import Image
     from limner.vocabulary.rle import Rle
 
@@ -58,7 +62,86 @@ def write_project(project: Project, folder: Path) -> int:
         InvalidInput: when several projects have the name.
         InvalidFile: when the project has no masks, or one does not fit its image.
     """
-    from limner.blobs import BlobStore, display_key
+    from limner.blobs import display_key
+
+    count = 0
+    with _opened(project) as (session, blobs), new_folder(folder) as unfinished:
+        for image, objects in _images(session, project):
+            name = image.sha256 + SUFFIXES[image.display_type]
+            (unfinished / name).write_bytes(blobs.get(display_key(image.sha256)))
+            masks = [mask for _, mask in objects]
+            (unfinished / f"{image.sha256}.json").write_bytes(_document(image, name, masks, project.name))
+            count += len(masks)
+        if not count:
+            raise _nothing_to_learn(project)
+    return count
+
+
+@dataclass(frozen=True)
+class ImageObjects:
+    """An image of a project with its masks, and the category of each by its number in the database, if it has one."""
+
+    sha256: str
+    height: int
+    width: int
+    masks: tuple[Rle, ...]
+    category_ids: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class ProjectObjects:
+    """What is annotated in a project.
+
+    Attributes:
+        model: the name of the model that it has chosen; None: whatever the installation uses.
+        categories: number in the database and name of each.
+        images: those that have masks and were not skipped.
+    """
+
+    project_id: int
+    project: str
+    model: str | None
+    categories: Sequence[tuple[int, str]]
+    images: Sequence[ImageObjects]
+
+
+def read_objects(project: Project) -> ProjectObjects:
+    """The masks of a project without its images.
+
+    Raises:
+        NotFound: when the home has no database or no such project.
+        InvalidInput: when several projects have the name.
+        InvalidFile: when the project has no masks, or one does not fit its image.
+    """
+    from limner.store.categories import list_categories
+    from limner.store.projects import find_project
+
+    with _opened(project) as (session, _):
+        row = find_project(session, project.name)
+        images = [
+            ImageObjects(
+                image.sha256,
+                image.height,
+                image.width,
+                tuple(mask for _, mask in objects),
+                tuple(annotation.category_id for annotation, _ in objects),
+            )
+            for image, objects in _images(session, project)
+        ]
+        if not images:
+            raise _nothing_to_learn(project)
+        categories = [(category.id, category.name) for category in list_categories(session, row.id)]
+        return ProjectObjects(row.id, row.name, row.model, categories, images)
+
+
+@contextmanager
+def _opened(project: Project) -> Iterator[tuple[Session, BlobStore]]:
+    """The home's database, to read, and its blobs.
+
+    Raises:
+        NotFound: when there is no database.
+    """
+    from limner.blobs import BlobStore
     from limner.config import Settings
     from limner.store import Database
     from limner.store.migrate import migrate
@@ -67,24 +150,19 @@ def write_project(project: Project, folder: Path) -> int:
     database_url = settings.resolved_database_url
     if database_url.startswith("sqlite:///") and not Path(database_url.removeprefix("sqlite:///")).is_file():
         raise NotFound(f"There are no projects in {settings.home}.", hint="Name the home that the server uses: --home")
-    blobs, database = BlobStore(settings.resolved_blob_url), Database(database_url)
-    count = 0
+    database = Database(database_url)
     try:
         migrate(database)
-        with new_folder(folder) as unfinished, database.read() as session:
-            for image, masks in _images(session, project):
-                name = image.sha256 + SUFFIXES[image.display_type]
-                (unfinished / name).write_bytes(blobs.get(display_key(image.sha256)))
-                (unfinished / f"{image.sha256}.json").write_bytes(_document(image, name, masks, project.name))
-                count += len(masks)
-            if not count:
-                raise InvalidFile(
-                    f"The project {project.name!r} has no masks to learn from.",
-                    hint="Annotate some of its images first.",
-                )
+        with database.read() as session:
+            yield session, BlobStore(settings.resolved_blob_url)
     finally:
         database.close()
-    return count
+
+
+def _nothing_to_learn(project: Project) -> InvalidFile:
+    return InvalidFile(
+        f"The project {project.name!r} has no masks to learn from.", hint="Annotate some of its images first."
+    )
 
 
 def _folder(output: Path, number: int, project: Project) -> Path:
@@ -93,14 +171,14 @@ def _folder(output: Path, number: int, project: Project) -> Path:
     return output / "projects" / f"{number}-{clean}"
 
 
-def _images(session: Session, project: Project) -> Iterator[tuple[Image, list[Rle]]]:
-    """The images of a project that have masks and were not skipped, with these."""
+def _images(session: Session, project: Project) -> Iterator[tuple[Image, list[tuple[AnnotationState, Rle]]]]:
+    """The images of a project that have masks and were not skipped, with these; crowds and empty masks are left out."""
     from limner.store.annotations import annotations_of, iterate_images
     from limner.store.projects import find_project
     from limner.vocabulary import rle
 
     for image in iterate_images(session, find_project(session, project.name).id, skipped=False):
-        masks = []
+        objects = []
         for annotation in annotations_of(session, image.id).annotations:
             try:
                 mask = rle.validate(annotation.segmentation, (image.height, image.width))
@@ -110,9 +188,9 @@ def _images(session: Session, project: Project) -> Iterator[tuple[Image, list[Rl
                     hint=f"The image is {image.width} pixels wide and {image.height} high.",
                 ) from error
             if not annotation.iscrowd and rle.area(mask):
-                masks.append(mask)
-        if masks:
-            yield image, masks
+                objects.append((annotation, mask))
+        if objects:
+            yield image, objects
 
 
 def _document(image: Image, file_name: str, masks: list[Rle], source: str) -> bytes:

@@ -1,0 +1,235 @@
+"""``limner detector``: small networks that find objects on stored embeddings, trained on a project's masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from limner.cli.project import HOME
+from limner.cli.signals import stopped_by_signals
+from limner.config import Settings
+from limner.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from limner.blobs import BlobStore
+    from limner.models.catalogue import ModelCard
+    from limner.models.detectors import DetectorCategory
+    from limner.train.detector.examples import Example, Read
+    from limner.train.projects import ProjectObjects
+
+CHECKPOINTS = "training"  # folder of the home where unfinished runs lie
+
+
+@click.group()
+def detector() -> None:
+    """Train detectors on the masks of a project, and list them."""
+
+
+@detector.command("list")
+@HOME
+def list_detectors(home: Path | None) -> None:
+    """List the detectors that there are, with what they were measured at."""
+    from limner.models.detectors import installed_detectors
+
+    rows = installed_detectors(_home(home))
+    if not rows:
+        click.echo("There are no detectors. Train one with: limner detector train --project NAME")
+    for each in rows:
+        card = each.card
+        where = "with Limner" if each.bundled else (card.project or "-")
+        quality = " ".join(
+            f"{title} {value:.2f}"
+            for name, title in (("ap", "AP"), ("ar100", "AR@100"))
+            if isinstance(value := card.quality.get(name), float)
+        )
+        click.echo(
+            f"{card.name:<28}{card.model:<14}{where:<20}{card.images:>6} images {card.masks:>7} masks  {quality}"
+        )
+
+
+@detector.command()
+@click.option("--project", "name", required=True, help="Name or id of the project whose masks are learned from.")
+@click.option("--name", "called", help="What to call the detector.  [default: the project's name and a number]")
+@click.option("--steps", type=click.IntRange(1), help="Of 4 images.  [default: by the number of images, 200 to 600]")
+@click.option(
+    "--categories/--no-categories",
+    default=None,
+    help="Whether categories are told apart.  [default: when there are several]",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed, the same detector.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="CPU threads.")
+@click.option("--resume", is_flag=True, help="Continue the run that was stopped last.")
+@HOME
+def train(
+    name: str,
+    called: str | None,
+    steps: int | None,
+    categories: bool | None,
+    seed: int,
+    threads: int,
+    resume: bool,
+    home: Path | None,
+) -> None:
+    """Train a detector on the masks of a project, and on embeddings that are stored: nothing is encoded.
+
+    Every tenth image is held out, by its hash, and measured on. Ctrl+C saves; --resume continues.
+    """
+    import torch
+    from tqdm import tqdm
+
+    from limner.atomic import make_folder
+    from limner.blobs import BlobStore
+    from limner.heads.detector import DetectorConfig
+    from limner.models.catalogue import find_model
+    from limner.models.detectors import detector_folder
+    from limner.models.in_use import Models
+    from limner.models.registry import model_config
+    from limner.train.config import Project
+    from limner.train.detector.examples import split
+    from limner.train.detector.measuring import measure_boxes
+    from limner.train.detector.training import Plan, Step, train_detector, usual_steps
+    from limner.train.detector.writing import Origin, write_detector
+    from limner.train.projects import read_objects
+
+    settings = Settings(home=_home(home))
+    objects = read_objects(Project(settings.home, name))
+    card = Models(settings.home, find_model(settings.model, settings.home)).used_by(objects.model).card
+    folder = detector_folder(settings.home, called or _free_name(settings.home, objects.project))
+    if folder.exists():
+        raise InvalidInput(f"There is a detector called {folder.name}.", hint="Choose another --name.")
+    told = categories_to_tell(objects, categories)
+    config = model_config(card.family)
+    blobs = BlobStore(settings.resolved_blob_url)
+    examples = with_embeddings(objects, card, blobs, told)
+    learned, held_out = split(examples)
+    plan = Plan(steps or usual_steps(len(learned)), seed=seed)
+    told_apart = len(told) > 1 and categories is not False
+    shape = DetectorConfig(config.image_size, config.features, len(told) if told_apart else 0)
+    checkpoint = settings.home / CHECKPOINTS / f"detector-{objects.project_id}.pt"
+    make_folder(checkpoint.parent, mode=0o700)
+    torch.set_num_threads(threads)
+    click.echo(f"{len(learned)} images with {sum(len(each.masks) for each in learned)} masks, {plan.steps} steps")
+    read = embedding_reader(blobs, card)
+    with stopped_by_signals() as check, tqdm(total=plan.steps, unit="step", disable=None) as bar:
+
+        def on_step(step: Step) -> None:
+            bar.update(step.done - bar.n)
+            bar.set_postfix(loss=f"{step.loss:.3f}")
+            check()
+
+        trained, seconds = train_detector(
+            shape, learned, read, plan, checkpoint=checkpoint, resume=resume, on_step=on_step
+        )
+    figures = measure_boxes(trained, held_out, read) if held_out else None
+    origin = Origin(card.name, card.weights_sha256, objects.project_id, objects.project, told)
+    written = write_detector(
+        trained, folder, origin, learned, steps=plan.steps, seed=seed, seconds=seconds, figures=figures
+    )
+    checkpoint.unlink(missing_ok=True)
+    if figures is None:
+        click.echo("No image is held out: nothing was measured. With ten or more images, some usually are.")
+    else:
+        click.echo(
+            f"{figures.images} held-out images with {figures.objects} objects: AP {figures.ap:.3f}, "
+            f"AP50 {figures.ap50:.3f}, AR@100 {figures.ar100:.3f}, recall {figures.recall:.3f}"
+        )
+    click.echo(f"Wrote {written.folder} ({seconds:.0f} s).")
+
+
+def categories_to_tell(objects: ProjectObjects, wanted: bool | None) -> tuple[DetectorCategory, ...]:
+    """The categories that a detector of this project knows; one alone is given to all that it finds.
+
+    Raises:
+        InvalidInput: categories are wanted, and there are none to tell apart.
+    """
+    from limner.models.detectors import DetectorCategory
+
+    used = {number for image in objects.images for number in image.category_ids}
+    known = tuple(DetectorCategory(id=number, name=name) for number, name in objects.categories if number in used)
+    if wanted and len(known) < 2:
+        have = f"only the category {known[0].name!r}" if known else "no categories"
+        raise InvalidInput(
+            f"The masks of the project {objects.project!r} have {have}: there is nothing to tell apart.",
+            hint="Leave --categories out, or give objects of a second category.",
+        )
+    if wanted is False or (len(known) == 1 and None in used):
+        return ()
+    return known
+
+
+def with_embeddings(
+    objects: ProjectObjects, card: ModelCard, blobs: BlobStore, told: tuple[DetectorCategory, ...]
+) -> list[Example]:
+    """The images whose embeddings by this model are stored.
+
+    Raises:
+        InvalidInput: none are.
+    """
+    from limner.blobs import embedding_key
+    from limner.encoding.stored import embedding_size
+    from limner.models.manifest import PREPROCESSING_VERSION
+    from limner.models.registry import model_config
+    from limner.train.detector.examples import UNKNOWN, Example
+
+    config = model_config(card.family)
+    numbers = {category.id: index for index, category in enumerate(told)}
+    examples = [
+        Example(
+            image.sha256,
+            config.geometry(image.height, image.width),
+            image.masks,
+            tuple(UNKNOWN if number is None else numbers.get(number, UNKNOWN) for number in image.category_ids),
+            objects.project,
+        )
+        for image in objects.images
+        if embedding_size(blobs, embedding_key(image.sha256, card.weights_sha256, PREPROCESSING_VERSION)) is not None
+    ]
+    missing = len(objects.images) - len(examples)
+    if not examples:
+        raise InvalidInput(
+            f"None of the {missing} images with masks has an embedding by {card.title or card.name}.",
+            hint="Have the images encoded first: on the project's page, or by opening them.",
+        )
+    if missing:
+        click.echo(f"{missing} images have masks and no embedding by {card.title or card.name}: they are left out.")
+    return examples
+
+
+def embedding_reader(blobs: BlobStore, card: ModelCard) -> Read:
+    """Gives the stored embeddings by this model."""
+    from limner.blobs import embedding_key
+    from limner.encoding.wire import unpack
+    from limner.errors import InvalidInput
+    from limner.models.manifest import PREPROCESSING_VERSION
+
+    def read(sha256: str) -> Mapping[str, Any]:
+        features, info = unpack(blobs.get(embedding_key(sha256, card.weights_sha256, PREPROCESSING_VERSION)))
+        if info.model_sha256 != card.weights_sha256:
+            raise InvalidInput(
+                f"The embedding of the image {sha256[:12]}… is by a model with the weights {info.model_sha256[:12]}…, "
+                f"not {card.weights_sha256[:12]}….",
+                hint="Have it encoded again.",
+            )
+        return features
+
+    return read
+
+
+def _free_name(home: Path, project: str) -> str:
+    """A name that no detector has: of the project, with a number."""
+    import re
+
+    from limner.models.detectors import detector_folder
+
+    clean = re.sub("[^a-z0-9]+", "-", project.lower()).strip("-")[:50] or "project"
+    number = 1
+    while detector_folder(home, f"{clean}-{number}").exists():
+        number += 1
+    return f"{clean}-{number}"
+
+
+def _home(home: Path | None) -> Path:
+    return home.expanduser().absolute() if home is not None else Settings().home

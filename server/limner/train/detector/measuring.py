@@ -1,0 +1,33 @@
+"""A detector measured on images that it did not learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from limner.heads.detector import Detector
+from limner.heads.proposing import propose
+from limner.train.detector.examples import Example, Read
+from limner.train.detector.judging import Answer, Figures, judge
+
+LEAST = 0.01  # objectness of what is measured: AP wants the doubtful ones too
+
+
+def measure_boxes(detector: Detector, examples: Sequence[Example], read: Read) -> Figures:
+    """Its boxes against those of the objects' masks.
+
+    Args:
+        detector: in evaluation mode, on the CPU.
+        examples: at least one.
+        read: gives embeddings.
+
+    Raises:
+        InvalidInput: an embedding is of another model.
+    """
+    answers = []
+    for example in examples:
+        features = {name: torch.from_numpy(values) for name, values in read(example.sha256).items()}
+        proposals = propose(detector, features, example.geometry, least=LEAST)
+        answers.append([Answer(each.objectness, box=each.box) for each in proposals])
+    return judge(answers, [example.masks for example in examples])
