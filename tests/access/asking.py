@@ -74,6 +74,7 @@ def ask(app: APIFlask, client: FlaskClient, rows: Rows, leave_out: Collection[st
         "jobs.create_job": {"json": {"kind": "precompute"}},
         "members.create_invitation": {"json": {"role": "viewer"}},
         "members.set_member": {"json": {"name": rows["person"], "role": "annotator"}},
+        "statistics.get_effort": {"query_string": {"by": "day"}},
         "suggestions.request_suggestions": {"json": {"request": {"source": "everything"}}},
         "people.create_invitation": {"json": {"role": "member"}},
         "people.update_person": {"json": {"role": "member"}},

@@ -31,7 +31,7 @@ FEW, MANY = 5, 50
 TOMORROW = utc_now() + timedelta(days=1)
 MASK = Segmentation.model_validate(mask_rle())
 # Lists that are read from files, or are as long as the model makes them.
-NOT_OF_ROWS = {"listModels", "getManifest", "getSession"}
+NOT_OF_ROWS = {"listModels", "getManifest", "getSession", "getProgress", "getEffort", "getReviews", "getOwnStatistics"}
 NOT_ROWS = {"permissions"}  # fields of a fixed length
 
 

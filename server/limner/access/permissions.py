@@ -41,6 +41,7 @@ class Permission(StrEnum):
     MANAGE_CATEGORIES = "categories:manage"
     RUN_JOBS = "jobs:run"
     ASSIGN = "images:assign"  # who is to work on which images
+    READ_STATISTICS = "statistics:read"  # the figures of everybody; one's own need no more than to see the project
     MANAGE_MEMBERS = "members:manage"  # who has which role in it
     MANAGE_PROJECT = "project:manage"  # its name and its deletion
 
@@ -85,7 +86,7 @@ _READING = frozenset({Permission.READ_SERVER, Permission.VIEW})
 
 SCOPE_PERMISSIONS: Mapping[Scope, frozenset[Permission]] = {
     Scope.ALL: frozenset(Permission),
-    Scope.READ: _READING,
+    Scope.READ: _READING | {Permission.READ_STATISTICS},
     Scope.ANNOTATE: _READING | {Permission.ANNOTATE, Permission.REVIEW},
     Scope.EXCHANGE: _READING | {Permission.EXPORT, Permission.IMPORT, Permission.MANAGE_IMAGES},
     Scope.MANAGE: _READING | IN_PROJECTS | {Permission.CREATE_PROJECT},

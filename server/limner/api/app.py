@@ -28,6 +28,7 @@ from limner.api.blueprints import (
     projects,
     server,
     session,
+    statistics,
     suggestions,
     work,
 )
@@ -67,6 +68,7 @@ API_BLUEPRINTS = (
     annotations.blueprint,
     suggestions.blueprint,
     work.blueprint,
+    statistics.blueprint,
     coco.blueprint,
     exports.blueprint,
     jobs.blueprint,

@@ -18,6 +18,8 @@ def start(services: Services) -> None:
     if services.sweeper is not None:  # otherwise another process does all work in the background
         services.suggester.start()
         services.sweeper.start()
+    if services.counter is not None:
+        services.counter.start()
 
 
 def stop(services: Services) -> None:
@@ -27,6 +29,8 @@ def stop(services: Services) -> None:
     services.suggester.stop()
     if services.sweeper is not None:
         services.sweeper.stop()
+    if services.counter is not None:
+        services.counter.stop()
     services.database.close()
 
 

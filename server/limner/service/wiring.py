@@ -12,6 +12,7 @@ from limner.encoding.service import WORKER, EmbeddingService
 from limner.errors import InvalidInput
 from limner.jobs.encoding import EncodingQueue, new_holder
 from limner.jobs.shared_encoder import SharedEncoder
+from limner.jobs.statistics import Counter
 from limner.jobs.suggest import SuggestQueue
 from limner.jobs.sweep import Sweeper
 from limner.jobs.telling import EncoderNews
@@ -37,6 +38,7 @@ class Services:
         models: those that are installed, and which of them a project uses.
         suggester: makes suggestions, once it is started; elsewhere it only hears that there is something to do.
         sweeper: removes blobs that no row names; None where another process does.
+        counter: keeps the sums of statistics up to date; None where another process does.
     """
 
     settings: Settings
@@ -45,6 +47,7 @@ class Services:
     encoder: Encoder
     suggester: SuggestionRunner
     sweeper: Sweeper | None
+    counter: Counter | None
     events: Events
     installation: str
     models: Models
@@ -106,6 +109,7 @@ def open_services(
             command=suggest_command,
         ),
         sweeper=Sweeper(database, blobs, holder) if encodes else None,
+        counter=Counter(database) if encodes else None,
         events=pages,
         installation=installation,
         models=models,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from limner.errors import Conflict, NotFound
 from limner.store.events import add_event
-from limner.store.tables import Image
+from limner.store.tables import Image, ImageRollup
 from limner.vocabulary.events import ImageEvent
 from limner.vocabulary.listing import natural_key
 from limner.vocabulary.names import distinct_file_name, shown
@@ -134,6 +134,7 @@ def delete_image(session: Session, image: Image) -> list[str]:
     """
     image_id, project_id, sha256 = image.id, image.project_id, image.sha256
     session.execute(delete(Image).where(Image.id == image_id))
+    session.execute(update(ImageRollup).where(ImageRollup.image_id == image_id).values(gone=True))
     add_event(session, ImageEvent(image_id=image_id, action="deleted"), project_id)
     return [] if is_used(session, sha256) else [sha256]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, false, text
@@ -39,6 +39,9 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar = {dict[str, Any]: JSON_OBJECT, datetime: UtcDateTime}
 
 
+UNCOUNTED_IMAGES = "revision <> counted_revision"  # those that statistics do not know as they are
+IS_UNCOUNTED = text("images.revision <> images.counted_revision")
+IS_GONE = text("image_rollups.gone")
 OPEN_IMAGES = "state IN ('waiting', 'returned')"  # those on which somebody has to work
 IS_OPEN = text(f"images.{OPEN_IMAGES}")  # the same of a query, in the words by which SQLite finds the partial indexes
 NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
@@ -210,6 +213,7 @@ class Image(Base):
         Index("ix_images_open_random", "project_id", "sha256", **_where(OPEN_IMAGES)),
         Index("ix_images_assigned", "project_id", "assigned_user_id", "id", **_where("assigned_user_id IS NOT NULL")),
         Index("ix_images_held", "lease_user_id", "project_id", **_where("lease_user_id IS NOT NULL")),
+        Index("ix_images_uncounted", "project_id", "id", **_where(UNCOUNTED_IMAGES)),
         Index("uq_images_project_id_file_name", "project_id", "file_name", unique=True),
         Index("ix_images_project_id_sort_name_id", "project_id", "sort_name", "id"),
         Index("ix_images_project_id_annotation_count_id", "project_id", "annotation_count", "id"),
@@ -240,6 +244,7 @@ class Image(Base):
     lease_until: Mapped[datetime | None]  # after that anybody may have it
     lease_renewed: Mapped[datetime | None]
     lease_reserved: Mapped[bool] = mapped_column(default=False, server_default=false())  # handed out next, not yet open
+    counted_revision: Mapped[int] = mapped_column(default=-1, server_default="-1")  # the one that statistics know
 
 
 class Annotation(Base):
@@ -419,6 +424,58 @@ class Event(Base):
     kind: Mapped[str] = mapped_column(String(32))
     payload: Mapped[JsonObject]
     created: Mapped[Created]
+
+
+class ImageRollup(Base):
+    """What one image adds to the statistics of its project, so that it can be taken out again.
+
+    ``image_id`` may name an image that is gone; the row goes with the next counting then.
+    """
+
+    __tablename__ = "image_rollups"
+    __table_args__ = (Index("ix_image_rollups_gone", "project_id", "image_id", **_where("gone")),)
+
+    image_id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True, autoincrement=False)
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    gone: Mapped[bool] = mapped_column(default=False, server_default=false())
+    counted: Mapped[JsonObject]  # limner.store.rollup.Contributions
+
+
+class EffortDay(Base):
+    """Masks that a person made on a day, of one category with one model, and the work on them since; 0 and "": none.
+
+    Times and clicks are those of ``timed`` and ``clicked`` masks: not every mask's are known.
+    """
+
+    __tablename__ = "effort_days"
+
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)  # in UTC
+    category_id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
+    user_id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
+    model_sha256: Mapped[Sha256] = mapped_column(primary_key=True)
+    masks: Mapped[BigInt]
+    timed: Mapped[BigInt]
+    milliseconds: Mapped[BigInt]
+    clicked: Mapped[BigInt]
+    clicks: Mapped[BigInt]
+
+
+class StateDay(Base):
+    """How many images went from one state to another on a day, by whom, and who had submitted them last; 0: nobody.
+
+    From "" go images that are added.
+    """
+
+    __tablename__ = "state_days"
+
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)  # in UTC
+    before: Mapped[str] = mapped_column(String(16), primary_key=True)
+    after: Mapped[str] = mapped_column(String(16), primary_key=True)
+    user_id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
+    author_id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
+    images: Mapped[BigInt]
 
 
 class Encoder(Base):

@@ -10,6 +10,7 @@ ImageState = Literal["waiting", "submitted", "approved", "returned", "skipped"] 
 ImageFilter = Literal["all", "annotated", "unannotated", ImageState, "in_work", "assigned_to_me", "returned_to_me"]
 ReturnedTo = Literal["author", "anyone", "me"]  # who is to go on with an image that is returned
 NextOrder = Literal["added", "name", "random"]  # in which images are handed out that are assigned to nobody
+EffortBy = Literal["category", "person", "model", "day"]  # what makes a group of masks in statistics
 EmbeddingStateName = Literal["none", "waiting", "encoding", "ready", "failed"]
 EncoderStateName = Literal["starting", "ready", "failed"]
 JobKindName = Literal["precompute", "change_model", "suggest"]

@@ -1,0 +1,247 @@
+"""Statistics are rolled up by image: its project's sums lose what the image added before, and get what it adds now.
+
+An image whose revision is not the one that was counted is due; a partial index finds those, so that saves write
+nothing more for it. An image that is gone leaves its row, which says what is to be taken out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Self
+
+from sqlalchemy import case, delete, func, literal, select, text, update
+from sqlalchemy.orm import Session
+
+from limner.store.history import ON_NO_ANNOTATION
+from limner.store.tables import IS_GONE, IS_UNCOUNTED, Annotation, Edit, EffortDay, Image, ImageRollup, StateDay
+from limner.store.upsert import insert_for
+
+ROLLUP_LOCK = 0x6C696D03  # PostgreSQL advisory lock: one transaction at a time changes the sums
+MAX_SECONDS = 86_400  # of work on one mask that count, and
+MAX_CLICKS = 1_000_000  # clicks on it: whatever else a script claims must not spoil the sums
+
+EffortKey = tuple[str, int, int, str]  # day, category, person, model
+StateKey = tuple[str, str, str, int, int]  # day, state before, state after, person, author
+EFFORT = ("masks", "timed", "milliseconds", "clicked", "clicks")
+
+
+@dataclass
+class Contributions:
+    """What images add to sums: masks with time and clicks, and changes of state. A day is ``YYYY-MM-DD`` in UTC."""
+
+    effort: dict[EffortKey, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    states: Counter[StateKey] = field(default_factory=Counter)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """What :meth:`to_json` gave."""
+        found = cls()
+        for *key, counts in stored["effort"]:
+            found.effort[tuple(key)] = Counter(dict(zip(EFFORT, counts, strict=True)))
+        for *key, count in stored["states"]:
+            found.states[tuple(key)] = count
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """As the row of an image keeps it."""
+        return {
+            "effort": [[*key, [counts[name] for name in EFFORT]] for key, counts in sorted(self.effort.items())],
+            "states": [[*key, count] for key, count in sorted(self.states.items())],
+        }
+
+    def add(self, other: Contributions, times: int = 1) -> None:
+        """Put in what another one has, or with −1 take it out."""
+        for key, counts in other.effort.items():
+            for name in EFFORT:
+                self.effort[key][name] += times * counts[name]
+        for state_key, count in other.states.items():
+            self.states[state_key] += times * count
+
+
+def roll_up(session: Session, limit: int) -> int:
+    """Bring the sums up to date with some images that changed, or are gone.
+
+    Returns:
+        How many; 0: there are none, or another process is about it.
+    """
+    if session.get_bind().dialect.name == "postgresql" and not session.scalar(
+        text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": ROLLUP_LOCK}
+    ):
+        return 0
+    due = session.execute(
+        select(
+            Image.id,
+            Image.project_id,
+            Image.revision,
+            Image.created,
+            Image.state,
+            Image.state_changed,
+            Image.state_user_id,
+            Image.author_id,
+        )
+        .where(IS_UNCOUNTED)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    numbers = [row.id for row in due]
+    before = {
+        row.image_id: row for row in session.scalars(select(ImageRollup).where(ImageRollup.image_id.in_(numbers)))
+    }
+    gone = session.scalars(select(ImageRollup).where(IS_GONE).limit(limit - len(due))).all()
+    changes: dict[int, Contributions] = defaultdict(Contributions)
+    for rollup in [*before.values(), *gone]:
+        changes[rollup.project_id].add(Contributions.from_json(rollup.counted), -1)
+    session.execute(delete(ImageRollup).where(ImageRollup.image_id.in_([row.image_id for row in gone])))
+    counted = contributions_of(session, due)
+    for row in due:
+        changes[row.project_id].add(counted[row.id])
+        rollup = before.get(row.id) or ImageRollup(image_id=row.id, project_id=row.project_id)
+        rollup.counted = counted[row.id].to_json()
+        session.add(rollup)
+    session.flush()
+    for project_id in sorted(changes):
+        _add_to_sums(session, project_id, changes[project_id])
+    session.execute(
+        update(Image)
+        .where(Image.id.in_(numbers))
+        .values(counted_revision=Image.revision)
+        .execution_options(synchronize_session=False)
+    )
+    return len(due) + len(gone)
+
+
+def is_due(session: Session) -> bool:
+    """Whether anything changed, or went, since it was counted."""
+    return session.scalar(select(Image.id).where(IS_UNCOUNTED).limit(1)) is not None or (
+        session.scalar(select(ImageRollup.image_id).where(IS_GONE).limit(1)) is not None
+    )
+
+
+def uncounted(session: Session, project_id: int) -> int:
+    """How many images of a project changed, or went, since they were counted."""
+    changed = select(func.count()).select_from(Image).where(Image.project_id == project_id, IS_UNCOUNTED)
+    gone = select(func.count()).select_from(ImageRollup).where(ImageRollup.project_id == project_id, IS_GONE)
+    return int(session.scalar(changed) or 0) + int(session.scalar(gone) or 0)
+
+
+def contributions_of(session: Session, images: Sequence[Any]) -> Mapping[int, Contributions]:
+    """What images add as they are stored, by number: from their annotations and their history.
+
+    Args:
+        session: where to look.
+        images: rows with ``id``, ``created``, ``state``, ``state_changed``, ``state_user_id`` and ``author_id``.
+    """
+    found = {image.id: Contributions() for image in images}
+    numbers = list(found)
+    authors: dict[str, int] = {}
+    histories: dict[int, list[Any]] = defaultdict(list)
+    for edit in _edits(session, numbers):
+        histories[edit.image_id].append(edit)
+        if edit.kind == "create":
+            authors[edit.uid] = edit.user_id or 0
+    for image in images:
+        _count_states(found[image.id].states, image, histories[image.id])
+    masks = select(
+        Annotation.image_id, Annotation.uid, Annotation.category_id, Annotation.provenance, Annotation.created
+    ).where(Annotation.image_id.in_(numbers), Annotation.deleted.is_(None))
+    for mask in session.execute(masks):
+        provenance = mask.provenance or {}
+        seconds, clicks = provenance.get("seconds"), provenance.get("clicks")
+        key = (
+            _day(mask.created),
+            mask.category_id or 0,
+            authors.get(mask.uid, 0),
+            provenance.get("model_sha256") or "",
+        )
+        counts = found[mask.image_id].effort[key]
+        counts["masks"] += 1
+        if seconds is not None:
+            counts["timed"] += 1
+            counts["milliseconds"] += round(1000 * min(seconds, MAX_SECONDS))
+        if clicks is not None:
+            counts["clicked"] += 1
+            counts["clicks"] += min(clicks, MAX_CLICKS)
+    return found
+
+
+def _edits(session: Session, image_ids: Collection[int]) -> Iterable[Any]:
+    """The history of images in order, without masks."""
+    payload = case((Edit.kind == "mark", Edit.payload), else_=literal(None, Edit.payload.type))
+    return session.execute(
+        select(Edit.image_id, Edit.kind, Edit.uid, Edit.user_id, Edit.created, payload.label("payload"))
+        .where(Edit.image_id.in_(image_ids))
+        .order_by(Edit.image_id, Edit.revision)
+    )
+
+
+def _count_states(states: Counter[StateKey], image: Any, history: Iterable[Any]) -> None:
+    """Which changes of state an image has been through; :func:`limner.store.marks.set_mark` makes them."""
+    state, author = "waiting", 0
+    states[(_day(image.created), "", state, 0, 0)] += 1
+    for edit in history:
+        user = edit.user_id or 0
+        after = state
+        if edit.kind == "mark":
+            after = edit.payload["state"]
+            if after == "submitted" and state not in ("submitted", "approved"):
+                author = user
+        elif edit.kind not in ON_NO_ANNOTATION and state == "approved":
+            after = "submitted"  # what was approved is not what is there now
+        if after != state:
+            states[(_day(edit.created), state, after, user, author)] += 1
+        state = after
+    if image.state != state:  # how it stands is true, however it came to that
+        by, at = image.state_user_id or 0, image.state_changed or image.created
+        states[(_day(at), state, image.state, by, image.author_id or 0)] += 1
+
+
+def _add_to_sums(session: Session, project_id: int, change: Contributions) -> None:
+    efforts: list[dict[str, Any]] = [
+        {
+            "project_id": project_id,
+            "day": date.fromisoformat(day),
+            "category_id": category_id,
+            "user_id": user_id,
+            "model_sha256": model,
+            **{name: counts[name] for name in EFFORT},
+        }
+        for (day, category_id, user_id, model), counts in change.effort.items()
+        if any(counts.values())
+    ]
+    states: list[dict[str, Any]] = [
+        {
+            "project_id": project_id,
+            "day": date.fromisoformat(day),
+            "before": before,
+            "after": after,
+            "user_id": user_id,
+            "author_id": author_id,
+            "images": count,
+        }
+        for (day, before, after, user_id, author_id), count in change.states.items()
+        if count
+    ]
+    _add_rows(session, EffortDay, efforts, EFFORT)
+    _add_rows(session, StateDay, states, ["images"])
+    if any(row["masks"] < 0 for row in efforts):
+        session.execute(delete(EffortDay).where(EffortDay.project_id == project_id, EffortDay.masks == 0))
+    if any(row["images"] < 0 for row in states):
+        session.execute(delete(StateDay).where(StateDay.project_id == project_id, StateDay.images == 0))
+
+
+def _add_rows(
+    session: Session, table: type[EffortDay | StateDay], rows: Sequence[dict[str, Any]], sums: Iterable[str]
+) -> None:
+    if not rows:
+        return
+    statement = insert_for(session, table)
+    keys = [column.name for column in table.__table__.primary_key]
+    more = {name: getattr(table, name) + statement.excluded[name] for name in sums}
+    session.connection().execute(statement.on_conflict_do_update(index_elements=keys, set_=more), rows)
+
+
+def _day(moment: Any) -> str:
+    return str(moment.date().isoformat())

@@ -1,0 +1,332 @@
+"""The sums of statistics are those of the rows, on both databases, whatever was done and whenever it was counted."""
+
+from __future__ import annotations
+
+import random
+import threading
+import uuid
+from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, update
+
+from limner.jobs.statistics import Counter as CounterThread
+from limner.jobs.statistics import count_changes
+from limner.store import Database
+from limner.store.categories import create_category
+from limner.store.images import add_image, delete_image, lock_image
+from limner.store.operations import apply_operation
+from limner.store.people import add_person
+from limner.store.projects import delete_project
+from limner.store.rollup import MAX_CLICKS, MAX_SECONDS, roll_up, uncounted
+from limner.store.statistics import (
+    ProgressDay,
+    effort,
+    effort_rows,
+    forecast,
+    progress,
+    reviews,
+)
+from limner.store.tables import Annotation, EffortDay, Image, ImageRollup, Project, StateDay
+from limner.vocabulary.states import EffortBy
+from tests.store.conftest import World, create, mask_rle, new_image, operation
+
+MODELS = ("a" * 64, "b" * 64)
+GROUPS: tuple[EffortBy, ...] = ("category", "person", "model", "day")
+
+
+def new_uid() -> str:
+    return str(uuid.uuid4())
+
+
+def provenance(model: str | None, seconds: float | None = None, clicks: int | None = None) -> dict[str, Any]:
+    return {"model_sha256": model, "seconds": seconds, "clicks": clicks}
+
+
+def save(world: World, image_id: int, op: Any, user_id: int | None = None) -> None:
+    with world.database.write() as session:
+        apply_operation(session, lock_image(session, image_id), new_uid(), op, revision=None, user_id=user_id)
+
+
+def mark(state: str) -> Any:
+    return operation(kind="mark", uid=new_uid(), state=state, note="for a reason")
+
+
+def efforts(world: World, by: EffortBy, user_id: int | None = None) -> dict[Any, tuple[int, int, float, int, int]]:
+    with world.database.read() as session:
+        found = effort(session, world.project_id, by, user_id)
+    return {each.key: (each.masks, each.timed, each.seconds, each.clicked, each.clicks) for each in found}
+
+
+def states(world: World) -> list[dict[str, int]]:
+    with world.database.read() as session:
+        days = progress(session, world.project_id)
+    return [{state: count for state, count in day.images.items() if count} for day in days]
+
+
+@dataclass
+class Expected:
+    """What the test itself knows of what it did, without looking at a row."""
+
+    masks: dict[str, tuple[int, int, int, str, float | None, int | None]] = field(default_factory=dict)
+    gone: dict[str, tuple[int, int, int, str, float | None, int | None]] = field(default_factory=dict)
+    state: dict[int, str] = field(default_factory=dict)
+    author: dict[int, int] = field(default_factory=dict)
+    said: dict[int, list[tuple[int, str]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # by image: (author, what)
+
+    def forget(self, image_id: int) -> None:
+        for masks in (self.masks, self.gone):
+            for uid in [uid for uid, mask in masks.items() if mask[0] == image_id]:
+                del masks[uid]
+        del self.state[image_id]
+        self.said.pop(image_id, None)
+
+    def by(self, place: int) -> dict[Any, tuple[int, int, float, int, int]]:
+        groups: dict[Any, list[tuple[float | None, int | None]]] = defaultdict(list)
+        for mask in self.masks.values():
+            groups[mask[place]].append((mask[4], mask[5]))
+        return {
+            key: (
+                len(group),
+                sum(seconds is not None for seconds, _ in group),
+                round(sum(seconds or 0 for seconds, _ in group), 3),
+                sum(clicks is not None for _, clicks in group),
+                sum(clicks or 0 for _, clicks in group),
+            )
+            for key, group in groups.items()
+        }
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_after_random_work_the_sums_are_those_of_the_rows(world: World, seed: int) -> None:
+    """Creating, editing, deleting, restoring, marking, reopening and deleting images, counted at random moments."""
+    rng = random.Random(seed)
+    with world.database.write() as session:
+        people = [add_person(session, name, "member").id for name in ("Ada", "Eve")]
+        categories = [0, world.category_id, create_category(session, world.project_id, "dog").id]
+        images = [world.image_id]
+        images += [add_image(session, world.project_id, new_image(index))[0].id for index in range(1, 5)]
+    expected = Expected(state=dict.fromkeys(images, "waiting"))
+    for step in range(150):
+        image_id, user_id = rng.choice(images), rng.choice(people)
+        work(world, expected, rng, image_id, user_id, categories)
+        if rng.random() < 0.1:
+            with world.database.write() as session:
+                roll_up(session, rng.choice([1, 2, 100]))
+        if step in (60, 120):
+            with world.database.write() as session:
+                delete_image(session, lock_image(session, images[0]))
+            expected.forget(images.pop(0))
+    count_changes(world.database)
+    assert efforts(world, "category") == expected.by(1)
+    assert efforts(world, "person") == expected.by(2)
+    assert efforts(world, "model") == expected.by(3)
+    assert sum(masks for masks, *_ in efforts(world, "day").values()) == len(expected.masks)
+    assert states(world)[-1] == Counter(expected.state.values())
+    said = Counter(pair for pairs in expected.said.values() for pair in pairs)
+    with world.database.read() as session:
+        assert uncounted(session, world.project_id) == 0
+        found = {
+            (each.user_id, what): count
+            for each in reviews(session, world.project_id)
+            for what, count in (
+                ("submitted", each.submitted),
+                ("approved", each.approved),
+                ("returned", each.returned),
+            )
+            if count
+        }
+        rows = session.scalar(select(func.count()).select_from(Annotation).where(Annotation.deleted.is_(None)))
+        kept = session.scalar(select(func.count()).select_from(ImageRollup))
+    assert found == said
+    assert rows == len(expected.masks)
+    assert kept == len(images)
+
+
+def work(
+    world: World, expected: Expected, rng: random.Random, image_id: int, user_id: int, categories: list[int]
+) -> None:
+    """Do one thing to an image, and note what is to come of it."""
+    here = [uid for uid, mask in expected.masks.items() if mask[0] == image_id]
+    deleted = [uid for uid, mask in expected.gone.items() if mask[0] == image_id]
+    state = expected.state[image_id]
+    kind = rng.choice(["create", "create", "update", "delete", "restore", "mark"])
+    if kind == "mark":
+        after = rng.choice(["waiting", "submitted", "approved", "returned", "skipped"])
+        save(world, image_id, mark(after), user_id)
+        if after == "submitted" and state not in ("submitted", "approved"):
+            expected.author[image_id] = user_id
+        if (
+            after != state
+            and after in ("submitted", "approved", "returned")
+            and (state, after)
+            != (
+                "approved",
+                "submitted",
+            )
+        ):
+            expected.said[image_id].append((expected.author.get(image_id, 0), after))
+        expected.state[image_id] = after
+        return
+    effort_of = (rng.choice([None, round(rng.random() * 60, 3)]), rng.choice([None, rng.randrange(9)]))
+    model = rng.choice(MODELS)
+    if kind == "create":
+        uid, category = new_uid(), rng.choice(categories)
+        save(world, image_id, create(uid, category or None, provenance=provenance(model, *effort_of)), user_id)
+        expected.masks[uid] = (image_id, category, user_id, model, *effort_of)
+    elif kind == "update" and here:
+        uid, category = rng.choice(here), rng.choice(categories)
+        changes = {"category_id": category or None, "provenance": provenance(model, *effort_of)}
+        save(world, image_id, operation(kind="update", uid=uid, changes=changes), user_id)
+        expected.masks[uid] = (image_id, category, expected.masks[uid][2], model, *effort_of)
+    elif kind == "delete" and here:
+        uid = rng.choice(here)
+        save(world, image_id, operation(kind="delete", uid=uid), user_id)
+        expected.gone[uid] = expected.masks.pop(uid)
+    elif kind == "restore" and deleted:
+        uid = rng.choice(deleted)
+        save(world, image_id, operation(kind="restore", uid=uid), user_id)
+        expected.masks[uid] = expected.gone.pop(uid)
+    else:
+        return
+    if state == "approved":
+        expected.state[image_id] = "submitted"
+
+
+def test_what_was_undone_leaves_no_trace_in_the_sums(world: World) -> None:
+    uid = new_uid()
+    count_changes(world.database)
+    save(world, world.image_id, create(uid, world.category_id))
+    count_changes(world.database)
+    assert efforts(world, "category") == {world.category_id: (1, 0, 0.0, 0, 0)}
+    save(world, world.image_id, operation(kind="delete", uid=uid))
+    save(world, world.image_id, mark("submitted"))
+    save(world, world.image_id, mark("waiting"))
+    count_changes(world.database)
+    with world.database.read() as session:
+        assert list(effort_rows(session, world.project_id)) == []
+        assert session.scalar(select(func.count()).select_from(EffortDay)) == 0
+    assert states(world) == [{"waiting": 1}]
+
+
+def test_time_and_clicks_are_counted_only_where_they_are_known_and_at_most_so_much(world: World) -> None:
+    for given in (None, provenance(None), provenance(MODELS[0], 1e300, 10**30), provenance(MODELS[0], 1.5, 2)):
+        save(world, world.image_id, create(new_uid(), provenance=given))
+    count_changes(world.database)
+    assert efforts(world, "model") == {
+        "": (2, 0, 0.0, 0, 0),
+        MODELS[0]: (2, 2, MAX_SECONDS + 1.5, 2, MAX_CLICKS + 2),
+    }
+
+
+def test_masks_belong_to_who_made_them_and_to_the_day_of_it(world: World) -> None:
+    with world.database.write() as session:
+        ada, eve = (add_person(session, name, "member").id for name in ("Ada", "Eve"))
+    uid = new_uid()
+    save(world, world.image_id, create(uid), ada)
+    save(world, world.image_id, operation(kind="update", uid=uid, changes={"segmentation": mask_rle(1)}), eve)
+    with world.database.write() as session:
+        made = datetime(2025, 3, 4, 23, 59, tzinfo=UTC)
+        session.execute(update(Annotation).values(created=made))
+    count_changes(world.database)
+    assert efforts(world, "person") == {ada: (1, 0, 0.0, 0, 0)}
+    assert efforts(world, "person", eve) == {}
+    assert efforts(world, "day") == {date(2025, 3, 4): (1, 0, 0.0, 0, 0)}
+
+
+def test_an_image_whose_state_no_history_explains_counts_as_it_stands(world: World) -> None:
+    with world.database.write() as session:
+        session.execute(update(Image).values(state="submitted", author_id=7))
+    count_changes(world.database)
+    assert states(world)[-1] == {"submitted": 1}
+
+
+def test_a_project_takes_its_sums_with_it(world: World) -> None:
+    save(world, world.image_id, create(new_uid()))
+    count_changes(world.database)
+    with world.database.write() as session:
+        delete_project(session, session.get_one(Project, world.project_id))
+    assert count_changes(world.database) == 0
+    with world.database.read() as session:
+        for table in (EffortDay, StateDay, ImageRollup):
+            assert session.scalar(select(func.count()).select_from(table)) == 0
+
+
+def test_counting_beside_saves_and_deletions_misses_nothing(world: World) -> None:
+    with world.database.write() as session:
+        images = [add_image(session, world.project_id, new_image(index))[0].id for index in range(1, 5)]
+    stop = threading.Event()
+
+    def count() -> None:
+        while not stop.is_set():
+            count_changes(world.database)
+
+    def annotate(image_id: int) -> None:
+        for index in range(8):
+            save(world, image_id, create(new_uid(), world.category_id, seed=index))
+
+    with ThreadPoolExecutor(5) as pool:
+        counting = [pool.submit(count), pool.submit(count)]
+        try:
+            for saved in [pool.submit(annotate, image_id) for image_id in images[:3]]:
+                saved.result()
+            with world.database.write() as session:
+                delete_image(session, lock_image(session, images[0]))
+        finally:
+            stop.set()
+        for each in counting:
+            each.result()
+    count_changes(world.database)
+    assert efforts(world, "category") == {world.category_id: (16, 0, 0.0, 0, 0)}
+    assert states(world)[-1] == {"waiting": 4}
+
+
+def test_a_started_counter_counts_by_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = threading.Event()
+    real = count_changes
+
+    def count(database: Database, stopping: threading.Event | None = None) -> int:
+        done = real(database, stopping)
+        counted.set()
+        return done
+
+    monkeypatch.setattr("limner.jobs.statistics.COUNT_EVERY", 0.01)
+    monkeypatch.setattr("limner.jobs.statistics.count_changes", count)
+    counter = CounterThread(world.database)
+    counter.start()
+    try:
+        assert counted.wait(60), "nothing was counted within a minute"
+    finally:
+        counter.stop()
+    assert states(world) == [{"waiting": 1}]
+
+
+TODAY = date(2026, 6, 30)
+
+
+def day(before: int, **images: int) -> ProgressDay:
+    return ProgressDay(TODAY - timedelta(days=before), images)
+
+
+def test_the_forecast_goes_on_at_the_pace_of_the_last_days() -> None:
+    steady = [day(100, waiting=1000), day(90, waiting=900, submitted=100), day(0, waiting=760, submitted=240)]
+    assert forecast(steady, TODAY).per_day == 10  # 140 within 14 days
+    assert forecast(steady, TODAY).ends == TODAY + timedelta(days=76)
+    begun = [day(3, waiting=100), day(1, waiting=96, approved=4), day(0, waiting=88, returned=2, approved=10)]
+    assert (forecast(begun, TODAY).open, forecast(begun, TODAY).per_day) == (90, 5)  # since the first, two days
+    assert forecast(begun, TODAY).ends == TODAY + timedelta(days=18)
+
+
+def test_there_is_no_forecast_where_nothing_is_open_or_nothing_moves() -> None:
+    assert forecast([], TODAY).ends is None
+    assert forecast([day(3, waiting=10)], TODAY).ends is None
+    assert forecast([day(50, waiting=4, submitted=6)], TODAY).ends is None
+    assert forecast([day(1, submitted=6)], TODAY).ends is None
+    slow = [day(1, waiting=10**9), day(0, waiting=10**9 - 1, skipped=1)]
+    assert forecast(slow, TODAY).ends is None  # no calendar has that day
