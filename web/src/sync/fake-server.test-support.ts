@@ -4,8 +4,8 @@ import { Http } from "../api/http.ts";
 import type { Annotation, ImageAnnotations, ImageState, MarkOperation, Operation } from "../api/types.ts";
 import { applyOperation, type Belief, contentOf } from "./operations.ts";
 
-/** `confused`: every revision is called stale, also the current one. */
-type Weather = "fine" | "offline" | "lose_answer" | "signed_out" | "busy" | "confused";
+/** `confused`: every revision is called stale, also the current one. `forbidden`: one's role is gone; `gone`: the image is. */
+type Weather = "fine" | "offline" | "lose_answer" | "signed_out" | "busy" | "confused" | "forbidden" | "gone";
 
 export class FakeServer {
   weather: Weather = "fine";
@@ -64,6 +64,8 @@ export class FakeServer {
     if (this.weather === "offline") throw new TypeError("Failed to fetch");
     if (this.weather === "signed_out") return problem(401, "not_signed_in");
     if (this.weather === "busy") return problem(503, "unavailable");
+    if (this.weather === "forbidden" && request.method !== "GET") return problem(403, "forbidden");
+    if (this.weather === "gone") return problem(404, "not_found");
     if (request.method === "GET") return Response.json(this.current());
     if (this.weather === "confused") return problem(412, "stale_revision", { current: this.current() });
     const response = this.operate(await request.text(), request.headers.get("If-Match"));
@@ -81,7 +83,7 @@ export class FakeServer {
       return replay.body === body ? Response.json(replay.answer) : problem(422, "operation_id_reused");
     if (ifMatch === null) return problem(428, "revision_required");
     if (ifMatch !== `"${this.revision}"`) return problem(412, "stale_revision", { current: this.current() });
-    if (operation.kind === "create" && operation.category_id === 404) return problem(422, "unknown_category");
+    if (categoryOf(operation) === 404) return problem(422, "unknown_category");
     if (operation.kind === "mark" && operation.note === "refuse me") return problem(422, "invalid_input");
     const fresh = ["create", "mark", "verdict"].includes(operation.kind);
     if (!fresh && !this.rows.has(operation.uid)) return problem(404, "not_found");
@@ -96,6 +98,11 @@ export class FakeServer {
     this.afterStore();
     return Response.json(answer);
   }
+}
+
+function categoryOf(operation: Operation | MarkOperation): number | null | undefined {
+  if (operation.kind === "create") return operation.category_id;
+  return operation.kind === "update" ? operation.changes.category_id : null;
 }
 
 function problem(status: number, code: string, details: object = {}): Response {
