@@ -120,6 +120,20 @@ def jobs(json_path: Path | None, sizes: tuple[int, ...]) -> None:
 
 @bench.command()
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
+@click.option(
+    "--annotations", "sizes", multiple=True, type=click.IntRange(min=1), help="Sizes of projects; may be repeated."
+)
+@click.option("--rounds", default=3, show_default=True, help="Timed exports of each contender.")
+def export(json_path: Path | None, sizes: tuple[int, ...], rounds: int) -> None:
+    """Take a project out as COCO: Limner's stream, and a script that reads all rows at once."""
+    from limner.bench.export import SIZES, run
+
+    for each in _finish(run(sizes or SIZES, rounds), json_path):
+        click.echo(f"{each.case}: {each.notes}")
+
+
+@bench.command()
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
 @click.option("--photos", default=48, show_default=True, help="Photos of 24 megapixels.")
 @click.option("--large", default=5, show_default=True, help="Photos of 100 megapixels; 0 leaves them out.")
 def memory(json_path: Path | None, photos: int, large: int) -> None:
