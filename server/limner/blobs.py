@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -40,10 +40,22 @@ class Blob:
         self._result = result
         self._content: bytes | None = None
 
+    def open_file(self) -> BinaryIO:
+        """Of a blob that is a file: it, opened; it can be read to its end even if the blob is removed meanwhile.
+
+        Raises:
+            NotFound: it was removed since it was found.
+        """
+        assert self.path is not None, "only blobs that are files"
+        try:
+            return self.path.open("rb")
+        except FileNotFoundError as error:
+            raise NotFound(f"The blob {self.path.name} was removed.", hint="It is made again when need be.") from error
+
     def head(self, length: int) -> bytes:
         """The first bytes. Of a blob in S3 all of it is fetched and kept, so that it takes one round trip."""
         if self.path is not None:
-            with self.path.open("rb") as file:
+            with self.open_file() as file:
                 return file.read(length)
         if self._content is None:
             self._content = b"".join(self.chunks())
@@ -64,7 +76,8 @@ class Blob:
             Unavailable: the store stopped answering.
         """
         if self.path is not None:
-            yield from _pieces(self.path)
+            with self.open_file() as file:
+                yield from _pieces_of(file)
         elif self._content is not None:
             yield self._content
         else:
@@ -205,10 +218,12 @@ class BlobStore:
         """
         if self._folder is not None:
             blob = self.find(key)
-            if blob is None or blob.path is None:
+            if blob is None:
                 return None
-            with blob.path.open("rb") as file:
-                return file.read(length), blob.size
+            try:
+                return blob.head(length), blob.size
+            except NotFound:  # removed in this moment
+                return None
         try:
             result = obstore.get(self._store, _checked(key), options={"range": (0, length)})
             return bytes(result.bytes()), int(result.meta["size"])
@@ -274,8 +289,12 @@ class BlobStore:
 
 def _pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        while piece := file.read(CHUNK_BYTES):
-            yield piece
+        yield from _pieces_of(file)
+
+
+def _pieces_of(file: BinaryIO) -> Iterator[bytes]:
+    while piece := file.read(CHUNK_BYTES):
+        yield piece
 
 
 def _checked(key: str) -> str:

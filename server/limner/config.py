@@ -6,7 +6,7 @@ import os
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import ByteSize, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from limner.atomic import make_folder
@@ -37,6 +37,8 @@ class Settings(BaseSettings):
         encoder_models: models that the encoder process keeps in memory at most, where projects use several.
         encoder_timeout: seconds without an answer after which the encoder process counts as hanging and is started
             again; more where images usually take longer.
+        max_embedding_bytes: what embeddings may take in the blob store, such as ``200GB``; beyond it those used longest
+            ago and made again most cheaply are removed, and made again when somebody needs them. 0: no limit.
         compile: have torch compile the encoder on a GPU: the start takes a minute longer, batches less time.
         proxy_hops: proxies in front of the server whose X-Forwarded-* headers are believed; 0 for none.
         root_path: the path below which a proxy shows Limner, such as ``/limner``; empty for none.
@@ -58,6 +60,7 @@ class Settings(BaseSettings):
     encoder_threads: int = Field(default=0, ge=0)
     encoder_models: int = Field(default=2, ge=1)
     encoder_timeout: float = Field(default=300.0, gt=0)
+    max_embedding_bytes: ByteSize = Field(default=ByteSize(0), ge=0)
     compile: bool = False
     proxy_hops: int = Field(default=0, ge=0, le=10)
     root_path: str = Field(default="", pattern=r"^(/[A-Za-z0-9._~-]+)*/?$")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from flask import Response, request, send_file
 
 from limner.blobs import Blob
+from limner.errors import NotFound
 
 IMMUTABLE = "private, max-age=31536000, immutable"  # content-addressed: the bytes behind the address never change
 
@@ -20,14 +21,17 @@ def blob_response(find: Callable[[], Blob], tag: str, media_type: str) -> Respon
         media_type: fixed by us, never guessed from the bytes.
 
     Raises:
-        NotFound: by ``find``, when there is no such blob.
+        NotFound: by ``find``, when there is no such blob, or it was removed since.
     """
     if request.if_none_match.contains(tag):
         response = Response(status=304)
     else:
         blob = find()
         if blob.path is not None:
-            response = send_file(blob.path, mimetype=media_type, etag=False, conditional=False)
+            try:
+                response = send_file(blob.path, mimetype=media_type, etag=False, conditional=False)
+            except FileNotFoundError as error:
+                raise NotFound(f"The blob {blob.path.name} was removed.", hint="Ask for it again.") from error
             response.headers.pop("Content-Disposition", None)
             response.headers.pop("Last-Modified", None)
         else:

@@ -27,14 +27,17 @@ if TYPE_CHECKING:
 EXTENSION = "limner_metrics"
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+TAKEN_FOR = 60.0  # s, that what embeddings take is not added up anew
 BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
 
 
 class EncoderCollector(Collector):
-    """Reads the encoder's queue when Prometheus asks."""
+    """Reads the encoder's queue, and what embeddings take where that is limited, when Prometheus asks."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._taken = 0
+        self._taken_until = 0.0
 
     def describe(self) -> list[Metric]:
         """Nothing: the encoder must not be asked before it was started."""
@@ -50,6 +53,16 @@ class EncoderCollector(Collector):
         encoded.add_metric(["done"], queue.done)
         encoded.add_metric(["failed"], queue.failed)
         yield encoded
+        cap = self._services.embedding_cap
+        if cap.most:
+            if time.monotonic() >= self._taken_until:
+                self._taken, self._taken_until = cap.taken(), time.monotonic() + TAKEN_FOR
+            taken = GaugeMetricFamily(
+                "limner_embedding_bytes", "What embeddings take, and what they may take.", labels=["what"]
+            )
+            taken.add_metric(["stored"], self._taken)
+            taken.add_metric(["most"], cap.most)
+            yield taken
 
 
 class Metrics:

@@ -243,6 +243,8 @@ def _encode_half(database: Database) -> None:
         Embedding.seconds: literal(1.0),
         Embedding.bytes: Image.bytes,
         Embedding.created: Image.created,
+        Embedding.last_used: Image.created,
+        Embedding.removal_order: Image.created,
     }
     with database.write() as session:
         half = select(*columns.values()).where(Image.id % 2 == 0)

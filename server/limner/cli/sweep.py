@@ -14,9 +14,12 @@ from limner.cli.serve import settings_from
 def sweep(home: Path | None) -> None:
     """Remove files of images that no project has had for a day. The server does so by itself; it may run beside this.
 
+    Where LIMNER_MAX_EMBEDDING_BYTES limits them, removes embeddings that are too many, those used longest ago first.
+
     Also looks through all files for those that a killed import has left behind; they are removed a day later.
     """
     from limner.blobs import BlobStore
+    from limner.jobs.embedding_cap import EmbeddingCap
     from limner.jobs.encoding import new_holder
     from limner.jobs.sweep import find_unreferenced
     from limner.jobs.sweep import sweep as remove_due
@@ -27,4 +30,7 @@ def sweep(home: Path | None) -> None:
         blobs = BlobStore(settings.resolved_blob_url)
         found = find_unreferenced(database, blobs)
         removed = remove_due(database, blobs, new_holder())
+        embeddings = EmbeddingCap(database, blobs, settings.max_embedding_bytes).enforce()
     click.echo(f"{removed} images removed; {found} more found that no project has: they go in a day.")
+    if settings.max_embedding_bytes:
+        click.echo(f"{embeddings} embeddings removed that were too many; they are made again when somebody needs them.")

@@ -21,6 +21,7 @@ from limner.jobs.kinds import ENCODE, Priority, encode_key, encode_kind, encode_
 from limner.jobs.precompute import encoding_jobs, encoding_key, make_items
 from limner.models.in_use import Models
 from limner.store import Database
+from limner.store.embedding_use import add_derived
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
 from limner.store.encoders import remove_encoder, report_encoder
 from limner.store.events import add_events
@@ -172,6 +173,11 @@ class EncodingQueue:
         whole = [event for event in ready if event.target.region is None]
         made = [MadeEmbedding(each.target.image_sha256, each.seconds or 0.0, each.bytes or 0) for each in whole]
         add_embeddings(session, key, made)
+        for event in ready:
+            if event.target.region is not None and event.bytes:
+                add_derived(
+                    session, event.target.image_sha256, key.model_sha256, key.preprocessing_version, event.bytes
+                )
         jobs = queue.done(session, kind, [encode_key(event.target) for event in ready])
         for event in events:
             if event.state == "failed":

@@ -27,6 +27,7 @@ from limner.atomic import remove_leftovers
 from limner.blobs import BlobStore, display_key, embedding_key, image_key, region_folder, thumbnail_key
 from limner.errors import Unavailable
 from limner.jobs import queue
+from limner.jobs.embedding_cap import EmbeddingCap
 from limner.jobs.kinds import SWEEP, Priority
 from limner.store import Database
 from limner.store.images import is_used
@@ -38,6 +39,7 @@ GRACE = timedelta(hours=24)
 AT_ONCE = 50  # items that one claim takes
 BATCH = 500  # hashes in one statement
 SWEEP_EVERY = 3600.0  # s
+CAP_EVERY = 300.0  # s, to see what embeddings take, where that is limited
 SEARCH_EVERY = 24 * 3600.0  # s, to walk through all blobs
 FIRST_SEARCH_AFTER = 3600.0  # s; servers that are started anew every day are to come to it too
 SHA256 = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
@@ -124,10 +126,12 @@ class Sweeper:
         database: where items and rows are.
         blobs: where the bytes are.
         holder: the name under which it holds items.
+        cap: what embeddings may take; by default anything.
     """
 
-    def __init__(self, database: Database, blobs: BlobStore, holder: str) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, holder: str, cap: EmbeddingCap | None = None) -> None:
         self._database = database
+        self._cap = cap or EmbeddingCap(database, blobs, 0)
         self._blobs = blobs
         self._holder = holder
         self._stopping = threading.Event()
@@ -146,6 +150,7 @@ class Sweeper:
 
     def _run(self) -> None:
         search_due = time.monotonic() + FIRST_SEARCH_AFTER
+        pause = CAP_EVERY if self._cap.most else SWEEP_EVERY
         while True:
             try:
                 if time.monotonic() >= search_due:
@@ -153,11 +158,13 @@ class Sweeper:
                     find_unreferenced(self._database, self._blobs)
                 if removed := sweep(self._database, self._blobs, self._holder):
                     logger.info("removed what is stored of images that nothing names", images=removed)
+                if removed := self._cap.enforce():
+                    logger.info("removed embeddings: they take more than they may", embeddings=removed)
             except Unavailable as error:
-                logger.warning("sweeping waits", reason=str(error), seconds=SWEEP_EVERY)
+                logger.warning("sweeping waits", reason=str(error), seconds=pause)
             except Exception:
-                logger.exception("sweeping failed; it is tried again", seconds=SWEEP_EVERY)
-            if self._stopping.wait(SWEEP_EVERY):
+                logger.exception("sweeping failed; it is tried again", seconds=pause)
+            if self._stopping.wait(pause):
                 return
 
 

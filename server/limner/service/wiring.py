@@ -10,6 +10,7 @@ from limner.config import Settings, make_home
 from limner.encoding.ports import Encoder
 from limner.encoding.service import WORKER, EmbeddingService
 from limner.errors import InvalidInput
+from limner.jobs.embedding_cap import EmbeddingCap
 from limner.jobs.encoding import EncodingQueue, new_holder
 from limner.jobs.shared_encoder import SharedEncoder
 from limner.jobs.statistics import Counter
@@ -39,6 +40,7 @@ class Services:
         suggester: makes suggestions, once it is started; elsewhere it only hears that there is something to do.
         sweeper: removes blobs that no row names; None where another process does.
         counter: keeps the sums of statistics up to date; None where another process does.
+        embedding_cap: how much embeddings may take, and who needs one.
     """
 
     settings: Settings
@@ -48,6 +50,7 @@ class Services:
     suggester: SuggestionRunner
     sweeper: Sweeper | None
     counter: Counter | None
+    embedding_cap: EmbeddingCap
     events: Events
     installation: str
     models: Models
@@ -85,6 +88,7 @@ def open_services(
         ensure_local_admin(transaction)
         installation = installation_id(transaction)
     blobs = BlobStore(settings.resolved_blob_url)
+    embedding_cap = EmbeddingCap(database, blobs, settings.max_embedding_bytes)
     holder = holder or new_holder()
     encoder: Encoder = (
         EmbeddingService(
@@ -108,8 +112,9 @@ def open_services(
             pages.publish,
             command=suggest_command,
         ),
-        sweeper=Sweeper(database, blobs, holder) if encodes else None,
         counter=Counter(database) if encodes else None,
+        sweeper=Sweeper(database, blobs, holder, embedding_cap) if encodes else None,
+        embedding_cap=embedding_cap,
         events=pages,
         installation=installation,
         models=models,

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from limner.models.manifest import PREPROCESSING_VERSION
+from limner.store.embedding_use import removal_order
 from limner.store.tables import Embedding, Image
 from limner.store.types import utc_now
 from limner.store.upsert import insert_for
@@ -43,9 +44,10 @@ def add_embeddings(session: Session, key: EmbeddingKey, made: Sequence[MadeEmbed
     rows = insert_for(session, Embedding)
     remember = rows.on_conflict_do_update(
         index_elements=["image_sha256", "model_sha256", "preprocessing_version"],
-        set_={"seconds": rows.excluded.seconds, "bytes": rows.excluded.bytes},
+        set_={name: rows.excluded[name] for name in ("seconds", "bytes", "last_used", "removal_order")},
         where=Embedding.seconds == 0,
     )
+    now = utc_now()
     values = [
         {
             "image_sha256": each.image_sha256,
@@ -53,7 +55,9 @@ def add_embeddings(session: Session, key: EmbeddingKey, made: Sequence[MadeEmbed
             "preprocessing_version": key.preprocessing_version,
             "seconds": each.seconds,
             "bytes": each.bytes,
-            "created": utc_now(),
+            "created": now,
+            "last_used": now,
+            "removal_order": removal_order(now, each.seconds, each.bytes),
         }
         for each in made
     ]

@@ -44,6 +44,7 @@ IS_UNCOUNTED = text("images.revision <> images.counted_revision")
 IS_GONE = text("image_rollups.gone")
 OPEN_IMAGES = "state IN ('waiting', 'returned')"  # those on which somebody has to work
 IS_OPEN = text(f"images.{OPEN_IMAGES}")  # the same of a query, in the words by which SQLite finds the partial indexes
+LONG_AGO = "1970-01-01 00:00:00.000000"
 NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
 
 
@@ -333,9 +334,13 @@ class Edit(Base):
 
 
 class Embedding(Base):
-    """An embedding that lies in the blob store: the encoder's work that never has to be done again."""
+    """An embedding that lies in the blob store: the encoder's work that has not to be done again.
+
+    ``bytes`` is all that is stored of the image by the model, with what was made of the embedding and of regions.
+    """
 
     __tablename__ = "embeddings"
+    __table_args__ = (Index("ix_embeddings_removal_order", "removal_order"),)
 
     image_sha256: Mapped[Sha256] = mapped_column(primary_key=True)
     model_sha256: Mapped[Sha256] = mapped_column(primary_key=True)
@@ -343,6 +348,8 @@ class Embedding(Base):
     seconds: Mapped[float]
     bytes: Mapped[BigInt]
     created: Mapped[Created]
+    last_used: Mapped[Moment] = mapped_column(server_default=LONG_AGO)  # to some minutes
+    removal_order: Mapped[Moment] = mapped_column(server_default=LONG_AGO)  # the earliest goes first: embedding_use.py
 
 
 class Job(Base):

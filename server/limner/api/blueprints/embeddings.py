@@ -73,6 +73,7 @@ def _find(target: Target, dtype: Dtype) -> Blob:
         NotFound: it has not been made.
     """
     blobs = services().blobs
+    services().embedding_cap.use(target)
     names = (target.image_sha256, target.model_sha256, PREPROCESSING_VERSION)
     exact = embedding_key(*names, region=target.region)
     if dtype == "f16":
@@ -81,7 +82,9 @@ def _find(target: Target, dtype: Dtype) -> Blob:
     try:
         return open_embedding(blobs, short)
     except NotFound:
-        blobs.put(short, as_int8(open_embedding(blobs, exact).read()), replace=True)
+        made = as_int8(open_embedding(blobs, exact).read())
+        blobs.put(short, made, replace=True)
+        services().embedding_cap.grew(target, len(made))
         return blobs.open(short)
 
 
