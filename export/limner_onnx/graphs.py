@@ -16,7 +16,6 @@ from limner.vocabulary.specs import FeatureSpec
 OPSET = 17  # what the legacy exporter and onnxruntime-web both know whole
 VALID_SIZE = "valid_size"  # the last input of `prepare`, after the features
 PROMPT_INPUTS = DecoderPrompt._fields
-DECODE_OUTPUTS = ("low_res_masks", "iou_predictions")
 
 
 class PrepareGraph(nn.Module):
@@ -33,15 +32,15 @@ class PrepareGraph(nn.Module):
 
 
 class DecodeGraph(nn.Module):
-    """``decode`` with flat inputs: the prepared tensors, then the prompt."""
+    """The decoder's whole answer with flat inputs: the prepared tensors, then the prompt."""
 
     def __init__(self, split: SplitDecoder) -> None:
         super().__init__()
         self.split = split
 
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         count = len(PROMPT_INPUTS)
-        return self.split.decode(inputs[:-count], DecoderPrompt(*inputs[-count:]))
+        return self.split.answer(inputs[:-count], DecoderPrompt(*inputs[-count:]))
 
 
 def example_features(specs: Sequence[FeatureSpec], seed: int = 0) -> dict[str, Tensor]:
@@ -80,7 +79,7 @@ def write_decode(split: SplitDecoder, config: ModelConfig, path: Path) -> None:
     inputs = (*prepared, *example_prompt(config, [1, 0, -1], has_mask=True))
     names = (*split.prepared_names, *PROMPT_INPUTS)
     points = {"point_coords": {1: "points"}, "point_labels": {1: "points"}}
-    _trace(DecodeGraph(split), inputs, path, names, DECODE_OUTPUTS, {**split.dynamic_axes, **points})
+    _trace(DecodeGraph(split), inputs, path, names, split.answer_names, {**split.dynamic_axes, **points})
 
 
 def _trace(

@@ -10,24 +10,27 @@ import pytest
 from click.testing import CliRunner
 
 from limner.bench import browser, decoder
-from limner.bench.contenders import CASES, LOW_RES, MODELS, PUBLISHED, write_contenders
+from limner.bench.contenders import MODELS, PUBLISHED, cases_of, reference_of, write_contenders
 from limner.bench.harness import Result, summary
 from limner.bench.performance import write_page
 from limner.cli.bench import bench
 from limner.errors import Unavailable
-from limner.vocabulary.specs import IMAGE_EMBEDDINGS
+from limner.models.registry import build_model
 from limner_onnx.check import OnnxModel
 
 
-def test_both_sides_answer_the_same(tmp_path: Path) -> None:
-    model, _ = write_contenders(tmp_path, ("sam_vit_b",))["sam_vit_b"]
+@pytest.mark.parametrize("name", ["sam_vit_b", "sam2_1_tiny"])
+def test_both_sides_answer_the_same(tmp_path: Path, name: str) -> None:
+    model, _ = write_contenders(tmp_path, (name,))[name]
     features = decoder.features_of(model)
-    official = decoder.Session(tmp_path / LOW_RES, 1)
-    ours = OnnxModel(tmp_path / "sam_vit_b" / "prepare.onnx", tmp_path / "sam_vit_b" / "decode.onnx", 1)
-    for case in CASES:
+    reference = reference_of(name)
+    assert reference.model == name
+    published = decoder.Session(tmp_path / reference.file, 1)
+    ours = OnnxModel(tmp_path / name / "prepare.onnx", tmp_path / name / "decode.onnx", 1)
+    for case in cases_of(model.config):
         rows, columns = (4 * cells for cells in case.valid_size)
         arrays = decoder.prompt_of(model, case)
-        theirs = official.click(features[IMAGE_EMBEDDINGS], arrays)()
+        theirs = published.click(features, arrays)()
         masks, iou = ours.decode(ours.prepare(features, case.valid_size), arrays)
         assert isinstance(theirs, list)
         difference = masks[..., :rows, :columns] - theirs[0][..., :rows, :columns]
@@ -41,8 +44,9 @@ def test_command_writes_the_figures(tmp_path: Path) -> None:
     result = CliRunner().invoke(bench, ["decoder", *options], catch_exceptions=False)
     assert result.exit_code == 0
     results = json.loads(path.read_text())["results"]
-    assert len(results) == len(MODELS) * len(CASES) + len(PUBLISHED)
-    assert all(entry["ratio"] > 0 and entry["reference"].startswith("official") for entry in results)
+    cases = [case for name in MODELS for case in cases_of(build_model(name).config)]
+    assert len(results) == len(cases) + len(PUBLISHED)
+    assert all(entry["ratio"] > 0 and entry["reference"].startswith(("official", "plain export")) for entry in results)
     assert "| sam_vit_b: 5 points and mask |" in result.output
     assert "## Native, 1 thread(s)" in page.read_text()
     assert "| samlet: prepare and decode |" in page.read_text()

@@ -44,30 +44,41 @@ export type Side = "ours" | "reference";
 
 let manifest: Manifest;
 let threads = 1;
-let files: { readonly prepare: Uint8Array; readonly decode: Uint8Array; readonly official: Uint8Array };
+let files: { readonly prepare: Uint8Array; readonly decode: Uint8Array; readonly published: Uint8Array };
 let graphs: DecoderGraphs;
 let reference: InferenceSession;
-let embedding: Tensor; // of the reference
+let features: Readonly<Record<string, Tensor>>; // of the reference
 const painter = new MaskPainter();
 const pixels = new Uint32Array(SCREEN.height * SCREEN.width);
 
 const api = {
   /** Fetches all that {@link begin} needs. */
-  async load(count: number, model: string, official: string, officialEmbedding: string): Promise<void> {
+  async load(
+    count: number,
+    model: string,
+    published: string,
+    publishedModel: string,
+    publishedEmbedding: string,
+  ): Promise<void> {
     threads = count;
     env.wasm.wasmPaths = { mjs: script, wasm: binary };
     env.wasm.numThreads = count;
-    manifest = (await (await fetch(`/${model}/manifest.json`)).json()) as Manifest;
-    const [prepare, decode, published, values] = await Promise.all(
-      [`${model}/prepare.onnx`, `${model}/decode.onnx`, official, officialEmbedding].map(bytes),
+    manifest = await manifestOf(model);
+    const [prepare, decode, reference, embedding] = await Promise.all(
+      [`${model}/prepare.onnx`, `${model}/decode.onnx`, published, publishedEmbedding].map(bytes),
     );
-    const spec = { name: "image_embeddings", channels: 256, height: 64, width: 64 };
-    const { image_embeddings } = readEmbedding(values!, [spec]);
-    embedding = new Tensor("float32", image_embeddings!, [1, 256, 64, 64]);
+    const specs = (await manifestOf(publishedModel)).features;
+    const values = readEmbedding(embedding!, specs);
+    features = Object.fromEntries(
+      specs.map(({ name, channels, height, width }) => [
+        name,
+        new Tensor("float32", values[name]!, [1, channels, height, width]),
+      ]),
+    );
     files = {
       prepare: new Uint8Array(prepare!),
       decode: new Uint8Array(decode!),
-      official: new Uint8Array(published!),
+      published: new Uint8Array(reference!),
     };
   },
 
@@ -78,7 +89,7 @@ const api = {
         graphs = await DecoderGraphs.load(await onProcessor(threads), manifest, files.prepare, files.decode);
         await graphs.warmUp();
       } else {
-        reference = await InferenceSession.create(files.official);
+        reference = await InferenceSession.create(files.published);
         await runReference({ coords: [0, 0, 0, 0], labels: [1, -1], mask: false });
       }
     });
@@ -127,7 +138,7 @@ function ourInputs({ coords, labels, mask }: BenchCase): DecodeInputs {
 
 async function runReference({ coords, labels, mask }: BenchCase): Promise<void> {
   await reference.run({
-    image_embeddings: embedding,
+    ...features,
     point_coords: new Tensor("float32", Float32Array.from(coords), [1, labels.length, 2]),
     point_labels: new Tensor("float32", Float32Array.from(labels), [1, labels.length]),
     mask_input: new Tensor("float32", maskPrompt(256), [1, 1, 256, 256]),
@@ -159,6 +170,10 @@ function paint(plane: Plane, image: ImageSize): void {
   const columns = makeAxis(0, step, width, valid.width / image.width, cells);
   const style = { fill: 0x80ff8040, rim: 0xffff8040, rimWidth: 2 };
   painter.paint(plane, { rows, columns }, pixels.subarray(0, height * width), style);
+}
+
+async function manifestOf(model: string): Promise<Manifest> {
+  return (await (await fetch(`/${model}/manifest.json`)).json()) as Manifest;
 }
 
 async function bytes(file: string): Promise<ArrayBuffer> {

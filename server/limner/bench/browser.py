@@ -7,12 +7,25 @@ import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from limner.bench.contenders import CASES, LANDSCAPE, LARGE, LOW_RES, PUBLISHED, SQUARE, Case
+from limner.bench.contenders import (
+    CASES,
+    LANDSCAPE,
+    LARGE,
+    OFFICIAL,
+    PUBLISHED,
+    SQUARE,
+    Case,
+    Models,
+    Reference,
+    cases_of,
+    reference_of,
+)
 from limner.bench.harness import WARM_UP, Result, progress, result
 from limner.encoding.wire import EmbeddingInfo, pack
 from limner.errors import Unavailable
@@ -34,7 +47,7 @@ BLOCK = 5  # runs of one side between two looks at the CPU time, which counts in
 IMAGES = {SQUARE: (1024, 1024), LANDSCAPE: (683, 1024)}  # sizes of images that need so many cells
 
 
-def run(folder: Path, manifests: dict[str, Manifest], threads: tuple[int, ...], rounds: int) -> Iterator[Result]:
+def run(folder: Path, models: Models, threads: tuple[int, ...], rounds: int) -> Iterator[Result]:
     """The comparisons in Chromium, of what ``write_contenders`` wrote to ``folder``.
 
     Raises:
@@ -42,20 +55,20 @@ def run(folder: Path, manifests: dict[str, Manifest], threads: tuple[int, ...], 
     """
     progress("Building the page for the browser")
     _build_page(folder)
-    for name, manifest in manifests.items():
+    for name, (_, manifest) in models.items():
         for height, width in IMAGES.values():
             (folder / _embedding_file(name, height, width)).write_bytes(_embedding(manifest, height, width))
     with _served(folder) as address, _chromium() as browser:
         for count in threads:
-            for name in manifests:
+            for name, (model, _) in models.items():
                 progress(f"Measuring {name} in Chromium, {count} thread(s)")
-                square = _embedding_file("sam_vit_b", *IMAGES[SQUARE])
-                files = (count, name, LOW_RES, square)
+                reference = reference_of(name)
+                files = _files(count, name, reference)
                 started = _starts(browser, address, files, min(rounds, STARTS))
-                yield _against(name, count, "start: runtime, sessions and first runs", started)
+                yield _against(name, count, "start: runtime, sessions and first runs", started, reference.title)
                 page = browser.new_page()
                 page.goto(address)
-                yield from _measure(page, files, rounds)
+                yield from _measure(page, files, reference, model.config, rounds)
                 page.close()
 
 
@@ -78,47 +91,49 @@ def _starts(browser: Browser, address: str, files: Files, rounds: int) -> Times:
     return times
 
 
-def _against(
-    name: str, threads: int, case: str, times: Times, reference: str = "official, low-res", ours: str = "limner"
-) -> Result:
+def _against(name: str, threads: int, case: str, times: Times, reference: str, ours: str = "limner") -> Result:
     (subject, subject_cpu), (other, other_cpu) = times["ours"], times["reference"]
     what, notes = f"{name}: {case}", f"Chromium, {threads} thread(s)"
     return result(what, (ours, subject, subject_cpu), (reference, other, other_cpu), notes)
 
 
-def _measure(page: Page, files: Files, rounds: int) -> Iterator[Result]:
-    threads, name, _, square = files
+def _measure(page: Page, files: Files, reference: Reference, config: ModelConfig, rounds: int) -> Iterator[Result]:
+    threads, name, *_ = files
     turns, against = Turns(page), partial(_against, name, threads)
     fewer = max(1, rounds // 3)
     _call(page, "load", *files)
     for side in SIDES:
         turns.begin(side)
-    for case in CASES:
+    for case in cases_of(config):
         _call(page, "open", _embedding_file(name, *IMAGES[case.valid_size]))
-        yield against(case.name, turns.take({"kind": "decode", "prompt": _prompt(case)}, rounds))
+        task = {"kind": "decode", "prompt": _prompt(case, config)}
+        yield against(case.name, turns.take(task, rounds), reference.title)
     preview = {
         "kind": "firstPreview",
-        "prompt": _prompt(CASES[1]),
+        "prompt": _prompt(CASES[1], config),
         "image": _size(LARGE),
         "file": _embedding_file(name, 683, 1024),
     }
-    yield against("open an image that is encoded, to its first preview", turns.take(preview, fewer))
+    opened = turns.take(preview, fewer)
+    yield against("open an image that is encoded, to its first preview", opened, reference.title)
     painted = turns.take({"kind": "paint", "image": _size(LARGE)}, rounds)
     yield against("upsample and paint 1920 × 1080", {**painted, "reference": ([PAINT_BUDGET], None)}, "budget")
     if name == "sam_vit_b":
         for published in PUBLISHED:
             geometry = published.geometry
-            _call(page, "load", threads, name, published.file, square)
+            _call(page, "load", *_files(threads, name, Reference(published.file, published.title, OFFICIAL.model)))
             for side in SIDES:
                 turns.begin(side)
             _call(page, "open", _embedding_file(name, 683, 1024))
-            task = {"kind": "decodeAndPaint", "prompt": _prompt(CASES[1]), "image": _size(geometry)}
+            task = {"kind": "decodeAndPaint", "prompt": _prompt(CASES[1], config), "image": _size(geometry)}
             what = f"1 point, image of {geometry.width} × {geometry.height}"
             times = turns.take(task, fewer)
             yield against(what, times, published.title, "limner, painted on 1920 × 1080")
 
 
-Files = tuple[int, str, str, str]  # what the page's `load` takes: threads, model, published graph, its embedding
+Files = tuple[
+    int, str, str, str, str
+]  # what the page's `load` takes: threads, model; the reference's graph, model, embedding
 Times = Mapping[str, tuple[list[float], list[float] | None]]  # side -> wall and CPU milliseconds of its runs
 
 
@@ -158,8 +173,13 @@ def _call(page: Page, function: str, *arguments: object) -> Any:
     return page.evaluate(f"(given) => bench.{function}(...given)", list(arguments))
 
 
-def _prompt(case: Case) -> dict[str, object]:
-    coords, labels, *_ = case.prompt(ModelConfig("sam_vit_b"))
+def _files(threads: int, name: str, reference: Reference) -> Files:
+    return threads, name, reference.file, reference.model, _embedding_file(reference.model, *IMAGES[SQUARE])
+
+
+def _prompt(case: Case, config: ModelConfig) -> dict[str, object]:
+    """As both sides take it, in pixels of a model input of 1,024."""
+    coords, labels, *_ = case.prompt(replace(config, image_size=1024))
     return {"coords": coords.flatten().tolist(), "labels": labels.flatten().tolist(), "mask": case.has_mask}
 
 

@@ -5,7 +5,7 @@ In native onnxruntime here, in onnxruntime-web in a real browser in :mod:`limner
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,10 @@ import torch
 from numpy.typing import NDArray
 
 from limner.bench import browser
-from limner.bench.contenders import CASES, LOW_RES, PUBLISHED, Case, Models
+from limner.bench.contenders import CASES, OFFICIAL, PUBLISHED, Case, Models, cases_of, reference_of
 from limner.bench.harness import Result, compare, progress
 from limner.sam.model import PromptableModel
 from limner.vocabulary.geometry import ImageGeometry, upsample_logits
-from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 from limner_onnx.check import OnnxModel
 from limner_onnx.graphs import PROMPT_INPUTS, example_features
 
@@ -43,28 +42,30 @@ def run(
     for count in threads if native else ():
         yield from run_native(folder, {name: model for name, (model, _) in models.items()}, count, rounds)
     if in_browser:
-        yield from browser.run(folder, {name: manifest for name, (_, manifest) in models.items()}, threads, rounds)
+        yield from browser.run(folder, models, threads, rounds)
 
 
 def run_native(folder: Path, models: dict[str, PromptableModel], threads: int, rounds: int) -> Iterator[Result]:
     """The comparisons in native onnxruntime, of what ``write_contenders`` wrote."""
-    sam = models["sam_vit_b"]
-    features = features_of(sam)
-    embedding = features[IMAGE_EMBEDDINGS]
-    official = Session(folder / LOW_RES, threads)
     notes = f"native, {threads} thread(s)"
     for name, model in models.items():
         progress(f"Measuring {name} in native onnxruntime, {threads} thread(s)")
         ours = OnnxModel(folder / name / "prepare.onnx", folder / name / "decode.onnx", threads)
-        for case in CASES:
+        reference = reference_of(name)
+        theirs, session = models[reference.model], Session(folder / reference.file, threads)
+        for case in cases_of(model.config):
             prepared = ours.prepare(features_of(model), case.valid_size)
             yield compare(
                 f"{name}: {case.name}",
                 ("limner", _decode(ours, prepared, prompt_of(model, case))),
-                ("official, low-res", official.click(embedding, prompt_of(sam, case))),
+                (reference.title, session.click(features_of(theirs), prompt_of(theirs, case))),
                 rounds=rounds,
                 notes=notes,
             )
+    sam = models.get(OFFICIAL.model)
+    if sam is None:
+        return
+    features = features_of(sam)
     ours = OnnxModel(folder / "sam_vit_b" / "prepare.onnx", folder / "sam_vit_b" / "decode.onnx", threads)
     prepared, point = ours.prepare(features, CASES[1].valid_size), prompt_of(sam, CASES[1])
     for published in PUBLISHED:
@@ -72,7 +73,7 @@ def run_native(folder: Path, models: dict[str, PromptableModel], threads: int, r
         yield compare(
             f"sam_vit_b: 1 point, mask of {geometry.width} × {geometry.height}",
             ("limner, numpy upsampling", _decode_and_upsample(ours, prepared, point, geometry)),
-            (published.title, Session(folder / published.file, threads).click(embedding, point)),
+            (published.title, Session(folder / published.file, threads).click(features, point)),
             rounds=max(1, rounds // 3),
             notes=notes,
         )
@@ -86,9 +87,9 @@ class Session:
         options.intra_op_num_threads = threads
         self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
-    def click(self, embedding: NDArray[np.float32], prompt: Arrays) -> Click:
+    def click(self, features: Mapping[str, NDArray[np.float32]], prompt: Arrays) -> Click:
         """One decode, ready to be timed."""
-        feeds = {IMAGE_EMBEDDINGS: embedding, **dict(zip(PROMPT_INPUTS, prompt, strict=True))}
+        feeds = {**features, **dict(zip(PROMPT_INPUTS, prompt, strict=True))}
         return lambda: self.session.run(None, feeds)
 
 

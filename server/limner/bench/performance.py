@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from limner.atomic import make_folder, write_file
-from limner.bench.contenders import LOW_RES, Models
+from limner.bench.contenders import OFFICIAL, PLAIN_SAM_2, Models
 from limner.bench.harness import Result, environment, table
 
 CLIENT = Path(__file__).parents[1] / "static"  # the built client
@@ -17,12 +17,12 @@ HEAD = """# What a click costs
 Made by `limner bench decoder --markdown docs/performance.md`; run it to get the figures of your machine.
 
 Limner's two graphs are compared with the published package's ONNX export of SAM ViT-B, on the same seeded weights
-(Samlet, another model, against SAM's export too). Both sides take turns within one run, so that whatever else the
-machine does falls on both: read the ratios. The official export ends at the low-resolution logits where Limner's graphs
-end too; "as published" it also upsamples to the image, inside its graph: one mask as in the package's notebook, or all
-four, which is the default of its export script. Times are in milliseconds: wall clock and,
-under CPU, that of all threads together, which a busy machine changes less. "ratio" is that of the medians, "of CPU"
-that of the CPU times.
+(Samlet, another model, against SAM's export too; SAM 2.1 against its own decoder, traced plainly as others do). Both
+sides take turns within one run, so that whatever else the machine does falls on both: read the ratios. The official
+export ends at the low-resolution logits where Limner's graphs end too; "as published" it also upsamples to the image,
+inside its graph: one mask as in the package's notebook, or all four, which is the default of its export script. Times
+are in milliseconds: wall clock and, under CPU, that of all threads together, which a busy machine changes less. "ratio"
+is that of the medians, "of CPU" that of the CPU times.
 """
 
 NEXT_PART = "\n# What a save costs\n"  # written by hand, as is all that follows
@@ -49,13 +49,16 @@ NOTES = """
   starts second would find it compiled. Limner's has one `prepare` more in it.
 - From one run to the next the ratios of one machine differ by some .03.
 - With more than 12 prompt tokens the rank of what a click adds to the image stays at 128 for each block.
-- Seeded weights answer noise, whose outline no mask has; what is painted is a mask with a wavy outline instead.
+- Seeded weights show what a click costs, not how good its mask is. They answer noise, whose outline no mask has; what
+  is painted is a mask with a wavy outline instead.
 """
 
 
 def downloads(folder: Path, models: Models) -> dict[str, int]:
     """Bytes that travel once per browser: each side's graphs, and the runtime as the built client serves it."""
-    sizes = {"official export, low-res": (folder / LOW_RES).stat().st_size}
+    sizes = {"official export, low-res": (folder / OFFICIAL.file).stat().st_size}
+    if PLAIN_SAM_2.model in models:
+        sizes["SAM 2.1: plain export, low-res"] = (folder / PLAIN_SAM_2.file).stat().st_size
     for name, (_, manifest) in models.items():
         sizes[f"{name}: prepare and decode"] = manifest.graphs.prepare.bytes + manifest.graphs.decode.bytes
     for runtime in sorted(CLIENT.glob("assets/ort-wasm-*.wasm.br")):

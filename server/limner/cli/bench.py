@@ -28,6 +28,9 @@ def bench() -> None:
 @click.option("--threads", default=(1, 2), multiple=True, show_default=True, help="CPU threads; may be repeated.")
 @click.option("--rounds", default=30, show_default=True, help="Timed clicks of each contender.")
 @click.option("--quick", is_flag=True, help="One thread and 8 rounds.")
+@click.option(
+    "--model", "names", multiple=True, help="sam_vit_b, samlet or sam2_1_tiny; may be repeated.  [default: all]"
+)
 @click.option("--native/--no-native", default=True, help="Measure in native onnxruntime.")
 @click.option("--browser/--no-browser", default=True, help="Measure in onnxruntime-web in Chromium.")
 def decoder(
@@ -36,17 +39,20 @@ def decoder(
     threads: tuple[int, ...],
     rounds: int,
     quick: bool,
+    names: tuple[str, ...],
     native: bool,
     browser: bool,
 ) -> None:
     """Answer one click: Limner's graphs and the published package's export, native and in a browser."""
-    from limner.bench.contenders import write_contenders
+    from limner.bench.contenders import MODELS, write_contenders
     from limner.bench.decoder import run
     from limner.bench.performance import downloads, write_page
 
+    if unknown := set(names) - set(MODELS):
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}: there are {', '.join(MODELS)}.", param_hint="--model")
     threads, rounds = ((1,), 8) if quick else (threads, rounds)
     with tempfile.TemporaryDirectory() as scratch:
-        contenders = write_contenders(Path(scratch))
+        contenders = write_contenders(Path(scratch), names or MODELS)
         measured = run(Path(scratch), contenders, threads, rounds, native=native, in_browser=browser)
         results = _finish(measured, json_path)
         if page_path is not None:

@@ -94,6 +94,9 @@ class DecoderPrompt(NamedTuple):
         return DecoderPrompt(*(tensor.to(device) for tensor in self))
 
 
+ANSWERS = ("low_res_masks", "iou_predictions")  # what every decoder answers, by the names of ``decode.onnx``
+OBJECT_SCORE = "object_score_logits"  # (B, 1), of some: above 0 where there is an object at all
+
 PADDING_LOGIT = -32.0  # where a decoder left out the padding: there is no mask, and no doubt about it
 
 
@@ -105,6 +108,7 @@ class SplitDecoder(nn.Module, ABC):
     """
 
     prepared_names: tuple[str, ...]
+    answer_names: tuple[str, ...] = ANSWERS  # of what ``answer`` gives
     masks: MaskSpec = SAM_MASKS  # what ``decode`` answers
     dynamic_axes: ClassVar[Mapping[str, dict[int, str]]] = {}  # of prepared tensors, those that ``valid_size`` decides
 
@@ -119,6 +123,10 @@ class SplitDecoder(nn.Module, ABC):
     @abstractmethod
     def decode(self, prepared: tuple[Tensor, ...], prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
         """As :meth:`PromptableModel.decode` with B = 1, from prepared tensors instead of features."""
+
+    def answer(self, prepared: tuple[Tensor, ...], prompt: DecoderPrompt) -> tuple[Tensor, ...]:
+        """As :meth:`decode`, and all else that the decoder says, one tensor per name of ``answer_names``."""
+        return self.decode(prepared, prompt)
 
     def decode_above(
         self, least_iou: float, prepared: tuple[Tensor, ...], prompt: DecoderPrompt
@@ -159,6 +167,10 @@ class PromptableModel(nn.Module, ABC):
             low_res_masks (B, count, G, G), logits over the model's input with threshold 0, and iou_predictions
             (B, count).
         """
+
+    def answer(self, features: Features, prompt: DecoderPrompt) -> tuple[Tensor, ...]:
+        """As :meth:`decode`, and all else that the decoder says, in the order of :attr:`SplitDecoder.answer_names`."""
+        return self.decode(features, prompt)
 
     def split(self) -> SplitDecoder:
         """The decoder cut into a per-image and a per-prompt part; here the trivial cut, preparing nothing."""

@@ -12,6 +12,7 @@ const at = (x: number): DecoderPrompts => ({ ...NO_PROMPTS, points: [{ at: image
 const answer = (): Decoded => ({
   lowRes: new Float32Array(4 * 64),
   iou: new Float32Array(4),
+  objectScore: null,
   masks: MANIFEST.masks,
   milliseconds: 3,
 });

@@ -10,6 +10,8 @@ export interface Decoded {
   readonly lowRes: Float32Array;
   /** (count,) */
   readonly iou: Float32Array;
+  /** Logit of there being an object at all; null of models that say nothing of it. */
+  readonly objectScore: number | null;
   /** Which of the masks is for what. */
   readonly masks: MaskSpec;
   /** Time the graph took in the worker. */

@@ -12,7 +12,7 @@ export function decodedMasks(iou: readonly number[] = [0.9, 0.5, 0.8, 0.7]): Dec
   const lowRes = Float32Array.from({ length: 4 * CELLS }, (_, index) =>
     index % MANIFEST.masks.low_res_size <= Math.floor(index / CELLS) ? 1 : -1,
   );
-  return { lowRes, iou: new Float32Array(iou), masks: MANIFEST.masks, milliseconds: 1 };
+  return { lowRes, iou: new Float32Array(iou), objectScore: null, masks: MANIFEST.masks, milliseconds: 1 };
 }
 
 export class FakeDecoder implements Decoder {

@@ -85,7 +85,7 @@ export class DecoderGraphs {
   async decode({ pointCoords, pointLabels, mask }: DecodeInputs): Promise<Decoded> {
     if (!this.prepared) throw new DecoderError("decode_failed", "No image is open.");
     const start = performance.now();
-    const { low_res_masks, iou_predictions } = await this.decodeGraph.run({
+    const { low_res_masks, iou_predictions, object_score_logits } = await this.decodeGraph.run({
       ...this.prepared,
       ...only(this.manifest.graphs.decode.inputs, {
         point_coords: { data: pointCoords, shape: [1, pointLabels.length, 2] },
@@ -98,6 +98,7 @@ export class DecoderGraphs {
     return {
       lowRes: low_res_masks!,
       iou: iou_predictions!,
+      objectScore: object_score_logits?.[0] ?? null,
       masks: this.manifest.masks,
       milliseconds: performance.now() - start,
     };
@@ -160,8 +161,9 @@ function wave(length: number): Float32Array {
 }
 
 /** A driver that fails silently leaves zeros, or what was there before. */
-function checkAnswer({ lowRes, iou }: Decoded): void {
-  if (![...lowRes, ...iou].every(Number.isFinite)) throw new Error("its answer is not finite");
+function checkAnswer({ lowRes, iou, objectScore }: Decoded): void {
+  if (![...lowRes, ...iou, objectScore ?? 0].every(Number.isFinite))
+    throw new Error("its answer is not finite");
   if (lowRes.every((logit) => logit === lowRes[0])) throw new Error("its answer is empty");
 }
 

@@ -24,6 +24,11 @@ export function bestOf({ decoded, prompts }: Answer): number {
   return chooseMask(decoded.iou, prompts, decoded.masks);
 }
 
+/** Whether the model says that there is no object where it was asked. */
+export function seesNothing({ decoded: { objectScore } }: Answer): boolean {
+  return objectScore !== null && objectScore < 0;
+}
+
 /** What Tab walks through: the one that is shown first, then the others, best first. */
 export function candidatesOf(answer: Answer): Candidate[] {
   const { iou, masks } = answer.decoded;

@@ -9,7 +9,7 @@ import type { Region } from "../core/region.ts";
 import { boundingBox, type Rle } from "../core/rle.ts";
 import type { Manifest } from "../decoder/manifest.ts";
 import type { AnnotationList } from "./annotation-list.svelte.ts";
-import { type Answer, bestOf, candidatesOf, maskOf, planeOf } from "./answers.ts";
+import { type Answer, bestOf, candidatesOf, maskOf, planeOf, seesNothing } from "./answers.ts";
 import { type Decodes, isQuestion } from "./decodes.svelte.ts";
 import { findAnnotation, hasDraft } from "./document.ts";
 import type { DocumentStore } from "./document-store.svelte.ts";
@@ -58,6 +58,12 @@ export class Draft {
     if (!answer) return null;
     const chosen = this.answer ? this.store.document.shown : null;
     return chosen ?? bestOf(answer);
+  }
+
+  /** Whether the model says that there is no object where it was asked; models that say nothing of it have no doubt. */
+  get doubted(): boolean {
+    const { answer } = this;
+    return answer !== null && seesNothing(answer);
   }
 
   /** True while the shown candidate is older than the prompts. */

@@ -55,7 +55,13 @@ describe("a decoder that sees a region", () => {
           const y = (Math.floor(cell / CELLS) + 0.5) / valid.height;
           return 0.3 - Math.hypot(x - centreX, y - centreY);
         });
-        const decoded = { lowRes, iou: new Float32Array([1]), masks: MANIFEST.masks, milliseconds: 1 };
+        const decoded = {
+          lowRes,
+          iou: new Float32Array([1]),
+          objectScore: null,
+          masks: MANIFEST.masks,
+          milliseconds: 1,
+        };
         const answer = { prompts: { points: [], box: null, mask: null }, decoded, region };
         const mask = maskOf(answer, 0, IMAGE, MANIFEST);
         const alone = maskOf({ ...answer, region: null }, 0, region, MANIFEST);

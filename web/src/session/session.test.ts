@@ -51,6 +51,22 @@ async function draw(): Promise<void> {
   await decoder.answer();
 }
 
+it.each([
+  [null, false],
+  [0.3, false],
+  [-0.3, true],
+])(
+  "where a model's object score is %s, it is doubted that there is an object: %s",
+  async (objectScore, doubted) => {
+    session.drawing.addPoint(at(10, 20), 1);
+    expect(session.draft.doubted).toBe(false); // nothing was answered yet
+    await decoder.answer({ ...decodedMasks(), objectScore });
+    expect(session.draft.doubted).toBe(doubted);
+    session.drawing.addPoint(at(12, 20), 1);
+    expect(session.draft.doubted).toBe(false); // that was said of other prompts
+  },
+);
+
 describe("an object that comes back", () => {
   const kept = (changes: Partial<KeptDraft>): KeptDraft => ({
     ...NO_DRAFT,

@@ -17,8 +17,9 @@ from torch import Tensor
 from limner.sam.factored.decoder import FactoredDecoder
 from limner.sam.factored.prepared import Prepared
 from limner.sam.factored.upscaling import SUB_PIXELS, Fine
-from limner.sam.model import DecoderPrompt, Features, SplitDecoder
+from limner.sam.model import ANSWERS, OBJECT_SCORE, DecoderPrompt, Features, SplitDecoder
 from limner.sam.prompt_encoder import PromptEncoder
+from limner.sam.sam2.decoder import Answer as Sam2Answer
 from limner.sam.sam2.decoder import Sam2MaskDecoder, trusted
 from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 
@@ -30,6 +31,7 @@ class FactoredSam2(FactoredDecoder):
     """For one image and one prompt at a time."""
 
     prepared_names = (*Prepared._fields, *FINE)
+    answer_names = (*ANSWERS, OBJECT_SCORE)
     dynamic_axes: ClassVar[Mapping[str, dict[int, str]]] = {}
     mask_decoder: Sam2MaskDecoder
 
@@ -49,13 +51,19 @@ class FactoredSam2(FactoredDecoder):
         return (*coarse, *fine)
 
     def decode(self, prepared: tuple[Tensor, ...], prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
+        low_res_masks, iou_predictions, _ = self.answer(prepared, prompt)
+        return low_res_masks, iou_predictions
+
+    def answer(self, prepared: tuple[Tensor, ...], prompt: DecoderPrompt) -> Sam2Answer:
+        """As :meth:`decode`, with the score that says whether there is an object at all."""
         count = len(Prepared._fields)
         p, fine = Prepared(*prepared[:count]), prepared[count:]
         answer = self._transform(p, prompt)
         weights = self.mask_decoder.mask_weights(answer.outputs[:, 1:])[0]  # (4, 32)
         pairs = [Fine(*fine[2 * index : 2 * index + 2]) for index in range(SUB_PIXELS)]
         masks = self._masks(p, answer, weights, pairs)
-        return trusted(masks, self.mask_decoder.iou_prediction_head(answer.outputs[:, 1]).sigmoid())
+        ratings = self.mask_decoder.iou_prediction_head(answer.outputs[:, 1]).sigmoid()
+        return Sam2Answer(*trusted(masks, ratings), self.mask_decoder.pred_obj_score_head(answer.outputs[:, 0]))
 
     def decode_above(
         self, least_iou: float, prepared: tuple[Tensor, ...], prompt: DecoderPrompt
