@@ -31,6 +31,7 @@ NEEDS = {
     "annotations.apply": Permission.ANNOTATE,
     "annotations.list_annotations": Permission.VIEW,
     "annotations.list_history": Permission.VIEW,
+    "annotations.list_steps": Permission.VIEW,
     "categories.create_category": Permission.MANAGE_CATEGORIES,
     "categories.delete_category": Permission.MANAGE_CATEGORIES,
     "categories.update_category": Permission.MANAGE_CATEGORIES,

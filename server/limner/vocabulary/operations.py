@@ -108,6 +108,19 @@ class Provenance(_Closed):
     origin: Origin | None = Field(default=None, exclude_if=lambda origin: origin is None)
 
 
+class Step(_Closed):
+    """The step of its author's undo history that an operation is part of: what was done at once is taken back at once.
+
+    ``way`` says whether the step was done, taken back (undone) or done again by this operation.
+    """
+
+    id: UUID
+    way: Literal["done", "undone", "redone"]
+
+
+OfStep = Annotated[Step | None, Field(default=None, exclude_if=lambda step: step is None)]
+
+
 class CreateOperation(_Closed):
     """A new annotation; its ``uid`` is chosen by the client. Without a ``position`` it comes on top of all others."""
 
@@ -119,6 +132,7 @@ class CreateOperation(_Closed):
     attributes: Attributes = Field(default_factory=dict)
     provenance: Provenance | None = None
     position: Position | None = None
+    step: OfStep = None
 
 
 class Changes(_Closed):
@@ -150,6 +164,7 @@ class UpdateOperation(_Closed):
     kind: Literal["update"]
     uid: UUID
     changes: Changes
+    step: OfStep = None
 
 
 class DeleteOperation(_Closed):
@@ -157,6 +172,7 @@ class DeleteOperation(_Closed):
 
     kind: Literal["delete"]
     uid: UUID
+    step: OfStep = None
 
 
 class RestoreOperation(_Closed):
@@ -164,6 +180,7 @@ class RestoreOperation(_Closed):
 
     kind: Literal["restore"]
     uid: UUID
+    step: OfStep = None
 
 
 class MarkOperation(_Closed):
@@ -194,6 +211,7 @@ class VerdictOperation(_Closed):
     kind: Literal["verdict"]
     uid: UUID
     refused: Annotated[bool, Strict()]
+    step: OfStep = None
 
 
 Operation = TypeAliasType(

@@ -28,6 +28,7 @@ import type {
   Session,
   SuggestionList,
   SuggestRequest,
+  UndoSteps,
   Workers,
 } from "./types.ts";
 
@@ -160,6 +161,12 @@ export class Client {
     );
   deleteImage = (id: number) =>
     this.api.DELETE("/api/v1/images/{image_id}", { params: { path: { image_id: id } } });
+  /** What the person did to an image, in any browser, and can take back. */
+  ownSteps = (imageId: number) =>
+    body<UndoSteps>(
+      this.api.GET("/api/v1/images/{image_id}/steps", { params: { path: { image_id: imageId } } }),
+    );
+
   annotations = (imageId: number, init: Signal = {}) =>
     body<ImageAnnotations>(
       this.api.GET("/api/v1/images/{image_id}/annotations", {

@@ -245,6 +245,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/images/{image_id}/steps": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What you did to an image in any browser, and can take back or do again, step by step. */
+    get: operations["listOwnSteps"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/images/{image_id}/suggestions": {
     parameters: {
       query?: never;
@@ -790,6 +807,125 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/projects/{project_id}/statistics/effort": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Masks, time and clicks by category, person, model or day. */
+    get: operations["getEffort"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/statistics/effort.csv": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Masks, time and clicks by day, category, person and model, as CSV. */
+    get: operations["getEffortTable"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/statistics/own": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What one did oneself. */
+    get: operations["getOwnStatistics"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/statistics/own.csv": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** One's own masks, time and clicks by day, category and model, as CSV. */
+    get: operations["getOwnTable"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/statistics/progress": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** How many images were in each state, day by day, and when the last one will be done. */
+    get: operations["getProgress"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/statistics/progress.csv": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Images in each state, day by day, as CSV. */
+    get: operations["getProgressTable"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/statistics/reviews": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What became of the images that each person submitted. */
+    get: operations["getReviews"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/server": {
     parameters: {
       query?: never;
@@ -991,6 +1127,7 @@ export interface components {
       position?: number | null;
       provenance?: components["schemas"]["Provenance"] | null;
       segmentation: components["schemas"]["Segmentation"];
+      step?: components["schemas"]["Step"] | null;
       /** Format: uuid */
       uid: string;
     };
@@ -1010,8 +1147,27 @@ export interface components {
        * @enum {string}
        */
       kind: "delete";
+      step?: components["schemas"]["Step"] | null;
       /** Format: uuid */
       uid: string;
+    };
+    /**
+     * @description Masks of one group, as they are now. ``key``: a number, hash or day; ``name`` is what people read.
+     *
+     *     ``seconds`` of work are those on ``timed`` masks, ``clicks`` those on ``clicked`` masks: not every mask's are known.
+     */
+    Effort: {
+      clicked: number;
+      clicks: number;
+      key: string;
+      masks: number;
+      name: string;
+      seconds: number;
+      timed: number;
+    };
+    /** @description Groups of masks: days in their order, of others that with most masks first. */
+    EffortList: {
+      groups: components["schemas"]["Effort"][];
     };
     /** @description Where an image stands with the encoder. */
     EmbeddingEvent: {
@@ -1038,6 +1194,12 @@ export interface components {
       /** @enum {string} */
       state: "starting" | "ready" | "failed";
       threads: number | null;
+    };
+    /** @description The change behind which nothing can be taken back: by whom (null: nobody is known) and when. */
+    EndedBy: {
+      /** Format: date-time */
+      at: string;
+      by: string | null;
     };
     /** @description The body of every answer with a status of 400 or above. */
     ErrorAnswer: {
@@ -1081,6 +1243,16 @@ export interface components {
     /** @description Folders by path; of very many the first ones. */
     FolderList: {
       folders: components["schemas"]["Folder"][];
+    };
+    /**
+     * @description When no image is open any more, if work goes on as in the last 14 days; ``ends`` null: never, or none is open.
+     *
+     *     ``open`` images wait or were returned; ``per_day`` of them cease to, less those that are open again.
+     */
+    Forecast: {
+      ends: string | null;
+      open: number;
+      per_day: number;
     };
     /** @description One ONNX file: its name beside the manifest, its content hash, and its tensors in order. */
     GraphFile: {
@@ -1601,6 +1773,13 @@ export interface components {
       /** Format: uuid */
       suggestion: string;
     };
+    /** @description What one did oneself in a project: masks by day, category and model, and what became of one's images. */
+    OwnStatistics: {
+      by_category: components["schemas"]["Effort"][];
+      by_day: components["schemas"]["Effort"][];
+      by_model: components["schemas"]["Effort"][];
+      reviews: components["schemas"]["Reviews"];
+    };
     /** @description A new password; the old one too, where there is one. */
     PasswordChange: {
       new: string;
@@ -1629,6 +1808,7 @@ export interface components {
       | "categories:manage"
       | "jobs:run"
       | "images:assign"
+      | "statistics:read"
       | "members:manage"
       | "project:manage";
     /** @description Somebody, as owners see them. */
@@ -1654,6 +1834,20 @@ export interface components {
       id: number;
       name: string;
       role: components["schemas"]["ProjectRole"];
+    };
+    /** @description How far a project is, for each day on which that changed; ``uncounted`` images changed seconds ago. */
+    Progress: {
+      days: components["schemas"]["ProgressDay"][];
+      forecast: components["schemas"]["Forecast"];
+      uncounted: number;
+    };
+    /** @description How many images were in each state at the end of a day (UTC). */
+    ProgressDay: {
+      /** Format: date */
+      day: string;
+      images: {
+        [key: string]: number;
+      };
     };
     /**
      * @description A project, how much is in it, its model, its categories, and what one may do in it.
@@ -1799,8 +1993,26 @@ export interface components {
        * @enum {string}
        */
       kind: "restore";
+      step?: components["schemas"]["Step"] | null;
       /** Format: uuid */
       uid: string;
+    };
+    /**
+     * @description How often somebody submitted an image, and one of theirs was approved or returned.
+     *
+     *     ``returned_share`` is that of the decisions which returned one, 0 to 1; null: there were none.
+     */
+    Reviews: {
+      approved: number;
+      name: string;
+      returned: number;
+      returned_share: number | null;
+      submitted: number;
+      user_id: number;
+    };
+    /** @description What became of what people submitted, by their names. */
+    ReviewsList: {
+      people: components["schemas"]["Reviews"][];
     };
     /**
      * @description What a token may be used for, at most: never more than the person it belongs to may do.
@@ -1893,6 +2105,31 @@ export interface components {
       event: "start";
     };
     /**
+     * @description The step of its author's undo history that an operation is part of: what was done at once is taken back at once.
+     *
+     *     ``way`` says whether the step was done, taken back (undone) or done again by this operation.
+     */
+    Step: {
+      /** Format: uuid */
+      id: string;
+      /** @enum {string} */
+      way: "done" | "undone" | "redone";
+    };
+    /**
+     * @description One operation of a step.
+     *
+     *     ``fields`` are what an annotation gets by taking the step back or, of one that was taken back, by doing it again;
+     *     null where it gets nothing new. ``refused`` is the same of a verdict on a suggestion, null of anything else.
+     */
+    StepOperation: {
+      fields: components["schemas"]["Changes"] | null;
+      /** @enum {string} */
+      kind: "create" | "update" | "delete" | "restore" | "verdict";
+      refused: boolean | null;
+      /** Format: uuid */
+      uid: string;
+    };
+    /**
      * @description A mask that nobody has taken yet, or whose annotation names it in ``provenance.origin``.
      *
      *     ``score`` says how sure the machine is, 0 to 1; ``prompt`` is what the model was asked, in image pixels.
@@ -1948,6 +2185,18 @@ export interface components {
       /** @default 0 */
       total: number;
     };
+    /** @description Operations that were done at once, in their order, and are taken back at once. */
+    UndoStep: {
+      /** Format: uuid */
+      id: string;
+      operations: components["schemas"]["StepOperation"][];
+    };
+    /** @description Own steps: ``done`` has the newest last, ``undone`` the one that is done again first last. */
+    UndoSteps: {
+      done: components["schemas"]["UndoStep"][];
+      ended_by: components["schemas"]["EndedBy"] | null;
+      undone: components["schemas"]["UndoStep"][];
+    };
     /** @description Another category, mask, crowd flag, attributes or provenance for an annotation. */
     UpdateOperation: {
       changes: components["schemas"]["Changes"];
@@ -1956,6 +2205,7 @@ export interface components {
        * @enum {string}
        */
       kind: "update";
+      step?: components["schemas"]["Step"] | null;
       /** Format: uuid */
       uid: string;
     };
@@ -1985,6 +2235,7 @@ export interface components {
        */
       kind: "verdict";
       refused: boolean;
+      step?: components["schemas"]["Step"] | null;
       /** Format: uuid */
       uid: string;
     };
@@ -2575,6 +2826,37 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["OperationResult"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  listOwnSteps: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        image_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["UndoSteps"];
         };
       };
       /** @description What was wrong, and what would be right */
@@ -3955,6 +4237,226 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["NextImage"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getEffort: {
+    parameters: {
+      query: {
+        by: "category" | "person" | "model" | "day";
+        person?: number | null;
+      };
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EffortList"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getEffortTable: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description A table with a line of names first */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "text/csv": string;
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getOwnStatistics: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["OwnStatistics"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getOwnTable: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description A table with a line of names first */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "text/csv": string;
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getProgress: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Progress"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getProgressTable: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description A table with a line of names first */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "text/csv": string;
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getReviews: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ReviewsList"];
         };
       };
       /** @description What was wrong, and what would be right */

@@ -69,7 +69,12 @@ export type AnnotationContent = Pick<
 export type VerdictOperation = { kind: "verdict"; uid: string; refused: boolean };
 
 /** One undoable, idempotent change. The queue gives it its operation id. */
-export type Operation = AnnotationOperation | VerdictOperation;
+export type Operation = (AnnotationOperation | VerdictOperation) & { step?: OperationStep };
+
+/** The step of its author's undo history that an operation is part of, and whether that was done, undone or done again. */
+export type OperationStep = Schemas["Step"];
+
+export type UndoSteps = Schemas["UndoSteps"];
 
 export type AnnotationOperation =
   | ({ kind: "create"; uid: string } & AnnotationContent)

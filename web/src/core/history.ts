@@ -1,6 +1,8 @@
 /** Undo and redo as values: a step knows the state on both sides of it and what to tell the server in either direction. */
 
 export interface Step<State, Operation> {
+  /** Names it among the steps of the person, in every browser; of one that only this page knows there is none. */
+  readonly id?: string;
   readonly before: State;
   readonly after: State;
   /** For the server, when the step is done. */
@@ -23,6 +25,30 @@ export class History<State, Operation> {
 
   static empty<State, Operation>(): History<State, Operation> {
     return new History<State, Operation>([], 0);
+  }
+
+  /** @param done how many of the steps, from the first on, are done */
+  static of<State, Operation>(
+    steps: readonly Step<State, Operation>[],
+    done: number,
+  ): History<State, Operation> {
+    return new History(steps, done);
+  }
+
+  /** Names of all steps that have one. */
+  get ids(): ReadonlySet<string> {
+    return new Set(this.steps.flatMap(({ id }) => (id ? [id] : [])));
+  }
+
+  /** With what was done before all of it. What was undone there is forgotten once something new was done here. */
+  after(older: History<State, Operation>): History<State, Operation> {
+    if (this.steps.length === 0) return older;
+    const before = older.steps.slice(0, older.done);
+    const spare = Math.max(0, before.length + this.steps.length - MAX_STEPS);
+    return new History(
+      [...before, ...this.steps].slice(spare),
+      Math.max(0, before.length + this.done - spare),
+    );
   }
 
   /** The step that {@link undone} takes back, null at the start. */

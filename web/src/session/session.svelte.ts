@@ -21,21 +21,36 @@ import { type Reshaper, reshapeInBackground } from "./reshaper.ts";
 import { Selection } from "./selection.svelte.ts";
 import { StrokeKeeper } from "./stroke-keeper.ts";
 import { Suggestions } from "./suggestions.svelte.ts";
-import type { Annotation, Notice, Operation, SessionCategory, SessionImage, ToolName } from "./types.ts";
+import type {
+  Annotation,
+  Notice,
+  Operation,
+  OperationStep,
+  SessionCategory,
+  SessionImage,
+  ToolName,
+} from "./types.ts";
 import { Viewpoint } from "./viewpoint.svelte.ts";
 
 export interface SessionOptions {
   readonly decoder: Decoder;
   /**
    * Called at once, in order, for every step to be made durable as a whole: its operations, and the object being drawn as it
-   * is afterwards.
+   * is afterwards. `step` is the one of the undo history that the operations belong to.
    */
-  readonly record: (imageId: number, operations: readonly Operation[], draft: KeptDraft | null) => void;
+  readonly record: (
+    imageId: number,
+    operations: readonly Operation[],
+    draft: KeptDraft | null,
+    step: OperationStep | null,
+  ) => void;
   readonly notify?: (notice: Notice) => void;
   /** The decoder sees a region, and something outside of it is asked for. */
   readonly onOutside?: () => void;
   /** Another category was chosen for the next mask. */
   readonly onCategory?: (id: number | null) => void;
+  /** Objects were removed; `undo` brings them back as long as that was the last thing done. */
+  readonly onRemoved?: (count: number, undo: () => void) => void;
   /** Growing, shrinking and smoothing; by default in a worker where that takes long. */
   readonly reshape?: Reshaper;
   /** Measures the work; by default one that hears nothing. */
@@ -50,7 +65,7 @@ export class Session implements DrawingHost, MaskHost {
   /** True while the image is shown without masks. */
   peeking = $state.raw(false);
 
-  readonly store = new DocumentStore((before, operations) => this.changed(before, operations));
+  readonly store = new DocumentStore((...change) => this.changed(...change));
   readonly list = new AnnotationList(() => this.store.document.annotations);
   readonly viewpoint = new Viewpoint();
   readonly effort: EffortMeter;
@@ -187,8 +202,16 @@ export class Session implements DrawingHost, MaskHost {
   }
 
   remove(uid: string): void {
-    if (edit.findAnnotation(this.store.document, uid) && this.isFree(uid))
-      this.store.commit(edit.remove(this.store.document, uid));
+    if (!edit.findAnnotation(this.store.document, uid) || !this.isFree(uid)) return;
+    this.store.commit(edit.remove(this.store.document, uid));
+    this.tellRemoved(1);
+  }
+
+  tellRemoved(count: number): void {
+    const { newest } = this.store;
+    this.options.onRemoved?.(count, () => {
+      if (this.store.newest === newest) this.store.undo();
+    });
   }
 
   /** Change saved annotations as objects.ts does, in one step; null means that there is nothing to do. */
@@ -200,6 +223,12 @@ export class Session implements DrawingHost, MaskHost {
     const step = change(this.store.document);
     if (step) this.store.commit(step);
     return step !== null;
+  }
+
+  undo(): void {
+    const { canUndo, ended } = this.store;
+    if (canUndo) this.store.undo();
+    else if (ended) this.notify({ level: "info", message: ended });
   }
 
   keepDraft(): void {
@@ -229,7 +258,7 @@ export class Session implements DrawingHost, MaskHost {
     this.suggestions.reset();
   }
 
-  private changed(before: edit.Document, operations: readonly Operation[]): void {
+  private changed(before: edit.Document, operations: readonly Operation[], step: OperationStep | null): void {
     const { document } = this.store;
     if (document.prompts !== before.prompts) this.drawing.forgetEarly();
     this.suggestions.turn();
@@ -238,11 +267,15 @@ export class Session implements DrawingHost, MaskHost {
     // What is drawn is what keys act on.
     const selected = this.draft.reopenedUid ?? (this.draft.active ? null : this.selection.uid);
     this.selection.turnTo(edit.findAnnotation(document, selected)?.uid ?? null);
-    this.record(operations);
+    this.record(operations, document, step);
     this.decodes.ask(document.prompts);
   }
 
-  private record(operations: readonly Operation[], document = this.store.document): void {
+  private record(
+    operations: readonly Operation[],
+    document = this.store.document,
+    step: OperationStep | null = null,
+  ): void {
     if (!this.image) return;
     this.strokes.superseded();
     const { categoryId, viewpoint, effort } = this;
@@ -251,7 +284,7 @@ export class Session implements DrawingHost, MaskHost {
     if (!drawn) viewpoint.drawnIn = viewpoint.region;
     const since = drawn?.startedAt ?? effort.begunAt;
     const draft = drawn && { ...drawn, startedAt: since === null ? null : effort.clock.toWall(since) };
-    this.options.record(this.image.id, operations.map(edit.asPlainData), draft);
+    this.options.record(this.image.id, operations.map(edit.asPlainData), draft, step);
   }
 
   /** Whether something is kept as a draft. */

@@ -1,6 +1,6 @@
 /** Values that a session is made of. */
 
-import type { AnnotationContent, Operation } from "../api/types.ts";
+import type { AnnotationContent, Operation, OperationStep } from "../api/types.ts";
 import type { ImageSize } from "../core/geometry.ts";
 import type { Plane } from "../core/logits.ts";
 
@@ -9,7 +9,7 @@ export type Annotation = AnnotationContent & { readonly uid: string };
 
 export type Provenance = NonNullable<AnnotationContent["provenance"]>;
 
-export type { Operation };
+export type { Operation, OperationStep };
 
 export interface SessionImage extends ImageSize {
   readonly id: number;

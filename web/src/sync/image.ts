@@ -36,6 +36,10 @@ export class ImageSync {
   private latest: number;
   private recorded = 0;
   private mark: MarkOperation | null = null;
+  /** Ids of what waited when the page was given the annotations. */
+  private unsent = new Set<string>();
+  private sent!: Promise<void>;
+  private settle!: () => void;
   private readonly appending = new Set<Promise<void>>();
   private hasDraft: boolean;
 
@@ -56,12 +60,18 @@ export class ImageSync {
     this.seen = current.revision;
     this.latest = current.revision;
     this.take(current);
+    this.begin();
   }
 
   readonly imageId: number;
 
   /** Called when the server's state brought something that this tab did not make. */
   onRemote: ((annotations: KnownAnnotation[]) => void) | null = null;
+
+  /** Resolves once the server has all that waited when the page was given the annotations: at opening, and by `onRemote`. */
+  get settled(): Promise<void> {
+    return this.sent;
+  }
 
   /** Called with the mark as the server knows it, unless this browser has said something else since. */
   onMark: ((mark: ImageMark) => void) | null = null;
@@ -105,6 +115,11 @@ export class ImageSync {
       for (const [uid, belief, verdict] of before) this.restore(uid, belief, verdict);
       throw error;
     }
+  }
+
+  /** An annotation that was deleted before this page knew it, so that it can be restored here. */
+  remember(uid: string, content: AnnotationContent): void {
+    if (!this.beliefs.has(uid)) this.beliefs.set(uid, { content, deleted: true });
   }
 
   /**
@@ -187,9 +202,10 @@ export class ImageSync {
 
   /** The server has stored an operation of this image. */
   acknowledged(
-    { operation: { uid }, after }: StoredOperation,
+    { operationId, operation: { uid }, after }: StoredOperation,
     { revision, annotation }: Acknowledgement,
   ): void {
+    this.answered([operationId]);
     this.latest = Math.max(this.latest, revision);
     if (this.mark?.uid === uid) this.mark = null;
     if (!annotation) return;
@@ -212,8 +228,31 @@ export class ImageSync {
     this.seen = current.revision;
     this.latest = Math.max(this.latest, current.revision);
     this.take(current);
-    if (this.fingerprint() !== before) this.onRemote?.(this.annotations());
+    if (this.fingerprint() !== before) {
+      this.begin();
+      this.onRemote?.(this.annotations());
+    } else this.stillWaiting(pending);
     if (!this.mark) this.onMark?.(current.mark);
+  }
+
+  /** These operations of the image are all that wait. */
+  stillWaiting(pending: readonly StoredOperation[]): void {
+    const waiting = new Set(pending.map(({ operationId }) => operationId));
+    this.answered([...this.unsent].filter((id) => !waiting.has(id)));
+  }
+
+  private begin(): void {
+    const edits = this.pending.filter(({ operation }) => operation.kind !== "mark");
+    this.unsent = new Set(edits.map(({ operationId }) => operationId));
+    this.sent = new Promise((resolve) => {
+      this.settle = resolve;
+    });
+    this.answered([]);
+  }
+
+  private answered(operationIds: readonly string[]): void {
+    for (const id of operationIds) this.unsent.delete(id);
+    if (this.unsent.size === 0) this.settle();
   }
 
   private take(current: ImageAnnotations): void {

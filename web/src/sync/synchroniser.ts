@@ -106,6 +106,8 @@ export class Synchroniser {
       await this.status.publish().catch(this.options.onError);
     });
     this.open.set(imageId, image);
+    // What was answered since it was read has told nobody.
+    if (pending.length > 0) void this.run(store.ofImage(imageId).then((left) => image.stillWaiting(left)));
     const heard = this.heard.get(imageId); // while `current` was on its way, too
     this.heard.delete(imageId);
     if (heard !== undefined) void this.run(this.notice(imageId, heard));

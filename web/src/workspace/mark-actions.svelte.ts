@@ -1,7 +1,13 @@
 /** Submitting, skipping, approving and sending back the open image, and going on from there. */
 
 import { NetworkError } from "../api/errors.ts";
-import type { ImageDetails, ImageMark, ImageState, ReturnedTo } from "../api/types.ts";
+import {
+  type ImageDetails,
+  type ImageMark,
+  type ImageState,
+  isOpenWork,
+  type ReturnedTo,
+} from "../api/types.ts";
 import type { Obstacle } from "../session/obstacles.ts";
 
 export interface MarkHost {
@@ -20,6 +26,8 @@ export interface MarkHost {
   nextSubmitted(): Promise<number | null>;
   go(imageId: number): void;
   tell(message: string, hint?: string): void;
+  /** Tell what was done, with a way to take it back. */
+  offer(message: string, undo: () => void): void;
   fail(error: unknown): void;
 }
 
@@ -34,6 +42,9 @@ interface Question {
 
 export class MarkActions {
   private question = $state.raw<Question | null>(null);
+
+  /** An image whose mark is taken back once it is open. */
+  private takingBack: ImageDetails | null = null;
 
   /** A key pressed twice, or held down, marks an image once. */
   private submitting = false;
@@ -72,7 +83,7 @@ export class MarkActions {
     try {
       const obstacle = this.host.keep();
       if (obstacle) this.host.tell(`Not submitted. ${obstacle.message}`, obstacle.hint);
-      else if (await this.host.mark("submitted", "")) await this.goOn();
+      else await this.settle("submitted", "");
     } finally {
       this.submitting = false;
     }
@@ -82,7 +93,33 @@ export class MarkActions {
     if (this.asking !== "skip") return;
     this.question = null;
     this.host.keep();
-    if (await this.host.mark("skipped", reason)) await this.goOn();
+    await this.settle("skipped", reason);
+  }
+
+  /** To be called when an image was opened: its mark may be one that somebody wanted to take back. */
+  async opened(): Promise<void> {
+    const { image, ready } = this.host;
+    const { takingBack } = this;
+    if (!takingBack || !image || !ready) return;
+    this.takingBack = null;
+    if (image.id !== takingBack.id) return; // they went elsewhere
+    // What is shown of its mark may be older than the one that is meant. Others' decisions the server does not have changed.
+    await this.host.mark("waiting", takingBack.mark.note); // what a reviewer had to say stays
+  }
+
+  /** Nobody has to work on the image any more: on to the next one. */
+  private async settle(state: "submitted" | "skipped", note: string): Promise<void> {
+    const { image } = this.host;
+    if (!image || !(await this.host.mark(state, note))) return;
+    if (isOpenWork(image.mark.state))
+      this.host.offer(`${image.file_name} is ${state}.`, () => this.takeBack(image));
+    await this.goOn();
+  }
+
+  private takeBack(image: ImageDetails): void {
+    this.takingBack = image;
+    if (this.host.image?.id === image.id) void this.opened();
+    else this.host.go(image.id);
   }
 
   /** @param to who goes on with it, where a reviewer returns it */

@@ -23,6 +23,7 @@ function host(changes: Partial<MarkHost> = {}) {
     nextSubmitted: async () => 6,
     go: log("go"),
     tell: log("tell"),
+    offer: vi.fn(),
     fail: log("fail"),
     ...changes,
   };
@@ -42,6 +43,48 @@ describe("submitting and skipping", () => {
     expect(done).toEqual(["keep", "mark submitted", "go 5"]);
     await actions.submit();
     expect(done.filter((what) => what === "go 5")).toHaveLength(2);
+  });
+
+  it("offers to take it back, which leads to the image and has it waiting again, with what was said of it", async () => {
+    const returned = {
+      ...image(1),
+      file_name: "cat.png",
+      mark: { state: "returned", note: "the tail" },
+    } as ImageDetails;
+    const offer = vi.fn<MarkHost["offer"]>();
+    const { actions, done, fake } = host({ image: returned, offer });
+    await actions.submit();
+    expect(offer).toHaveBeenCalledWith("cat.png is submitted.", expect.any(Function));
+    Object.assign(fake, { image: image(5) });
+    done.length = 0;
+    await actions.opened();
+    offer.mock.calls[0]![1]();
+    expect(done).toEqual(["go 1"]);
+    Object.assign(fake, { image: image(1, "submitted") });
+    await actions.opened();
+    await actions.opened();
+    expect(done).toEqual(["go 1", "mark waiting the tail"]);
+  });
+
+  it("takes nothing back once the person went elsewhere", async () => {
+    const offer = vi.fn<MarkHost["offer"]>();
+    const { actions, done, fake } = host({ offer });
+    await actions.submit();
+    const undo = offer.mock.calls[0]![1];
+    Object.assign(fake, { image: image(5) });
+    undo();
+    Object.assign(fake, { image: image(6) });
+    await actions.opened();
+    Object.assign(fake, { image: image(1, "submitted") });
+    await actions.opened();
+    expect(done.filter((what) => what.startsWith("mark waiting"))).toEqual([]);
+  });
+
+  it("offers nothing for an image that was settled before", async () => {
+    const offer = vi.fn();
+    const { actions } = host({ image: image(1, "skipped"), offer });
+    await actions.submit();
+    expect(offer).not.toHaveBeenCalled();
   });
 
   it.each(Object.values(obstacles))(

@@ -41,7 +41,8 @@ export class Objects {
 
   remove(): void {
     const { uids } = this;
-    this.session.changeObjects(uids, (document) => change.removeAll(document, uids));
+    const removed = this.session.changeObjects(uids, (document) => change.removeAll(document, uids));
+    if (removed) this.session.tellRemoved(uids.length);
   }
 
   merge(): void {

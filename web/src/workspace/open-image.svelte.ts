@@ -3,15 +3,17 @@ import type { Client } from "../api/client.ts";
 import { explain } from "../api/errors.ts";
 import type { Listing } from "../api/listing.ts";
 import {
+  type AnnotationContent,
   type ImageDetails,
   type ImageMark,
   type ImageState,
   type ImageWork,
   isOpenWork,
   type ReturnedTo,
+  type UndoSteps,
 } from "../api/types.ts";
 import type { KeptDraft } from "../core/draft.ts";
-import type { Annotation, Operation } from "../session/types.ts";
+import type { Annotation, Operation, OperationStep } from "../session/types.ts";
 import type { ImageSync } from "../sync/image.ts";
 import type { Synchroniser } from "../sync/synchroniser.ts";
 import type { Marks } from "./marks.ts";
@@ -26,6 +28,8 @@ export interface OpenImageHost {
   me(): string;
   /** Annotations other than those on the screen. */
   replace(annotations: readonly Annotation[]): void;
+  /** The annotations on the screen are now what the server has, or will be once `settled` resolves. */
+  based(imageId: number, settled: Promise<void>): void;
   tell(message: string): void;
   fail(error: unknown): void;
 }
@@ -37,6 +41,8 @@ export interface Opened {
   readonly draft: KeptDraft | null;
   /** uids of suggestions that this browser has refused and the server may not know of yet. */
   readonly refused: readonly string[];
+  /** Resolves once the server has all of it. */
+  readonly settled: Promise<void>;
 }
 
 export class OpenImage {
@@ -65,13 +71,17 @@ export class OpenImage {
     }
     this.sync = sync;
     this.details = this.marked(details);
-    sync.onRemote = (annotations) => this.host.replace(annotations);
+    sync.onRemote = (annotations) => {
+      this.host.replace(annotations);
+      this.host.based(id, sync.settled);
+    };
     sync.onMark = (mark) => this.take(mark);
     return {
       details: this.details,
       annotations: sync.annotations(),
       draft: sync.draft,
       refused: sync.refused,
+      settled: sync.settled,
     };
   }
 
@@ -100,15 +110,28 @@ export class OpenImage {
   }
 
   /** One step of the session, made durable as a whole. What cannot be kept is taken back and told. */
-  async record(imageId: number, operations: readonly Operation[], draft: KeptDraft | null): Promise<void> {
+  async record(
+    imageId: number,
+    operations: readonly Operation[],
+    draft: KeptDraft | null,
+    step: OperationStep | null = null,
+  ): Promise<void> {
     try {
       if (this.sync?.imageId !== imageId) throw new Error("This image is no longer open.");
-      await this.sync.record(operations, draft);
+      const made = step ? operations.map((operation) => ({ ...operation, step })) : operations;
+      await this.sync.record(made, draft);
     } catch (error) {
       const { message } = explain(error);
       this.host.fail(new Error(`A change could not be kept in this browser: ${message}`));
       if (operations.length === 0) return; // only the draft: it is still on the screen
       if (this.sync?.imageId === imageId) this.host.replace(this.sync.annotations());
+    }
+  }
+
+  /** What the person did before: what taking it back or doing it again restores can be restored. */
+  remember({ done, undone }: Pick<UndoSteps, "done" | "undone">): void {
+    for (const { kind, uid, fields } of [...done, ...undone].flatMap(({ operations }) => operations)) {
+      if (fields && kind !== "update") this.sync?.remember(uid, fields as AnnotationContent);
     }
   }
 

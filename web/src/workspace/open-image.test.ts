@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { EVERYTHING } from "../api/listing.ts";
-import type { ImageAnnotations, ImageDetails, ImageMark } from "../api/types.ts";
+import type { ImageAnnotations, ImageDetails, ImageMark, UndoSteps } from "../api/types.ts";
 import { ImageSync } from "../sync/image.ts";
 import { Marks } from "./marks.ts";
 import { OpenImage } from "./open-image.svelte.ts";
@@ -33,6 +33,7 @@ beforeEach(async () => {
     synchroniser: async () => ({ openImage: async () => sync, closeImage: vi.fn(), notice: vi.fn() }),
     me: () => "ann",
     replace: vi.fn(),
+    based: vi.fn(),
     tell: (message) => void said.push(message),
     fail: (error) => void said.push(String(error)),
   });
@@ -92,4 +93,18 @@ describe("a mark", () => {
     expect(hear).toHaveBeenCalledWith(8, SUBMITTED);
     expect(image.details!.mark).toEqual(WAITING);
   });
+});
+
+it("restores what was deleted before this page knew it", async () => {
+  const fields = { category_id: 3, segmentation: { size: [4, 4], counts: "00" }, iscrowd: 0, attributes: {} };
+  const operations = [{ kind: "delete", uid: "a", fields: { ...fields, provenance: null }, refused: null }];
+  const restore = () => image.record(7, [{ kind: "restore", uid: "a" }], null, { id: "1", way: "undone" });
+  await restore();
+  expect(said).toEqual([expect.stringMatching(/could not be kept/)]);
+  image.remember({ done: [{ id: "1", operations }], undone: [] } as unknown as UndoSteps);
+  await restore();
+  expect([said.length, sync.annotations().map(({ uid, category_id }) => [uid, category_id])]).toEqual([
+    1,
+    [["a", 3]],
+  ]);
 });

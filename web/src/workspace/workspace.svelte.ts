@@ -21,6 +21,7 @@ import { LastCategory } from "./last-category.ts";
 import { Marks } from "./marks.ts";
 import { Objects } from "./objects.svelte.ts";
 import { OpenImage } from "./open-image.svelte.ts";
+import { OwnSteps } from "./own-steps.ts";
 import { Propagator } from "./propagator.ts";
 import { Suggesting } from "./suggesting.svelte.ts";
 import { WatchedProject } from "./watched-project.svelte.ts";
@@ -39,6 +40,7 @@ export class Workspace {
   readonly suggesting: Suggesting;
   readonly propagator: Propagator;
   private readonly opened: OpenImage;
+  private readonly ownSteps: OwnSteps;
   private readonly waits = new EmbeddingWaits();
   private readonly cache: ImageCache;
   private readonly lastCategory: LastCategory;
@@ -75,6 +77,8 @@ export class Workspace {
         else toasts.info(text);
       },
       onOutside: () => void this.closer.leave(),
+      onRemoved: (count, undo) =>
+        toasts.offer(count === 1 ? "Removed." : `${count} objects were removed.`, undo),
       onCategory: (id) => this.lastCategory.remember(id),
       clock,
     });
@@ -109,7 +113,17 @@ export class Workspace {
       synchroniser: () => saving.ready(),
       me: () => services.account.name,
       replace: (annotations) => this.session.replaceAnnotations(annotations),
+      based: (...at) => void this.ownSteps.load(...at),
       tell: (message) => this.tell(message),
+      fail: (error) => toasts.error(error),
+    });
+    this.ownSteps = new OwnSteps({
+      client,
+      me: () => services.account.name,
+      precede: (steps, ended) => {
+        this.opened.remember(steps);
+        this.session.store.precede(steps, ended);
+      },
       fail: (error) => toasts.error(error),
     });
     saving.onMarkRefused = (imageId) => this.marks.forget(imageId);
@@ -206,6 +220,7 @@ export class Workspace {
       else this.tell("What you were drawing waits on its image.", obstacle.message);
     }
     this.closer.reset();
+    this.ownSteps.forget();
     this.session.close();
     this.suggesting.open(0);
     this.engine.close();
@@ -273,9 +288,10 @@ export class Workspace {
   private async openAnnotations(id: number, loading: Promise<ImageDetails>): Promise<void> {
     const opened = await this.opened.open(id, loading);
     if (!opened) return;
-    const { details, annotations, draft, refused } = opened;
+    const { details, annotations, draft, refused, settled } = opened;
     const image = { id, width: details.width, height: details.height };
     this.session.open(image, annotations, draft, refused);
+    if (details.revision > 0 || annotations.length > 0) void this.ownSteps.load(id, settled);
     this.suggesting.open(id);
     if (draft) this.tell("What you were drawing here is back. {drop} drops it.");
     if (this.engine.ready) this.session.embeddingReady();

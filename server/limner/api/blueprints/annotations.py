@@ -15,8 +15,9 @@ from limner.api.openapi import IF_MATCH
 from limner.api.schemas.annotations import AnnotationList, OperationRequest, OperationResult
 from limner.api.schemas.base import Answer
 from limner.api.schemas.history import HistoryQuery, ImageHistory
+from limner.api.schemas.undo import UndoSteps
 from limner.errors import RevisionRequired, StaleRevision
-from limner.service import annotating, history
+from limner.service import annotating, history, undo
 
 blueprint = APIBlueprint("annotations", __name__)
 
@@ -43,6 +44,17 @@ def list_history(image_id: int, query_data: HistoryQuery) -> ImageHistory:
     query = query_data
     uid = None if query.uid is None else str(query.uid)
     return ImageHistory.of(history.list_changes(services(), current_actor(), image_id, uid, query.before, query.limit))
+
+
+@blueprint.get("/images/<int:image_id>/steps")
+@requires(Permission.VIEW)
+@blueprint.output(UndoSteps)
+@blueprint.doc(operation_id="listOwnSteps")
+def list_steps(image_id: int) -> Response:
+    """What you did to an image in any browser, and can take back or do again, step by step."""
+    found = undo.list_own_steps(services(), current_actor(), image_id)
+    # A field that an update left alone is left out, others are there.
+    return Response(UndoSteps.of(found).model_dump_json(exclude_unset=True), mimetype="application/json")
 
 
 @blueprint.post("/images/<int:image_id>/operations")

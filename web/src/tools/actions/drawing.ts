@@ -76,7 +76,7 @@ export const DRAWING = [
     command: "undo",
     does: "Undo",
     keys: ["Ctrl+z"],
-    run: ({ session }) => session.store.undo(),
+    run: ({ session }) => session.undo(),
   },
   {
     group: "Drawing",

@@ -1,0 +1,56 @@
+/** Has undo go on with what the person did to the image before, in this browser or another one. */
+
+import type { Client } from "../api/client.ts";
+import { NetworkError } from "../api/errors.ts";
+import type { UndoSteps } from "../api/types.ts";
+
+const UNKNOWN =
+  "What you did here before is not known: the server could not be reached. Open the image again to undo it.";
+
+export interface OwnStepsHost {
+  readonly client: Pick<Client, "ownSteps">;
+  /** The name of who works here. */
+  me(): string;
+  /** @param ended why the steps end where they do; empty when others have nothing to do with it */
+  precede(steps: Pick<UndoSteps, "done" | "undone">, ended: string): void;
+  fail(error: unknown): void;
+}
+
+export class OwnSteps {
+  /** Counts what was asked for: only the answer to the last counts. */
+  private turn = 0;
+
+  constructor(private readonly host: OwnStepsHost) {}
+
+  /**
+   * The image is shown as the server has it, or will have it once `settled` resolves: what is on its way belongs to the
+   * steps too.
+   */
+  async load(imageId: number, settled: Promise<void>): Promise<void> {
+    const turn = ++this.turn;
+    await settled;
+    if (turn !== this.turn) return;
+    try {
+      const steps = await this.host.client.ownSteps(imageId);
+      if (turn === this.turn) this.host.precede(steps, this.explained(steps.ended_by));
+    } catch (error) {
+      if (turn !== this.turn) return;
+      if (error instanceof NetworkError) this.host.precede({ done: [], undone: [] }, UNKNOWN);
+      else this.host.fail(error);
+    }
+  }
+
+  /** No image is shown, or another one. */
+  forget(): void {
+    this.turn++;
+  }
+
+  private explained(ended: UndoSteps["ended_by"]): string {
+    if (!ended) return "";
+    const when = new Date(ended.at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+    if (ended.by === this.host.me())
+      return `On ${when} a script or an import of yours changed what you did before: that cannot be undone any more.`;
+    const who = ended.by ?? "Somebody";
+    return `${who} changed what you did before, on ${when}: that cannot be undone any more.`;
+  }
+}
