@@ -143,7 +143,7 @@ class BlobStore:
             if not replace:
                 if write_new(path, data):
                     return True
-                if path.stat().st_size == size:
+                if path.is_file() and path.stat().st_size == size:  # a link that leads nowhere is replaced
                     return False
             write_file(path, data if isinstance(data, bytes) else _pieces(data))
         except OSError as error:

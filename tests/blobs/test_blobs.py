@@ -97,6 +97,15 @@ def test_an_empty_blob_counts_as_none_and_one_of_another_size_is_replaced(store:
     assert list(store.list("images")) == [("images/ab/abcd", 5)]
 
 
+def test_a_link_that_leads_nowhere_counts_as_none_and_is_replaced(tmp_path: Path) -> None:
+    store = BlobStore(str(tmp_path / "blobs"))
+    (tmp_path / "blobs/images/ab").mkdir(parents=True)
+    (tmp_path / "blobs/images/ab/abcd").symlink_to(tmp_path / "another disk" / "abcd")
+    assert store.find("images/ab/abcd") is None
+    assert store.put("images/ab/abcd", b"bytes") is True
+    assert store.get("images/ab/abcd") == b"bytes"
+
+
 def test_a_read_from_s3_is_one_round_trip(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     store = _s3(s3_endpoint)
     store.put("images/ab/abcd", b"x" * 3_000_000)
