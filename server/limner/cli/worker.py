@@ -15,16 +15,45 @@ from limner.cli.serve import settings_from
 @click.option("--model", help="Model that encodes.  [default: samlet]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Encoder's device.  [default: auto]")
 @click.option("--name", help="Holds work under this name, so that it is taken up at once after a restart.")
+@click.option(
+    "--ray", metavar="ADDRESS", help="Encode on a Ray cluster: HOST:PORT of its head, or auto on one of its machines."
+)
+@click.option("--actors", type=click.IntRange(1, 10_000), help="With --ray: how many encoders.  [default: 1]")
+@click.option("--cpus", type=click.FloatRange(0), help="With --ray: processors for each.  [default: 1]")
+@click.option("--gpus", type=click.FloatRange(0), help="With --ray: GPUs for each, or a share of one.  [default: 0]")
 @click.option("--until-closed", type=int, hidden=True, help="Descriptor of a pipe that ends with the supervisor.")
-def worker(name: str | None, until_closed: int | None, **options: Any) -> None:
+def worker(
+    name: str | None,
+    until_closed: int | None,
+    ray: str | None,
+    actors: int | None,
+    cpus: float | None,
+    gpus: float | None,
+    **options: Any,
+) -> None:
     """Encode for web processes that share one PostgreSQL and one blob store with this machine.
 
     `limner serve --workers N` starts one by itself; more of them, on this machine or others, share the work.
+    With --ray this process only has encoders run on a Ray cluster (docs/cluster.md).
     """
+    from limner.errors import InvalidInput
     from limner.service.logs import configure_logging
     from limner.service.running import end_with, run_worker
 
     configure_logging()
     if until_closed is not None:
         end_with(until_closed)
-    run_worker(settings_from(options), name)
+    taken = {key: value for key, value in (("actors", actors), ("cpus", cpus), ("gpus", gpus)) if value is not None}
+    if ray is None:
+        if taken:
+            raise InvalidInput(
+                f"--{next(iter(taken))} is of encoders on a Ray cluster.", hint="Name the cluster with --ray HOST:PORT."
+            )
+        run_worker(settings_from(options), name)
+        return
+    if name is not None:
+        raise InvalidInput("--name is of one worker.", hint="Encoders on a Ray cluster have names of their own.")
+    from limner.cluster.keeping import run_on_ray
+    from limner.cluster.options import RayOptions
+
+    run_on_ray(settings_from(options), RayOptions(address=ray, **taken))
