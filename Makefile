@@ -79,7 +79,7 @@ bench: $(VENV)/.installed-dev $(STATIC) browser
 
 audit: $(VENV)/.installed-dev web/node_modules/.installed
 	$(BIN)/pip install --quiet pip-audit
-	$(BIN)/pip-audit --progress-spinner off --requirement constraints.txt --disable-pip --no-deps
+	$(BIN)/pip-audit --strict --progress-spinner off --requirement constraints.txt --disable-pip --no-deps
 	cd web && npm audit --audit-level=high
 
 soak: $(VENV)/.installed-dev
