@@ -108,6 +108,37 @@ def test_behind_a_proxy_addresses_and_https_are_those_of_the_client(settings: Se
         stop(services)
 
 
+@pytest.mark.parametrize(
+    ("forwarded", "secure"),
+    [
+        ({"Proto": "https", "Host": "a.example"}, True),  # the second proxy hands on what the first one set
+        ({"Proto": "https, http", "Host": "a.example, inner"}, True),
+        ({"Proto": "https,http,http", "Host": "x,a.example,inner"}, False),  # one too many: the client's own
+        ({"Proto": "http", "Host": "a.example"}, False),
+        ({}, False),
+    ],
+)
+def test_of_two_proxies_the_first_says_whether_it_is_https_and_who_is_there(
+    settings: Settings, client_folder: Path, forwarded: dict[str, str], secure: bool
+) -> None:
+    services = open_services(settings.model_copy(update={"proxy_hops": 2}), encoder_command=FAKE_WORKER)
+    try:
+        client = create_app(services, client_folder).test_client()
+        headers = {f"X-Forwarded-{name}": value for name, value in forwarded.items()}
+
+        def sign_in(address: str, token: str = "x" * 43) -> Any:
+            addresses = {"X-Forwarded-For": f"6.6.6.6, {address}, 10.0.0.1"}
+            return client.post("/api/v1/session", json={"token": token}, headers={**headers, **addresses})
+
+        assert [sign_in("1.1.1.1").status_code for _ in range(21)] == [401] * 20 + [429]
+        answer = sign_in("2.2.2.2", fresh_token(services))
+        assert answer.status_code == 200
+        assert ("Secure" in answer.headers["Set-Cookie"]) is secure
+        assert ("Strict-Transport-Security" in answer.headers) is secure
+    finally:
+        stop(services)
+
+
 def test_without_a_proxy_nobody_chooses_his_address(anonymous: FlaskClient) -> None:
     for number in range(21):
         headers = {"X-Forwarded-For": f"1.1.1.{number}"}

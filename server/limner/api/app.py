@@ -6,7 +6,6 @@ from typing import Any
 
 from apiflask import APIFlask
 from pydantic.json_schema import models_json_schema
-from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from limner import __version__
@@ -37,6 +36,7 @@ from limner.api.errors import register_errors
 from limner.api.guard import check_routes
 from limner.api.metrics import register_metrics
 from limner.api.openapi import SCHEMAS, finish_spec
+from limner.api.proxies import behind_proxies
 from limner.api.rate_limits import make_limiter
 from limner.api.schemas.base import ErrorAnswer
 from limner.api.schemas.images import EmbeddingPending
@@ -92,8 +92,7 @@ def create_app(services: Services, client_folder: Path | None = None) -> APIFlas
     app.config["SESSION_COOKIE_NAME"] = f"limner_session_{services.installation[:8]}"
     app.config["SESSION_COOKIE_PATH"] = settings.root_path or "/"
     if settings.proxy_hops:
-        hops = settings.proxy_hops
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        app.wsgi_app = behind_proxies(app.wsgi_app, settings.proxy_hops)  # type: ignore[assignment]
     app.extensions[EXTENSION] = services
     app.config["BODY_LIMITS"] = dict.fromkeys(LARGE_BODIES, services.settings.max_upload_bytes)
     app.config[client.FOLDER_SETTING] = client_folder or services.settings.client_folder or client.FOLDER
