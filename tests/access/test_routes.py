@@ -84,6 +84,7 @@ NEEDS = {
     "statistics.get_progress_table": Permission.VIEW,
     "statistics.get_reviews": Permission.READ_STATISTICS,
     "suggestions.cancel_suggestions": Permission.ANNOTATE,
+    "suggestions.list_detectors": Permission.VIEW,
     "suggestions.list_suggestions": Permission.VIEW,
     "suggestions.request_suggestions": Permission.ANNOTATE,
     "work.assign_images": Permission.ASSIGN,

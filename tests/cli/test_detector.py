@@ -59,6 +59,7 @@ def test_a_detector_is_trained_listed_and_found_by_the_project(home: Path) -> No
     model = encode(home)
     output = run("detector", "train", "--project", "squares", "--steps", "1", "--home", str(home))
     assert f"Wrote {home / 'detectors' / 'squares-1'}" in output
+    assert "To use it: limner suggest detector 1" in output
     found = find_detector(home, "squares-1")
     card = found.card
     assert (card.model, card.model_sha256, card.project_id, card.project) == ("samlet", model, 1, "squares")

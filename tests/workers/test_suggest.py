@@ -17,9 +17,11 @@ from limner.blobs import BlobStore, embedding_key, image_key
 from limner.cli import cli
 from limner.config import Settings
 from limner.errors import MissingWeights
-from limner.models.catalogue import AutomaticThresholds
+from limner.heads.detector import Detector, DetectorConfig
+from limner.models.catalogue import AutomaticThresholds, find_model
+from limner.models.detectors import DetectorCategory
 from limner.models.manifest import PREPROCESSING_VERSION
-from limner.models.registry import LoadedModel
+from limner.models.registry import LoadedModel, model_config
 from limner.sam.model import DecoderPrompt, Features
 from limner.segment.automatic import AutomaticMaskGenerator
 from limner.service.accounts import local_actor
@@ -39,13 +41,14 @@ from limner.suggesting.protocol import (
     Suggested,
     Unusable,
 )
+from limner.train.detector.writing import Origin, write_detector
 from limner.vocabulary import rle
 from limner.vocabulary.specs import IMAGE_EMBEDDINGS
-from limner.vocabulary.suggested import Everything, Similar
+from limner.vocabulary.suggested import Detected, Everything, Similar
 from limner.workers import segmenters
 from limner.workers import suggest as module
 from limner.workers.suggest import Worker
-from tests.workers.tiny import TinyModel
+from tests.workers.tiny import TINY, TinyModel
 
 MODEL, OTHER = "c" * 64, "e" * 64
 ANYTHING = AutomaticThresholds(pred_iou_thresh=0.0, stability_score_thresh=0.0, stability_score_offset=0.1)
@@ -187,6 +190,50 @@ def test_similar_objects_are_looked_for_by_masks_of_other_images(bench: Bench) -
     assert "is no example" in failed.message
 
 
+def write_tiny_detector(home: Path, model_sha256: str = MODEL, project_id: int | None = 7) -> str:
+    """A detector of two categories for the tiny model, untrained; the sha256 of its weights."""
+    torch.manual_seed(1)
+    detector = Detector(DetectorConfig(32, TINY.features, categories=2, widths=(16, 16, 16, 16), head=16))
+    torch.nn.init.normal_(detector.answer.weight, std=0.3)
+    cat, dog = DetectorCategory(id=4, name="cat"), DetectorCategory(id=6, name="dog")
+    origin = Origin("tiny", model_sha256, project_id, "pets", (cat, dog))
+    folder = home / "detectors" / f"of-{project_id}"
+    made = write_detector(detector, folder, origin, [], steps=1, seed=0, seconds=1.0, figures=None)
+    return made.card.weights_sha256
+
+
+def test_boxes_of_a_detector_become_masks_with_the_categories_of_its_project(bench: Bench) -> None:
+    sha256 = bench.image(picture())
+    detector = write_tiny_detector(bench.settings.home)
+    asked = suggest(sha256).model_copy(
+        update={"request": Detected(objectness=0.0), "detector_sha256": detector, "project_id": 7}
+    )
+    *_, answer = bench.ask(asked)
+    assert isinstance(answer, Suggested)
+    assert answer.found
+    scores = [each.score for each in answer.found]
+    assert scores == sorted(scores, reverse=True)
+    for each in answer.found:
+        rle.validate({"size": list(each.size), "counts": each.counts}, (40, 60))
+        x0, y0, x1, y1 = each.prompt["box"]
+        assert (0 <= x0 < x1 <= 60, 0 <= y0 < y1 <= 40, each.prompt["detector"]) == (True, True, "of-7")
+        assert 0 < each.score <= 1
+    assert {each.category_id for each in answer.found} <= {4, 6}
+    elsewhere = bench.ask(asked.model_copy(update={"project_id": 8}))[-1]
+    assert isinstance(elsewhere, Suggested)
+    assert {each.category_id for each in elsewhere.found} == {None}
+    unsure = bench.ask(asked.model_copy(update={"request": Detected(objectness=1.0)}))[-1]
+    assert unsure == Suggested(id=1, found=[], stored=None)
+
+
+def test_a_detector_that_is_gone_stops_the_job_and_not_the_image(bench: Bench) -> None:
+    sha256 = bench.image(picture())
+    asked = suggest(sha256).model_copy(update={"request": Detected(), "detector_sha256": "d" * 64})
+    *_, answer = bench.ask(asked)
+    assert isinstance(answer, Unusable)
+    assert "The detector with the weights dddddddddddd… is not there any more" in answer.message
+
+
 def test_what_is_no_image_fails_for_good_and_the_next_goes_on(bench: Bench) -> None:
     bad, good = bench.image(b"no image"), bench.image(picture())
     _, failed, *_, answer = bench.ask(suggest(bad), suggest(good, 2))
@@ -224,10 +271,16 @@ def test_a_project_gets_suggestions_from_the_command_line(
 ) -> None:
     monkeypatch.setenv("LIMNER_HOME", str(tmp_path / "other"))
     (tmp_path / "a.png").write_bytes(picture(64, 96))
+    config = model_config("samlet")
+    detector = Detector(DetectorConfig(config.image_size, config.features))
+    origin = Origin("samlet", find_model("samlet", tmp_path).card.weights_sha256, None, "nothing", ())
+    folder = tmp_path / "other" / "detectors" / "untrained"
+    write_detector(detector, folder, origin, [], steps=0, seed=0, seconds=0.0, figures=None)
     for arguments in (
         ["project", "create", "Cats"],
         ["project", "import", "Cats", str(tmp_path / "a.png")],
         ["suggest", "everything", "Cats", "--points-per-side", "2"],
+        ["suggest", "detector", "Cats", "--detector", "untrained", "--objectness", "0.01"],
     ):
         result = CliRunner().invoke(cli, arguments)
         assert result.exit_code == 0, result.output
@@ -237,6 +290,7 @@ def test_a_project_gets_suggestions_from_the_command_line(
         actor = local_actor(services.database)
         found = list_suggestions(services, actor, 1)
         assert found.activity is None
-        assert all(row.origin == "everything" for row in found.suggestions)
+        assert {row.origin for row in found.suggestions} <= {"everything", "detector"}
+        assert any(row.origin == "detector" for row in found.suggestions)
     finally:
         services.database.close()

@@ -136,7 +136,7 @@ def train(
             f"{figures.images} held-out images with {figures.objects} objects: AP {figures.ap:.3f}, "
             f"AP50 {figures.ap50:.3f}, AR@100 {figures.ar100:.3f}, recall {figures.recall:.3f}"
         )
-    click.echo(f"Wrote {written.folder} ({seconds:.0f} s).")
+    click.echo(f"Wrote {written.folder} ({seconds:.0f} s). To use it: limner suggest detector {objects.project_id}")
 
 
 def categories_to_tell(objects: ProjectObjects, wanted: bool | None) -> tuple[DetectorCategory, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from limner.cli.project import HOME, open_home
-from limner.vocabulary.suggested import MAX_POINTS_PER_SIDE, Everything
+from limner.vocabulary.suggested import MAX_POINTS_PER_SIDE, Detected, Everything
 
 if TYPE_CHECKING:
     from limner.access import Actor
@@ -64,6 +64,29 @@ def similar(context: click.Context, name: str, category: str, home: Path | None)
     with open_home(home) as (services, actor):
         request = similar_to_category(services, actor, find_project(services, actor, name), category)
         failed = run_job(services, actor, name, request)
+    if failed:
+        context.exit(1)
+
+
+@suggest.command()
+@click.argument("name", metavar="PROJECT")
+@click.option("--detector", "called", help="Its name.  [default: the project's newest, or one that came with Limner]")
+@click.option(
+    "--objectness",
+    type=click.FloatRange(0, 1),
+    default=0.1,
+    show_default=True,
+    help="Boxes that the detector is less sure of are left out.",
+)
+@HOME
+@click.pass_context
+def detector(context: click.Context, name: str, called: str | None, objectness: float, home: Path | None) -> None:
+    """Suggest what a detector sees on the images of PROJECT, a name or an id (`limner detector train` makes one).
+
+    Its boxes ask the project's model for masks. Otherwise as `everything`.
+    """
+    with open_home(home) as (services, actor):
+        failed = run_job(services, actor, name, Detected(detector=called, objectness=objectness))
     if failed:
         context.exit(1)
 

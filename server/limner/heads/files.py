@@ -17,7 +17,8 @@ from limner.models.detectors import DetectorCard, InstalledDetector, check_detec
 
 def config_of(card: DetectorCard) -> DetectorConfig:
     """The shape of the network that a card describes."""
-    return DetectorConfig(card.image_size, card.features, len(card.categories) if card.told_apart else 0)
+    categories = len(card.categories) if card.told_apart else 0
+    return DetectorConfig(card.image_size, card.features, categories, card.widths, card.head)
 
 
 def save_detector(detector: Detector, path: Path) -> None:

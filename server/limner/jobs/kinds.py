@@ -71,12 +71,14 @@ class SuggestPayload(BaseModel):
 
     Attributes:
         model_sha256: of the weights that make the masks.
+        detector_sha256: of the weights of the detector, where one is asked.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model_sha256: str
     request: SuggestRequest
+    detector_sha256: str | None = None
 
 
 SUGGEST = "suggest:"  # how the kinds of items begin that ask for suggestions

@@ -7,7 +7,7 @@ window of images at a time, as those of ``precompute`` are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import structlog
@@ -20,6 +20,7 @@ from limner.jobs import queue
 from limner.jobs.control import finish_if_done, stop_jobs
 from limner.jobs.kinds import SUGGEST, Priority, SuggestPayload, suggest_kind
 from limner.store import Database
+from limner.store.categories import list_categories
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
 from limner.store.events import add_event
 from limner.store.examples import StoredMask, examples_of, refused_of
@@ -215,7 +216,8 @@ class SuggestQueue:
                 add_embeddings(session, EmbeddingKey.of(item.model_sha256), [encoded])
             if row is None or not self._exists(session, item.image.id):
                 return None
-            count = replace_suggestions(session, item.image.id, item.payload.request.source, found)
+            known = _with_known_categories(session, item.image.project_id, found)
+            count = replace_suggestions(session, item.image.id, item.payload.request.source, known)
             self._done(session, item)
             event = SuggestionsEvent(image_id=item.image.id, state="ready", found=count)
             add_event(session, event, item.image.project_id)
@@ -279,3 +281,9 @@ class SuggestQueue:
     def _make_items(self, job_id: int) -> bool:
         with self.database.write() as session:
             return make_items(session, get_job(session, job_id))
+
+
+def _with_known_categories(session: Session, project_id: int, found: Sequence[NewSuggestion]) -> list[NewSuggestion]:
+    """Categories may have been deleted since a detector learned them: its masks are worth keeping all the same."""
+    known = {category.id for category in list_categories(session, project_id)}
+    return [each if each.category_id in known else replace(each, category_id=None) for each in found]

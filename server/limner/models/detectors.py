@@ -48,6 +48,8 @@ class DetectorCard(BaseModel):
         project: its name then, or those of the sources.
         categories: in the order of the network's answers; one or none when it tells objects only.
         told_apart: whether the network answers with categories.
+        widths: channels of the network's four grids.
+        head: channels of the layers that its grids share.
         images: that it learned from.
         masks: likewise.
         steps: of training.
@@ -70,6 +72,8 @@ class DetectorCard(BaseModel):
     project: str = ""
     categories: tuple[DetectorCategory, ...] = ()
     told_apart: bool = False
+    widths: tuple[int, int, int, int]
+    head: int
     images: int
     masks: int
     steps: int

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from limner.access import Actor, Permission, access_image, access_project
-from limner.errors import InvalidInput
+from limner.errors import InvalidInput, MissingWeights
 from limner.jobs.kinds import SuggestPayload
 from limner.jobs.suggest import activity_of, ask_for_image, cancel_for_image, start_suggest
+from limner.models.detectors import DetectorCard, choose_detector, usable_detectors
 from limner.service.models import key_in, key_of
 from limner.service.wiring import Services
 from limner.store.categories import list_categories
@@ -19,9 +20,18 @@ from limner.store.suggestions import suggestions_of
 from limner.store.tables import Job, Suggestion
 from limner.vocabulary.events import PublishedEvent, SuggestionsEvent
 from limner.vocabulary.states import SuggestionActivity
-from limner.vocabulary.suggested import Similar, SuggestRequest
+from limner.vocabulary.suggested import Detected, Similar, SuggestRequest
 
-__all__ = ["ImageSuggestions", "cancel_suggestions", "list_suggestions", "request_suggestions", "start_suggesting"]
+__all__ = [
+    "DetectorCard",
+    "ImageSuggestions",
+    "cancel_suggestions",
+    "list_detectors",
+    "list_suggestions",
+    "request_suggestions",
+    "similar_to_category",
+    "start_suggesting",
+]
 
 
 @dataclass(frozen=True)
@@ -57,12 +67,12 @@ def request_suggestions(context: Services, actor: Actor, image_id: int, request:
     Raises:
         NotFound: there is no such image that the actor may see.
         Forbidden: the actor may not annotate it.
-        InvalidInput: examples that are asked for are not there.
+        InvalidInput: examples that are asked for are not there, or no such detector is.
     """
     with context.database.write() as session:
         image = access_image(session, actor, image_id, Permission.ANNOTATE)
-        payload = SuggestPayload(model_sha256=key_in(context, session, image.project_id).model_sha256, request=request)
-        _check_examples(session, image.project_id, request)
+        model_sha256 = key_in(context, session, image.project_id).model_sha256
+        payload = _payload(context, session, image.project_id, model_sha256, request)
         ask_for_image(session, image, payload)
     event = SuggestionsEvent(image_id=image_id, state="waiting")
     context.events.publish([PublishedEvent(None, image.project_id, event)])
@@ -93,15 +103,27 @@ def start_suggesting(context: Services, actor: Actor, project_id: int, request: 
         NotFound: there is no such project that the actor may see.
         Forbidden: the actor may not start jobs in it.
         Conflict: it has an unfinished job of this kind.
-        InvalidInput: examples that are asked for are not there.
+        InvalidInput: examples that are asked for are not there, or no such detector is.
     """
     with context.database.write() as session:
         project = access_project(session, actor, project_id, Permission.RUN_JOBS)
-        payload = SuggestPayload(model_sha256=key_of(context, project).model_sha256, request=request)
-        _check_examples(session, project_id, request)
+        payload = _payload(context, session, project_id, key_of(context, project).model_sha256, request)
         job = start_suggest(session, project_id, payload)
     context.suggester.look_again()
     return job
+
+
+def list_detectors(context: Services, actor: Actor, project_id: int) -> Sequence[DetectorCard]:
+    """The detectors that a project can use with its model, the one that it uses unless told otherwise first.
+
+    Raises:
+        NotFound: there is no such project that the actor may see.
+        ModelError: the card of one cannot be read.
+    """
+    with context.database.read() as session:
+        project = access_project(session, actor, project_id, Permission.VIEW)
+        model_sha256 = key_of(context, project).model_sha256
+    return [each.card for each in usable_detectors(context.settings.home, project_id, model_sha256)]
 
 
 def similar_to_category(context: Services, actor: Actor, project_id: int, name: str) -> Similar:
@@ -117,6 +139,21 @@ def similar_to_category(context: Services, actor: Actor, project_id: int, name: 
     if name not in categories:
         raise InvalidInput(f"The project has no category {name!r}.", hint=f"It has: {', '.join(categories) or 'none'}.")
     return Similar(category_id=categories[name])
+
+
+def _payload(
+    context: Services, session: Session, project_id: int, model_sha256: str, request: SuggestRequest
+) -> SuggestPayload:
+    """What is to be done, with the detector by its weights: another that comes later is not meant."""
+    _check_examples(session, project_id, request)
+    if not isinstance(request, Detected):
+        return SuggestPayload(model_sha256=model_sha256, request=request)
+    try:
+        detector = choose_detector(context.settings.home, project_id, model_sha256, request.detector)
+    except MissingWeights as error:
+        raise InvalidInput(error.message, hint=error.hint) from error
+    sha256 = detector.card.weights_sha256
+    return SuggestPayload(model_sha256=model_sha256, request=request, detector_sha256=sha256)
 
 
 def _check_examples(session: Session, project_id: int, request: SuggestRequest) -> None:

@@ -27,6 +27,8 @@ class Suggest(Message):
         model_sha256: of the weights that are to make the masks.
         examples: what is looked for, where the request is for similar objects.
         refused: what was found so before and was not meant.
+        detector_sha256: of the weights of the detector that is asked, where the request is for one.
+        project_id: whose categories are meant.
     """
 
     kind: Literal["suggest"] = "suggest"
@@ -36,6 +38,8 @@ class Suggest(Message):
     request: SuggestRequest
     examples: tuple[ExampleMask, ...] = ()
     refused: tuple[ExampleMask, ...] = ()
+    detector_sha256: str | None = None
+    project_id: int | None = None
 
 
 class Cancel(Message):

@@ -200,6 +200,8 @@ class SuggestionRunner:
                 request=item.payload.request,
                 examples=tuple(map(_example, item.examples)),
                 refused=tuple(map(_example, item.refused)),
+                detector_sha256=item.payload.detector_sha256,
+                project_id=item.image.project_id,
             )
         )
         patience = self._settings.encoder_timeout

@@ -45,7 +45,19 @@ class Similar(_Asked):
         return self
 
 
-SuggestRequest = Annotated[Everything | Similar, Field(discriminator="source")]
+class Detected(_Asked):
+    """What a detector sees that was trained for the project's model: boxes, of which the model makes masks.
+
+    ``detector`` is its name; null: the newest that learned from this project, or one that came with Limner. Boxes with
+    less than ``objectness`` are left out.
+    """
+
+    source: Literal["detector"] = "detector"
+    detector: Annotated[str, Field(max_length=64)] | None = None
+    objectness: Annotated[float, Field(ge=0, le=1)] = 0.1
+
+
+SuggestRequest = Annotated[Everything | Similar | Detected, Field(discriminator="source")]
 
 
 def mask_iou(a: Rle, b: Rle) -> float:

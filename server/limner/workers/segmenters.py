@@ -16,6 +16,9 @@ from limner.config import Settings
 from limner.encoding.images import decode_image
 from limner.encoding.wire import unpack
 from limner.errors import NotFound
+from limner.heads.detector import Detector
+from limner.heads.files import load_detector
+from limner.models.detectors import DetectorCard, detector_by_weights
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.models.registry import LoadedModel, load_by_weights
 from limner.segment.embedding import ImageEmbedding
@@ -27,7 +30,30 @@ from limner.workers.encoder import Encoder, choose_device
 from limner.workers.packing import packed_embedding
 
 KEPT = 8  # embeddings in memory, of each model
+KEPT_DETECTORS = 4  # in memory; each is some megabytes
 KEPT_EXEMPLARS = 256  # likewise; each is a few hundred numbers
+
+
+@dataclass(frozen=True)
+class LoadedDetector:
+    """A detector on the device, and what is known of it."""
+
+    card: DetectorCard
+    detector: Detector
+
+    def category_of(self, index: int | None, project_id: int | None) -> int | None:
+        """The number of the category that the network names, if it learned from this project.
+
+        Args:
+            index: of the network's answer; None where it tells none apart.
+            project_id: whose categories are meant.
+        """
+        categories = self.card.categories
+        if self.card.project_id is None or self.card.project_id != project_id:
+            return None
+        if index is not None:
+            return categories[index].id
+        return categories[0].id if len(categories) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -120,6 +146,7 @@ class Segmenters:
         self._settings = settings
         self._blobs = BlobStore(settings.resolved_blob_url)
         self._segmenters: OrderedDict[str, Segmenter] = OrderedDict()  # the one used last comes last
+        self._detectors: OrderedDict[str, LoadedDetector] = OrderedDict()  # likewise
         self.device = choose_device(settings.device)
 
     def get(self, model_sha256: str, on_load: Callable[[], None]) -> Segmenter:
@@ -141,6 +168,20 @@ class Segmenters:
             self._segmenters[model_sha256] = Segmenter(loaded, self._settings, self._blobs, self.device)
         self._segmenters.move_to_end(model_sha256)
         return self._segmenters[model_sha256]
+
+    def detector(self, weights_sha256: str) -> LoadedDetector:
+        """The detector with these weights.
+
+        Raises:
+            ModelError: it is not there, or its weights have changed.
+        """
+        if weights_sha256 not in self._detectors:
+            found = detector_by_weights(self._settings.home, weights_sha256)
+            self._detectors[weights_sha256] = LoadedDetector(found.card, load_detector(found).to(self.device))
+            if len(self._detectors) > KEPT_DETECTORS:
+                self._detectors.popitem(last=False)
+        self._detectors.move_to_end(weights_sha256)
+        return self._detectors[weights_sha256]
 
 
 def threads_of(settings: Settings) -> int:

@@ -16,6 +16,7 @@ import torch
 
 from limner.config import Settings
 from limner.errors import InvalidInput, LimnerError, ModelError
+from limner.heads.finding import DetectedFinder
 from limner.segment.automatic import AutomaticMaskGenerator
 from limner.segment.embedding import ImageEmbedding
 from limner.segment.predictor import Predictor
@@ -36,7 +37,7 @@ from limner.suggesting.protocol import (
     parse_request,
 )
 from limner.vocabulary import rle
-from limner.vocabulary.suggested import MAX_SUGGESTIONS, Everything, Similar
+from limner.vocabulary.suggested import MAX_SUGGESTIONS, Detected, Everything, Similar
 from limner.workers.child_main import run_child
 from limner.workers.segmenters import Segmenter, Segmenters, threads_of
 
@@ -95,6 +96,8 @@ class Worker:
         """No fault of an image or a model may end the process; those of the surroundings are not held against them."""
         try:
             segmenter = self._segmenters.get(request.model_sha256, lambda: self._send(Loading(id=request.id)))
+            if request.detector_sha256 is not None:
+                self._segmenters.detector(request.detector_sha256)
         except ModelError as error:
             return Unusable(id=request.id, message=str(error))
         except Exception as error:  # noqa: BLE001  (reported to the server, with the trace on stderr)
@@ -107,6 +110,8 @@ class Worker:
                     found = self._everything(request.id, segmenter.predictor, opened.embedding, everything)
                 case Similar():
                     found = self._similar(request, segmenter, opened.embedding)
+                case Detected() as detected:
+                    found = self._detected(request, segmenter.predictor, opened.embedding, detected)
             return Suggested(id=request.id, found=found[:MAX_SUGGESTIONS], stored=opened.stored)
         except _StoppedError:
             return Cancelled(id=request.id)
@@ -163,6 +168,30 @@ class Worker:
                 stability=each.stability,
                 prompt={"points": [[*each.point, 1]]} | ({} if each.box is None else {"box": list(each.box)}),
                 category_id=request.examples[each.example].category_id,
+            )
+            for each in finder.find(embedding, lambda done, total: self._progress(request.id, done, total))
+        ]
+
+    def _detected(
+        self, request: Suggest, predictor: Predictor, embedding: ImageEmbedding, asked: Detected
+    ) -> list[FoundMask]:
+        if request.detector_sha256 is None:
+            raise InvalidInput("The request names no detector.", hint="Server and worker are of different versions.")
+        loaded = self._segmenters.detector(request.detector_sha256)
+        finder = DetectedFinder(
+            predictor,
+            loaded.detector,
+            least=asked.objectness,
+            threads=self._threads if self._segmenters.device.type == "cpu" else 1,
+        )
+        return [
+            FoundMask(
+                size=embedding.image_size,
+                counts=each.mask["counts"],
+                score=each.score,
+                stability=each.stability,
+                prompt={"box": list(each.proposal.box), "detector": loaded.card.name},
+                category_id=loaded.category_of(each.proposal.category, request.project_id),
             )
             for each in finder.find(embedding, lambda done, total: self._progress(request.id, done, total))
         ]

@@ -6,6 +6,7 @@ import { ROOT } from "./root.ts";
 import type { paths } from "./schema.d.ts";
 import type {
   Category,
+  Detector,
   EmbeddingAnswer,
   Folder,
   ImageAnnotations,
@@ -294,6 +295,14 @@ export class Client {
         body: { kind: "precompute" },
       }),
     );
+  /** Those that a project can use, the one that it uses unless another is named first. */
+  detectors = async (projectId: number) => {
+    const params = { path: { project_id: projectId } };
+    const found = await body<{ detectors: Detector[] }>(
+      this.api.GET("/api/v1/projects/{project_id}/detectors", { params }),
+    );
+    return found.detectors;
+  };
   /** @param request by default everything on a grid */
   suggestOnAll = (projectId: number, request: SuggestRequest | null = null) =>
     body<Job>(

@@ -592,6 +592,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/projects/{project_id}/detectors": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The detectors that a project can use with its model. */
+    get: operations["listDetectors"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/projects/{project_id}/events": {
     parameters: {
       query?: never;
@@ -1152,6 +1169,43 @@ export interface components {
       uid: string;
     };
     /**
+     * @description What a detector sees that was trained for the project's model: boxes, of which the model makes masks.
+     *
+     *     ``detector`` is its name; null: the newest that learned from this project, or one that came with Limner. Boxes with
+     *     less than ``objectness`` are left out.
+     */
+    Detected: {
+      detector?: string | null;
+      /** @default 0.1 */
+      objectness: number;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      source: "detector";
+    };
+    /**
+     * @description A detector that a project can use, and what it learned from; ``quality`` is what was measured, for people.
+     *
+     *     ``project_id`` is null for those that came with Limner.
+     */
+    Detector: {
+      categories: string[];
+      /** Format: date-time */
+      created: string;
+      images: number;
+      masks: number;
+      name: string;
+      project_id: number | null;
+      quality: {
+        [key: string]: components["schemas"]["JsonValue"];
+      };
+    };
+    /** @description The detectors of a project; the one that is used unless another is named comes first. */
+    DetectorList: {
+      detectors: components["schemas"]["Detector"][];
+    };
+    /**
      * @description Masks of one group, as they are now. ``key``: a number, hash or day; ``name`` is what people read.
      *
      *     ``seconds`` of work are those on ``timed`` masks, ``clicks`` those on ``clicked`` masks: not every mask's are known.
@@ -1700,7 +1754,13 @@ export interface components {
     NewJob: {
       /** @enum {string} */
       kind: "precompute" | "suggest";
-      request?: (components["schemas"]["Everything"] | components["schemas"]["Similar"]) | null;
+      request?:
+        | (
+            | components["schemas"]["Everything"]
+            | components["schemas"]["Similar"]
+            | components["schemas"]["Detected"]
+          )
+        | null;
     };
     /** @description Somebody, by name, and the role they get in place of the one they had. */
     NewMember: {
@@ -2161,7 +2221,10 @@ export interface components {
     };
     /** @description What to look for on an image. */
     SuggestionRequest: {
-      request: components["schemas"]["Everything"] | components["schemas"]["Similar"];
+      request:
+        | components["schemas"]["Everything"]
+        | components["schemas"]["Similar"]
+        | components["schemas"]["Detected"];
     };
     /**
      * @description Where an image stands with suggestions: ``done`` of ``total`` points while it runs, ``found`` once it is ready.
@@ -3679,6 +3742,37 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["Category"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  listDetectors: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["DetectorList"];
         };
       };
       /** @description What was wrong, and what would be right */

@@ -38,6 +38,7 @@ export type ProjectImage = Schemas["Image"];
 export type Scope = Schemas["Scope"];
 export type ServerStatus = Schemas["ServerStatus"];
 export type Session = Schemas["Session"];
+export type Detector = Schemas["Detector"];
 export type Suggestion = Schemas["Suggestion"];
 export type SuggestionList = Schemas["SuggestionList"];
 export type SuggestRequest = Schemas["SuggestionRequest"]["request"];

@@ -17,6 +17,9 @@ export interface Progress {
 
 export const GRIDS = [8, 16, 32] as const; // points along each side
 
+/** Boxes that a detector is less sure of are not asked for. */
+export const OBJECTNESS = 0.1;
+
 const MAX_EXAMPLES = 32; // of one request, as the server takes them
 
 export class Suggesting {
@@ -78,6 +81,11 @@ export class Suggesting {
   async similar(examples: readonly string[]): Promise<void> {
     if (examples.length === 0) return;
     await this.ask({ source: "similar", examples: examples.slice(0, MAX_EXAMPLES) });
+  }
+
+  /** By the project's newest detector, or one that came with Limner. */
+  async detected(): Promise<void> {
+    await this.ask({ source: "detector", objectness: OBJECTNESS });
   }
 
   async cancel(): Promise<void> {

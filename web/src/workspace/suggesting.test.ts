@@ -55,6 +55,17 @@ describe("looking for suggestions", () => {
     expect(client.requestSuggestions.mock.calls).toEqual([[7, { source: "similar", examples: ["a", "b"] }]]);
   });
 
+  it("asks the project's detector, and says why there is none", async () => {
+    await suggesting.detected();
+    expect(client.requestSuggestions.mock.calls).toEqual([[7, { source: "detector", objectness: 0.1 }]]);
+    suggesting.hear({ ...told, state: "ready", found: 2 });
+    const none = new Error("There is no detector for this project.");
+    client.requestSuggestions.mockRejectedValueOnce(none);
+    await suggesting.detected();
+    expect(fail).toHaveBeenCalledWith(none);
+    expect(suggesting.progress).toBeNull();
+  });
+
   it("says when nothing was found or it failed", async () => {
     await suggesting.everything();
     suggesting.hear({ ...told, state: "ready" });

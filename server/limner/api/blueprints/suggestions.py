@@ -1,4 +1,7 @@
-"""Suggestions on one image: read, asked for, cancelled. Taking and refusing one are operations on the image."""
+"""Suggestions on one image: read, asked for, cancelled; and the detectors that can be asked.
+
+Taking and refusing a suggestion are operations on the image.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from limner.access import Permission
 from limner.api.auth import current_actor
 from limner.api.context import services
 from limner.api.guard import requires
-from limner.api.schemas.suggestions import SuggestionList, SuggestionRequest
+from limner.api.schemas.suggestions import Detector, DetectorList, SuggestionList, SuggestionRequest
 from limner.service import suggestions
 
 blueprint = APIBlueprint("suggestions", __name__)
@@ -42,3 +45,13 @@ def cancel_suggestions(image_id: int) -> Response:
     """Stop looking for what was asked for; the suggestions that there are stay."""
     suggestions.cancel_suggestions(services(), current_actor(), image_id)
     return Response(status=204)
+
+
+@blueprint.get("/projects/<int:project_id>/detectors")
+@requires(Permission.VIEW)
+@blueprint.output(DetectorList)
+@blueprint.doc(operation_id="listDetectors")
+def list_detectors(project_id: int) -> DetectorList:
+    """The detectors that a project can use with its model."""
+    found = suggestions.list_detectors(services(), current_actor(), project_id)
+    return DetectorList(detectors=[Detector.of(card) for card in found])

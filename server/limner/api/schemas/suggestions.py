@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from limner.api.schemas.base import Answer, Request
-from limner.service.suggestions import ImageSuggestions
+from limner.service.suggestions import DetectorCard, ImageSuggestions
 from limner.vocabulary.events import Timestamp
 from limner.vocabulary.operations import Segmentation
 from limner.vocabulary.states import SuggestionActivity, SuggestionOrigin
@@ -33,6 +33,40 @@ class Suggestion(Answer):
     prompt: dict[str, JsonValue]
     accepted: bool
     created: Timestamp
+
+
+class Detector(Answer):
+    """A detector that a project can use, and what it learned from; ``quality`` is what was measured, for people.
+
+    ``project_id`` is null for those that came with Limner.
+    """
+
+    name: str
+    project_id: int | None
+    categories: list[str]
+    images: int
+    masks: int
+    created: Timestamp
+    quality: dict[str, JsonValue]
+
+    @classmethod
+    def of(cls, card: DetectorCard) -> Detector:
+        """The detector as it is told to clients."""
+        return cls(
+            name=card.name,
+            project_id=card.project_id,
+            categories=[category.name for category in card.categories],
+            images=card.images,
+            masks=card.masks,
+            created=card.created,
+            quality=card.quality,
+        )
+
+
+class DetectorList(Answer):
+    """The detectors of a project; the one that is used unless another is named comes first."""
+
+    detectors: list[Detector]
 
 
 class SuggestionRequest(Request):

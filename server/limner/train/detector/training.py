@@ -75,7 +75,7 @@ def train_detector(
     *,
     checkpoint: Path | None = None,
     resume: bool = False,
-    on_step: Callable[[Step], None] = lambda step: None,
+    on_step: Callable[[Step], object] = lambda step: None,
 ) -> tuple[Detector, float]:
     """Train a detector; returns it in evaluation mode, and the seconds that it took.
 

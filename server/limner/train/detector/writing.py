@@ -93,6 +93,8 @@ def write_detector(
             project=origin.project,
             categories=origin.categories,
             told_apart=detector.config.categories > 0,
+            widths=detector.config.widths,
+            head=detector.config.head,
             images=len(examples),
             masks=sum(len(each.masks) for each in examples),
             steps=steps,

@@ -49,6 +49,8 @@ export interface Page {
   findEverything(): void;
   /** Look for what looks like the selected objects. */
   findSimilar(): void;
+  /** Look for what a detector of the project sees. */
+  findDetected(): void;
   /** Look closer at what is seen, or at the whole image again. */
   lookCloser(): void;
   /** A point where the keyboard points. */

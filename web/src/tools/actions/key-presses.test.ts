@@ -67,6 +67,7 @@ describe("keys", () => {
       "propagate",
       "findEverything",
       "findSimilar",
+      "findDetected",
       "lookCloser",
       "point",
     ] as const;
@@ -189,6 +190,7 @@ describe("keys", () => {
     expect(run("Shift+l")).toBe(false);
     session.selection.select("a");
     run("Shift+l");
-    expect(seen).toEqual(["findEverything", "findSimilar"]);
+    run("Shift+o");
+    expect(seen).toEqual(["findEverything", "findSimilar", "findDetected"]);
   });
 });

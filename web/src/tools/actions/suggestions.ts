@@ -23,6 +23,14 @@ export const SUGGESTIONS = [
   },
   {
     group: "Suggestions",
+    command: "findDetected",
+    does: "Find what the project's detector sees",
+    keys: ["Shift+o"],
+    possible: ({ page }) => page.ready,
+    run: ({ page }) => page.findDetected(),
+  },
+  {
+    group: "Suggestions",
     command: "refuse",
     does: "Refuse the suggestion that is lit",
     keys: ["x"],

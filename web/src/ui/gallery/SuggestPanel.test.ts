@@ -3,7 +3,7 @@ import { cleanup, render, screen } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
 import { afterEach, expect, it, vi } from "vitest";
 import type { Client } from "../../api/client.ts";
-import type { Job, Project } from "../../api/types.ts";
+import type { Detector, Job, Project } from "../../api/types.ts";
 import { contextOf } from "../../app/services.ts";
 import SuggestPanel from "./SuggestPanel.svelte";
 
@@ -11,11 +11,22 @@ const categories = [
   { id: 4, name: "book" },
   { id: 6, name: "coin" },
 ];
-const project = { id: 3, image_count: 5, categories } as unknown as Project;
+const project = { id: 3, image_count: 5, categories, model: { weights_sha256: "ab" } } as unknown as Project;
+const detector = (name: string, quality = {}): Detector =>
+  ({
+    name,
+    project_id: 3,
+    categories: [],
+    images: 20,
+    masks: 1234,
+    created: "",
+    quality,
+  }) as unknown as Detector;
 const job = (state: Job["state"], message = ""): Job =>
   ({ id: 9, kind: "suggest", state, done: 2, total: 5, failed: 0, message }) as Job;
 const person = userEvent.setup();
 const client = {
+  detectors: vi.fn(async (): Promise<Detector[]> => []),
   suggestOnAll: vi.fn(async () => job("running")),
   steerJob: vi.fn(async () => job("cancelled")),
 };
@@ -44,6 +55,25 @@ it("starts looking for what is like the objects of a category", async () => {
   await person.selectOptions(screen.getByRole("combobox", { name: "Category of the examples" }), "coin");
   await person.click(screen.getByRole("button", { name: "Suggest similar" }));
   expect(client.suggestOnAll).toHaveBeenCalledWith(3, { source: "similar", examples: [], category_id: 6 });
+});
+
+it("has a detector look that is chosen, and says what it learned from", async () => {
+  client.detectors.mockResolvedValueOnce([detector("new", { ap: 0.381 }), detector("old")]);
+  show(null);
+  expect(await screen.findByText(/1,234 masks on 20 images, AP 0.38/)).toBeTruthy();
+  await person.selectOptions(screen.getByRole("combobox", { name: "Detector" }), "old");
+  await person.click(screen.getByRole("button", { name: "Detect on all images" }));
+  expect(client.suggestOnAll).toHaveBeenCalledWith(3, {
+    source: "detector",
+    detector: "old",
+    objectness: 0.1,
+  });
+});
+
+it("says how a detector is trained where there is none", async () => {
+  show(null);
+  expect(await screen.findByText("limner detector train --project 3")).toBeTruthy();
+  expect(screen.queryByRole("button", { name: "Detect on all images" })).toBeNull();
 });
 
 it("shows how far it is, and pauses and cancels it", async () => {
