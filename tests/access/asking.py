@@ -44,6 +44,9 @@ def rows_of(owner: FlaskClient, project_id: int, image_id: int) -> Rows:
         "project_id": project_id,
         "image_id": image_id,
         "category_id": category_id,
+        "comment_id": owner.post(
+            f"/api/v1/images/{image_id}/comments", json={"uid": str(uuid.uuid4()), "text": "?"}
+        ).json["id"],
         "job_id": job_id,
         "user_id": accepted.json["user"]["id"],
         "person": person,
@@ -69,6 +72,8 @@ def ask(app: APIFlask, client: FlaskClient, rows: Rows, leave_out: Collection[st
         "annotations.apply": {"json": creation(rows["category_id"]), "headers": {"If-Match": '"0"'}},
         "categories.create_category": {"json": {"name": f"dog {uuid.uuid4()}"}},
         "categories.update_category": {"json": {"name": "lynx"}},
+        "comments.add_comment": {"json": {"uid": str(uuid.uuid4()), "text": "Look here."}},
+        "comments.resolve_thread": {"json": {"resolved": True}},
         "coco.import_coco": {"json": {"categories": [], "images": [], "annotations": []}},
         "images.upload_images": {"data": {"files": (io.BytesIO(b"no image"), "x.png")}},
         "jobs.create_job": {"json": {"kind": "precompute"}},

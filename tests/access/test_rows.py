@@ -15,6 +15,7 @@ from limner.access import (
     Permission,
     access_annotation,
     access_category,
+    access_comment,
     access_image,
     access_job,
     access_project,
@@ -23,6 +24,7 @@ from limner.access.permissions import ROLE_PERMISSIONS
 from limner.errors import Forbidden, NotFound
 from limner.store import Database
 from limner.store.categories import create_category
+from limner.store.comments import About, begin_thread
 from limner.store.images import NewImage, add_image, lock_image
 from limner.store.jobs import create_job
 from limner.store.operations import apply_operation
@@ -45,7 +47,9 @@ def rows(database: Database) -> dict[Access, int | str]:
         empty = {"size": (2, 4), "counts": "8"}
         creation = CreateOperation(kind="create", uid=uid, category_id=None, segmentation=empty)  # type: ignore[arg-type]
         apply_operation(session, lock_image(session, image.id), str(uuid.uuid4()), creation, revision=0, user_id=None)
+        said = begin_thread(session, lock_image(session, image.id), str(uuid.uuid4()), "look", 1, About())
         return {
+            access_comment: said.id,
             access_project: project.id,
             access_category: category.id,
             access_image: image.id,

@@ -24,6 +24,7 @@ from limner.vocabulary.events import (
     AnnotationsEvent,
     CategoriesEvent,
     ChangedWork,
+    CommentsEvent,
     EmbeddingEvent,
     EncoderStatus,
     Event,
@@ -52,6 +53,7 @@ ONE_OF_EACH: list[Event] = [
         annotation_count=3,
         mark=ImageMark(state="skipped", note="blurry", by="ada", at=NOW),
     ),
+    CommentsEvent(image_id=1, open=2),
     WorkEvent(
         images=[ChangedWork(image_id=1, assigned_to=None, held_by="ada", held_until=NOW, reserved=True)],
     ),

@@ -35,6 +35,7 @@ class Permission(StrEnum):
     VIEW = "project:view"  # everything that is in it; without this the project does not exist for somebody
     ANNOTATE = "annotations:write"  # masks, and how far the work on an image is
     REVIEW = "annotations:review"  # approve images, and return them
+    COMMENT = "comments:write"  # say something about an image, answer, resolve
     EXPORT = "annotations:export"
     IMPORT = "annotations:import"
     MANAGE_IMAGES = "images:manage"
@@ -65,8 +66,8 @@ ROLE_PERMISSIONS: Mapping[InstallationRole, frozenset[Permission]] = {
 
 PROJECT_ROLE_PERMISSIONS: Mapping[ProjectRole, frozenset[Permission]] = {
     ProjectRole.MANAGER: IN_PROJECTS,
-    ProjectRole.REVIEWER: frozenset({Permission.VIEW, Permission.ANNOTATE, Permission.REVIEW}),
-    ProjectRole.ANNOTATOR: frozenset({Permission.VIEW, Permission.ANNOTATE}),
+    ProjectRole.REVIEWER: frozenset({Permission.VIEW, Permission.ANNOTATE, Permission.COMMENT, Permission.REVIEW}),
+    ProjectRole.ANNOTATOR: frozenset({Permission.VIEW, Permission.ANNOTATE, Permission.COMMENT}),
     ProjectRole.VIEWER: frozenset({Permission.VIEW}),
 }
 
@@ -87,7 +88,7 @@ _READING = frozenset({Permission.READ_SERVER, Permission.VIEW})
 SCOPE_PERMISSIONS: Mapping[Scope, frozenset[Permission]] = {
     Scope.ALL: frozenset(Permission),
     Scope.READ: _READING | {Permission.READ_STATISTICS},
-    Scope.ANNOTATE: _READING | {Permission.ANNOTATE, Permission.REVIEW},
+    Scope.ANNOTATE: _READING | {Permission.ANNOTATE, Permission.COMMENT, Permission.REVIEW},
     Scope.EXCHANGE: _READING | {Permission.EXPORT, Permission.IMPORT, Permission.MANAGE_IMAGES},
     Scope.MANAGE: _READING | IN_PROJECTS | {Permission.CREATE_PROJECT},
     Scope.METRICS: frozenset({Permission.READ_METRICS}),

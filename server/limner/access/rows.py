@@ -17,11 +17,12 @@ from limner.access.permissions import (
 )
 from limner.errors import Forbidden, NotFound
 from limner.store.categories import get_category
+from limner.store.comments import get_comment
 from limner.store.images import lock_image
 from limner.store.jobs import get_job
 from limner.store.people import role_in, roles_of
 from limner.store.projects import get_project, list_projects
-from limner.store.tables import Annotation, Category, Image, Job, Membership, Project, User
+from limner.store.tables import Annotation, Category, Comment, Image, Job, Membership, Project, User
 
 _IMAGE_AND_ROLE = select(
     Image,
@@ -128,6 +129,19 @@ def access_category(session: Session, actor: Actor, category_id: int, permission
     category = get_category(session, category_id)
     _check(session, actor, category.project_id, permission, NotFound.row("category", category_id))
     return category
+
+
+def access_comment(session: Session, actor: Actor, comment_id: int, permission: Permission) -> Comment:
+    """The comment with this number.
+
+    Raises:
+        NotFound: there is none, or the actor may not see its project.
+        Forbidden: the actor sees it, but has not this permission in its project.
+    """
+    comment = get_comment(session, comment_id)
+    project_id = session.scalars(select(Image.project_id).where(Image.id == comment.image_id)).one()
+    _check(session, actor, project_id, permission, NotFound.row("comment", comment_id))
+    return comment
 
 
 def access_job(session: Session, actor: Actor, job_id: int, permission: Permission) -> Job:

@@ -125,6 +125,8 @@ def passing(state: ImageFilter, person: int | None = None) -> ColumnElement[bool
             return and_(Image.assigned_user_id == person, Image.state.in_(OPEN_WORK))
         case "returned_to_me":
             return and_(Image.assigned_user_id == person, Image.state == "returned")
+        case "commented":
+            return Image.open_threads > 0
         case _:
             return Image.state == state
 

@@ -215,6 +215,7 @@ class Image(Base):
         Index("ix_images_assigned", "project_id", "assigned_user_id", "id", **_where("assigned_user_id IS NOT NULL")),
         Index("ix_images_held", "lease_user_id", "project_id", **_where("lease_user_id IS NOT NULL")),
         Index("ix_images_uncounted", "project_id", "id", **_where(UNCOUNTED_IMAGES)),
+        Index("ix_images_commented", "project_id", "id", **_where("open_threads > 0")),
         Index("uq_images_project_id_file_name", "project_id", "file_name", unique=True),
         Index("ix_images_project_id_sort_name_id", "project_id", "sort_name", "id"),
         Index("ix_images_project_id_annotation_count_id", "project_id", "annotation_count", "id"),
@@ -246,6 +247,7 @@ class Image(Base):
     lease_renewed: Mapped[datetime | None]
     lease_reserved: Mapped[bool] = mapped_column(default=False, server_default=false())  # handed out next, not yet open
     counted_revision: Mapped[int] = mapped_column(default=-1, server_default="-1")  # the one that statistics know
+    open_threads: Mapped[int] = mapped_column(default=0, server_default="0")  # of comments that nobody has resolved
 
 
 class Annotation(Base):
@@ -331,6 +333,38 @@ class Edit(Base):
     payload: Mapped[JsonObject]
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     created: Mapped[Created]
+
+
+class Comment(Base):
+    """Something said about an image: the beginning of a thread, or an answer in one.
+
+    The beginning says what it is about: a place in image pixels, an annotation and the place where that was, or (none
+    of these) the whole image. It stays where it is when the annotation goes.
+    """
+
+    __tablename__ = "comments"
+    __table_args__ = (
+        CheckConstraint("(x IS NULL) = (y IS NULL)", name="place"),
+        CheckConstraint(
+            "thread_id IS NULL OR (x IS NULL AND annotation_uid IS NULL AND resolved IS NULL)", name="answer"
+        ),
+        Index("ix_comments_image_id_id", "image_id", "id"),
+        Index("ix_comments_thread_id", "thread_id"),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[Id]
+    uid: Mapped[Uuid] = mapped_column(unique=True)  # chosen by who says it, so that it is said once
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
+    thread_id: Mapped[int | None] = mapped_column(BIG_INTEGER, ForeignKey("comments.id", ondelete="CASCADE"))
+    user_id: Mapped[int | None] = mapped_column(BIG_INTEGER)
+    text: Mapped[str] = mapped_column(Text)
+    created: Mapped[Created]
+    x: Mapped[float | None]
+    y: Mapped[float | None]
+    annotation_uid: Mapped[str | None] = mapped_column(String(36))
+    resolved: Mapped[datetime | None]  # of a beginning: since when nothing is left to do
+    resolved_user_id: Mapped[int | None] = mapped_column(BIG_INTEGER)
 
 
 class Embedding(Base):

@@ -99,6 +99,14 @@ class AnnotationsEvent(_Fact):
     mark: ImageMark
 
 
+class CommentsEvent(_Fact):
+    """Something was said about an image, or a thread was resolved or opened again; ``open`` of its threads are open."""
+
+    event: Literal["comments"] = "comments"
+    image_id: int
+    open: int
+
+
 class WorkEvent(_Fact):
     """Images were handed out, given back or assigned.
 
@@ -190,6 +198,7 @@ Event = (
     | ImageEvent
     | CategoriesEvent
     | AnnotationsEvent
+    | CommentsEvent
     | WorkEvent
     | EmbeddingEvent
     | RegionEvent

@@ -21,7 +21,8 @@ class Listing:
     """A choice among the images of a project, and their order.
 
     Attributes:
-        state: only those with, or without, annotations, in this state of work, or that somebody works on, or is to.
+        state: only those with, or without, annotations, in this state of work, that somebody works on, or is to, or on
+            which a thread of comments is open.
         search: only those whose path has each of these words in it; lower and upper case are the same (with SQLite only
             for A to Z).
         folder: only those in this folder and the ones in it; a path without a slash at its end. Empty: everywhere.

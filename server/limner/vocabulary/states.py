@@ -7,7 +7,9 @@ from typing import Literal
 SuggestionOrigin = Literal["everything", "similar", "detector", "text", "import", "propagated"]  # where they come from
 SuggestionActivity = Literal["waiting", "running", "ready", "failed", "cancelled"]  # of a run on one image
 ImageState = Literal["waiting", "submitted", "approved", "returned", "skipped"]  # how far the work on an image is
-ImageFilter = Literal["all", "annotated", "unannotated", ImageState, "in_work", "assigned_to_me", "returned_to_me"]
+ImageFilter = Literal[
+    "all", "annotated", "unannotated", ImageState, "in_work", "assigned_to_me", "returned_to_me", "commented"
+]
 ReturnedTo = Literal["author", "anyone", "me"]  # who is to go on with an image that is returned
 NextOrder = Literal["added", "name", "random"]  # in which images are handed out that are assigned to nobody
 EffortBy = Literal["category", "person", "model", "day"]  # what makes a group of masks in statistics

@@ -20,6 +20,7 @@ import type {
   Model,
   ModelChange,
   NewAssignment,
+  NewComment,
   NextImage,
   NextOrder,
   Operation,
@@ -29,6 +30,7 @@ import type {
   Session,
   SuggestionList,
   SuggestRequest,
+  Thread,
   UndoSteps,
   Workers,
 } from "./types.ts";
@@ -184,6 +186,27 @@ export class Client {
           path: { image_id: imageId },
           query: { ...(uid !== null && { uid }), ...(before !== null && { before }) },
         },
+      }),
+    );
+
+  comments = async (imageId: number) => {
+    const params = { path: { image_id: imageId } };
+    const answer = this.api.GET("/api/v1/images/{image_id}/comments", { params });
+    return (await body<{ threads: Thread[] }>(answer)).threads;
+  };
+  /** The thread that it is in. */
+  say = (imageId: number, comment: NewComment) =>
+    body<Thread>(
+      this.api.POST("/api/v1/images/{image_id}/comments", {
+        params: { path: { image_id: imageId } },
+        body: comment,
+      }),
+    );
+  resolveThread = (id: number, resolved: boolean) =>
+    body<Thread>(
+      this.api.PUT("/api/v1/comments/{comment_id}/resolved", {
+        params: { path: { comment_id: id } },
+        body: { resolved },
       }),
     );
 

@@ -17,6 +17,7 @@ const NAMES = [
   "image",
   "categories",
   "annotations",
+  "comments",
   "work",
   "embedding",
   "region",

@@ -24,6 +24,7 @@ const STATES: readonly string[] = [
   "in_work",
   "assigned_to_me",
   "returned_to_me",
+  "commented",
 ] satisfies Listing["state"][];
 const ORDERS: readonly string[] = ["added", "name", "state", "objects"] satisfies Listing["order"][];
 const LONGEST = { search: 255, folder: 1024 } as const; // characters, as the server takes them

@@ -125,6 +125,23 @@ export interface paths {
     patch: operations["updateCategory"];
     trace?: never;
   };
+  "/api/v1/comments/{comment_id}/resolved": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    /** Say that nothing is left to do in a thread, or that something is. */
+    put: operations["resolveThread"];
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/images/{image_id}": {
     parameters: {
       query?: never;
@@ -154,6 +171,24 @@ export interface paths {
     get: operations["listAnnotations"];
     put?: never;
     post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/images/{image_id}/comments": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What was said about an image. */
+    get: operations["listComments"];
+    put?: never;
+    /** Say something about an image, or answer, once however often it is sent; the thread that it is in. */
+    post: operations["addComment"];
     delete?: never;
     options?: never;
     head?: never;
@@ -1125,6 +1160,24 @@ export interface components {
       provenance?: components["schemas"]["Provenance"] | null;
       segmentation?: components["schemas"]["Segmentation"] | null;
     };
+    /** @description What somebody said (null: nobody is known), and when. */
+    Comment: {
+      by: string | null;
+      /** Format: date-time */
+      created: string;
+      id: number;
+      text: string;
+    };
+    /** @description Something was said about an image, or a thread was resolved or opened again; ``open`` of its threads are open. */
+    CommentsEvent: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      event: "comments";
+      image_id: number;
+      open: number;
+    };
     /** @description A new annotation; its ``uid`` is chosen by the client. Without a ``position`` it comes on top of all others. */
     CreateOperation: {
       attributes?: {
@@ -1325,6 +1378,7 @@ export interface components {
      * @description An image after orientation; ``sha256`` and ``bytes`` are those of the uploaded file.
      *
      *     No other image of the project has its ``file_name``. Of the ``pages``, or frames, of the file it is the first.
+     *     ``open_threads`` counts threads of comments that nobody has resolved.
      */
     Image: {
       annotation_count: number;
@@ -1337,6 +1391,7 @@ export interface components {
       height: number;
       id: number;
       mark: components["schemas"]["ImageMark"];
+      open_threads: number;
       pages: number;
       project_id: number;
       revision: number;
@@ -1362,6 +1417,7 @@ export interface components {
       mark: components["schemas"]["ImageMark"];
       next_id: number | null;
       next_waiting_id: number | null;
+      open_threads: number;
       pages: number;
       position: number;
       previous_id: number | null;
@@ -1731,7 +1787,8 @@ export interface components {
         | "skipped"
         | "in_work"
         | "assigned_to_me"
-        | "returned_to_me";
+        | "returned_to_me"
+        | "commented";
       to: number[];
     };
     /** @description A category to create; without a colour it gets the next one of the palette. */
@@ -1740,6 +1797,20 @@ export interface components {
       name: string;
       /** @default  */
       supercategory: string;
+    };
+    /**
+     * @description Something to say; its ``uid`` is chosen by the client, so that it is said once however often it is sent.
+     *
+     *     With ``thread``, the number of the comment that begins one, it is an answer. Otherwise it begins a thread: about the
+     *     place ``at`` (x, y in image pixels), the ``annotation`` of this uid, or the whole image.
+     */
+    NewComment: {
+      annotation?: string | null;
+      at?: [number, number] | null;
+      text: string;
+      thread?: number | null;
+      /** Format: uuid */
+      uid: string;
     };
     /** @description An invitation to make: a role in the installation, and one in a project besides, or not. */
     NewInvitation: {
@@ -1862,6 +1933,7 @@ export interface components {
       | "project:view"
       | "annotations:write"
       | "annotations:review"
+      | "comments:write"
       | "annotations:export"
       | "annotations:import"
       | "images:manage"
@@ -1947,6 +2019,7 @@ export interface components {
       | components["schemas"]["ImageEvent"]
       | components["schemas"]["CategoriesEvent"]
       | components["schemas"]["AnnotationsEvent"]
+      | components["schemas"]["CommentsEvent"]
       | components["schemas"]["WorkEvent"]
       | components["schemas"]["EmbeddingEvent"]
       | components["schemas"]["RegionEvent"]
@@ -2045,6 +2118,10 @@ export interface components {
        * @enum {string}
        */
       event: "reset";
+    };
+    /** @description Whether nothing is left to do in a thread. */
+    Resolution: {
+      resolved: boolean;
     };
     /** @description Bring a deleted annotation back. */
     RestoreOperation: {
@@ -2247,6 +2324,24 @@ export interface components {
       state: "waiting" | "running" | "ready" | "failed" | "cancelled";
       /** @default 0 */
       total: number;
+    };
+    /**
+     * @description A thread, by the number of the comment that begins it; ``comments`` begin with that, and are never empty.
+     *
+     *     It is about the place ``at`` (x, y in image pixels), the ``annotation`` of this uid, which may be deleted by now and
+     *     whose place then was ``at``, or (both null) the whole image. ``resolved_at`` is null while it is open.
+     */
+    Thread: {
+      annotation: string | null;
+      at: [number, number] | null;
+      comments: components["schemas"]["Comment"][];
+      id: number;
+      resolved_at: string | null;
+      resolved_by: string | null;
+    };
+    /** @description The threads of an image, oldest first. */
+    ThreadList: {
+      threads: components["schemas"]["Thread"][];
     };
     /** @description Operations that were done at once, in their order, and are taken back at once. */
     UndoStep: {
@@ -2616,6 +2711,41 @@ export interface operations {
       };
     };
   };
+  resolveThread: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        comment_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["Resolution"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Thread"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
   getImage: {
     parameters: {
       query?: {
@@ -2630,7 +2760,8 @@ export interface operations {
           | "skipped"
           | "in_work"
           | "assigned_to_me"
-          | "returned_to_me";
+          | "returned_to_me"
+          | "commented";
         search?: string;
         folder?: string;
         order?: "added" | "name" | "state" | "objects";
@@ -2711,6 +2842,72 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["AnnotationList"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  listComments: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        image_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ThreadList"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  addComment: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        image_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["NewComment"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Thread"];
         };
       };
       /** @description What was wrong, and what would be right */
@@ -3902,7 +4099,8 @@ export interface operations {
           | "skipped"
           | "in_work"
           | "assigned_to_me"
-          | "returned_to_me";
+          | "returned_to_me"
+          | "commented";
         search?: string;
         folder?: string;
         order?: "added" | "name" | "state" | "objects";

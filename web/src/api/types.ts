@@ -41,6 +41,8 @@ export type Session = Schemas["Session"];
 export type Detector = Schemas["Detector"];
 export type Suggestion = Schemas["Suggestion"];
 export type SuggestionList = Schemas["SuggestionList"];
+export type Thread = Schemas["Thread"];
+export type NewComment = Schemas["NewComment"];
 export type SuggestRequest = Schemas["SuggestionRequest"]["request"];
 export type UploadResult = Schemas["UploadResult"];
 
@@ -55,6 +57,7 @@ export type ImageFilter =
   | "in_work"
   | "assigned_to_me"
   | "returned_to_me"
+  | "commented"
   | ImageState;
 
 /** What a person can change about an annotation. */

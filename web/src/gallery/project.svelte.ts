@@ -84,6 +84,7 @@ export class GalleryProject {
         this.images.change(image_id, { revision, annotation_count, mark });
         this.refreshSoon();
       },
+      comments: ({ image_id, open }) => this.images.change(image_id, { open_threads: open }),
       work: ({ images }) => {
         if (images.length === 0) void this.catchUp();
         for (const { image_id, ...work } of images) this.images.change(image_id, { work });

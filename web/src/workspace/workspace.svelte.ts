@@ -12,6 +12,7 @@ import type { Services } from "../app/services.ts";
 import { WorkClock, watchWork } from "../session/pace.ts";
 import { createSession, type Session } from "../session/session.svelte.ts";
 import { CloserLook, encodeRegion } from "./closer-look.svelte.ts";
+import { Comments } from "./comments.svelte.ts";
 import { EmbeddingWaits } from "./embedding-waits.ts";
 import { Engine } from "./engine.svelte.ts";
 import { Handouts } from "./handouts.ts";
@@ -37,6 +38,7 @@ export class Workspace {
   readonly marks: Marks;
   readonly handouts: Handouts;
   readonly history: History;
+  readonly comments: Comments;
   readonly suggesting: Suggesting;
   readonly propagator: Propagator;
   private readonly opened: OpenImage;
@@ -100,6 +102,12 @@ export class Workspace {
       tell: (message) => this.tell(message),
       fail: (error) => toasts.error(error),
     });
+    this.comments = new Comments(
+      client,
+      sessionStorage,
+      () => `${services.account.id}`,
+      (error) => toasts.error(error),
+    );
     this.suggesting = new Suggesting(
       client,
       this.session,
@@ -148,6 +156,7 @@ export class Workspace {
           this.opened.hear(image_id, revision, mark);
           this.history.hear(image_id);
         },
+        comments: ({ image_id }) => this.comments.hear(image_id),
         work: ({ images }) => this.opened.hearWork(images),
         start: () => this.catchUp(),
         reset: () => this.catchUp(),
@@ -223,6 +232,7 @@ export class Workspace {
     this.ownSteps.forget();
     this.session.close();
     this.suggesting.open(0);
+    this.comments.show(0);
     this.engine.close();
     this.opened.close();
     this.picture?.close();
@@ -293,6 +303,7 @@ export class Workspace {
     this.session.open(image, annotations, draft, refused);
     if (details.revision > 0 || annotations.length > 0) void this.ownSteps.load(id, settled);
     this.suggesting.open(id);
+    this.comments.show(id);
     if (draft) this.tell("What you were drawing here is back. {drop} drops it.");
     if (this.engine.ready) this.session.embeddingReady();
     const fresh = await this.opened.refresh();
@@ -326,6 +337,7 @@ export class Workspace {
     this.watched.loadSoon();
     this.marks.missed();
     this.history.hear(this.wanted);
+    void this.comments.load();
     void this.suggesting.load();
     // Whatever the revision is by now, it counts as newer.
     if (this.wanted) void this.notice(this.wanted, Number.MAX_SAFE_INTEGER);

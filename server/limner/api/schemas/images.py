@@ -35,6 +35,7 @@ class Image(Answer):
     """An image after orientation; ``sha256`` and ``bytes`` are those of the uploaded file.
 
     No other image of the project has its ``file_name``. Of the ``pages``, or frames, of the file it is the first.
+    ``open_threads`` counts threads of comments that nobody has resolved.
     """
 
     id: int
@@ -49,6 +50,7 @@ class Image(Answer):
     created: Timestamp
     revision: int
     annotation_count: int
+    open_threads: int
     mark: ImageMark
     work: ImageWork
     embedding: ImageEmbedding
@@ -70,6 +72,7 @@ class Image(Answer):
             created=row.created,
             revision=row.revision,
             annotation_count=row.annotation_count,
+            open_threads=row.open_threads,
             mark=image.mark,
             work=image.work,
             embedding=ImageEmbedding(state=embedding.state, error=embedding.error),

@@ -59,6 +59,13 @@ export interface Page {
   tellSaving(): void;
   /** Go to the field that finds a category. */
   findCategory(): void;
+  /** Whether they may say something about the image. */
+  readonly canComment: boolean;
+  /** Say something about the selected object, the place that is pointed at, or else the image. */
+  comment(): void;
+  /** Whether a thread of comments is open. */
+  readonly hasComments: boolean;
+  nextComment(): void;
   /** Show who changed the selected object, or the image, and how. */
   openHistory(): void;
   openSheet(): void;

@@ -71,7 +71,14 @@ describe("keys", () => {
       "lookCloser",
       "point",
     ] as const;
-    const more = ["tellSaving", "findCategory", "openSheet", "openPalette"] as const;
+    const more = [
+      "tellSaving",
+      "findCategory",
+      "openSheet",
+      "openPalette",
+      "comment",
+      "nextComment",
+    ] as const;
     const page = Object.fromEntries([...names, ...more].map((name) => [name, note(name)])) as unknown as Page;
     tools = new Toolbox(session, stage);
     keys = new KeyPresses({ session, objects, tools, viewer, page: { ...page, ready: true } });

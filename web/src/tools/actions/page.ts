@@ -63,6 +63,22 @@ export const PAGE = [
   },
   {
     group: "Images and view",
+    command: "comment",
+    does: "Comment on the selected object, on the place that is pointed at, or on the image",
+    keys: ["Shift+c"],
+    possible: ({ page }) => page.ready && page.canComment,
+    run: ({ page }) => page.comment(),
+  },
+  {
+    group: "Images and view",
+    command: "nextComment",
+    does: "Next open comment",
+    keys: ["."],
+    possible: ({ page }) => page.hasComments,
+    run: ({ page }) => page.nextComment(),
+  },
+  {
+    group: "Images and view",
     command: "fit",
     does: "Fit the image",
     keys: ["Home"],

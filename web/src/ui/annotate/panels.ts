@@ -1,2 +1,2 @@
 /** Panels beside the image that are opened by name. */
-export type PanelName = "objects" | "categories" | "history";
+export type PanelName = "objects" | "categories" | "history" | "comments";
