@@ -85,6 +85,16 @@ def everything(json_path: Path | None, threads: int, rounds: int, points_per_sid
 
 
 @bench.command()
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
+@click.option("--annotations", default=1_000_000, show_default=True, help="Of the project that is made.")
+def statistics(json_path: Path | None, annotations: int) -> None:
+    """Figures of a large project: what a page of them costs, and keeping their sums up to date."""
+    from limner.bench.statistics import run
+
+    _finish(run(annotations), json_path)
+
+
+@bench.command()
 @click.option("--markdown", "page", type=click.Path(path_type=Path, exists=True), help="Put the table into this page.")
 @click.option("--home", type=click.Path(path_type=Path), default=None, help="Where models are installed.")
 @click.option("--threads", default=1, show_default=True, help="CPU threads.")

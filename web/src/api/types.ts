@@ -1,5 +1,5 @@
 /** The API's vocabulary: short names for what `schema.d.ts` describes, which is generated from the server. */
-import type { components } from "./schema.d.ts";
+import type { components, operations } from "./schema.d.ts";
 
 type Schemas = components["schemas"];
 
@@ -7,6 +7,9 @@ export type Account = Schemas["Account"];
 export type Annotation = Schemas["Annotation"];
 export type Category = Schemas["Category"];
 export type Change = Schemas["Change"];
+export type Forecast = Schemas["Forecast"];
+export type Effort = Schemas["Effort"];
+export type EffortBy = operations["getEffort"]["parameters"]["query"]["by"];
 export type EmbeddingState = Schemas["ImageEmbedding"]["state"];
 export type ImageAnnotations = Schemas["AnnotationList"];
 export type ImageDetails = Schemas["ImageDetails"];
@@ -28,6 +31,9 @@ export type Model = Schemas["Model"];
 export type ModelChange = Schemas["ModelChange"];
 export type Manifest = Schemas["Manifest"];
 export type Member = Schemas["Member"];
+export type OwnStatistics = Schemas["OwnStatistics"];
+export type Progress = Schemas["Progress"];
+export type Reviews = Schemas["Reviews"];
 export type OperationResult = Schemas["OperationResult"];
 export type Permission = Schemas["Permission"];
 export type Person = Schemas["Person"];

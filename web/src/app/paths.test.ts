@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { imagePath, projectPath, routeOf } from "./paths.ts";
+import { imagePath, projectPath, routeOf, statisticsPath } from "./paths.ts";
 
 describe("routeOf", () => {
   it.each([
@@ -8,6 +8,7 @@ describe("routeOf", () => {
     ["/login", { page: "login" }],
     ["/projects/12", { page: "gallery", projectId: 12 }],
     ["/projects/12/", { page: "gallery", projectId: 12 }],
+    ["/projects/12/statistics", { page: "statistics", projectId: 12 }],
     ["/projects/12/images/7", { page: "annotate", projectId: 12, imageId: 7 }],
     ["/projects/twelve", { page: "unknown", path: "/projects/twelve" }],
     ["/api/v1/projects", { page: "unknown", path: "/api/v1/projects" }],
@@ -27,6 +28,7 @@ describe("routeOf", () => {
 
   it("is the inverse of the path builders", () => {
     expect(routeOf(projectPath(3))).toEqual({ page: "gallery", projectId: 3 });
+    expect(routeOf(statisticsPath(3))).toEqual({ page: "statistics", projectId: 3 });
     expect(routeOf(imagePath(3, 4))).toEqual({ page: "annotate", projectId: 3, imageId: 4 });
   });
 });

@@ -9,6 +9,7 @@ export type Route =
   | { page: "people" }
   | { page: "projects" }
   | { page: "gallery"; projectId: number }
+  | { page: "statistics"; projectId: number }
   | { page: "annotate"; projectId: number; imageId: number }
   | { page: "unknown"; path: string };
 
@@ -20,6 +21,8 @@ export function routeOf(address: string, root = ROOT): Route {
   if (path === "/invitation") return { page: "invitation" };
   if (path === "/account") return { page: "account" };
   if (path === "/people") return { page: "people" };
+  const figures = /^\/projects\/(\d+)\/statistics\/?$/.exec(path);
+  if (figures) return { page: "statistics", projectId: Number(figures[1]) };
   const match = /^\/projects\/(\d+)(?:\/images\/(\d+))?\/?$/.exec(path);
   if (!match) return { page: "unknown", path: address };
   const projectId = Number(match[1]);
@@ -34,6 +37,7 @@ export const PEOPLE_PATH = `${ROOT}/people`;
 export const ACCOUNT_PATH = `${ROOT}/account`;
 export const projectPath = (projectId: number, listing: Listing = EVERYTHING) =>
   `${ROOT}/projects/${projectId}${addressOf(listing)}`;
+export const statisticsPath = (projectId: number) => `${ROOT}/projects/${projectId}/statistics`;
 /** @param listing in which one walks from there to the next and back */
 export const imagePath = (projectId: number, imageId: number, listing: Listing = EVERYTHING) =>
   `${ROOT}/projects/${projectId}/images/${imageId}${addressOf(listing)}`;

@@ -3,6 +3,7 @@ import { getContext, setContext } from "svelte";
 import { Client } from "../api/client.ts";
 import { Http } from "../api/http.ts";
 import { PeopleClient } from "../api/people.ts";
+import { StatisticsClient } from "../api/statistics.ts";
 import { ProjectStreams, sharingIn } from "../sync/streams.ts";
 import { Account, ownerOf } from "./account.svelte.ts";
 import { Router } from "./router.svelte.ts";
@@ -14,6 +15,7 @@ import { View } from "./view.svelte.ts";
 export interface Services {
   client: Client;
   people: PeopleClient;
+  statistics: StatisticsClient;
   account: Account;
   router: Router;
   saving: Saving;
@@ -42,6 +44,7 @@ export function createServices(): Services {
   return {
     client,
     people: new PeopleClient(http),
+    statistics: new StatisticsClient(http),
     account,
     saving,
     streams: new ProjectStreams(scope.then(sharingIn)),
