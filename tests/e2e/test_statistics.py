@@ -58,7 +58,7 @@ def test_figures_are_read_with_keys_and_on_a_phone(server: LimnerServer, page: P
     expect(progress.locator("canvas")).to_be_visible()
     table = page.get_by_role("region", name="Masks").get_by_role("table")
     expect(table.get_by_role("row", name="dog")).to_have_text(re.compile(r"dog\s*1\s*3 s\s*3"))
-    by = page.get_by_label("By", exact=True)
+    by = page.get_by_role("combobox", name="By", exact=True)
     by.focus()
     by.press("ArrowDown")
     expect(table.get_by_role("columnheader", name="Person")).to_be_visible()

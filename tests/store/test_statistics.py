@@ -31,7 +31,7 @@ from limner.store.statistics import (
     progress,
     reviews,
 )
-from limner.store.tables import Annotation, EffortDay, Image, ImageRollup, Project, StateDay
+from limner.store.tables import Annotation, EffortDay, EffortGroup, Image, ImageRollup, Project, StateDay
 from limner.vocabulary.states import EffortBy
 from tests.store.conftest import World, create, mask_rle, new_image, operation
 
@@ -128,6 +128,12 @@ def test_after_random_work_the_sums_are_those_of_the_rows(world: World, seed: in
     assert efforts(world, "person") == expected.by(2)
     assert efforts(world, "model") == expected.by(3)
     assert sum(masks for masks, *_ in efforts(world, "day").values()) == len(expected.masks)
+    with world.database.read() as session:
+        table = effort_rows(session, world.project_id)
+    assert Counter((category, person, model) for (_, category, person, model), _ in table).keys() == {
+        mask[1:4] for mask in expected.masks.values()
+    }
+    assert sum(counts["masks"] for _, counts in table) == len(expected.masks)
     assert states(world)[-1] == Counter(expected.state.values())
     said = Counter(pair for pairs in expected.said.values() for pair in pairs)
     with world.database.read() as session:
@@ -212,6 +218,7 @@ def test_what_was_undone_leaves_no_trace_in_the_sums(world: World) -> None:
     with world.database.read() as session:
         assert list(effort_rows(session, world.project_id)) == []
         assert session.scalar(select(func.count()).select_from(EffortDay)) == 0
+        assert session.scalar(select(func.count()).select_from(EffortGroup)) == 0
     assert states(world) == [{"waiting": 1}]
 
 
@@ -254,7 +261,7 @@ def test_a_project_takes_its_sums_with_it(world: World) -> None:
         delete_project(session, session.get_one(Project, world.project_id))
     assert count_changes(world.database) == 0
     with world.database.read() as session:
-        for table in (EffortDay, StateDay, ImageRollup):
+        for table in (EffortDay, EffortGroup, StateDay, ImageRollup):
             assert session.scalar(select(func.count()).select_from(table)) == 0
 
 

@@ -135,26 +135,26 @@ def effort_table(context: Services, actor: Actor, project_id: int, *, mine: bool
     needed = Permission.VIEW if mine else Permission.READ_STATISTICS
     with context.database.read() as session:
         access_project(session, actor, project_id, needed)
-        rows = list(statistics.effort_rows(session, project_id, actor.user_id if mine else None))
+        rows = statistics.effort_rows(session, project_id, actor.user_id if mine else None)
         names = {
-            by: _names(context, session, project_id, by, {getattr(row, column) for row in rows})
-            for by, column in (("category", "category_id"), ("person", "user_id"), ("model", "model_sha256"))
+            by: _names(context, session, project_id, by, {key[place] for key, _ in rows})
+            for place, by in enumerate(("day", "category", "person", "model"))
         }
     return _csv(
         ["day", "category", "person", "model", "masks", "timed_masks", "seconds", "clicked_masks", "clicks"],
         (
             [
-                row.day,
-                names["category"](row.category_id),
-                names["person"](row.user_id),
-                names["model"](row.model_sha256),
-                row.masks,
-                row.timed,
-                row.milliseconds / 1000,
-                row.clicked,
-                row.clicks,
+                day,
+                names["category"](category_id),
+                names["person"](user_id),
+                names["model"](model),
+                counts["masks"],
+                counts["timed"],
+                counts["milliseconds"] / 1000,
+                counts["clicked"],
+                counts["clicks"],
             ]
-            for row in rows
+            for (day, category_id, user_id, model), counts in rows
         ),
     )
 

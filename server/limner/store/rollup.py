@@ -16,7 +16,17 @@ from sqlalchemy import case, delete, func, literal, select, text, update
 from sqlalchemy.orm import Session
 
 from limner.store.history import ON_NO_ANNOTATION
-from limner.store.tables import IS_GONE, IS_UNCOUNTED, Annotation, Edit, EffortDay, Image, ImageRollup, StateDay
+from limner.store.tables import (
+    IS_GONE,
+    IS_UNCOUNTED,
+    Annotation,
+    Edit,
+    EffortDay,
+    EffortGroup,
+    Image,
+    ImageRollup,
+    StateDay,
+)
 from limner.store.upsert import insert_for
 
 ROLLUP_LOCK = 0x6C696D03  # PostgreSQL advisory lock: one transaction at a time changes the sums
@@ -199,16 +209,20 @@ def _count_states(states: Counter[StateKey], image: Any, history: Iterable[Any])
 
 
 def _add_to_sums(session: Session, project_id: int, change: Contributions) -> None:
-    efforts: list[dict[str, Any]] = [
-        {
-            "project_id": project_id,
-            "day": date.fromisoformat(day),
-            "category_id": category_id,
-            "user_id": user_id,
-            "model_sha256": model,
-            **{name: counts[name] for name in EFFORT},
-        }
-        for (day, category_id, user_id, model), counts in change.effort.items()
+    groups: dict[tuple[int, int, str], Counter[str]] = defaultdict(Counter)
+    days: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
+    for (day, category_id, user_id, model), counts in change.effort.items():
+        for name in EFFORT:
+            groups[user_id, category_id, model][name] += counts[name]
+            days[user_id, day][name] += counts[name]
+    of_groups: list[dict[str, Any]] = [
+        {"project_id": project_id, "user_id": user_id, "category_id": category_id, "model_sha256": model, **counts}
+        for (user_id, category_id, model), counts in groups.items()
+        if any(counts.values())
+    ]
+    of_days: list[dict[str, Any]] = [
+        {"project_id": project_id, "user_id": user_id, "day": date.fromisoformat(day), **counts}
+        for (user_id, day), counts in days.items()
         if any(counts.values())
     ]
     states: list[dict[str, Any]] = [
@@ -224,23 +238,27 @@ def _add_to_sums(session: Session, project_id: int, change: Contributions) -> No
         for (day, before, after, user_id, author_id), count in change.states.items()
         if count
     ]
-    _add_rows(session, EffortDay, efforts, EFFORT)
+    _add_rows(session, EffortGroup, of_groups, EFFORT)
+    _add_rows(session, EffortDay, of_days, EFFORT)
     _add_rows(session, StateDay, states, ["images"])
-    if any(row["masks"] < 0 for row in efforts):
-        session.execute(delete(EffortDay).where(EffortDay.project_id == project_id, EffortDay.masks == 0))
-    if any(row["images"] < 0 for row in states):
-        session.execute(delete(StateDay).where(StateDay.project_id == project_id, StateDay.images == 0))
 
 
 def _add_rows(
-    session: Session, table: type[EffortDay | StateDay], rows: Sequence[dict[str, Any]], sums: Iterable[str]
+    session: Session,
+    table: type[EffortGroup | EffortDay | StateDay],
+    rows: Sequence[dict[str, Any]],
+    sums: Sequence[str],
 ) -> None:
+    """Add to sums, and remove those of nothing; the first one counts."""
     if not rows:
         return
     statement = insert_for(session, table)
     keys = [column.name for column in table.__table__.primary_key]
     more = {name: getattr(table, name) + statement.excluded[name] for name in sums}
     session.connection().execute(statement.on_conflict_do_update(index_elements=keys, set_=more), rows)
+    if any(row[sums[0]] < 0 for row in rows):
+        mine = table.project_id == rows[0]["project_id"]
+        session.execute(delete(table).where(mine, getattr(table, sums[0]) == 0))
 
 
 def _day(moment: Any) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.orm import Session
 
-from limner.store.tables import EffortDay, StateDay
+from limner.store.rollup import Contributions, EffortKey
+from limner.store.tables import EffortDay, EffortGroup, ImageRollup, StateDay
 from limner.vocabulary.states import EffortBy
 
 FORECAST_DAYS = 14  # of which the pace is that of the forecast
@@ -138,23 +139,24 @@ def effort(session: Session, project_id: int, by: EffortBy, user_id: int | None 
         user_id: only of masks that this person made.
     """
     key: Any = {
-        "category": EffortDay.category_id,
-        "person": EffortDay.user_id,
-        "model": EffortDay.model_sha256,
+        "category": EffortGroup.category_id,
+        "person": EffortGroup.user_id,
+        "model": EffortGroup.model_sha256,
         "day": EffortDay.day,
     }[by]
-    masks = func.sum(EffortDay.masks)
+    table = EffortDay if by == "day" else EffortGroup
+    masks = func.sum(table.masks)
     order = [key] if by == "day" else [masks.desc(), key]
     rows = session.execute(
         select(
             key,
             masks,
-            func.sum(EffortDay.timed),
-            func.sum(EffortDay.milliseconds),
-            func.sum(EffortDay.clicked),
-            func.sum(EffortDay.clicks),
+            func.sum(table.timed),
+            func.sum(table.milliseconds),
+            func.sum(table.clicked),
+            func.sum(table.clicks),
         )
-        .where(*_effort_of(project_id, user_id))
+        .where(table.project_id == project_id, true() if user_id is None else table.user_id == user_id)
         .group_by(key)
         .order_by(*order)
     )
@@ -183,19 +185,18 @@ def reviews(session: Session, project_id: int, user_id: int | None = None) -> Se
     ]
 
 
-def effort_rows(session: Session, project_id: int, user_id: int | None = None) -> Iterator[EffortDay]:
-    """All that is known of masks, by day, category, person and model, in this order."""
-    yield from session.scalars(
-        select(EffortDay)
-        .where(*_effort_of(project_id, user_id))
-        .order_by(EffortDay.day, EffortDay.category_id, EffortDay.user_id, EffortDay.model_sha256)
-        .execution_options(yield_per=1000)
-    )
+def effort_rows(
+    session: Session, project_id: int, user_id: int | None = None
+) -> Sequence[tuple[EffortKey, Mapping[str, int]]]:
+    """All that is known of masks, by day, category, person and model, in this order: from what each image adds.
 
-
-def _effort_of(project_id: int, user_id: int | None) -> list[ColumnElement[bool]]:
-    of_project = EffortDay.project_id == project_id
-    return [of_project] if user_id is None else [of_project, EffortDay.user_id == user_id]
+    That is no sum that is kept: it takes a second for some ten thousand images.
+    """
+    total = Contributions()
+    counted = select(ImageRollup.counted).where(ImageRollup.project_id == project_id, ImageRollup.gone.is_(False))
+    for each in session.scalars(counted.execution_options(yield_per=1000)):
+        total.add(Contributions.from_json({**each, "states": []}))
+    return [(key, total.effort[key]) for key in sorted(total.effort) if user_id is None or key[2] == user_id]
 
 
 def _sum(day: ProgressDay, states: Sequence[str]) -> int:

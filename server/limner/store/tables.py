@@ -482,19 +482,33 @@ class ImageRollup(Base):
     counted: Mapped[JsonObject]  # limner.store.rollup.Contributions
 
 
-class EffortDay(Base):
-    """Masks that a person made on a day, of one category with one model, and the work on them since; 0 and "": none.
+class EffortGroup(Base):
+    """Masks that a person made of one category with one model, and the work on them; 0 and "": none.
 
     Times and clicks are those of ``timed`` and ``clicked`` masks: not every mask's are known.
     """
 
+    __tablename__ = "effort_groups"
+
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
+    category_id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
+    model_sha256: Mapped[Sha256] = mapped_column(primary_key=True)
+    masks: Mapped[BigInt]
+    timed: Mapped[BigInt]
+    milliseconds: Mapped[BigInt]
+    clicked: Mapped[BigInt]
+    clicks: Mapped[BigInt]
+
+
+class EffortDay(Base):
+    """The same of masks that a person made on one day."""
+
     __tablename__ = "effort_days"
 
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
-    day: Mapped[date] = mapped_column(primary_key=True)  # in UTC
-    category_id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
     user_id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
-    model_sha256: Mapped[Sha256] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)  # in UTC
     masks: Mapped[BigInt]
     timed: Mapped[BigInt]
     milliseconds: Mapped[BigInt]

@@ -45,14 +45,22 @@ def upgrade() -> None:
         postgresql_where=gone,
     )
     op.create_table(
+        "effort_groups",
+        sa.Column("project_id", NUMBER, nullable=False),
+        sa.Column("user_id", NUMBER, nullable=False),
+        sa.Column("category_id", NUMBER, nullable=False),
+        sa.Column("model_sha256", sa.String(64), nullable=False),
+        *_sums(),
+        sa.PrimaryKeyConstraint("project_id", "user_id", "category_id", "model_sha256", name="pk_effort_groups"),
+        _of_project("effort_groups"),
+    )
+    op.create_table(
         "effort_days",
         sa.Column("project_id", NUMBER, nullable=False),
-        sa.Column("day", sa.Date(), nullable=False),
-        sa.Column("category_id", NUMBER, nullable=False),
         sa.Column("user_id", NUMBER, nullable=False),
-        sa.Column("model_sha256", sa.String(64), nullable=False),
-        *(sa.Column(name, NUMBER, nullable=False) for name in ("masks", "timed", "milliseconds", "clicked", "clicks")),
-        sa.PrimaryKeyConstraint("project_id", "day", "category_id", "user_id", "model_sha256", name="pk_effort_days"),
+        sa.Column("day", sa.Date(), nullable=False),
+        *_sums(),
+        sa.PrimaryKeyConstraint("project_id", "user_id", "day", name="pk_effort_days"),
         _of_project("effort_days"),
     )
     op.create_table(
@@ -71,10 +79,15 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Forget the sums."""
-    for table in ("state_days", "effort_days", "image_rollups"):
+    for table in ("state_days", "effort_days", "effort_groups", "image_rollups"):
         op.drop_table(table)
     op.drop_index("ix_images_uncounted", "images")
     op.drop_column("images", "counted_revision")
+
+
+def _sums() -> list[sa.Column[int]]:
+    names = ("masks", "timed", "milliseconds", "clicked", "clicks")
+    return [sa.Column(name, NUMBER, nullable=False) for name in names]
 
 
 def _of_project(table: str) -> sa.ForeignKeyConstraint:
