@@ -171,3 +171,22 @@ def test_reading_writes_nothing(script: FlaskClient, app: APIFlask, image: dict[
         if method == "GET" and endpoint != "events.stream_events":
             script.get(path)
     assert snapshot() == before
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/no/where/at/all", "/projects/x", "/assets/gone-1234.js"])
+def test_an_address_that_leads_nowhere_is_a_page_for_people_and_json_for_programs(
+    anonymous: FlaskClient, path: str
+) -> None:
+    seen = anonymous.get(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert (seen.status_code, seen.mimetype) == (404, "text/html")
+    assert seen.get_data() == anonymous.get("/").get_data()
+    for accept in ("*/*", "application/json"):
+        told = anonymous.get(path, headers={"Accept": accept})
+        assert (told.status_code, told.json["error"]["code"]) == (404, "not_found")
+    assert anonymous.post(path, headers={"Accept": "text/html"}).status_code in (404, 405)
+
+
+def test_what_the_api_does_not_have_is_json_for_programs(script: FlaskClient) -> None:
+    answer = script.get("/api/v1/nowhere", headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.json["error"]["code"]) == (404, "not_found")
+    assert script.get("/api/v1/projects/987654", headers={"Accept": "text/html"}).json["error"]["code"] == "not_found"

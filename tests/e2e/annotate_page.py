@@ -21,8 +21,10 @@ from tests.e2e.conftest import TIMEOUT
 Mask = NDArray[np.bool_]
 # Masks are measured on the screen: strong enough to be told from any picture, and nothing else changes or lies over it.
 PLAIN_VIEW = """
-    if (localStorage.getItem("limner-view") === null)
-        localStorage.setItem("limner-view", JSON.stringify({ opacity: 0.6, dim: false, barsAtObject: false }));
+    if (localStorage.getItem("limner-view") === null) {
+        const plain = { opacity: 0.6, dim: false, barsAtObject: false, askEmpty: false };
+        localStorage.setItem("limner-view", JSON.stringify(plain));
+    }
 """
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 DECODER_SCRIPT = re.compile(r"/worker-[^/]+\.js$")  # the threads of the runtime are workers too, with another script

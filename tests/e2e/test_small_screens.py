@@ -87,7 +87,7 @@ def test_a_tap_on_an_object_selects_it_and_the_bar_removes_it(project: Project, 
     page.touchscreen.tap(*at)
     page.get_by_role("toolbar", name="Selected object").get_by_role("button", name="Remove it").tap()
     page.get_by_role("button", name="Objects: 0").wait_for()
-    page.get_by_role("button", name="Undo").tap()
+    page.get_by_role("navigation", name="Tools").get_by_role("button", name="Undo").tap()
     page.get_by_role("button", name="Objects: 1").wait_for()
 
 

@@ -37,7 +37,7 @@ HTTP_ERRORS: dict[int, tuple[str, str, str]] = {
 def register_errors(app: APIFlask) -> None:
     """Have every error of ``app`` answered in the one shape."""
     app.error_processor(_http_error)
-    app.register_error_handler(HTTPException, _werkzeug_error)
+    app.register_error_handler(HTTPException, werkzeug_error)
     app.register_error_handler(LimnerError, limner_error)
     app.register_error_handler(OSError, _os_error)
     app.register_error_handler(RecursionError, _too_deep)
@@ -69,7 +69,8 @@ def _http_error(error: HTTPError) -> Response:
     return _http_answer(error.status_code, error.message or "", dict(error.headers or {}))
 
 
-def _werkzeug_error(error: HTTPException) -> Response:
+def werkzeug_error(error: HTTPException) -> Response:
+    """The answer to an error that the framework raised: an address that is none, a method that it does not take."""
     headers = {name: value for name, value in error.get_headers() if name.lower() != "content-type"}
     return _http_answer(error.code or 500, error.description or "", headers)
 

@@ -26,6 +26,8 @@ export interface ViewSettings {
   readonly foldCategories: boolean;
   /** Whether to suggest going on after half a minute of work on one object. */
   readonly paceHint: boolean;
+  /** Whether to ask before an image without masks is submitted. */
+  readonly askEmpty: boolean;
   readonly keys: PresetName;
   /** Keys that the person chose instead of the preset's. */
   readonly bindings: Bindings;
@@ -45,6 +47,7 @@ export const DEFAULTS: ViewSettings = {
   barsAtObject: true,
   foldCategories: false,
   paceHint: true,
+  askEmpty: true,
   keys: "limner",
   bindings: {},
 };

@@ -14,6 +14,10 @@ export interface MarkHost {
   readonly image: ImageDetails | null;
   /** Whether the image's annotations are there, so that it can be marked. */
   readonly ready: boolean;
+  /** Whether to ask before an image is submitted that has no masks. */
+  readonly asksEmpty: boolean;
+  /** Whether the image has no masks. */
+  readonly empty: boolean;
   /** Keep what is being drawn as an annotation. @returns why it stays as it is; null when nothing would be lost */
   keep(): Obstacle | null;
   /** @returns whether this browser keeps the mark; if not, the person has been told */
@@ -31,7 +35,8 @@ export interface MarkHost {
   fail(error: unknown): void;
 }
 
-type Note = "skip" | "sendBack";
+/** `empty`: whether an image without masks is meant to be submitted. */
+type Note = "skip" | "sendBack" | "empty";
 
 /** What a note is asked for: an image as it was marked then. */
 interface Question {
@@ -83,10 +88,18 @@ export class MarkActions {
     try {
       const obstacle = this.host.keep();
       if (obstacle) this.host.tell(`Not submitted. ${obstacle.message}`, obstacle.hint);
+      else if (this.host.empty && this.host.asksEmpty) this.ask("empty");
       else await this.settle("submitted", "");
     } finally {
       this.submitting = false;
     }
+  }
+
+  /** There is nothing to annotate on the image. */
+  async submitEmpty(): Promise<void> {
+    if (this.asking !== "empty") return;
+    this.question = null;
+    await this.settle("submitted", "");
   }
 
   async skip(reason: string): Promise<void> {

@@ -12,6 +12,8 @@ function host(changes: Partial<MarkHost> = {}) {
   const fake: MarkHost = {
     image: image(1),
     ready: true,
+    empty: false,
+    asksEmpty: true,
     keep: () => {
       done.push("keep");
       return null;
@@ -78,6 +80,19 @@ describe("submitting and skipping", () => {
     Object.assign(fake, { image: image(1, "submitted") });
     await actions.opened();
     expect(done.filter((what) => what.startsWith("mark waiting"))).toEqual([]);
+  });
+
+  it("asks before it submits an image without masks, unless nobody is to be asked", async () => {
+    const { actions, done, fake } = host({ empty: true });
+    await actions.submit();
+    expect([actions.asking, done]).toEqual(["empty", ["keep"]]);
+    await actions.submitEmpty();
+    expect([actions.asking, done]).toEqual([null, ["keep", "mark submitted", "go 5"]]);
+    await actions.submitEmpty();
+    expect(done).toHaveLength(3);
+    Object.assign(fake, { asksEmpty: false });
+    await actions.submit();
+    expect(done.slice(3)).toEqual(["keep", "mark submitted", "go 5"]);
   });
 
   it("offers nothing for an image that was settled before", async () => {

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from apiflask import APIBlueprint
 from flask import Response, current_app, request, send_file
+from werkzeug.exceptions import NotFound as NotFoundAddress
 from werkzeug.security import safe_join
 
+from limner.api.errors import werkzeug_error
 from limner.errors import NotFound, Unavailable
 
 blueprint = APIBlueprint("client", __name__, enable_openapi=False)
@@ -44,6 +46,23 @@ MEDIA_TYPES = {
 @blueprint.get("/projects/<int:project_id>/images/<int:image_id>")
 def page(project_id: int | None = None, image_id: int | None = None) -> Response:
     """The page; its script reads the address and shows what belongs there, below the root that is written into it."""
+    return _page()
+
+
+@blueprint.app_errorhandler(404)
+def nothing_here(error: NotFoundAddress) -> Response:
+    """People who follow a link that leads nowhere see a page that says so; programs get the error as JSON."""
+    return _page(404) if _is_for_people() else werkzeug_error(error)
+
+
+def _is_for_people() -> bool:
+    """Whether a browser's window asks for a page: programs and scripts of pages do not name HTML."""
+    if request.path.startswith("/api/"):
+        return False
+    return request.method in ("GET", "HEAD") and "text/html" in request.headers.get("Accept", "")
+
+
+def _page(status: int = 200) -> Response:
     index = _folder() / "index.html"
     if not index.is_file():
         raise Unavailable(
@@ -53,7 +72,7 @@ def page(project_id: int | None = None, image_id: int | None = None) -> Response
     text = index.read_text("utf-8").replace('="./', f'="{root}/')  # as `npm run build` writes addresses of files
     if root:
         text = text.replace("<head>", f'<head>\n    <meta name="limner-root" content="{root}" />', 1)
-    response = Response(text, mimetype="text/html")
+    response = Response(text, status, mimetype="text/html")
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -66,6 +85,8 @@ def file(name: str) -> Response:
     joined = safe_join(str(_folder()), path)
     found = Path(joined) if joined else None
     if found is None or not _is_file(found) or found.suffix in ENCODINGS.values():
+        if _is_for_people():
+            return _page(404)
         raise NotFound(f"There is nothing at /{path[:200]}.", hint="The client's pages start at /.")
     response = _send(found)
     hashed = path.startswith(f"{HASHED}/")
