@@ -190,6 +190,20 @@ def _finish(measured: Iterable[Result], json_path: Path | None) -> list[Result]:
     return results
 
 
+@bench.command()
+@click.option("--database", "url", required=True, help="An empty database: postgresql://USER:PASSWORD@HOST/NAME.")
+@click.option("--images", default=1_000_000, show_default=True, type=click.IntRange(min=100))
+@click.option("--annotations", default=10_000_000, show_default=True, type=click.IntRange(min=100))
+@click.option("--rounds", default=40, show_default=True, type=click.IntRange(min=1), help="Times that each is asked.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
+def scale(url: str, images: int, annotations: int, rounds: int, json_path: Path | None) -> None:
+    """Very many made-up rows in PostgreSQL: next, pages, an export, sweeping; and all that among few of them."""
+    from limner.bench.scale import run
+
+    url = Settings(database_url=url).resolved_database_url
+    _finish(run(url, images, annotations, rounds), json_path)
+
+
 @bench.command("similar")
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--model", help="Model name or weights file.  [default: samlet]")

@@ -1,0 +1,203 @@
+"""``limner bench scale``: one installation with very many images, in PostgreSQL, by rows that are made up.
+
+What people and the server ask all day is timed twice in the same run: among one per cent of the rows, and among all of
+them. A ratio near 1 says that it does not grow with the installation. Nothing is decoded or encoded; blobs are absent.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import func, select, text
+
+from limner.bench.harness import Result, progress, result
+from limner.blobs import BlobStore
+from limner.errors import InvalidInput
+from limner.formats.coco import export_coco
+from limner.jobs.embedding_cap import EmbeddingCap
+from limner.jobs.sweep import GRACE, sweep, unreference
+from limner.store import Database
+from limner.store.accounts import ensure_local_admin
+from limner.store.engine import is_sqlite_url
+from limner.store.leases import take_next
+from limner.store.listing import page_images
+from limner.store.migrate import migrate
+from limner.store.projects import create_project, get_project
+from limner.store.tables import Embedding, Image, Project
+from limner.store.types import utc_now
+from limner.vocabulary.listing import ImageOrder, Listing
+
+SMALL = 100  # times fewer rows, for the reference
+SHARD_IMAGES = 1_000  # of the project that is exported, beside the large one
+PAGE = 100  # images of a page of the gallery
+ROUNDS = 40
+
+AT_ONCE = 20_000  # images in one transaction while rows are made
+EMBEDDING_BYTES = 2_100_000
+MODEL = "a" * 64
+
+IMAGES = """
+INSERT INTO images (project_id, file_name, sort_name, width, height, sha256, bytes, format, display_type, created,
+  revision, annotation_count, state)
+SELECT :project, 'folder' || n / 1000 || '/' || n || '.jpg', 'folder' || lpad((n / 1000)::text, 9, '0') || '/' ||
+  lpad(n::text, 12, '0'), 1500, 2250, md5('a' || :project || ' ' || n) || md5('b' || n), 1400000, 'JPEG', 'image/jpeg',
+  now(), :masks, :masks, CASE WHEN n % 3 = 0 THEN 'approved' WHEN n % 3 = 1 THEN 'submitted' ELSE 'waiting' END
+FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n
+"""
+ANNOTATIONS = """
+INSERT INTO annotations (uid, image_id, counts, area, bbox_x, bbox_y, bbox_width, bbox_height, iscrowd, attributes,
+  position, created, updated)
+SELECT gen_random_uuid()::text, images.id, repeat(substr(images.sha256, 1 + m % 32, 19), 43), 50000, 10, 10, 300, 200,
+  0, '{}', m, now(), now()
+FROM images, generate_series(1, :masks) AS m WHERE images.project_id = :project AND images.id > :after
+"""
+EMBEDDINGS = """
+INSERT INTO embeddings (image_sha256, model_sha256, preprocessing_version, seconds, bytes, created, last_used,
+  removal_order)
+SELECT sha256, :model, 1, 0.1, :bytes, now(), now() - interval '1 day' * (id % 100 + 1),
+  now() - interval '1 day' * (id % 100 + 1) FROM images WHERE project_id = :project AND id > :after
+"""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """An installation of made-up rows that grows.
+
+    Attributes:
+        database: on PostgreSQL, with nothing in it at first.
+        blobs: with nothing in them: deleting costs the look.
+        masks: annotations of each image.
+    """
+
+    database: Database
+    blobs: BlobStore
+    masks: int
+
+    def fill(self, project_id: int, images: int) -> None:
+        """Have a project have so many images, with annotations and embeddings."""
+        with self.database.read() as session:
+            there = session.scalar(select(func.count()).where(Image.project_id == project_id)) or 0
+        for first in range(there, images, AT_ONCE):
+            last = min(first + AT_ONCE, images) - 1
+            with self.database.write() as session:
+                after = session.scalar(select(func.max(Image.id)).where(Image.project_id == project_id)) or 0
+                given = {"project": project_id, "after": after}
+                session.execute(text(IMAGES), {**given, "first": first, "last": last, "masks": self.masks})
+                session.execute(text(ANNOTATIONS), {**given, "masks": self.masks})
+                session.execute(text(EMBEDDINGS), {**given, "model": MODEL, "bytes": EMBEDDING_BYTES})
+        with self.database.write() as session:
+            session.execute(text("ANALYZE"))
+
+    def questions(self, project_id: int, shard_id: int) -> dict[str, Callable[[], object]]:
+        """What is asked all day, by name. Each call is one question."""
+        return {
+            "next": lambda: self._next(project_id),
+            "gallery page, as added": lambda: self._page(project_id, "added", self._somewhere(project_id)),
+            "gallery page, by name": lambda: self._page(project_id, "name", self._somewhere(project_id)),
+            "gallery page, by number of objects": lambda: self._page(project_id, "objects", None),
+            f"export shard of {SHARD_IMAGES:,} images": lambda: sum(map(len, export_coco(self.database, shard_id))),
+            "sweep of 5 images": self._sweep,
+            "sum of what embeddings take": lambda: EmbeddingCap(self.database, self.blobs, 0).taken(),
+            "removal of 5 embeddings": self._remove_embeddings,
+        }
+
+    def bytes_of(self, table: str) -> tuple[int, int]:
+        """(bytes of a table with its indexes, rows)."""
+        with self.database.read() as session:
+            size = session.scalar(text("SELECT pg_total_relation_size(:name)"), {"name": table})
+            return int(size), int(session.scalar(text(f"SELECT count(*) FROM {table}")))
+
+    def _next(self, project_id: int) -> None:
+        with self.database.write() as session:
+            take_next(session, get_project(session, project_id), ensure_local_admin(session).id)
+
+    def _somewhere(self, project_id: int) -> str:
+        """Number of an image far inside: pages are read by keys, so that any costs the same."""
+        with self.database.read() as session:
+            first, last = session.execute(
+                select(func.min(Image.id), func.max(Image.id)).where(Image.project_id == project_id)
+            ).one()
+        return str((first + last) // 2)
+
+    def _page(self, project_id: int, order: ImageOrder, after: str | None) -> None:
+        with self.database.read() as session:
+            page_images(session, project_id, after, PAGE, Listing(order=order))
+
+    def _sweep(self) -> None:
+        """Five images that no row names any more, due now."""
+        now = utc_now()
+        with self.database.write() as session:
+            unreference(session, [f"{time.time_ns() + each:064x}" for each in range(5)], now - 2 * GRACE)
+        sweep(self.database, self.blobs, "bench", now)
+
+    def _remove_embeddings(self) -> None:
+        """The cap is five embeddings below what there is."""
+        with self.database.read() as session:
+            taken = int(session.scalar(select(func.sum(Embedding.bytes))) or 0)
+        EmbeddingCap(self.database, self.blobs, taken - 5 * EMBEDDING_BYTES).enforce(utc_now() + timedelta(minutes=1))
+
+
+def run(url: str, images: int, annotations: int, rounds: int = ROUNDS) -> Iterator[Result]:
+    """All measurements of ``limner bench scale``.
+
+    Args:
+        url: of an empty database on PostgreSQL; the rows stay in it.
+        images: of the large project, ≥ 100.
+        annotations: of all of them together.
+        rounds: times that each question is asked.
+
+    Raises:
+        InvalidInput: it is no such database.
+    """
+    if is_sqlite_url(url):
+        raise InvalidInput("limner bench scale needs PostgreSQL.", hint="Give --database postgresql://….")
+    database = Database(url)
+    try:
+        migrate(database)
+        with database.write() as session:
+            if session.scalar(select(Project.id).limit(1)) is not None:
+                raise InvalidInput(
+                    "There are projects in this database.", hint="Name an empty one: made-up rows would be among yours."
+                )
+            large, shard = (create_project(session, name).id for name in ("Large", "Shard"))
+            ensure_local_admin(session)
+        with tempfile.TemporaryDirectory() as folder:
+            scale = Scale(database, BlobStore(str(Path(folder))), max(1, annotations // images))
+            scale.fill(shard, SHARD_IMAGES)
+            yield from _compare(scale, large, shard, images, rounds)
+    finally:
+        database.close()
+
+
+def _compare(scale: Scale, large: int, shard: int, images: int, rounds: int) -> Iterator[Result]:
+    few = max(images // SMALL, 1)
+    progress(f"Making {few:,} images")
+    scale.fill(large, few)
+    before = {name: _times(ask, rounds) for name, ask in scale.questions(large, shard).items()}
+    progress(f"Making {images:,} images with {scale.masks} annotations each")
+    started = time.perf_counter()
+    scale.fill(large, images)
+    seconds = time.perf_counter() - started
+    progress(f"Made in {seconds:.0f} s")
+    for table in ("images", "annotations", "embeddings"):
+        size, rows = scale.bytes_of(table)
+        progress(f"{table}: {rows:,} rows, {size:,} bytes, {size / max(rows, 1):.0f} a row with its indexes")
+    for name, ask in scale.questions(large, shard).items():
+        subject, reference = f"{images:,} images, {images * scale.masks:,} annotations", f"{few:,} images"
+        yield result(name, (subject, _times(ask, rounds), None), (reference, before[name], None))
+
+
+def _times(ask: Callable[[], object], rounds: int) -> list[float]:
+    """Milliseconds of each of so many questions, after one to warm up."""
+    ask()
+    times = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        ask()
+        times.append((time.perf_counter() - started) * 1000)
+    return times
