@@ -68,7 +68,7 @@ def test_an_invitation_brings_one_person_in_with_its_roles(
     signed_in = anonymous.post("/api/v1/invitation/accept", json=body)
     assert (signed_in.status_code, signed_in.json["user"]["name"]) == (201, "Ada")
     (mine,) = anonymous.get("/api/v1/projects").json["projects"]
-    assert mine["permissions"] == ["annotations:write", "project:view"]
+    assert mine["permissions"] == ["annotations:write", "comments:write", "project:view"]
     for path in ("/api/v1/invitation", "/api/v1/invitation/accept"):
         again = anonymous.post(path, json=body if path.endswith("accept") else {"token": token})
         assert error(again) == (422, "invalid_invitation")
