@@ -32,6 +32,8 @@ NEEDS = {
     "annotations.list_annotations": Permission.VIEW,
     "annotations.list_history": Permission.VIEW,
     "annotations.list_steps": Permission.VIEW,
+    "audit.get_audit_table": Permission.READ_AUDIT,
+    "audit.list_audit": Permission.READ_AUDIT,
     "categories.create_category": Permission.MANAGE_CATEGORIES,
     "categories.delete_category": Permission.MANAGE_CATEGORIES,
     "categories.update_category": Permission.MANAGE_CATEGORIES,
@@ -158,7 +160,15 @@ def test_a_strangers_rows_do_not_exist(
     assert script.get("/api/v1/projects").json == {"projects": []}
     after = rows_in(services)
     changed = {table for table in after if after[table] != before.get(table)}
-    assert changed <= {"projects", "users", "invitations", "api_tokens", "events", "login_links"}  # no project's rows
+    assert changed <= {
+        "projects",
+        "users",
+        "invitations",
+        "api_tokens",
+        "events",
+        "login_links",
+        "audit_entries",
+    }  # no project's rows
     projects = {line for line in before["projects"] if line not in after["projects"]}
     assert projects == set()
     hidden, absent = script.get("/api/v1/images/1"), script.get("/api/v1/images/1000")

@@ -34,6 +34,7 @@ class Actor:
         credential: how they signed in.
         key: of the session or the token with which they did, as the database has it; empty for the command line.
         scopes: of that token; every other credential has them all.
+        request_id: of the request in which they act; empty on the command line.
     """
 
     user_id: int
@@ -42,6 +43,7 @@ class Actor:
     credential: Credential
     key: str = field(default="", repr=False)
     scopes: frozenset[Scope] = EVERY_SCOPE
+    request_id: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, user: User, credential: Credential, key: str = "", scopes: frozenset[Scope] = EVERY_SCOPE) -> Self:

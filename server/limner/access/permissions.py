@@ -30,6 +30,7 @@ class Permission(StrEnum):
     OWN_ACCOUNT = "account:own"  # one's own name, password, sessions and tokens
     READ_METRICS = "metrics:read"
     CREATE_PROJECT = "project:create"
+    READ_AUDIT = "audit:read"  # who did what, in all projects
     MANAGE_PEOPLE = "people:manage"  # invite, roles in the installation, disable
     # in a project
     VIEW = "project:view"  # everything that is in it; without this the project does not exist for somebody
@@ -53,6 +54,7 @@ INSTALLATION_WIDE = frozenset(
         Permission.OWN_ACCOUNT,
         Permission.READ_METRICS,
         Permission.CREATE_PROJECT,
+        Permission.READ_AUDIT,
         Permission.MANAGE_PEOPLE,
     }
 )

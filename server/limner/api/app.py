@@ -13,6 +13,7 @@ from limner.api.auth import register_auth
 from limner.api.blueprints import (
     account,
     annotations,
+    audit,
     categories,
     client,
     coco,
@@ -60,6 +61,7 @@ API_BLUEPRINTS = (
     session.blueprint,
     account.blueprint,
     people.blueprint,
+    audit.blueprint,
     members.blueprint,
     server.blueprint,
     projects.blueprint,

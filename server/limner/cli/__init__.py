@@ -11,6 +11,7 @@ from limner import __version__
 from limner.errors import LimnerError
 
 COMMANDS = {
+    "audit": ("limner.cli.audit:audit", "Print who did what, as CSV."),
     "backup": ("limner.cli.backup:backup", "Copy all that is stored, while the server runs."),
     "bench": ("limner.cli.bench:bench", "Measure the decoder and the encoder against named references."),
     "check": ("limner.cli.check:check", "Look for missing and damaged files, and mend them."),

@@ -6,6 +6,7 @@ from typing import cast
 
 from limner.access import Actor, Permission, access_image, may_annotate, permissions_in
 from limner.access.transitions import check_transition
+from limner.service.audit import log_action
 from limner.service.wiring import Services
 from limner.store.annotations import AnnotationState, ImageAnnotations, annotations_of
 from limner.store.leases import renew
@@ -75,6 +76,9 @@ def apply_operation(
             prepared=prepared,
             check=check,
         )
+        if isinstance(operation, MarkOperation) and operation.state == "returned" and not applied.replayed:
+            said = {"to": operation.to, "note": operation.note, "author": image.author_id}
+            log_action(session, actor, "image.return", "image", image.id, project_id=image.project_id, **said)
         if isinstance(operation, MarkOperation) and not applied.replayed:
             if image.assigned_user_id is not None and image.assigned_user_id != before[1]:
                 person = get_user(session, image.assigned_user_id)

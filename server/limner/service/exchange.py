@@ -11,8 +11,10 @@ from limner.formats.coco import import_coco as read_coco
 from limner.formats.exports import ExportChoice, export_files
 from limner.formats.files import ExportFile, zip_chunks
 from limner.formats.sa1b import import_sa1b as read_sa1b
+from limner.service.audit import log_action
 from limner.service.projects import check_project
 from limner.service.wiring import Services
+from limner.vocabulary.audit import AuditAction
 
 __all__ = ["ImportReport", "export_folder", "export_stream", "import_coco", "import_sa1b"]
 
@@ -26,6 +28,7 @@ def import_coco(context: Services, actor: Actor, project_id: int, file: IO[bytes
         InvalidFile: it is no COCO file.
     """
     check_project(context, actor, project_id, Permission.IMPORT)
+    _note(context, actor, "annotations.import", project_id, "coco")
     return read_coco(context.database, project_id, file, user_id=actor.user_id)
 
 
@@ -39,6 +42,7 @@ def import_sa1b(
         Forbidden: the actor may not import into it.
     """
     check_project(context, actor, project_id, Permission.IMPORT)
+    _note(context, actor, "annotations.import", project_id, "sa1b")
     return read_sa1b(context.database, project_id, documents, user_id=actor.user_id)
 
 
@@ -52,6 +56,7 @@ def export_stream(context: Services, actor: Actor, project_id: int, choice: Expo
     """
     choice.check()
     check_project(context, actor, project_id, Permission.EXPORT)
+    _note(context, actor, "annotations.export", project_id, choice.format)
     if choice.is_one_file:
         return export_coco(context.database, project_id, choice.segmentations, skipped=choice.skipped)
     return zip_chunks(export_files(context.database, context.blobs, project_id, choice))
@@ -65,4 +70,11 @@ def export_folder(context: Services, actor: Actor, project_id: int, choice: Expo
     """
     choice.check()
     check_project(context, actor, project_id, Permission.EXPORT)
+    _note(context, actor, "annotations.export", project_id, choice.format)
     return export_files(context.database, context.blobs, project_id, choice)
+
+
+def _note(context: Services, actor: Actor, action: AuditAction, project_id: int, kind: str) -> None:
+    """Written down before it begins: what is read or written then is many transactions."""
+    with context.database.write() as session:
+        log_action(session, actor, action, "project", project_id, format=kind)

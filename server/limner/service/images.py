@@ -11,6 +11,7 @@ from limner.access import Actor, Permission, access_image, access_project
 from limner.encoding.states import EmbeddingState, Target
 from limner.jobs.control import withdraw_image
 from limner.jobs.sweep import unreference
+from limner.service.audit import log_action
 from limner.service.ingest import ingest_image
 from limner.service.models import key_in
 from limner.service.wiring import Services
@@ -172,6 +173,7 @@ def delete_image(context: Services, actor: Actor, image_id: int) -> None:
     """
     with context.database.write() as session:
         row = access_image(session, actor, image_id, Permission.MANAGE_IMAGES)
+        log_action(session, actor, "image.delete", "image", row.id, project_id=row.project_id, name=row.file_name)
         withdrawn = withdraw_image(session, row.project_id, row.sha256, row.id)
         orphans = store.delete_image(session, row)
         unreference(session, orphans)

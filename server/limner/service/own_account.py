@@ -9,6 +9,7 @@ from datetime import timedelta
 from limner.access import Actor, Scope
 from limner.access.passwords import hash_password, is_password
 from limner.errors import Forbidden, InvalidInput, NotFound
+from limner.service.audit import log_action
 from limner.store import Database
 from limner.store import accounts as store
 from limner.store.people import announce_access, get_user, rename_person
@@ -59,6 +60,7 @@ def rename(database: Database, actor: Actor, name: str) -> None:
     """
     with database.write() as session:
         rename_person(session, get_user(session, actor.user_id), name)
+        log_action(session, actor, "account.rename", "person", actor.user_id, before=actor.name, after=name)
 
 
 def set_password(database: Database, actor: Actor, new: str, old: str | None) -> None:
@@ -79,6 +81,7 @@ def set_password(database: Database, actor: Actor, new: str, old: str | None) ->
     with database.write() as session:
         get_user(session, actor.user_id).password_hash = hashed
         store.end_sessions(session, actor.user_id, but=[actor.key])
+        log_action(session, actor, "account.password", "person", actor.user_id)
         session.flush()
         announce_access(session, actor.user_id)
 
@@ -96,6 +99,7 @@ def end_session(database: Database, actor: Actor, shown_key: str) -> None:
             raise NotFound.row("session", shown_key)
         for row in found:
             session.delete(row)
+        log_action(session, actor, "session.end", "session", ended=shown_key)
         session.flush()
         announce_access(session, actor.user_id)
 
@@ -104,6 +108,7 @@ def end_other_sessions(database: Database, actor: Actor) -> None:
     """Sign out everywhere but here."""
     with database.write() as session:
         store.end_sessions(session, actor.user_id, but=[actor.key])
+        log_action(session, actor, "session.end", "session", ended="all others")
         announce_access(session, actor.user_id)
 
 
@@ -123,6 +128,7 @@ def create_token(database: Database, actor: Actor, name: str, scopes: Collection
         raise Forbidden("A token cannot make one that may do more.", hint="Sign in with a browser, or ask for less.")
     lifetime = None if days is None else timedelta(days=days)
     with database.write() as session:
+        log_action(session, actor, "token.create", "token", name=name, scopes=sorted(scopes), days=days)
         return store.create_api_token(session, get_user(session, actor.user_id), name, scopes, lifetime)
 
 
@@ -134,5 +140,6 @@ def revoke_token(database: Database, actor: Actor, name: str) -> None:
     """
     with database.write() as session:
         store.revoke_api_token(session, get_user(session, actor.user_id), name)
+        log_action(session, actor, "token.revoke", "token", name=name)
         session.flush()
         announce_access(session, actor.user_id)

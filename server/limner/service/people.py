@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from limner.access import Actor, InstallationRole, Permission, ProjectRole, access_project, require, visible_projects
 from limner.errors import NotFound
+from limner.service.audit import log_action
 from limner.store import Database
 from limner.store import people as store
 from limner.store.accounts import create_login_link, find_user
@@ -84,6 +86,8 @@ def change_person(
     require(actor, Permission.MANAGE_PEOPLE)
     with database.write() as session:
         user = store.get_user(session, user_id)
+        changes: dict[str, Any] = {"role": role, "disabled": disabled, "drop_password": drop_password or None}
+        log_action(session, actor, "person.change", "person", user.id, before=user.role, **changes)
         if drop_password:
             user.password_hash = None
         if disabled is False:
@@ -106,7 +110,9 @@ def create_person(
     """
     require(actor, Permission.MANAGE_PEOPLE)
     with database.write() as session:
-        return store.add_person(session, name, role)
+        user = store.add_person(session, name, role)
+        log_action(session, actor, "person.create", "person", user.id, role=role)
+        return user
 
 
 def find_person(database: Database, actor: Actor, name: str | None) -> User:
@@ -139,6 +145,7 @@ def forget_person(database: Database, actor: Actor, user_id: int) -> None:
     """
     require(actor, Permission.MANAGE_PEOPLE)
     with database.write() as session:
+        log_action(session, actor, "person.forget", "person", user_id)
         store.forget_person(session, store.get_user(session, user_id))
 
 
@@ -154,6 +161,7 @@ def sign_in_link(database: Database, actor: Actor, user_id: int) -> str:
         user = store.get_user(session, user_id)
         if user.disabled is not None:
             raise NotFound(f"{user.name} is disabled.", hint="Enable them first.")
+        log_action(session, actor, "person.link", "person", user.id)
         return create_login_link(session, user)
 
 
@@ -178,6 +186,16 @@ def invite(
             access_project(session, actor, project_id, Permission.MANAGE_MEMBERS)
         row, token = store_invitation(
             session, role=role, project_id=project_id, project_role=project_role, note=note, invited_by=actor.user_id
+        )
+        log_action(
+            session,
+            actor,
+            "invitation.create",
+            "invitation",
+            row.id,
+            project_id=project_id,
+            role=role,
+            project_role=project_role,
         )
         names = names_of_projects(session, [project_id])
         return OpenInvitation(row, names.get(project_id or 0), actor.name), token
@@ -212,6 +230,7 @@ def withdraw(database: Database, actor: Actor, invitation_id: int, project_id: i
         if project_id is not None:
             access_project(session, actor, project_id, Permission.MANAGE_MEMBERS)
         withdraw_invitation(session, invitation_id, project_id)
+        log_action(session, actor, "invitation.withdraw", "invitation", invitation_id, project_id=project_id)
 
 
 def list_members(database: Database, actor: Actor, project_id: int) -> Sequence[tuple[User, str]]:
@@ -234,6 +253,8 @@ def set_member(database: Database, actor: Actor, project_id: int, name: str, rol
     with database.write() as session:
         access_project(session, actor, project_id, Permission.MANAGE_MEMBERS)
         user = store.find_person(session, name)
+        before = store.role_in(session, project_id, user.id)
+        log_action(session, actor, "member.set", "person", user.id, project_id=project_id, before=before, role=role)
         store.set_member(session, project_id, user, role)
         return user
 
@@ -246,4 +267,6 @@ def remove_member(database: Database, actor: Actor, project_id: int, user_id: in
     """
     with database.write() as session:
         access_project(session, actor, project_id, Permission.MANAGE_MEMBERS)
+        before = store.role_in(session, project_id, user_id)
+        log_action(session, actor, "member.remove", "person", user_id, project_id=project_id, before=before)
         store.remove_member(session, project_id, user_id)

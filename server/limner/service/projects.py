@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -11,6 +12,7 @@ from limner.access import Actor, Permission, access_project, permissions_in, req
 from limner.access.permissions import IN_PROJECTS
 from limner.jobs.sweep import unreference
 from limner.models.in_use import UsedModel
+from limner.service.audit import log_action
 from limner.service.wiring import Services
 from limner.store import categories as category_store
 from limner.store import projects as store
@@ -65,6 +67,7 @@ def create_project(context: Services, actor: Actor, name: str, categories: Seque
     require(actor, Permission.CREATE_PROJECT)
     with context.database.write() as session:
         row = store.create_project(session, name)
+        log_action(session, actor, "project.create", "project", row.id, name=name)
         for new in categories:
             category_store.create_category(session, row.id, new.name, new.supercategory, new.color)
         return _described(context, session, {row: permissions_in(session, actor, row.id)})[0]
@@ -119,6 +122,8 @@ def change_project(
     """
     with context.database.write() as session:
         row = access_project(session, actor, project_id, Permission.MANAGE_PROJECT)
+        said: dict[str, Any] = {"name": name, "next_order": next_order, "next_seed": next_seed}
+        log_action(session, actor, "project.change", "project", row.id, before=row.name, **said)
         row.name = row.name if name is None else name
         row.next_order = next_order or row.next_order
         row.next_seed = row.next_seed if next_seed is None else next_seed
@@ -134,6 +139,7 @@ def delete_project(context: Services, actor: Actor, project_id: int) -> None:
     """
     with context.database.write() as session:
         row = access_project(session, actor, project_id, Permission.MANAGE_PROJECT)
+        log_action(session, actor, "project.delete", "project", row.id, name=row.name)
         orphans = store.delete_project(session, row)
         unreference(session, orphans)
     for sha256 in orphans:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
 
 from limner.access import Actor, Credential
 from limner.access.passwords import hash_password, is_password
 from limner.errors import NotSignedIn
+from limner.service.audit import log_action
 from limner.store import Database
 from limner.store.accounts import begin_session, end_session, hash_secret, redeem_login_link, user_named
 from limner.store.invitations import accept_invitation, find_invitation
@@ -18,10 +21,11 @@ from limner.store.tables import Invitation, User
 
 @dataclass(frozen=True)
 class Origin:
-    """Where somebody signs in from: an address, and what the browser calls itself."""
+    """Where somebody signs in from: an address, what the browser calls itself, and the request that asks for it."""
 
     address: str = ""
     browser: str = ""
+    request_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ def by_link(database: Database, token: str, origin: Origin) -> SignedIn:
     """
     with database.write() as session:
         user = redeem_login_link(session, token)
-        return _begin(user, begin_session(session, user, address=origin.address, browser=origin.browser))
+        return _begin(session, user, origin, by="link")
 
 
 def by_password(database: Database, name: str, password: str, origin: Origin) -> SignedIn:
@@ -59,7 +63,7 @@ def by_password(database: Database, name: str, password: str, origin: Origin) ->
     if user.disabled is not None:
         raise NotSignedIn("This account is disabled.", hint="Ask an owner. What you did is kept.")
     with database.write() as session:
-        return _begin(user, begin_session(session, user, address=origin.address, browser=origin.browser))
+        return _begin(session, user, origin, by="password")
 
 
 @dataclass(frozen=True)
@@ -94,15 +98,21 @@ def by_invitation(database: Database, token: str, name: str, password: str, orig
     hashed = hash_password(password, name=name)
     with database.write() as session:
         user = accept_invitation(session, token, name, hashed)
-        return _begin(user, begin_session(session, user, address=origin.address, browser=origin.browser))
+        return _begin(session, user, origin, by="invitation")
 
 
 def sign_out(database: Database, actor: Actor) -> None:
     """End the session with which somebody is signed in: its id is worth nothing from now on."""
     with database.write() as session:
+        log_action(session, actor, "sign_out", "session")
         end_session(session, actor.key)
         announce_access(session, actor.user_id)
 
 
-def _begin(user: User, session_id: str) -> SignedIn:
-    return SignedIn(Actor.of(user, Credential.SESSION, hash_secret(session_id)), session_id)
+def _begin(session: Session, user: User, origin: Origin, *, by: str) -> SignedIn:
+    session_id = begin_session(session, user, address=origin.address, browser=origin.browser)
+    actor = replace(Actor.of(user, Credential.SESSION, hash_secret(session_id)), request_id=origin.request_id)
+    if by == "invitation":
+        log_action(session, actor, "invitation.accept", "person", user.id)
+    log_action(session, actor, "sign_in", "session", by=by, address=origin.address)
+    return SignedIn(actor, session_id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
@@ -11,6 +9,7 @@ from typing import Any, get_args
 from sqlalchemy.orm import Session
 
 from limner.access import Actor, Permission, access_project
+from limner.service.csv_lines import csv_lines
 from limner.service.wiring import Services
 from limner.store import rollup, statistics
 from limner.store.categories import list_categories
@@ -22,7 +21,6 @@ from limner.vocabulary.states import EffortBy, ImageState
 STATES = get_args(ImageState)
 NOBODY = "somebody who is not known"
 WITHOUT = {"category": "no category", "person": NOBODY, "model": "drawn without a model", "day": ""}
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet would compute
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,7 @@ def own(context: Services, actor: Actor, project_id: int) -> Own:
 def progress_table(context: Services, actor: Actor, project_id: int) -> Iterator[str]:
     """The days of :func:`progress` as CSV."""
     days = progress(context, actor, project_id).days
-    return _csv(["day", *STATES], ([day.day, *(day.images.get(state, 0) for state in STATES)] for day in days))
+    return csv_lines(["day", *STATES], ([day.day, *(day.images.get(state, 0) for state in STATES)] for day in days))
 
 
 def effort_table(context: Services, actor: Actor, project_id: int, *, mine: bool) -> Iterator[str]:
@@ -140,7 +138,7 @@ def effort_table(context: Services, actor: Actor, project_id: int, *, mine: bool
             by: _names(context, session, project_id, by, {key[place] for key, _ in rows})
             for place, by in enumerate(("day", "category", "person", "model"))
         }
-    return _csv(
+    return csv_lines(
         ["day", "category", "person", "model", "masks", "timed_masks", "seconds", "clicked_masks", "clicks"],
         (
             [
@@ -177,20 +175,3 @@ def _names(context: Services, session: Session, project_id: int, by: str, keys: 
     elif by == "model":
         known = {model.card.weights_sha256: model.card.title or model.name for model in context.models.usable()}
     return lambda key: known.get(key) or (str(key) if key and by in ("day", "model") else WITHOUT[by])
-
-
-def _csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(head)
-    for row in rows:
-        writer.writerow([_cell(value) for value in row])
-        if buffer.tell() > 32_768:
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -533,6 +533,33 @@ class StateDay(Base):
     images: Mapped[BigInt]
 
 
+class AuditEntry(Base):
+    """What somebody did, when, and with which credential. Rows are only ever added: triggers refuse anything else.
+
+    They refer to nothing: what they are about may be gone, and they stay.
+    """
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (
+        Index("ix_audit_entries_user_id_id", "user_id", "id"),
+        Index("ix_audit_entries_project_id_id", "project_id", "id"),
+        Index("ix_audit_entries_action_id", "action", "id"),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[Id]
+    created: Mapped[Created]
+    user_id: Mapped[int] = mapped_column(BIG_INTEGER)
+    credential: Mapped[str] = mapped_column(String(16))  # limner.access.Credential
+    key: Mapped[str] = mapped_column(String(16))  # which session or token: the first digits of its hash
+    request_id: Mapped[str] = mapped_column(String(36))  # empty: from the command line
+    action: Mapped[str] = mapped_column(String(32))  # limner.vocabulary.audit.AuditAction
+    target: Mapped[str] = mapped_column(String(16))  # limner.vocabulary.audit.AuditTarget
+    target_id: Mapped[int | None] = mapped_column(BIG_INTEGER)
+    project_id: Mapped[int | None] = mapped_column(BIG_INTEGER)  # in which it happened
+    details: Mapped[JsonObject]
+
+
 class Encoder(Base):
     """How an encoder stands that works for many processes, as it said itself last; one that is silent is gone."""
 

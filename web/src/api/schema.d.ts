@@ -107,6 +107,40 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/audit": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Who did what, newest first. */
+    get: operations["listAudit"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/audit.csv": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** All of that, as CSV. */
+    get: operations["getAuditTable"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/categories/{category_id}": {
     parameters: {
       query?: never;
@@ -1089,6 +1123,59 @@ export interface components {
       name: string;
       scopes: components["schemas"]["Scope"][];
     };
+    /**
+     * @description What somebody did, and to what; ``by`` is null when nobody of that number is known any more.
+     *
+     *     ``credential`` says how they were signed in and ``key`` where: the first digits of the hash of the session, as their
+     *     account shows it, or of the token. ``request`` is the X-Request-Id of the answer, empty from the command line.
+     */
+    AuditEntry: {
+      /** @enum {string} */
+      action:
+        | "sign_in"
+        | "sign_out"
+        | "invitation.accept"
+        | "account.rename"
+        | "account.password"
+        | "session.end"
+        | "token.create"
+        | "token.revoke"
+        | "person.create"
+        | "person.change"
+        | "person.forget"
+        | "person.link"
+        | "invitation.create"
+        | "invitation.withdraw"
+        | "member.set"
+        | "member.remove"
+        | "project.create"
+        | "project.change"
+        | "project.delete"
+        | "image.delete"
+        | "image.return"
+        | "annotations.export"
+        | "annotations.import";
+      /** Format: date-time */
+      at: string;
+      by: string | null;
+      credential: components["schemas"]["Credential"];
+      details: {
+        [key: string]: components["schemas"]["JsonValue"];
+      };
+      id: number;
+      key: string;
+      project_id: number | null;
+      request: string;
+      /** @enum {string} */
+      target: "person" | "project" | "image" | "invitation" | "token" | "session";
+      target_id: number | null;
+      user_id: number;
+    };
+    /** @description A page of entries, newest first; ``next`` is ``before`` of the page after it. */
+    AuditLog: {
+      entries: components["schemas"]["AuditEntry"][];
+      next: number | null;
+    };
     /** @description Categories of the project came, went, or were renamed, recoloured or moved: they should be read again. */
     CategoriesEvent: {
       /**
@@ -1210,6 +1297,11 @@ export interface components {
     CreatedToken: {
       token: string;
     };
+    /**
+     * @description How somebody proved who they are.
+     * @enum {string}
+     */
+    Credential: "session" | "token" | "local";
     /** @description Take an annotation away; it can be restored. */
     DeleteOperation: {
       /**
@@ -1929,6 +2021,7 @@ export interface components {
       | "account:own"
       | "metrics:read"
       | "project:create"
+      | "audit:read"
       | "people:manage"
       | "project:view"
       | "annotations:write"
@@ -2635,6 +2728,130 @@ export interface operations {
           [name: string]: unknown;
         };
         content?: never;
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  listAudit: {
+    parameters: {
+      query?: {
+        person?: number | null;
+        project?: number | null;
+        action?:
+          | (
+              | "sign_in"
+              | "sign_out"
+              | "invitation.accept"
+              | "account.rename"
+              | "account.password"
+              | "session.end"
+              | "token.create"
+              | "token.revoke"
+              | "person.create"
+              | "person.change"
+              | "person.forget"
+              | "person.link"
+              | "invitation.create"
+              | "invitation.withdraw"
+              | "member.set"
+              | "member.remove"
+              | "project.create"
+              | "project.change"
+              | "project.delete"
+              | "image.delete"
+              | "image.return"
+              | "annotations.export"
+              | "annotations.import"
+            )
+          | null;
+        since?: string | null;
+        until?: string | null;
+        before?: number | null;
+        limit?: number;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["AuditLog"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getAuditTable: {
+    parameters: {
+      query?: {
+        person?: number | null;
+        project?: number | null;
+        action?:
+          | (
+              | "sign_in"
+              | "sign_out"
+              | "invitation.accept"
+              | "account.rename"
+              | "account.password"
+              | "session.end"
+              | "token.create"
+              | "token.revoke"
+              | "person.create"
+              | "person.change"
+              | "person.forget"
+              | "person.link"
+              | "invitation.create"
+              | "invitation.withdraw"
+              | "member.set"
+              | "member.remove"
+              | "project.create"
+              | "project.change"
+              | "project.delete"
+              | "image.delete"
+              | "image.return"
+              | "annotations.export"
+              | "annotations.import"
+            )
+          | null;
+        since?: string | null;
+        until?: string | null;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description A table with a line of names first */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "text/csv": string;
+        };
       };
       /** @description What was wrong, and what would be right */
       default: {

@@ -8,7 +8,7 @@ from apiflask import APIBlueprint
 from flask import Response, request, session
 
 from limner.access import Permission
-from limner.api.auth import begin_session, csrf_token, current_actor
+from limner.api.auth import begin_session, csrf_token, current_actor, request_id
 from limner.api.context import services
 from limner.api.guard import requires
 from limner.api.schemas.people import InvitationAcceptance, InvitationOffer, InvitationToken
@@ -71,7 +71,7 @@ def accept_invitation(json_data: InvitationAcceptance) -> Session:
 
 
 def _origin() -> Origin:
-    return Origin(request.remote_addr or "", request.headers.get("User-Agent", ""))
+    return Origin(request.remote_addr or "", request.headers.get("User-Agent", ""), request_id())
 
 
 def _begin(found: SignedIn) -> Session:

@@ -1,0 +1,100 @@
+"""The audit log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, cast
+
+from pydantic import AfterValidator, Field, JsonValue
+
+from limner.access import Credential
+from limner.api.schemas.base import Answer, Request
+from limner.service.audit import AuditEntry as AuditRow
+from limner.service.audit import AuditFilter, AuditPage
+from limner.vocabulary.audit import AuditAction, AuditTarget
+from limner.vocabulary.events import Timestamp
+
+MAX_PAGE = 200
+Number = Annotated[int, Field(ge=1, lt=2**63)]
+
+
+def _with_zone(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("a moment needs its time zone, such as 2026-11-29T12:00:00Z")
+    return moment
+
+
+Moment = Annotated[datetime, AfterValidator(_with_zone)]
+
+
+class AuditTableQuery(Request):
+    """Which entries are meant."""
+
+    person: Number | None = Field(default=None, description="number of who did it")
+    project: Number | None = Field(default=None, description="number of the project in which it was done")
+    action: AuditAction | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+    @property
+    def wanted(self) -> AuditFilter:
+        """The filter, for the service."""
+        return AuditFilter(self.person, self.project, self.action, self.since, self.until)
+
+
+class AuditQuery(AuditTableQuery):
+    """A page of them."""
+
+    before: Number | None = Field(default=None, description="`next` of the page before")
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 50
+
+
+class AuditEntry(Answer):
+    """What somebody did, and to what; ``by`` is null when nobody of that number is known any more.
+
+    ``credential`` says how they were signed in and ``key`` where: the first digits of the hash of the session, as their
+    account shows it, or of the token. ``request`` is the X-Request-Id of the answer, empty from the command line.
+    """
+
+    id: int
+    at: Timestamp
+    user_id: int
+    by: str | None
+    action: AuditAction
+    target: AuditTarget
+    target_id: int | None
+    project_id: int | None
+    details: dict[str, JsonValue]
+    credential: Credential
+    key: str
+    request: str
+
+    @classmethod
+    def of(cls, row: AuditRow, by: str | None) -> AuditEntry:
+        """The entry as it is told to clients."""
+        return cls(
+            id=row.id,
+            at=row.created,
+            user_id=row.user_id,
+            by=by,
+            action=cast(AuditAction, row.action),
+            target=cast(AuditTarget, row.target),
+            target_id=row.target_id,
+            project_id=row.project_id,
+            details=row.details,
+            credential=Credential(row.credential),
+            key=row.key,
+            request=row.request_id,
+        )
+
+
+class AuditLog(Answer):
+    """A page of entries, newest first; ``next`` is ``before`` of the page after it."""
+
+    entries: list[AuditEntry]
+    next: int | None
+
+    @classmethod
+    def of(cls, page: AuditPage) -> AuditLog:
+        """The page as it is told to clients."""
+        return cls(entries=[AuditEntry.of(each, page.names.get(each.user_id)) for each in page.entries], next=page.next)

@@ -1,0 +1,32 @@
+"""What the audit log remembers that people did, by the names under which it is stored and told."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+AuditAction = Literal[
+    "sign_in",
+    "sign_out",
+    "invitation.accept",
+    "account.rename",
+    "account.password",
+    "session.end",
+    "token.create",
+    "token.revoke",
+    "person.create",
+    "person.change",
+    "person.forget",
+    "person.link",
+    "invitation.create",
+    "invitation.withdraw",
+    "member.set",
+    "member.remove",
+    "project.create",
+    "project.change",
+    "project.delete",
+    "image.delete",
+    "image.return",
+    "annotations.export",
+    "annotations.import",
+]
+AuditTarget = Literal["person", "project", "image", "invitation", "token", "session"]
