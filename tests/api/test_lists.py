@@ -15,14 +15,26 @@ from sqlalchemy import event, select
 
 from limner.jobs.kinds import Priority, encode_kind
 from limner.service.wiring import Services
+from limner.store import comments
 from limner.store.accounts import ensure_local_admin
 from limner.store.annotations import mask_facts
 from limner.store.categories import create_category
+from limner.store.comments import About, begin_thread
 from limner.store.embeddings import EmbeddingKey
 from limner.store.images import NewImage, add_image, lock_image
 from limner.store.operations import apply_operation
 from limner.store.projects import create_project
-from limner.store.tables import ApiToken, Invitation, Job, JobItem, LoginSession, Membership, Suggestion, User
+from limner.store.tables import (
+    ApiToken,
+    AuditEntry,
+    Invitation,
+    Job,
+    JobItem,
+    LoginSession,
+    Membership,
+    Suggestion,
+    User,
+)
 from limner.store.types import utc_now
 from limner.vocabulary.operations import CreateOperation, MarkOperation, Segmentation
 from tests.api.conftest import creation, mask_rle
@@ -30,8 +42,18 @@ from tests.api.conftest import creation, mask_rle
 FEW, MANY = 5, 50
 TOMORROW = utc_now() + timedelta(days=1)
 MASK = Segmentation.model_validate(mask_rle())
-# Lists that are read from files, or are as long as the model makes them.
-NOT_OF_ROWS = {"listModels", "getManifest", "getSession", "getProgress", "getEffort", "getReviews", "getOwnStatistics"}
+# Lists that are read from files, are as long as the model makes them, or are put together from a history read at once.
+NOT_OF_ROWS = {
+    "listOwnSteps",
+    "listDetectors",
+    "listModels",
+    "getManifest",
+    "getSession",
+    "getProgress",
+    "getEffort",
+    "getReviews",
+    "getOwnStatistics",
+}
 NOT_ROWS = {"permissions"}  # fields of a fixed length
 
 
@@ -81,6 +103,20 @@ def _suggestion(image_id: int) -> Suggestion:
     )
 
 
+def _audit_entry(user_id: int, project_id: int) -> AuditEntry:
+    return AuditEntry(
+        user_id=user_id,
+        credential="session",
+        key="0" * 16,
+        request_id="",
+        action="project.change",
+        target="project",
+        target_id=project_id,
+        project_id=project_id,
+        details={},
+    )
+
+
 def fill(services: Services, ids: Mapping[str, int], numbers: range) -> None:
     """Add one row of each kind that is listed for each number, each with what belongs to it."""
     with services.database.write() as session:
@@ -104,6 +140,9 @@ def fill(services: Services, ids: Mapping[str, int], numbers: range) -> None:
             create = CreateOperation(kind="create", uid=uuid.uuid4(), category_id=None, segmentation=MASK)
             first = lock_image(session, ids["image_id"])
             apply_operation(session, first, str(uuid.uuid4()), create, revision=None, user_id=user.id)
+            thread = begin_thread(session, first, str(uuid.uuid4()), "look", user.id, About())
+            comments.answer(session, first, thread, str(uuid.uuid4()), "where?", owner.id)
+            session.add(_audit_entry(user.id, ids["project_id"]))
             session.add(_job(ids["project_id"]))
             session.add(_suggestion(ids["image_id"]))
             session.add(
