@@ -318,6 +318,11 @@ def thumbnail_key(sha256: str) -> str:
     return f"thumbnails/{sha256[:2]}/{sha256}.webp"
 
 
+def snapshot_key(sha256: str) -> str:
+    """Annotations of a project as they stood once: a COCO file of these bytes."""
+    return f"snapshots/{sha256[:2]}/{sha256}.json"
+
+
 def embedding_key(
     image_sha256: str,
     model_sha256: str,

@@ -50,6 +50,7 @@ def rows_of(owner: FlaskClient, project_id: int, image_id: int) -> Rows:
         "job_id": job_id,
         "user_id": accepted.json["user"]["id"],
         "person": person,
+        "snapshot_id": owner.post(f"{project}/snapshots", json={"name": f"before {uuid.uuid4()}"}).json["id"],
         "invitation_id": owner.post(f"{project}/invitations", json={"role": "viewer"}).json["invitation"]["id"],
         "second_invitation_id": owner.post("/api/v1/invitations", json={}).json["invitation"]["id"],
     }
@@ -80,6 +81,7 @@ def ask(app: APIFlask, client: FlaskClient, rows: Rows, leave_out: Collection[st
         "members.create_invitation": {"json": {"role": "viewer"}},
         "members.set_member": {"json": {"name": rows["person"], "role": "annotator"}},
         "statistics.get_effort": {"query_string": {"by": "day"}},
+        "snapshots.take_snapshot": {"json": {"name": f"snapshot {uuid.uuid4()}"}},
         "suggestions.request_suggestions": {"json": {"request": {"source": "everything"}}},
         "people.create_invitation": {"json": {"role": "member"}},
         "people.update_person": {"json": {"role": "member"}},

@@ -32,6 +32,7 @@ from limner.store.tables import (
     JobItem,
     LoginSession,
     Membership,
+    Snapshot,
     Suggestion,
     User,
 )
@@ -44,6 +45,7 @@ TOMORROW = utc_now() + timedelta(days=1)
 MASK = Segmentation.model_validate(mask_rle())
 # Lists that are read from files, are as long as the model makes them, or are put together from a history read at once.
 NOT_OF_ROWS = {
+    "compareSnapshots",
     "listOwnSteps",
     "listDetectors",
     "listModels",
@@ -81,6 +83,10 @@ def _invitation(token_sha256: str, project_id: int | None) -> Invitation:
         note="for somebody",
         expires=TOMORROW,
     )
+
+
+def _snapshot(project_id: int, name: str, sha256: str) -> Snapshot:
+    return Snapshot(project_id=project_id, name=name, sha256=sha256, bytes=9, images=0, annotations=0, user_id=1)
 
 
 def _suggestion(image_id: int) -> Suggestion:
@@ -145,6 +151,7 @@ def fill(services: Services, ids: Mapping[str, int], numbers: range) -> None:
             session.add(_audit_entry(user.id, ids["project_id"]))
             session.add(_job(ids["project_id"]))
             session.add(_suggestion(ids["image_id"]))
+            session.add(_snapshot(ids["project_id"], f"snapshot {number}", sha256))
             session.add(
                 JobItem(
                     job_id=ids["job_id"],

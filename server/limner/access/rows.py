@@ -22,7 +22,8 @@ from limner.store.images import lock_image
 from limner.store.jobs import get_job
 from limner.store.people import role_in, roles_of
 from limner.store.projects import get_project, list_projects
-from limner.store.tables import Annotation, Category, Comment, Image, Job, Membership, Project, User
+from limner.store.snapshots import get_snapshot
+from limner.store.tables import Annotation, Category, Comment, Image, Job, Membership, Project, Snapshot, User
 
 _IMAGE_AND_ROLE = select(
     Image,
@@ -154,6 +155,18 @@ def access_job(session: Session, actor: Actor, job_id: int, permission: Permissi
     job = get_job(session, job_id)
     _check(session, actor, job.project_id, permission, NotFound.row("job", job_id))
     return job
+
+
+def access_snapshot(session: Session, actor: Actor, snapshot_id: int, permission: Permission) -> Snapshot:
+    """The snapshot with this number.
+
+    Raises:
+        NotFound: there is none, or the actor may not see its project.
+        Forbidden: the actor sees it, but has not this permission in its project.
+    """
+    snapshot = get_snapshot(session, snapshot_id)
+    _check(session, actor, snapshot.project_id, permission, NotFound.row("snapshot", snapshot_id))
+    return snapshot
 
 
 def _check(session: Session, actor: Actor, project_id: int, permission: Permission, missing: NotFound) -> None:

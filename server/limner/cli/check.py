@@ -43,7 +43,9 @@ def check(home: Path | None, thorough: bool, mend: bool, as_json: bool) -> None:
             if as_json:
                 click.echo(json.dumps(finding.__dict__))
             else:
-                names = ", ".join(f"{name} (image {number})" for number, name in finding.images) or "no image any more"
+                names = ", ".join(f"{name} (image {number})" for number, name in finding.images) or (
+                    "a snapshot" if finding.key.startswith("snapshots/") else "no image any more"
+                )
                 click.echo(f"{finding.key}: {finding.fault}{', mended' if finding.mended else ''}; of {names}")
     click.echo(f"{images} images looked at, {left} faults left.", err=True)
     if left:

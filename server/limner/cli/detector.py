@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from limner.cli.project import HOME
+from limner.cli.home import HOME
 from limner.cli.signals import stopped_by_signals
 from limner.config import Settings
 from limner.errors import InvalidInput

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +11,8 @@ import click
 
 from limner.atomic import write_file
 from limner.cli.folders import FoundImages, find_images, readable, walk
-from limner.config import Settings
+from limner.cli.home import HOME, open_home
+from limner.cli.snapshots import diff, snapshot
 from limner.errors import InvalidInput, LimnerError
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 ExportFormat = Literal["coco", "sa1b", "panoptic", "yolo", "png"]
 
-HOME = click.option(
-    "--home", type=click.Path(path_type=Path, file_okay=False), help="Folder for everything that is stored."
-)
-
 
 @click.group()
 def project() -> None:
     """Create, fill and export projects."""
+
+
+project.add_command(snapshot)
+project.add_command(diff)
 
 
 @project.command()
@@ -199,19 +199,6 @@ def export(
                 click.echo(f"{out / 'names.csv'}: images that are called otherwise here than in the project")
             return
     click.echo(f"{out}: {out.stat().st_size} bytes")
-
-
-@contextmanager
-def open_home(home: Path | None) -> Iterator[tuple[Services, Actor]]:
-    """The services of a home and whoever may use them from its command line."""
-    from limner.service.accounts import local_actor
-    from limner.service.wiring import open_services
-
-    services = open_services(Settings() if home is None else Settings(home=home))  # the encoder is not started
-    try:
-        yield services, local_actor(services.database)
-    finally:
-        services.database.close()
 
 
 def _import_images(services: Services, actor: Actor, project_id: int, found: FoundImages) -> int:

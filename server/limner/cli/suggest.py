@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from limner.cli.project import HOME, open_home
+from limner.cli.home import HOME, open_home
 from limner.vocabulary.suggested import MAX_POINTS_PER_SIDE, Detected, Everything
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Removing blobs that no row names any more.
+"""Removing blobs that no row names any more: what belongs to images, and snapshots.
 
 Deleting an image deletes rows. When it was the last of its bytes, an item of the kind ``sweep`` is left that is due
 after a day of grace. Whoever is about to rely on blobs that may be there already has that day start anew
@@ -24,13 +24,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from limner.atomic import remove_leftovers
-from limner.blobs import BlobStore, display_key, embedding_key, image_key, region_folder, thumbnail_key
+from limner.blobs import BlobStore, display_key, embedding_key, image_key, region_folder, snapshot_key, thumbnail_key
 from limner.errors import Unavailable
 from limner.jobs import queue
 from limner.jobs.embedding_cap import EmbeddingCap
 from limner.jobs.kinds import SWEEP, Priority
 from limner.store import Database
 from limner.store.images import is_used
+from limner.store.snapshots import snapshots_of
 from limner.store.tables import Embedding, Image, JobItem
 from limner.store.types import utc_now
 from limner.store.upsert import insert_for
@@ -111,6 +112,7 @@ def find_unreferenced(database: Database, blobs: BlobStore) -> int:
     for sha256s in _in_batches(_named_by_blobs(blobs)):
         with database.read() as session:
             known = set(session.scalars(select(Image.sha256).where(Image.sha256.in_(sha256s))))
+            known |= snapshots_of(session, sha256s)
             known |= set(session.scalars(select(JobItem.key).where(JobItem.kind == SWEEP, JobItem.key.in_(sha256s))))
         if lost := [sha256 for sha256 in sha256s if sha256 not in known]:
             with database.write() as session:
@@ -186,7 +188,7 @@ def _remove(database: Database, blobs: BlobStore, sha256: str, folders: Sequence
         if item is None:
             return False
         session.delete(item)
-        if is_used(session, sha256):
+        if is_used(session, sha256) or snapshots_of(session, [sha256]):
             return False
         session.execute(delete(Embedding).where(Embedding.image_sha256 == sha256))
         session.flush()
@@ -202,6 +204,7 @@ def _keys(blobs: BlobStore, sha256: str, folders: Sequence[tuple[str, int]]) -> 
             yield embedding_key(sha256, model_sha256, version, dtype)
         for key, _ in blobs.list(region_folder(sha256, model_sha256, version)):
             yield key
+    yield snapshot_key(sha256)
     yield thumbnail_key(sha256)
     yield display_key(sha256)
     yield image_key(sha256)
@@ -215,7 +218,7 @@ def _embedding_folders(blobs: BlobStore) -> Iterator[tuple[str, int]]:
 
 
 def _named_by_blobs(blobs: BlobStore) -> Iterator[str]:
-    for folder in ("images", "display", "thumbnails"):
+    for folder in ("images", "display", "thumbnails", "snapshots"):
         for key, _ in blobs.list(folder):
             if found := SHA256.search(key):
                 yield found.group()

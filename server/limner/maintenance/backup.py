@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from limner import __version__
 from limner.atomic import PRIVATE, SUFFIX, make_folder, remove_leftovers, replacing, write_file
-from limner.blobs import Blob, BlobStore, display_key, embedding_key, image_key, thumbnail_key
+from limner.blobs import Blob, BlobStore, display_key, embedding_key, image_key, snapshot_key, thumbnail_key
 from limner.encoding.stored import embedding_size
 from limner.errors import Conflict, NotFound
 from limner.maintenance import manifest as form
 from limner.maintenance.dumps import dumped
 from limner.store import Database
 from limner.store.installation import installation_id
-from limner.store.tables import Embedding, Image
+from limner.store.tables import Embedding, Image, Snapshot
 from limner.store.types import utc_now
 
 LOCK = ".lock"
@@ -141,7 +141,7 @@ class _Backup:
         make_folder(target.parent)
         digest = hashlib.sha256()
         write_file(target, _hashed(blob, digest.update))
-        if key.startswith("images/") and digest.hexdigest() != key.rsplit("/", 1)[-1]:
+        if key.startswith(("images/", "snapshots/")) and digest.hexdigest() != Path(key).stem:
             target.unlink()
             self._missing.append(key)
             return
@@ -213,6 +213,9 @@ def _keys(rows: Session) -> Iterator[str]:
         yield image_key(sha256)
         yield display_key(sha256)
         yield thumbnail_key(sha256)
+    if inspect(rows.connection()).has_table(Snapshot.__tablename__):  # not before an upgrade to the version that has it
+        for sha256 in rows.scalars(select(Snapshot.sha256).distinct().order_by(Snapshot.sha256)):
+            yield snapshot_key(sha256)
     columns = (Embedding.image_sha256, Embedding.model_sha256, Embedding.preprocessing_version)
     for embedding in rows.execute(select(*columns).order_by(*columns).execution_options(yield_per=ROWS)):
         yield embedding_key(*embedding)

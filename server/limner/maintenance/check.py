@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, delete, select, tuple_
 
-from limner.blobs import BlobStore, display_key, embedding_key, image_key, thumbnail_key
+from limner.blobs import BlobStore, display_key, embedding_key, image_key, snapshot_key, thumbnail_key
 from limner.encoding.images import decode_image, display_bytes, thumbnail_bytes
 from limner.encoding.stored import embedding_size
 from limner.errors import InvalidInput
 from limner.maintenance.integrity import Fault, image_faults
 from limner.store import Database
-from limner.store.tables import Embedding, Image
+from limner.store.tables import Embedding, Image, Snapshot
 
 PAGE = 500  # rows read at once
 
@@ -44,7 +45,9 @@ def check(
     max_pixels: int,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Finding]:
-    """Look at every image and every embedding that the database names. Nothing is locked: a server may run beside it.
+    """Look at every image, snapshot and embedding that the database names.
+
+    Nothing is locked: a server may run beside it.
 
     Args:
         database: names them.
@@ -61,6 +64,7 @@ def check(
         for key, fault in faults.items():
             yield Finding(key, fault, images, mended)
         progress(count)
+    yield from _snapshot_findings(database, blobs)
     yield from _embedding_findings(database, blobs, mend=mend)
 
 
@@ -92,6 +96,20 @@ def _derive(blobs: BlobStore, sha256: str, max_pixels: int) -> bool:
     blobs.put(display_key(sha256), display, replace=True)
     blobs.put(thumbnail_key(sha256), thumbnail_bytes(decoded), replace=True)
     return True
+
+
+def _snapshot_findings(database: Database, blobs: BlobStore) -> Iterator[Finding]:
+    """A snapshot cannot be made again; a backup has it."""
+    with database.read() as session:
+        named = session.scalars(select(Snapshot.sha256).distinct().order_by(Snapshot.sha256)).all()
+    for sha256 in named:
+        key = snapshot_key(sha256)
+        blob = blobs.find(key)
+        digest = hashlib.sha256()
+        for piece in blob.chunks() if blob else ():
+            digest.update(piece)
+        if digest.hexdigest() != sha256:
+            yield Finding(key, "damaged" if blob else "missing", (), mended=False)
 
 
 def _embedding_findings(database: Database, blobs: BlobStore, *, mend: bool) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from limner.store import categories as category_store
 from limner.store import projects as store
 from limner.store.embeddings import EmbeddingKey
 from limner.store.projects import ProjectCounts
+from limner.store.snapshots import delete_snapshots, list_snapshots
 from limner.store.tables import Category, Project
 from limner.vocabulary.states import NextOrder
 
@@ -140,6 +141,7 @@ def delete_project(context: Services, actor: Actor, project_id: int) -> None:
     with context.database.write() as session:
         row = access_project(session, actor, project_id, Permission.MANAGE_PROJECT)
         log_action(session, actor, "project.delete", "project", row.id, name=row.name)
+        unreference(session, delete_snapshots(session, list_snapshots(session, project_id)))
         orphans = store.delete_project(session, row)
         unreference(session, orphans)
     for sha256 in orphans:

@@ -279,6 +279,23 @@ class Annotation(Base):
     deleted: Mapped[datetime | None]
 
 
+class Snapshot(Base):
+    """The annotations of a project as they stood once, under a name: a COCO file among the blobs that never changes."""
+
+    __tablename__ = "snapshots"
+    __table_args__ = (UniqueConstraint("project_id", "name"), NEVER_REUSE_IDS)
+
+    id: Mapped[Id]
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    name: Mapped[Name]
+    sha256: Mapped[Sha256] = mapped_column(index=True)  # of the file
+    bytes: Mapped[BigInt]
+    images: Mapped[int]
+    annotations: Mapped[int]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))  # who took it
+    created: Mapped[Created]
+
+
 class Suggestion(Base):
     """A mask that a machine proposes for an image, until somebody takes or refuses it. Never an annotation itself.
 

@@ -893,6 +893,24 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/projects/{project_id}/snapshots": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The snapshots of a project, oldest first. */
+    get: operations["listSnapshots"];
+    put?: never;
+    /** Keep the annotations of a project as they stand now, under a name. */
+    post: operations["takeSnapshot"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/projects/{project_id}/statistics/effort": {
     parameters: {
       query?: never;
@@ -1043,6 +1061,57 @@ export interface paths {
     post: operations["signIn"];
     /** Sign out; the cookie is worth nothing from now on. */
     delete: operations["signOut"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/snapshots/{snapshot_id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Forget a snapshot; its file goes a day later. */
+    delete: operations["deleteSnapshot"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/snapshots/{snapshot_id}/diff": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What was added, removed and changed since a snapshot, until another one or until now. */
+    get: operations["compareSnapshots"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/snapshots/{snapshot_id}/file": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The COCO file of a snapshot: the same bytes for ever. */
+    get: operations["getSnapshotFile"];
+    put?: never;
+    post?: never;
+    delete?: never;
     options?: never;
     head?: never;
     patch?: never;
@@ -1349,6 +1418,33 @@ export interface components {
     /** @description The detectors of a project; the one that is used unless another is named comes first. */
     DetectorList: {
       detectors: components["schemas"]["Detector"][];
+    };
+    /** @description Counts of all differences, names of images, and the first differences themselves. */
+    Diff: {
+      added: number;
+      changed: number;
+      differences: components["schemas"]["Difference"][];
+      images_added: string[];
+      images_removed: string[];
+      removed: number;
+      unchanged: number;
+    };
+    /**
+     * @description An annotation that is not in both, or not the same in both.
+     *
+     *     ``iou`` is that of its masks, ``changes`` names what changed; both are for changed ones. ``before`` and ``after``
+     *     are names of categories.
+     */
+    Difference: {
+      after: string | null;
+      before: string | null;
+      changes: string[];
+      file_name: string;
+      image_id: number;
+      iou: number | null;
+      /** @enum {string} */
+      kind: "added" | "removed" | "changed";
+      uid: string;
     };
     /**
      * @description Masks of one group, as they are now. ``key``: a number, hash or day; ``name`` is what people read.
@@ -1951,6 +2047,10 @@ export interface components {
       note: string;
       role: components["schemas"]["ProjectRole"];
     };
+    /** @description A name for how the annotations stand now. */
+    NewSnapshot: {
+      name: string;
+    };
     /** @description A token to make; without ``days`` it is good until it is revoked. */
     NewToken: {
       days?: number | null;
@@ -2325,6 +2425,23 @@ export interface components {
     Skipped: {
       what: string;
       why: string;
+    };
+    /** @description The annotations of a project as they stood once; ``sha256`` is that of its COCO file, the same for ever. */
+    Snapshot: {
+      annotations: number;
+      bytes: number;
+      /** Format: date-time */
+      created: string;
+      id: number;
+      images: number;
+      name: string;
+      project_id: number;
+      sha256: string;
+      user: string | null;
+    };
+    /** @description Snapshots, oldest first. */
+    SnapshotList: {
+      snapshots: components["schemas"]["Snapshot"][];
     };
     /** @description Opens every stream: from now on nothing is missed. */
     StartEvent: {
@@ -4759,6 +4876,72 @@ export interface operations {
       };
     };
   };
+  listSnapshots: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["SnapshotList"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  takeSnapshot: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["NewSnapshot"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Snapshot"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
   getEffort: {
     parameters: {
       query: {
@@ -5085,6 +5268,99 @@ export interface operations {
           [name: string]: unknown;
         };
         content?: never;
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  deleteSnapshot: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        snapshot_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Deleted */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  compareSnapshots: {
+    parameters: {
+      query?: {
+        after?: number | null;
+      };
+      header?: never;
+      path: {
+        snapshot_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Diff"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getSnapshotFile: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        snapshot_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The COCO file */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": string;
+        };
       };
       /** @description What was wrong, and what would be right */
       default: {
