@@ -75,7 +75,7 @@ def ask(app: APIFlask, client: FlaskClient, rows: Rows, leave_out: Collection[st
         "categories.update_category": {"json": {"name": "lynx"}},
         "comments.add_comment": {"json": {"uid": str(uuid.uuid4()), "text": "Look here."}},
         "comments.resolve_thread": {"json": {"resolved": True}},
-        "coco.import_coco": {"json": {"categories": [], "images": [], "annotations": []}},
+        "imports.import_annotations": {"json": {"categories": [], "images": [], "annotations": []}},
         "images.upload_images": {"data": {"files": (io.BytesIO(b"no image"), "x.png")}},
         "jobs.create_job": {"json": {"kind": "precompute"}},
         "members.create_invitation": {"json": {"role": "viewer"}},

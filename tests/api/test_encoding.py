@@ -343,7 +343,7 @@ def test_pages_hear_of_categories_that_others_change(
     assert script.post(f"/api/v1/projects/{project['id']}/categories", json={"name": "cat"}).status_code == 409
     coco = {"categories": [{"id": 1, "name": "bird"}, {"id": 2, "name": "fox"}], "images": [], "annotations": []}
     for _ in range(2):  # the second time both are there
-        assert script.post(f"/api/v1/projects/{project['id']}/import/coco", json=coco).status_code == 200
+        assert script.post(f"/api/v1/projects/{project['id']}/import", json=coco).status_code == 200
     script.delete(f"/api/v1/images/{image['id']}")
     wait_for(lambda: page.of_kind("image"))
     assert [event["event"] for event in page.events] == ["categories"] * 4 + ["image"]

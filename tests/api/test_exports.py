@@ -13,11 +13,11 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from limner.formats.exports import FOLDER_FORMATS
-from limner.formats.sa1b import import_sa1b
+from limner.formats.importing import import_files, of_bytes
 from limner.service.wiring import Services
 from limner.vocabulary import rle
 from tests.api.conftest import Upload, mask_rle, new_uid
-from tests.api.test_coco import annotate
+from tests.api.test_imports import annotate
 from tests.api.test_marks import send
 from tests.conftest import png_bytes
 
@@ -76,7 +76,9 @@ def test_sa1b_comes_back_identical(
     made = annotate(script, image, project["categories"][0]["id"])
     other = script.post("/api/v1/projects", json={"name": "Copy"}).json
     twin = upload(png_bytes(48, 64), project_id=other["id"])["image"]
-    report = import_sa1b(services.database, other["id"], archive(script, project["id"], "sa1b").items())
+    report = import_files(
+        services.database, other["id"], of_bytes(archive(script, project["id"], "sa1b").items()), form="sa1b"
+    )
     assert (report.annotations, report.skipped) == (1, [])
     copied = script.get(f"/api/v1/images/{twin['id']}/annotations").json["annotations"]
     assert [a["segmentation"] for a in copied] == [made["segmentation"]]

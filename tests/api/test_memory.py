@@ -55,7 +55,9 @@ def upload(server: Server, data: bytes) -> str:
 
 def import_coco(server: Server, data: bytes) -> int:
     project = server.client.post("/api/v1/projects", json={"name": "Cats"}).json()
-    answer = server.client.post(f"/api/v1/projects/{project['id']}/import/coco", files={"file": ("c.json", data)})
+    answer = server.client.post(
+        f"/api/v1/projects/{project['id']}/import?format=coco", files={"file": ("c.json", data)}
+    )
     return answer.status_code
 
 

@@ -220,3 +220,63 @@ def test_other_formats_in_a_folder_or_an_archive_and_sa1b_back(home: Path, tmp_p
     run("create", "Again")
     result = run("import", "Again", tmp_path / "a.png", tmp_path / "sa1b")
     assert "1 SA-1B documents: 1 annotations on 1 images, 1 categories" in result.output
+
+
+def test_annotations_of_other_tools_come_with_their_folder_as_they_are_or_as_a_preview(
+    home: Path, tmp_path: Path
+) -> None:
+    run("create", "Cats")
+    folder = tmp_path / "set"
+    write_image(folder / "images" / "train" / "a.png", 1)
+    (folder / "labels" / "train").mkdir(parents=True)
+    (folder / "labels" / "train" / "a.txt").write_text("0 .1 .1 .5 .1 .5 .5\n0 .5 .5 .2 .2\n0 1\n")
+    (folder / "data.yaml").write_text("names: [cat]\n")
+
+    result = run("import", "Cats", folder, "--preview")
+    assert f"{folder} (yolo): would add 0 annotations on 0 images, 1 categories; 0 images are not" in result.output
+    assert "left out document labels/train/a.txt: The project has no image of this name." in result.output
+    assert run("list").output == "1\t0 images\t0 annotations\tCats\n"
+
+    result = run("import", "Cats", folder)
+    assert "1 images added" in result.output
+    assert f"{folder} (yolo): 1 annotations on 1 images, 1 categories" in result.output
+    assert "left out box line 2 of labels/train/a.txt: it is a box without a mask" in result.output
+    assert "left out annotation line 3 of labels/train/a.txt: It has 2 numbers." in result.output
+
+    result = run("import", "Cats", folder, "--boxes", "rectangle", "--preview")
+    assert "would add 1 annotations on 1 images, 0 categories" in result.output
+    assert "  cat: 1\n" in result.output
+    assert "1 annotations on 1 images" in run("import", "Cats", folder, "--boxes", "rectangle").output
+    assert run("list").output == "1\t1 images\t2 annotations\tCats\n"
+
+
+def test_png_masks_are_no_images_when_a_format_is_named_and_limners_own_are_known(home: Path, tmp_path: Path) -> None:
+    run("create", "Cats")
+    folder = tmp_path / "set"
+    write_image(folder / "images" / "a.png", 1)
+    mask = np.zeros((20, 30), np.uint8)
+    mask[3:9, 4:20] = 255
+    (folder / "masks").mkdir()
+    Image.fromarray(mask).save(folder / "masks" / "a.png")
+    result = run("import", "Cats", folder, "--format", "masks")
+    assert "1 images added" in result.output
+    assert "(masks): 1 annotations on 1 images" in result.output
+    run("export", "Cats", "--format", "png", "--images", "--out", tmp_path / "out")
+    run("create", "Again")
+    result = run("import", "Again", tmp_path / "out")
+    assert "1 images added" in result.output
+    assert "(masks): 1 annotations on 1 images, 1 categories" in result.output
+
+
+def test_a_folder_with_annotations_of_several_formats_asks_which(home: Path, tmp_path: Path) -> None:
+    run("create", "Cats")
+    write_coco(tmp_path / "set.json", "a.png")
+    (tmp_path / "a.json").write_text('{"shapes": [], "imagePath": "a.png", "imageHeight": 20, "imageWidth": 30}')
+    with pytest.raises(InvalidFile, match="several formats: coco and labelme"):
+        run("import", "Cats", tmp_path)
+    result = run("import", "Cats", write_image(tmp_path / "a.png", 1), tmp_path / "set.json", tmp_path / "a.json")
+    assert "set.json: 1 annotations on 1 images" in result.output
+    assert "1 labelme files: 0 annotations" in result.output
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.write(tmp_path / "set.json", "set.json")
+    assert "set.zip: 0 annotations" in run("import", "Cats", tmp_path / "set.zip").output

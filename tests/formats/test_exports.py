@@ -27,7 +27,8 @@ from limner.formats.coco import export_coco_folder
 from limner.formats.dataset import Split
 from limner.formats.exports import FOLDER_FORMATS, ExportChoice, export_files
 from limner.formats.files import ExportFile, FileNames, safe_path, write_folder, zip_chunks
-from limner.formats.sa1b import import_sa1b, is_sa1b
+from limner.formats.importing import import_files, of_bytes
+from limner.formats.importing.sniffing import sniff
 from limner.formats.yolo import export_yolo
 from limner.store import Database
 from limner.store.annotations import AnnotationState, annotations_of
@@ -88,13 +89,13 @@ def test_sa1b_comes_back_identical(world: World, tmp_path: Path) -> None:
     assert sorted(files) == ["empty.json", "tall.json", "wide.json"]
     database = sqlite(tmp_path / "other.db")
     fresh = new_world(database)
-    report = import_sa1b(database, fresh.project_id, files.items())
+    report = import_files(database, fresh.project_id, of_bytes(files.items()), form="sa1b")
     assert (report.annotations, report.images, report.categories, report.skipped) == (6, 2, 2, [])
     assert fresh.content()["annotations"] == world.content()["annotations"]
     assert fresh.uids() == world.uids()
     assert export(fresh, "sa1b") == files
 
-    again = import_sa1b(database, fresh.project_id, files.items())
+    again = import_files(database, fresh.project_id, of_bytes(files.items()), form="sa1b")
     assert again.annotations == 0
     database.close()
 
@@ -105,7 +106,7 @@ def test_sa1b_of_others_brings_scores_as_provenance(tmp_path: Path) -> None:
     mask = box("wide.png", 2, 8, 3, 9)
     annotation = {"id": 5, "segmentation": dict(rle.encode(mask)), "predicted_iou": 0.9, "point_coords": [[4.5, 5.0]]}
     document = {"image": {"height": 20, "width": 30, "file_name": "wide.png"}, "annotations": [annotation]}
-    import_sa1b(database, world.project_id, [("a.json", json.dumps(document).encode())])
+    import_files(database, world.project_id, of_bytes([("a.json", json.dumps(document).encode())]), form="sa1b")
     (state,) = states(world, "wide.png")
     assert state.category_id is None
     assert state.provenance is not None
@@ -136,7 +137,7 @@ def test_of_several_documents_the_usable_ones_go_in_and_the_others_are_listed(
     database = sqlite(tmp_path / "other.db")
     fresh = new_world(database)
     good = export(world, "sa1b")["wide.json"]
-    report = import_sa1b(database, fresh.project_id, [("b.json", document), ("a.json", good)])
+    report = import_files(database, fresh.project_id, of_bytes([("b.json", document), ("a.json", good)]), form="sa1b")
     assert report.annotations == len(json.loads(good)["annotations"])
     assert fresh.uids()
     assert any("b.json" in skipped.what and message in skipped.why for skipped in report.skipped)
@@ -153,7 +154,7 @@ def test_numbers_that_are_not_finite_cost_an_sa1b_document_no_other_mask(tmp_pat
     masks[3]["point_coords"] = [[1, huge]]
     document = {"image": {"height": 20, "width": 30, "file_name": "wide.png"}, "annotations": masks}
     text = json.dumps(document).replace(f'"{huge}"', huge)
-    report = import_sa1b(database, world.project_id, [("a.json", text.encode())])
+    report = import_files(database, world.project_id, of_bytes([("a.json", text.encode())]), form="sa1b")
     assert report.annotations == 4
     assert [(each.what, each.why) for each in report.skipped] == [
         ("annotation 1 of a.json", "It has a number that is not finite.")
@@ -163,8 +164,8 @@ def test_numbers_that_are_not_finite_cost_an_sa1b_document_no_other_mask(tmp_pat
 
 
 def test_sa1b_and_coco_are_told_apart(world: World) -> None:
-    assert is_sa1b(io.BytesIO(export(world, "sa1b")["wide.json"]))
-    assert not is_sa1b(io.BytesIO(world.export()))
+    assert sniff(of_bytes([("a.json", export(world, "sa1b")["wide.json"])])) == "sa1b"
+    assert sniff(of_bytes([("a.json", world.export())])) == "coco"
 
 
 def test_panoptic_shows_the_smaller_mask_and_counts_what_is_seen(world: World) -> None:

@@ -16,13 +16,13 @@ from limner.api.blueprints import (
     audit,
     categories,
     client,
-    coco,
     comments,
     embeddings,
     events,
     exports,
     health,
     images,
+    imports,
     jobs,
     members,
     people,
@@ -56,7 +56,7 @@ MAX_UPLOAD_PARTS = 2000
 MAX_FIELD_BYTES = 100 * 1024  # of a form's field that is no file; the parser reads pieces of 64 KiB
 SIGN_IN_LIMIT = "20 per minute"
 
-LARGE_BODIES = ("images.upload_images", "coco.import_coco")  # endpoints that take uploads
+LARGE_BODIES = ("images.upload_images", "imports.import_annotations")  # endpoints that take uploads
 
 API_BLUEPRINTS = (
     session.blueprint,
@@ -75,7 +75,7 @@ API_BLUEPRINTS = (
     work.blueprint,
     statistics.blueprint,
     snapshots.blueprint,
-    coco.blueprint,
+    imports.blueprint,
     exports.blueprint,
     jobs.blueprint,
     events.blueprint,

@@ -69,9 +69,11 @@ def upload_body(field: str, *, many: bool) -> dict[str, Any]:
 
 
 def import_body() -> dict[str, Any]:
-    """Documents a JSON file that comes as the body itself or as the part ``file`` of a form."""
-    body: dict[str, Any] = upload_body("file", many=False)["requestBody"]
-    body["content"]["application/json"] = {"schema": {"type": "object"}}
+    """Documents files that come as parts ``file`` of a form, or one as the body itself."""
+    body: dict[str, Any] = upload_body("file", many=True)["requestBody"]
+    body["content"]["application/json"] = {"schema": {"anyOf": [{"type": "object"}, {"type": "array", "items": {}}]}}
+    for kind in ("application/xml", "application/zip"):
+        body["content"][kind] = {"schema": {"type": "string", "format": "binary"}}
     return {"requestBody": body}
 
 

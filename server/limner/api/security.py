@@ -18,7 +18,7 @@ from limner.errors import Forbidden, InvalidFile
 KEY_FILE = "secret_key"
 KEY_BYTES = 32
 
-OTHER_BODIES = frozenset({"images.upload_images", "coco.import_coco"})  # endpoints that take other than JSON
+OTHER_BODIES = frozenset({"images.upload_images", "imports.import_annotations"})  # endpoints that take other than JSON
 
 UNUSED_FEATURES = (
     *("accelerometer", "autoplay", "browsing-topics", "camera", "display-capture", "encrypted-media"),

@@ -225,7 +225,7 @@ def importing(server: Served) -> Iterator[list[str]]:
             "categories": [{"id": 1, "name": "cat"}],
             "annotations": annotations,
         }
-        server.call("POST", f"/projects/{project}/import/coco", json.dumps(document).encode())
+        server.call("POST", f"/projects/{project}/import?format=coco", json.dumps(document).encode())
         return f"{IMPORTED} annotations on one image"
 
     with again_and_again(once) as rounds:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from limner.atomic import write_file
-from limner.cli.folders import FoundImages, find_images, readable, walk
+from limner.cli.folders import FoundImages, find_images, readable
 from limner.cli.home import HOME, open_home
 from limner.cli.snapshots import diff, snapshot
 from limner.errors import InvalidInput, LimnerError
 
 if TYPE_CHECKING:
     from limner.access import Actor
+    from limner.formats.importing import Boxes, ImportFormat
     from limner.service.exchange import ImportReport
     from limner.service.wiring import Services
 
@@ -98,36 +100,58 @@ def model(name: str, model: str | None, follow: bool, at_once: bool, home: Path 
 @click.argument(
     "sources", metavar="FILE_OR_DIR...", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True)
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["coco", "sa1b", "yolo", "labelme", "cvat", "label-studio", "voc", "masks"]),
+    help="Of the annotations; by default what the files hold decides.",
+)
+@click.option(
+    "--boxes",
+    type=click.Choice(["skip", "rectangle"]),
+    default="skip",
+    show_default=True,
+    help="Boxes without a mask: list them, or make rectangular masks that have the box as their prompt.",
+)
+@click.option("--preview", is_flag=True, help="Say what annotations would be added, and add nothing, images neither.")
 @HOME
 @click.pass_context
-def import_all(context: click.Context, name: str, sources: Sequence[Path], home: Path | None) -> None:
+def import_all(
+    context: click.Context,
+    name: str,
+    sources: Sequence[Path],
+    form: ImportFormat | None,
+    boxes: Boxes,
+    preview: bool,
+    home: Path | None,
+) -> None:
     """Add images and annotations to PROJECT, a name or an id.
 
-    Image files are added as they are, folders with all images in them. JSON files, COCO or SA-1B's, and the SA-1B
-    documents in folders give their annotations to the images that are there by then. What the project has already is
-    not added again. Files that are refused are named, the others are added all the same; the exit status is then 1.
+    Image files are added as they are, folders with all images in them. Annotations are read from COCO, SA-1B, YOLO,
+    labelme, CVAT (for images 1.1), Label Studio (JSON), Pascal VOC and PNG masks: files, folders, and ZIP archives of
+    annotations. They go to the images that are there by then. PNG masks need --format, or lie as those of Limner and
+    VOC do. What the project has already is not added again. Files that are refused are named, the others are added all
+    the same; the exit status is then 1.
     """
-    from limner.formats.sa1b import is_sa1b
-    from limner.service.exchange import import_coco, import_sa1b
+    from limner.cli.annotation_files import find_annotations
+    from limner.service.exchange import import_annotations
     from limner.service.projects import find_project
 
-    documents, masks = [], []
-    for path in _find_json(sources):
-        with path.open("rb") as file:
-            if is_sa1b(file):
-                masks.append(path)
-            elif path in sources:
-                documents.append(path)
-    images = find_images([source for source in sources if source.is_dir() or source.suffix.lower() != ".json"])
-    with open_home(home) as (services, actor):
+    with ExitStack() as opened:
+        batches = find_annotations(sources, form, opened)
+        masks = {path for batch in batches for path in batch.masks}
+        given = [source for source in sources if source.is_dir() or not batches.holds(source)]
+        images = find_images(given)
+        images.images = [image for image in images.images if image.path not in masks]
+        services, actor = opened.enter_context(open_home(home))
         project_id = find_project(services, actor, name)
-        refused = _import_images(services, actor, project_id, images) if images.images or images.refused else 0
-        for document in documents:
-            with document.open("rb") as opened:
-                click.echo(_summary(readable(document), import_coco(services, actor, project_id, opened)))
-        if masks:
-            contents = ((readable(path), path.read_bytes()) for path in masks)
-            click.echo(_summary(f"{len(masks)} SA-1B documents", import_sa1b(services, actor, project_id, contents)))
+        add = (images.images or images.refused) and not preview
+        refused = _import_images(services, actor, project_id, images) if add else 0
+        for batch in batches:
+            report = import_annotations(
+                services, actor, project_id, batch.sources, form=batch.form, boxes=boxes, preview=preview
+            )
+            click.echo(_summary(batch.title, report))
     if refused:
         context.exit(1)
 
@@ -226,17 +250,12 @@ def _import_images(services: Services, actor: Actor, project_id: int, found: Fou
     return len(refused)
 
 
-def _find_json(sources: Sequence[Path]) -> list[Path]:
-    """JSON files as they are given, and those in folders; hidden ones left out."""
-    found = []
-    for source in sources:
-        if source.is_dir():
-            found += [path for path, _ in walk(source, []) if path.suffix.lower() == ".json"]
-        elif source.suffix.lower() == ".json":
-            found.append(source)
-    return found
-
-
 def _summary(document: str, report: ImportReport) -> str:
-    lines = [f"{document}: {report.annotations} annotations on {report.images} images, {report.categories} categories"]
+    size = f"{report.annotations} annotations on {report.images} images, {report.categories} categories"
+    if not report.preview:
+        lines = [f"{document}: {size}"]
+    else:
+        lines = [f"{document}: would add {size}; {report.unmatched} images are not in the project"]
+        counts = sorted(report.by_category.items(), key=lambda each: (-each[1], each[0] or ""))
+        lines += [f"  {'without category' if name is None else name}: {count}" for name, count in counts]
     return "\n".join(lines + [f"  left out {skipped.what}: {skipped.why}" for skipped in report.skipped])

@@ -39,7 +39,7 @@ def iterate_arrays(file: IO[bytes], names: Collection[str]) -> Iterator[tuple[st
                 text.fail("The file is not valid JSON: a name was expected")
             text.expect(":", "The file is not valid JSON: ':' was expected")
             if key in names:
-                for element in _elements(text, key):
+                for element in _elements(text, repr(key)):
                     yield key, element
             else:
                 _pass_over(text)
@@ -49,8 +49,20 @@ def iterate_arrays(file: IO[bytes], names: Collection[str]) -> Iterator[tuple[st
         text.fail("The file goes on after its JSON object ended")
 
 
+def iterate_list(file: IO[bytes], max_element: int) -> Iterator[Any]:
+    """The elements of a JSON list, of at most ``max_element`` characters each.
+
+    Raises:
+        InvalidFile: as :func:`iterate_arrays`, when it is no list, or an element is larger.
+    """
+    text = _Text(file, max_element)
+    yield from _elements(text, "The file")
+    if text.peek():
+        text.fail("The file goes on after its list ended")
+
+
 def _elements(text: _Text, name: str) -> Iterator[Any]:
-    text.expect("[", f"{name!r} is not a list")
+    text.expect("[", f"{name} is not a list")
     if text.peek() == "]":
         text.skip()
         return
@@ -84,8 +96,9 @@ def _pass_over(text: _Text) -> None:
 class _Text:
     """A window on the text of a file, moving forwards."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], max_element: int | None = None) -> None:
         self._file = file
+        self._max_element = MAX_ELEMENT if max_element is None else max_element
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self._json = json.JSONDecoder(parse_constant=self._refuse_constant, parse_float=self._finite)
         self._buffer = ""
@@ -126,8 +139,8 @@ class _Text:
             try:
                 value, end = self._json.raw_decode(self._buffer, self._position)
             except json.JSONDecodeError as error:
-                if len(self._buffer) - self._position > MAX_ELEMENT:
-                    self.fail(f"The file holds a value of more than {MAX_ELEMENT:,} characters")
+                if len(self._buffer) - self._position > self._max_element:
+                    self.fail(f"The file holds a value of more than {self._max_element:,} characters")
                 if not self._read():
                     self._position = error.pos
                     self.fail(f"The file is not valid JSON: {error.msg}")
@@ -144,16 +157,14 @@ class _Text:
         """Refuse the file, naming the place."""
         place = self._dropped + self._position
         at = "at its end" if self._ended and self._position >= len(self._buffer) else f"at character {place}"
-        raise InvalidFile(
-            f"{complaint.rstrip('.')}, {at}.", hint="Send a whole COCO file: one JSON object in UTF-8."
-        ) from None
+        raise InvalidFile(f"{complaint.rstrip('.')}, {at}.", hint="Send the whole file, as JSON in UTF-8.") from None
 
     def _read(self) -> bool:
         """Bring more text into the window: at least as much as is waiting, so that large values stay cheap."""
         if self._ended:
             return False
         waiting = self._buffer[self._position :]
-        chunk = self._file.read(max(CHUNK_BYTES, min(len(waiting), MAX_ELEMENT - len(waiting))))
+        chunk = self._file.read(max(CHUNK_BYTES, min(len(waiting), self._max_element - len(waiting))))
         self._ended = not chunk
         try:
             text = self._decoder.decode(chunk, final=self._ended)

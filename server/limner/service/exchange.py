@@ -2,48 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import IO
+from collections.abc import Iterator
 
 from limner.access import Actor, Permission
 from limner.formats.coco import ImportReport, export_coco
-from limner.formats.coco import import_coco as read_coco
 from limner.formats.exports import ExportChoice, export_files
 from limner.formats.files import ExportFile, zip_chunks
-from limner.formats.sa1b import import_sa1b as read_sa1b
+from limner.formats.importing import Boxes, ImportFormat, Sources, import_files
 from limner.service.audit import log_action
 from limner.service.projects import check_project
 from limner.service.wiring import Services
 from limner.vocabulary.audit import AuditAction
 
-__all__ = ["ImportReport", "export_folder", "export_stream", "import_coco", "import_sa1b"]
+__all__ = ["ImportReport", "export_folder", "export_stream", "import_annotations"]
 
 
-def import_coco(context: Services, actor: Actor, project_id: int, file: IO[bytes]) -> ImportReport:
-    """Add the annotations of a COCO file to the images it names; entries that cannot be used are listed.
-
-    Raises:
-        NotFound: there is no such project that the actor may see.
-        Forbidden: the actor may not import into it.
-        InvalidFile: it is no COCO file.
-    """
-    check_project(context, actor, project_id, Permission.IMPORT)
-    _note(context, actor, "annotations.import", project_id, "coco")
-    return read_coco(context.database, project_id, file, user_id=actor.user_id)
-
-
-def import_sa1b(
-    context: Services, actor: Actor, project_id: int, documents: Iterable[tuple[str, bytes]]
+def import_annotations(
+    context: Services,
+    actor: Actor,
+    project_id: int,
+    sources: Sources,
+    *,
+    form: ImportFormat | None = None,
+    boxes: Boxes = "skip",
+    preview: bool = False,
 ) -> ImportReport:
-    """Add the masks of SA-1B documents, each given with its name for messages, to the images they name.
+    """Add the annotations of files to the images they name; entries that cannot be used are listed.
+
+    Args:
+        context: everything.
+        actor: who imports.
+        project_id: where to.
+        sources: the files, all of one format.
+        form: the format; None finds it out.
+        boxes: what becomes of boxes without a mask.
+        preview: write nothing, and report what would be added.
 
     Raises:
         NotFound: there is no such project that the actor may see.
         Forbidden: the actor may not import into it.
+        InvalidFile: the files are of no known format, or broken as a whole.
     """
     check_project(context, actor, project_id, Permission.IMPORT)
-    _note(context, actor, "annotations.import", project_id, "sa1b")
-    return read_sa1b(context.database, project_id, documents, user_id=actor.user_id)
+    if not preview:
+        _note(context, actor, "annotations.import", project_id, form or "found out")
+    return import_files(
+        context.database, project_id, sources, form=form, boxes=boxes, preview=preview, user_id=actor.user_id
+    )
 
 
 def export_stream(context: Services, actor: Actor, project_id: int, choice: ExportChoice) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ import type {
   ImageDetails,
   ImageHistory,
   ImagePage,
+  ImportQuery,
   ImportSummary,
   Job,
   Manifest,
@@ -294,14 +295,18 @@ export class Client {
       }),
     );
 
-  /** The file goes as it is: a COCO file can be larger than what should be parsed here. */
-  async importCoco(projectId: number, file: Blob): Promise<ImportSummary> {
+  /** Files go as they are: they can be larger than what should be parsed here. */
+  async importAnnotations(
+    projectId: number,
+    files: readonly File[],
+    query: ImportQuery,
+  ): Promise<ImportSummary> {
     const form = new FormData();
-    form.append("file", file);
+    for (const file of files) form.append("file", file);
     return await body<ImportSummary>(
-      this.api.POST("/api/v1/projects/{project_id}/import/coco", {
-        params: { path: { project_id: projectId } },
-        body: { file: "" },
+      this.api.POST("/api/v1/projects/{project_id}/import", {
+        params: { path: { project_id: projectId }, query },
+        body: { file: [] },
         bodySerializer: () => form,
       }),
     );

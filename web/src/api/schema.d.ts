@@ -751,7 +751,7 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
-  "/api/v1/projects/{project_id}/import/coco": {
+  "/api/v1/projects/{project_id}/import": {
     parameters: {
       query?: never;
       header?: never;
@@ -760,8 +760,8 @@ export interface paths {
     };
     get?: never;
     put?: never;
-    /** Add the annotations of a COCO file to the images it names; entries that cannot be used are listed. */
-    post: operations["importCoco"];
+    /** Add the annotations of files to the images they name; entries that cannot be used are listed. */
+    post: operations["importAnnotations"];
     delete?: never;
     options?: never;
     head?: never;
@@ -1269,6 +1269,11 @@ export interface components {
       position?: number | null;
       supercategory?: string | null;
     };
+    /** @description How many annotations of an import are of a category; null is those without one. */
+    CategoryCount: {
+      annotations: number;
+      category: string | null;
+    };
     /**
      * @description One edit, and who made it (null: nobody is known).
      *
@@ -1667,12 +1672,21 @@ export interface components {
       held_until: string | null;
       reserved: boolean;
     };
-    /** @description How much an import brought. */
+    /**
+     * @description How much an import brought, or, as a preview, would bring.
+     *
+     *     ``unmatched`` are images of the files that the project does not have, or that are not clear; ``skipped`` names them.
+     */
     ImportResult: {
       annotations: number;
+      by_category: components["schemas"]["CategoryCount"][];
       categories: number;
+      /** @enum {string} */
+      format: "coco" | "sa1b" | "yolo" | "labelme" | "cvat" | "label-studio" | "voc" | "masks";
       images: number;
+      preview: boolean;
       skipped: components["schemas"]["Skipped"][];
+      unmatched: number;
     };
     /** @description How pixels become the encoder's input: a square of so many px, see ``ImageGeometry``; (value - mean) / std. */
     InputSpec: {
@@ -4509,9 +4523,13 @@ export interface operations {
       };
     };
   };
-  importCoco: {
+  importAnnotations: {
     parameters: {
-      query?: never;
+      query?: {
+        format?: ("coco" | "sa1b" | "yolo" | "labelme" | "cvat" | "label-studio" | "voc" | "masks") | null;
+        boxes?: "skip" | "rectangle";
+        preview?: boolean;
+      };
       header?: never;
       path: {
         project_id: number;
@@ -4520,10 +4538,11 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": Record<string, never>;
+        "application/json": Record<string, never> | unknown[];
+        "application/xml": string;
+        "application/zip": string;
         "multipart/form-data": {
-          /** Format: binary */
-          file: string;
+          file: string[];
         };
       };
     };

@@ -1,5 +1,5 @@
 /** The API's vocabulary: short names for what `schema.d.ts` describes, which is generated from the server. */
-import type { components, operations } from "./schema.d.ts";
+import type { components, operations, paths } from "./schema.d.ts";
 
 type Schemas = components["schemas"];
 
@@ -23,6 +23,9 @@ export type Worker = Schemas["Worker"];
 export type NewAssignment = Pick<Schemas["NewAssignment"], "to"> & Partial<Schemas["NewAssignment"]>;
 export type ImagePage = Schemas["ImageList"];
 export type ImportSummary = Schemas["ImportResult"];
+export type ImportQuery = NonNullable<
+  paths["/api/v1/projects/{project_id}/import"]["post"]["parameters"]["query"]
+>;
 export type Folder = Schemas["Folder"];
 export type Invitation = Schemas["Invitation"];
 export type InvitationOffer = Schemas["InvitationOffer"];

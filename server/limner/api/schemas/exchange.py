@@ -7,8 +7,10 @@ from typing import Annotated, Literal, Self
 from pydantic import StringConstraints, model_validator
 
 from limner.api.schemas.base import Answer, Request
+from limner.formats.coco import ImportReport
 from limner.formats.dataset import Split
 from limner.formats.exports import ExportChoice, ExportFormat
+from limner.formats.importing import Boxes, ImportFormat
 
 
 class Skipped(Answer):
@@ -18,13 +20,47 @@ class Skipped(Answer):
     why: str
 
 
-class ImportResult(Answer):
-    """How much an import brought."""
+class CategoryCount(Answer):
+    """How many annotations of an import are of a category; null is those without one."""
 
+    category: str | None
+    annotations: int
+
+
+class ImportResult(Answer):
+    """How much an import brought, or, as a preview, would bring.
+
+    ``unmatched`` are images of the files that the project does not have, or that are not clear; ``skipped`` names them.
+    """
+
+    format: ImportFormat
+    preview: bool
     categories: int
     images: int
+    unmatched: int
     annotations: int
+    by_category: list[CategoryCount]
     skipped: list[Skipped]
+
+    @classmethod
+    def of(cls, report: ImportReport) -> Self:
+        """From what the importer says; the most frequent category first."""
+        counts = sorted(report.by_category.items(), key=lambda each: (-each[1], each[0] or ""))
+        by_category = [{"category": name, "annotations": count} for name, count in counts]
+        fields = {**vars(report), "by_category": by_category}
+        return cls.model_validate({**fields, "skipped": [vars(each) for each in report.skipped]})
+
+
+class ImportQuery(Request):
+    """How to import.
+
+    Without ``format`` what the files hold decides. ``boxes`` says what becomes of boxes without a mask: they are left
+    out and listed, or become rectangular masks with the box as their prompt. A ``preview`` writes nothing.
+    """
+
+    format: ImportFormat | None = None
+    boxes: Boxes = "skip"
+    preview: bool = False
 
 
 class ExportQuery(Request):

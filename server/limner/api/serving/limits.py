@@ -33,7 +33,7 @@ LANES: dict[str, Lane] = {
     "embeddings.get_embedding": Lane.FILE,
     "server.get_graph": Lane.FILE,
     "images.upload_images": Lane.SLOW,
-    "coco.import_coco": Lane.SLOW,
+    "imports.import_annotations": Lane.SLOW,
     "exports.export_project": Lane.SLOW,
 }
 """The lane of each endpoint; those that are not named are quick."""

@@ -25,6 +25,7 @@ import numpy as np
 
 from limner.errors import InvalidFile
 from limner.formats.coco.matching import ImageIndex, images_of_project
+from limner.formats.coco.preview import Preview
 from limner.formats.coco.reading import (
     BadEntry,
     CocoAnnotation,
@@ -90,6 +91,8 @@ def import_coco(
     *,
     user_id: int | None = None,
     skipped: SkipList | None = None,
+    preview: bool = False,
+    named: bool = False,
 ) -> ImportReport:
     """Add the annotations of a COCO file to the images that the project has.
 
@@ -103,6 +106,8 @@ def import_coco(
         source: the file; a stream must be seekable, and is read in bounded memory.
         user_id: who imports.
         skipped: what was left out before, when the file was made from others.
+        preview: write nothing, and report what would be added.
+        named: every annotation has a ``name`` that says where it comes from, for messages.
 
     Raises:
         NotFound: no such project.
@@ -118,13 +123,28 @@ def import_coco(
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spooled:
         spool = _Spool(spooled)
         courtesy = Courtesy(lambda: database.saves)
-        for checked in _checked_annotations(file, categories, images, skipped):
+        for checked in _checked_annotations(file, categories, images, skipped, named=named):
             spool.add(checked)
             courtesy.pause()
-        created, category_ids = _ensure_categories(database, project_id, categories)
-        writer = Writer(database, user_id, category_ids, skipped)
-        writer.write_all(spool.by_image())
-    return ImportReport(created, len(writer.images), writer.added, skipped.summary())
+        names = [category.name for category in categories.usable.values() if category.name is not None]
+        if preview:
+            seen = Preview(database, project_id, skipped)
+            seen.see_all(spool.by_image())
+            created, result = seen.missing(names), seen.result
+        else:
+            created, category_ids = _ensure_categories(database, project_id, categories)
+            writer = Writer(database, user_id, category_ids, skipped)
+            writer.write_all(spool.by_image())
+            result = writer.result
+    return ImportReport(
+        created,
+        len(result.images),
+        result.added,
+        skipped.summary(),
+        unmatched=images.unmatched,
+        by_category=dict(result.by_category),
+        preview=preview,
+    )
 
 
 def _read_tables(file: IO[bytes], categories: _Categories, skipped: SkipList) -> Iterator[CocoImage]:
@@ -163,12 +183,12 @@ def _add_category(categories: _Categories, category: CocoCategory, skipped: Skip
 
 
 def _checked_annotations(
-    file: IO[bytes], categories: _Categories, images: ImageIndex, skipped: SkipList
+    file: IO[bytes], categories: _Categories, images: ImageIndex, skipped: SkipList, *, named: bool
 ) -> Iterator[Checked]:
     """What is to be imported, in the order of the file."""
     for index, (_, entry) in enumerate(_arrays(file, ("annotations",))):
         try:
-            annotation = read_annotation(entry, index)
+            annotation = read_annotation(entry, index, named=named)
             checked = _check(annotation, categories, images, skipped)
         except BadEntry as error:
             skipped.add("annotation", error.label.removeprefix("Annotation "), f"it {error.why}")

@@ -94,6 +94,11 @@ class ImageIndex:
             skipped.add("image", f"of id {number}", SAME_ID)
             self.found.pop(number, None)
 
+    @property
+    def unmatched(self) -> int:
+        """How many images of the file are none of the project, or not clear."""
+        return len(self._known) - len(self.found)
+
     def lists(self, image_id: int) -> bool:
         """Whether the file lists an image of this id."""
         place = int(np.searchsorted(self._known, image_id))

@@ -128,13 +128,14 @@ def read_image(entry: object, index: int) -> CocoImage:
     return CocoImage(_id(label, fields, "id"), file_name, size, content)
 
 
-def read_annotation(entry: object, index: int) -> CocoAnnotation:
-    """An element of ``annotations``.
+def read_annotation(entry: object, index: int, *, named: bool = False) -> CocoAnnotation:
+    """An element of ``annotations``; with ``named`` its own ``name`` says where it comes from.
 
     Raises:
         BadEntry: when it is not one.
     """
     label, fields = _fields("Annotation", entry, index)
+    label = f"Annotation {fields['name']}" if named else label
     iscrowd = fields.get("iscrowd", 0)
     if iscrowd not in (0, 1):
         _refuse(label, f"has iscrowd {shown(iscrowd)}", "Use 0 or 1.")

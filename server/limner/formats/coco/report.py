@@ -29,12 +29,20 @@ class ImportReport:
         images: that got annotations.
         annotations: added.
         skipped: what was left out, by reason.
+        format: of the files.
+        unmatched: images of the files that the project does not have, or that are not clear.
+        by_category: how many of the annotations are of each category, by name; None is those without one.
+        preview: nothing was written; the numbers are what an import would bring.
     """
 
     categories: int
     images: int
     annotations: int
     skipped: list[Skipped]
+    format: str = "coco"
+    unmatched: int = 0
+    by_category: dict[str | None, int] = field(default_factory=dict)
+    preview: bool = False
 
 
 @dataclass

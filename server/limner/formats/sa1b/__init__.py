@@ -1,4 +1,4 @@
-"""SA-1B's JSON in and out: one document per image, masks as COCO RLE.
+"""SA-1B's JSON: one document per image, masks as COCO RLE; ``limner.formats.importing`` reads it into projects.
 
 An export has a few keys that other tools ignore and an import reads back: ``category``, ``uid``, ``iscrowd``,
 ``attributes`` and ``provenance`` of annotations, ``sha256`` of the image. With them a round trip changes nothing.
@@ -6,14 +6,11 @@ An export has a few keys that other tools ignore and an import reads back: ``cat
 
 from limner.formats.sa1b.document import annotation_entry, document_bytes, image_entry, read_document
 from limner.formats.sa1b.exporting import export_sa1b
-from limner.formats.sa1b.importing import import_sa1b, is_sa1b
 
 __all__ = [
     "annotation_entry",
     "document_bytes",
     "export_sa1b",
     "image_entry",
-    "import_sa1b",
-    "is_sa1b",
     "read_document",
 ]

@@ -44,9 +44,18 @@ def test_an_export_can_be_imported_again(script: FlaskClient, project: Json, ima
             if form
             else {"data": data, "content_type": "application/json"}
         )
-        report = script.post(f"/api/v1/projects/{other['id']}/import/coco", **sent)
+        report = script.post(f"/api/v1/projects/{other['id']}/import", **sent)
         assert report.status_code == 200, report.json
-        assert report.json == {"categories": 1, "images": 1, "annotations": 1, "skipped": []}
+        assert report.json == {
+            "format": "coco",
+            "preview": False,
+            "categories": 1,
+            "images": 1,
+            "unmatched": 0,
+            "annotations": 1,
+            "by_category": [{"category": "cat", "annotations": 1}],
+            "skipped": [],
+        }
         copied = script.get(f"/api/v1/images/{twin['id']}/annotations").json["annotations"]
         assert [a["segmentation"] for a in copied] == [made["segmentation"]]
 
@@ -60,7 +69,7 @@ def test_polygons_on_request(script: FlaskClient, project: Json, image: Json) ->
 
 
 def test_a_bad_import_changes_nothing(script: FlaskClient, project: Json, image: Json, services: Services) -> None:
-    address = f"/api/v1/projects/{project['id']}/import/coco"
+    address = f"/api/v1/projects/{project['id']}/import"
     annotation = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": {"size": [48, 64], "counts": [1]}}
     file = {
         "images": [{"id": 1, "file_name": image["file_name"], "width": 64, "height": 48}],

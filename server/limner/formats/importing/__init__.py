@@ -1,0 +1,19 @@
+"""Annotations in: a reader a format, one stream of images, one way into the store."""
+
+from limner.formats.importing.combining import import_files
+from limner.formats.importing.sniffing import FORMATS, ImportFormat, formats_of
+from limner.formats.importing.sources import SourceFile, Sources, of_bytes, of_paths, of_stream
+from limner.formats.importing.stream import Boxes
+
+__all__ = [
+    "FORMATS",
+    "Boxes",
+    "ImportFormat",
+    "SourceFile",
+    "Sources",
+    "formats_of",
+    "import_files",
+    "of_bytes",
+    "of_paths",
+    "of_stream",
+]

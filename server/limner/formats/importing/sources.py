@@ -1,0 +1,150 @@
+"""The files of an import: given one by one, in a folder, or in a ZIP archive."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, cast
+
+from limner.errors import InvalidFile
+from limner.vocabulary.names import printable, shown
+
+MAX_DOCUMENT = 64 << 20  # bytes of a file that is read as a whole
+MAX_FILES = 1_000_000  # of an archive
+MAX_RATIO = 200  # an archive may unpack to this many times its size
+SPARE_BYTES = 256 << 20  # and to this much more
+ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")  # the second of an empty one
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file; ``path`` is relative, with ``/`` between its parts."""
+
+    path: str
+    open: Callable[[], IO[bytes]]
+
+    @property
+    def shown(self) -> str:
+        """The path for messages."""
+        return printable(self.path)
+
+    @property
+    def suffix(self) -> str:
+        """In lower case: ``.json``."""
+        return PurePosixPath(self.path).suffix.lower()
+
+    def read(self, limit: int = MAX_DOCUMENT) -> bytes:
+        """All of it.
+
+        Raises:
+            InvalidFile: when it is larger than the limit, or damaged in its archive.
+        """
+        data = self.head(limit + 1)
+        if len(data) > limit:
+            raise InvalidFile("It is too large.", hint=f"At most {limit >> 20} MiB of such a file are read.")
+        return data
+
+    def head(self, count: int) -> bytes:
+        """The first bytes of it, at most ``count``; raises as :meth:`read`."""
+        try:
+            with self.open() as file:
+                return file.read(count)
+        except _UNREADABLE as error:
+            raise InvalidFile(f"It cannot be read: {error}.", hint="Send the files or the archive again.") from error
+
+    def text(self) -> str:
+        """All of it as text; raises as :meth:`read`, and when it is not UTF-8."""
+        try:
+            return self.read().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InvalidFile("It is not text in UTF-8.", hint="Save it as UTF-8.") from error
+
+
+class Sources:
+    """Files in the order of their paths."""
+
+    def __init__(self, files: Iterable[SourceFile]) -> None:
+        self.files = sorted(files, key=lambda file: file.path)
+
+    def __iter__(self) -> Iterator[SourceFile]:
+        return iter(self.files)
+
+    def with_suffix(self, *suffixes: str) -> Iterator[SourceFile]:
+        """Those whose names end so, in any capitals."""
+        return (file for file in self.files if file.suffix in suffixes)
+
+    def called(self, *names: str) -> SourceFile | None:
+        """The first file of these names, in whatever folder, the outermost first."""
+        wanted = [file for file in self.files if PurePosixPath(file.path).name in names]
+        return min(wanted, key=lambda file: file.path.count("/"), default=None)
+
+
+def of_paths(paths: Iterable[tuple[str, Path]]) -> Sources:
+    """Files on the disk, each with the path that it is called by."""
+    return Sources(SourceFile(name, lambda path=path: path.open("rb")) for name, path in paths)  # type: ignore[misc]
+
+
+def of_bytes(contents: Iterable[tuple[str, bytes]]) -> Sources:
+    """Files in memory."""
+    return Sources(SourceFile(name, lambda data=data: io.BytesIO(data)) for name, data in contents)  # type: ignore[misc]
+
+
+def of_stream(name: str, file: IO[bytes]) -> Sources:
+    """One file, or those of a ZIP archive; the stream must be seekable and stays open.
+
+    Raises:
+        InvalidFile: when it is an archive that cannot be used.
+    """
+    file.seek(0)
+    if file.read(len(ZIP_MAGIC[0])) in ZIP_MAGIC:
+        return Sources(_of_archive(file))
+    return Sources([SourceFile(name, lambda: cast(IO[bytes], _Borrowed(file)))])
+
+
+def _of_archive(file: IO[bytes]) -> Iterator[SourceFile]:
+    size = file.seek(0, io.SEEK_END)
+    try:
+        archive = zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, zlib.error, ValueError, OSError) as error:
+        raise InvalidFile(f"The ZIP archive cannot be read: {error}.", hint="Pack the files again.") from error
+    entries = [entry for entry in archive.infolist() if not entry.is_dir() and not _is_hidden(entry.filename)]
+    if len(entries) > MAX_FILES:
+        raise InvalidFile(f"The archive holds {len(entries)} files.", hint=f"At most {MAX_FILES} are read.")
+    if sum(entry.file_size for entry in entries) > MAX_RATIO * size + SPARE_BYTES:
+        raise InvalidFile("The archive unpacks to far more than any annotations.", hint="Send the files in parts.")
+    for entry in entries:
+        if entry.flag_bits & 1:
+            raise InvalidFile(f"{shown(entry.filename)} is encrypted.", hint="Pack the files without a password.")
+        yield SourceFile(entry.filename, lambda entry=entry: archive.open(entry))  # type: ignore[misc]
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))
+
+
+class _Borrowed(io.BufferedIOBase):
+    """Reads from a stream that somebody else closes, from its beginning."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        file.seek(0)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        return self._file.read(-1 if size is None else size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
