@@ -1,5 +1,5 @@
 /** Figures as people read them. */
-import type { Effort, Forecast, ImageState, Progress } from "../../api/types.ts";
+import type { Effort, Forecast, ImageState, Progress } from "../api/types.ts";
 
 export const STATES: readonly { state: ImageState; name: string; color: string; dash: number[] }[] = [
   { state: "waiting", name: "To do", color: "var(--text-faint)", dash: [] },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Effort, Forecast, Progress } from "../../api/types.ts";
+import type { Effort, Forecast, Progress } from "../api/types.ts";
 import { clicksPerMask, forecastText, maskLine, percent, progressLines, secondsPerMask } from "./figures.ts";
 
 const group = (fields: Partial<Effort>): Effort => ({
