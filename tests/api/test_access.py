@@ -57,6 +57,7 @@ def test_the_open_routes_are_these(app: APIFlask) -> None:
         ("GET", "/people"),
         ("GET", "/projects/1"),
         ("GET", "/projects/1/images/1"),
+        ("GET", "/projects/1/statistics"),
         ("GET", "/assets/x.js"),
         ("GET", "/x"),
     }
@@ -162,7 +163,8 @@ def test_reading_writes_nothing(script: FlaskClient, app: APIFlask, image: dict[
     def snapshot() -> list[str]:
         raw = services.database.engine.raw_connection()
         try:
-            return list(raw.driver_connection.iterdump())  # type: ignore[union-attr]
+            rows = raw.driver_connection.iterdump()  # type: ignore[union-attr]
+            return [row for row in rows if "audit_entries" not in row]  # that something was exported is written down
         finally:
             raw.close()
 

@@ -11,6 +11,7 @@ from playwright.sync_api import CDPSession, Page, expect
 
 from tests.e2e.annotate_page import AnnotatePage
 from tests.e2e.api import Project
+from tests.e2e.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -114,9 +115,8 @@ def test_a_palm_beside_the_pen_draws_nothing(project: Project, page: Page, finge
     page.keyboard.press("Enter")
     expect(work.objects).to_have_count(1)
     work.leave()
-    changed = work.shown_mask(empty)
-    rows, columns = np.nonzero(changed)
-    assert changed[80, 130]
+    wait_until(page, lambda: bool(work.shown_mask(empty)[80, 130]), "what the pen drew is shown")
+    rows, columns = np.nonzero(work.shown_mask(empty))
     assert columns.max() < 200
     assert rows.max() < 120
     fingers.drag(work.at(300, 250), work.at(380, 250))  # the pen is gone: fingers paint again

@@ -14,6 +14,7 @@ from typing import IO
 from sqlalchemy.orm import Session
 
 from limner.access import Actor, Permission, access_project, access_snapshot
+from limner.atomic import write_file
 from limner.blobs import Blob, snapshot_key
 from limner.formats.coco.comparing import Comparison, Difference, compare_exports
 from limner.formats.coco.exporting import coco_chunks, numbered_snapshot
@@ -66,10 +67,11 @@ def take(context: Services, actor: Actor, project_id: int, name: str) -> Snapsho
     with context.database.read() as session:
         access_project(session, actor, project_id, Permission.EXPORT)
         store.check_name(session, project_id, name)  # before it is written, which may take long
-    with tempfile.NamedTemporaryFile() as file:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "coco.json"
         written = _write(context, project_id, file)
         revive(context.database, written.sha256)
-        context.blobs.put(snapshot_key(written.sha256), Path(file.name))
+        context.blobs.put(snapshot_key(written.sha256), file)
     try:
         with context.database.write() as session:
             access_project(session, actor, project_id, Permission.EXPORT)
@@ -171,16 +173,21 @@ class _Written:
     annotations: int
 
 
-def _write(context: Services, project_id: int, file: IO[bytes]) -> _Written:
+def _write(context: Services, project_id: int, file: Path) -> _Written:
     """The COCO file of now, and what is in it."""
-    digest = hashlib.sha256()
+    digest, size = hashlib.sha256(), 0
     with numbered_snapshot(context.database, project_id) as session:
-        for chunk in coco_chunks(session, project_id, "rle", skipped=True):
-            digest.update(chunk)
-            file.write(chunk)
+
+        def counted() -> Iterator[bytes]:
+            nonlocal size
+            for chunk in coco_chunks(session, project_id, "rle", skipped=True):
+                digest.update(chunk)
+                size += len(chunk)
+                yield chunk
+
+        write_file(file, counted())
         images, annotations = store.count_content(session, project_id)
-    file.flush()
-    return _Written(digest.hexdigest(), file.tell(), images, annotations)
+    return _Written(digest.hexdigest(), size, images, annotations)
 
 
 @contextmanager
@@ -190,14 +197,13 @@ def _as_file(context: Services, project_id: int, sha256: str | None) -> Iterator
     if blob is not None and blob.path is not None:
         yield _opener(blob.path)
         return
-    with tempfile.NamedTemporaryFile() as file:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "coco.json"
         if blob is None:
             _write(context, project_id, file)
         else:
-            for chunk in blob.chunks():
-                file.write(chunk)
-            file.flush()
-        yield _opener(Path(file.name))
+            write_file(file, blob.chunks())
+        yield _opener(file)
 
 
 def _opener(path: Path) -> Callable[[], IO[bytes]]:
