@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -145,6 +146,28 @@ def test_encoders_on_the_cluster_share_a_job_go_on_when_killed_and_end_with_the_
     while world.encoder_processes():
         assert time.monotonic() < deadline, "encoders outlive the worker"
         time.sleep(0.1)
+
+
+def test_encoders_come_again_when_the_head_was_killed_and_started_anew(world: World) -> None:
+    job = world.start_job("Before", 12)
+    world.wait(lambda: world.job(job).state == "done", "the first job")
+    world.cluster.kill()
+    job = world.start_job("After", 12)
+    world.wait(lambda: not world.encoder_processes(), "the end of encoders without a cluster")
+    world.cluster.start()
+    world.wait(lambda: world.job(job).state == "done", "the second job")
+    assert world.missing(job) == []
+    batches = [json.loads(line)["targets"] for line in world.log.read_text().splitlines()]
+    assert sum(map(len, batches)) >= 24
+
+
+def test_a_head_that_is_killed_before_any_encoder_has_answered_is_missed_too(world: World) -> None:
+    world.wait(lambda: len(world.encoder_processes()) > 0, "an encoder")
+    world.cluster.kill()
+    world.cluster.start()
+    job = world.start_job("After", 12)
+    world.wait(lambda: world.job(job).state == "done", "the job")
+    assert world.missing(job) == []
 
 
 def test_a_worker_without_ray_says_what_to_install(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,8 @@
 """The process that is connected to a Ray cluster and has encoders run there, for as long as it lives.
 
-It ends when the cluster is lost, that is when none of its encoders has answered for a while: Ray's own library does not
-find its way to a head that was started anew. ``limner worker --ray`` starts it again (:mod:`limner.cluster.keeping`).
-Its encoders end with it, and what they held is free when its lease has run out.
+It ends when the cluster is lost, that is when the head has not named this machine among the living for a while: Ray's
+own library does not find its way to a head that was started anew. ``limner worker --ray`` starts it again
+(:mod:`limner.cluster.keeping`). Its encoders end with it, and what they held is free when its lease has run out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import ray
 import structlog
-from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayActorError
+from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayActorError, RayError
 
 from limner.cluster.actor import ActorReport, EncoderActor
 from limner.cluster.options import RayOptions
@@ -29,7 +29,7 @@ from limner.service.running import end_with
 NAMESPACE = "limner"
 LOOK_EVERY = 5.0  # s
 ANSWER_WITHIN = 10.0  # s, of an encoder that Ray has placed
-LOST_AFTER = 30.0  # s without an answer from any encoder, of which some had answered: the cluster is another one
+LOST_AFTER = 30.0  # s without a head that knows this machine: there is none, or it is that of another cluster
 LOST = 3  # exit status
 AGAIN_AFTER = 30.0  # s, that an encoder that could not be made is not tried again
 STOP_WITHIN = 20.0  # s
@@ -56,15 +56,6 @@ class Encoders:
         self._actors: list[Any] = [self._make() for _ in range(options.actors)]
         self._due: dict[int, float] = {}  # of those that could not be made: when to try again (time.monotonic())
         self._said: dict[int, str] = {}
-        self._answered: float | None = None  # time.monotonic() of the last answer; None: there was none yet
-
-    def watch(self) -> None:
-        """End this process when the cluster is lost, whatever Ray's library waits for; never returns."""
-        while True:
-            time.sleep(1)
-            if self._answered is not None and time.monotonic() - self._answered > LOST_AFTER:
-                logger.error("the cluster is lost: no encoder answers", seconds=LOST_AFTER)
-                os._exit(LOST)
 
     def look(self) -> None:
         """Ask all how they stand, say what is new, and make those again that Ray does not make again itself."""
@@ -102,13 +93,40 @@ class Encoders:
             self._due[place] = time.monotonic() + AGAIN_AFTER
             self._say(place, f"cannot be made: {str(error).strip().splitlines()[-1]}")
         else:
-            self._answered = time.monotonic()
             self._say(place, f"{report.state} on {report.host}" + (f": {report.message}" if report.message else ""))
 
     def _say(self, place: int, what: str) -> None:
         if self._said.get(place) != what:
             self._said[place] = what
             logger.info("encoder on the cluster", number=place + 1, state=what)
+
+
+class Membership:
+    """Whether this machine still belongs to the cluster that it joined, be there room for encoders or not."""
+
+    def __init__(self) -> None:
+        self._node = ray.get_runtime_context().get_node_id()
+        self._seen = time.monotonic()
+
+    def watch(self) -> None:
+        """End this process when the cluster is lost, whatever Ray's library waits for."""
+        for work in (self._ask, self._end_when_lost):  # who asks may wait for ever
+            threading.Thread(target=work, name="cluster-watch", daemon=True).start()
+
+    def _ask(self) -> None:
+        while True:
+            try:
+                if any(node["Alive"] and node["NodeID"] == self._node for node in ray.nodes()):  # type: ignore[no-untyped-call]
+                    self._seen = time.monotonic()
+            except RayError as error:
+                logger.warning("the head of the cluster does not answer", reason=str(error))
+            time.sleep(LOOK_EVERY)
+
+    def _end_when_lost(self) -> None:
+        while time.monotonic() - self._seen <= LOST_AFTER:
+            time.sleep(1)
+        logger.error("the cluster is lost: its head does not know this machine", seconds=LOST_AFTER)
+        os._exit(LOST)
 
 
 def drive(settings: Settings, options: RayOptions) -> None:
@@ -127,7 +145,7 @@ def drive(settings: Settings, options: RayOptions) -> None:
         signal.signal(number, end)  # after ray.init, which sets its own
     logger.info("connected to the cluster", address=options.address)
     encoders = Encoders(settings, options)
-    threading.Thread(target=encoders.watch, name="cluster-watch", daemon=True).start()
+    Membership().watch()
     while not ended.wait(LOOK_EVERY):
         encoders.look()
     encoders.stop()
