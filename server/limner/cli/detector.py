@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from limner.cli.home import HOME
-from limner.cli.signals import stopped_by_signals
 from limner.config import Settings
 from limner.errors import InvalidInput
 
@@ -93,6 +92,7 @@ def train(
     from limner.train.detector.training import Plan, Step, train_detector, usual_steps
     from limner.train.detector.writing import Origin, write_detector
     from limner.train.projects import read_objects
+    from limner.train.stopping import StopRequest
 
     settings = Settings(home=_home(home))
     objects = read_objects(Project(settings.home, name))
@@ -113,12 +113,13 @@ def train(
     torch.set_num_threads(threads)
     click.echo(f"{len(learned)} images with {sum(len(each.masks) for each in learned)} masks, {plan.steps} steps")
     read = embedding_reader(blobs, card)
-    with stopped_by_signals() as check, tqdm(total=plan.steps, unit="step", disable=None) as bar:
+    stop = StopRequest()
+    with stop.listening(), tqdm(total=plan.steps, unit="step", disable=None) as bar:
 
         def on_step(step: Step) -> None:
             bar.update(step.done - bar.n)
             bar.set_postfix(loss=f"{step.loss:.3f}")
-            check()
+            stop.heed()
 
         trained, seconds = train_detector(
             shape, learned, read, plan, checkpoint=checkpoint, resume=resume, on_step=on_step

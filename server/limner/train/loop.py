@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import numpy as np
 import torch
@@ -29,6 +27,7 @@ from limner.train.photos import Photo, find_photos
 from limner.train.projects import with_projects
 from limner.train.simulation import Metrics, train_on_batch
 from limner.train.state import TrainingState, new_samlet, save_weights
+from limner.train.stopping import StopRequest
 
 CHECKPOINT, WEIGHTS, LOG = "checkpoint.pt", "weights.safetensors", "log.jsonl"
 _ROUNDS = 12  # stream of random numbers for clicks and rounds
@@ -59,26 +58,6 @@ class Task:
     subject: Callable[[PromptableModel], ModelSubject] = ModelSubject
     moving_statistics: bool = True
     validate_ends: bool = False
-
-
-class StopRequest:
-    """SIGTERM or SIGINT: finish the step, save, stop."""
-
-    def __init__(self) -> None:
-        self.received = False
-
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """Catch the signals for as long as the run lasts."""
-        previous = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.received = True
 
 
 def train(config: TrainConfig, resume: bool = False) -> Path:
