@@ -1,0 +1,50 @@
+"""Every table. The domain's rules live in the modules beside this package; here is what can be stored at all."""
+
+from limner.store.tables.base import IS_GONE, IS_OPEN, IS_UNCOUNTED, Base
+from limner.store.tables.images import Annotation, Comment, Edit, Embedding, Image, Suggestion
+from limner.store.tables.people import (
+    ApiToken,
+    AuditEntry,
+    Installation,
+    Invitation,
+    LoginLink,
+    LoginSession,
+    Membership,
+    User,
+)
+from limner.store.tables.projects import Category, Project, Snapshot
+from limner.store.tables.statistics import EffortDay, EffortGroup, ImageRollup, StateDay
+from limner.store.tables.work import Encoder, Event, Job, JobItem, RateCount
+
+__all__ = [
+    "IS_GONE",
+    "IS_OPEN",
+    "IS_UNCOUNTED",
+    "Annotation",
+    "ApiToken",
+    "AuditEntry",
+    "Base",
+    "Category",
+    "Comment",
+    "Edit",
+    "EffortDay",
+    "EffortGroup",
+    "Embedding",
+    "Encoder",
+    "Event",
+    "Image",
+    "ImageRollup",
+    "Installation",
+    "Invitation",
+    "Job",
+    "JobItem",
+    "LoginLink",
+    "LoginSession",
+    "Membership",
+    "Project",
+    "RateCount",
+    "Snapshot",
+    "StateDay",
+    "Suggestion",
+    "User",
+]
