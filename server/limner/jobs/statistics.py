@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import threading
 
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
-
-from limner.errors import Unavailable
+from limner.jobs.periodic import Periodic
 from limner.store import Database
 from limner.store.rollup import is_due, roll_up
 from limner.store.turns import Courtesy, Pace
 
 COUNT_EVERY = 5.0  # s
 MOST_AT_ONCE = 500  # images in one transaction
-
-logger = structlog.get_logger(__name__)
 
 
 def count_changes(database: Database, stopping: threading.Event | None = None) -> int:
@@ -45,30 +40,18 @@ class Counter:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._periodic = Periodic("statistics", self._count)
 
     def start(self) -> None:
         """Start; the first counting comes after one pause."""
-        self._thread = threading.Thread(target=self._run, name="statistics", daemon=True)
-        self._thread.start()
+        self._periodic.start(COUNT_EVERY, at_once=False)
 
     def stop(self) -> None:
         """End after the transaction in hand."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._periodic.stop()
 
-    def _run(self) -> None:
-        while not self._stopping.wait(COUNT_EVERY):
-            try:
-                if self._is_due():
-                    count_changes(self._database, self._stopping)
-            except (Unavailable, SQLAlchemyError) as error:
-                logger.warning("counting waits", reason=str(error), seconds=COUNT_EVERY)
-            except Exception:
-                logger.exception("counting failed; it is tried again", seconds=COUNT_EVERY)
-
-    def _is_due(self) -> bool:
+    def _count(self) -> None:
         with self._database.read() as session:
-            return is_due(session)
+            due = is_due(session)
+        if due:
+            count_changes(self._database, self._periodic.stopping)

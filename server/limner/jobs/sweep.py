@@ -12,7 +12,6 @@ those that were killed while they wrote a file leave a part of it, which goes on
 from __future__ import annotations
 
 import re
-import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -25,10 +24,10 @@ from sqlalchemy.orm import Session
 
 from limner.atomic import remove_leftovers
 from limner.blobs import BlobStore, display_key, embedding_key, image_key, region_folder, snapshot_key, thumbnail_key
-from limner.errors import Unavailable
 from limner.jobs import queue
 from limner.jobs.embedding_cap import EmbeddingCap
 from limner.jobs.kinds import SWEEP, Priority
+from limner.jobs.periodic import Periodic
 from limner.store import Database
 from limner.store.images import is_used
 from limner.store.snapshots import snapshots_of
@@ -136,38 +135,25 @@ class Sweeper:
         self._cap = cap or EmbeddingCap(database, blobs, 0)
         self._blobs = blobs
         self._holder = holder
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._search_due = time.monotonic() + FIRST_SEARCH_AFTER
+        self._periodic = Periodic("sweeper", self._sweep)
 
     def start(self) -> None:
         """Start; the first sweep is now."""
-        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
-        self._thread.start()
+        self._periodic.start(CAP_EVERY if self._cap.most else SWEEP_EVERY, at_once=True)
 
     def stop(self) -> None:
         """End after the image in hand."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._periodic.stop()
 
-    def _run(self) -> None:
-        search_due = time.monotonic() + FIRST_SEARCH_AFTER
-        pause = CAP_EVERY if self._cap.most else SWEEP_EVERY
-        while True:
-            try:
-                if time.monotonic() >= search_due:
-                    search_due = time.monotonic() + SEARCH_EVERY
-                    find_unreferenced(self._database, self._blobs)
-                if removed := sweep(self._database, self._blobs, self._holder):
-                    logger.info("removed what is stored of images that nothing names", images=removed)
-                if removed := self._cap.enforce():
-                    logger.info("removed embeddings: they take more than they may", embeddings=removed)
-            except Unavailable as error:
-                logger.warning("sweeping waits", reason=str(error), seconds=pause)
-            except Exception:
-                logger.exception("sweeping failed; it is tried again", seconds=pause)
-            if self._stopping.wait(pause):
-                return
+    def _sweep(self) -> None:
+        if time.monotonic() >= self._search_due:
+            self._search_due = time.monotonic() + SEARCH_EVERY
+            find_unreferenced(self._database, self._blobs)
+        if removed := sweep(self._database, self._blobs, self._holder):
+            logger.info("removed what is stored of images that nothing names", images=removed)
+        if removed := self._cap.enforce():
+            logger.info("removed embeddings: they take more than they may", embeddings=removed)
 
 
 _WITHOUT_JOB = {"index_elements": ["kind", "key"], "index_where": text("job_id IS NULL")}
