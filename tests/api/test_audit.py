@@ -40,6 +40,9 @@ def test_what_people_do_to_people_projects_and_data_is_written_down(
     script.delete(f"{address}/invitations/{invited}")
     script.patch(address, json={"name": "Lions"})
     script.get(f"{address}/export")
+    snapshot = script.post(f"{address}/snapshots", json={"name": "before"}).json["id"]
+    script.get(f"/api/v1/snapshots/{snapshot}/file")
+    script.delete(f"/api/v1/snapshots/{snapshot}")
     script.post("/api/v1/account/tokens", json={"name": "training", "scopes": ["read"]})
     script.delete("/api/v1/account/tokens/training")
     mark = {"kind": "mark", "uid": new_uid(), "state": "returned", "note": "the tail", "to": "anyone"}
@@ -54,6 +57,9 @@ def test_what_people_do_to_people_projects_and_data_is_written_down(
         "invitation.withdraw",
         "project.change",
         "annotations.export",
+        "snapshot.take",
+        "annotations.export",
+        "snapshot.delete",
         "token.create",
         "token.revoke",
         "image.return",

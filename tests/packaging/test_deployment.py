@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from limner.config import Settings
 
@@ -16,7 +17,6 @@ ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "packaging" / "systemd" / "limner.service"
 CONTAINER = ROOT / "packaging" / "container"
 DOCKERFILE = (CONTAINER / "Dockerfile").read_text()
-yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")

@@ -1,12 +1,13 @@
-"""Exports of several files: their names, and writing them to a folder or as a ZIP archive."""
+"""Files of exports: their names, writing them to a folder or as a ZIP archive, and opening them again."""
 
 from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from limner.atomic import make_folder, remove_leftovers, write_file
 from limner.vocabulary.names import MAX_PART_BYTES, cut_to_bytes
@@ -26,6 +27,15 @@ class ExportFile:
 
     path: str
     data: bytes | Iterable[bytes]
+
+
+def opener(path: Path) -> Callable[[], IO[bytes]]:
+    """What opens a file at its start, as often as it is called."""
+
+    def opened() -> IO[bytes]:
+        return path.open("rb")
+
+    return opened
 
 
 class FileNames:

@@ -18,7 +18,9 @@ from limner.atomic import write_file
 from limner.blobs import Blob, snapshot_key
 from limner.formats.coco.comparing import Comparison, Difference, compare_exports
 from limner.formats.coco.exporting import coco_chunks, numbered_snapshot
+from limner.formats.files import opener
 from limner.jobs.sweep import abandon, revive, unreference
+from limner.service.audit import log_action
 from limner.service.wiring import Services
 from limner.store import snapshots as store
 from limner.store.names import names_of_users
@@ -79,6 +81,7 @@ def take(context: Services, actor: Actor, project_id: int, name: str) -> Snapsho
             row = Snapshot(project_id=project_id, name=kept, user_id=actor.user_id, **vars(written))
             session.add(row)
             session.flush()
+            log_action(session, actor, "snapshot.take", "snapshot", row.id, project_id=project_id, name=kept)
             return _described(session, [row])[0]
     except BaseException:
         abandon(context.database, written.sha256)
@@ -114,8 +117,9 @@ def open_file(context: Services, actor: Actor, snapshot_id: int) -> tuple[Snapsh
         NotFound: there is none that the actor may see; when it is opened: the file is gone.
         Forbidden: the actor may not export.
     """
-    with context.database.read() as session:
+    with context.database.write() as session:
         row = access_snapshot(session, actor, snapshot_id, Permission.EXPORT)
+        log_action(session, actor, "annotations.export", "snapshot", row.id, project_id=row.project_id, name=row.name)
         info = _described(session, [row])[0]
     return info, lambda: context.blobs.open(snapshot_key(info.sha256))
 
@@ -129,6 +133,7 @@ def delete(context: Services, actor: Actor, snapshot_id: int) -> None:
     """
     with context.database.write() as session:
         row = access_snapshot(session, actor, snapshot_id, Permission.MANAGE_PROJECT)
+        log_action(session, actor, "snapshot.delete", "snapshot", row.id, project_id=row.project_id, name=row.name)
         unreference(session, store.delete_snapshots(session, [row]))
 
 
@@ -195,7 +200,7 @@ def _as_file(context: Services, project_id: int, sha256: str | None) -> Iterator
     """What opens the file of a snapshot, or of now, as often as it is asked to."""
     blob = None if sha256 is None else context.blobs.open(snapshot_key(sha256))
     if blob is not None and blob.path is not None:
-        yield _opener(blob.path)
+        yield opener(blob.path)
         return
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "coco.json"
@@ -203,14 +208,7 @@ def _as_file(context: Services, project_id: int, sha256: str | None) -> Iterator
             _write(context, project_id, file)
         else:
             write_file(file, blob.chunks())
-        yield _opener(file)
-
-
-def _opener(path: Path) -> Callable[[], IO[bytes]]:
-    def opened() -> IO[bytes]:
-        return path.open("rb")
-
-    return opened
+        yield opener(file)
 
 
 def _described(session: Session, rows: Sequence[Snapshot]) -> list[SnapshotInfo]:

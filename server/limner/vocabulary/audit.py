@@ -28,5 +28,7 @@ AuditAction = Literal[
     "image.return",
     "annotations.export",
     "annotations.import",
+    "snapshot.take",
+    "snapshot.delete",
 ]
-AuditTarget = Literal["person", "project", "image", "invitation", "token", "session"]
+AuditTarget = Literal["person", "project", "image", "snapshot", "invitation", "token", "session"]

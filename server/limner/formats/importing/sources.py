@@ -7,10 +7,12 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from limner.errors import InvalidFile
+from limner.formats.files import opener
 from limner.vocabulary.names import printable, shown
 
 MAX_DOCUMENT = 64 << 20  # bytes of a file that is read as a whole
@@ -86,12 +88,12 @@ class Sources:
 
 def of_paths(paths: Iterable[tuple[str, Path]]) -> Sources:
     """Files on the disk, each with the path that it is called by."""
-    return Sources(SourceFile(name, lambda path=path: path.open("rb")) for name, path in paths)  # type: ignore[misc]
+    return Sources(SourceFile(name, opener(path)) for name, path in paths)
 
 
 def of_bytes(contents: Iterable[tuple[str, bytes]]) -> Sources:
     """Files in memory."""
-    return Sources(SourceFile(name, lambda data=data: io.BytesIO(data)) for name, data in contents)  # type: ignore[misc]
+    return Sources(SourceFile(name, partial(io.BytesIO, data)) for name, data in contents)
 
 
 def of_stream(name: str, file: IO[bytes]) -> Sources:
@@ -120,7 +122,7 @@ def _of_archive(file: IO[bytes]) -> Iterator[SourceFile]:
     for entry in entries:
         if entry.flag_bits & 1:
             raise InvalidFile(f"{shown(entry.filename)} is encrypted.", hint="Pack the files without a password.")
-        yield SourceFile(entry.filename, lambda entry=entry: archive.open(entry))  # type: ignore[misc]
+        yield SourceFile(entry.filename, partial(archive.open, entry))
 
 
 def _is_hidden(path: str) -> bool:
