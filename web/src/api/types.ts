@@ -57,6 +57,14 @@ export type UploadResult = Schemas["UploadResult"];
 
 /** How far the work on an image is. */
 export type ImageState = ImageMark["state"];
+/** States as people read them, on every page. */
+export const STATE_NAMES: Readonly<Record<ImageState, string>> = {
+  waiting: "Waiting",
+  submitted: "Submitted",
+  approved: "Approved",
+  returned: "Sent back",
+  skipped: "Skipped",
+};
 /** Whether somebody has to work on an image that is in this state. */
 export const isOpenWork = (state: ImageState): boolean => state === "waiting" || state === "returned";
 export type ImageFilter =

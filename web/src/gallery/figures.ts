@@ -1,13 +1,14 @@
 /** Figures as people read them. */
-import type { Effort, Forecast, ImageState, Progress } from "../api/types.ts";
+import { type Effort, type Forecast, type ImageState, type Progress, STATE_NAMES } from "../api/types.ts";
 
-export const STATES: readonly { state: ImageState; name: string; color: string; dash: number[] }[] = [
-  { state: "waiting", name: "To do", color: "var(--text-faint)", dash: [] },
-  { state: "submitted", name: "Submitted", color: "var(--warn)", dash: [8, 4] },
-  { state: "approved", name: "Approved", color: "var(--good)", dash: [] },
-  { state: "returned", name: "Returned", color: "var(--bad)", dash: [3, 3] },
-  { state: "skipped", name: "Skipped", color: "var(--accent)", dash: [12, 4, 3, 4] },
+const LOOKS: readonly [ImageState, color: string, dash: number[]][] = [
+  ["waiting", "var(--text-faint)", []],
+  ["submitted", "var(--warn)", [8, 4]],
+  ["approved", "var(--good)", []],
+  ["returned", "var(--bad)", [3, 3]],
+  ["skipped", "var(--accent)", [12, 4, 3, 4]],
 ];
+export const STATES = LOOKS.map(([state, color, dash]) => ({ state, name: STATE_NAMES[state], color, dash }));
 
 /** One line of a chart: a value for each day. */
 export interface Line {
