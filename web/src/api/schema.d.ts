@@ -1223,7 +1223,9 @@ export interface components {
         | "image.delete"
         | "image.return"
         | "annotations.export"
-        | "annotations.import";
+        | "annotations.import"
+        | "snapshot.take"
+        | "snapshot.delete";
       /** Format: date-time */
       at: string;
       by: string | null;
@@ -1236,7 +1238,7 @@ export interface components {
       project_id: number | null;
       request: string;
       /** @enum {string} */
-      target: "person" | "project" | "image" | "invitation" | "token" | "session";
+      target: "person" | "project" | "image" | "snapshot" | "invitation" | "token" | "session";
       target_id: number | null;
       user_id: number;
     };
@@ -2901,6 +2903,8 @@ export interface operations {
               | "image.return"
               | "annotations.export"
               | "annotations.import"
+              | "snapshot.take"
+              | "snapshot.delete"
             )
           | null;
         since?: string | null;
@@ -2964,6 +2968,8 @@ export interface operations {
               | "image.return"
               | "annotations.export"
               | "annotations.import"
+              | "snapshot.take"
+              | "snapshot.delete"
             )
           | null;
         since?: string | null;
