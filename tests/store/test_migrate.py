@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from limner.store import Database
 from limner.store.installation import installation_id
 from limner.store.marks import marks_of
-from limner.store.migrate import SCRIPTS, migrate, migrating
+from limner.store.migrate import NEWEST, SCRIPTS, migrate, migrating
 from limner.store.tables import Base, Image, Job, User
 from tests.store.conftest import World
 
@@ -46,8 +48,24 @@ def test_values_are_held_by_the_database(database: Database) -> None:
 def test_migrating_again_changes_nothing(database: Database) -> None:
     migrate(database)
     heads = ScriptDirectory(str(SCRIPTS)).get_heads()
+    assert heads == [NEWEST]
     with database.read() as session:
         assert session.scalars(text("SELECT version_num FROM alembic_version")).all() == heads
+
+
+def test_a_start_that_finds_nothing_to_do_neither_writes_nor_loads_what_migrates(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'limner.db'}"
+    migrate(Database(url))
+    script = f"""
+import sys
+from limner.store import Database
+from limner.store.migrate import migrate
+database = Database({url!r})
+with database.write():  # somebody else writes all the while
+    migrate(Database({url!r}))
+assert "alembic" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
 def test_an_installation_keeps_its_id_and_no_other_has_it(database: Database, tmp_path: Path) -> None:

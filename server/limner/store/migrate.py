@@ -8,10 +8,7 @@ from pathlib import Path
 from sqlite3 import Error as SQLiteError
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.util.exc import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from limner.errors import Conflict, Unavailable
@@ -19,18 +16,50 @@ from limner.store.engine import WRITES, Database
 
 SCRIPTS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x6C696D00  # PostgreSQL advisory lock
+NEWEST = max(file.stem for file in (SCRIPTS / "versions").glob("[0-9]*.py"))  # they are called what they are
 
 
 def migrate(database: Database) -> None:
     """Run the missing migrations in one transaction, so that a start that is killed midway changes nothing.
 
     Two servers that start at once do not collide: SQLite's write lock, or an advisory lock on PostgreSQL, is held from
-    the look at the current version to the commit.
+    the look at the current version to the commit. A database that is up to date is only read.
 
     Raises:
         Unavailable: the database does not answer, or cannot be opened.
         Conflict: it was brought up to date by a newer version.
     """
+    try:
+        if version(database) != NEWEST:
+            upgrade(database)
+    except (OperationalError, SQLiteError) as error:
+        cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        raise Unavailable(
+            f"The database {database.name} cannot be opened: {cause}.",
+            hint="See that it runs, and that LIMNER_DATABASE_URL and its folder's permissions are right.",
+        ) from error
+
+
+def version(database: Database) -> str | None:
+    """The newest migration that the database has seen; None of an empty one."""
+    with database.read() as session:
+        if not inspect(session.connection()).has_table("alembic_version"):
+            return None
+        newest: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
+        return newest
+
+
+def upgrade(database: Database) -> None:
+    """Run what is missing.
+
+    Raises:
+        Conflict: the database was brought up to date by a newer version.
+    """
+    # Alembic takes 11 MB and a tenth of a second, which a start that finds nothing to do need not spend.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     try:
@@ -43,12 +72,6 @@ def migrate(database: Database) -> None:
         raise Conflict(
             f"The database {database.name} was brought up to date by a newer version of Limner: {error}.",
             hint="Start that version, or restore a backup that was made with this one.",
-        ) from error
-    except (OperationalError, SQLiteError) as error:
-        cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-        raise Unavailable(
-            f"The database {database.name} cannot be opened: {cause}.",
-            hint="See that it runs, and that LIMNER_DATABASE_URL and its folder's permissions are right.",
         ) from error
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +28,8 @@ class _Traced:
 
 def polygons_of(mask: NDArray[np.bool_]) -> list[list[int]]:
     """Mask (H, W) -> COCO polygons [x0, y0, x1, y1, …], from top to bottom; none for an empty mask."""
+    import cv2  # 16 MB that a web process need not hold before somebody wants polygons
+
     left, top, patch = _crop(mask)
     if not patch.size:
         return []
