@@ -89,6 +89,7 @@ def ask(app: APIFlask, client: FlaskClient, rows: Rows, leave_out: Collection[st
         "projects.put_model": {"json": {"model": None}},
         "projects.update_project": {"json": {"name": "Lynxes"}},
         "work.assign_images": {"json": {"to": []}},
+        "work.set_gold": {"json": {"image_ids": [rows["image_id"]], "gold": False}},
         "work.take_next": {"json": {}},
     }
     answers = {}

@@ -88,6 +88,8 @@ NEEDS = {
     "snapshots.take_snapshot": Permission.EXPORT,
     "statistics.get_effort": Permission.READ_STATISTICS,
     "statistics.get_effort_table": Permission.READ_STATISTICS,
+    "statistics.get_gold": Permission.READ_STATISTICS,
+    "statistics.get_gold_table": Permission.READ_STATISTICS,
     "statistics.get_own": Permission.VIEW,
     "statistics.get_own_table": Permission.VIEW,
     "statistics.get_progress": Permission.VIEW,
@@ -99,6 +101,7 @@ NEEDS = {
     "suggestions.request_suggestions": Permission.ANNOTATE,
     "work.assign_images": Permission.ASSIGN,
     "work.give_back": Permission.ANNOTATE,
+    "work.set_gold": Permission.ASSIGN,
     "work.list_workers": Permission.ASSIGN,
     "work.take_next": Permission.ANNOTATE,
 }

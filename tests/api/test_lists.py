@@ -20,6 +20,7 @@ from limner.store.accounts import ensure_local_admin
 from limner.store.annotations import mask_facts
 from limner.store.categories import create_category
 from limner.store.comments import About, begin_thread
+from limner.store.copies import copy_for
 from limner.store.embeddings import EmbeddingKey
 from limner.store.images import NewImage, add_image, lock_image
 from limner.store.operations import apply_operation
@@ -27,6 +28,7 @@ from limner.store.projects import create_project
 from limner.store.tables import (
     ApiToken,
     AuditEntry,
+    GoldScore,
     Invitation,
     Job,
     JobItem,
@@ -109,6 +111,21 @@ def _suggestion(image_id: int) -> Suggestion:
     )
 
 
+def _gold_score(copy_id: int, project_id: int, user_id: int) -> GoldScore:
+    return GoldScore(
+        copy_id=copy_id,
+        project_id=project_id,
+        user_id=user_id,
+        revision=1,
+        matched=1,
+        missed=0,
+        extra=0,
+        mask_iou=0.9,
+        boundary_iou=0.8,
+        categories=[[1, 1]],
+    )
+
+
 def _audit_entry(user_id: int, project_id: int) -> AuditEntry:
     return AuditEntry(
         user_id=user_id,
@@ -146,6 +163,8 @@ def fill(services: Services, ids: Mapping[str, int], numbers: range) -> None:
             create = CreateOperation(kind="create", uid=uuid.uuid4(), category_id=None, segmentation=MASK)
             first = lock_image(session, ids["image_id"])
             apply_operation(session, first, str(uuid.uuid4()), create, revision=None, user_id=user.id)
+            copy = copy_for(session, image, user.id)
+            session.add(_gold_score(copy.id, ids["project_id"], user.id))
             thread = begin_thread(session, first, str(uuid.uuid4()), "look", user.id, About())
             comments.answer(session, first, thread, str(uuid.uuid4()), "where?", owner.id)
             session.add(_audit_entry(user.id, ids["project_id"]))

@@ -11,8 +11,10 @@ from limner.access.rows import (
     access_project,
     access_snapshot,
     is_still_allowed,
+    knows_gold,
     may_annotate,
     permissions_in,
+    permissions_on,
     require,
     visible_projects,
 )
@@ -34,8 +36,10 @@ __all__ = [
     "actor_of_session",
     "actor_of_token",
     "is_still_allowed",
+    "knows_gold",
     "may_annotate",
     "permissions_in",
+    "permissions_on",
     "require",
     "visible_projects",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -18,8 +18,10 @@ from limner.access.permissions import (
 from limner.errors import Forbidden, NotFound
 from limner.store.categories import get_category
 from limner.store.comments import get_comment
+from limner.store.copies import home_of, owner_of
 from limner.store.images import lock_image
 from limner.store.jobs import get_job
+from limner.store.leases import FINISHED
 from limner.store.people import role_in, roles_of
 from limner.store.projects import get_project, list_projects
 from limner.store.snapshots import get_snapshot
@@ -33,9 +35,31 @@ _IMAGE_AND_ROLE = select(
 ).where(Image.id == bindparam("image_id"))
 
 
+ON_OWN_COPIES = frozenset({Permission.VIEW, Permission.ANNOTATE, Permission.COMMENT})
+
+
 def permissions_in(session: Session, actor: Actor, project_id: int) -> frozenset[Permission]:
     """What somebody may do in a project."""
     return _granted(actor, role_in(session, project_id, actor.user_id))
+
+
+def permissions_on(session: Session, actor: Actor, image: Image) -> frozenset[Permission]:
+    """What somebody may do with an image.
+
+    A copy is there for whom it was made, who cannot review it, and to be looked at for who reads everybody's figures.
+    A gold image is not there for those who are measured by it, unless there is work to do on it.
+    """
+    granted = permissions_in(session, actor, home_of(session, image))
+    if image.copy_of is None:
+        return _granted_on(image, granted)
+    if owner_of(session, image) == actor.user_id:
+        return granted & ON_OWN_COPIES
+    return granted & {Permission.VIEW} if Permission.READ_STATISTICS in granted else frozenset()
+
+
+def knows_gold(granted: Collection[Permission]) -> bool:
+    """Whether somebody with these permissions in a project may know which images are gold, and is not measured."""
+    return Permission.REVIEW in granted or Permission.READ_STATISTICS in granted
 
 
 def may_annotate(session: Session, user: User, project_id: int) -> bool:
@@ -92,14 +116,17 @@ def access_image(session: Session, actor: Actor, image_id: int, permission: Perm
     missing = NotFound.row("image", image_id)
     image: Image
     if lock:
-        image = lock_image(session, image_id)
-        _check(session, actor, image.project_id, permission, missing)  # as it is when the lock is ours
+        image = lock_image(session, image_id)  # checked as it is when the lock is ours
+        _check_granted(actor, permissions_on(session, actor, image), permission, missing)
         return image
     found = session.execute(_IMAGE_AND_ROLE, {"image_id": image_id, "user_id": actor.user_id}).first()
     if found is None:
         raise missing
     image = found[0]
-    _check_granted(actor, _granted(actor, found[1]), permission, missing)
+    granted = _granted_on(image, _granted(actor, found[1]))
+    if image.copy_of is not None:
+        granted = permissions_on(session, actor, image)
+    _check_granted(actor, granted, permission, missing)
     return image
 
 
@@ -111,12 +138,12 @@ def access_annotation(session: Session, actor: Actor, uid: str, permission: Perm
         Forbidden: the actor sees it, but has not this permission in its project.
     """
     found = session.execute(
-        select(Annotation, Image.project_id).join(Image, Image.id == Annotation.image_id).where(Annotation.uid == uid)
+        select(Annotation, Image).join(Image, Image.id == Annotation.image_id).where(Annotation.uid == uid)
     ).first()
     if found is None:
         raise NotFound.row("annotation", uid)
-    annotation, project_id = found
-    _check(session, actor, project_id, permission, NotFound.row("annotation", uid))
+    annotation, image = found
+    _check_granted(actor, permissions_on(session, actor, image), permission, NotFound.row("annotation", uid))
     return annotation
 
 
@@ -140,8 +167,8 @@ def access_comment(session: Session, actor: Actor, comment_id: int, permission: 
         Forbidden: the actor sees it, but has not this permission in its project.
     """
     comment = get_comment(session, comment_id)
-    project_id = session.scalars(select(Image.project_id).where(Image.id == comment.image_id)).one()
-    _check(session, actor, project_id, permission, NotFound.row("comment", comment_id))
+    image = session.scalars(select(Image).where(Image.id == comment.image_id)).one()
+    _check_granted(actor, permissions_on(session, actor, image), permission, NotFound.row("comment", comment_id))
     return comment
 
 
@@ -186,6 +213,11 @@ def _refusal(actor: Actor, permission: Permission) -> Forbidden:
         hint="Ask somebody who manages the project, or the installation.",
         details={"permission": permission},
     )
+
+
+def _granted_on(image: Image, granted: frozenset[Permission]) -> frozenset[Permission]:
+    hidden = image.is_gold and image.state in FINISHED and not knows_gold(granted)
+    return frozenset() if hidden else granted
 
 
 def _granted(actor: Actor, role: str | None) -> frozenset[Permission]:

@@ -1,9 +1,10 @@
-"""Keeps the sums of statistics up to date, in a thread of its own: what changes is counted within seconds."""
+"""Keeps the figures up to date, in a thread of its own: what changes is counted, and scored, within seconds."""
 
 from __future__ import annotations
 
 import threading
 
+from limner.jobs.gold import score_submitted
 from limner.jobs.periodic import Periodic
 from limner.store import Database
 from limner.store.rollup import is_due, roll_up
@@ -55,3 +56,4 @@ class Counter:
             due = is_due(session)
         if due:
             count_changes(self._database, self._periodic.stopping)
+        score_submitted(self._database, self._periodic.stopping)

@@ -21,6 +21,7 @@ from limner.jobs.control import finish_if_done, stop_jobs
 from limner.jobs.kinds import SUGGEST, Priority, SuggestPayload, suggest_kind
 from limner.store import Database
 from limner.store.categories import list_categories
+from limner.store.copies import home_of
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
 from limner.store.events import add_event
 from limner.store.examples import StoredMask, examples_of, refused_of
@@ -47,6 +48,7 @@ class SuggestItem:
 
     Attributes:
         job_id: of the job that it belongs to; None when somebody asked for this image.
+        home_id: number of the project whose detectors and categories count.
         examples: what similar objects are looked for by, as they are now.
         refused: what was found so before and was not meant.
     """
@@ -54,6 +56,7 @@ class SuggestItem:
     id: int
     job_id: int | None
     image: Image
+    home_id: int
     payload: SuggestPayload
     examples: Sequence[StoredMask] = ()
     refused: Sequence[StoredMask] = ()
@@ -216,7 +219,7 @@ class SuggestQueue:
                 add_embeddings(session, EmbeddingKey.of(item.model_sha256), [encoded])
             if row is None or not self._exists(session, item.image.id):
                 return None
-            known = _with_known_categories(session, item.image.project_id, found)
+            known = _with_known_categories(session, item.home_id, found)
             count = replace_suggestions(session, item.image.id, item.payload.request.source, known)
             self._done(session, item)
             event = SuggestionsEvent(image_id=item.image.id, state="ready", found=count)
@@ -252,11 +255,12 @@ class SuggestQueue:
             queue.done(session, claim.kind, [claim.key])
             return None
         payload = SuggestPayload.model_validate(claim.payload)
+        home = home_of(session, image)
         if not isinstance(payload.request, Similar):
-            return SuggestItem(claim.id, row.job_id, image, payload)
-        examples = examples_of(session, image.project_id, payload.request)
-        refused = refused_of(session, image.project_id, image.id, {each.category_id for each in examples})
-        return SuggestItem(claim.id, row.job_id, image, payload, examples, refused)
+            return SuggestItem(claim.id, row.job_id, image, home, payload)
+        examples = examples_of(session, home, payload.request, besides=image.copy_of)
+        refused = refused_of(session, home, image.id, {each.category_id for each in examples})
+        return SuggestItem(claim.id, row.job_id, image, home, payload, examples, refused)
 
     def _exists(self, session: Session, image_id: int) -> bool:
         return session.scalar(select(Image.id).where(Image.id == image_id)) is not None

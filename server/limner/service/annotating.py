@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from limner.access import Actor, Permission, access_image, may_annotate, permissions_in
+from limner.access import Actor, Permission, access_image, may_annotate, permissions_on
 from limner.access.transitions import check_transition
 from limner.service.audit import log_action
 from limner.service.wiring import Services
@@ -63,7 +63,7 @@ def apply_operation(
 
         def check(image: Image, operation: Operation) -> None:
             if isinstance(operation, MarkOperation):
-                granted = permissions_in(session, actor, image.project_id)
+                granted = permissions_on(session, actor, image)
                 check_transition(cast(ImageState, image.state), operation.state, granted)
 
         applied = apply(

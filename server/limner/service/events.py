@@ -19,12 +19,14 @@ class Subscription:
     """The events for one page, in order. Made and read in an event loop, filled from any thread.
 
     Attributes:
+        copies_id: number of the project with the page's person's own copies of images, if they have any.
         overrun: set when the page fell too far behind, or the server ends; it has to connect again and ask for what it
             missed.
     """
 
     def __init__(self, project_id: int) -> None:
         self.project_id = project_id
+        self.copies_id: int | None = None
         self.overrun = False
         self._loop = asyncio.get_running_loop()
         self._events: deque[PublishedEvent] = deque()
@@ -32,7 +34,8 @@ class Subscription:
 
     def offer(self, event: PublishedEvent) -> None:
         """Queue an event if it concerns the page's project."""
-        if event.project_id not in (None, self.project_id) or self.overrun:
+        concerns = event.project_id in (None, self.project_id) or event.project_id == self.copies_id
+        if not concerns or self.overrun:
             return
         if len(self._events) >= BACKLOG:
             self.overrun = True

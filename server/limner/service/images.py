@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from limner.access import Actor, Permission, access_image, access_project
+from limner.access import Actor, Permission, access_image, access_project, knows_gold, permissions_in
 from limner.encoding.states import EmbeddingState, Target
 from limner.jobs.control import withdraw_image
 from limner.jobs.sweep import unreference
@@ -17,6 +17,7 @@ from limner.service.models import key_in
 from limner.service.wiring import Services
 from limner.store import images as store
 from limner.store import listing as listed
+from limner.store.copies import home_of, original_of
 from limner.store.embeddings import encoded_among
 from limner.store.marks import marks_of
 from limner.store.tables import Image
@@ -32,9 +33,11 @@ class ImageInfo:
     """An image, how far the work on it is, who works on it, and whether the encoder has been over it."""
 
     row: Image
+    project_id: int  # of a copy that of its original
     mark: ImageMark
     work: ImageWork
     embedding: EmbeddingState
+    is_gold: bool  # as far as whoever asks may know
 
 
 @dataclass(frozen=True)
@@ -100,10 +103,10 @@ def list_images(
     """
     with context.database.read() as session:
         access_project(session, actor, project_id, Permission.VIEW)
-        listing = replace(listing, person=actor.user_id)
+        listing, blind = _seen_by(session, actor, project_id, listing)
         page = listed.page_images(session, project_id, after, limit, listing, skip)
         total = listed.count_images(session, project_id, listing) if counted else None
-        return ImagePage(_described(context, session, page.images), page.next, total)
+        return ImagePage(_described(context, session, page.images, blind=blind), page.next, total)
 
 
 def get_image(context: Services, actor: Actor, image_id: int, listing: Listing = EVERYTHING) -> ImagePlace:
@@ -114,14 +117,15 @@ def get_image(context: Services, actor: Actor, image_id: int, listing: Listing =
     """
     with context.database.read() as session:
         row = access_image(session, actor, image_id, Permission.VIEW)
-        listing = replace(listing, person=actor.user_id)
-        previous_id, next_id = listed.neighbours(session, row, listing)
-        next_waiting_id = listed.next_waiting(session, row, listing)
-        position = listed.position_of(session, row, listing)
-        image = _described(context, session, [row])[0]
+        listed_as = original_of(session, row)
+        listing, blind = _seen_by(session, actor, listed_as.project_id, listing)
+        previous_id, next_id = listed.neighbours(session, listed_as, listing)
+        next_waiting_id = listed.next_waiting(session, listed_as, listing)
+        position = listed.position_of(session, listed_as, listing)
+        image = _described(context, session, [row], blind=blind)[0]
         target = Target(row.sha256, key_in(context, session, row.project_id).model_sha256)
     if image.embedding.state == "none":  # its blob may be there though nobody wrote that down; lists do not look so far
-        image = ImageInfo(row, image.mark, image.work, context.encoder.state(target))
+        image = replace(image, embedding=context.encoder.state(target))
     return ImagePlace(image, position, previous_id, next_id, next_waiting_id)
 
 
@@ -160,7 +164,7 @@ def add_image(
         access_project(session, actor, project_id, Permission.MANAGE_IMAGES)
     ingested = ingest_image(context, project_id, file_name, read, sha256)
     with context.database.read() as session:
-        image = _described(context, session, [ingested.image])[0]
+        image = _described(context, session, [ingested.image], blind=True)[0]
     return AddedImage(image, ingested.created, ingested.notes)
 
 
@@ -184,7 +188,13 @@ def delete_image(context: Services, actor: Actor, image_id: int) -> None:
         context.suggester.look_again()
 
 
-def _described(context: Services, session: Session, rows: Sequence[Image]) -> list[ImageInfo]:
+def _seen_by(session: Session, actor: Actor, project_id: int, listing: Listing) -> tuple[Listing, bool]:
+    """The list as it is for somebody, and whether they must not learn which images are gold."""
+    blind = not knows_gold(permissions_in(session, actor, project_id))
+    return replace(listing, person=actor.user_id, blind=blind), blind
+
+
+def _described(context: Services, session: Session, rows: Sequence[Image], *, blind: bool) -> list[ImageInfo]:
     """Images of one project with all that is shown of them, in as many queries for many as for one."""
     if not rows:
         return []
@@ -194,6 +204,15 @@ def _described(context: Services, session: Session, rows: Sequence[Image]) -> li
     states = {target.image_sha256: state for target, state in context.encoder.queued(open_ones).items()}
     states |= dict.fromkeys(encoded, EmbeddingState("ready"))
     marks, works = marks_of(session, rows), works_of(session, rows)
+    home = home_of(session, rows[0])
     return [
-        ImageInfo(row, marks[row.id], works[row.id], states.get(row.sha256, EmbeddingState("none"))) for row in rows
+        ImageInfo(
+            row,
+            home,
+            marks[row.id],
+            works[row.id],
+            states.get(row.sha256, EmbeddingState("none")),
+            row.is_gold and not blind,
+        )
+        for row in rows
     ]

@@ -115,19 +115,26 @@ def change_project(
     name: str | None = None,
     next_order: NextOrder | None = None,
     next_seed: int | None = None,
+    gold_share: float | None = None,
 ) -> ProjectInfo:
-    """Give a project another name, or have its images handed out in another order; None leaves what there is.
+    """Give a project another name, or have its images handed out otherwise; None leaves what there is.
 
     Raises:
         NotFound, Forbidden: as :func:`check_project`.
     """
     with context.database.write() as session:
         row = access_project(session, actor, project_id, Permission.MANAGE_PROJECT)
-        said: dict[str, Any] = {"name": name, "next_order": next_order, "next_seed": next_seed}
+        said: dict[str, Any] = {
+            "name": name,
+            "next_order": next_order,
+            "next_seed": next_seed,
+            "gold_share": gold_share,
+        }
         log_action(session, actor, "project.change", "project", row.id, before=row.name, **said)
         row.name = row.name if name is None else name
         row.next_order = next_order or row.next_order
         row.next_seed = row.next_seed if next_seed is None else next_seed
+        row.gold_share = row.gold_share if gold_share is None else gold_share
         session.flush()
         return _described(context, session, {row: permissions_in(session, actor, row.id)})[0]
 

@@ -9,6 +9,7 @@ from limner.access import Actor, Permission, access_project, is_still_allowed
 from limner.errors import Unavailable
 from limner.service.events import Subscription
 from limner.service.wiring import Services
+from limner.store.copies import copies_of
 from limner.store.events import events_after, latest_event_id
 from limner.vocabulary.events import AccessEvent, PublishedEvent, ResetEvent, StartEvent
 
@@ -52,7 +53,8 @@ async def _follow(
     told: set[int] = set()  # numbers above `last` that the page has already
     with context.events.subscribe(project_id) as subscription:
         while not subscription.overrun:
-            async for event in _missed(context, project_id, last):
+            subscription.copies_id = await asyncio.to_thread(_copies, context, actor, project_id)
+            async for event in _missed(context, subscription, last):
                 if event.id not in told and _concerns(event, actor):
                     yield event
                 last = event.id or last
@@ -80,12 +82,18 @@ def _may_listen(context: Services, actor: Actor, project_id: int) -> bool:
         return is_still_allowed(session, actor, project_id, Permission.VIEW)
 
 
-async def _missed(context: Services, project_id: int, last: int) -> AsyncGenerator[PublishedEvent, None]:
+def _copies(context: Services, actor: Actor, project_id: int) -> int | None:
+    """What happens on somebody's own copies of images they hear as if it were on the images, and nobody else does."""
+    with context.database.read() as session:
+        return copies_of(session, project_id, actor.user_id)
+
+
+async def _missed(context: Services, subscription: Subscription, last: int) -> AsyncGenerator[PublishedEvent, None]:
     """Stored events after ``last``: those from before the connection, and those of other processes."""
     while True:
-        found, newest = await asyncio.to_thread(_stored_after, context, project_id, last)
+        found, newest = await asyncio.to_thread(_stored_after, context, subscription, last)
         if found is None:
-            yield PublishedEvent(newest, project_id, ResetEvent())
+            yield PublishedEvent(newest, subscription.project_id, ResetEvent())
             return
         for event in found:
             yield event
@@ -94,9 +102,10 @@ async def _missed(context: Services, project_id: int, last: int) -> AsyncGenerat
         last = found[-1].id or last
 
 
-def _stored_after(context: Services, project_id: int, last: int) -> tuple[list[PublishedEvent] | None, int]:
+def _stored_after(context: Services, subscription: Subscription, last: int) -> tuple[list[PublishedEvent] | None, int]:
     with context.database.read() as session:
-        return events_after(session, project_id, last, EVENTS_AT_ONCE), latest_event_id(session)
+        found = events_after(session, subscription.project_id, last, EVENTS_AT_ONCE, also=subscription.copies_id)
+        return found, latest_event_id(session)
 
 
 async def _live(subscription: Subscription) -> AsyncGenerator[PublishedEvent, None]:

@@ -15,6 +15,7 @@ from limner.models.detectors import DetectorCard, choose_detector, usable_detect
 from limner.service.models import key_in, key_of
 from limner.service.wiring import Services
 from limner.store.categories import list_categories
+from limner.store.copies import home_of
 from limner.store.examples import examples_of
 from limner.store.suggestions import suggestions_of
 from limner.store.tables import Job, Suggestion
@@ -72,7 +73,7 @@ def request_suggestions(context: Services, actor: Actor, image_id: int, request:
     with context.database.write() as session:
         image = access_image(session, actor, image_id, Permission.ANNOTATE)
         model_sha256 = key_in(context, session, image.project_id).model_sha256
-        payload = _payload(context, session, image.project_id, model_sha256, request)
+        payload = _payload(context, session, home_of(session, image), model_sha256, request)
         ask_for_image(session, image, payload)
     event = SuggestionsEvent(image_id=image_id, state="waiting")
     context.events.publish([PublishedEvent(None, image.project_id, event)])

@@ -8,7 +8,16 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from limner.access import Actor, Permission, ProjectRole, access_image, access_project, may_annotate
+from limner.access import (
+    Actor,
+    Permission,
+    ProjectRole,
+    access_image,
+    access_project,
+    knows_gold,
+    may_annotate,
+    permissions_in,
+)
 from limner.access.permissions import PROJECT_ROLE_PERMISSIONS
 from limner.encoding.states import Target
 from limner.errors import InvalidInput
@@ -16,6 +25,8 @@ from limner.service.models import key_of
 from limner.service.wiring import Services
 from limner.store import assignments, leases
 from limner.store.assignments import Workload
+from limner.store.copies import home_of, original_of
+from limner.store.gold import take_gold
 from limner.store.people import get_user
 from limner.store.tables import User
 from limner.store.work import announce_work
@@ -80,11 +91,18 @@ def take_next(
         image = None
         if current is not None:
             image = access_image(session, actor, current, Permission.ANNOTATE, lock=True)
-            if image.project_id != project.id:
+            if home_of(session, image) != project.id:
                 raise InvalidInput(f"Image {current} is not in this project.", hint="Name one of its images, or none.")
         given = leases.give_back(session, image, actor.user_id) if image and give_back else []
         session.flush()
-        found = leases.take_next(session, project, actor.user_id, image)
+        copy = None
+        if not knows_gold(permissions_in(session, actor, project.id)):
+            copy = take_gold(session, project, actor.user_id, current)
+        found = (
+            leases.take_next(session, project, actor.user_id, image and original_of(session, image))
+            if copy is None
+            else [copy, *leases.reserved_for(session, project.id, actor.user_id)]
+        )
         announce_work(session, [each for each in given if each not in found])
         model_sha256 = key_of(context, project).model_sha256
     for each in found:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from limner.errors import Conflict, NotFound
 from limner.store.events import add_event
-from limner.store.tables import Annotation, Category, Project
+from limner.store.tables import Annotation, Category, Image, Project
 from limner.vocabulary.events import CategoriesEvent
 from limner.vocabulary.names import check_text
 
@@ -143,7 +143,7 @@ def move_category(session: Session, category: Category, position: int) -> None:
 
 
 def delete_category(session: Session, category: Category) -> None:
-    """Delete a category that has no annotations; deleted annotations lose it.
+    """Delete a category that has no annotations; deleted annotations and those on copies of images lose it.
 
     Raises:
         CategoryInUse: naming how many annotations it has.
@@ -171,6 +171,7 @@ def count_annotations(session: Session, project_ids: Collection[int]) -> Mapping
         select(Annotation.category_id, func.count())
         .join(Category, Category.id == Annotation.category_id)
         .where(Category.project_id.in_(project_ids), Annotation.deleted.is_(None))
+        .where(Annotation.image_id.not_in(select(Image.id).where(Image.copy_of.is_not(None))))
         .group_by(Annotation.category_id)
     )
     return {category_id: count for category_id, count in rows if category_id is not None}

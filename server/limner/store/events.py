@@ -78,8 +78,10 @@ def latest_event_id(session: Session) -> int:
     return session.scalar(select(func.max(EventRow.id))) or 0
 
 
-def events_after(session: Session, project_id: int, after: int, limit: int = 1000) -> list[PublishedEvent] | None:
-    """Stored events that concern a project, oldest first.
+def events_after(
+    session: Session, project_id: int, after: int, limit: int = 1000, also: int | None = None
+) -> list[PublishedEvent] | None:
+    """Stored events that concern a project, and another one if one is named, oldest first.
 
     Returns:
         Up to ``limit`` events with a number above ``after``, or None when some of them have been pruned already, or
@@ -90,7 +92,13 @@ def events_after(session: Session, project_id: int, after: int, limit: int = 100
         return None
     rows = session.scalars(
         select(EventRow)
-        .where(EventRow.id > after, or_(EventRow.project_id == project_id, EventRow.project_id.is_(None)))
+        .where(
+            EventRow.id > after,
+            or_(
+                EventRow.project_id.in_([project_id] if also is None else [project_id, also]),
+                EventRow.project_id.is_(None),
+            ),
+        )
         .order_by(EventRow.id)
         .limit(limit)
     )

@@ -27,11 +27,18 @@ class StoredMask:
     category_id: int | None
 
 
-def examples_of(session: Session, project_id: int, request: Similar) -> Sequence[StoredMask]:
-    """The annotations that a request names, or the newest ones of its category; without those that are gone."""
+def examples_of(
+    session: Session, project_id: int, request: Similar, besides: int | None = None
+) -> Sequence[StoredMask]:
+    """The annotations that a request names, or the newest ones of its category; without those that are gone.
+
+    Those on the image ``besides`` are left out: on a copy of it nobody is to be shown what is known.
+    """
     masks = _masks(Annotation).where(
         Image.project_id == project_id, Annotation.deleted.is_(None), Annotation.area > 0, Annotation.iscrowd == 0
     )
+    if besides is not None:
+        masks = masks.where(Image.id != besides)
     if request.category_id is None:
         masks = masks.where(Annotation.uid.in_([str(uid) for uid in request.examples])).order_by(Annotation.id)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -133,8 +133,10 @@ def delete_image(session: Session, image: Image) -> list[str]:
         Its hash when no other project uses its bytes, so that its blobs are no longer needed; otherwise nothing.
     """
     image_id, project_id, sha256 = image.id, image.project_id, image.sha256
-    session.execute(delete(Image).where(Image.id == image_id))
-    session.execute(update(ImageRollup).where(ImageRollup.image_id == image_id).values(gone=True))
+    copies = select(Image.id).where(Image.copy_of == image_id)  # they go with it
+    counted = or_(ImageRollup.image_id == image_id, ImageRollup.image_id.in_(copies))
+    session.execute(update(ImageRollup).where(counted).values(gone=True).execution_options(synchronize_session=False))
+    session.execute(delete(Image).where(or_(Image.id == image_id, Image.copy_of == image_id)))
     add_event(session, ImageEvent(image_id=image_id, action="deleted"), project_id)
     return [] if is_used(session, sha256) else [sha256]
 

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from limner.store.copies import home_of
 from limner.store.tables import IS_OPEN, Annotation, Image, Project
 from limner.store.types import utc_now
 from limner.store.work import announce_work
@@ -76,11 +77,11 @@ def take_next(
         if not found:
             found += session.scalars(_locked(last.order_by(Image.lease_renewed, Image.id).limit(1)))
     kept = {image.id for image in found}
-    dropped = [image for image in _reserved_for(session, project.id, user_id) if image.id not in kept]
+    dropped = [image for image in reserved_for(session, project.id, user_id) if image.id not in kept]
     for image in dropped:
         end_lease(image)
     for index, image in enumerate(found):
-        _hold(image, user_id, until, now, reserved=index > 0)
+        hold(image, user_id, until, now, reserved=index > 0)
     session.flush()
     announce_work(session, [*dropped, *found])
     return found
@@ -104,11 +105,12 @@ def renew(session: Session, image: Image, user_id: int, now: datetime | None = N
         lasts = image.lease_until - image.lease_renewed
         if now - image.lease_renewed < lasts / 4:
             return []
-    until = now + lease_span(session, image.project_id)
-    _hold(image, user_id, until, now, reserved=False)
-    others = [each for each in _reserved_for(session, image.project_id, user_id) if each.id != image.id]
+    home = home_of(session, image)
+    until = now + lease_span(session, home)
+    hold(image, user_id, until, now, reserved=False)
+    others = [each for each in reserved_for(session, home, user_id) if each.id != image.id]
     for other in others:
-        _hold(other, user_id, until, now, reserved=True)
+        hold(other, user_id, until, now, reserved=True)
     return [image, *others]
 
 
@@ -120,7 +122,7 @@ def give_back(session: Session, image: Image, user_id: int) -> Sequence[Image]:
     """
     if image.lease_user_id != user_id or image.lease_reserved:
         return []
-    ended = [image, *_reserved_for(session, image.project_id, user_id)]
+    ended = [image, *reserved_for(session, home_of(session, image), user_id)]
     for each in ended:
         end_lease(each)
     return ended
@@ -144,7 +146,8 @@ def end_lease(image: Image) -> None:
     image.lease_reserved = False
 
 
-def _hold(image: Image, user_id: int, until: datetime, now: datetime, *, reserved: bool) -> None:
+def hold(image: Image, user_id: int, until: datetime, now: datetime, *, reserved: bool) -> None:
+    """Somebody has the image until a moment, or it is what they are handed next."""
     image.lease_user_id, image.lease_until, image.lease_renewed = user_id, until, now
     image.lease_reserved = reserved
 
@@ -197,6 +200,7 @@ def _locked(statement: Select[Any]) -> Select[Any]:
     return statement.with_for_update(skip_locked=True).execution_options(populate_existing=True)
 
 
-def _reserved_for(session: Session, project_id: int, user_id: int) -> Sequence[Image]:
+def reserved_for(session: Session, project_id: int, user_id: int) -> Sequence[Image]:
+    """What somebody is handed next, locked."""
     held = select(Image).where(Image.project_id == project_id, Image.lease_user_id == user_id)
     return session.scalars(_locked(held.where(Image.lease_reserved.is_(True)).order_by(Image.id))).all()

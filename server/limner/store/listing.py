@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true, tuple_
 from sqlalchemy.orm import Session
 
 from limner.errors import InvalidInput, NotFound
@@ -127,6 +127,8 @@ def passing(state: ImageFilter, person: int | None = None) -> ColumnElement[bool
             return and_(Image.assigned_user_id == person, Image.state == "returned")
         case "commented":
             return Image.open_threads > 0
+        case "gold":
+            return Image.is_gold.is_(True)
         case _:
             return Image.state == state
 
@@ -134,6 +136,9 @@ def passing(state: ImageFilter, person: int | None = None) -> ColumnElement[bool
 def _chosen(statement: Select[Any], project_id: int, listing: Listing) -> Select[Any]:
     """Of a statement about images, only those that are listed."""
     statement = statement.where(Image.project_id == project_id)
+    if listing.blind:
+        known = Image.is_gold.is_(False)
+        statement = statement.where(known if listing.state == "gold" else or_(known, Image.state.in_(OPEN_WORK)))
     if listing.state in ("annotated", "unannotated"):
         statement = statement.where(passing(listing.state))
     elif listing.state != "all":

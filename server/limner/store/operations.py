@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from limner.errors import Conflict, InvalidInput, NotFound, OperationReused, StaleRevision
 from limner.store.annotations import AnnotationState, MaskFacts, annotations_of_uids, mask_facts, state_of
+from limner.store.copies import home_of
 from limner.store.events import add_event
 from limner.store.history import annotation_at, apply_payload, edits_of_operations
 from limner.store.marks import mark_of, set_mark
@@ -240,7 +241,7 @@ class _ImageOperations:
         category_id = fields.get("category_id")
         if category_id is not None:
             category = self._category(category_id)
-            if category is None or category.project_id != image.project_id:
+            if category is None or category.project_id != home_of(self._session, image):
                 raise UnknownCategory(
                     f"There is no category {category_id} in the image's project.",
                     hint="Use the id of one of the project's categories, or null.",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, delete, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from limner.errors import InvalidInput, NotFound
 from limner.store.embeddings import EmbeddingKey
@@ -47,14 +47,14 @@ def get_project(session: Session, project_id: int) -> Project:
         NotFound: when there is none.
     """
     project = session.get(Project, project_id)
-    if project is None:
+    if project is None or project.copies_of is not None:
         raise NotFound.row("project", project_id)
     return project
 
 
 def list_projects(session: Session) -> Sequence[Project]:
     """All projects, oldest first."""
-    return session.scalars(select(Project).order_by(Project.id)).all()
+    return session.scalars(select(Project).where(Project.copies_of.is_(None)).order_by(Project.id)).all()
 
 
 def names_of_projects(session: Session, project_ids: Collection[int | None]) -> Mapping[int, str]:
@@ -94,17 +94,20 @@ def delete_project(session: Session, project: Project) -> list[str]:
     Returns:
         Hashes of the images that no other project uses: their blobs are no longer needed.
     """
+    gone = select(Project.id).where(or_(Project.id == project.id, Project.copies_of == project.id))
     own = select(Image.sha256).where(Image.project_id == project.id)
-    shared = select(Image.sha256).where(Image.project_id != project.id)
+    shared = select(Image.sha256).where(Image.project_id.not_in(gone))
     orphans = list(session.scalars(own.where(Image.sha256.not_in(shared)).order_by(Image.id)))
-    session.execute(delete(Image).where(Image.project_id == project.id))
-    session.execute(delete(Project).where(Project.id == project.id))
+    session.execute(delete(Image).where(Image.project_id.in_(gone)).execution_options(synchronize_session=False))
+    session.execute(delete(Project).where(or_(Project.id == project.id, Project.copies_of == project.id)))
     return orphans
 
 
 def models_of(session: Session, project_ids: Collection[int]) -> Mapping[int, str | None]:
     """The models that these projects have chosen, by name; None for whatever the installation uses."""
-    rows = session.execute(select(Project.id, Project.model).where(Project.id.in_(project_ids)))
+    home = aliased(Project)  # of copies
+    models = select(Project.id, home.model).join(home, home.id == func.coalesce(Project.copies_of, Project.id))
+    rows = session.execute(models.where(Project.id.in_(project_ids)))
     return {row.id: row.model for row in rows}
 
 

@@ -201,7 +201,7 @@ class SuggestionRunner:
                 examples=tuple(map(_example, item.examples)),
                 refused=tuple(map(_example, item.refused)),
                 detector_sha256=item.payload.detector_sha256,
-                project_id=item.image.project_id,
+                project_id=item.home_id,
             )
         )
         patience = self._settings.encoder_timeout

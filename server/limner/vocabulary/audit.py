@@ -26,6 +26,7 @@ AuditAction = Literal[
     "project.delete",
     "image.delete",
     "image.return",
+    "images.gold",
     "annotations.export",
     "annotations.import",
     "snapshot.take",

@@ -22,7 +22,7 @@ class Listing:
 
     Attributes:
         state: only those with, or without, annotations, in this state of work, that somebody works on, or is to, or on
-            which a thread of comments is open.
+            which a thread of comments is open, or that are gold.
         search: only those whose path has each of these words in it; lower and upper case are the same (with SQLite only
             for A to Z).
         folder: only those in this folder and the ones in it; a path without a slash at its end. Empty: everywhere.
@@ -30,6 +30,7 @@ class Listing:
             in the order in which it was added.
         descending: the other way round.
         person: the number of whoever ``state`` calls "me".
+        blind: without gold images, unless there is work to do on them: for those who are measured by them.
     """
 
     state: ImageFilter = "all"
@@ -38,6 +39,7 @@ class Listing:
     order: ImageOrder = "added"
     descending: bool = False
     person: int | None = None
+    blind: bool = False
 
 
 def natural_key(path: str) -> str:

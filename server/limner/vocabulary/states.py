@@ -8,7 +8,7 @@ SuggestionOrigin = Literal["everything", "similar", "detector", "text", "import"
 SuggestionActivity = Literal["waiting", "running", "ready", "failed", "cancelled"]  # of a run on one image
 ImageState = Literal["waiting", "submitted", "approved", "returned", "skipped"]  # how far the work on an image is
 ImageFilter = Literal[
-    "all", "annotated", "unannotated", ImageState, "in_work", "assigned_to_me", "returned_to_me", "commented"
+    "all", "annotated", "unannotated", ImageState, "in_work", "assigned_to_me", "returned_to_me", "commented", "gold"
 ]
 ReturnedTo = Literal["author", "anyone", "me"]  # who is to go on with an image that is returned
 NextOrder = Literal["added", "name", "random"]  # in which images are handed out that are assigned to nobody

@@ -163,6 +163,22 @@ export class Client {
         body: { next_order: order },
       }),
     );
+  /** @param share of the images that are handed out, 0 to 1 */
+  setGoldShare = (projectId: number, share: number) =>
+    body<Project>(
+      this.api.PATCH("/api/v1/projects/{project_id}", {
+        params: { path: { project_id: projectId } },
+        body: { gold_share: share },
+      }),
+    );
+  /** Make images gold, with what is on them now as the reference; or not any more. */
+  setGold = (projectId: number, imageIds: readonly number[], gold: boolean) =>
+    body<{ changed: number }>(
+      this.api.PUT("/api/v1/projects/{project_id}/gold", {
+        params: { path: { project_id: projectId } },
+        body: { image_ids: [...imageIds], gold },
+      }),
+    );
   deleteImage = (id: number) =>
     this.api.DELETE("/api/v1/images/{image_id}", { params: { path: { image_id: id } } });
   /** What the person did to an image, in any browser, and can take back. */

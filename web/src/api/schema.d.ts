@@ -733,6 +733,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/projects/{project_id}/gold": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    /** Make images gold, or not: annotators are handed copies of gold images unannounced, and measured by them. */
+    put: operations["setGold"];
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/projects/{project_id}/images": {
     parameters: {
       query?: never;
@@ -937,6 +954,40 @@ export interface paths {
     };
     /** Masks, time and clicks by day, category, person and model, as CSV. */
     get: operations["getEffortTable"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/statistics/gold": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** How each person's work on gold images compares with the references. */
+    get: operations["getGold"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/statistics/gold.csv": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Every score of work on a gold image, as CSV. */
+    get: operations["getGoldTable"];
     put?: never;
     post?: never;
     delete?: never;
@@ -1222,6 +1273,7 @@ export interface components {
         | "project.delete"
         | "image.delete"
         | "image.return"
+        | "images.gold"
         | "annotations.export"
         | "annotations.import"
         | "snapshot.take"
@@ -1293,6 +1345,10 @@ export interface components {
       mark: components["schemas"]["ChangedMark"] | null;
       revision: number;
       uid: string | null;
+    };
+    /** @description How many images a request changed. */
+    ChangedImages: {
+      changed: number;
     };
     /** @description What the image was marked as. */
     ChangedMark: {
@@ -1556,6 +1612,35 @@ export interface components {
       open: number;
       per_day: number;
     };
+    /**
+     * @description How somebody's work on gold images compares with the references; means are null where nothing is matched.
+     *
+     *     Of masks, ``matched`` stand for one of a reference (IoU ≥ 0.5), ``missed`` ones are only in a reference, ``extra``
+     *     ones in none. ``mask_iou``, ``boundary_iou`` and ``same_category`` are means over what is matched, 0 to 1; ``kappa``
+     *     is Cohen's of its categories, null where it is not defined.
+     */
+    GoldFigures: {
+      boundary_iou: number | null;
+      extra: number;
+      images: number;
+      kappa: number | null;
+      mask_iou: number | null;
+      matched: number;
+      missed: number;
+      name: string;
+      same_category: number | null;
+      user_id: number;
+    };
+    /** @description Images that are to be gold, with what is on them now as the reference; or to be gold no more. */
+    GoldImages: {
+      gold: boolean;
+      image_ids: number[];
+    };
+    /** @description How many images of the project are gold, and how people's work on them compares, by their names. */
+    GoldSummary: {
+      images: number;
+      people: components["schemas"]["GoldFigures"][];
+    };
     /** @description One ONNX file: its name beside the manifest, its content hash, and its tensors in order. */
     GraphFile: {
       bytes: number;
@@ -1573,7 +1658,8 @@ export interface components {
      * @description An image after orientation; ``sha256`` and ``bytes`` are those of the uploaded file.
      *
      *     No other image of the project has its ``file_name``. Of the ``pages``, or frames, of the file it is the first.
-     *     ``open_threads`` counts threads of comments that nobody has resolved.
+     *     ``open_threads`` counts threads of comments that nobody has resolved. ``gold``: annotators are measured by it; told
+     *     to those who review or read figures.
      */
     Image: {
       annotation_count: number;
@@ -1583,6 +1669,7 @@ export interface components {
       embedding: components["schemas"]["ImageEmbedding"];
       file_name: string;
       format: string;
+      gold: boolean;
       height: number;
       id: number;
       mark: components["schemas"]["ImageMark"];
@@ -1607,6 +1694,7 @@ export interface components {
       embedding: components["schemas"]["ImageEmbedding"];
       file_name: string;
       format: string;
+      gold: boolean;
       height: number;
       id: number;
       mark: components["schemas"]["ImageMark"];
@@ -1992,7 +2080,8 @@ export interface components {
         | "in_work"
         | "assigned_to_me"
         | "returned_to_me"
-        | "commented";
+        | "commented"
+        | "gold";
       to: number[];
     };
     /** @description A category to create; without a colour it gets the next one of the palette. */
@@ -2112,11 +2201,16 @@ export interface components {
       /** Format: uuid */
       suggestion: string;
     };
-    /** @description What one did oneself in a project: masks by day, category and model, and what became of one's images. */
+    /**
+     * @description What one did oneself in a project: masks by day, category and model, and what became of one's images.
+     *
+     *     ``gold`` is how one's work on gold images compares; null: none was scored.
+     */
     OwnStatistics: {
       by_category: components["schemas"]["Effort"][];
       by_day: components["schemas"]["Effort"][];
       by_model: components["schemas"]["Effort"][];
+      gold: components["schemas"]["GoldFigures"] | null;
       reviews: components["schemas"]["Reviews"];
     };
     /** @description A new password; the old one too, where there is one. */
@@ -2193,7 +2287,8 @@ export interface components {
     /**
      * @description A project, how much is in it, its model, its categories, and what one may do in it.
      *
-     *     ``next_order`` is that in which images are handed out; a random one begins where ``next_seed`` says.
+     *     ``next_order`` is that in which images are handed out; a random one begins where ``next_seed`` says. ``gold_share``
+     *     of them, 0 to 1, are gold images; null for who is measured by these.
      */
     Project: {
       annotated_count: number;
@@ -2203,6 +2298,7 @@ export interface components {
       /** Format: date-time */
       created: string;
       encoded_count: number;
+      gold_share: number | null;
       id: number;
       image_count: number;
       model: components["schemas"]["ProjectModel"];
@@ -2217,6 +2313,7 @@ export interface components {
     };
     /** @description What to change about a project; what is left out stays. */
     ProjectChanges: {
+      gold_share?: number | null;
       name?: string | null;
       next_order?: ("added" | "name" | "random") | null;
       next_seed?: number | null;
@@ -2901,6 +2998,7 @@ export interface operations {
               | "project.delete"
               | "image.delete"
               | "image.return"
+              | "images.gold"
               | "annotations.export"
               | "annotations.import"
               | "snapshot.take"
@@ -2966,6 +3064,7 @@ export interface operations {
               | "project.delete"
               | "image.delete"
               | "image.return"
+              | "images.gold"
               | "annotations.export"
               | "annotations.import"
               | "snapshot.take"
@@ -3115,7 +3214,8 @@ export interface operations {
           | "in_work"
           | "assigned_to_me"
           | "returned_to_me"
-          | "commented";
+          | "commented"
+          | "gold";
         search?: string;
         folder?: string;
         order?: "added" | "name" | "state" | "objects";
@@ -4439,6 +4539,41 @@ export interface operations {
       };
     };
   };
+  setGold: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["GoldImages"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ChangedImages"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
   listImages: {
     parameters: {
       query?: {
@@ -4454,7 +4589,8 @@ export interface operations {
           | "in_work"
           | "assigned_to_me"
           | "returned_to_me"
-          | "commented";
+          | "commented"
+          | "gold";
         search?: string;
         folder?: string;
         order?: "added" | "name" | "state" | "objects";
@@ -5002,6 +5138,68 @@ export interface operations {
     };
   };
   getEffortTable: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description A table with a line of names first */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "text/csv": string;
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getGold: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["GoldSummary"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getGoldTable: {
     parameters: {
       query?: never;
       header?: never;

@@ -3,7 +3,7 @@ import createClient from "openapi-fetch";
 import type { Http } from "./http.ts";
 import { ROOT } from "./root.ts";
 import type { paths } from "./schema.d.ts";
-import type { Effort, EffortBy, OwnStatistics, Progress, Reviews } from "./types.ts";
+import type { Effort, EffortBy, GoldSummary, OwnStatistics, Progress, Reviews } from "./types.ts";
 
 async function body<T>(answer: Promise<{ data?: unknown }>): Promise<T> {
   return (await answer).data as T;
@@ -36,6 +36,12 @@ export class StatisticsClient {
     });
     return (await body<{ people: Reviews[] }>(answer)).people;
   };
+  gold = (projectId: number) =>
+    body<GoldSummary>(
+      this.api.GET("/api/v1/projects/{project_id}/statistics/gold", {
+        params: { path: { project_id: projectId } },
+      }),
+    );
   own = (projectId: number) =>
     body<OwnStatistics>(
       this.api.GET("/api/v1/projects/{project_id}/statistics/own", {
@@ -45,5 +51,5 @@ export class StatisticsClient {
 }
 
 /** Where a table is downloaded. */
-export const tableAddress = (projectId: number, table: "progress" | "effort" | "own") =>
+export const tableAddress = (projectId: number, table: "progress" | "effort" | "own" | "gold") =>
   `${ROOT}/api/v1/projects/${projectId}/statistics/${table}.csv`;

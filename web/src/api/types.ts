@@ -37,6 +37,8 @@ export type Member = Schemas["Member"];
 export type OwnStatistics = Schemas["OwnStatistics"];
 export type Progress = Schemas["Progress"];
 export type Reviews = Schemas["Reviews"];
+export type GoldFigures = Schemas["GoldFigures"];
+export type GoldSummary = Schemas["GoldSummary"];
 export type OperationResult = Schemas["OperationResult"];
 export type Permission = Schemas["Permission"];
 export type Person = Schemas["Person"];
@@ -75,6 +77,7 @@ export type ImageFilter =
   | "assigned_to_me"
   | "returned_to_me"
   | "commented"
+  | "gold"
   | ImageState;
 
 /** What a person can change about an annotation. */

@@ -27,6 +27,11 @@ export const secondsPerMask = ({ timed, seconds }: Effort): string =>
 export const clicksPerMask = ({ clicked, clicks }: Effort): string => (clicked ? one(clicks / clicked) : "–");
 export const percent = (share: number | null): string =>
   share === null ? "–" : share.toLocaleString(undefined, { style: "percent", maximumFractionDigits: 0 });
+/** A measure from −1 to 1. */
+export const ratio = (value: number | null): string =>
+  value === null
+    ? "–"
+    : value.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 export const dayText = (day: string): string =>
   new Date(`${day}T00:00:00Z`).toLocaleDateString(undefined, { dateStyle: "medium", timeZone: "UTC" });
 

@@ -70,6 +70,7 @@ def update_project(project_id: int, json_data: ProjectChanges) -> Project:
         name=changes.name,
         next_order=changes.next_order,
         next_seed=changes.next_seed,
+        gold_share=changes.gold_share,
     )
     return Project.of(changed)
 

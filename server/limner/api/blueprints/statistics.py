@@ -16,12 +16,14 @@ from limner.api.schemas.statistics import (
     Effort,
     EffortList,
     EffortQuery,
+    GoldFigures,
+    GoldSummary,
     OwnStatistics,
     Progress,
     Reviews,
     ReviewsList,
 )
-from limner.service import statistics
+from limner.service import gold, statistics
 
 blueprint = APIBlueprint("statistics", __name__)
 
@@ -64,7 +66,26 @@ def get_reviews(project_id: int) -> ReviewsList:
 @blueprint.doc(operation_id="getOwnStatistics")
 def get_own(project_id: int) -> OwnStatistics:
     """What one did oneself."""
-    return OwnStatistics.of(statistics.own(services(), current_actor(), project_id))
+    context, actor = services(), current_actor()
+    return OwnStatistics.of(statistics.own(context, actor, project_id), gold.own(context, actor, project_id))
+
+
+@blueprint.get("/projects/<int:project_id>/statistics/gold")
+@requires(Permission.READ_STATISTICS)
+@blueprint.output(GoldSummary)
+@blueprint.doc(operation_id="getGold")
+def get_gold(project_id: int) -> GoldSummary:
+    """How each person's work on gold images compares with the references."""
+    found = gold.summary(services(), current_actor(), project_id)
+    return GoldSummary(images=found.images, people=[GoldFigures.of(each) for each in found.people])
+
+
+@blueprint.get("/projects/<int:project_id>/statistics/gold.csv")
+@requires(Permission.READ_STATISTICS)
+@blueprint.doc(operation_id="getGoldTable", responses=TABLE)
+def get_gold_table(project_id: int) -> Response:
+    """Every score of work on a gold image, as CSV."""
+    return _table(gold.table(services(), current_actor(), project_id), project_id, "gold")
 
 
 @blueprint.get("/projects/<int:project_id>/statistics/progress.csv")

@@ -9,8 +9,8 @@ from limner.access import Permission
 from limner.api.auth import current_actor
 from limner.api.context import services
 from limner.api.guard import requires
-from limner.api.schemas.work import NewAssignment, NextImage, NextQuestion, Worker, Workers
-from limner.service import work
+from limner.api.schemas.work import ChangedImages, GoldImages, NewAssignment, NextImage, NextQuestion, Worker, Workers
+from limner.service import gold, work
 
 blueprint = APIBlueprint("work", __name__)
 
@@ -55,6 +55,17 @@ def assign_images(project_id: int, json_data: NewAssignment) -> Workers:
     """Assign images to people, evenly, or take them back."""
     changed = work.assign(services(), current_actor(), project_id, json_data.selection, json_data.to)
     return _workers(project_id, changed)
+
+
+@blueprint.put("/projects/<int:project_id>/gold")
+@requires(Permission.ASSIGN)
+@blueprint.input(GoldImages)
+@blueprint.output(ChangedImages)
+@blueprint.doc(operation_id="setGold")
+def set_gold(project_id: int, json_data: GoldImages) -> ChangedImages:
+    """Make images gold, or not: annotators are handed copies of gold images unannounced, and measured by them."""
+    changed = gold.set_gold(services(), current_actor(), project_id, json_data.image_ids, gold=json_data.gold)
+    return ChangedImages(changed=changed)
 
 
 def _workers(project_id: int, changed: int) -> Workers:

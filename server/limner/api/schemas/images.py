@@ -35,7 +35,8 @@ class Image(Answer):
     """An image after orientation; ``sha256`` and ``bytes`` are those of the uploaded file.
 
     No other image of the project has its ``file_name``. Of the ``pages``, or frames, of the file it is the first.
-    ``open_threads`` counts threads of comments that nobody has resolved.
+    ``open_threads`` counts threads of comments that nobody has resolved. ``gold``: annotators are measured by it; told
+    to those who review or read figures.
     """
 
     id: int
@@ -54,6 +55,7 @@ class Image(Answer):
     mark: ImageMark
     work: ImageWork
     embedding: ImageEmbedding
+    gold: bool
 
     @classmethod
     def of(cls, image: ImageInfo) -> Image:
@@ -61,7 +63,7 @@ class Image(Answer):
         row, embedding = image.row, image.embedding
         return cls(
             id=row.id,
-            project_id=row.project_id,
+            project_id=image.project_id,
             file_name=row.file_name,
             width=row.width,
             height=row.height,
@@ -76,6 +78,7 @@ class Image(Answer):
             mark=image.mark,
             work=image.work,
             embedding=ImageEmbedding(state=embedding.state, error=embedding.error),
+            gold=image.is_gold,
         )
 
 

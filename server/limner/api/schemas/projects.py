@@ -6,7 +6,7 @@ from typing import Annotated, Self, cast
 
 from pydantic import Field, Strict, StringConstraints, model_validator
 
-from limner.access import Permission
+from limner.access import Permission, knows_gold
 from limner.api.schemas.base import Answer, Color, NameText, Request
 from limner.api.schemas.server import Job
 from limner.models.in_use import UsedModel
@@ -71,7 +71,8 @@ class ProjectModel(Answer):
 class Project(Answer):
     """A project, how much is in it, its model, its categories, and what one may do in it.
 
-    ``next_order`` is that in which images are handed out; a random one begins where ``next_seed`` says.
+    ``next_order`` is that in which images are handed out; a random one begins where ``next_seed`` says. ``gold_share``
+    of them, 0 to 1, are gold images; null for who is measured by these.
     """
 
     id: int
@@ -79,6 +80,7 @@ class Project(Answer):
     created: Timestamp
     next_order: NextOrder
     next_seed: int
+    gold_share: float | None
     image_count: int
     annotated_count: int
     annotation_count: int
@@ -101,6 +103,7 @@ class Project(Answer):
             created=row.created,
             next_order=cast(NextOrder, row.next_order),
             next_seed=row.next_seed,
+            gold_share=row.gold_share if knows_gold(project.permissions) else None,
             image_count=counts.images,
             annotated_count=counts.annotated,
             annotation_count=counts.annotations,
@@ -163,6 +166,7 @@ class ProjectChanges(Request):
     name: NameText | None = None
     next_order: NextOrder | None = None
     next_seed: Annotated[int, Strict(), Field(ge=0, lt=2**31)] | None = None
+    gold_share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
 
 
 class NewModel(Request):

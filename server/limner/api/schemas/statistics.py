@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Self
 
 from pydantic import Field
 
 from limner.api.schemas.base import Answer, Request
+from limner.service.gold import NamedGold
 from limner.service.statistics import STATES, NamedEffort, NamedReviews
 from limner.service.statistics import Own as OwnInfo
 from limner.service.statistics import Progress as ProgressInfo
@@ -126,20 +128,57 @@ class ReviewsList(Answer):
     people: list[Reviews]
 
 
+class GoldFigures(Answer):
+    """How somebody's work on gold images compares with the references; means are null where nothing is matched.
+
+    Of masks, ``matched`` stand for one of a reference (IoU ≥ 0.5), ``missed`` ones are only in a reference, ``extra``
+    ones in none. ``mask_iou``, ``boundary_iou`` and ``same_category`` are means over what is matched, 0 to 1; ``kappa``
+    is Cohen's of its categories, null where it is not defined.
+    """
+
+    user_id: int
+    name: str
+    images: int
+    matched: int
+    missed: int
+    extra: int
+    mask_iou: float | None
+    boundary_iou: float | None
+    same_category: float | None
+    kappa: float | None
+
+    @classmethod
+    def of(cls, named: NamedGold) -> Self:
+        """The figures as they are told to clients."""
+        return cls(name=named.name, **asdict(named.figures))
+
+
+class GoldSummary(Answer):
+    """How many images of the project are gold, and how people's work on them compares, by their names."""
+
+    images: int
+    people: list[GoldFigures]
+
+
 class OwnStatistics(Answer):
-    """What one did oneself in a project: masks by day, category and model, and what became of one's images."""
+    """What one did oneself in a project: masks by day, category and model, and what became of one's images.
+
+    ``gold`` is how one's work on gold images compares; null: none was scored.
+    """
 
     by_day: list[Effort]
     by_category: list[Effort]
     by_model: list[Effort]
     reviews: Reviews
+    gold: GoldFigures | None
 
     @classmethod
-    def of(cls, own: OwnInfo) -> Self:
+    def of(cls, own: OwnInfo, gold: NamedGold | None) -> Self:
         """The figures as they are told to clients."""
         return cls(
             by_day=[Effort.of(each) for each in own.by_day],
             by_category=[Effort.of(each) for each in own.by_category],
             by_model=[Effort.of(each) for each in own.by_model],
             reviews=Reviews.of(own.reviews),
+            gold=None if gold is None else GoldFigures.of(gold),
         )

@@ -12,6 +12,8 @@ from limner.service.work import Worker as WorkerInfo
 from limner.vocabulary.events import Timestamp
 from limner.vocabulary.states import ImageFilter
 
+MOST_GOLD = 500  # at once: what is on each is read
+
 Number = Annotated[int, Strict(), Field(ge=1, lt=2**63)]
 
 
@@ -84,3 +86,16 @@ class NewAssignment(Request):
     def selection(self) -> Selection:
         """The images, for the service."""
         return Selection(self.image_ids, self.state, self.assigned_to, self.limit)
+
+
+class GoldImages(Request):
+    """Images that are to be gold, with what is on them now as the reference; or to be gold no more."""
+
+    image_ids: list[Number] = Field(min_length=1, max_length=MOST_GOLD)
+    gold: bool
+
+
+class ChangedImages(Answer):
+    """How many images a request changed."""
+
+    changed: int

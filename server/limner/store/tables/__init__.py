@@ -1,6 +1,7 @@
 """Every table. The domain's rules live in the modules beside this package; here is what can be stored at all."""
 
 from limner.store.tables.base import IS_GONE, IS_OPEN, IS_UNCOUNTED, Base
+from limner.store.tables.gold import GoldReference, GoldScore
 from limner.store.tables.images import Annotation, Comment, Edit, Embedding, Image, Suggestion
 from limner.store.tables.people import (
     ApiToken,
@@ -32,6 +33,8 @@ __all__ = [
     "Embedding",
     "Encoder",
     "Event",
+    "GoldReference",
+    "GoldScore",
     "Image",
     "ImageRollup",
     "Installation",

@@ -41,6 +41,8 @@ class Image(Base):
         Index("ix_images_assigned", "project_id", "assigned_user_id", "id", **where("assigned_user_id IS NOT NULL")),
         Index("ix_images_held", "lease_user_id", "project_id", **where("lease_user_id IS NOT NULL")),
         Index("ix_images_uncounted", "project_id", "id", **where(UNCOUNTED_IMAGES)),
+        Index("ix_images_copy_of", "copy_of", **where("copy_of IS NOT NULL")),
+        Index("ix_images_gold", "project_id", "id", **where("is_gold")),
         Index("ix_images_commented", "project_id", "id", **where("open_threads > 0")),
         Index("uq_images_project_id_file_name", "project_id", "file_name", unique=True),
         Index("ix_images_project_id_sort_name_id", "project_id", "sort_name", "id"),
@@ -74,6 +76,8 @@ class Image(Base):
     lease_reserved: Mapped[bool] = mapped_column(default=False, server_default=false())  # handed out next, not yet open
     counted_revision: Mapped[int] = mapped_column(default=-1, server_default="-1")  # the one that statistics know
     open_threads: Mapped[int] = mapped_column(default=0, server_default="0")  # of comments that nobody has resolved
+    copy_of: Mapped[int | None] = mapped_column(BIG_INTEGER)  # number of the original: limner.store.copies
+    is_gold: Mapped[bool] = mapped_column(default=False, server_default=false())  # it has a GoldReference
 
 
 class Annotation(Base):

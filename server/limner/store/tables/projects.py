@@ -5,8 +5,9 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from limner.store.tables.base import NEVER_REUSE_IDS, Base
+from limner.store.tables.base import NEVER_REUSE_IDS, Base, where
 from limner.store.types import (
+    BIG_INTEGER,
     BigInt,
     Created,
     Id,
@@ -16,10 +17,14 @@ from limner.store.types import (
 
 
 class Project(Base):
-    """Images that are annotated with one set of categories."""
+    """Images that are annotated with one set of categories; or somebody's copies of such images (``store.copies``)."""
 
     __tablename__ = "projects"
-    __table_args__ = (CheckConstraint("next_order IN ('added', 'name', 'random')", name="next_order"), NEVER_REUSE_IDS)
+    __table_args__ = (
+        CheckConstraint("next_order IN ('added', 'name', 'random')", name="next_order"),
+        Index("uq_projects_copies", "copies_of", "copies_for", unique=True, **where("copies_of IS NOT NULL")),
+        NEVER_REUSE_IDS,
+    )
 
     id: Mapped[Id]
     name: Mapped[Name]
@@ -29,6 +34,9 @@ class Project(Base):
     next_order: Mapped[str] = mapped_column(String(16), default="added", server_default="added")  # states.NextOrder
     next_seed: Mapped[int] = mapped_column(default=0, server_default="0")  # where the random order begins
     unlabelled_number: Mapped[int | None]  # stands for "no category" in exports; given when the first one needs it
+    gold_share: Mapped[float] = mapped_column(default=0.05, server_default="0.05")  # of images handed out, 0 to 1
+    copies_of: Mapped[int | None] = mapped_column(BIG_INTEGER)  # number of the project whose images they are copies of
+    copies_for: Mapped[int | None] = mapped_column(BIG_INTEGER)  # number of the person whose copies these are
 
 
 class Category(Base):
