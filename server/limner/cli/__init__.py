@@ -11,6 +11,7 @@ from limner import __version__
 from limner.errors import LimnerError
 
 COMMANDS = {
+    "annotate": ("limner.cli.annotate:annotate", "Make masks of the boxes of a detector or of label files."),
     "audit": ("limner.cli.audit:audit", "Print who did what, as CSV."),
     "backup": ("limner.cli.backup:backup", "Copy all that is stored, while the server runs."),
     "bench": ("limner.cli.bench:bench", "Measure the decoder and the encoder against named references."),

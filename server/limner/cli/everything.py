@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,10 +11,11 @@ import click
 
 from limner.atomic import make_folder, replacing, write_file
 from limner.config import Settings
-from limner.errors import InvalidFile, InvalidInput, LimnerError
+from limner.errors import InvalidInput, LimnerError
 from limner.vocabulary.devices import Device
 
 if TYPE_CHECKING:
+    from limner.cli.documents import Task
     from limner.cli.folders import Source
 
 Format = Literal["coco", "sa1b"]
@@ -24,14 +24,6 @@ Entry = dict[str, Any]
 INTERRUPTED = 130  # exit status after Ctrl+C, as shells have it
 
 UNLABELLED_NUMBER = 1  # of the only category of the COCO file
-
-
-@dataclass(frozen=True)
-class Task:
-    """One image, and where the document with its masks goes."""
-
-    source: Source
-    document: Path
 
 
 @click.command()
@@ -76,6 +68,7 @@ def everything(
     """
     import torch
 
+    from limner.cli.documents import tasks_of
     from limner.cli.folders import find_images
 
     given = {"home": home, "model": model, "device": device}
@@ -88,7 +81,7 @@ def everything(
         click.echo(complaint, err=True)
     if not sources:
         raise InvalidInput(f"{image_or_dir} holds no images.", hint="Give an image, or a folder with images.")
-    tasks = _tasks(sources, out if form == "sa1b" else out.with_name(f"{out.name}.images"))
+    tasks = tasks_of(sources, out if form == "sa1b" else out.with_name(f"{out.name}.images"))
     run = _Run(settings, options, overlay)
     try:
         refused = run.do(tasks)
@@ -103,13 +96,6 @@ def everything(
     )
     if refused or unusable:
         context.exit(1)
-
-
-def _tasks(sources: Sequence[Source], folder: Path) -> list[Task]:
-    from limner.formats.files import FileNames
-
-    names = FileNames()
-    return [Task(source, folder / f"{names.of(source.file_name)}.json") for source in sources]
 
 
 class _Run:
@@ -168,12 +154,13 @@ class _Run:
     def _one(self, task: Task) -> None:
         import hashlib
 
+        from limner.cli.documents import read_earlier
         from limner.encoding.images import decode_image
         from limner.formats.sa1b import annotation_entry, document_bytes, image_entry
 
         data = task.source.path.read_bytes()
         sha256 = hashlib.sha256(data).hexdigest()
-        document = _read_earlier(task.document, sha256, self._made_by)
+        document = read_earlier(task.document, sha256, self._made_by)
         if document is None:
             decoded = decode_image(data, max_pixels=self._settings.max_pixels)
             image = image_entry(0, task.source.file_name, decoded.height, decoded.width, sha256=sha256)
@@ -201,18 +188,6 @@ class _Run:
 
             found = self._generator.generate(rgb, show)
         return [{key: value for key, value in mask.items() if key not in ("area", "bbox", "id")} for mask in found]
-
-
-def _read_earlier(path: Path, sha256: str, made_by: Entry) -> Entry | None:
-    """The document of an earlier run, if it is the one that would be made now."""
-    from limner.formats.sa1b import read_document
-
-    try:
-        document = read_document(path.read_bytes(), path.name)
-    except (FileNotFoundError, InvalidFile):
-        return None  # there is none yet, or it is damaged and will be replaced
-    same = document["image"].get("sha256") == sha256 and document.get("limner") == made_by
-    return document if same else None
 
 
 def _write_coco(tasks: Sequence[Task], out: Path) -> None:

@@ -95,12 +95,9 @@ def run_job(services: Services, actor: Actor, name: str, request: SuggestRequest
     """Start a job, or go on with the one that there is, and show how it goes; how many images failed.
 
     Raises:
-        Conflict: the job that there is was paused, or stopped.
+        Conflict: the job that there is does something else, was paused, or stopped.
     """
-    from tqdm import tqdm
-
     from limner.errors import Conflict
-    from limner.service.jobs import list_failures
     from limner.service.projects import find_project
     from limner.service.suggestions import start_suggesting
 
@@ -109,14 +106,28 @@ def run_job(services: Services, actor: Actor, name: str, request: SuggestRequest
         job = start_suggesting(services, actor, project_id, request)
     except Conflict as error:  # an earlier command was interrupted, or a server is at it
         job = _job(services, actor, project_id, int(str(error.details["job_id"])))
-        if job.state != "running":
+        if job.state != "running" or job.payload["request"] != request.model_dump(mode="json"):
             raise
+    return follow_job(services, actor, job)
+
+
+def follow_job(services: Services, actor: Actor, job: Job) -> int:
+    """Work on a job with a progress bar until it is done; how many images failed.
+
+    Raises:
+        Conflict: it was paused, or stopped.
+    """
+    from tqdm import tqdm
+
+    from limner.errors import Conflict
+    from limner.service.jobs import list_failures
+
     services.suggester.start()
     try:
         with tqdm(total=job.total, unit="image", disable=None) as bar:
             while job.state == "running":
                 time.sleep(LOOK_EVERY)
-                job = _job(services, actor, project_id, job.id)
+                job = _job(services, actor, job.project_id, job.id)
                 bar.total = job.total
                 bar.update(job.done + job.failed - bar.n)
     finally:

@@ -16,9 +16,9 @@ from limner.formats.coco.exporting import numbered_snapshot
 from limner.formats.coco.polygons import polygons_of
 from limner.formats.dataset import IMAGES, Places, Split, image_file
 from limner.formats.files import ExportFile
-from limner.formats.labels import Label, list_labels
+from limner.formats.labels import list_labels
 from limner.store import Database
-from limner.store.annotations import AnnotationState, annotations_of, iterate_images
+from limner.store.annotations import annotations_of, iterate_images
 from limner.store.projects import get_project
 from limner.vocabulary import rle
 
@@ -57,11 +57,11 @@ def export_yolo(
             if split
             else set[str]()
         )
-        yield ExportFile("data.yaml", _yaml(labels, split, filled))
+        yield ExportFile("data.yaml", classes_yaml([label.name for label in labels], split, filled))
         for image in iterate_images(session, project_id, skipped=skipped):
             states = annotations_of(session, image.id).annotations
             lines = [
-                _line(state, number_of[state.category_id], image.height, image.width)
+                line_of(state.segmentation, number_of[state.category_id])
                 for state in states
                 if state.area and not state.iscrowd
             ]
@@ -72,8 +72,10 @@ def export_yolo(
         yield from places.names_file()
 
 
-def _line(state: AnnotationState, number: int, height: int, width: int) -> str:
-    corners = joined(polygons_of(rle.decode(state.segmentation)))
+def line_of(mask: rle.Rle, number: int) -> str:
+    """The line of a mask that has pixels; ``number`` is its class."""
+    height, width = mask["size"]
+    corners = joined(polygons_of(rle.decode(mask)))
     shares = (value / (height if index % 2 else width) for index, value in enumerate(corners))
     return f"{number} {' '.join(f'{share:.7g}' for share in shares)}\n"
 
@@ -87,10 +89,11 @@ def joined(polygons: Sequence[Sequence[int]]) -> list[int]:
     return line
 
 
-def _yaml(labels: Sequence[Label], split: Split | None, filled: Collection[str]) -> bytes:
-    """JSON's strings are YAML's too. Without a ``path`` the folder of this file counts, wherever training starts.
+def classes_yaml(classes: Sequence[str], split: Split | None = None, filled: Collection[str] = ()) -> bytes:
+    """``data.yaml``. Without a ``path`` the folder of this file counts, wherever training starts.
 
-    Trainers insist on images for training and validation: a part that has none is that of the other.
+    JSON's strings are YAML's too. Trainers insist on images for training and validation: a part that has none is that
+    of the other.
     """
     folders = {"train": IMAGES, "val": IMAGES}
     if split is not None:
@@ -99,7 +102,5 @@ def _yaml(labels: Sequence[Label], split: Split | None, filled: Collection[str])
         for part in ("train", "val"):
             folders.setdefault(part, f"{IMAGES}/{some[0]}" if some else IMAGES)
     parts = "".join(f"{part}: {folders[part]}\n" for part in ("train", "val", "test") if part in folders)
-    names = "".join(
-        f"  {number}: {json.dumps(label.name, ensure_ascii=False)}\n" for number, label in enumerate(labels)
-    )
-    return f"{parts}names:{' {}' if not labels else ''}\n{names}".encode()
+    names = "".join(f"  {number}: {json.dumps(name, ensure_ascii=False)}\n" for number, name in enumerate(classes))
+    return f"{parts}names:{' {}' if not classes else ''}\n{names}".encode()

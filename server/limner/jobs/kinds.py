@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from limner.encoding.states import Target
 from limner.store.embeddings import EmbeddingKey
 from limner.vocabulary.geometry import Region
-from limner.vocabulary.suggested import SuggestRequest
+from limner.vocabulary.suggested import AnyRequest
 
 SWEEP = "sweep"  # items whose key is the sha256 of an image: remove its blobs if no row names it
 
@@ -77,7 +77,7 @@ class SuggestPayload(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model_sha256: str
-    request: SuggestRequest
+    request: AnyRequest
     detector_sha256: str | None = None
 
 

@@ -6,7 +6,7 @@ window of images at a time, as those of ``precompute`` are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -34,7 +34,7 @@ from limner.store.types import JSON_OBJECT, UtcDateTime, utc_now
 from limner.store.upsert import insert_for
 from limner.vocabulary.events import SuggestionsEvent
 from limner.vocabulary.states import SuggestionActivity
-from limner.vocabulary.suggested import Similar
+from limner.vocabulary.suggested import Marked, MarkedObject, Similar
 
 KIND = "suggest"
 WINDOW = 500  # images made items of in one transaction
@@ -127,8 +127,48 @@ def start_suggest(session: Session, project_id: int, payload: SuggestPayload) ->
     return job
 
 
+def start_marked(
+    session: Session, project_id: int, payload: SuggestPayload, marked: Mapping[int, Sequence[MarkedObject]]
+) -> Job:
+    """Start a job that makes masks of what files mark; all its items are made at once, each with its own objects.
+
+    Args:
+        session: of a writing transaction.
+        project_id: whose images they are.
+        payload: of the job, whose request names all objects by their digest.
+        marked: the objects, by the id of their image.
+
+    Raises:
+        Conflict: the project has an unfinished job of this kind.
+    """
+    job = create_job(session, project_id, KIND, len(marked), payload.model_dump(mode="json"))
+    now = utc_now()
+    rows = [
+        {
+            "job_id": job.id,
+            "kind": suggest_kind(payload.model_sha256),
+            "key": str(image_id),
+            "priority": int(Priority.BULK),
+            "state": "waiting",
+            "not_before": now,
+            "attempts": 0,
+            "crashes": 0,
+            "payload": payload.model_copy(update={"request": Marked(objects=tuple(objects))}).model_dump(mode="json"),
+            "message": "",
+            "created": now,
+        }
+        for image_id, objects in sorted(marked.items())
+    ]
+    for start in range(0, len(rows), WINDOW):
+        session.execute(insert(JobItem), rows[start : start + WINDOW])
+    announce_job(session, job)
+    return job
+
+
 def make_items(session: Session, job: Job) -> bool:
     """Make items of the next images of a running job; end the job when there are no more.
+
+    A job of what files mark had all its items from the start.
 
     Returns:
         Whether items were made.
@@ -136,12 +176,15 @@ def make_items(session: Session, job: Job) -> bool:
     lock_job(session, job.id)
     if job.state != "running":
         return False
+    payload = SuggestPayload.model_validate(job.payload)
+    if isinstance(payload.request, Marked):
+        finish_if_done(session, job)
+        return False
     window = select(Image.id).where(Image.project_id == job.project_id, Image.id > job.cursor)
     last = session.scalar(select(func.max(window.order_by(Image.id).limit(WINDOW).subquery().c.id)))
     if last is None:
         finish_if_done(session, job)
         return False
-    payload = SuggestPayload.model_validate(job.payload)
     now = literal(utc_now(), UtcDateTime)
     items: dict[Any, Any] = {
         JobItem.job_id: literal(job.id),

@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from limner.store.annotations import mask_facts
-from limner.store.tables import Annotation, Suggestion
+from limner.store.tables import Annotation, Image, Suggestion
 from limner.store.types import utc_now
 from limner.vocabulary import rle
 from limner.vocabulary.states import SuggestionOrigin
@@ -91,6 +91,20 @@ def suggestions_of(session: Session, image_id: int) -> Sequence[Suggestion]:
         .where(Suggestion.image_id == image_id, Suggestion.state != "refused")
         .order_by(Suggestion.score.desc(), Suggestion.id)
     ).all()
+
+
+def next_image_with_suggestions(session: Session, project_id: int, origin: SuggestionOrigin, after: int) -> int | None:
+    """The id of the first image behind this one that has open suggestions of an origin; None when there is none."""
+    return session.scalar(
+        select(func.min(Suggestion.image_id))
+        .join(Image, Image.id == Suggestion.image_id)
+        .where(
+            Image.project_id == project_id,
+            Suggestion.origin == origin,
+            Suggestion.state == "open",
+            Suggestion.image_id > after,
+        )
+    )
 
 
 def set_refused(session: Session, image_id: int, uid: str, *, refused: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from limner.vocabulary.messages import Broken, Message
-from limner.vocabulary.suggested import SuggestRequest
+from limner.vocabulary.suggested import AnyRequest
 
 
 class ExampleMask(Message):
@@ -35,7 +35,7 @@ class Suggest(Message):
     id: int
     model_sha256: str
     image_sha256: str
-    request: SuggestRequest
+    request: AnyRequest
     examples: tuple[ExampleMask, ...] = ()
     refused: tuple[ExampleMask, ...] = ()
     detector_sha256: str | None = None

@@ -57,7 +57,32 @@ class Detected(_Asked):
     objectness: Annotated[float, Field(ge=0, le=1)] = 0.1
 
 
-SuggestRequest = Annotated[Everything | Similar | Detected, Field(discriminator="source")]
+class MarkedObject(_Asked):
+    """An object that a file marks: a box x0, y0, x1, y1 in image pixels, and the mask (RLE counts) where it has one.
+
+    ``confidence`` is that of the file, where it tells one; ``category`` the name there, ``category_id`` the project's.
+    """
+
+    box: tuple[float, float, float, float]
+    counts: str | None = None
+    confidence: Annotated[float, Field(ge=0, le=1)] | None = None
+    category: str | None = None
+    category_id: int | None = None
+
+
+class Marked(_Asked):
+    """What files mark on an image: boxes and outlines, of which the model makes masks.
+
+    Of a job over a project ``digest`` names all that is marked, and its items have the objects of their images.
+    """
+
+    source: Literal["import"] = "import"
+    objects: tuple[MarkedObject, ...] = ()
+    digest: str = ""
+
+
+SuggestRequest = Annotated[Everything | Similar | Detected, Field(discriminator="source")]  # what pages can ask for
+AnyRequest = Annotated[Everything | Similar | Detected | Marked, Field(discriminator="source")]
 
 
 def mask_iou(a: Rle, b: Rle) -> float:

@@ -17,6 +17,7 @@ import torch
 from limner.config import Settings
 from limner.errors import InvalidInput, LimnerError, ModelError
 from limner.heads.finding import DetectedFinder
+from limner.heads.labelled import masks_of_marked
 from limner.segment.automatic import AutomaticMaskGenerator
 from limner.segment.embedding import ImageEmbedding
 from limner.segment.predictor import Predictor
@@ -37,7 +38,7 @@ from limner.suggesting.protocol import (
     parse_request,
 )
 from limner.vocabulary import rle
-from limner.vocabulary.suggested import MAX_SUGGESTIONS, Detected, Everything, Similar
+from limner.vocabulary.suggested import MAX_SUGGESTIONS, Detected, Everything, Marked, Similar
 from limner.workers.child_main import run_child
 from limner.workers.segmenters import Segmenter, Segmenters, threads_of
 
@@ -112,6 +113,8 @@ class Worker:
                     found = self._similar(request, segmenter, opened.embedding)
                 case Detected() as detected:
                     found = self._detected(request, segmenter.predictor, opened.embedding, detected)
+                case Marked() as marked:
+                    found = self._marked(request, segmenter.predictor, opened.embedding, marked)
             return Suggested(id=request.id, found=found[:MAX_SUGGESTIONS], stored=opened.stored)
         except _StoppedError:
             return Cancelled(id=request.id)
@@ -190,10 +193,32 @@ class Worker:
                 counts=each.mask["counts"],
                 score=each.score,
                 stability=each.stability,
-                prompt={"box": list(each.proposal.box), "detector": loaded.card.name},
-                category_id=loaded.category_of(each.proposal.category, request.project_id),
+                prompt={"box": list(each.asked.box), "detector": loaded.card.name},
+                category_id=loaded.category_of(each.asked.category, request.project_id),
             )
             for each in finder.find(embedding, lambda done, total: self._progress(request.id, done, total))
+        ]
+
+    def _marked(
+        self, request: Suggest, predictor: Predictor, embedding: ImageEmbedding, asked: Marked
+    ) -> list[FoundMask]:
+        found = masks_of_marked(
+            predictor,
+            embedding,
+            asked.objects,
+            lambda done, total: self._progress(request.id, done, total),
+            threads=self._threads if self._segmenters.device.type == "cpu" else 1,
+        )
+        return [
+            FoundMask(
+                size=embedding.image_size,
+                counts=each.mask["counts"],
+                score=each.score,
+                stability=each.stability,
+                prompt={"box": list(each.asked.box)},
+                category_id=each.asked.category_id,
+            )
+            for each in sorted(found, key=lambda each: -each.score)
         ]
 
     def _progress(self, request_id: int, done: int, total: int) -> None:

@@ -16,7 +16,8 @@ from __future__ import annotations
 import io
 import tempfile
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO
@@ -24,10 +25,11 @@ from typing import IO
 import numpy as np
 
 from limner.errors import InvalidFile
-from limner.formats.coco.matching import ImageIndex, images_of_project
+from limner.formats.coco.matching import ImageIndex, ProjectImages, images_of_project
 from limner.formats.coco.preview import Preview
 from limner.formats.coco.reading import (
     BadEntry,
+    Boxes,
     CocoAnnotation,
     CocoCategory,
     CocoImage,
@@ -36,6 +38,7 @@ from limner.formats.coco.reading import (
     read_annotation,
     read_category,
     read_image,
+    with_rectangle,
 )
 from limner.formats.coco.report import ImportReport, SkipList
 from limner.formats.coco.writing import Checked, Writer
@@ -93,6 +96,7 @@ def import_coco(
     skipped: SkipList | None = None,
     preview: bool = False,
     named: bool = False,
+    boxes: Boxes = "skip",
 ) -> ImportReport:
     """Add the annotations of a COCO file to the images that the project has.
 
@@ -108,6 +112,7 @@ def import_coco(
         skipped: what was left out before, when the file was made from others.
         preview: write nothing, and report what would be added.
         named: every annotation has a ``name`` that says where it comes from, for messages.
+        boxes: what becomes of annotations that have a box and no mask.
 
     Raises:
         NotFound: no such project.
@@ -118,33 +123,75 @@ def import_coco(
     with database.read() as session:
         get_project(session, project_id)
         project = images_of_project(session, project_id)
-    categories = _Categories()
-    images = ImageIndex(_read_tables(file, categories, skipped), project, skipped)
-    with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spooled:
-        spool = _Spool(spooled)
-        courtesy = Courtesy(lambda: database.saves)
-        for checked in _checked_annotations(file, categories, images, skipped, named=named):
-            spool.add(checked)
-            courtesy.pause()
-        names = [category.name for category in categories.usable.values() if category.name is not None]
+    courtesy = Courtesy(lambda: database.saves)
+    with checked_coco(file, project, skipped, named=named, boxes=boxes, on_entry=courtesy.pause) as read:
+        names = [category.name for category in read.categories if category.name is not None]
         if preview:
             seen = Preview(database, project_id, skipped)
-            seen.see_all(spool.by_image())
+            seen.see_all(read.by_image())
             created, result = seen.missing(names), seen.result
         else:
-            created, category_ids = _ensure_categories(database, project_id, categories)
+            created, category_ids = ensure_categories(database, project_id, read.categories)
             writer = Writer(database, user_id, category_ids, skipped)
-            writer.write_all(spool.by_image())
+            writer.write_all(read.by_image())
             result = writer.result
     return ImportReport(
         created,
         len(result.images),
         result.added,
         skipped.summary(),
-        unmatched=images.unmatched,
+        unmatched=read.unmatched,
         by_category=dict(result.by_category),
         preview=preview,
     )
+
+
+@dataclass(frozen=True)
+class CheckedFile:
+    """A COCO file that was read and checked.
+
+    Attributes:
+        categories: that can be used.
+        unmatched: images of the file that are none of the project, or not clear.
+        by_image: all annotations that can be used, image after image.
+    """
+
+    categories: Sequence[CocoCategory]
+    unmatched: int
+    by_image: Callable[[], Iterator[Checked]]
+
+
+@contextmanager
+def checked_coco(
+    file: IO[bytes],
+    project: ProjectImages,
+    skipped: SkipList,
+    *,
+    named: bool = False,
+    boxes: Boxes = "skip",
+    on_entry: Callable[[], None] = lambda: None,
+) -> Iterator[CheckedFile]:
+    """Read a whole COCO file, check it against these images, and keep what can be used until this is left.
+
+    Args:
+        file: seekable.
+        project: the images.
+        skipped: takes what cannot be used.
+        named: as for :func:`import_coco`.
+        boxes: likewise.
+        on_entry: called after every annotation.
+
+    Raises:
+        InvalidFile: the file is no COCO file, or cut.
+    """
+    categories = _Categories()
+    images = ImageIndex(_read_tables(file, categories, skipped), project, skipped)
+    with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spooled:
+        spool = _Spool(spooled)
+        for checked in _checked_annotations(file, categories, images, skipped, named=named, boxes=boxes):
+            spool.add(checked)
+            on_entry()
+        yield CheckedFile(list(categories.usable.values()), images.unmatched, spool.by_image)
 
 
 def _read_tables(file: IO[bytes], categories: _Categories, skipped: SkipList) -> Iterator[CocoImage]:
@@ -183,13 +230,13 @@ def _add_category(categories: _Categories, category: CocoCategory, skipped: Skip
 
 
 def _checked_annotations(
-    file: IO[bytes], categories: _Categories, images: ImageIndex, skipped: SkipList, *, named: bool
+    file: IO[bytes], categories: _Categories, images: ImageIndex, skipped: SkipList, *, named: bool, boxes: Boxes
 ) -> Iterator[Checked]:
     """What is to be imported, in the order of the file."""
     for index, (_, entry) in enumerate(_arrays(file, ("annotations",))):
         try:
             annotation = read_annotation(entry, index, named=named)
-            checked = _check(annotation, categories, images, skipped)
+            checked = _check(annotation, categories, images, skipped, boxes)
         except BadEntry as error:
             skipped.add("annotation", error.label.removeprefix("Annotation "), f"it {error.why}")
         else:
@@ -198,7 +245,7 @@ def _checked_annotations(
 
 
 def _check(
-    annotation: CocoAnnotation, categories: _Categories, images: ImageIndex, skipped: SkipList
+    annotation: CocoAnnotation, categories: _Categories, images: ImageIndex, skipped: SkipList, boxes: Boxes
 ) -> Checked | None:
     name = annotation.label.removeprefix("Annotation ")
     category = None if annotation.category_id is None else categories.usable.get(annotation.category_id)
@@ -220,6 +267,9 @@ def _check(
         return None
     check_prompts_inside(annotation, found.size)
     mask, dropped = mask_of(annotation, found.size)
+    if mask is None and not annotation.segmentation and boxes == "rectangle":
+        annotation = with_rectangle(annotation, found.size)
+        mask, dropped = mask_of(annotation, found.size)
     if mask is None:
         skipped.add("annotation", name, "it has no mask")
         return None
@@ -237,8 +287,8 @@ def _check(
     )
 
 
-def _ensure_categories(
-    database: Database, project_id: int, categories: _Categories
+def ensure_categories(
+    database: Database, project_id: int, categories: Sequence[CocoCategory]
 ) -> tuple[int, dict[str | None, int | None]]:
     """Create the categories that the project lacks.
 
@@ -248,7 +298,7 @@ def _ensure_categories(
     with database.write() as session:
         known: dict[str | None, int | None] = {c.name: c.id for c in list_categories(session, project_id)}
         before = len(known)
-        for category in categories.usable.values():
+        for category in categories:
             if category.name is not None and category.name not in known:
                 row = create_category(session, project_id, category.name, category.supercategory, category.color)
                 known[category.name] = row.id

@@ -6,8 +6,8 @@ Whatever is wrong with an entry is a :class:`BadEntry`, that names it by its pla
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any, NoReturn, TypeGuard
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NoReturn, TypeGuard
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
@@ -24,6 +24,7 @@ MAX_NAME = 255
 MAX_ATTRIBUTES = 100
 COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 Size = tuple[int, int]  # height, width
+Boxes = Literal["skip", "rectangle"]  # what becomes of a box that has no mask
 _ATTRIBUTES: TypeAdapter[dict[str, Any]] = TypeAdapter(Attributes)
 
 
@@ -65,6 +66,7 @@ class CocoAnnotation:
         category_id: None when it has none.
         uid: lower-case UUID, when the file tells one.
         segmentation: as it stands in the file; see :func:`mask_of`.
+        box: likewise; see :func:`with_rectangle`.
     """
 
     label: str
@@ -75,6 +77,7 @@ class CocoAnnotation:
     uid: str | None
     attributes: dict[str, Any]
     provenance: dict[str, Any] | None
+    box: object = None
 
 
 def read_category(entry: object, index: int) -> CocoCategory:
@@ -151,6 +154,7 @@ def read_annotation(entry: object, index: int, *, named: bool = False) -> CocoAn
         uid=_uid(label, fields.get("uid")),
         attributes=_storable_attributes(label, attributes),
         provenance=_provenance(label, fields.get("provenance")),
+        box=fields.get("bbox"),
     )
 
 
@@ -180,6 +184,34 @@ def mask_of(annotation: CocoAnnotation, size: Size) -> tuple[Rle | None, int]:
         complaint = f"has a segmentation that is not usable: {error.message.rstrip('.')}"
         raise BadEntry(annotation.label, complaint, error.hint) from error
     return (mask, dropped) if rle.area(mask) else (None, 0)
+
+
+def with_rectangle(annotation: CocoAnnotation, size: Size) -> CocoAnnotation:
+    """An annotation that has a box x, y, width, height and no mask, with the rectangle; the box is its prompt.
+
+    One without a box stays as it is.
+
+    Raises:
+        BadEntry: the box is none, or lies outside its image.
+    """
+    box = annotation.box
+    if box is None:
+        return annotation
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_coordinate, box)):
+        _refuse(annotation.label, f"has the bbox {shown(box)}", "Give x, y, width and height in image pixels.")
+    x, y, width, height = map(float, box)
+    x0, x1 = (min(max(each, 0.0), float(size[1])) for each in (x, x + width))
+    y0, y1 = (min(max(each, 0.0), float(size[0])) for each in (y, y + height))
+    if x1 <= x0 or y1 <= y0:
+        _refuse(annotation.label, "has a box without area inside its image", "Mend or remove it.")
+    prompts = {"points": [], "box": [x0, y0, x1, y1], "mask": False}
+    provenance = _provenance(annotation.label, {"prompts": prompts})
+    corners = [x0, y0, x1, y0, x1, y1, x0, y1]
+    return replace(annotation, segmentation=[corners], provenance=provenance)
+
+
+def _is_coordinate(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MAX_COORDINATE
 
 
 def _run_lengths(segmentation: dict[str, Any], size: Size) -> Rle:

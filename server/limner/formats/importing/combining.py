@@ -16,6 +16,7 @@ from limner.errors import InvalidFile, InvalidInput
 from limner.formats.coco.exporting import unlabelled_category
 from limner.formats.coco.importing import SPOOL_BYTES, import_coco
 from limner.formats.coco.matching import images_of_project
+from limner.formats.coco.reading import Boxes
 from limner.formats.coco.report import ImportReport, SkipList
 from limner.formats.importing.cvat import read_cvat
 from limner.formats.importing.label_studio import read_label_studio
@@ -24,8 +25,8 @@ from limner.formats.importing.masks import read_masks
 from limner.formats.importing.names import ImageNames
 from limner.formats.importing.sa1b import read_sa1b
 from limner.formats.importing.sniffing import ImportFormat, json_format, sniff
-from limner.formats.importing.sources import Sources
-from limner.formats.importing.stream import Boxes, ReadAnnotation, ReadCategory, Reader, ReadImage, Reading
+from limner.formats.importing.sources import SourceFile, Sources
+from limner.formats.importing.stream import ReadAnnotation, ReadCategory, Reader, ReadImage, Reading
 from limner.formats.importing.voc import read_voc
 from limner.formats.importing.yolo import read_yolo
 from limner.store import Database
@@ -79,7 +80,9 @@ def import_files(
     skipped = SkipList()
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spool:
         if form == "coco":
-            report = _import_coco_files(database, project_id, sources, skipped, user_id=user_id, preview=preview)
+            report = _import_coco_files(
+                database, project_id, sources, skipped, user_id=user_id, preview=preview, boxes=boxes
+            )
         else:
             reader = READERS[form]
             write_coco(reader(sources, Reading(names, skipped, boxes)), spool, skipped)
@@ -91,22 +94,27 @@ def import_files(
 
 
 def _import_coco_files(
-    database: Database, project_id: int, sources: Sources, skipped: SkipList, *, user_id: int | None, preview: bool
+    database: Database,
+    project_id: int,
+    sources: Sources,
+    skipped: SkipList,
+    *,
+    user_id: int | None,
+    preview: bool,
+    boxes: Boxes,
 ) -> ImportReport:
     """COCO files one after the other; of several, all are read before one is written."""
-    files = list(sources.with_suffix(".json")) or list(sources)
-    if len(files) > 1:
-        files = [file for file in files if json_format(file) == "coco"]
-    if not files:
-        raise InvalidFile("There is no COCO file.", hint="Give a JSON file with images, annotations and categories.")
+    files = coco_files(sources)
     if len(files) > 1 and not preview:
         for file in files:  # a broken one would leave the others half imported
             with file.open() as opened:
-                import_coco(database, project_id, opened, skipped=SkipList(), preview=True)
+                import_coco(database, project_id, opened, skipped=SkipList(), preview=True, boxes=boxes)
     total = ImportReport(0, 0, 0, [], preview=preview)
     for file in files:
         with file.open() as opened:
-            report = import_coco(database, project_id, opened, user_id=user_id, skipped=skipped, preview=preview)
+            report = import_coco(
+                database, project_id, opened, user_id=user_id, skipped=skipped, preview=preview, boxes=boxes
+            )
         counts = total.by_category
         for name, count in report.by_category.items():
             counts[name] = counts.get(name, 0) + count
@@ -120,6 +128,20 @@ def _import_coco_files(
             preview=preview,
         )
     return total
+
+
+def coco_files(sources: Sources) -> list[SourceFile]:
+    """The COCO files among these.
+
+    Raises:
+        InvalidFile: there is none.
+    """
+    files = list(sources.with_suffix(".json")) or list(sources)
+    if len(files) > 1:
+        files = [file for file in files if json_format(file) == "coco"]
+    if not files:
+        raise InvalidFile("There is no COCO file.", hint="Give a JSON file with images, annotations and categories.")
+    return files
 
 
 def write_coco(read: Iterable[ReadImage | ReadCategory], spool: IO[bytes], skipped: SkipList) -> None:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from limner.errors import InvalidFile
+from limner.formats.coco.reading import Boxes
 from limner.formats.coco.report import SkipList
 from limner.formats.importing.names import ImageNames
 from limner.formats.importing.sources import Sources
 
 Size = tuple[int, int]  # height, width
-Boxes = Literal["skip", "rectangle"]  # what becomes of a box that has no mask
 BOX_WITHOUT_MASK = (
     "it is a box without a mask; import boxes as rectangles (--boxes rectangle) to get rectangular masks that have the "
     "box as their prompt"
