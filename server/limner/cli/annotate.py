@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from limner.vocabulary.states import SuggestionOrigin
 
 INTERRUPTED = 130  # exit status after Ctrl+C, as shells have it
-LABELS = "labels:"
+LABELS, TEXT = "labels:", "text:"
 Form = Literal["coco", "yolo"]
 
 
@@ -30,8 +30,15 @@ Form = Literal["coco", "yolo"]
     "--detector",
     "detector",
     required=True,
-    metavar="NAME|labels:PATH",
-    help="The name of a detector (`limner detector list`), or label files whose boxes and outlines are meant.",
+    metavar="NAME|labels:PATH|text:PHRASES",
+    help='The name of a detector (`limner detector list`), label files, or phrases as text:"cat, red car".',
+)
+@click.option("--text-model", help="With text: a checkpoint folder, or a name in HOME/text.  [default: the only one]")
+@click.option(
+    "--box-threshold", type=click.FloatRange(0, 1), default=0.3, show_default=True, help="With text: least box score."
+)
+@click.option(
+    "--text-threshold", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="With text: least of words."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Of a folder.  [default: beside it]")
 @click.option(
@@ -58,6 +65,9 @@ def annotate(
     folder: Path | None,
     project: str | None,
     detector: str,
+    text_model: str | None,
+    box_threshold: float,
+    text_threshold: float,
     out: Path | None,
     form: Form,
     sure: float,
@@ -71,7 +81,8 @@ def annotate(
     """Make masks of boxes on all images of a folder, or of a project.
 
     The boxes are those of a detector, or those of label files: YOLO, COCO, labelme, Pascal VOC and the other formats
-    that `limner project import` reads; of outlines the box counts, and the mask is compared with the outline.
+    that `limner project import` reads; of outlines the box counts, and the mask is compared with the outline. Or they
+    are what an open-vocabulary detector sees of phrases, in a folder (needs `limner[text]`).
 
     Of a folder a COCO file is written, or YOLO labels; masks that are doubtful go into a COCO file of their own. In a
     project all masks become suggestions; with --accept the sure ones become annotations. Stopped, the same command goes
@@ -87,6 +98,10 @@ def annotate(
         )
     if folder is not None and accept:
         raise InvalidInput("--accept is for projects.", hint="The file of a folder holds the sure masks anyway.")
+    if project is not None and detector.startswith(TEXT):
+        raise InvalidInput(
+            "Phrases are for folders.", hint="Annotate the folder, and import its file into the project."
+        )
     with ExitStack() as opened:
         batch = _labels(detector.removeprefix(LABELS), opened) if detector.startswith(LABELS) else None
         if project is not None:
@@ -100,7 +115,9 @@ def annotate(
             assert folder is not None, "checked above"
             run = FolderRun(home=home, model=model, device=device, threads=threads)
             run.find(folder)
-            if batch is None:
+            if detector.startswith(TEXT):
+                run.use_text(detector.removeprefix(TEXT), text_model, box_threshold, text_threshold)
+            elif batch is None:
                 run.use_detector(detector, objectness)
             else:
                 run.use_labels(batch)

@@ -26,7 +26,8 @@ from limner.formats.files import ExportFile, write_folder
 from limner.formats.importing import read_marks
 from limner.formats.sa1b import annotation_entry, document_bytes, image_entry
 from limner.formats.yolo import classes_yaml, line_of
-from limner.heads.annotating import BoxSource, DetectorSource, MarkedSource
+from limner.heads.annotating import BoxSource, DetectorSource, MarkedSource, TextSource
+from limner.heads.text import TextDetector, parse_phrases, text_detector_folder
 from limner.models.detectors import find_detector
 from limner.models.registry import load_model
 from limner.segment.predictor import Predictor
@@ -108,6 +109,24 @@ class FolderRun:
             )
         marked = {names[number]: objects for number, objects in marks.by_image.items()}
         self._source = MarkedSource(marked, marks.categories, self._predictor, self._threads)
+
+    def use_text(self, text: str, model: str | None, box_threshold: float, text_threshold: float) -> None:
+        """Take the boxes of what phrases name.
+
+        Raises:
+            InvalidInput: there are no phrases, or too many.
+            ModelError: there is no such text detector, or it cannot be loaded.
+        """
+        phrases = parse_phrases(text)
+        detector = TextDetector(text_detector_folder(self._settings.home, model), self._predictor.device)
+        self._source = TextSource(
+            detector,
+            phrases,
+            self._predictor,
+            box_threshold=box_threshold,
+            text_threshold=text_threshold,
+            threads=self._threads,
+        )
 
     def do(self, out: Path, form: Literal["coco", "yolo"], sure: float) -> None:
         """Go through all images, and write the result when there is one for each of them.

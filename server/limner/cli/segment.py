@@ -82,6 +82,8 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     "--region", metavar="X,Y,W,H", callback=_region, help="Look closer: encode only this part, in whole image pixels."
 )
 @click.option("--model", help="Model name or weights file.  [default: samlet]")
+@click.option("--text", help='What is to be found, in place of prompts: "cat" or "cat, red car" (needs limner[text]).')
+@click.option("--text-model", help="A checkpoint folder, or a name in HOME/text.  [default: the only one]")
 @click.option("--candidate", type=click.IntRange(0), help="Which of the model's answers.  [default: as on the page]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the model runs.  [default: auto]")
 @click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Where models are installed.")
@@ -94,13 +96,15 @@ def segment(
     mask_file: Path | None,
     region: Region | None,
     model: str | None,
+    text: str | None,
+    text_model: str | None,
     candidate: int | None,
     device: Device | None,
     home: Path | None,
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Segment IMAGE from points, a box or a mask."""
+    """Segment IMAGE from points, a box or a mask; or everything that a text names: --out has all its masks as one."""
     from limner.encoding.images import decode_image
     from limner.vocabulary.prompts import Prompts
 
@@ -114,11 +118,22 @@ def segment(
         box=box,
         has_mask=mask_file is not None,
     )
-    if prompts.empty:
+    if text is not None and (not prompts.empty or region is not None or candidate is not None):
+        raise InvalidPrompt("A text and prompts do not go together.", hint="Give --text alone, or prompts.")
+    if text is None and text_model is not None:
+        raise InvalidPrompt("--text-model goes with --text.", hint="Give --text.")
+    if prompts.empty and text is None:
         raise InvalidPrompt(
             "There is nothing to segment by.", hint="Give --point X,Y, --box X0,Y0,X1,Y1 or --mask FILE."
         )
     decoded = decode_image(image.read_bytes(), max_pixels=settings.max_pixels)
+    if text is not None:
+        mask, facts = _by_text(decoded, text, text_model, settings)
+        if out is not None:
+            _write_mask(mask, out)
+        if as_json:
+            click.echo(json.dumps({"image": str(image), **facts}))
+        return
     prompts.check_inside(decoded.height, decoded.width)
     earlier = None if mask_file is None else _read_mask(mask_file, decoded, settings.max_pixels)
     mask, facts = _segment(decoded, prompts, earlier, region, candidate, settings)
@@ -179,6 +194,49 @@ def _segment(
         "predicted_iou": float(scores[index]),
         "iou_predictions": [float(score) for score in scores],
         "seconds": {"encode": encoded - started, "decode": decoded_at - encoded},
+    }
+
+
+def _by_text(
+    decoded: DecodedImage, text: str, text_model: str | None, settings: Settings
+) -> tuple[NDArray[np.bool_], dict[str, Any]]:
+    """All that a text names as one mask (H, W), and each object for ``--json``."""
+    import numpy as np
+
+    from limner.heads.annotating import TextSource
+    from limner.heads.text import TextDetector, parse_phrases, text_detector_folder
+    from limner.models.registry import load_model
+    from limner.segment.predictor import Predictor
+    from limner.vocabulary import rle
+    from limner.workers.encoder import choose_device
+
+    phrases = parse_phrases(text)
+    device = choose_device(settings.device)
+    detector = TextDetector(text_detector_folder(settings.home, text_model), device)
+    loaded = load_model(settings.model, settings.home)
+    predictor = Predictor(loaded, device=device)
+    found = TextSource(detector, phrases, predictor).find("", decoded.rgb, predictor.embed(decoded.rgb))
+    mask = np.zeros((decoded.height, decoded.width), np.bool_)
+    for each in found:
+        mask |= rle.decode(each.mask)
+    return mask, {
+        "height": decoded.height,
+        "width": decoded.width,
+        "model": loaded.name,
+        "model_sha256": loaded.weights_sha256,
+        "text_model": detector.folder.name,
+        "objects": [
+            {
+                "phrase": each.category,
+                "segmentation": dict(each.mask),
+                "area": rle.area(each.mask),
+                "bbox": rle.bbox(each.mask),
+                "box": list(each.box),
+                "score": each.score,
+                "predicted_iou": each.predicted_iou,
+            }
+            for each in found
+        ],
     }
 
 

@@ -1,4 +1,4 @@
-"""Whatever gives boxes of an image, behind one seam, so that masks can be made of them: a detector, or what files mark.
+"""Whatever gives boxes of an image, behind one seam, so that masks can be made of them: a detector, files, or phrases.
 
 ``limner annotate`` goes through folders with these.
 """
@@ -17,10 +17,11 @@ from limner.errors import InvalidInput
 from limner.heads.files import load_detector
 from limner.heads.finding import DetectedFinder
 from limner.heads.labelled import masks_of_marked
+from limner.heads.text import BOX_THRESHOLD, TEXT_THRESHOLD, TextDetector
 from limner.models.detectors import InstalledDetector
 from limner.models.registry import LoadedModel
 from limner.segment.embedding import ImageEmbedding
-from limner.segment.of_boxes import Box, BoxMask
+from limner.segment.of_boxes import Box, BoxMask, masks_of_boxes
 from limner.segment.predictor import Predictor
 from limner.vocabulary import rle
 from limner.vocabulary.suggested import MarkedObject
@@ -125,3 +126,35 @@ class MarkedSource:
     def find(self, name: str, rgb: NDArray[np.uint8], image: ImageEmbedding) -> list[FoundObject]:
         found = masks_of_marked(self._predictor, image, self._marked.get(name, ()), threads=self._threads)
         return [FoundObject.of(each, each.asked.category) for each in found]
+
+
+class TextSource:
+    """What a text detector sees of some phrases; they are the categories."""
+
+    def __init__(
+        self,
+        detector: TextDetector,
+        phrases: Sequence[str],
+        predictor: Predictor,
+        *,
+        box_threshold: float = BOX_THRESHOLD,
+        text_threshold: float = TEXT_THRESHOLD,
+        threads: int = 1,
+    ) -> None:
+        self._detector, self._phrases = detector, phrases
+        self._thresholds = {"box_threshold": box_threshold, "text_threshold": text_threshold}
+        self._predictor, self._threads = predictor, threads
+        self._sha256 = detector.fingerprint()
+
+    @property
+    def categories(self) -> Sequence[str]:
+        return self._phrases
+
+    def made_by(self, name: str) -> dict[str, Any]:
+        return {"text": list(self._phrases), "sha256": self._sha256, **self._thresholds}
+
+    def find(self, name: str, rgb: NDArray[np.uint8], image: ImageEmbedding) -> list[FoundObject]:
+        found = self._detector.find(rgb, self._phrases, **self._thresholds)
+        asked = [(each.box, each.score, each) for each in found]
+        masks = masks_of_boxes(self._predictor, image, asked, threads=self._threads)
+        return [FoundObject.of(each, each.asked.phrase) for each in masks]
