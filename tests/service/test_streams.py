@@ -15,9 +15,14 @@ from limner.service.projects import create_project
 from limner.service.streams import follow_project
 from limner.service.wiring import Services
 from limner.store import Database
+from limner.store.copies import copy_for
 from limner.store.events import add_event
+from limner.store.images import add_image
+from limner.store.people import add_person
+from limner.store.tables import Image
 from limner.vocabulary.events import ImageEvent, PublishedEvent
 from tests.api.conftest import services as services  # a fixture
+from tests.store.conftest import new_image
 
 PATIENCE_S = 20.0
 
@@ -60,6 +65,32 @@ def test_what_a_page_heard_as_it_happened_is_not_told_again_when_the_store_is_lo
 def test_a_project_that_one_may_not_see_is_not_followed(services: Services) -> None:
     with pytest.raises(NotFound):
         follow_project(services, local_actor(services.database), 10**6, None)
+
+
+def test_what_happens_on_ones_own_copies_is_heard_and_on_those_of_others_is_not(services: Services) -> None:
+    actor = local_actor(services.database)
+    project_id = create_project(services, actor, "Cats").row.id
+    with services.database.write() as session:
+        original, _ = add_image(session, project_id, new_image())
+        eve = add_person(session, "Eve", "member").id
+        theirs = copy_for(session, original, eve).project_id
+
+    async def heard() -> list[int | str | None]:
+        stream = follow_project(services, actor, project_id, None)
+        found = [await _next(stream)]
+        tell(services.database, theirs, 1)
+        with services.database.write() as session:  # the first copy that they are handed while the page is open
+            mine = copy_for(session, session.get_one(Image, original.id), actor.user_id).project_id
+        tell(services.database, mine, 2)
+        tell(services.database, project_id, 3)
+        while found[-1] != 3:
+            found.append(await _next(stream))
+        await stream.aclose()
+        return found
+
+    with ThreadPoolExecutor(1) as thread:
+        found = thread.submit(lambda: asyncio.run(asyncio.wait_for(heard(), PATIENCE_S))).result()
+    assert [each for each in found if each is not None] == ["start", "access", 2, 3]
 
 
 async def _next(stream: AsyncGenerator[PublishedEvent | None, None]) -> int | str | None:
