@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
+from sqlalchemy import func, select
 
 from limner.access import ProjectRole
 from limner.jobs.gold import score_submitted
@@ -18,7 +19,7 @@ from limner.jobs.statistics import count_changes
 from limner.service.wiring import Services
 from limner.store.accounts import create_api_token
 from limner.store.people import add_person, remove_member, set_member
-from limner.store.tables import User
+from limner.store.tables import GoldReference, GoldScore, Image, Project, User
 from limner.vocabulary import rle
 from tests.api.conftest import HEIGHT, WIDTH, Upload, creation, new_uid
 from tests.conftest import png_bytes
@@ -305,8 +306,6 @@ def test_the_project_that_holds_copies_cannot_be_reached(
 ) -> None:
     copy = ada.next()
     with services.database.read() as session:
-        from limner.store.tables import Image
-
         hidden = session.get_one(Image, copy).project_id
     for client in (script, ada.client):
         for path in ("", "/images", "/jobs", "/members", "/export?format=coco", "/statistics/progress"):
@@ -353,10 +352,6 @@ def test_copies_go_with_their_image_and_with_their_project(
 
     assert script.delete(ada.project).status_code == 204
     with services.database.read() as session:
-        from sqlalchemy import func, select
-
-        from limner.store.tables import GoldReference, GoldScore, Image, Project
-
         for table in (Image, Project, GoldReference, GoldScore):
             assert session.scalar(select(func.count()).select_from(table)) == 0, table
 
