@@ -43,6 +43,8 @@ NEEDS = {
     "embeddings.get_embedding": Permission.VIEW,
     "events.stream_events": Permission.VIEW,
     "exports.export_project": Permission.EXPORT,
+    "exports.measure_tolerance": Permission.EXPORT,
+    "exports.preview_export": Permission.EXPORT,
     "health.metrics": Permission.READ_METRICS,
     "images.delete_image": Permission.MANAGE_IMAGES,
     "images.get_file": Permission.VIEW,

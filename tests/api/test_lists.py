@@ -48,6 +48,7 @@ MASK = Segmentation.model_validate(mask_rle())
 # Lists that are read from files, are as long as the model makes them, or are put together from a history read at once.
 NOT_OF_ROWS = {
     "compareSnapshots",
+    "previewExport",
     "listOwnSteps",
     "listDetectors",
     "listModels",

@@ -280,3 +280,27 @@ def test_a_folder_with_annotations_of_several_formats_asks_which(home: Path, tmp
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
         archive.write(tmp_path / "set.json", "set.json")
     assert "set.zip: 0 annotations" in run("import", "Cats", tmp_path / "set.zip").output
+
+
+def test_an_export_says_before_what_it_leaves_out(home: Path, tmp_path: Path) -> None:
+    run("create", "Cats", "--category", "cat")
+    for seed in range(4):
+        write_image(tmp_path / "photos" / ("deep" if seed == 3 else "") / f"{seed}.png", seed)
+    run("import", "Cats", tmp_path / "photos", write_coco(tmp_path / "coco.json", "0.png", "deep/3.png"))
+
+    result = run("export", "Cats", "--format", "yolo", "--tolerance", "1.5", "--out", tmp_path / "yolo")
+    assert "2 images with 2 annotations\nleft out: 2 images (2 waiting) with 0 annotations\n" in result.output
+    assert "polygons within 1.5 px: IoU 1.0000 on average, 1.0000 at worst, 8 corners instead of 8" in result.output
+    labels = {path.name for path in (tmp_path / "yolo" / "labels").rglob("*.txt")}
+    assert labels == {"0.txt", "3.txt"}
+
+    def images(*options: str) -> list[str]:
+        run("export", "Cats", *options, "--out", tmp_path / "out.json")
+        return [image["file_name"] for image in json.loads((tmp_path / "out.json").read_bytes())["images"]]
+
+    assert images("--which", "all") == ["0.png", "1.png", "2.png", "deep/3.png"]
+    assert images("--which", "all", "--folder", "deep") == ["deep/3.png"]
+    assert images("--which", "all", "--search", "1") == ["1.png"]
+    assert images("--which", "finished") == []
+    with pytest.raises(InvalidInput, match="tolerance is for polygons"):
+        run("export", "Cats", "--tolerance", "1", "--out", tmp_path / "out.json")

@@ -31,7 +31,7 @@ from limner.formats.importing import import_files, of_bytes
 from limner.formats.importing.sniffing import sniff
 from limner.formats.yolo import export_yolo
 from limner.store import Database
-from limner.store.annotations import AnnotationState, annotations_of
+from limner.store.annotations import NOT_SKIPPED, AnnotationState, annotations_of
 from limner.store.images import NewImage, add_image
 from limner.store.migrate import migrate
 from limner.store.projects import create_project
@@ -398,8 +398,8 @@ def test_skipped_images_stay_behind_when_asked(world: World) -> None:
     world.apply("wide.png", MarkOperation.model_validate(mark))
     assert ({form: export(world, form) for form in FOLDER_FORMATS}, world.export()) == before
     for form, exporter in FOLDER_FORMATS.items():
-        paths = [file.path for file in exporter(world.database, world.project_id, skipped=False)]
+        paths = [file.path for file in exporter(world.database, world.project_id, chosen=NOT_SKIPPED)]
         assert paths == [path for path in before[0][form] if "wide" not in path]
-    document = json.loads(world.export(skipped=False))
+    document = json.loads(world.export(chosen=NOT_SKIPPED))
     assert [image["file_name"] for image in document["images"]] == ["tall.png", "empty.png"]
     assert len(document["annotations"]) == 3

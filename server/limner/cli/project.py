@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
-from limner.atomic import write_file
+from limner.cli.export import export
 from limner.cli.folders import FoundImages, find_images, readable
 from limner.cli.home import HOME, open_home
 from limner.cli.snapshots import diff, snapshot
@@ -22,14 +22,13 @@ if TYPE_CHECKING:
     from limner.service.exchange import ImportReport
     from limner.service.wiring import Services
 
-ExportFormat = Literal["coco", "sa1b", "panoptic", "yolo", "png"]
-
 
 @click.group()
 def project() -> None:
     """Create, fill and export projects."""
 
 
+project.add_command(export)
 project.add_command(snapshot)
 project.add_command(diff)
 
@@ -154,75 +153,6 @@ def import_all(
             click.echo(_summary(batch.title, report))
     if refused:
         context.exit(1)
-
-
-@project.command()
-@click.argument("name", metavar="PROJECT")
-@click.option(
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="COCO without images: the file; others: a folder or, when it ends in .zip, an archive.",
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["coco", "sa1b", "panoptic", "yolo", "png"]),
-    default="coco",
-    show_default=True,
-    help="COCO, SA-1B's JSON, panoptic COCO, YOLO segmentation, or PNG label maps.",
-)
-@click.option(
-    "--segmentation",
-    type=click.Choice(["rle", "polygon"]),
-    default="rle",
-    show_default=True,
-    help="In COCO: RLE, or polygons along pixel edges, with holes cut in.",
-)
-@click.option(
-    "--skipped/--no-skipped", default=True, show_default=True, help="With images that were skipped, or without."
-)
-@click.option(
-    "--images/--no-images",
-    default=None,
-    help="Export the images too (coco, yolo, png), upright and as annotated.  [default: with yolo]",
-)
-@click.option("--split", metavar="80/10/10", help="Percentages for training, validation and, maybe, test.")
-@HOME
-def export(
-    name: str,
-    out: Path,
-    form: ExportFormat,
-    segmentation: Literal["rle", "polygon"],
-    skipped: bool,
-    images: bool | None,
-    split: str | None,
-    home: Path | None,
-) -> None:
-    """Write PROJECT, a name or an id, as a COCO file or in another format.
-
-    COCO and SA-1B keep every pixel of every mask. Panoptic COCO and label maps give each pixel to the smallest mask
-    that covers it; YOLO leaves out crowds and empty masks. COCO with images and YOLO train as they are.
-    """
-    from limner.formats.dataset import Split
-    from limner.formats.exports import ExportChoice
-    from limner.formats.files import write_folder
-    from limner.service.exchange import export_folder, export_stream
-    from limner.service.projects import find_project
-
-    choice = ExportChoice(form, segmentation, skipped, images, None if split is None else Split.parse(split))
-    choice.check()
-    with open_home(home) as (services, actor):
-        project_id = find_project(services, actor, name)
-        if choice.is_one_file or out.suffix.lower() == ".zip":
-            write_file(out, export_stream(services, actor, project_id, choice))
-        else:
-            count = write_folder(export_folder(services, actor, project_id, choice), out)
-            click.echo(f"{out}: {count} files")
-            if (out / "names.csv").exists():
-                click.echo(f"{out / 'names.csv'}: images that are called otherwise here than in the project")
-            return
-    click.echo(f"{out}: {out.stat().st_size} bytes")
 
 
 def _import_images(services: Services, actor: Actor, project_id: int, found: FoundImages) -> int:

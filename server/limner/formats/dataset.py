@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from limner.blobs import BlobStore, display_key
@@ -61,14 +61,15 @@ class Split:
         """Their names."""
         return PARTS[: len(self.shares)]
 
+    @property
+    def bounds(self) -> Sequence[str]:
+        """For every part, what the hash of its images is smaller than, if those of the parts before are not."""
+        ends = (sum(self.shares[: count + 1]) for count in range(len(self.shares)))
+        return ["g" if end == 100 else f"{-(-end * 16**12 // 100):012x}" for end in ends]  # "g" comes after all digits
+
     def part_of(self, sha256: str) -> str:
         """The part of the image with these bytes."""
-        place = int(sha256[:12], 16) * 100 // 16**12
-        for part, share in zip(self.parts, self.shares, strict=True):
-            if place < share:
-                return part
-            place -= share
-        raise AssertionError("shares add up to 100")
+        return next(part for part, bound in zip(self.parts, self.bounds, strict=True) if sha256 < bound)
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,12 @@ class Places:
             yield ExportFile("names.csv", text.getvalue().encode())
 
 
-def names_differ(session: Session, project_id: int) -> bool:
-    """Whether some image must be called otherwise than in the project, for its suffix at least or for a twin's name."""
+def names_differ(session: Session, project_id: int, chosen: ColumnElement[bool]) -> bool:
+    """Whether some of these images must be called otherwise than in the project: its suffix at least, or for a twin."""
     places = Places(with_images=False)
-    names = session.scalars(select(Image).where(Image.project_id == project_id).order_by(Image.id)).yield_per(1000)
+    names = session.scalars(select(Image).where(Image.project_id == project_id, chosen).order_by(Image.id)).yield_per(
+        1000
+    )
     return any(places.of(image) and places.renamed for image in names)
 
 

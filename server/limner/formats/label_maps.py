@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
+from sqlalchemy import ColumnElement
 
 from limner.blobs import BlobStore
 from limner.errors import InvalidInput
@@ -21,7 +22,7 @@ from limner.formats.files import ExportFile
 from limner.formats.labels import Label, list_labels, rgb_of
 from limner.formats.painting import paint, painting_order
 from limner.store import Database
-from limner.store.annotations import annotations_of, iterate_images
+from limner.store.annotations import EVERY_IMAGE, annotations_of, iterate_images
 from limner.store.projects import get_project
 
 MAX_PALETTE = 255  # classes, beside the background, that an indexed PNG holds; more make a grey one of 16 bits
@@ -32,7 +33,7 @@ def export_label_maps(
     database: Database,
     project_id: int,
     *,
-    skipped: bool = True,
+    chosen: ColumnElement[bool] = EVERY_IMAGE,
     images: BlobStore | None = None,
     split: Split | None = None,
 ) -> Iterator[ExportFile]:
@@ -51,7 +52,7 @@ def export_label_maps(
         get_project(session, project_id)
         labels = list_labels(session, project_id)
         number_of = {label.category_id: number for number, label in enumerate(labels, start=1)}
-        for image in iterate_images(session, project_id, skipped=skipped):
+        for image in iterate_images(session, project_id, chosen=chosen):
             placed = places.of(image)
             states = painting_order(annotations_of(session, image.id).annotations)
             if len(states) > MAX_NUMBER:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from limner.formats.coco.exporting import category_numbers, numbered_snapshot
@@ -21,7 +22,7 @@ from limner.formats.files import ExportFile, FileNames
 from limner.formats.labels import Label, list_labels, rgb_of
 from limner.formats.painting import paint, painting_order
 from limner.store import Database
-from limner.store.annotations import annotations_of, iterate_images
+from limner.store.annotations import EVERY_IMAGE, annotations_of, iterate_images
 from limner.store.projects import get_project
 from limner.store.tables import Image
 from limner.vocabulary import rle
@@ -29,7 +30,9 @@ from limner.vocabulary import rle
 FOLDER = "panoptic"
 
 
-def export_panoptic(database: Database, project_id: int, *, skipped: bool = True) -> Iterator[ExportFile]:
+def export_panoptic(
+    database: Database, project_id: int, *, chosen: ColumnElement[bool] = EVERY_IMAGE
+) -> Iterator[ExportFile]:
     """``panoptic/<image name>.png`` for every image, then ``panoptic.json``.
 
     The id of a segment is its place in the painting order; a pixel of id n is coloured R + 256 G + 256² B = n, and 0 is
@@ -45,7 +48,7 @@ def export_panoptic(database: Database, project_id: int, *, skipped: bool = True
         info = {"description": project.name, "version": "1.0"}
         categories = [_category(label) for label in list_labels(session, project_id)]
         numbers = category_numbers(session, project_id)
-        for image in iterate_images(session, project_id, skipped=skipped):
+        for image in iterate_images(session, project_id, chosen=chosen):
             file_name = f"{names.of(image.file_name)}.png"
             facts = {"id": image.id, "file_name": image.file_name, "height": image.height, "width": image.width}
             images.append(facts)

@@ -11,6 +11,8 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Sequence
 
+from sqlalchemy import ColumnElement
+
 from limner.blobs import BlobStore
 from limner.formats.coco.exporting import numbered_snapshot
 from limner.formats.coco.polygons import polygons_of
@@ -18,7 +20,7 @@ from limner.formats.dataset import IMAGES, Places, Split, image_file
 from limner.formats.files import ExportFile
 from limner.formats.labels import list_labels
 from limner.store import Database
-from limner.store.annotations import annotations_of, iterate_images
+from limner.store.annotations import EVERY_IMAGE, annotations_of, iterate_images
 from limner.store.projects import get_project
 from limner.vocabulary import rle
 
@@ -27,9 +29,10 @@ def export_yolo(
     database: Database,
     project_id: int,
     *,
-    skipped: bool = True,
+    chosen: ColumnElement[bool] = EVERY_IMAGE,
     images: BlobStore | None = None,
     split: Split | None = None,
+    tolerance: float = 0.0,
 ) -> Iterator[ExportFile]:
     """``data.yaml``, then ``labels/<name>.txt`` and ``images/<name>.<suffix>`` for every image.
 
@@ -40,9 +43,10 @@ def export_yolo(
     Args:
         database: where the project is.
         project_id: which.
-        skipped: whether images that were skipped come along.
+        chosen: what holds of the images that come along.
         images: where images come from; None leaves them out, then they have to be called as ``names.csv`` says.
         split: parts of the images; None makes all of them both training and validation.
+        tolerance: px that polygons may be simpler by; 0 gives back the same pixels.
 
     Raises:
         NotFound: no such project; at the first file.
@@ -53,15 +57,15 @@ def export_yolo(
         labels = list_labels(session, project_id)
         number_of = {label.category_id: number for number, label in enumerate(labels)}
         filled = (
-            {split.part_of(image.sha256) for image in iterate_images(session, project_id, skipped=skipped)}
+            {split.part_of(image.sha256) for image in iterate_images(session, project_id, chosen=chosen)}
             if split
             else set[str]()
         )
         yield ExportFile("data.yaml", classes_yaml([label.name for label in labels], split, filled))
-        for image in iterate_images(session, project_id, skipped=skipped):
+        for image in iterate_images(session, project_id, chosen=chosen):
             states = annotations_of(session, image.id).annotations
             lines = [
-                line_of(state.segmentation, number_of[state.category_id])
+                line_of(state.segmentation, number_of[state.category_id], tolerance)
                 for state in states
                 if state.area and not state.iscrowd
             ]
@@ -72,10 +76,10 @@ def export_yolo(
         yield from places.names_file()
 
 
-def line_of(mask: rle.Rle, number: int) -> str:
-    """The line of a mask that has pixels; ``number`` is its class."""
+def line_of(mask: rle.Rle, number: int, tolerance: float = 0.0) -> str:
+    """The line of a mask that has pixels; ``number`` is its class, ``tolerance`` px its corners may be fewer for."""
     height, width = mask["size"]
-    corners = joined(polygons_of(rle.decode(mask)))
+    corners = joined(polygons_of(rle.decode(mask), tolerance))
     shares = (value / (height if index % 2 else width) for index, value in enumerate(corners))
     return f"{number} {' '.join(f'{share:.7g}' for share in shares)}\n"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from limner.access import Actor, Permission
-from limner.formats.coco import ImportReport, export_coco
-from limner.formats.exports import ExportChoice, export_files
+from limner.formats.coco import ImportReport
+from limner.formats.exports import ExportChoice, export_document, export_files
 from limner.formats.files import ExportFile, zip_chunks
 from limner.formats.importing import Boxes, ImportFormat, Sources, import_files
 from limner.service.audit import log_action
@@ -59,11 +59,11 @@ def export_stream(context: Services, actor: Actor, project_id: int, choice: Expo
         Forbidden: the actor may not export it.
         InvalidInput: the choice does not go together.
     """
-    choice.check()
+    choice = _checked(actor, choice)
     check_project(context, actor, project_id, Permission.EXPORT)
     _note(context, actor, "annotations.export", project_id, choice.format)
     if choice.is_one_file:
-        return export_coco(context.database, project_id, choice.segmentations, skipped=choice.skipped)
+        return export_document(context.database, project_id, choice)
     return zip_chunks(export_files(context.database, context.blobs, project_id, choice))
 
 
@@ -73,10 +73,20 @@ def export_folder(context: Services, actor: Actor, project_id: int, choice: Expo
     Raises:
         NotFound, Forbidden, InvalidInput: as :func:`export_stream`.
     """
-    choice.check()
+    choice = _checked(actor, choice)
     check_project(context, actor, project_id, Permission.EXPORT)
     _note(context, actor, "annotations.export", project_id, choice.format)
     return export_files(context.database, context.blobs, project_id, choice)
+
+
+def _checked(actor: Actor, choice: ExportChoice) -> ExportChoice:
+    """The choice, which knows who "me" is.
+
+    Raises:
+        InvalidInput: it does not go together.
+    """
+    choice.check()
+    return choice.for_person(actor.user_id)
 
 
 def _note(context: Services, actor: Actor, action: AuditAction, project_id: int, kind: str) -> None:

@@ -185,7 +185,7 @@ def _write(context: Services, project_id: int, file: Path) -> _Written:
 
         def counted() -> Iterator[bytes]:
             nonlocal size
-            for chunk in coco_chunks(session, project_id, "rle", skipped=True):
+            for chunk in coco_chunks(session, project_id, "rle"):
                 digest.update(chunk)
                 size += len(chunk)
                 yield chunk

@@ -17,6 +17,9 @@ from limner.vocabulary import rle
 from limner.vocabulary.events import ImageMark
 from limner.vocabulary.rle import Rle
 
+EVERY_IMAGE: ColumnElement[bool] = true()
+NOT_SKIPPED = Image.state != "skipped"
+
 _ANNOTATION_OF_UID = select(Annotation).where(Annotation.uid == bindparam("uid"))
 
 
@@ -124,13 +127,15 @@ def annotations_of(session: Session, image_id: int) -> ImageAnnotations:
     return ImageAnnotations(image_id, image.revision, mark_of(session, image), states)
 
 
-def iterate_images(session: Session, project_id: int, *, skipped: bool = True, batch: int = 200) -> Iterator[Image]:
-    """All images of a project, oldest first, a batch in memory at a time; those that were skipped too, or not."""
+def iterate_images(
+    session: Session, project_id: int, *, chosen: ColumnElement[bool] = EVERY_IMAGE, batch: int = 200
+) -> Iterator[Image]:
+    """The images of a project of which something holds, oldest first, a batch in memory at a time."""
     after = 0
     while True:
         rows = session.scalars(
             select(Image)
-            .where(Image.project_id == project_id, Image.id > after, _unless_skipped(skipped))
+            .where(Image.project_id == project_id, Image.id > after, chosen)
             .order_by(Image.id)
             .limit(batch)
         ).all()
@@ -142,12 +147,9 @@ def iterate_images(session: Session, project_id: int, *, skipped: bool = True, b
 
 
 def iterate_annotations(
-    session: Session, project_id: int, *, skipped: bool = True, batch: int = 1000
+    session: Session, project_id: int, *, chosen: ColumnElement[bool] = EVERY_IMAGE, batch: int = 1000
 ) -> Iterator[AnnotationState]:
-    """All annotations of a project that are not deleted, by (image, position), a batch in memory at a time.
-
-    Those on images that were skipped come too, or not.
-    """
+    """All annotations, not deleted, of the images of which something holds: by (image, position), a batch at a time."""
     after = (0, -1, 0)  # image number, position, annotation number
     while True:
         image_id, position, annotation_id = after
@@ -157,7 +159,7 @@ def iterate_annotations(
             .where(
                 Image.project_id == project_id,
                 Annotation.deleted.is_(None),
-                _unless_skipped(skipped),
+                chosen,
                 tuple_(Annotation.image_id, Annotation.position, Annotation.id)
                 > tuple_(image_id, position, annotation_id),
             )
@@ -171,7 +173,3 @@ def iterate_annotations(
         last = rows[-1][0]
         after = (last.image_id, last.position, last.id)
         session.expunge_all()
-
-
-def _unless_skipped(skipped: bool) -> ColumnElement[bool]:
-    return true() if skipped else Image.state != "skipped"

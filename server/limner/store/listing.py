@@ -13,7 +13,7 @@ from limner.errors import InvalidInput, NotFound
 from limner.store.leases import is_held
 from limner.store.tables import Image
 from limner.store.types import utc_now
-from limner.vocabulary.listing import Listing, folder_range, natural_key
+from limner.vocabulary.listing import EVERYTHING, Listing, folder_range, natural_key
 from limner.vocabulary.names import shown
 from limner.vocabulary.states import ImageFilter
 
@@ -21,7 +21,6 @@ OPEN_WORK = ("waiting", "returned")  # states of images on which somebody has to
 
 # In the order in which work goes on. A project's states are read from an index and sorted: 100,000 of them cost 30 ms.
 _RANK = case({"returned": 0, "waiting": 1, "submitted": 2, "approved": 3, "skipped": 4}, value=Image.state)
-_EVERYTHING = Listing()
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class ImagePage:
 
 
 def page_images(
-    session: Session, project_id: int, after: str | None, limit: int, listing: Listing = _EVERYTHING, skip: int = 0
+    session: Session, project_id: int, after: str | None, limit: int, listing: Listing = EVERYTHING, skip: int = 0
 ) -> ImagePage:
     """A page of the images of a project.
 
@@ -74,7 +73,7 @@ def folders_of(session: Session, project_id: int, limit: int) -> Sequence[tuple[
     return sorted(found, key=lambda each: (natural_key(each[0]), each[0]))
 
 
-def neighbours(session: Session, image: Image, listing: Listing = _EVERYTHING) -> tuple[int | None, int | None]:
+def neighbours(session: Session, image: Image, listing: Listing = EVERYTHING) -> tuple[int | None, int | None]:
     """Numbers of the images before and after this one, which need not be listed itself."""
     key = _key_of(session, image, listing)
     ids = _chosen(select(Image.id), image.project_id, listing)
@@ -84,7 +83,7 @@ def neighbours(session: Session, image: Image, listing: Listing = _EVERYTHING) -
     return session.scalar(before), session.scalar(after)
 
 
-def next_waiting(session: Session, image: Image, listing: Listing = _EVERYTHING) -> int | None:
+def next_waiting(session: Session, image: Image, listing: Listing = EVERYTHING) -> int | None:
     """Number of the first image after this one that waits or was returned, going round to the beginning.
 
     Whatever state is listed: of what is submitted nothing waits.
@@ -98,7 +97,7 @@ def next_waiting(session: Session, image: Image, listing: Listing = _EVERYTHING)
     return after
 
 
-def position_of(session: Session, image: Image, listing: Listing = _EVERYTHING) -> int:
+def position_of(session: Session, image: Image, listing: Listing = EVERYTHING) -> int:
     """Place of an image among those that are listed, from 1; where it would stand if it is not.
 
     Counts along an index: about 10 ms in a project of a million.
@@ -133,25 +132,31 @@ def passing(state: ImageFilter, person: int | None = None) -> ColumnElement[bool
             return Image.state == state
 
 
-def _chosen(statement: Select[Any], project_id: int, listing: Listing) -> Select[Any]:
-    """Of a statement about images, only those that are listed."""
-    statement = statement.where(Image.project_id == project_id)
+def conditions(project_id: int, listing: Listing) -> list[ColumnElement[bool]]:
+    """What holds of the images of a project that are listed."""
+    found = [Image.project_id == project_id]
     if listing.blind:
         known = Image.is_gold.is_(False)
-        statement = statement.where(known if listing.state == "gold" else or_(known, Image.state.in_(OPEN_WORK)))
+        found.append(known if listing.state == "gold" else or_(known, Image.state.in_(OPEN_WORK)))
     if listing.state in ("annotated", "unannotated"):
-        statement = statement.where(passing(listing.state))
+        found.append(passing(listing.state))
     elif listing.state != "all":
-        statement = statement.where(_among(project_id, listing, passing(listing.state, listing.person)))
-    for word in listing.search.split():
-        statement = statement.where(_among(project_id, listing, Image.file_name.icontains(word, autoescape=True)))
+        found.append(_among(project_id, listing, passing(listing.state, listing.person)))
+    found += [
+        _among(project_id, listing, Image.file_name.icontains(word, autoescape=True)) for word in listing.search.split()
+    ]
     if listing.folder:
         beginning = f"{listing.folder}/"
         keys = folder_range(listing.folder)  # for the index; what is not told apart by keys is by names
         if keys is not None:
-            statement = statement.where(Image.sort_name >= keys[0], Image.sort_name < keys[1])
-        statement = statement.where(func.substr(Image.file_name, 1, len(beginning)) == beginning)
-    return statement
+            found += [Image.sort_name >= keys[0], Image.sort_name < keys[1]]
+        found.append(func.substr(Image.file_name, 1, len(beginning)) == beginning)
+    return found
+
+
+def _chosen(statement: Select[Any], project_id: int, listing: Listing) -> Select[Any]:
+    """Of a statement about images, only those that are listed."""
+    return statement.where(*conditions(project_id, listing))
 
 
 def _among(project_id: int, listing: Listing, chosen: ColumnElement[bool]) -> ColumnElement[bool]:

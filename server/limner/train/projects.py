@@ -173,11 +173,11 @@ def _folder(output: Path, number: int, project: Project) -> Path:
 
 def _images(session: Session, project: Project) -> Iterator[tuple[Image, list[tuple[AnnotationState, Rle]]]]:
     """The images of a project that have masks and were not skipped, with these; crowds and empty masks are left out."""
-    from limner.store.annotations import annotations_of, iterate_images
+    from limner.store.annotations import NOT_SKIPPED, annotations_of, iterate_images
     from limner.store.projects import find_project
     from limner.vocabulary import rle
 
-    for image in iterate_images(session, find_project(session, project.name).id, skipped=False):
+    for image in iterate_images(session, find_project(session, project.name).id, chosen=NOT_SKIPPED):
         objects = []
         for annotation in annotations_of(session, image.id).annotations:
             try:

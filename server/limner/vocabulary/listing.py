@@ -9,6 +9,7 @@ from typing import Literal
 from limner.vocabulary.states import ImageFilter
 
 ImageOrder = Literal["added", "name", "state", "objects"]
+WorkDone = Literal["approved", "finished", "annotated", "all"]
 
 MAX_SORT_KEY = 512  # characters; names that begin alike for longer stand in the order in which they came
 
@@ -40,6 +41,28 @@ class Listing:
     descending: bool = False
     person: int | None = None
     blind: bool = False
+
+
+EVERYTHING = Listing()
+
+
+@dataclass(frozen=True)
+class ImageChoice:
+    """Which images of a project are taken out; all of what is said here has to hold of them.
+
+    Attributes:
+        which: ``approved``; ``finished``: approved or submitted; ``annotated``: with annotations, or finished without
+            any, so that only images on which nobody has done anything yet are left out; ``all``.
+        skipped: whether images that were skipped may be among them.
+        listing: what is listed; its order does not count.
+    """
+
+    which: WorkDone = "all"
+    skipped: bool = True
+    listing: Listing = EVERYTHING
+
+
+ALL_IMAGES = ImageChoice()
 
 
 def natural_key(path: str) -> str:

@@ -362,11 +362,6 @@ export class Client {
 /* Addresses that the browser itself loads: images, downloads, the event stream, uploads. */
 export const imageFile = (id: number) => `${ROOT}/api/v1/images/${id}/file`;
 export const imageThumbnail = (id: number) => `${ROOT}/api/v1/images/${id}/thumbnail`;
-export const projectExport = (
-  projectId: number,
-  query: NonNullable<paths["/api/v1/projects/{project_id}/export"]["get"]["parameters"]["query"]>,
-) =>
-  `${ROOT}/api/v1/projects/${projectId}/export?${new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]))}`;
 /** @param after number of the last event that is known; null when none is */
 export const projectEvents = (projectId: number, after: string | null) =>
   `${ROOT}/api/v1/projects/${projectId}/events${after ? `?after=${after}` : ""}`;

@@ -706,8 +706,45 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    /** The project as a file, streamed; the same annotations give the same bytes. */
+    /**
+     * The project as a file, streamed; the same annotations give the same bytes.
+     * @description It is called after the project, the day and the format.
+     */
     get: operations["exportProject"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/export/preview": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** How many images and annotations an export would hold, and what it would leave out; nothing is made. */
+    get: operations["previewExport"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/export/tolerance": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What the tolerance of polygons costs, measured on some of the masks that would be exported. */
+    get: operations["measureTolerance"];
     put?: never;
     post?: never;
     delete?: never;
@@ -1585,6 +1622,24 @@ export interface components {
        * @enum {string}
        */
       source: "everything";
+    };
+    /**
+     * @description What an export would hold, and what it would leave out.
+     *
+     *     ``empty`` counts images without annotations among the ``images``, ``bytes`` is the size of their uploaded files.
+     *     ``no_outline`` are annotations that the format cannot say: in YOLO crowds and empty masks.
+     */
+    ExportPreview: {
+      annotations: number;
+      by_category: components["schemas"]["CategoryCount"][];
+      bytes: number;
+      empty: number;
+      file_name: string;
+      images: number;
+      left_out: components["schemas"]["StateCount"][];
+      left_out_annotations: number;
+      no_outline: number;
+      parts: components["schemas"]["SplitPart"][];
     };
     /** @description One tensor that the image encoder gives: (1, channels, height, width) for one image. */
     FeatureSpec: {
@@ -2556,6 +2611,11 @@ export interface components {
     SnapshotList: {
       snapshots: components["schemas"]["Snapshot"][];
     };
+    /** @description How many images come into a part of the split. */
+    SplitPart: {
+      images: number;
+      part: string;
+    };
     /** @description Opens every stream: from now on nothing is missed. */
     StartEvent: {
       /**
@@ -2563,6 +2623,12 @@ export interface components {
        * @enum {string}
        */
       event: "start";
+    };
+    /** @description How many images in a state of work are left out. */
+    StateCount: {
+      images: number;
+      /** @enum {string} */
+      state: "waiting" | "submitted" | "approved" | "returned" | "skipped";
     };
     /**
      * @description The step of its author's undo history that an operation is part of: what was done at once is taken back at once.
@@ -2665,6 +2731,18 @@ export interface components {
     /** @description The threads of an image, oldest first. */
     ThreadList: {
       threads: components["schemas"]["Thread"][];
+    };
+    /**
+     * @description Masks of the project beside what their polygons give back: IoU, 0 to 1, and corners instead of exact ones.
+     *
+     *     ``masks`` says on how many that was measured.
+     */
+    ToleranceCost: {
+      corners: number;
+      exact_corners: number;
+      masks: number;
+      mean_iou: number;
+      worst_iou: number;
     };
     /** @description Operations that were done at once, in their order, and are taken back at once. */
     UndoStep: {
@@ -4474,7 +4552,25 @@ export interface operations {
     parameters: {
       query?: {
         format?: "coco" | "sa1b" | "panoptic" | "yolo" | "png";
+        which?: "approved" | "finished" | "annotated" | "all";
+        state?:
+          | "all"
+          | "annotated"
+          | "unannotated"
+          | "waiting"
+          | "submitted"
+          | "approved"
+          | "returned"
+          | "skipped"
+          | "in_work"
+          | "assigned_to_me"
+          | "returned_to_me"
+          | "commented"
+          | "gold";
+        search?: string;
+        folder?: string;
         segmentation?: ("rle" | "polygon") | null;
+        tolerance?: number;
         skipped?: boolean;
         images?: boolean | null;
         split?: string | null;
@@ -4495,6 +4591,116 @@ export interface operations {
         content: {
           "application/json": string;
           "application/zip": string;
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  previewExport: {
+    parameters: {
+      query?: {
+        format?: "coco" | "sa1b" | "panoptic" | "yolo" | "png";
+        which?: "approved" | "finished" | "annotated" | "all";
+        state?:
+          | "all"
+          | "annotated"
+          | "unannotated"
+          | "waiting"
+          | "submitted"
+          | "approved"
+          | "returned"
+          | "skipped"
+          | "in_work"
+          | "assigned_to_me"
+          | "returned_to_me"
+          | "commented"
+          | "gold";
+        search?: string;
+        folder?: string;
+        segmentation?: ("rle" | "polygon") | null;
+        tolerance?: number;
+        skipped?: boolean;
+        images?: boolean | null;
+        split?: string | null;
+      };
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ExportPreview"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  measureTolerance: {
+    parameters: {
+      query?: {
+        format?: "coco" | "sa1b" | "panoptic" | "yolo" | "png";
+        which?: "approved" | "finished" | "annotated" | "all";
+        state?:
+          | "all"
+          | "annotated"
+          | "unannotated"
+          | "waiting"
+          | "submitted"
+          | "approved"
+          | "returned"
+          | "skipped"
+          | "in_work"
+          | "assigned_to_me"
+          | "returned_to_me"
+          | "commented"
+          | "gold";
+        search?: string;
+        folder?: string;
+        segmentation?: ("rle" | "polygon") | null;
+        tolerance?: number;
+        skipped?: boolean;
+        images?: boolean | null;
+        split?: string | null;
+      };
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ToleranceCost"];
         };
       };
       /** @description What was wrong, and what would be right */

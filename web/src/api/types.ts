@@ -26,6 +26,13 @@ export type ImportSummary = Schemas["ImportResult"];
 export type ImportQuery = NonNullable<
   paths["/api/v1/projects/{project_id}/import"]["post"]["parameters"]["query"]
 >;
+export type ExportQuery = NonNullable<
+  paths["/api/v1/projects/{project_id}/export"]["get"]["parameters"]["query"]
+>;
+export type ExportPreview = Schemas["ExportPreview"];
+export type ToleranceCost = Schemas["ToleranceCost"];
+export type Snapshot = Schemas["Snapshot"];
+export type SnapshotDiff = Schemas["Diff"];
 export type Folder = Schemas["Folder"];
 export type Invitation = Schemas["Invitation"];
 export type InvitationOffer = Schemas["InvitationOffer"];

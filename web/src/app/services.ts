@@ -1,6 +1,7 @@
 /** What every page needs, made once and handed down through Svelte's context. */
 import { getContext, setContext } from "svelte";
 import { Client } from "../api/client.ts";
+import { ExportsClient } from "../api/exports.ts";
 import { Http } from "../api/http.ts";
 import { PeopleClient } from "../api/people.ts";
 import { StatisticsClient } from "../api/statistics.ts";
@@ -16,6 +17,7 @@ export interface Services {
   client: Client;
   people: PeopleClient;
   statistics: StatisticsClient;
+  exports: ExportsClient;
   account: Account;
   router: Router;
   saving: Saving;
@@ -45,6 +47,7 @@ export function createServices(): Services {
     client,
     people: new PeopleClient(http),
     statistics: new StatisticsClient(http),
+    exports: new ExportsClient(http),
     account,
     saving,
     streams: new ProjectStreams(scope.then(sharingIn)),

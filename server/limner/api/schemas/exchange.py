@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from limner.api.schemas.base import Answer, Request
+from limner.api.schemas.images import FolderText, SearchText
 from limner.formats.coco import ImportReport
 from limner.formats.dataset import Split
-from limner.formats.exports import ExportChoice, ExportFormat
+from limner.formats.exports import MAX_TOLERANCE, ExportChoice, ExportFormat
 from limner.formats.importing import Boxes, ImportFormat
+from limner.service.export_preview import ExportPreview as Preview
+from limner.vocabulary.listing import ImageChoice, Listing, WorkDone
+from limner.vocabulary.states import ImageFilter, ImageState
 
 
 class Skipped(Answer):
@@ -66,13 +70,21 @@ class ImportQuery(Request):
 class ExportQuery(Request):
     """What to export, and how.
 
-    In COCO, masks are written as RLE, which is exact, or as polygons. ``skipped`` says whether images that were skipped
-    come along, ``images`` whether the images themselves do: by default with YOLO, and with label maps where names
-    differ. ``split`` divides them by their bytes, as percentages for training, validation and, maybe, test: 80/10/10.
+    ``which`` images: approved ones, finished (approved or submitted), annotated (with annotations, or finished without
+    any) or all; of these, those that ``state``, ``search`` and ``folder`` list, and without ``skipped`` none that was
+    skipped. In COCO, masks are written as RLE, which is exact, or as polygons; polygons, YOLO's too, are exact unless a
+    ``tolerance`` in pixels lets them have fewer corners. ``images`` says whether the images themselves come along: by
+    default with YOLO, and with label maps where names differ. ``split`` divides them by their bytes, as percentages for
+    training, validation and, maybe, test: 80/10/10.
     """
 
     format: ExportFormat = "coco"
+    which: WorkDone = "all"
+    state: ImageFilter = "all"
+    search: SearchText = ""
+    folder: FolderText = ""
     segmentation: Literal["rle", "polygon"] | None = None
+    tolerance: Annotated[float, Field(ge=0, le=MAX_TOLERANCE)] = 0.0
     skipped: bool = True
     images: bool | None = None
     split: Annotated[str, StringConstraints(max_length=11)] | None = None
@@ -84,7 +96,15 @@ class ExportQuery(Request):
             InvalidInput: when it does not go together.
         """
         split = None if self.split is None else Split.parse(self.split)
-        choice = ExportChoice(self.format, self.segmentation or "rle", self.skipped, self.images, split)
+        listing = Listing(state=self.state, search=self.search, folder=self.folder.strip("/"))
+        choice = ExportChoice(
+            self.format,
+            self.segmentation or "rle",
+            self.tolerance,
+            ImageChoice(self.which, self.skipped, listing),
+            self.images,
+            split,
+        )
         choice.check()
         return choice
 
@@ -93,3 +113,66 @@ class ExportQuery(Request):
         if self.segmentation is not None and self.format != "coco":
             raise ValueError(f"segmentation is for COCO only, not for {self.format}: leave it out")
         return self
+
+
+class SplitPart(Answer):
+    """How many images come into a part of the split."""
+
+    part: str
+    images: int
+
+
+class StateCount(Answer):
+    """How many images in a state of work are left out."""
+
+    state: ImageState
+    images: int
+
+
+class ExportPreview(Answer):
+    """What an export would hold, and what it would leave out.
+
+    ``empty`` counts images without annotations among the ``images``, ``bytes`` is the size of their uploaded files.
+    ``no_outline`` are annotations that the format cannot say: in YOLO crowds and empty masks.
+    """
+
+    file_name: str
+    images: int
+    empty: int
+    annotations: int
+    bytes: int
+    by_category: list[CategoryCount]
+    parts: list[SplitPart]
+    no_outline: int
+    left_out: list[StateCount]
+    left_out_annotations: int
+
+    @classmethod
+    def of(cls, preview: Preview) -> Self:
+        """From what was counted."""
+        counts = preview.counts
+        return cls(
+            file_name=preview.file_name,
+            images=counts.images,
+            empty=counts.empty,
+            annotations=preview.annotations,
+            bytes=counts.bytes,
+            by_category=[CategoryCount.model_validate(each) for each in preview.by_category],
+            parts=[SplitPart(part=part, images=images) for part, images in preview.parts.items()],
+            no_outline=preview.no_outline,
+            left_out=[StateCount.model_validate({"state": s, "images": n}) for s, n in counts.left_out.items()],
+            left_out_annotations=counts.left_out_annotations,
+        )
+
+
+class ToleranceCost(Answer):
+    """Masks of the project beside what their polygons give back: IoU, 0 to 1, and corners instead of exact ones.
+
+    ``masks`` says on how many that was measured.
+    """
+
+    masks: int
+    mean_iou: float
+    worst_iou: float
+    corners: int
+    exact_corners: int

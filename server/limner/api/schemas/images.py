@@ -23,6 +23,17 @@ NameQuery = Annotated[
     StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$"),
 ]
 
+SearchText = Annotated[
+    NameQuery,
+    StringConstraints(max_length=255),
+    Field(description="words, each of which is somewhere in the path; case does not count"),
+]
+FolderText = Annotated[
+    NameQuery,
+    StringConstraints(max_length=1024),
+    Field(description="only images in this folder and the folders in it"),
+]
+
 
 class ImageEmbedding(Answer):
     """Whether the encoder has been over an image."""
@@ -130,12 +141,8 @@ class ListingQuery(Request):
     """Which images of a project are listed, and in which order."""
 
     state: ImageFilter = "all"
-    search: Annotated[NameQuery, StringConstraints(max_length=255)] = Field(
-        default="", description="words, each of which is somewhere in the path; case does not count"
-    )
-    folder: Annotated[NameQuery, StringConstraints(max_length=1024)] = Field(
-        default="", description="only images in this folder and the folders in it"
-    )
+    search: SearchText = ""
+    folder: FolderText = ""
     order: ImageOrder = Field(
         default="added",
         description="name: natural, img2 before img10; objects: by their number; what is equal: as added",

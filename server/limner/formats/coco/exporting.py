@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from limner.formats.coco.polygons import polygons_of
 from limner.store import Database
-from limner.store.annotations import AnnotationState, iterate_annotations, iterate_images
+from limner.store.annotations import EVERY_IMAGE, AnnotationState, iterate_annotations, iterate_images
 from limner.store.categories import ensure_unlabelled_number, list_categories
 from limner.store.projects import get_project
 from limner.store.tables import Annotation, Category, Image
@@ -32,20 +33,26 @@ _Entry = dict[str, Any]
 
 
 def export_coco(
-    database: Database, project_id: int, segmentations: Segmentations = "rle", *, skipped: bool = True
+    database: Database,
+    project_id: int,
+    segmentations: Segmentations = "rle",
+    *,
+    tolerance: float = 0.0,
+    chosen: ColumnElement[bool] = EVERY_IMAGE,
 ) -> Iterator[bytes]:
     """The COCO file of a project, in chunks.
 
     Masks are compressed RLE, bit by bit those of the store, whether ``iscrowd`` or not. As polygons they go along the
     edges of pixels, holes joined to the outline by a cut of no width (``limner.formats.coco.polygons``): pycocotools
-    gives back the same pixels. Empty masks stay RLE. Annotations without a category have a category of their own,
-    which is listed only when it is needed. Images that were skipped come along unless ``skipped`` says otherwise.
+    gives back the same pixels, unless a ``tolerance`` in pixels lets them be simpler. Empty masks stay RLE. Annotations
+    without a category have a category of their own, which is listed only when it is needed. Of all images those come
+    along of which ``chosen`` holds.
 
     Raises:
         NotFound: no such project; at the first chunk.
     """
     with numbered_snapshot(database, project_id) as session:
-        yield from coco_chunks(session, project_id, segmentations, skipped=skipped)
+        yield from coco_chunks(session, project_id, segmentations, tolerance=tolerance, chosen=chosen)
 
 
 def coco_chunks(
@@ -53,12 +60,13 @@ def coco_chunks(
     project_id: int,
     segmentations: Segmentations,
     *,
-    skipped: bool,
+    tolerance: float = 0.0,
+    chosen: ColumnElement[bool] = EVERY_IMAGE,
     files: Mapping[int, str] | None = None,
 ) -> Iterator[bytes]:
     """The file, from a :func:`numbered_snapshot`; of the images in ``files`` only, called as there, when given."""
     chunk = bytearray()
-    for line in _lines(session, project_id, segmentations, skipped, files):
+    for line in _lines(session, project_id, _Masks(segmentations, tolerance), chosen, files):
         chunk += line.encode()
         if len(chunk) >= CHUNK_BYTES:
             yield bytes(chunk)
@@ -66,21 +74,29 @@ def coco_chunks(
     yield bytes(chunk)
 
 
+@dataclass(frozen=True)
+class _Masks:
+    """How masks are written."""
+
+    segmentations: Segmentations
+    tolerance: float  # px
+
+
 def _lines(
-    session: Session, project_id: int, segmentations: Segmentations, skipped: bool, files: Mapping[int, str] | None
+    session: Session, project_id: int, masks: _Masks, chosen: ColumnElement[bool], files: Mapping[int, str] | None
 ) -> Iterator[str]:
     project = get_project(session, project_id)
     info = {"description": project.name, "version": "1.0"}
     yield f'{{\n"info":{_json(info)},\n"licenses":[],\n'
     yield from _array("categories", _categories(session, project_id))
     yield ",\n"
-    images = iterate_images(session, project_id, skipped=skipped)
+    images = iterate_images(session, project_id, chosen=chosen)
     yield from _array("images", (_image(image, files) for image in images if files is None or image.id in files))
     yield ",\n"
     numbers = category_numbers(session, project_id)
-    states = iterate_annotations(session, project_id, skipped=skipped)
+    states = iterate_annotations(session, project_id, chosen=chosen)
     kept = (state for state in states if files is None or state.image_id in files)
-    yield from _array("annotations", (_annotation(state, numbers, segmentations) for state in kept))
+    yield from _array("annotations", (_annotation(state, numbers, masks) for state in kept))
     yield "\n}\n"
 
 
@@ -163,7 +179,7 @@ def _image(image: Image, files: Mapping[int, str] | None) -> _Entry:
     }
 
 
-def _annotation(state: AnnotationState, numbers: Mapping[int | None, int], segmentations: Segmentations) -> _Entry:
+def _annotation(state: AnnotationState, numbers: Mapping[int | None, int], masks: _Masks) -> _Entry:
     entry: _Entry = {
         "id": state.id,
         "image_id": state.image_id,
@@ -175,8 +191,8 @@ def _annotation(state: AnnotationState, numbers: Mapping[int | None, int], segme
         "uid": state.uid,
         "attributes": state.attributes,
     }
-    if segmentations == "polygon" and state.area:
-        entry["segmentation"] = polygons_of(rle.decode(state.segmentation))
+    if masks.segmentations == "polygon" and state.area:
+        entry["segmentation"] = polygons_of(rle.decode(state.segmentation), masks.tolerance)
     if state.provenance is not None:
         entry["provenance"] = state.provenance
     return entry

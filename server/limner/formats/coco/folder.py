@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sqlalchemy import ColumnElement
+
 from limner.blobs import BlobStore
 from limner.formats.coco.exporting import Segmentations, coco_chunks, numbered_snapshot
 from limner.formats.dataset import Places, Split, image_file
 from limner.formats.files import ExportFile
 from limner.store import Database
-from limner.store.annotations import iterate_images
+from limner.store.annotations import EVERY_IMAGE, iterate_images
 
 
 def export_coco_folder(
@@ -17,7 +19,8 @@ def export_coco_folder(
     project_id: int,
     segmentations: Segmentations = "rle",
     *,
-    skipped: bool = True,
+    tolerance: float = 0.0,
+    chosen: ColumnElement[bool] = EVERY_IMAGE,
     images: BlobStore,
     split: Split | None = None,
 ) -> Iterator[ExportFile]:
@@ -33,12 +36,13 @@ def export_coco_folder(
     with numbered_snapshot(database, project_id) as session:
         files: dict[int, str] = {}
         parts: dict[int, str | None] = {}
-        for image in iterate_images(session, project_id, skipped=skipped):
+        for image in iterate_images(session, project_id, chosen=chosen):
             placed = places.of(image)
             files[image.id], parts[image.id] = placed.file, placed.part
             yield image_file(images, image, placed)
         for part in split.parts if split else (None,):
             of_part = {image_id: name for image_id, name in files.items() if parts[image_id] == part}
             path = "annotations.json" if part is None else f"annotations/instances_{part}.json"
-            yield ExportFile(path, coco_chunks(session, project_id, segmentations, skipped=skipped, files=of_part))
+            chunks = coco_chunks(session, project_id, segmentations, tolerance=tolerance, chosen=chosen, files=of_part)
+            yield ExportFile(path, chunks)
         yield from places.names_file()

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Corner = tuple[int, int]  # x, y
-Ring = list[Corner]
+from limner.formats.coco.simplifying import Corner, Ring, join_nearest, simplify
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,13 @@ class _Traced:
     part: int
 
 
-def polygons_of(mask: NDArray[np.bool_]) -> list[list[int]]:
-    """Mask (H, W) -> COCO polygons [x0, y0, x1, y1, …], from top to bottom; none for an empty mask."""
+def polygons_of(mask: NDArray[np.bool_], tolerance: float = 0.0) -> list[list[int]]:
+    """Mask (H, W) -> COCO polygons [x0, y0, x1, y1, …], from top to bottom; none for an empty mask.
+
+    Args:
+        mask: pixels.
+        tolerance: px that they may be away from the pixels' edges for the sake of fewer corners; 0: exact.
+    """
     import cv2  # 16 MB that a web process need not hold before somebody wants polygons
 
     left, top, patch = _crop(mask)
@@ -38,7 +42,8 @@ def polygons_of(mask: NDArray[np.bool_]) -> list[list[int]]:
     by_part: dict[int, list[Ring]] = defaultdict(list)
     for traced in _trace(patch, parts):
         by_part[traced.part].append(traced.ring)
-    return [[value for x, y in _join(rings) for value in (x + left, y + top)] for _, rings in sorted(by_part.items())]
+    lines = [_join(rings, tolerance) for _, rings in sorted(by_part.items())]
+    return [[value for x, y in line for value in (x + left, y + top)] for line in lines]
 
 
 def _crop(mask: NDArray[np.bool_]) -> tuple[int, int, NDArray[np.bool_]]:
@@ -116,11 +121,14 @@ def _take_right(before: Corner, corner: Corner, stretches: dict[Corner, list[Cor
     raise AssertionError("a line always goes on")
 
 
-def _join(rings: list[Ring]) -> Ring:
+def _join(rings: list[Ring], tolerance: float) -> Ring:
     """The outline of a part with its holes cut into it, one line in all."""
+    outline = max(range(len(rings)), key=lambda index: _doubled_area(rings[index])) if len(rings) > 1 else 0
+    if tolerance > 0:
+        simpler = [simplify(ring, tolerance) for ring in rings]
+        return join_nearest(simpler.pop(outline), simpler)
     if len(rings) == 1:
         return rings[0]
-    outline = max(range(len(rings)), key=lambda index: _doubled_area(rings[index]))
     cuts = _cuts(rings, outline)
     joined: Ring = []
     steps: list[Corner | int] = [outline]  # to do, last first: a corner to add, or a ring to go around

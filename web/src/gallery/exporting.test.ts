@@ -1,0 +1,84 @@
+import { expect, it } from "vitest";
+import { EVERYTHING } from "../api/listing.ts";
+import { type ExportPreview, type Project, STATE_NAMES } from "../api/types.ts";
+import { exportQuery, firstForm, leftBehind, obstacle, summary } from "./exporting.ts";
+
+const project = (submitted: number, approved: number) =>
+  ({ submitted_count: submitted, approved_count: approved }) as Project;
+const form = firstForm(project(0, 1));
+const listing = { ...EVERYTHING, state: "returned", search: "cat", order: "name" } as const;
+
+it("begins with finished images where there are any, else with those that have masks, never with untouched ones", () => {
+  expect(firstForm(project(1, 0)).which).toBe("finished");
+  expect(firstForm(project(0, 2)).which).toBe("finished");
+  expect(firstForm(project(0, 0)).which).toBe("annotated");
+});
+
+it("asks for what matters to the format only", () => {
+  expect(exportQuery(form, listing)).toEqual({
+    format: "coco",
+    which: "finished",
+    skipped: false,
+    images: false,
+  });
+  const chosen = { ...form, polygons: true, tolerance: 1, split: true };
+  expect(exportQuery(chosen, listing)).toEqual({
+    format: "coco",
+    which: "finished",
+    skipped: false,
+    segmentation: "polygon",
+    tolerance: 1,
+    images: true, // a split of COCO needs them
+    split: "80/10/10",
+  });
+  expect(exportQuery({ ...chosen, format: "yolo", shares: [75, 25, 0] }, listing)).toEqual({
+    format: "yolo",
+    which: "finished",
+    skipped: false,
+    tolerance: 1,
+    images: true, // which its trainers find the labels by
+    split: "75/25",
+  });
+  expect(exportQuery({ ...chosen, format: "sa1b" }, listing)).toEqual({
+    format: "sa1b",
+    which: "finished",
+    skipped: false,
+  });
+});
+
+it("takes what the gallery lists, in no order, skipped images where these are listed", () => {
+  const query = exportQuery({ ...form, which: "listed" }, listing);
+  expect(query).toMatchObject({ which: "all", state: "returned", search: "cat", skipped: false });
+  expect(query).not.toHaveProperty("order");
+  expect(exportQuery({ ...form, which: "listed" }, { ...EVERYTHING, state: "skipped" }).skipped).toBe(true);
+});
+
+it("says what is wrong with shares, where they count", () => {
+  expect(obstacle({ ...form, split: true, shares: [80, 10, 20] })).toBe(
+    "The shares add up to 110, not to 100.",
+  );
+  expect(obstacle({ ...form, split: true, shares: [0, 50, 50] })).toBe("Something has to be for training.");
+  expect(obstacle({ ...form, split: true, shares: [79.5, 10, 10.5] })).toBe("Shares are whole percentages.");
+  expect(obstacle({ ...form, split: true, shares: [80, 10, 20], format: "sa1b" })).toBe("");
+  expect(obstacle({ ...form, split: true })).toBe("");
+});
+
+it("says what comes and what stays behind in plain figures", () => {
+  const preview: ExportPreview = {
+    file_name: "a",
+    images: 1,
+    empty: 1,
+    annotations: 0,
+    bytes: 0,
+    by_category: [],
+    parts: [],
+    no_outline: 2,
+    left_out: [{ state: "waiting", images: 14 }],
+    left_out_annotations: 1,
+  };
+  expect(summary(preview)).toBe("1 image with 0 masks; 1 image of these without masks");
+  expect(leftBehind(preview, STATE_NAMES)).toBe(
+    `14 images (14 ${STATE_NAMES.waiting.toLowerCase()}) with 1 mask; 2 crowds and empty masks`,
+  );
+  expect(leftBehind({ ...preview, left_out: [], no_outline: 0 }, STATE_NAMES)).toBe("");
+});

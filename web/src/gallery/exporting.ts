@@ -1,0 +1,148 @@
+/** What an export can be: images, formats in plain words, and the question to the server that follows. */
+import { EVERYTHING, type Listing, queryOf } from "../api/listing.ts";
+import type { ExportPreview, ExportQuery, Project } from "../api/types.ts";
+
+export type Which = NonNullable<ExportQuery["which"]> | "listed";
+export type Format = NonNullable<ExportQuery["format"]>;
+
+/** What is chosen in the dialog. */
+export interface ExportForm {
+  which: Which;
+  skipped: boolean;
+  format: Format;
+  polygons: boolean;
+  /** px */
+  tolerance: number;
+  /** null: where trainers look for them beside, as with YOLO. */
+  images: boolean | null;
+  split: boolean;
+  /** Percentages for training, validation and test. */
+  shares: readonly [number, number, number];
+}
+
+interface Description {
+  name: string;
+  words: string;
+  sample: string;
+  /** Whether the images can come along, and the parts of a split. */
+  withImages: boolean;
+}
+
+export const FORMATS: Readonly<Record<Format, Description>> = {
+  coco: {
+    name: "COCO",
+    words: "One JSON file with every mask and all that is known of it. What most training code reads.",
+    sample:
+      '{"image_id": 7, "category_id": 1, "segmentation": {"counts": "Ybc0…", "size": [480, 640]}, "area": 9120}',
+    withImages: true,
+  },
+  yolo: {
+    name: "YOLO",
+    words: "A text file of polygons for each image, and data.yaml. Trains with Ultralytics as it is.",
+    sample: "0 0.1875 0.4166 0.2031 0.4020 0.2187 0.3958 …",
+    withImages: true,
+  },
+  png: {
+    name: "Label maps",
+    words:
+      "Two PNG pictures for each image: the class of each pixel, and its object. Where masks overlap, the smaller is on top.",
+    sample: "classes/cat.png, instances/cat.png, labels.json",
+    withImages: true,
+  },
+  panoptic: {
+    name: "Panoptic COCO",
+    words: "A PNG of objects for each image and one JSON. Where masks overlap, the smaller is on top.",
+    sample: '{"image_id": 7, "segments_info": [{"id": 1, "category_id": 1, "area": 9120}]}',
+    withImages: false,
+  },
+  sa1b: {
+    name: "SA-1B",
+    words: "A JSON file for each image, every pixel exact, with the points that made each mask.",
+    sample: '{"image": {"file_name": "cat.jpg"}, "annotations": [{"segmentation": {"counts": "Ybc0…"}}]}',
+    withImages: false,
+  },
+};
+export const POLYGON_SAMPLE =
+  '{"image_id": 7, "category_id": 1, "segmentation": [[120, 200, 131, 193, …]], "area": 9120}';
+
+/** Whether the gallery lists less than everything. */
+export const isNarrowed = (listing: Listing): boolean =>
+  Object.keys(queryOf({ ...listing, order: EVERYTHING.order, descending: false })).length > 0;
+
+/** Finished images where there are any: nothing that somebody is still drawing gets into a training set unasked. */
+export function firstForm(project: Project): ExportForm {
+  const finished = project.submitted_count + project.approved_count > 0;
+  return {
+    which: finished ? "finished" : "annotated",
+    skipped: false,
+    format: "coco",
+    polygons: false,
+    tolerance: 0,
+    images: null,
+    split: false,
+    shares: [80, 10, 10],
+  };
+}
+
+export const writesPolygons = ({ format, polygons }: ExportForm): boolean =>
+  format === "yolo" || (format === "coco" && polygons);
+
+/** Whether the images come along. */
+export const bringsImages = ({ format, images, split }: ExportForm): boolean =>
+  FORMATS[format].withImages && (format === "coco" && split ? true : (images ?? format === "yolo"));
+
+/** Why what is chosen cannot be exported; empty when it can. */
+export function obstacle({ split, shares, format }: ExportForm): string {
+  if (!split || !FORMATS[format].withImages) return "";
+  const total = shares.reduce((sum, share) => sum + share, 0);
+  if (shares.some((share) => !Number.isInteger(share) || share < 0)) return "Shares are whole percentages.";
+  if (total !== 100) return `The shares add up to ${total}, not to 100.`;
+  return shares[0] > 0 ? "" : "Something has to be for training.";
+}
+
+/** The question to the server. Only what matters for the format is in it. */
+export function exportQuery(form: ExportForm, listing: Listing): ExportQuery {
+  const { state, search, folder } = listing;
+  const { withImages } = FORMATS[form.format];
+  const split = withImages && form.split;
+  const shares = form.shares[2] > 0 ? form.shares : form.shares.slice(0, 2);
+  return {
+    format: form.format,
+    which: form.which === "listed" ? "all" : form.which,
+    skipped: form.skipped || (form.which === "listed" && state === "skipped"),
+    ...(form.which === "listed" && {
+      ...(state !== "all" && { state }),
+      ...(search && { search }),
+      ...(folder && { folder }),
+    }),
+    ...(form.format === "coco" && form.polygons && { segmentation: "polygon" as const }),
+    ...(writesPolygons(form) && form.tolerance > 0 && { tolerance: form.tolerance }),
+    ...(withImages && { images: bringsImages(form) }),
+    ...(split && { split: shares.join("/") }),
+  };
+}
+
+const number = (count: number, one: string, many = `${one}s`) =>
+  `${count.toLocaleString()} ${count === 1 ? one : many}`;
+
+/** "120 images with 840 masks"; what of that may surprise is said behind it. */
+export function summary({ images, annotations, empty }: ExportPreview): string {
+  const negatives = empty > 0 ? `; ${number(empty, "image")} of these without masks` : "";
+  return `${number(images, "image")} with ${number(annotations, "mask")}${negatives}`;
+}
+
+/** What does not come along; empty when nothing stays behind. */
+export function leftBehind(preview: ExportPreview, names: Readonly<Record<string, string>>): string {
+  const images = preview.left_out.reduce((sum, each) => sum + each.images, 0);
+  const states = preview.left_out.map(
+    (each) => `${each.images.toLocaleString()} ${names[each.state]?.toLowerCase()}`,
+  );
+  const parts = [];
+  if (images > 0)
+    parts.push(
+      `${number(images, "image")} (${states.join(", ")}) with ${number(preview.left_out_annotations, "mask")}`,
+    );
+  if (preview.no_outline > 0)
+    parts.push(`${number(preview.no_outline, "crowd or empty mask", "crowds and empty masks")}`);
+  return parts.join("; ");
+}
