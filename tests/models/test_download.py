@@ -27,6 +27,7 @@ class FileServer(ThreadingHTTPServer):
         self.content = content
         self.breaks: list[int] = []
         self.resumes = True
+        self.announces = True
         self.ranges: list[str | None] = []
 
     @property
@@ -47,7 +48,8 @@ class _Handler(BaseHTTPRequestHandler):
         start = int(match[1]) if match and self.server.resumes else 0
         body = self.server.content[start:]
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body)))
+        if self.server.announces:
+            self.send_header("Content-Length", str(len(body)))
         if start:
             self.send_header(
                 "Content-Range", f"bytes {start}-{len(self.server.content) - 1}/{len(self.server.content)}"
@@ -141,3 +143,18 @@ def test_nobody_listens(tmp_path: Path) -> None:
 def test_only_http(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="cannot be downloaded"):
         fetch("file:///etc/passwd", tmp_path / "weights.pth")
+
+
+def test_a_length_that_nobody_wrote_down_is_the_servers(server: FileServer, tmp_path: Path) -> None:
+    target = tmp_path / "weights.pth"
+    server.breaks = [0, 1_000_000]  # who asks for the length needs nothing of the file; then it breaks off once
+    download(server.url, target, SHA256, None, lambda _: None)
+    assert target.read_bytes() == CONTENT
+    with pytest.raises(NotFound, match="404"):
+        download(server.url + "s", tmp_path / "other.pth", SHA256, None, lambda _: None)
+
+
+def test_an_answer_without_a_length_is_not_taken(server: FileServer, tmp_path: Path) -> None:
+    server.announces, server.breaks = False, [0]
+    with pytest.raises(NoNetwork, match="does not say how long the file is"):
+        download(server.url, tmp_path / "weights.pth", SHA256, None, lambda _: None)

@@ -82,5 +82,5 @@ def test_the_catalogue_pins_every_file() -> None:
         assert known.family in catalogue.FAMILIES
         assert known.url.startswith("https://")
         assert len(bytes.fromhex(known.sha256)) == 32
-        assert known.size > 1_000_000
+        assert known.size is None or known.size > 1_000_000
     assert replace(KNOWN_MODELS["sam_vit_b"]).licence == "Apache-2.0"

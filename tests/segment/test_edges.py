@@ -86,7 +86,10 @@ def test_the_command_draws_measures_and_does_nothing_twice(tmp_path: Path) -> No
     mask = np.zeros((60, 80), np.bool_)
     mask[15:45, 20:60] = True
     segmentation = rle.encode(mask)
-    document = {"image": {"height": 60, "width": 80}, "annotations": [{"segmentation": segmentation}]}
+    document = {
+        "image": {"height": 60, "width": 80, "sha256": "00000001" + 56 * "0"},
+        "annotations": [{"segmentation": segmentation}],
+    }
     (photos / "square.json").write_text(json.dumps(document))
     run = ["edges", str(photos), "--out", str(out), "--points-per-side", "3", "--threads", "1", "--home", str(tmp_path)]
     first = CliRunner().invoke(cli, [*run, "--measure", "--json", str(tmp_path / "figures.json")])
@@ -100,6 +103,14 @@ def test_the_command_draws_measures_and_does_nothing_twice(tmp_path: Path) -> No
     assert set(figures) == {"ods", "ois", "recall", "precision", "threshold", "recall_at_half"}
     assert figures["ods"] > 0.5
 
+    elsewhere = CliRunner().invoke(
+        cli, [*run, "--measure", "--images", "1"]
+    )  # the photo with masks, and no other image
+    assert "1 images (1 were done already)" in elsewhere.stdout
+    held_out = CliRunner().invoke(cli, [*run, "--measure", "--held-out"])
+    assert held_out.exit_code == 1
+    assert "No photo has masks to compare with." in str(held_out.exception)
+
     again = CliRunner().invoke(cli, run)
     assert "1 images (1 were done already)" in again.stdout
     other = CliRunner().invoke(cli, [*run, "--pred-iou", "0.5"])
@@ -111,5 +122,5 @@ def test_figures_need_masks(tmp_path: Path) -> None:
     run = ["edges", str(tmp_path), "--out", str(tmp_path / "out"), "--points-per-side", "1", "--home", str(tmp_path)]
     with pytest.raises(InvalidFile, match="holds no photos with masks"):
         CliRunner().invoke(cli, [*run, "--measure"], catch_exceptions=False)
-    with pytest.raises(InvalidInput, match="--json has nothing to write"):
+    with pytest.raises(InvalidInput, match="are about what is measured"):
         CliRunner().invoke(cli, [*run, "--json", str(tmp_path / "f.json")], catch_exceptions=False)

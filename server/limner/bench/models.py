@@ -145,7 +145,8 @@ def _untimed(family: str) -> Row:
 def _megabytes(family: str, installed: InstalledModel | None) -> float | None:
     if installed is not None:
         return installed.weights.stat().st_size / 1e6
-    return KNOWN_MODELS[family].size / 1e6 if family in KNOWN_MODELS else None
+    size = KNOWN_MODELS[family].size if family in KNOWN_MODELS else None
+    return None if size is None else size / 1e6
 
 
 def _licence(family: str, installed: InstalledModel | None) -> str:

@@ -12,6 +12,9 @@ from limner.config import Settings
 from limner.errors import InvalidInput, LimnerError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from limner.cli.folders import Source
     from limner.train.edge_scores import EdgeScores
 
 INTERRUPTED = 130  # exit status after Ctrl+C, as shells have it
@@ -25,6 +28,8 @@ MADE_BY = "limner"  # the text chunk of a PNG that says by which model, from whi
 @click.option("--points-per-side", type=click.IntRange(1, 256), default=16, show_default=True, help="Of the grid.")
 @click.option("--pred-iou", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Least predicted IoU.")
 @click.option("--measure", is_flag=True, help="Compare with the masks in X.json beside X.jpg (SA-1B's form).")
+@click.option("--held-out", is_flag=True, help="With --measure: only photos that are never trained on.")
+@click.option("--images", type=click.IntRange(1), help="With --measure: at most so many photos of each source.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="With --measure: write the figures here.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the model runs.  [default: auto]")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.  [default: as many as torch likes]")
@@ -36,6 +41,8 @@ def edges(
     image_or_dir: Path,
     out: Path,
     measure: bool,
+    held_out: bool,
+    images: int | None,
     json_path: Path | None,
     threads: int | None,
     **options: Any,
@@ -52,8 +59,8 @@ def edges(
     from limner.cli.folders import find_images
     from limner.formats.files import FileNames
 
-    if json_path is not None and not measure:
-        raise InvalidInput("--json has nothing to write.", hint="Add --measure.")
+    if not measure and (json_path is not None or held_out or images is not None):
+        raise InvalidInput("--json, --held-out and --images are about what is measured.", hint="Add --measure.")
     given = {name: options[name] for name in ("home", "model", "device") if options[name] is not None}
     settings = Settings(**given)
     if threads is not None:
@@ -62,8 +69,11 @@ def edges(
     complaints = list(found.refused)
     if not found.images:
         raise InvalidInput(f"{image_or_dir} holds no images.", hint="Give an image, or a folder with images.")
+    chosen = _chosen(found.images, held_out, images) if held_out or images is not None else None
     names, drawer = FileNames(), _Drawer(settings, options["points_per_side"], options["pred_iou"])
     targets = [(source.path, out / f"{names.of(source.file_name)}.png") for source in found.images]
+    if chosen is not None:
+        targets = [(path, target) for path, target in targets if path.resolve() in chosen]
     drawn: list[tuple[Path, Path]] = []
     try:
         for path, target in tqdm(targets, unit="image", disable=None):
@@ -142,6 +152,28 @@ def _made_by(target: Path) -> str | None:
             return getattr(image, "text", {}).get(MADE_BY)
     except (OSError, SyntaxError):
         return None
+
+
+def _chosen(found: Sequence[Source], held_out: bool, images: int | None) -> set[Path]:
+    """Of these images, the photos with masks that figures are asked of, as ``limner proposals`` chooses them.
+
+    Raises:
+        InvalidInput: none is left.
+    """
+    from limner.train.evaluation import first_of_each_source
+    from limner.train.near_copies import held_out_without_copies
+    from limner.train.photos import find_photos
+
+    given = {source.path.resolve() for source in found}
+    photos = find_photos(sorted({source.path.parent for source in found}))
+    photos = [photo for photo in photos if photo.segmentations and photo.image_path.resolve() in given]
+    if held_out:
+        photos = held_out_without_copies(photos)
+    if images is not None:
+        photos = first_of_each_source(photos, images)
+    if not photos:
+        raise InvalidInput("No photo has masks to compare with.", hint="X.jpg needs an X.json in SA-1B's form.")
+    return {photo.image_path.resolve() for photo in photos}
 
 
 def _measured(drawn: list[tuple[Path, Path]]) -> EdgeScores:

@@ -44,7 +44,8 @@ def list_models(home: Path | None, as_json: bool) -> None:
         model = installed.get(name)
         if model is None:
             known = KNOWN_MODELS[name]
-            state = f"not installed ({known.size / 1e6:.0f} MB): limner models pull {name}"
+            size = "" if known.size is None else f" ({known.size / 1e6:.0f} MB)"
+            state = f"not installed{size}: limner models pull {name}"
         else:
             state = f"{'bundled' if model.bundled else 'installed'}, weights {model.card.weights_sha256[:12]}"
         click.echo(f"{name:<{width}}  {state}")

@@ -28,6 +28,7 @@ FAMILIES = (
     "sam_vit_l",
     "sam_vit_h",
     "mobile_sam",
+    "efficientvit_sam_l0",
     "sam2_1_tiny",
     "sam2_1_small",
     "sam2_1_base_plus",
@@ -44,7 +45,7 @@ class KnownModel:
 
     Attributes:
         sha256: of the published file.
-        size: of the published file, in bytes.
+        size: of the published file, in bytes; None where nobody has written it down.
     """
 
     name: str
@@ -53,16 +54,17 @@ class KnownModel:
     licence: str
     url: str
     sha256: str
-    size: int
+    size: int | None
 
 
 _META = "https://dl.fbaipublicfiles.com/segment_anything"
 _META_2 = "https://dl.fbaipublicfiles.com/segment_anything_2/092824"
 _MOBILE_SAM = "https://github.com/ChaoningZhang/MobileSAM/raw"
+_EFFICIENTVIT_SAM = "https://huggingface.co/mit-han-lab/efficientvit-sam/resolve/main"
 
 # Meta publishes the files without checksums. These sums and sizes are those that independent projects and
 # mirrors agree on (micro-sam's model registry, 3D Slicer's SAM extension, Git LFS pointers of several
-# mirrors).
+# mirrors). The sum of EfficientViT-SAM's is one that three projects pin independently.
 KNOWN_MODELS = {
     model.name: model
     for model in (
@@ -101,6 +103,15 @@ KNOWN_MODELS = {
             url=f"{_MOBILE_SAM}/f706ad9c4eb7f219c00d9050e46328518ffb65d2/weights/mobile_sam.pt",
             sha256="6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
             size=40_728_226,
+        ),
+        KnownModel(
+            name="efficientvit_sam_l0",
+            title="EfficientViT-SAM L0",
+            family="efficientvit_sam_l0",
+            licence="Apache-2.0",
+            url=f"{_EFFICIENTVIT_SAM}/efficientvit_sam_l0.pt",
+            sha256="c4f994b01a16d48bcf2fbbb089448cfbf58fae5811edfa8113c953b8b8cc64b8",
+            size=None,
         ),
         KnownModel(
             name="sam2_1_tiny",

@@ -19,7 +19,7 @@ TIMEOUT = 60  # seconds without a byte
 Progress = Callable[[int], object]  # told how many bytes are there
 
 
-def download(url: str, target: Path, sha256: str, size: int, progress: Progress) -> None:
+def download(url: str, target: Path, sha256: str, size: int | None, progress: Progress) -> None:
     """Fetch ``url`` into ``target``; what arrives is kept in ``target`` + ".part" until it is whole and right.
 
     A connection that breaks is taken up again as long as each attempt brings something.
@@ -28,7 +28,7 @@ def download(url: str, target: Path, sha256: str, size: int, progress: Progress)
         url: http or https.
         target: the file to make.
         sha256: what the file must hash to.
-        size: how long the file must be, in bytes.
+        size: how long the file must be, in bytes; as long as the server says when None.
         progress: called after each piece.
 
     Raises:
@@ -40,6 +40,8 @@ def download(url: str, target: Path, sha256: str, size: int, progress: Progress)
         raise InvalidInput(f"{url} cannot be downloaded.", hint="Only http and https addresses can.")
     make_folder(target.parent)
     part = target.with_name(target.name + ".part")
+    if size is None:
+        size = _announced_size(url, target)
     have = part.stat().st_size if part.exists() else 0
     while have != size:
         if have > size:  # cannot be the beginning of this file
@@ -61,6 +63,22 @@ def download(url: str, target: Path, sha256: str, size: int, progress: Progress)
     finish(part, target)
 
 
+def _announced_size(url: str, target: Path) -> int:
+    """How long the server says that the file is, in bytes; what it sends is not read."""
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as response:  # noqa: S310
+            length = response.headers.get("Content-Length", "")
+    except urllib.error.HTTPError as error:
+        raise _not_there(url, error) from error
+    except urllib.error.URLError as error:
+        raise _unreachable(url, str(error.reason), target) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise _unreachable(url, str(error) or type(error).__name__, target) from error
+    if not length.isdecimal():
+        raise _unreachable(url, "it does not say how long the file is", target)
+    return int(length)
+
+
 def _fetch_from(url: str, part: Path, have: int, size: int, progress: Progress) -> str:
     """Append to ``part`` what the server sends from byte ``have`` on; returns why it ended before ``size``."""
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})  # noqa: S310
@@ -77,13 +95,17 @@ def _fetch_from(url: str, part: Path, have: int, size: int, progress: Progress) 
                     progress(have)
         return "the connection ended early"
     except urllib.error.HTTPError as error:
-        raise NotFound(
-            f"{url} was answered with {error.code} {error.reason}.", hint="Has the file moved? Try again later."
-        ) from error
+        raise _not_there(url, error) from error
     except urllib.error.URLError as error:
         return str(error.reason)
     except (OSError, http.client.HTTPException) as error:
         return str(error) or type(error).__name__
+
+
+def _not_there(url: str, error: urllib.error.HTTPError) -> NotFound:
+    return NotFound(
+        f"{url} was answered with {error.code} {error.reason}.", hint="Has the file moved? Try again later."
+    )
 
 
 def _unreachable(url: str, reason: str, target: Path) -> NoNetwork:

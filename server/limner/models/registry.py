@@ -21,6 +21,7 @@ from limner.models.catalogue import (
     sha256_of,
 )
 from limner.models.checkpoints import differences, load_into, read_state
+from limner.sam import efficientvit
 from limner.sam.mask_decoder import MaskDecoder
 from limner.sam.model import ModelConfig, PromptableModel
 from limner.sam.prompt_encoder import PromptEncoder
@@ -78,11 +79,28 @@ def build_mobile_sam() -> Sam:
     return model
 
 
+def build_efficientvit_sam() -> Sam:
+    """EfficientViT-SAM-L0: SAM's prompt encoder and mask decoder behind an EfficientViT that sees 512 px.
+
+    Its decoder was trained with coordinates on a square of 1024 px, to which half a pixel is added, and with a smaller
+    epsilon in the norms than that of SAM.
+    """
+    config = ModelConfig(family="efficientvit_sam_l0", image_size=efficientvit.IMAGE_SIZE)
+    channels = config.features[0].channels
+    prompt_encoder = PromptEncoder(channels, config.cells, config.image_size, shift=0.25)
+    decoder = MaskDecoder(channels, config.masks.count)
+    for module in decoder.modules():
+        if isinstance(module, torch.nn.LayerNorm):
+            module.eps = efficientvit.NORM_EPS
+    return Sam(config, efficientvit.EfficientViT(), prompt_encoder, decoder)
+
+
 _BUILDERS: dict[str, Callable[[], PromptableModel]] = {
     "sam_vit_b": lambda: build_sam("sam_vit_b", VIT_B),
     "sam_vit_l": lambda: build_sam("sam_vit_l", VIT_L),
     "sam_vit_h": lambda: build_sam("sam_vit_h", VIT_H),
     "mobile_sam": build_mobile_sam,
+    "efficientvit_sam_l0": build_efficientvit_sam,
     "sam2_1_tiny": lambda: Sam2("sam2_1_tiny", HIERA_TINY),
     "sam2_1_small": lambda: Sam2("sam2_1_small", HIERA_SMALL),
     "sam2_1_base_plus": lambda: Sam2("sam2_1_base_plus", HIERA_BASE_PLUS),

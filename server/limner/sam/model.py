@@ -29,7 +29,7 @@ class ModelConfig:
     """What everything around a model needs to know; its manifest says the same to the page.
 
     Attributes:
-        family: "sam_vit_b", "sam_vit_l", "sam_vit_h", "mobile_sam" or "samlet".
+        family: one of ``limner.models.catalogue.FAMILIES``.
         image_size: S, px; the side of the square that the encoder sees.
         fit: how an image becomes that square.
         resize_in: number format in which images are resized: SAM rounds to bytes, SAM 2 does not.

@@ -18,12 +18,19 @@ class PromptEncoder(nn.Module):
         embedding_size: (h, w) of the image embedding.
         image_size: S, px; side of the padded input, to which coordinates refer.
         mask_channels: channels of the mask just before the last, 1 × 1, convolution.
+        shift: px that are added to coordinates, as the weights were trained.
     """
 
     def __init__(
-        self, embed_dim: int, embedding_size: tuple[int, int], image_size: int, mask_channels: int = 16
+        self,
+        embed_dim: int,
+        embedding_size: tuple[int, int],
+        image_size: int,
+        mask_channels: int = 16,
+        shift: float = 0.5,
     ) -> None:
         super().__init__()
+        self.shift = shift
         self.embedding_size = embedding_size
         self.image_size = image_size
         self.pe_layer = RandomFourierPositions(embed_dim)
@@ -45,7 +52,7 @@ class PromptEncoder(nn.Module):
 
         Labels: 1 foreground, 0 background, 2 top-left and 3 bottom-right of a box, -1 padding.
         """
-        at: Tensor = self.pe_layer((point_coords + 0.5) / self.image_size)  # half a pixel, as the weights were trained
+        at: Tensor = self.pe_layer((point_coords + self.shift) / self.image_size)
         is_point = (point_labels != -1).to(at.dtype)[..., None]  # (B, N, 1)
         table = torch.cat(
             [self.not_a_point_embed.weight, *[e.get_parameter("weight") for e in self.point_embeddings]]

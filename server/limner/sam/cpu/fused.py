@@ -16,8 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Activation = Literal["none", "gelu", "relu"]
+Activation = Literal["none", "gelu", "gelu_tanh", "relu"]  # GELU is the exact one, gelu_tanh its usual approximation
 
+# As oneDNN's operators call them: the activation, and which way of computing it.
+_NAMES = {"none": ("none", "none"), "relu": ("relu", "none"), "gelu": ("gelu", "none"), "gelu_tanh": ("gelu", "tanh")}
 MIN_TOKENS = 1024  # with fewer, laying the weights out anew costs more than it saves
 _ONE_BY_ONE = ContextVar("one_by_one", default=False)
 # What torch.compile fuses layers into as well; not public, so that a build of torch may be without.
@@ -40,9 +42,10 @@ def one_by_one() -> bool:
 
 
 def dense(x: Tensor, layer: nn.Linear, activation: Activation = "none") -> Tensor:
-    """The activation of ``layer(x)``: (..., Cin) -> (..., Cout). GELU is the exact one."""
+    """The activation of ``layer(x)``: (..., Cin) -> (..., Cout)."""
     if x.numel() >= MIN_TOKENS * layer.in_features and _for_onednn(x):
-        fused: Tensor = torch.ops.mkldnn._linear_pointwise(x, layer.weight, layer.bias, activation, [], "none")
+        name, way = _NAMES[activation]
+        fused: Tensor = torch.ops.mkldnn._linear_pointwise(x, layer.weight, layer.bias, name, [], way)
         return fused
     return activate(layer(x), activation)
 
@@ -50,7 +53,7 @@ def dense(x: Tensor, layer: nn.Linear, activation: Activation = "none") -> Tenso
 def convolve(
     x: Tensor,
     weight: Tensor,
-    bias: Tensor,
+    bias: Tensor | None,
     activation: Activation = "none",
     *,
     stride: tuple[int, ...],
@@ -59,8 +62,9 @@ def convolve(
 ) -> Tensor:
     """The activation of a convolution: (B, Cin, H, W) -> (B, Cout, H/stride, W/stride)."""
     if _for_onednn(x):
+        name, way = _NAMES[activation]
         fused: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, weight, bias, padding, stride, (1, 1), groups, activation, [], "none"
+            x, weight, bias, padding, stride, (1, 1), groups, name, [], way
         )
         return fused
     return activate(F.conv2d(x, weight, bias, stride, padding, groups=groups), activation)
@@ -81,4 +85,6 @@ def activate(x: Tensor, activation: Activation) -> Tensor:
     """The activation alone, as a step of its own: any shape."""
     if activation == "gelu":
         return F.gelu(x)
+    if activation == "gelu_tanh":
+        return F.gelu(x, approximate="tanh")
     return F.relu(x) if activation == "relu" else x
