@@ -87,7 +87,7 @@ def test_who_has_no_memory_to_compile_retreats_and_does_without(monkeypatch: pyt
     assert encoder.batch_size == 4
 
 
-@pytest.mark.parametrize("family", ["sam_vit_b", "mobile_sam", "samlet"])
+@pytest.mark.parametrize("family", ["sam_vit_b", "mobile_sam", "efficientvit_sam_l0", "samlet"])
 def test_every_encoder_is_compiled_as_one_graph(family: str) -> None:
     with torch.device("meta"):
         model = build_model(family)

@@ -1,4 +1,4 @@
-"""SAM 2.1 in the page, with seeded weights: a project uses it, then another model, without a restart."""
+"""Other families in the page, with seeded weights: a project uses one, then another, without a restart."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from limner.encoding.wire import EmbeddingInfo, unpack
 from limner.models.install import install_file
 from limner.models.registry import build_model, load_model
-from limner.sam.model import DecoderPrompt
+from limner.sam.model import DecoderPrompt, PromptableModel
 from limner.vocabulary import rle
 from limner.vocabulary.geometry import upsample_logits
 from limner.vocabulary.prompts import Prompts, choose_mask
@@ -25,20 +25,20 @@ from tests.sam.reference import lively
 
 pytestmark = pytest.mark.e2e
 
-TITLE = "Seeded SAM 2.1 tiny"
 
-
-@pytest.fixture(scope="module")
-def sam2(server: LimnerServer, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A checkpoint in the form of the published ones, installed while the server runs; its title."""
+@pytest.fixture(scope="module", params=["sam2_1_tiny", "efficientvit_sam_l0"])
+def seeded(request: pytest.FixtureRequest, server: LimnerServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A checkpoint in the form of the published ones, installed while the server runs; its name and title."""
+    family: str = request.param
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        model = build_model("sam2_1_tiny")
+        model = build_model(family)
         lively(model)
-    file: Path = tmp_path_factory.mktemp("weights") / "sam2.1_hiera_tiny.pt"
+    file: Path = tmp_path_factory.mktemp("weights") / "published.pt"
     torch.save({"model": model.state_dict()}, file)
-    install_file(file, server.home, name="seeded_sam2", title=TITLE)
-    return TITLE
+    name = f"seeded_{family}"
+    install_file(file, server.home, name=name, title=name)
+    return name
 
 
 def use(page: Page, project: Project, model: str) -> None:
@@ -52,9 +52,8 @@ def use(page: Page, project: Project, model: str) -> None:
     gallery.close()
 
 
-def check(annotation: dict[str, Any], features: dict[str, Any], info: EmbeddingInfo, home: Path) -> None:
+def check(annotation: dict[str, Any], features: dict[str, Any], info: EmbeddingInfo, model: PromptableModel) -> None:
     """The annotation's mask and rating are those that torch makes of its prompts."""
-    model = load_model("seeded_sam2", home).model
     geometry = model.config.geometry(info.image_height, info.image_width)
     made = annotation["provenance"]
     points = made["prompts"]["points"]
@@ -71,14 +70,14 @@ def check(annotation: dict[str, Any], features: dict[str, Any], info: EmbeddingI
     assert iou(rle.decode(annotation["segmentation"]), expected) > 0.999
 
 
-def test_a_photo_is_segmented_with_sam_2_1_exactly_as_torch_does(
-    project: Project, page: Page, server: LimnerServer, sam2: str
+def test_a_photo_is_segmented_exactly_as_torch_does(
+    project: Project, page: Page, server: LimnerServer, seeded: str
 ) -> None:
     work = AnnotatePage(page, project, "cat.png")
     model = page.get_by_test_id("model")
     expect(model).to_have_text("Samlet")
-    use(page, project, sam2)
-    expect(model).to_have_text(sam2)
+    use(page, project, seeded)
+    expect(model).to_have_text(seeded)
     work.wait_until_ready()
     image_id = re.search(r"/images/(\d+)", page.url)[1]
     image = f"{server.address}/api/v1/images/{image_id}"
@@ -93,7 +92,7 @@ def test_a_photo_is_segmented_with_sam_2_1_exactly_as_torch_does(
         expect(work.objects).to_have_count(1)
         work.saved()
         (annotation,) = page.request.get(f"{image}/annotations").json()["annotations"]
-        check(annotation, features, info, server.home)
+        check(annotation, features, info, load_model(seeded, server.home).model)
         # The mask of seeded weights is all over the image: the next click would choose it.
         page.keyboard.press("Control+a")
         page.keyboard.press("Delete")
