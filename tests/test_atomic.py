@@ -140,6 +140,7 @@ WRITE_WHERE_THEY_ARE_TOLD = {
     "server/limner/models/checkpoints.py:write_state": "install_file gives a fresh folder",
     "server/limner/models/download.py:_fetch_from": "a part to which the next run appends",
     "server/limner/train/loop.py:__init__": "a log that every step appends to",
+    "server/limner/train/projects.py:write_photo": "who calls it gives a fresh folder",
     "server/limner/bench/browser.py:run": "a folder that is thrown away",
     "server/limner/bench/memory.py:_start_peak": "a file of the kernel",
     "server/limner/bench/sleeping_worker.py:main": "a log in a home that is thrown away",

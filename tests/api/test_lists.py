@@ -32,6 +32,7 @@ from limner.store.tables import (
     Invitation,
     Job,
     JobItem,
+    LearningRun,
     LoginSession,
     Membership,
     Snapshot,
@@ -58,6 +59,7 @@ NOT_OF_ROWS = {
     "getEffort",
     "getReviews",
     "getOwnStatistics",
+    "getLearningStages",
 }
 NOT_ROWS = {"permissions"}  # fields of a fixed length
 
@@ -90,6 +92,13 @@ def _invitation(token_sha256: str, project_id: int | None) -> Invitation:
 
 def _snapshot(project_id: int, name: str, sha256: str) -> Snapshot:
     return Snapshot(project_id=project_id, name=name, sha256=sha256, bytes=9, images=0, annotations=0, user_id=1)
+
+
+def _learning_run(project_id: int, user_id: int) -> LearningRun:
+    run = LearningRun(project_id=project_id, kind="model", state="cancelled", recipe={"kind": "model"}, user_id=user_id)
+    run.snapshot, run.snapshot_sha256, run.parent, run.parent_sha256 = "then", "0" * 64, "samlet", "1" * 64
+    run.figures, run.progress = {}, {}
+    return run
 
 
 def _suggestion(image_id: int) -> Suggestion:
@@ -170,6 +179,7 @@ def fill(services: Services, ids: Mapping[str, int], numbers: range) -> None:
             comments.answer(session, first, thread, str(uuid.uuid4()), "where?", owner.id)
             session.add(_audit_entry(user.id, ids["project_id"]))
             session.add(_job(ids["project_id"]))
+            session.add(_learning_run(ids["project_id"], user.id))
             session.add(_suggestion(ids["image_id"]))
             session.add(_snapshot(ids["project_id"], f"snapshot {number}", sha256))
             session.add(

@@ -22,6 +22,7 @@ from limner.models.detectors import choose_detector, find_detector, installed_de
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.train.config import Project
 from limner.train.projects import ProjectObjects, read_objects
+from limner.workers.detector_data import categories_to_tell
 from tests.train.helpers import write_photo
 
 
@@ -129,7 +130,7 @@ def objects(*category_ids: int | None) -> ProjectObjects:
 
 
 def test_categories_are_told_apart_when_there_are_several() -> None:
-    told = module.categories_to_tell
+    told = categories_to_tell
     assert [each.name for each in told(objects(3, 5, None), None)] == ["cat", "dog"]
     assert [each.id for each in told(objects(5, 5), None)] == [5]  # given to all that is found
     assert told(objects(5, None), None) == ()

@@ -21,11 +21,23 @@ from limner.store.comments import get_comment
 from limner.store.copies import home_of, owner_of
 from limner.store.images import lock_image
 from limner.store.jobs import get_job
+from limner.store.learning import get_run
 from limner.store.leases import FINISHED
 from limner.store.people import role_in, roles_of
 from limner.store.projects import get_project, list_projects
 from limner.store.snapshots import get_snapshot
-from limner.store.tables import Annotation, Category, Comment, Image, Job, Membership, Project, Snapshot, User
+from limner.store.tables import (
+    Annotation,
+    Category,
+    Comment,
+    Image,
+    Job,
+    LearningRun,
+    Membership,
+    Project,
+    Snapshot,
+    User,
+)
 
 _IMAGE_AND_ROLE = select(
     Image,
@@ -194,6 +206,18 @@ def access_snapshot(session: Session, actor: Actor, snapshot_id: int, permission
     snapshot = get_snapshot(session, snapshot_id)
     _check(session, actor, snapshot.project_id, permission, NotFound.row("snapshot", snapshot_id))
     return snapshot
+
+
+def access_learning_run(session: Session, actor: Actor, run_id: int, permission: Permission) -> LearningRun:
+    """The learning run with this number.
+
+    Raises:
+        NotFound: there is none, or the actor may not see its project.
+        Forbidden: the actor sees it, but has not this permission in its project.
+    """
+    run = get_run(session, run_id)
+    _check(session, actor, run.project_id, permission, NotFound.row("learning run", run_id))
+    return run
 
 
 def _check(session: Session, actor: Actor, project_id: int, permission: Permission, missing: NotFound) -> None:

@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": ("limner.cli.evaluate:evaluate", "Measure a model's masks by simulated clicks."),
     "everything": ("limner.cli.everything:everything", "Find all masks of an image or of a folder."),
     "finetune": ("limner.cli.finetune:finetune", "Adapt a model to masks of your own."),
+    "learning": ("limner.cli.learning:learning", "Train a project's model on its masks, and use the result."),
     "models": ("limner.cli.models:models", "List, pull, add, export, compare and promote models."),
     "openapi": ("limner.cli.openapi:openapi", "Print the API's OpenAPI description."),
     "project": ("limner.cli.project:project", "Create, fill and export projects."),

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from limner.cli.home import HOME
 from limner.config import Settings
 from limner.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from limner.blobs import BlobStore
-    from limner.models.catalogue import ModelCard
-    from limner.models.detectors import DetectorCategory
-    from limner.train.detector.examples import Example, Read
-    from limner.train.projects import ProjectObjects
 
 CHECKPOINTS = "training"  # folder of the home where unfinished runs lie
 
@@ -93,6 +84,7 @@ def train(
     from limner.train.detector.writing import Origin, write_detector
     from limner.train.projects import read_objects
     from limner.train.stopping import StopRequest
+    from limner.workers.detector_data import categories_to_tell, embedding_reader, with_embeddings
 
     settings = Settings(home=_home(home))
     objects = read_objects(Project(settings.home, name))
@@ -104,6 +96,9 @@ def train(
     config = model_config(card.family)
     blobs = BlobStore(settings.resolved_blob_url)
     examples = with_embeddings(objects, card, blobs, told)
+    missing = len(objects.images) - len(examples)
+    if missing:
+        click.echo(f"{missing} images have masks and no embedding by {card.title or card.name}: they are left out.")
     learned, held_out = split(examples)
     plan = Plan(steps or usual_steps(len(learned)), seed=seed)
     told_apart = len(told) > 1 and categories is not False
@@ -138,85 +133,6 @@ def train(
             f"AP50 {figures.ap50:.3f}, AR@100 {figures.ar100:.3f}, recall {figures.recall:.3f}"
         )
     click.echo(f"Wrote {written.folder} ({seconds:.0f} s). To use it: limner suggest detector {objects.project_id}")
-
-
-def categories_to_tell(objects: ProjectObjects, wanted: bool | None) -> tuple[DetectorCategory, ...]:
-    """The categories that a detector of this project knows; one alone is given to all that it finds.
-
-    Raises:
-        InvalidInput: categories are wanted, and there are none to tell apart.
-    """
-    from limner.models.detectors import DetectorCategory
-
-    used = {number for image in objects.images for number in image.category_ids}
-    known = tuple(DetectorCategory(id=number, name=name) for number, name in objects.categories if number in used)
-    if wanted and len(known) < 2:
-        have = f"only the category {known[0].name!r}" if known else "no categories"
-        raise InvalidInput(
-            f"The masks of the project {objects.project!r} have {have}: there is nothing to tell apart.",
-            hint="Leave --categories out, or give objects of a second category.",
-        )
-    if wanted is False or (len(known) == 1 and None in used):
-        return ()
-    return known
-
-
-def with_embeddings(
-    objects: ProjectObjects, card: ModelCard, blobs: BlobStore, told: tuple[DetectorCategory, ...]
-) -> list[Example]:
-    """The images whose embeddings by this model are stored.
-
-    Raises:
-        InvalidInput: none are.
-    """
-    from limner.blobs import embedding_key
-    from limner.encoding.stored import embedding_size
-    from limner.models.manifest import PREPROCESSING_VERSION
-    from limner.models.registry import model_config
-    from limner.train.detector.examples import UNKNOWN, Example
-
-    config = model_config(card.family)
-    numbers = {category.id: index for index, category in enumerate(told)}
-    examples = [
-        Example(
-            image.sha256,
-            config.geometry(image.height, image.width),
-            image.masks,
-            tuple(UNKNOWN if number is None else numbers.get(number, UNKNOWN) for number in image.category_ids),
-            objects.project,
-        )
-        for image in objects.images
-        if embedding_size(blobs, embedding_key(image.sha256, card.weights_sha256, PREPROCESSING_VERSION)) is not None
-    ]
-    missing = len(objects.images) - len(examples)
-    if not examples:
-        raise InvalidInput(
-            f"None of the {missing} images with masks has an embedding by {card.title or card.name}.",
-            hint="Have the images encoded first: on the project's page, or by opening them.",
-        )
-    if missing:
-        click.echo(f"{missing} images have masks and no embedding by {card.title or card.name}: they are left out.")
-    return examples
-
-
-def embedding_reader(blobs: BlobStore, card: ModelCard) -> Read:
-    """Gives the stored embeddings by this model."""
-    from limner.blobs import embedding_key
-    from limner.encoding.wire import unpack
-    from limner.errors import InvalidInput
-    from limner.models.manifest import PREPROCESSING_VERSION
-
-    def read(sha256: str) -> Mapping[str, Any]:
-        features, info = unpack(blobs.get(embedding_key(sha256, card.weights_sha256, PREPROCESSING_VERSION)))
-        if info.model_sha256 != card.weights_sha256:
-            raise InvalidInput(
-                f"The embedding of the image {sha256[:12]}… is by a model with the weights {info.model_sha256[:12]}…, "
-                f"not {card.weights_sha256[:12]}….",
-                hint="Have it encoded again.",
-            )
-        return features
-
-    return read
 
 
 def _free_name(home: Path, project: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from limner.atomic import make_folder, new_folder
 from limner.errors import Conflict, WrongWeights
@@ -31,6 +34,7 @@ def install_file(
     title: str = "",
     licence: str = "unknown",
     source: str = "",
+    quality: Mapping[str, JsonValue] | None = None,
 ) -> InstalledModel:
     """Install the weights in a file under ``home``; the model appears whole or not at all.
 
@@ -42,6 +46,7 @@ def install_file(
         title: the name for people to read.
         licence: under which the weights are published.
         source: where the weights came from.
+        quality: measured, for people.
 
     Raises:
         InvalidInput: for a name that cannot be one, or an unknown family.
@@ -75,6 +80,7 @@ def install_file(
             licence=licence,
             weights_sha256=sha256_of(weights),
             source=source or path.name,
+            quality=dict(quality or {}),
             automatic=thresholds_of(family),
         )
         (fresh / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")

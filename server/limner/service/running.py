@@ -17,6 +17,7 @@ def start(services: Services) -> None:
     services.encoder.start()
     if services.sweeper is not None:  # otherwise another process does all work in the background
         services.suggester.start()
+        services.learner.start()
         services.sweeper.start()
     if services.counter is not None:
         services.counter.start()
@@ -27,6 +28,7 @@ def stop(services: Services) -> None:
     services.events.close()
     services.encoder.stop()
     services.suggester.stop()
+    services.learner.stop()
     if services.sweeper is not None:
         services.sweeper.stop()
     if services.counter is not None:

@@ -56,18 +56,27 @@ class SnapshotInfo:
     created: datetime
 
 
-def take(context: Services, actor: Actor, project_id: int, name: str) -> SnapshotInfo:
+def take(
+    context: Services, actor: Actor, project_id: int, name: str, needed: Permission = Permission.EXPORT
+) -> SnapshotInfo:
     """Keep the annotations of a project as they stand now, those on skipped images too.
+
+    Args:
+        context: the services.
+        actor: who wants that.
+        project_id: of the project.
+        name: of the snapshot.
+        needed: the permission for what the snapshot is taken for.
 
     Raises:
         NotFound: there is no such project that the actor may see.
-        Forbidden: the actor may not export it.
+        Forbidden: the actor lacks that permission.
         SnapshotExists: the project has one of this name.
         InvalidInput: the name is none that can be kept.
         StorageFull: the disk is full.
     """
     with context.database.read() as session:
-        access_project(session, actor, project_id, Permission.EXPORT)
+        access_project(session, actor, project_id, needed)
         store.check_name(session, project_id, name)  # before it is written, which may take long
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "coco.json"
@@ -76,7 +85,7 @@ def take(context: Services, actor: Actor, project_id: int, name: str) -> Snapsho
         context.blobs.put(snapshot_key(written.sha256), file)
     try:
         with context.database.write() as session:
-            access_project(session, actor, project_id, Permission.EXPORT)
+            access_project(session, actor, project_id, needed)
             kept = store.check_name(session, project_id, name)
             row = Snapshot(project_id=project_id, name=kept, user_id=actor.user_id, **vars(written))
             session.add(row)

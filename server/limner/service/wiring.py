@@ -17,6 +17,8 @@ from limner.jobs.statistics import Counter
 from limner.jobs.suggest import SuggestQueue
 from limner.jobs.sweep import Sweeper
 from limner.jobs.telling import EncoderNews
+from limner.learning.runner import WORKER as LEARNING_WORKER
+from limner.learning.runner import LearningRunner
 from limner.models import catalogue
 from limner.models.in_use import Models
 from limner.service.events import Events, InMemoryEvents
@@ -38,6 +40,7 @@ class Services:
         installation: UUID of the database.
         models: those that are installed, and which of them a project uses.
         suggester: makes suggestions, once it is started; elsewhere it only hears that there is something to do.
+        learner: trains, once it is started; likewise.
         sweeper: removes blobs that no row names; None where another process does.
         counter: keeps the sums of statistics up to date; None where another process does.
         embedding_cap: how much embeddings may take, and who needs one.
@@ -48,6 +51,7 @@ class Services:
     blobs: BlobStore
     encoder: Encoder
     suggester: SuggestionRunner
+    learner: LearningRunner
     sweeper: Sweeper | None
     counter: Counter | None
     embedding_cap: EmbeddingCap
@@ -60,6 +64,7 @@ def open_services(
     settings: Settings,
     encoder_command: Sequence[str] = WORKER,
     suggest_command: Sequence[str] = SUGGESTING_WORKER,
+    learn_command: Sequence[str] = LEARNING_WORKER,
     *,
     holder: str | None = None,
     encodes: bool = True,
@@ -70,6 +75,7 @@ def open_services(
         settings: where and what.
         encoder_command: starts the encoder's process.
         suggest_command: starts the process that makes suggestions, once some are asked for.
+        learn_command: starts the process that trains, for each learning run.
         holder: the name under which this process holds work; by default one that nobody else has.
         encodes: whether this process has an encoder, and sweeps; otherwise it shares those of others, which needs
             PostgreSQL.
@@ -112,6 +118,7 @@ def open_services(
             pages.publish,
             command=suggest_command,
         ),
+        learner=LearningRunner(settings, database, pages.publish, holder, command=learn_command),
         counter=Counter(database) if encodes else None,
         sweeper=Sweeper(database, blobs, holder, embedding_cap) if encodes else None,
         embedding_cap=embedding_cap,

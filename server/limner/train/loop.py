@@ -50,6 +50,7 @@ class Task:
         subject: what answers in validation.
         moving_statistics: whether batch norms follow the batches; a model that is fine-tuned keeps its own.
         validate_ends: whether to validate before the first step and after the last, too.
+        told: called after each step, with the number of steps done and the sum of the last one's losses.
     """
 
     batches: Dataset[Batch]
@@ -58,6 +59,7 @@ class Task:
     subject: Callable[[PromptableModel], ModelSubject] = ModelSubject
     moving_statistics: bool = True
     validate_ends: bool = False
+    told: Callable[[int, float], object] = lambda step, loss: None
 
 
 def train(config: TrainConfig, resume: bool = False) -> Path:
@@ -143,6 +145,7 @@ def _steps(config: TrainConfig, task: Task, state: TrainingState, group: Group, 
             metrics["images"] = float(step_size(config, state.step - 1).images * group.processes)
             log.add(metrics)
             progress.update()
+            task.told(state.step, sum(value for name, value in metrics.items() if name.startswith("loss")))
             if state.step % schedule.log_every == 0:
                 progress.set_postfix(log.write(state.step))
             if state.step % schedule.checkpoint_every == 0 and group.leads:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from limner.store.tables import Image
     from limner.vocabulary.rle import Rle
 
-SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp"}
+SIGNATURES = {b"\x89PNG": ".png", b"RIFF": ".webp"}  # how files begin that browsers are shown; others are JPEG
 
 
 def with_projects(config: TrainConfig, group: Group | None = None) -> TrainConfig:
@@ -67,14 +67,35 @@ def write_project(project: Project, folder: Path) -> int:
     count = 0
     with _opened(project) as (session, blobs), new_folder(folder) as unfinished:
         for image, objects in _images(session, project):
-            name = image.sha256 + SUFFIXES[image.display_type]
-            (unfinished / name).write_bytes(blobs.get(display_key(image.sha256)))
             masks = [mask for _, mask in objects]
-            (unfinished / f"{image.sha256}.json").write_bytes(_document(image, name, masks, project.name))
+            size = image.height, image.width
+            write_photo(unfinished, image.sha256, size, blobs.get(display_key(image.sha256)), masks, project.name)
             count += len(masks)
         if not count:
             raise _nothing_to_learn(project)
     return count
+
+
+def write_photo(
+    folder: Path, sha256: str, size: tuple[int, int], data: bytes, masks: Sequence[Rle], source: str
+) -> None:
+    """Write one photo and its masks as a pair in SA-1B's form.
+
+    Args:
+        folder: is there.
+        sha256: of the file that was uploaded; decides whether the photo is held out.
+        size: (height, width) of the image, upright.
+        data: the image as the page shows it.
+        masks: of this size.
+        source: where it comes from.
+    """
+    from limner.formats.sa1b.document import annotation_entry, document_bytes, image_entry
+
+    name = sha256 + SIGNATURES.get(data[:4], ".jpg")
+    entry = image_entry(1, name, *size, sha256=sha256)
+    annotations = [annotation_entry(number, mask) for number, mask in enumerate(masks)]
+    (folder / name).write_bytes(data)
+    (folder / f"{sha256}.json").write_bytes(document_bytes(entry, annotations, source=source))
 
 
 @dataclass(frozen=True)
@@ -191,11 +212,3 @@ def _images(session: Session, project: Project) -> Iterator[tuple[Image, list[tu
                 objects.append((annotation, mask))
         if objects:
             yield image, objects
-
-
-def _document(image: Image, file_name: str, masks: list[Rle], source: str) -> bytes:
-    from limner.formats.sa1b.document import annotation_entry, document_bytes, image_entry
-
-    entry = image_entry(image.id, file_name, image.height, image.width, sha256=image.sha256)
-    annotations = [annotation_entry(number, mask) for number, mask in enumerate(masks)]
-    return document_bytes(entry, annotations, source=source)

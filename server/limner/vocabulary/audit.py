@@ -31,5 +31,10 @@ AuditAction = Literal[
     "annotations.import",
     "snapshot.take",
     "snapshot.delete",
+    "learning.start",
+    "learning.cancel",
+    "learning.resume",
+    "learning.use",
+    "learning.roll_back",
 ]
-AuditTarget = Literal["person", "project", "image", "snapshot", "invitation", "token", "session"]
+AuditTarget = Literal["person", "project", "image", "snapshot", "learning_run", "invitation", "token", "session"]

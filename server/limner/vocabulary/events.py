@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, WithJsonSchema
 
+from limner.vocabulary.learning import LearningKind, LearningProgress, LearningState
 from limner.vocabulary.states import (
     EmbeddingStateName,
     EncoderStateName,
@@ -177,6 +178,23 @@ class ModelEvent(_Fact):
     weights_sha256: str
 
 
+class LearningEvent(_Fact):
+    """How a learning run stands; ``result`` is the model or detector that a run that is done has made.
+
+    Told when its state changes, and while it runs whenever it has got on, which a page may miss. ``better``: whether
+    the result is better than what it was made from, on images that are held out; null when that is not known.
+    """
+
+    event: Literal["learning"] = "learning"
+    run_id: int
+    kind: LearningKind
+    state: LearningState
+    progress: LearningProgress
+    result: str | None = None
+    better: bool | None = None
+    message: str = ""
+
+
 class ServerEvent(_Fact):
     """How the encoder of a server stands."""
 
@@ -205,6 +223,7 @@ Event = (
     | SuggestionsEvent
     | JobEvent
     | ModelEvent
+    | LearningEvent
     | ServerEvent
     | AccessEvent
 )  # fmt: skip

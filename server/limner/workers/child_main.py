@@ -18,11 +18,12 @@ Say = Callable[[Message], None]
 Serve = Callable[[Iterable[bytes]], None]  # works through lines that are requests
 
 
-def run_child(start: Callable[[Settings, Say], Serve]) -> int:
+def run_child(start: Callable[[Settings, Say], Serve], niceness: int = NICENESS) -> int:
     """Serve stdin until it ends.
 
     Args:
         start: loads what is needed, with what takes reports to the server, and returns what serves requests.
+        niceness: how much the process gives way.
 
     Returns:
         The exit status: 1 when it could not be started, which the server has been told.
@@ -34,7 +35,7 @@ def run_child(start: Callable[[Settings, Say], Serve]) -> int:
         reports.flush()
 
     if hasattr(os, "nice"):
-        os.nice(NICENESS)
+        os.nice(niceness)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which ends this process
     try:
         serve = start(Settings(), say)

@@ -24,6 +24,7 @@ const NAMES = [
   "suggestions",
   "job",
   "model",
+  "learning",
   "server",
   "access",
   "reset",

@@ -486,6 +486,43 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/learning/{run_id}/use": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Have the project use the model that came of a run, once a job has encoded its images by it.
+     * @description Answers 409 `not_better` when it is not shown to be better on images that are held out, unless that is known.
+     */
+    post: operations["useVersion"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/learning/{run_id}/{action}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Cancel a run, or have one that was cancelled or has failed go on from its last checkpoint. */
+    post: operations["actOnLearningRun"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/models": {
     parameters: {
       query?: never;
@@ -872,6 +909,58 @@ export interface paths {
      * @description `precompute` encodes them ahead of time, `suggest` looks for masks.
      */
     post: operations["createJob"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/learning": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The newest learning runs of a project: those that are done are versions of its model, or detectors. */
+    get: operations["listLearningRuns"];
+    put?: never;
+    /** Train a new version of the project's model, or a detector, on a snapshot of its masks that is taken now. */
+    post: operations["beginLearning"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/learning/rollback": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Have a project use the model again that its version was made from. */
+    post: operations["rollBackModel"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/learning/stages": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What the stages of the work gave: images drawn by hand, partly suggested, suggested and verified. */
+    get: operations["getLearningStages"];
+    put?: never;
+    post?: never;
     delete?: never;
     options?: never;
     head?: never;
@@ -1314,7 +1403,12 @@ export interface components {
         | "annotations.export"
         | "annotations.import"
         | "snapshot.take"
-        | "snapshot.delete";
+        | "snapshot.delete"
+        | "learning.start"
+        | "learning.cancel"
+        | "learning.resume"
+        | "learning.use"
+        | "learning.roll_back";
       /** Format: date-time */
       at: string;
       by: string | null;
@@ -1327,7 +1421,15 @@ export interface components {
       project_id: number | null;
       request: string;
       /** @enum {string} */
-      target: "person" | "project" | "image" | "snapshot" | "invitation" | "token" | "session";
+      target:
+        | "person"
+        | "project"
+        | "image"
+        | "snapshot"
+        | "learning_run"
+        | "invitation"
+        | "token"
+        | "session";
       target_id: number | null;
       user_id: number;
     };
@@ -1849,6 +1951,12 @@ export interface components {
      * @enum {string}
      */
     InstallationRole: "owner" | "member";
+    /** @description Second minus first, and the ends of its 95 % confidence interval (paired bootstrap, mask by mask). */
+    Interval: {
+      high: number;
+      low: number;
+      value: number;
+    };
     /** @description An invitation that can still be accepted. */
     Invitation: {
       /** Format: date-time */
@@ -1942,6 +2050,108 @@ export interface components {
       jobs: components["schemas"]["Job"][];
     };
     JsonValue: unknown;
+    /**
+     * @description How a learning run stands; ``result`` is the model or detector that a run that is done has made.
+     *
+     *     Told when its state changes, and while it runs whenever it has got on, which a page may miss. ``better``: whether
+     *     the result is better than what it was made from, on images that are held out; null when that is not known.
+     */
+    LearningEvent: {
+      better?: boolean | null;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      event: "learning";
+      /** @enum {string} */
+      kind: "model" | "detector";
+      /** @default  */
+      message: string;
+      progress: components["schemas"]["LearningProgress"];
+      result?: string | null;
+      run_id: number;
+      /** @enum {string} */
+      state: "waiting" | "running" | "done" | "cancelled" | "failed";
+    };
+    /**
+     * @description What is known of the result of a run, on images that are held out; all null or empty until it is done.
+     *
+     *     ``first`` is what it was made from (of a detector: the one that the project had before), ``second`` the result. Of a
+     *     model they are mIoU after "1", "3" and "5" clicks and of a "box", with ``differences`` of each and of their "mean";
+     *     of a detector "ap", "ap50", "ar100" and "recall". ``better``: the whole interval of the mean lies above zero; of a
+     *     detector, its AP is higher. ``held_out`` images have ``measured`` masks, and are among all ``images``
+     *     and ``masks`` of the run.
+     */
+    LearningFigures: {
+      better: boolean | null;
+      differences: {
+        [key: string]: components["schemas"]["Interval"];
+      };
+      first: {
+        [key: string]: number;
+      };
+      held_out: number | null;
+      images: number | null;
+      masks: number | null;
+      measured: number | null;
+      second: {
+        [key: string]: number;
+      };
+    };
+    /**
+     * @description How far a run is: ``step`` of ``steps`` (0: time ends it), the last loss, and seconds that are left, if known.
+     *
+     *     While images are encoded, steps are images.
+     */
+    LearningProgress: {
+      loss?: number | null;
+      remaining?: number | null;
+      /**
+       * @default waiting
+       * @enum {string}
+       */
+      stage: "waiting" | "preparing" | "encoding" | "training" | "measuring";
+      /** @default 0 */
+      step: number;
+      /** @default 0 */
+      steps: number;
+    };
+    /** @description One training on a snapshot of a project's masks; one that is done is a version, ``result``. */
+    LearningRun: {
+      /** Format: date-time */
+      created: string;
+      figures: components["schemas"]["LearningFigures"];
+      id: number;
+      in_use: boolean;
+      /** @enum {string} */
+      kind: "model" | "detector";
+      message: string;
+      parent: string;
+      parent_sha256: string;
+      progress: components["schemas"]["LearningProgress"];
+      project_id: number;
+      recipe: components["schemas"]["Recipe"];
+      result: string | null;
+      result_sha256: string | null;
+      snapshot: string;
+      snapshot_sha256: string;
+      /** @enum {string} */
+      state: "waiting" | "running" | "done" | "cancelled" | "failed";
+      /** Format: date-time */
+      updated: string;
+      user: string | null;
+    };
+    /** @description The newest runs, newest first. */
+    LearningRunList: {
+      runs: components["schemas"]["LearningRun"][];
+    };
+    /** @description The three stages, and how many suggestions were accepted and refused; ``left_out`` masks are too old to count. */
+    LearningStages: {
+      accepted: number;
+      left_out: number;
+      refused: number;
+      stages: components["schemas"]["StageFigures"][];
+    };
     /** @description A browser in which one is signed in; ``key`` names it, ``current`` is the one that asks. */
     LoginSession: {
       address: string;
@@ -2387,6 +2597,7 @@ export interface components {
       | components["schemas"]["SuggestionsEvent"]
       | components["schemas"]["JobEvent"]
       | components["schemas"]["ModelEvent"]
+      | components["schemas"]["LearningEvent"]
       | components["schemas"]["ServerEvent"]
       | components["schemas"]["AccessEvent"];
     /** @description All projects, oldest first. */
@@ -2458,6 +2669,32 @@ export interface components {
       running: number;
       seconds_per_image: number | null;
       waiting: number;
+    };
+    /**
+     * @description What to train and how.
+     *
+     *     ``model`` adapts the model that the project uses, ``detector`` makes a detector that reads its embeddings. Of a
+     *     model, ``adapt`` says what learns: prompt encoder and mask decoder; these and the whole image encoder; or these and
+     *     low-rank additions of ``rank`` to the encoder's attention. It ends after so many ``steps`` or ``minutes``: usual
+     *     ones when neither is given, and both may not be; a detector counts steps alone.
+     */
+    Recipe: {
+      /**
+       * @default decoder
+       * @enum {string}
+       */
+      adapt: "decoder" | "encoder" | "lora";
+      /** @enum {string} */
+      kind: "model" | "detector";
+      /**
+       * @default annotated
+       * @enum {string}
+       */
+      learn_from: "annotated" | "submitted" | "approved";
+      minutes?: number | null;
+      /** @default 8 */
+      rank: number;
+      steps?: number | null;
     };
     /** @description Where a part of an image stands that is encoded on its own; ``region`` is "x,y,width,height". */
     RegionEvent: {
@@ -2615,6 +2852,24 @@ export interface components {
     SplitPart: {
       images: number;
       part: string;
+    };
+    /**
+     * @description Of images by what is on them: masks that were all ``drawn``, a ``mixed`` set, or all suggested and ``verified``.
+     *
+     *     ``seconds`` are those of ``timed`` masks, ``clicks`` those of ``clicked`` ones. ``suggested`` masks were taken from
+     *     suggestions, and ``untouched`` of them are as they were suggested.
+     */
+    StageFigures: {
+      clicked: number;
+      clicks: number;
+      images: number;
+      masks: number;
+      seconds: number;
+      /** @enum {string} */
+      stage: "drawn" | "mixed" | "verified";
+      suggested: number;
+      timed: number;
+      untouched: number;
     };
     /** @description Opens every stream: from now on nothing is missed. */
     StartEvent: {
@@ -2785,6 +3040,11 @@ export interface components {
     /** @description What became of each file, in the order in which they were sent. */
     UploadResults: {
       results: components["schemas"]["UploadResult"][];
+    };
+    /** @description ``knowingly``: use it though it is not shown to be better than what it replaces. */
+    UseVersion: {
+      /** @default false */
+      knowingly: boolean;
     };
     /** @description Refuse a suggestion, or take that back; ``uid`` is the suggestion's. One is taken by a ``create``. */
     VerdictOperation: {
@@ -3081,6 +3341,11 @@ export interface operations {
               | "annotations.import"
               | "snapshot.take"
               | "snapshot.delete"
+              | "learning.start"
+              | "learning.cancel"
+              | "learning.resume"
+              | "learning.use"
+              | "learning.roll_back"
             )
           | null;
         since?: string | null;
@@ -3147,6 +3412,11 @@ export interface operations {
               | "annotations.import"
               | "snapshot.take"
               | "snapshot.delete"
+              | "learning.start"
+              | "learning.cancel"
+              | "learning.resume"
+              | "learning.use"
+              | "learning.roll_back"
             )
           | null;
         since?: string | null;
@@ -3995,6 +4265,73 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["Job"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  useVersion: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["UseVersion"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ModelChange"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  actOnLearningRun: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        run_id: number;
+        action: "pause" | "resume" | "cancel" | "retry";
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["LearningRun"];
         };
       };
       /** @description What was wrong, and what would be right */
@@ -5064,6 +5401,134 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["Job"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  listLearningRuns: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["LearningRunList"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  beginLearning: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["Recipe"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["LearningRun"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  rollBackModel: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ModelChange"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getLearningStages: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["LearningStages"];
         };
       };
       /** @description What was wrong, and what would be right */

@@ -10,6 +10,7 @@ export type Route =
   | { page: "projects" }
   | { page: "gallery"; projectId: number }
   | { page: "statistics"; projectId: number }
+  | { page: "learning"; projectId: number }
   | { page: "annotate"; projectId: number; imageId: number }
   | { page: "unknown"; path: string };
 
@@ -23,6 +24,8 @@ export function routeOf(address: string, root = ROOT): Route {
   if (path === "/people") return { page: "people" };
   const figures = /^\/projects\/(\d+)\/statistics\/?$/.exec(path);
   if (figures) return { page: "statistics", projectId: Number(figures[1]) };
+  const learning = /^\/projects\/(\d+)\/learning\/?$/.exec(path);
+  if (learning) return { page: "learning", projectId: Number(learning[1]) };
   const match = /^\/projects\/(\d+)(?:\/images\/(\d+))?\/?$/.exec(path);
   if (!match) return { page: "unknown", path: address };
   const projectId = Number(match[1]);
@@ -38,6 +41,7 @@ export const ACCOUNT_PATH = `${ROOT}/account`;
 export const projectPath = (projectId: number, listing: Listing = EVERYTHING) =>
   `${ROOT}/projects/${projectId}${addressOf(listing)}`;
 export const statisticsPath = (projectId: number) => `${ROOT}/projects/${projectId}/statistics`;
+export const learningPath = (projectId: number) => `${ROOT}/projects/${projectId}/learning`;
 /** @param listing in which one walks from there to the next and back */
 export const imagePath = (projectId: number, imageId: number, listing: Listing = EVERYTHING) =>
   `${ROOT}/projects/${projectId}/images/${imageId}${addressOf(listing)}`;

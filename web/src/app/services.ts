@@ -3,6 +3,7 @@ import { getContext, setContext } from "svelte";
 import { Client } from "../api/client.ts";
 import { ExportsClient } from "../api/exports.ts";
 import { Http } from "../api/http.ts";
+import { LearningClient } from "../api/learning.ts";
 import { PeopleClient } from "../api/people.ts";
 import { StatisticsClient } from "../api/statistics.ts";
 import { ProjectStreams, sharingIn } from "../sync/streams.ts";
@@ -18,6 +19,7 @@ export interface Services {
   people: PeopleClient;
   statistics: StatisticsClient;
   exports: ExportsClient;
+  learning: LearningClient;
   account: Account;
   router: Router;
   saving: Saving;
@@ -48,6 +50,7 @@ export function createServices(): Services {
     people: new PeopleClient(http),
     statistics: new StatisticsClient(http),
     exports: new ExportsClient(http),
+    learning: new LearningClient(http),
     account,
     saving,
     streams: new ProjectStreams(scope.then(sharingIn)),

@@ -3,6 +3,7 @@
 from limner.store.tables.base import IS_GONE, IS_OPEN, IS_UNCOUNTED, Base
 from limner.store.tables.gold import GoldReference, GoldScore
 from limner.store.tables.images import Annotation, Comment, Edit, Embedding, Image, Suggestion
+from limner.store.tables.learning import LearningRun
 from limner.store.tables.people import (
     ApiToken,
     AuditEntry,
@@ -41,6 +42,7 @@ __all__ = [
     "Invitation",
     "Job",
     "JobItem",
+    "LearningRun",
     "LoginLink",
     "LoginSession",
     "Membership",

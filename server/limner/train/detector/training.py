@@ -75,6 +75,7 @@ def train_detector(
     *,
     checkpoint: Path | None = None,
     resume: bool = False,
+    checkpoint_every: int = CHECKPOINT_EVERY,
     on_step: Callable[[Step], object] = lambda step: None,
 ) -> tuple[Detector, float]:
     """Train a detector; returns it in evaluation mode, and the seconds that it took.
@@ -86,6 +87,7 @@ def train_detector(
         plan: how.
         checkpoint: file from which the run can be resumed; written now and then, and when the run is stopped.
         resume: continue from the checkpoint.
+        checkpoint_every: steps between two checkpoints.
         on_step: called after each step; raise in it to stop.
 
     Raises:
@@ -106,7 +108,7 @@ def train_detector(
         loss = run.advance(examples, reader)
         run.seconds = time.monotonic() - began
         ends = run.step == plan.steps
-        if checkpoint is not None and not ends and run.step % CHECKPOINT_EVERY == 0:
+        if checkpoint is not None and not ends and run.step % checkpoint_every == 0:
             run.save(checkpoint)
         try:
             on_step(Step(run.step, plan.steps, loss, run.seconds))

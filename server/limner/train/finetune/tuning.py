@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -27,6 +28,9 @@ def finetune(
     *,
     views: int = 4,
     resume: bool = False,
+    measures: bool = True,
+    on_encoded: Callable[[int, int], object] = lambda done, total: None,
+    on_step: Callable[[int, float], object] = lambda step, loss: None,
 ) -> Path:
     """Adapt a model to the photos that the configuration names; returns the new weights file.
 
@@ -37,6 +41,9 @@ def finetune(
         adaptation: what learns.
         views: of each photo, for a frozen encoder; others see fresh views at every step.
         resume: go on from the checkpoint in the output folder.
+        measures: whether held-out photos are measured before and after.
+        on_encoded: told, of a frozen encoder, how many of how many views have an embedding.
+        on_step: told the number of steps done, and the last one's loss.
 
     Raises:
         NotFound, InvalidInput, InvalidFile: for data or a checkpoint that cannot be used.
@@ -64,18 +71,19 @@ def finetune(
     if adaptation.adapt == "decoder":
         cache = EmbeddingCache(config.run.output / "embeddings", weights_sha256)
         batches = ViewBatches(config, pool, stride, views, cache)
-        batches.fill_cache(model)
+        batches.fill_cache(model, on_encoded)
         task = Task(
             batches,
             held_out,
             write,
             lambda tuned: CachedSubject(tuned, cache),
             moving_statistics=False,
-            validate_ends=True,
+            validate_ends=measures,
+            told=on_step,
         )
     else:
         batches = ViewBatches(config, pool, stride)
-        task = Task(batches, held_out, write, moving_statistics=False, validate_ends=True)
+        task = Task(batches, held_out, write, moving_statistics=False, validate_ends=measures, told=on_step)
     origin = {"weights": weights_sha256, "adapt": adaptation.adapt, "rank": str(adaptation.rank)}
     run(config, task, TrainingState(model, None, config.schedule, origin), Group(device=device), resume)
     return config.run.output / WEIGHTS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -81,14 +81,18 @@ class ViewBatches(Dataset[Batch]):
         name = int.from_bytes(photo.image_path.name.encode()[-8:], "big")
         return random_view(np.random.default_rng([self.config.run.seed, _VIEWS, number, name]), image, labels, size)
 
-    def fill_cache(self, model: PromptableModel) -> None:
-        """Encode every view that the cache does not have, with a progress bar."""
+    def fill_cache(
+        self, model: PromptableModel, on_encoded: Callable[[int, int], object] = lambda done, total: None
+    ) -> None:
+        """Encode every view that the cache does not have, with a progress bar; tells how many of how many are there."""
         if self.cache is None:
             return
         size = self.config.sizes[0].size
         device = next(model.parameters()).device
         total = (self.views or 0) * sum(1 for _ in self.pool.photos())
-        for image in tqdm(self._all_views(size), total=total, unit="view", desc="encoding", mininterval=2):
+        views = tqdm(self._all_views(size), total=total, unit="view", desc="encoding", mininterval=2)
+        for done, image in enumerate(views):
+            on_encoded(done, total)
             if not self.cache.path(image).is_file():
                 with torch.inference_mode():
                     self.cache.write(image, model.encode(stacked([image], size).float().to(device)))
