@@ -40,8 +40,11 @@ def rows_of(owner: FlaskClient, project_id: int, image_id: int) -> Rows:
         "/api/v1/invitation/accept", json={"token": invited["token"], "name": person, "password": PASSWORD}
     )
     assert accepted.status_code == 201, accepted.json
+    drawn = owner.post(f"/api/v1/images/{image_id}/operations", json=creation(category_id), headers={"If-Match": '"0"'})
+    assert drawn.status_code == 200, drawn.json
     return {
         "project_id": project_id,
+        "uid": drawn.json["annotation"]["uid"],
         "image_id": image_id,
         "category_id": category_id,
         "comment_id": owner.post(
@@ -71,7 +74,7 @@ def ask(app: APIFlask, client: FlaskClient, rows: Rows, leave_out: Collection[st
         "account.create_token": {"json": {"name": f"token {uuid.uuid4()}"}},
         "account.set_password": {"json": {"new": PASSWORD}},
         "account.update_account": {"json": {"name": f"name {uuid.uuid4()}"}},
-        "annotations.apply": {"json": creation(rows["category_id"]), "headers": {"If-Match": '"0"'}},
+        "annotations.apply": {"json": creation(rows["category_id"]), "headers": {"If-Match": '"1"'}},
         "categories.create_category": {"json": {"name": f"dog {uuid.uuid4()}"}},
         "categories.update_category": {"json": {"name": "lynx"}},
         "comments.add_comment": {"json": {"uid": str(uuid.uuid4()), "text": "Look here."}},
@@ -86,6 +89,9 @@ def ask(app: APIFlask, client: FlaskClient, rows: Rows, leave_out: Collection[st
         "statistics.get_effort": {"query_string": {"by": "day"}},
         "snapshots.take_snapshot": {"json": {"name": f"snapshot {uuid.uuid4()}"}},
         "suggestions.request_suggestions": {"json": {"request": {"source": "everything"}}},
+        "verification.get_crop": {"query_string": {"revision": 1}},
+        "verification.get_error_rates": {"query_string": {"by": "person"}},
+        "verification.judge_mask": {"json": {"revision": 1, "verdict": "wrong"}},
         "people.create_invitation": {"json": {"role": "member"}},
         "people.update_person": {"json": {"role": "member"}},
         "projects.create_project": {"json": {"name": "Dogs"}},

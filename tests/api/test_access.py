@@ -14,7 +14,7 @@ from limner.config import Settings
 from limner.service.running import stop
 from limner.service.wiring import Services, open_services
 
-EXAMPLE = {"int": "1", "any": None, "path": "x.js", "default": "x"}
+EXAMPLE = {"int": "1", "any": None, "path": "x.js", "default": "x", "uuid": "0" * 8 + "-0000-4000-8000-" + "0" * 12}
 
 
 def every_call(app: APIFlask) -> list[tuple[str, str, str]]:
@@ -58,6 +58,7 @@ def test_the_open_routes_are_these(app: APIFlask) -> None:
         ("GET", "/projects/1"),
         ("GET", "/projects/1/images/1"),
         ("GET", "/projects/1/statistics"),
+        ("GET", "/projects/1/verification"),
         ("GET", "/assets/x.js"),
         ("GET", "/x"),
     }

@@ -60,6 +60,7 @@ NOT_OF_ROWS = {
     "getReviews",
     "getOwnStatistics",
     "getLearningStages",
+    "getErrorRates",
 }
 NOT_ROWS = {"permissions"}  # fields of a fixed length
 

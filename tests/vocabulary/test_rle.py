@@ -112,3 +112,13 @@ def test_polygons_are_rasterised_as_pycocotools_does() -> None:
         rle.from_polygons([[1, 2, 3, 4]], (5, 5))
     with pytest.raises(InvalidRle, match="not finite"):
         rle.from_polygons([[1, 2, 3, 4, float("nan"), 6]], (5, 5))
+
+
+def test_a_part_of_a_mask_is_that_of_the_whole() -> None:
+    random = np.random.default_rng(5)
+    for share in (0.0, 0.1, 0.5, 1.0):
+        mask = random.random((13, 17)) < share
+        whole = rle.encode(mask)
+        for left, top, width, height in [(0, 0, 17, 13), (3, 2, 5, 7), (16, 12, 1, 1), (0, 5, 17, 1), (4, 0, 1, 13)]:
+            part = rle.decode_part(whole, left, top, width, height)
+            assert np.array_equal(part, mask[top : top + height, left : left + width])

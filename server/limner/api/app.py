@@ -33,6 +33,7 @@ from limner.api.blueprints import (
     snapshots,
     statistics,
     suggestions,
+    verification,
     work,
 )
 from limner.api.context import EXTENSION
@@ -75,6 +76,7 @@ API_BLUEPRINTS = (
     suggestions.blueprint,
     work.blueprint,
     statistics.blueprint,
+    verification.blueprint,
     snapshots.blueprint,
     learning.blueprint,
     imports.blueprint,

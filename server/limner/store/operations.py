@@ -47,6 +47,7 @@ class UnknownAnnotation(NotFound):
 
 _LAST_POSITION = select(func.max(Annotation.position)).where(Annotation.image_id == bindparam("image_id"))
 EDITED_SINCE = "edited after it was approved"
+_CONTENT = frozenset({"segmentation", "category_id", "iscrowd"})  # what somebody who verifies a mask looks at
 
 
 @dataclass(frozen=True)
@@ -270,6 +271,8 @@ class _ImageOperations:
             image.annotation_count += 1
         else:
             apply_payload(annotation, operation.kind, prepared.payload, prepared.mask)
+            if not _CONTENT.isdisjoint(prepared.payload.get("changes", prepared.payload)):
+                annotation.content_revision = image.revision + 1  # this edit's
         if operation.kind != "update":
             follow_annotation(self._session, annotation)
         self._session.add(annotation)

@@ -54,6 +54,16 @@ def decode(rle: Rle) -> NDArray[np.bool_]:
     return np.repeat(values, counts).reshape(width, height).T
 
 
+def decode_part(rle: Rle, left: int, top: int, width: int, height: int) -> NDArray[np.bool_]:
+    """As :func:`decode`, a rectangle of the mask: (height, width) bool. Takes memory for its columns only."""
+    full = rle["size"][0]
+    counts = counts_of(rle)
+    ends = np.clip(np.cumsum(counts) - left * full, 0, width * full)
+    values = np.arange(len(counts)) % 2 == 1
+    columns = np.repeat(values, np.diff(ends, prepend=0)).reshape(width, full)
+    return columns[:, top : top + height].T
+
+
 def counts_of(rle: Rle) -> Counts:
     """The run lengths of an RLE, starting with background."""
     return _decompress(rle["counts"])

@@ -13,6 +13,10 @@ ImageFilter = Literal[
 ReturnedTo = Literal["author", "anyone", "me"]  # who is to go on with an image that is returned
 NextOrder = Literal["added", "name", "random"]  # in which images are handed out that are assigned to nobody
 EffortBy = Literal["category", "person", "model", "day"]  # what makes a group of masks in statistics
+MaskVerdict = Literal["right", "wrong"]  # what somebody who verifies masks says of one
+# Of masks in the verification grid: all, by the verdict on them as they are, without one, wrong once and changed since.
+VerdictFilter = Literal["any", "right", "wrong", "unverified", "mended"]
+VerificationBy = Literal["category", "person"]  # what makes a group of verified masks
 EmbeddingStateName = Literal["none", "waiting", "encoding", "ready", "failed"]
 EncoderStateName = Literal["starting", "ready", "failed"]
 JobKindName = Literal["precompute", "change_model", "suggest"]

@@ -107,6 +107,40 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/annotations/{uid}/crop": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** A mask with its outline and some of the image around it, at most 256 pixels a side. */
+    get: operations["getCrop"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/annotations/{uid}/verdict": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    /** Say that a mask is right or wrong, or take that back; refused when the mask was changed since it was seen. */
+    put: operations["judgeMask"];
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/audit": {
     parameters: {
       query?: never;
@@ -1207,6 +1241,57 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/projects/{project_id}/statistics/verification": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** How masks were judged, by category or by who made them. */
+    get: operations["getErrorRates"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/statistics/verification.csv": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** How masks were judged, by category and who made them, as CSV. */
+    get: operations["getErrorRateTable"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/verification": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** A random sample of masks, with what was judged of each. */
+    get: operations["sampleMasks"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/server": {
     parameters: {
       query?: never;
@@ -1714,6 +1799,26 @@ export interface components {
       };
       hint: string;
       message: string;
+    };
+    /**
+     * @description How masks of one category or person were judged. ``key`` 0: of none, or nobody is known.
+     *
+     *     ``mended`` masks were wrong when they were judged last, and have changed since. ``error_rate`` is the share of wrong
+     *     and mended ones (null: none was judged), ``low`` to ``high`` its 95 % interval, after Wilson.
+     */
+    ErrorRate: {
+      error_rate: number | null;
+      high: number;
+      key: number;
+      low: number;
+      mended: number;
+      name: string;
+      right: number;
+      wrong: number;
+    };
+    /** @description Groups of masks, that with most errors first. */
+    ErrorRateList: {
+      groups: components["schemas"]["ErrorRate"][];
     };
     /** @description All masks that a regular grid of points finds: ``points_per_side`` points along each side. */
     Everything: {
@@ -2241,6 +2346,11 @@ export interface components {
       /** Format: uuid */
       uid: string;
     };
+    /** @description Masks, image by image, that were drawn at random among ``population``. */
+    MaskSample: {
+      masks: components["schemas"]["VerifiedMask"][];
+      population: number;
+    };
     /**
      * @description What the decoder answers.
      *
@@ -2390,6 +2500,17 @@ export interface components {
             | components["schemas"]["Detected"]
           )
         | null;
+    };
+    /**
+     * @description What somebody says of a mask that they saw at ``revision``; a null ``verdict`` takes back what was said of it.
+     *
+     *     With ``tell`` a mask that is wrong begins a thread of comments on the object.
+     */
+    NewJudgement: {
+      revision: number;
+      /** @default true */
+      tell: boolean;
+      verdict: ("right" | "wrong") | null;
     };
     /** @description Somebody, by name, and the role they get in place of the one they had. */
     NewMember: {
@@ -3059,6 +3180,27 @@ export interface components {
       uid: string;
     };
     /**
+     * @description A mask, and what was judged of it as it is since ``revision`` of its image (null: nothing).
+     *
+     *     ``bbox`` is x, y, width, height in pixels; ``author`` is who made it. ``mended``: it was wrong when it was judged
+     *     last, and has changed since.
+     */
+    VerifiedMask: {
+      area: number;
+      author: string | null;
+      bbox: [number, number, number, number];
+      category_id: number | null;
+      file_name: string;
+      image_id: number;
+      judged: string | null;
+      judged_by: string | null;
+      mended: boolean;
+      revision: number;
+      /** Format: uuid */
+      uid: string;
+      verdict: ("right" | "wrong") | null;
+    };
+    /**
      * @description Images were handed out, given back or assigned.
      *
      *     None are named when they are so many that lists are to be read again. That a lease ends because nobody has
@@ -3296,6 +3438,74 @@ export interface operations {
           [name: string]: unknown;
         };
         content?: never;
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getCrop: {
+    parameters: {
+      query: {
+        revision: number;
+      };
+      header?: never;
+      path: {
+        uid: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The mask on its part of the image */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "image/webp": string;
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  judgeMask: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        uid: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["NewJudgement"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["VerifiedMask"];
+        };
       };
       /** @description What was wrong, and what would be right */
       default: {
@@ -6043,6 +6253,107 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["ReviewsList"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getErrorRates: {
+    parameters: {
+      query: {
+        by: "category" | "person";
+      };
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorRateList"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getErrorRateTable: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description A table with names first */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "text/csv": string;
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  sampleMasks: {
+    parameters: {
+      query?: {
+        category?: number | null;
+        person?: number | null;
+        verdict?: "any" | "right" | "wrong" | "unverified" | "mended";
+        size?: number;
+        seed?: number;
+      };
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["MaskSample"];
         };
       };
       /** @description What was wrong, and what would be right */

@@ -11,6 +11,7 @@ export type Route =
   | { page: "gallery"; projectId: number }
   | { page: "statistics"; projectId: number }
   | { page: "learning"; projectId: number }
+  | { page: "verification"; projectId: number }
   | { page: "annotate"; projectId: number; imageId: number }
   | { page: "unknown"; path: string };
 
@@ -26,6 +27,8 @@ export function routeOf(address: string, root = ROOT): Route {
   if (figures) return { page: "statistics", projectId: Number(figures[1]) };
   const learning = /^\/projects\/(\d+)\/learning\/?$/.exec(path);
   if (learning) return { page: "learning", projectId: Number(learning[1]) };
+  const grid = /^\/projects\/(\d+)\/verification\/?$/.exec(path);
+  if (grid) return { page: "verification", projectId: Number(grid[1]) };
   const match = /^\/projects\/(\d+)(?:\/images\/(\d+))?\/?$/.exec(path);
   if (!match) return { page: "unknown", path: address };
   const projectId = Number(match[1]);
@@ -42,6 +45,10 @@ export const projectPath = (projectId: number, listing: Listing = EVERYTHING) =>
   `${ROOT}/projects/${projectId}${addressOf(listing)}`;
 export const statisticsPath = (projectId: number) => `${ROOT}/projects/${projectId}/statistics`;
 export const learningPath = (projectId: number) => `${ROOT}/projects/${projectId}/learning`;
+export const verificationPath = (projectId: number) => `${ROOT}/projects/${projectId}/verification`;
+/** An object on its image, from where one comes back to `back`, an address of the verification grid. */
+export const fixPath = (projectId: number, imageId: number, object: string, back: string) =>
+  `${ROOT}/projects/${projectId}/images/${imageId}?${new URLSearchParams({ object, back })}`;
 /** @param listing in which one walks from there to the next and back */
 export const imagePath = (projectId: number, imageId: number, listing: Listing = EVERYTHING) =>
   `${ROOT}/projects/${projectId}/images/${imageId}${addressOf(listing)}`;

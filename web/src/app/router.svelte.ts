@@ -5,6 +5,8 @@ import { type Route, routeOf } from "./paths.ts";
 export class Router {
   route = $state<Route>(routeOf(location.pathname));
   private search = $state(location.search);
+  /** What the address says after its question mark. */
+  readonly query: URLSearchParams = $derived(new URLSearchParams(this.search));
   /** Which images the page lists, or walks through. */
   readonly listing: Listing = $derived(listingOf(this.search));
 

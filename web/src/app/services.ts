@@ -6,6 +6,7 @@ import { Http } from "../api/http.ts";
 import { LearningClient } from "../api/learning.ts";
 import { PeopleClient } from "../api/people.ts";
 import { StatisticsClient } from "../api/statistics.ts";
+import { VerificationClient } from "../api/verification.ts";
 import { ProjectStreams, sharingIn } from "../sync/streams.ts";
 import { Account, ownerOf } from "./account.svelte.ts";
 import { Router } from "./router.svelte.ts";
@@ -20,6 +21,7 @@ export interface Services {
   statistics: StatisticsClient;
   exports: ExportsClient;
   learning: LearningClient;
+  verification: VerificationClient;
   account: Account;
   router: Router;
   saving: Saving;
@@ -51,6 +53,7 @@ export function createServices(): Services {
     statistics: new StatisticsClient(http),
     exports: new ExportsClient(http),
     learning: new LearningClient(http),
+    verification: new VerificationClient(http),
     account,
     saving,
     streams: new ProjectStreams(scope.then(sharingIn)),

@@ -2,7 +2,7 @@
 
 from limner.store.tables.base import IS_GONE, IS_OPEN, IS_UNCOUNTED, Base
 from limner.store.tables.gold import GoldReference, GoldScore
-from limner.store.tables.images import Annotation, Comment, Edit, Embedding, Image, Suggestion
+from limner.store.tables.images import Annotation, Comment, Edit, Embedding, Image, Judgement, Suggestion
 from limner.store.tables.learning import LearningRun
 from limner.store.tables.people import (
     ApiToken,
@@ -43,6 +43,7 @@ __all__ = [
     "Job",
     "JobItem",
     "LearningRun",
+    "Judgement",
     "LoginLink",
     "LoginSession",
     "Membership",

@@ -104,6 +104,8 @@ class Annotation(Base):
     attributes: Mapped[JsonObject]
     provenance: Mapped[dict[str, Any] | None]
     position: Mapped[int]  # order within the image, from the bottom to the top
+    # revision of the image since which mask, category and crowd flag are what they are; 0: since before that was kept
+    content_revision: Mapped[int] = mapped_column(default=0, server_default="0")
     created: Mapped[Moment]
     updated: Mapped[Moment]
     deleted: Mapped[datetime | None]
@@ -141,6 +143,24 @@ class Suggestion(Base):
     state: Mapped[str] = mapped_column(String(16))
     created: Mapped[Created]
     decided: Mapped[datetime | None]
+
+
+class Judgement(Base):
+    """What somebody said of a mask in the verification grid. It counts while the annotation is as they saw it."""
+
+    __tablename__ = "judgements"
+    __table_args__ = (
+        UniqueConstraint("annotation_id", "revision"),
+        CheckConstraint("verdict IN ('right', 'wrong')", name="verdict"),
+        NEVER_REUSE_IDS,
+    )
+
+    id: Mapped[Id]
+    annotation_id: Mapped[int] = mapped_column(ForeignKey("annotations.id", ondelete="CASCADE"))
+    revision: Mapped[int]  # content_revision of the annotation that was seen
+    verdict: Mapped[str] = mapped_column(String(16))  # limner.vocabulary.states.MaskVerdict
+    user_id: Mapped[int | None] = mapped_column(BIG_INTEGER)
+    created: Mapped[Created]
 
 
 class Edit(Base):
