@@ -1,4 +1,4 @@
-"""The verification grid: by keys, with a finger, an object that is fixed and come back from; axe has nothing against it."""
+"""The verification grid: by keys, with a finger, an object that is fixed; axe has nothing against it."""
 
 from __future__ import annotations
 

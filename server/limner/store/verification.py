@@ -131,7 +131,8 @@ def _chosen(choice: Choice) -> list[ColumnElement[bool]]:
         category_id = choice.category_id or None
         found.append(Annotation.category_id.is_(None) if category_id is None else Annotation.category_id == category_id)
     if choice.person is not None:
-        found.append(choice.person == _MADE_BY)
+        maker = _MADE_BY
+        found.append(maker == choice.person)
     found.append(_judged(choice.verdict))
     return found
 
