@@ -1,4 +1,4 @@
-"""The verification grid: by keys, an object that is fixed; axe has nothing against it."""
+"""The verification grid: by keys, with a finger, an object that is fixed; axe has nothing against it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tests.conftest import png_bytes
 from tests.e2e.annotate_page import violations
 from tests.e2e.api import Api, database_of
 from tests.e2e.server import LimnerServer
+from tests.e2e.test_small_screens import PHONE, fits
 
 pytestmark = pytest.mark.e2e
 
@@ -38,7 +39,7 @@ def drawn_project(server: LimnerServer) -> int:
     return project_id
 
 
-def test_masks_are_judged_with_keys(server: LimnerServer, page: Page) -> None:
+def test_masks_are_judged_with_keys_and_with_a_finger(server: LimnerServer, page: Page) -> None:
     project_id = drawn_project(server)
     page.goto(f"{server.address}/projects/{project_id}")
     page.get_by_role("link", name="Verify").press("Enter")
@@ -56,6 +57,18 @@ def test_masks_are_judged_with_keys(server: LimnerServer, page: Page) -> None:
     expect(rate).to_contain_text("40% wrong (2 of 5;")
     expect(rate).not_to_contain_text("saving")
     assert violations(page) == []
+    page.reload()
+    expect(rate).to_contain_text("40% wrong (2 of 5;")
+    current = page.locator("[aria-current=true]")
+    expect(current).to_have_accessible_name(re.compile("Mask 5: cat.*not judged"))
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    crops.nth(6).get_by_role("button").click()
+    page.get_by_role("toolbar").get_by_role("button", name="Right").click()
+    expect(rate).to_contain_text("33.3% wrong (2 of 6;")
+    assert fits(page)
+    assert violations(page) == []
+    page.get_by_role("combobox", name="Show").select_option(label="Wrong")
+    expect(crops).to_have_count(2)
 
 
 def test_an_object_is_fixed_and_the_grid_shows_it_changed(server: LimnerServer, page: Page) -> None:
