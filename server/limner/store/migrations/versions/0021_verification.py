@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0020_verification"
-down_revision = "0019_gold"
+revision = "0021_verification"
+down_revision = "0020_learning"
 branch_labels = None
 depends_on = None
 
