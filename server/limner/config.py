@@ -42,6 +42,7 @@ class Settings(BaseSettings):
         compile: have torch compile the encoder on a GPU: the start takes a minute longer, batches less time.
         proxy_hops: proxies in front of the server whose X-Forwarded-* headers are believed; 0 for none.
         root_path: the path below which a proxy shows Limner, such as ``/limner``; empty for none.
+        webhooks_to_private: whether webhooks may go to addresses of this machine and of private networks.
         client_folder: a built web client to serve instead of the one in the package.
     """
 
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     compile: bool = False
     proxy_hops: int = Field(default=0, ge=0, le=10)
     root_path: str = Field(default="", pattern=r"^(/[A-Za-z0-9._~-]+)*/?$")
+    webhooks_to_private: bool = False
     client_folder: Path | None = None
 
     @field_validator("home")

@@ -16,6 +16,7 @@ from tests.api.conftest import creation
 from tests.conftest import png_bytes
 
 CONVERTER = re.compile(r"<(?:(\w+)(?:\(([^)]*)\))?:)?(\w+)>")
+WEBHOOK = {"url": "https://example.org/hook", "events": ["image.submitted"]}
 PASSWORD = "violet anchors hum quietly"
 LAST = (
     "images.delete_image",
@@ -50,6 +51,7 @@ def rows_of(owner: FlaskClient, project_id: int, image_id: int) -> Rows:
         "comment_id": owner.post(
             f"/api/v1/images/{image_id}/comments", json={"uid": str(uuid.uuid4()), "text": "?"}
         ).json["id"],
+        "webhook_id": owner.post(f"{project}/webhooks", json=WEBHOOK).json["webhook"]["id"],
         "job_id": job_id,
         "user_id": accepted.json["user"]["id"],
         "person": person,
@@ -97,6 +99,8 @@ def ask(app: APIFlask, client: FlaskClient, rows: Rows, leave_out: Collection[st
         "projects.create_project": {"json": {"name": "Dogs"}},
         "projects.put_model": {"json": {"model": None}},
         "projects.update_project": {"json": {"name": "Lynxes"}},
+        "webhooks.create_webhook": {"json": WEBHOOK},
+        "webhooks.change_webhook": {"json": {"enabled": True}},
         "work.assign_images": {"json": {"to": []}},
         "work.set_gold": {"json": {"image_ids": [rows["image_id"]], "gold": False}},
         "work.take_next": {"json": {}},

@@ -38,8 +38,10 @@ from limner.store.tables import (
     Snapshot,
     Suggestion,
     User,
+    Webhook,
 )
 from limner.store.types import utc_now
+from limner.store.webhooks import create_webhook, deliver, find_webhook
 from limner.vocabulary.operations import CreateOperation, MarkOperation, Segmentation
 from tests.api.conftest import creation, mask_rle
 
@@ -71,7 +73,8 @@ def ids(project: dict[str, Any], image: dict[str, Any], services: Services) -> M
     with services.database.write() as session:
         session.add(job := _job(project["id"]))
         session.flush()
-        return {"project_id": project["id"], "image_id": image["id"], "job_id": job.id}
+        hook = create_webhook(session, project["id"], "https://example.org/", ["image.approved"], None)
+        return {"project_id": project["id"], "image_id": image["id"], "job_id": job.id, "webhook_id": hook.id}
 
 
 def _job(project_id: int) -> Job:
@@ -181,6 +184,9 @@ def fill(services: Services, ids: Mapping[str, int], numbers: range) -> None:
             session.add(_audit_entry(user.id, ids["project_id"]))
             session.add(_job(ids["project_id"]))
             session.add(_learning_run(ids["project_id"], user.id))
+            hook = find_webhook(session, ids["project_id"], ids["webhook_id"])
+            deliver(session, hook, "test", {})
+            session.add(Webhook(project_id=hook.project_id, url=hook.url, events=hook.events, secret=hook.secret))
             session.add(_suggestion(ids["image_id"]))
             session.add(_snapshot(ids["project_id"], f"snapshot {number}", sha256))
             session.add(

@@ -44,6 +44,7 @@ class Permission(StrEnum):
     RUN_JOBS = "jobs:run"
     ASSIGN = "images:assign"  # who is to work on which images
     READ_STATISTICS = "statistics:read"  # the figures of everybody; one's own need no more than to see the project
+    MANAGE_WEBHOOKS = "webhooks:manage"
     MANAGE_MEMBERS = "members:manage"  # who has which role in it
     MANAGE_PROJECT = "project:manage"  # its name and its deletion
 

@@ -34,6 +34,7 @@ from limner.api.blueprints import (
     statistics,
     suggestions,
     verification,
+    webhooks,
     work,
 )
 from limner.api.context import EXTENSION
@@ -80,6 +81,7 @@ API_BLUEPRINTS = (
     snapshots.blueprint,
     learning.blueprint,
     imports.blueprint,
+    webhooks.blueprint,
     exports.blueprint,
     jobs.blueprint,
     events.blueprint,

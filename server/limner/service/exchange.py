@@ -11,6 +11,7 @@ from limner.formats.files import ExportFile, zip_chunks
 from limner.formats.importing import Boxes, ImportFormat, Sources, import_files
 from limner.service.audit import log_action
 from limner.service.projects import check_project
+from limner.service.webhooks import tell_export
 from limner.service.wiring import Services
 from limner.vocabulary.audit import AuditAction
 
@@ -62,6 +63,7 @@ def export_stream(context: Services, actor: Actor, project_id: int, choice: Expo
     choice = _checked(actor, choice)
     check_project(context, actor, project_id, Permission.EXPORT)
     _note(context, actor, "annotations.export", project_id, choice.format)
+    tell_export(context, actor, project_id, choice.format)
     if choice.is_one_file:
         return export_document(context.database, project_id, choice)
     return zip_chunks(export_files(context.database, context.blobs, project_id, choice))
@@ -76,6 +78,7 @@ def export_folder(context: Services, actor: Actor, project_id: int, choice: Expo
     choice = _checked(actor, choice)
     check_project(context, actor, project_id, Permission.EXPORT)
     _note(context, actor, "annotations.export", project_id, choice.format)
+    tell_export(context, actor, project_id, choice.format)
     return export_files(context.database, context.blobs, project_id, choice)
 
 

@@ -21,6 +21,8 @@ def start(services: Services) -> None:
         services.sweeper.start()
     if services.counter is not None:
         services.counter.start()
+    if services.deliverer is not None:
+        services.deliverer.start()
 
 
 def stop(services: Services) -> None:
@@ -33,6 +35,8 @@ def stop(services: Services) -> None:
         services.sweeper.stop()
     if services.counter is not None:
         services.counter.stop()
+    if services.deliverer is not None:
+        services.deliverer.stop()
     services.database.close()
 
 

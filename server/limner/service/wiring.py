@@ -17,6 +17,7 @@ from limner.jobs.statistics import Counter
 from limner.jobs.suggest import SuggestQueue
 from limner.jobs.sweep import Sweeper
 from limner.jobs.telling import EncoderNews
+from limner.jobs.webhooks import Deliverer
 from limner.learning.runner import WORKER as LEARNING_WORKER
 from limner.learning.runner import LearningRunner
 from limner.models import catalogue
@@ -42,6 +43,7 @@ class Services:
         suggester: makes suggestions, once it is started; elsewhere it only hears that there is something to do.
         learner: trains, once it is started; likewise.
         sweeper: removes blobs that no row names; None where another process does.
+        deliverer: delivers what webhooks are told; None where another process does.
         counter: keeps the sums of statistics up to date; None where another process does.
         embedding_cap: how much embeddings may take, and who needs one.
     """
@@ -55,6 +57,7 @@ class Services:
     sweeper: Sweeper | None
     counter: Counter | None
     embedding_cap: EmbeddingCap
+    deliverer: Deliverer | None
     events: Events
     installation: str
     models: Models
@@ -122,6 +125,7 @@ def open_services(
         counter=Counter(database) if encodes else None,
         sweeper=Sweeper(database, blobs, holder, embedding_cap) if encodes else None,
         embedding_cap=embedding_cap,
+        deliverer=Deliverer(database, holder, private=settings.webhooks_to_private) if encodes else None,
         events=pages,
         installation=installation,
         models=models,

@@ -19,6 +19,7 @@ from limner.store.marks import mark_of, set_mark
 from limner.store.suggestions import follow_annotation, set_refused
 from limner.store.tables import Annotation, Category, Edit, Image
 from limner.store.types import utc_now
+from limner.store.webhooks import tell_mark
 from limner.vocabulary import rle
 from limner.vocabulary.events import AnnotationsEvent
 from limner.vocabulary.geometry import Region
@@ -214,7 +215,10 @@ class _ImageOperations:
         now = utc_now()
         annotation = None
         if isinstance(operation, MarkOperation):
+            before = image.state
             set_mark(image, operation.state, operation.note, self._user_id, now, operation.to)
+            if operation.state != before:
+                tell_mark(self._session, image, self._user_id, now)
         elif isinstance(operation, VerdictOperation):
             set_refused(self._session, image.id, str(operation.uid), refused=operation.refused)
         else:

@@ -12,6 +12,8 @@ ImageFilter = Literal[
 ]
 ReturnedTo = Literal["author", "anyone", "me"]  # who is to go on with an image that is returned
 NextOrder = Literal["added", "name", "random"]  # in which images are handed out that are assigned to nobody
+WebhookEvent = Literal["image.submitted", "image.approved", "project.exported", "test"]
+DeliveryState = Literal["waiting", "delivered", "failed"]
 EffortBy = Literal["category", "person", "model", "day"]  # what makes a group of masks in statistics
 MaskVerdict = Literal["right", "wrong"]  # what somebody who verifies masks says of one
 # Of masks in the verification grid: all, by the verdict on them as they are, without one, wrong once and changed since.

@@ -1292,6 +1292,76 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/projects/{project_id}/webhooks": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The addresses that are told what happens in the project. */
+    get: operations["listWebhooks"];
+    put?: never;
+    /** Have an address told what happens; the answer has its secret, once. */
+    post: operations["createWebhook"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/webhooks/{webhook_id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Remove a webhook, with what it was still to be told. */
+    delete: operations["deleteWebhook"];
+    options?: never;
+    head?: never;
+    /** Have a webhook told of events, or not for now. */
+    patch: operations["changeWebhook"];
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/webhooks/{webhook_id}/deliveries": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What a webhook was told last, and what became of it. */
+    get: operations["listWebhookDeliveries"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/webhooks/{webhook_id}/test": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Tell a webhook that it works. */
+    post: operations["testWebhook"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/server": {
     parameters: {
       query?: never;
@@ -1653,6 +1723,11 @@ export interface components {
     CreatedToken: {
       token: string;
     };
+    /** @description A new webhook, and the secret that signs what it is told: it is shown this once. */
+    CreatedWebhook: {
+      secret: string;
+      webhook: components["schemas"]["Webhook"];
+    };
     /**
      * @description How somebody proved who they are.
      * @enum {string}
@@ -1668,6 +1743,24 @@ export interface components {
       step?: components["schemas"]["Step"] | null;
       /** Format: uuid */
       uid: string;
+    };
+    /** @description Something that a webhook is told. ``status`` is that of the last answer; ``message`` says why none was good. */
+    Delivery: {
+      attempts: number;
+      /** Format: date-time */
+      created: string;
+      /** @enum {string} */
+      event: "image.submitted" | "image.approved" | "project.exported" | "test";
+      id: number;
+      message: string;
+      /** @enum {string} */
+      state: "waiting" | "delivered" | "failed";
+      status: number | null;
+      tried: string | null;
+    };
+    /** @description The last deliveries of a webhook, newest first. */
+    DeliveryList: {
+      deliveries: components["schemas"]["Delivery"][];
     };
     /**
      * @description What a detector sees that was trained for the project's model: boxes, of which the model makes masks.
@@ -2548,6 +2641,11 @@ export interface components {
       name: string;
       scopes?: components["schemas"]["Scope"][];
     };
+    /** @description An address that is told of these events. */
+    NewWebhook: {
+      events: ("image.submitted" | "image.approved" | "project.exported")[];
+      url: string;
+    };
     /** @description The image that one was handed, and those reserved after it, until when; no image: there is none for one. */
     NextImage: {
       image_id: number | null;
@@ -2630,6 +2728,7 @@ export interface components {
       | "jobs:run"
       | "images:assign"
       | "statistics:read"
+      | "webhooks:manage"
       | "members:manage"
       | "project:manage";
     /** @description Somebody, as owners see them. */
@@ -3199,6 +3298,23 @@ export interface components {
       /** Format: uuid */
       uid: string;
       verdict: ("right" | "wrong") | null;
+    };
+    /** @description An address that is told of events. Its secret is not said again. */
+    Webhook: {
+      /** Format: date-time */
+      created: string;
+      enabled: boolean;
+      events: ("image.submitted" | "image.approved" | "project.exported" | "test")[];
+      id: number;
+      url: string;
+    };
+    /** @description Whether a webhook is told of events. */
+    WebhookChange: {
+      enabled: boolean;
+    };
+    /** @description The webhooks of a project, oldest first. */
+    WebhookList: {
+      webhooks: components["schemas"]["Webhook"][];
     };
     /**
      * @description Images were handed out, given back or assigned.
@@ -6354,6 +6470,202 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["MaskSample"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  listWebhooks: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["WebhookList"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  createWebhook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["NewWebhook"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["CreatedWebhook"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  deleteWebhook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+        webhook_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Removed */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  changeWebhook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+        webhook_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["WebhookChange"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Webhook"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  listWebhookDeliveries: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+        webhook_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["DeliveryList"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  testWebhook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+        webhook_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      202: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Delivery"];
         };
       };
       /** @description What was wrong, and what would be right */

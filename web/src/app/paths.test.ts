@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { imagePath, learningPath, projectPath, routeOf, statisticsPath } from "./paths.ts";
+import { imagePath, learningPath, projectPath, routeOf, statisticsPath, webhooksPath } from "./paths.ts";
 
 describe("routeOf", () => {
   it.each([
@@ -30,6 +30,7 @@ describe("routeOf", () => {
     expect(routeOf(projectPath(3))).toEqual({ page: "gallery", projectId: 3 });
     expect(routeOf(statisticsPath(3))).toEqual({ page: "statistics", projectId: 3 });
     expect(routeOf(learningPath(3))).toEqual({ page: "learning", projectId: 3 });
+    expect(routeOf(webhooksPath(3))).toEqual({ page: "webhooks", projectId: 3 });
     expect(routeOf(imagePath(3, 4))).toEqual({ page: "annotate", projectId: 3, imageId: 4 });
   });
 });

@@ -12,6 +12,7 @@ export type Route =
   | { page: "statistics"; projectId: number }
   | { page: "learning"; projectId: number }
   | { page: "verification"; projectId: number }
+  | { page: "webhooks"; projectId: number }
   | { page: "annotate"; projectId: number; imageId: number }
   | { page: "unknown"; path: string };
 
@@ -29,6 +30,8 @@ export function routeOf(address: string, root = ROOT): Route {
   if (learning) return { page: "learning", projectId: Number(learning[1]) };
   const grid = /^\/projects\/(\d+)\/verification\/?$/.exec(path);
   if (grid) return { page: "verification", projectId: Number(grid[1]) };
+  const hooks = /^\/projects\/(\d+)\/webhooks\/?$/.exec(path);
+  if (hooks) return { page: "webhooks", projectId: Number(hooks[1]) };
   const match = /^\/projects\/(\d+)(?:\/images\/(\d+))?\/?$/.exec(path);
   if (!match) return { page: "unknown", path: address };
   const projectId = Number(match[1]);
@@ -49,6 +52,7 @@ export const verificationPath = (projectId: number) => `${ROOT}/projects/${proje
 /** An object on its image, from where one comes back to `back`, an address of the verification grid. */
 export const fixPath = (projectId: number, imageId: number, object: string, back: string) =>
   `${ROOT}/projects/${projectId}/images/${imageId}?${new URLSearchParams({ object, back })}`;
+export const webhooksPath = (projectId: number) => `${ROOT}/projects/${projectId}/webhooks`;
 /** @param listing in which one walks from there to the next and back */
 export const imagePath = (projectId: number, imageId: number, listing: Listing = EVERYTHING) =>
   `${ROOT}/projects/${projectId}/images/${imageId}${addressOf(listing)}`;

@@ -7,6 +7,7 @@ import { LearningClient } from "../api/learning.ts";
 import { PeopleClient } from "../api/people.ts";
 import { StatisticsClient } from "../api/statistics.ts";
 import { VerificationClient } from "../api/verification.ts";
+import { WebhooksClient } from "../api/webhooks.ts";
 import { ProjectStreams, sharingIn } from "../sync/streams.ts";
 import { Account, ownerOf } from "./account.svelte.ts";
 import { Router } from "./router.svelte.ts";
@@ -22,6 +23,7 @@ export interface Services {
   exports: ExportsClient;
   learning: LearningClient;
   verification: VerificationClient;
+  webhooks: WebhooksClient;
   account: Account;
   router: Router;
   saving: Saving;
@@ -54,6 +56,7 @@ export function createServices(): Services {
     exports: new ExportsClient(http),
     learning: new LearningClient(http),
     verification: new VerificationClient(http),
+    webhooks: new WebhooksClient(http),
     account,
     saving,
     streams: new ProjectStreams(scope.then(sharingIn)),

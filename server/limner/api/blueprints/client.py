@@ -44,6 +44,7 @@ MEDIA_TYPES = {
 @blueprint.get("/projects/<int:project_id>")
 @blueprint.get("/projects/<int:project_id>/statistics")
 @blueprint.get("/projects/<int:project_id>/verification")
+@blueprint.get("/projects/<int:project_id>/webhooks")
 @blueprint.get("/projects/<int:project_id>/images/<int:image_id>")
 def page(project_id: int | None = None, image_id: int | None = None) -> Response:
     """The page; its script reads the address and shows what belongs there, below the root that is written into it."""

@@ -16,6 +16,7 @@ from limner.store.tables.people import (
 )
 from limner.store.tables.projects import Category, Project, Snapshot
 from limner.store.tables.statistics import EffortDay, EffortGroup, ImageRollup, StateDay
+from limner.store.tables.webhooks import Webhook, WebhookDelivery
 from limner.store.tables.work import Encoder, Event, Job, JobItem, RateCount
 
 __all__ = [
@@ -42,8 +43,8 @@ __all__ = [
     "Invitation",
     "Job",
     "JobItem",
-    "LearningRun",
     "Judgement",
+    "LearningRun",
     "LoginLink",
     "LoginSession",
     "Membership",
@@ -53,4 +54,6 @@ __all__ = [
     "StateDay",
     "Suggestion",
     "User",
+    "Webhook",
+    "WebhookDelivery",
 ]

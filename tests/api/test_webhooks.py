@@ -1,0 +1,433 @@
+"""Webhooks: what happens in a project is told to a real HTTP receiver, signed, again when it fails, never inside."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import socket
+import ssl
+import threading
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from flask.testing import FlaskClient
+from sqlalchemy import func, select, update
+
+from limner.errors import InvalidInput
+from limner.jobs.outgoing import AddressRefused, NotDelivered, check_url, is_outside, post
+from limner.jobs.webhooks import Deliverer
+from limner.service.wiring import Services
+from limner.store import Database
+from limner.store.projects import create_project
+from limner.store.tables import JobItem, WebhookDelivery
+from limner.store.types import utc_now
+from limner.store.webhooks import DELIVER, KEPT_DELIVERIES, create_webhook, last_deliveries, tell
+from tests.api.conftest import creation
+from tests.api.test_statistics import send
+from tests.api.test_work import mark
+
+EVENTS = ["image.submitted", "image.approved", "project.exported"]
+
+
+@dataclass
+class Receiver:
+    """A server that keeps what it is sent, and answers with ``status``."""
+
+    url: str = ""
+    status: int = 200
+    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+    @property
+    def types(self) -> list[str]:
+        return [json.loads(body)["type"] for _, body in self.got]
+
+
+@contextmanager
+def receiving(certificate: Path | None = None) -> Iterator[Receiver]:
+    """A receiver, over TLS where it has a certificate (with its key, in one file)."""
+    kept = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            kept.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_response(kept.status)
+            if 300 <= kept.status < 400:
+                self.send_header("Location", f"{kept.url}elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    kept.url = f"{'http' if certificate is None else 'https'}://localhost:{server.server_address[1]}/hook?a=b"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield kept
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as kept:
+        yield kept
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A certificate authority that nobody knows but who is given its file."""
+
+    folder: Path
+    key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
+
+    def _build(self, name: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+        now = datetime.now(UTC)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
+            .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Authority")]))
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
+        )
+
+    def certificate(self) -> Path:
+        """The authority's own, which signs itself."""
+        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+        built = self._build("Authority", self.key)
+        built = built.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        built = built.add_extension(usage, critical=True)
+        path = self.folder / "authority.pem"
+        path.write_bytes(built.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        return path
+
+    def issue(self, name: str) -> Path:
+        """A certificate for a host, with its key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = x509.SubjectAlternativeName([x509.DNSName(name)])
+        signed = self._build(name, key).add_extension(names, critical=False).sign(self.key, hashes.SHA256())
+        path = self.folder / f"{name}.pem"
+        path.write_bytes(
+            signed.public_bytes(serialization.Encoding.PEM)
+            + key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        return path
+
+
+@pytest.fixture
+def deliverer(services: Services) -> Deliverer:
+    return Deliverer(services.database, "test", private=True)
+
+
+@pytest.fixture
+def hook(script: FlaskClient, project: dict[str, Any], receiver: Receiver) -> dict[str, Any]:
+    answer = script.post(f"/api/v1/projects/{project['id']}/webhooks", json={"url": receiver.url, "events": EVENTS})
+    assert answer.status_code == 201, answer.json
+    return dict(answer.json)
+
+
+def deliveries(script: FlaskClient, project: dict[str, Any], hook: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = script.get(f"/api/v1/projects/{project['id']}/webhooks/{hook['webhook']['id']}/deliveries")
+    return list(answer.json["deliveries"])
+
+
+def make_due(database: Database) -> None:
+    """The pauses are over."""
+    with database.write() as session:
+        session.execute(update(JobItem).values(not_before=utc_now() - timedelta(seconds=1)))
+
+
+def test_what_happens_is_told_signed_and_in_its_order(
+    script: FlaskClient,
+    project: dict[str, Any],
+    image: dict[str, Any],
+    hook: dict[str, Any],
+    receiver: Receiver,
+    deliverer: Deliverer,
+) -> None:
+    send(script, image, creation(), mark("submitted"), mark("submitted"), mark("approved"))
+    assert script.get(f"/api/v1/projects/{project['id']}/export").status_code == 200
+    assert deliverer.deliver_due() == 3
+    assert receiver.types == EVENTS
+    headers, body = receiver.got[0]
+    assert json.loads(body)["data"]["image_id"] == image["id"]
+    assert json.loads(body)["data"]["project_id"] == project["id"]
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    key = b64decode(hook["secret"].removeprefix("whsec_"))
+    digest = b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{digest}"
+    assert len({each[0]["webhook-id"] for each in receiver.got}) == 3
+    assert [each["state"] for each in deliveries(script, project, hook)] == ["delivered"] * 3
+    assert deliverer.deliver_due() == 0
+
+
+def test_what_is_not_taken_is_tried_again_after_growing_pauses_until_it_is(
+    script: FlaskClient,
+    project: dict[str, Any],
+    image: dict[str, Any],
+    hook: dict[str, Any],
+    receiver: Receiver,
+    deliverer: Deliverer,
+    services: Services,
+) -> None:
+    receiver.status = 503
+    send(script, image, mark("submitted"))
+    pauses = []
+    for attempt in (1, 2, 3):
+        assert deliverer.deliver_due() == 1
+        assert deliverer.deliver_due() == 0  # not before the pause is over
+        (each,) = deliveries(script, project, hook)
+        assert (each["state"], each["attempts"], each["status"]) == ("waiting", attempt, 503)
+        with services.database.read() as session:
+            due = session.scalars(select(JobItem.not_before).where(JobItem.kind == DELIVER)).one()
+        pauses.append((due - utc_now()).total_seconds())
+        make_due(services.database)
+    assert pauses[0] < pauses[1] < pauses[2]
+    receiver.status = 204
+    assert deliverer.deliver_due() == 1
+    (each,) = deliveries(script, project, hook)
+    assert (each["state"], each["attempts"], each["status"]) == ("delivered", 4, 204)
+    assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
+
+
+@pytest.mark.parametrize(("status", "state"), [(302, "waiting"), (410, "failed")])
+def test_redirects_are_not_followed_and_who_is_gone_is_not_asked_again(
+    script: FlaskClient,
+    project: dict[str, Any],
+    image: dict[str, Any],
+    hook: dict[str, Any],
+    receiver: Receiver,
+    deliverer: Deliverer,
+    status: int,
+    state: str,
+) -> None:
+    receiver.status = status
+    send(script, image, mark("submitted"))
+    assert deliverer.deliver_due() == 1
+    (each,) = deliveries(script, project, hook)
+    assert (each["state"], each["status"], len(receiver.got)) == (state, status, 1)
+
+
+def test_addresses_inside_are_refused_before_anything_is_sent(
+    script: FlaskClient,
+    project: dict[str, Any],
+    image: dict[str, Any],
+    hook: dict[str, Any],
+    receiver: Receiver,
+    services: Services,
+) -> None:
+    send(script, image, mark("submitted"))
+    assert Deliverer(services.database, "test", private=False).deliver_due() == 1
+    (each,) = deliveries(script, project, hook)
+    assert (each["state"], each["status"], receiver.got) == ("failed", None, [])
+    assert "private network" in each["message"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::1",
+        "::",
+        "fe80::1%eth0",
+        "fd00::1",
+        "ff02::1",
+        "::ffff:127.0.0.1",
+        "2002:7f00:1::",
+        "64:ff9b::a9fe:a9fe",
+    ],
+)
+def test_no_address_of_a_private_network_is_outside(address: str) -> None:
+    assert not is_outside(address)
+
+
+@pytest.mark.parametrize("address", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "64:ff9b::5db8:d70e"])
+def test_public_addresses_are_outside(address: str) -> None:
+    assert is_outside(address)
+
+
+def test_a_name_is_resolved_once_and_that_address_is_asked(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that answers otherwise the second time leads nowhere else; one private address among others refuses."""
+    port = int(receiver.url.split(":")[2].split("/")[0])
+    asked: list[str] = []
+    inside = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+    public = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.215.14", port))
+    answers: list[Any] = [inside]
+
+    def resolve(host: str, *_: object, **__: object) -> list[Any]:
+        asked.append(host)
+        return answers
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    assert post(f"http://rebinding.example:{port}/", b"{}", {}, private=True) == 200
+    assert asked == ["rebinding.example"]
+    assert receiver.got[0][0]["host"] == f"rebinding.example:{port}"
+    answers[:] = [public, inside]
+    with pytest.raises(AddressRefused):
+        post(f"http://rebinding.example:{port}/", b"{}", {})
+    assert len(receiver.got) == 1
+
+
+def test_who_is_not_there_or_speaks_no_http_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def answer() -> None:
+            connected, _ = listener.accept()
+            with connected:
+                connected.recv(1000)
+                connected.sendall(b"220 mail ready\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(NotDelivered, match="BadStatusLine"):
+            post(f"http://127.0.0.1:{port}/", b"{}", {}, private=True)
+        thread.join()
+    with pytest.raises(NotDelivered, match="ConnectionRefused"):
+        post(f"http://127.0.0.1:{port}/", b"{}", {}, private=True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://example.org/",
+        "https://",
+        "example.org",
+        "http://a:b@example.org/",
+        "http://example.org:99999/",
+        "http://é.org/",
+    ],
+)
+def test_addresses_that_cannot_be_asked_are_refused_at_once(
+    script: FlaskClient, project: dict[str, Any], url: str
+) -> None:
+    with pytest.raises(InvalidInput):
+        check_url(url)
+    answer = script.post(f"/api/v1/projects/{project['id']}/webhooks", json={"url": url, "events": EVENTS})
+    assert (answer.status_code, answer.json["error"]["code"]) == (422, "invalid_input")
+
+
+def test_the_secret_is_told_once_and_a_test_is_delivered(
+    script: FlaskClient, project: dict[str, Any], hook: dict[str, Any], receiver: Receiver, deliverer: Deliverer
+) -> None:
+    address = f"/api/v1/projects/{project['id']}/webhooks"
+    listed = script.get(address)
+    assert [each["url"] for each in listed.json["webhooks"]] == [receiver.url]
+    assert hook["secret"] not in listed.text
+    answer = script.post(f"{address}/{hook['webhook']['id']}/test")
+    assert (answer.status_code, answer.json["state"]) == (202, "waiting")
+    deliverer.deliver_due()
+    assert receiver.types == ["test"]
+
+
+def test_a_webhook_that_is_removed_is_told_nothing_more(
+    script: FlaskClient,
+    project: dict[str, Any],
+    image: dict[str, Any],
+    hook: dict[str, Any],
+    receiver: Receiver,
+    deliverer: Deliverer,
+) -> None:
+    send(script, image, mark("submitted"))
+    address = f"/api/v1/projects/{project['id']}/webhooks/{hook['webhook']['id']}"
+    assert script.delete(address).status_code == 204
+    assert (deliverer.deliver_due(), receiver.got) == (0, [])
+    assert script.get(f"{address}/deliveries").status_code == 404
+
+
+def test_on_both_databases_only_the_last_deliveries_are_kept(database: Database, receiver: Receiver) -> None:
+    with database.write() as session:
+        project_id = create_project(session, "Cats").id
+        webhook_id = create_webhook(session, project_id, receiver.url, ["image.submitted"], None).id
+        assert tell(session, project_id, "image.approved", {}) == 0
+    deliverer = Deliverer(database, "test", private=True)
+    for _ in range(2):
+        with database.write() as session:
+            for _ in range(KEPT_DELIVERIES // 2 + 5):
+                assert tell(session, project_id, "image.submitted", {}) == 1
+        assert deliverer.deliver_due() == KEPT_DELIVERIES // 2 + 5
+    with database.write() as session:
+        tell(session, project_id, "image.submitted", {})
+        count = session.scalar(select(func.count()).select_from(WebhookDelivery))
+        assert (count, session.scalar(select(func.count()).select_from(JobItem))) == (KEPT_DELIVERIES, 1)
+        assert last_deliveries(session, webhook_id)[0].state == "waiting"
+
+
+def test_over_https_a_certificate_of_a_known_authority_for_this_name_is_taken_and_no_other(
+    script: FlaskClient,
+    project: dict[str, Any],
+    deliverer: Deliverer,
+    services: Services,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    authority = Authority(tmp_path)
+    address = f"/api/v1/projects/{project['id']}/webhooks"
+
+    def try_with(certificate: Path) -> tuple[dict[str, Any], int]:
+        with receiving(certificate) as receiver:
+            made = script.post(address, json={"url": receiver.url, "events": EVENTS}).json
+            assert script.post(f"{address}/{made['webhook']['id']}/test").status_code == 202
+            assert deliverer.deliver_due() == 1
+            (each,) = deliveries(script, project, made)
+            return each, len(receiver.got)
+
+    unknown, got = try_with(authority.issue("localhost"))
+    assert (unknown["state"], unknown["status"], got) == ("waiting", None, 0)
+    assert "certificate verify failed" in unknown["message"]
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate()))
+    known, got = try_with(authority.issue("localhost"))
+    assert (known["state"], known["status"], got) == ("delivered", 200, 1)
+    other, got = try_with(authority.issue("elsewhere.example"))
+    assert (other["state"], other["status"], got) == ("waiting", None, 0)
+    assert "Hostname mismatch" in other["message"]
+
+
+def test_a_webhook_that_is_switched_off_is_told_nothing_until_it_is_switched_on(
+    script: FlaskClient,
+    project: dict[str, Any],
+    image: dict[str, Any],
+    hook: dict[str, Any],
+    receiver: Receiver,
+    deliverer: Deliverer,
+) -> None:
+    address = f"/api/v1/projects/{project['id']}/webhooks/{hook['webhook']['id']}"
+    assert script.patch(address, json={"enabled": False}).json["enabled"] is False
+    send(script, image, mark("submitted"))
+    assert (deliverer.deliver_due(), receiver.got) == (0, [])
+    assert script.patch(address, json={"enabled": True}).json["enabled"] is True
+    send(script, image, mark("approved"))
+    assert deliverer.deliver_due() == 1
+    assert receiver.types == ["image.approved"]
+    assert script.patch(address, json={"enabled": "yes"}).status_code == 422
