@@ -123,3 +123,31 @@ def test_bars_lie_at_the_object_and_the_skip_link_leads_to_the_image(
     page.get_by_role("button", name="Discard").click()
     expect(bar).to_be_visible()  # it is selected still
     context.close()
+
+
+def test_filters_of_the_gallery_are_one_button_on_a_phone_and_stand_open_on_a_tablet(
+    project: Project, touch_page: Page
+) -> None:
+    page = touch_page
+    project.add_photo("coffee.png")
+    project.add_photo("cat.png")
+    page.goto(project.url)
+    page.get_by_role("link", name=re.compile("coffee.png")).wait_for()
+    fold = page.get_by_role("button", name=re.compile("^Filters"))
+    window = page.viewport_size
+    assert window
+    if window["width"] > PHONE[0]:
+        expect(page.get_by_role("combobox", name="Order")).to_be_visible()
+        expect(fold).to_be_hidden()
+        return
+    expect(page.get_by_role("combobox", name="Order")).to_be_hidden()
+    fold.tap()
+    sheet = page.get_by_role("dialog", name="Filters")
+    expect(sheet.get_by_role("combobox", name="Order")).to_be_visible()
+    assert fits(page)
+    assert violations(page) == []
+    sheet.get_by_role("button", name=re.compile("^Submitted")).tap()
+    sheet.get_by_role("button", name="Close").tap()
+    expect(page).to_have_url(re.compile("state=submitted"))
+    expect(fold).to_have_text(re.compile("Submitted"))
+    expect(page.get_by_role("link", name=re.compile("coffee.png"))).to_be_hidden()

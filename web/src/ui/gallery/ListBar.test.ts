@@ -1,0 +1,25 @@
+// @vitest-environment happy-dom
+import { cleanup, render, screen, within } from "@testing-library/svelte";
+import userEvent from "@testing-library/user-event";
+import { afterEach, expect, it, vi } from "vitest";
+import { EVERYTHING } from "../../api/listing.ts";
+import type { Project } from "../../api/types.ts";
+import ListBar from "./ListBar.svelte";
+
+const project = { image_count: 9, gold_share: null } as Project;
+const person = userEvent.setup();
+afterEach(cleanup);
+
+it("opens the filters as a sheet from one button, which names what is chosen and closes at Escape's event", async () => {
+  const onchange = vi.fn();
+  const listing = { ...EVERYTHING, state: "submitted", folder: "a/b" } as const;
+  render(ListBar, { props: { project, listing, folders: [{ path: "a/b", images: 2 }], onchange } });
+  await person.click(screen.getByRole("button", { name: "Filters: Submitted, a/b" }));
+  const sheet = within(screen.getByRole("dialog", { name: "Filters" }));
+  await person.click(sheet.getByRole("button", { name: /^Approved/ }));
+  expect(onchange).toHaveBeenLastCalledWith({ ...listing, state: "approved" });
+  await person.selectOptions(sheet.getByRole("combobox", { name: "Folder" }), "");
+  expect(onchange).toHaveBeenLastCalledWith({ ...listing, folder: "" });
+  screen.getByRole("dialog").dispatchEvent(new Event("cancel", { cancelable: true }));
+  await vi.waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+});
