@@ -4,7 +4,7 @@ import type { Line } from "./figures.ts";
 
 export const STAGE_NAMES: Readonly<Record<StageFigures["stage"], string>> = {
   drawn: "1 Drawn with the model's help",
-  mixed: "2 Partly suggested, the rest drawn",
+  mixed: "2 Partly suggested",
   verified: "3 Suggested and verified",
 };
 export const RUN_STATES: Readonly<Record<LearningRun["state"], string>> = {
