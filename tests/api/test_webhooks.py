@@ -29,15 +29,16 @@ from limner.jobs.outgoing import AddressRefused, NotDelivered, check_url, is_out
 from limner.jobs.webhooks import Deliverer
 from limner.service.wiring import Services
 from limner.store import Database
+from limner.store.learning import end_run
 from limner.store.projects import create_project
-from limner.store.tables import JobItem, WebhookDelivery
+from limner.store.tables import JobItem, LearningRun, WebhookDelivery
 from limner.store.types import utc_now
 from limner.store.webhooks import DELIVER, KEPT_DELIVERIES, create_webhook, last_deliveries, tell
 from tests.api.conftest import creation
 from tests.api.test_statistics import send
 from tests.api.test_work import mark
 
-EVENTS = ["image.submitted", "image.approved", "project.exported"]
+EVENTS = ["image.submitted", "image.approved", "project.exported", "learning.done"]
 
 
 @dataclass
@@ -160,8 +161,20 @@ def make_due(database: Database) -> None:
         session.execute(update(JobItem).values(not_before=utc_now() - timedelta(seconds=1)))
 
 
+def _learn(services: Services, project_id: int) -> None:
+    """A run of a project that has learned something."""
+    with services.database.write() as session:
+        run = LearningRun(project_id=project_id, kind="model", state="running", recipe={}, result="demo-1")
+        run.snapshot, run.snapshot_sha256, run.parent, run.parent_sha256 = "then", "0" * 64, "samlet", "1" * 64
+        run.figures, run.progress = {"better": True}, {}
+        session.add(run)
+        session.flush()
+        end_run(session, run, "done")
+
+
 def test_what_happens_is_told_signed_and_in_its_order(
     script: FlaskClient,
+    services: Services,
     project: dict[str, Any],
     image: dict[str, Any],
     hook: dict[str, Any],
@@ -170,8 +183,11 @@ def test_what_happens_is_told_signed_and_in_its_order(
 ) -> None:
     send(script, image, creation(), mark("submitted"), mark("submitted"), mark("approved"))
     assert script.get(f"/api/v1/projects/{project['id']}/export").status_code == 200
-    assert deliverer.deliver_due() == 3
+    _learn(services, project["id"])
+    assert deliverer.deliver_due() == 4
     assert receiver.types == EVENTS
+    learned = json.loads(receiver.got[3][1])["data"]
+    assert (learned["kind"], learned["result"], learned["better"]) == ("model", "demo-1", True)
     headers, body = receiver.got[0]
     assert json.loads(body)["data"]["image_id"] == image["id"]
     assert json.loads(body)["data"]["project_id"] == project["id"]
@@ -179,8 +195,8 @@ def test_what_happens_is_told_signed_and_in_its_order(
     key = b64decode(hook["secret"].removeprefix("whsec_"))
     digest = b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     assert headers["webhook-signature"] == f"v1,{digest}"
-    assert len({each[0]["webhook-id"] for each in receiver.got}) == 3
-    assert [each["state"] for each in deliveries(script, project, hook)] == ["delivered"] * 3
+    assert len({each[0]["webhook-id"] for each in receiver.got}) == len(EVENTS)
+    assert [each["state"] for each in deliveries(script, project, hook)] == ["delivered"] * len(EVENTS)
     assert deliverer.deliver_due() == 0
 
 
@@ -431,3 +447,19 @@ def test_a_webhook_that_is_switched_off_is_told_nothing_until_it_is_switched_on(
     assert deliverer.deliver_due() == 1
     assert receiver.types == ["image.approved"]
     assert script.patch(address, json={"enabled": "yes"}).status_code == 422
+
+
+def test_webhooks_are_in_the_audit_log_without_what_their_address_keeps_secret(
+    script: FlaskClient, project: dict[str, Any], services: Services
+) -> None:
+    address = f"/api/v1/projects/{project['id']}/webhooks"
+    made = script.post(address, json={"url": "https://example.org/a?key=secret", "events": ["image.approved"]}).json
+    each = f"{address}/{made['webhook']['id']}"
+    assert script.patch(each, json={"enabled": False}).status_code == 200
+    assert script.patch(each, json={"enabled": False}).status_code == 200  # changes nothing
+    assert script.delete(each).status_code == 204
+    entries = [entry for entry in script.get("/api/v1/audit").json["entries"] if entry["target"] == "webhook"]
+    assert [entry["action"] for entry in reversed(entries)] == ["webhook.create", "webhook.change", "webhook.delete"]
+    assert [entry["details"]["enabled"] for entry in reversed(entries)] == [True, False, False]
+    assert all(entry["details"]["url"] == "https://example.org/a" for entry in entries)
+    assert "secret" not in json.dumps(entries)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy.orm import Session
+
 from limner.access import Actor, Permission, access_project
 from limner.jobs.outgoing import check_url
+from limner.service.audit import log_action
 from limner.service.wiring import Services
 from limner.store import webhooks as store
 from limner.store.tables import Webhook as WebhookRow
 from limner.store.tables import WebhookDelivery as DeliveryRow
+from limner.vocabulary.audit import AuditAction
 from limner.vocabulary.states import WebhookEvent
 
 __all__ = [
@@ -50,6 +54,7 @@ def create_webhook(
     with context.database.write() as session:
         project = access_project(session, actor, project_id, Permission.MANAGE_WEBHOOKS)
         webhook = store.create_webhook(session, project.id, url, list(dict.fromkeys(events)), actor.user_id)
+        _log(session, actor, "webhook.create", webhook)
         return NewWebhook(webhook, webhook.secret)
 
 
@@ -75,7 +80,9 @@ def enable_webhook(context: Services, actor: Actor, project_id: int, webhook_id:
     with context.database.write() as session:
         access_project(session, actor, project_id, Permission.MANAGE_WEBHOOKS)
         webhook = store.find_webhook(session, project_id, webhook_id)
-        webhook.enabled = enabled
+        if webhook.enabled != enabled:
+            webhook.enabled = enabled
+            _log(session, actor, "webhook.change", webhook)
         return webhook
 
 
@@ -88,7 +95,9 @@ def delete_webhook(context: Services, actor: Actor, project_id: int, webhook_id:
     """
     with context.database.write() as session:
         access_project(session, actor, project_id, Permission.MANAGE_WEBHOOKS)
-        store.delete_webhook(session, store.find_webhook(session, project_id, webhook_id))
+        webhook = store.find_webhook(session, project_id, webhook_id)
+        _log(session, actor, "webhook.delete", webhook)
+        store.delete_webhook(session, webhook)
 
 
 def list_deliveries(context: Services, actor: Actor, project_id: int, webhook_id: int) -> Sequence[DeliveryRow]:
@@ -121,3 +130,19 @@ def tell_export(context: Services, actor: Actor, project_id: int, export_format:
             return
     with context.database.write() as session:
         store.tell(session, project_id, "project.exported", {"format": export_format, "user_id": actor.user_id})
+
+
+def _log(session: Session, actor: Actor, action: AuditAction, webhook: WebhookRow) -> None:
+    """Without what stands behind the ? of the address: some receivers have their passwords there."""
+    url, said = webhook.url.partition("?")[0], webhook.events.split()
+    log_action(
+        session,
+        actor,
+        action,
+        "webhook",
+        webhook.id,
+        project_id=webhook.project_id,
+        url=url,
+        events=said,
+        enabled=webhook.enabled,
+    )

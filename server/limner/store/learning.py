@@ -13,6 +13,7 @@ from limner.errors import Conflict, NotFound
 from limner.store.events import add_event
 from limner.store.tables import Image, LearningRun
 from limner.store.types import utc_now
+from limner.store.webhooks import tell
 from limner.vocabulary.events import LearningEvent
 from limner.vocabulary.learning import LearnFrom, LearningKind, LearningProgress, LearningState
 
@@ -118,8 +119,11 @@ def release_run(session: Session, run_id: int, holder: str) -> None:
 
 
 def end_run(session: Session, run: LearningRun, state: LearningState, message: str = "") -> None:
-    """Nobody holds a run any more; tells the pages. The last thing in a transaction."""
+    """Nobody holds a run any more; tells the pages, and webhooks what was learned. The last thing in a transaction."""
     run.state, run.message, run.holder, run.lease_until, run.updated = state, message, None, None, utc_now()
+    if state == "done":
+        said = {"run_id": run.id, "kind": run.kind, "result": run.result, "better": run.figures.get("better")}
+        tell(session, run.project_id, "learning.done", {**said, "user_id": run.user_id})
     announce_run(session, run)
 
 

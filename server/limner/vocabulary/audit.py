@@ -36,5 +36,10 @@ AuditAction = Literal[
     "learning.resume",
     "learning.use",
     "learning.roll_back",
+    "webhook.create",
+    "webhook.change",
+    "webhook.delete",
 ]
-AuditTarget = Literal["person", "project", "image", "snapshot", "learning_run", "invitation", "token", "session"]
+AuditTarget = Literal[
+    "person", "project", "image", "snapshot", "learning_run", "invitation", "token", "session", "webhook"
+]

@@ -12,7 +12,7 @@ ImageFilter = Literal[
 ]
 ReturnedTo = Literal["author", "anyone", "me"]  # who is to go on with an image that is returned
 NextOrder = Literal["added", "name", "random"]  # in which images are handed out that are assigned to nobody
-WebhookEvent = Literal["image.submitted", "image.approved", "project.exported", "test"]
+WebhookEvent = Literal["image.submitted", "image.approved", "project.exported", "learning.done", "test"]
 DeliveryState = Literal["waiting", "delivered", "failed"]
 EffortBy = Literal["category", "person", "model", "day"]  # what makes a group of masks in statistics
 MaskVerdict = Literal["right", "wrong"]  # what somebody who verifies masks says of one

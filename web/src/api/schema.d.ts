@@ -1563,7 +1563,10 @@ export interface components {
         | "learning.cancel"
         | "learning.resume"
         | "learning.use"
-        | "learning.roll_back";
+        | "learning.roll_back"
+        | "webhook.create"
+        | "webhook.change"
+        | "webhook.delete";
       /** Format: date-time */
       at: string;
       by: string | null;
@@ -1584,7 +1587,8 @@ export interface components {
         | "learning_run"
         | "invitation"
         | "token"
-        | "session";
+        | "session"
+        | "webhook";
       target_id: number | null;
       user_id: number;
     };
@@ -1750,7 +1754,7 @@ export interface components {
       /** Format: date-time */
       created: string;
       /** @enum {string} */
-      event: "image.submitted" | "image.approved" | "project.exported" | "test";
+      event: "image.submitted" | "image.approved" | "project.exported" | "learning.done" | "test";
       id: number;
       message: string;
       /** @enum {string} */
@@ -2643,7 +2647,7 @@ export interface components {
     };
     /** @description An address that is told of these events. */
     NewWebhook: {
-      events: ("image.submitted" | "image.approved" | "project.exported")[];
+      events: ("image.submitted" | "image.approved" | "project.exported" | "learning.done")[];
       url: string;
     };
     /** @description The image that one was handed, and those reserved after it, until when; no image: there is none for one. */
@@ -3304,7 +3308,7 @@ export interface components {
       /** Format: date-time */
       created: string;
       enabled: boolean;
-      events: ("image.submitted" | "image.approved" | "project.exported" | "test")[];
+      events: ("image.submitted" | "image.approved" | "project.exported" | "learning.done" | "test")[];
       id: number;
       url: string;
     };
@@ -3672,6 +3676,9 @@ export interface operations {
               | "learning.resume"
               | "learning.use"
               | "learning.roll_back"
+              | "webhook.create"
+              | "webhook.change"
+              | "webhook.delete"
             )
           | null;
         since?: string | null;
@@ -3743,6 +3750,9 @@ export interface operations {
               | "learning.resume"
               | "learning.use"
               | "learning.roll_back"
+              | "webhook.create"
+              | "webhook.change"
+              | "webhook.delete"
             )
           | null;
         since?: string | null;

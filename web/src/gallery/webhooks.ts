@@ -5,12 +5,14 @@ export const TOLD_EVENTS: readonly (readonly [ToldEvent, string])[] = [
   ["image.submitted", "an image is submitted"],
   ["image.approved", "an image is approved"],
   ["project.exported", "the project is exported"],
+  ["learning.done", "a version was trained"],
 ];
 
 const SHORT: Readonly<Record<Delivery["event"], string>> = {
   "image.submitted": "Image submitted",
   "image.approved": "Image approved",
   "project.exported": "Project exported",
+  "learning.done": "Version trained",
   test: "Test",
 };
 

@@ -11,7 +11,7 @@ from limner.service.webhooks import DeliveryRow, WebhookRow
 from limner.vocabulary.events import Timestamp
 from limner.vocabulary.states import DeliveryState, WebhookEvent
 
-Told = Literal["image.submitted", "image.approved", "project.exported"]
+Told = Literal["image.submitted", "image.approved", "project.exported", "learning.done"]
 
 
 class NewWebhook(Request):
