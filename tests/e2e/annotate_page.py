@@ -135,10 +135,13 @@ def agreement(saved: Mask, seen: Mask) -> float:
 
 
 def exported(project: Project, page: Page) -> dict:
-    """COCO as the gallery's button gives it."""
+    """COCO of all images as the gallery's dialog gives it."""
     page.goto(project.url)
+    page.get_by_role("button", name="Export", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Export")
+    dialog.get_by_role("radio", name="All", exact=True).check()
     with page.expect_download() as download:
-        page.get_by_role("link", name="RLE").click()
+        dialog.get_by_role("button", name="Export", exact=True).click()
     return json.loads(Path(download.value.path()).read_text())
 
 

@@ -41,6 +41,16 @@ def test_axe_on_the_pages(server: LimnerServer, stranger: BrowserContext) -> Non
     page.goto(f"{server.address}/projects/1")
     page.get_by_role("link", name=re.compile("cat.png")).wait_for()
     assert violations(page) == []
+    page.get_by_role("button", name="Export", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Export")
+    expect(dialog.get_by_role("radio", checked=True).first).to_be_visible()
+    dialog.get_by_role("radio", name="All", exact=True).check()
+    expect(dialog.get_by_role("button", name="Export", exact=True)).to_be_enabled()
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Learning", exact=True).click()
+    page.get_by_role("button", name="Train a new version").wait_for()
+    assert violations(page) == []
 
 
 def test_axe_while_annotating(project: Project, page: Page) -> None:
@@ -141,9 +151,23 @@ def test_from_sign_in_to_export_with_keys_only(server: LimnerServer, stranger: B
     back = page.get_by_role("link", name=re.compile("Back to the images"))
     tab_to(page, back)
     page.keyboard.press("Enter")
-    export = page.get_by_role("link", name="RLE")
+    export = page.get_by_role("button", name="Export", exact=True)
     export.wait_for()
     tab_to(page, export)
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Export")
+    chosen = dialog.get_by_role("radio", checked=True).first
+    chosen.wait_for()
+    tab_to(page, chosen)
+    everything = dialog.get_by_role("radio", name="All", exact=True)
+    for _ in range(4):
+        if everything.is_checked():
+            break
+        page.keyboard.press("ArrowDown")
+    expect(everything).to_be_checked()
+    download_it = dialog.get_by_role("button", name="Export", exact=True)
+    expect(download_it).to_be_enabled()
+    tab_to(page, download_it)
     with page.expect_download() as download:
         page.keyboard.press("Enter")
     coco = json.loads(Path(download.value.path()).read_text())
