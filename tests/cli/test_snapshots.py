@@ -27,7 +27,7 @@ def cats(home: Path, tmp_path: Path) -> Path:
 def test_a_snapshot_is_taken_listed_written_and_compared_with_now(cats: Path) -> None:
     assert run("snapshot", "Cats").output == ""
     assert run("snapshot", "Cats", "first").output.startswith("first: 2 images, 1 annotations, sha256 ")
-    run("export", "Cats", "--out", cats / "then.json")
+    run("export", "Cats", "--which", "all", "--out", cats / "then.json")
     run("import", "Cats", write_coco(cats / "b.json", "b.png"))
     listed = run("snapshot", "Cats").output
     assert listed.startswith("first\t")
