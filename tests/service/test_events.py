@@ -31,6 +31,7 @@ from limner.vocabulary.events import (
     ImageEvent,
     ImageMark,
     JobEvent,
+    LearningEvent,
     ModelEvent,
     PublishedEvent,
     RegionEvent,
@@ -40,6 +41,7 @@ from limner.vocabulary.events import (
     SuggestionsEvent,
     WorkEvent,
 )
+from limner.vocabulary.learning import LearningProgress
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, UTC)
 ONE_OF_EACH: list[Event] = [
@@ -73,6 +75,14 @@ ONE_OF_EACH: list[Event] = [
         updated=NOW,
     ),
     ModelEvent(name="samlet", weights_sha256="0" * 64),
+    LearningEvent(
+        run_id=1,
+        kind="model",
+        state="done",
+        progress=LearningProgress(stage="training", step=3, steps=4, loss=0.5, remaining=1.5),
+        result="samlet-cats",
+        better=True,
+    ),
     ServerEvent(device="cpu", encoder=EncoderStatus(state="ready", message="", threads=2)),
     AccessEvent(user_id=3),
     SuggestionsEvent(image_id=1, state="running", done=3, total=64),
