@@ -1,4 +1,5 @@
 /** The annotate page without its pixels: brings picture, embedding and annotations of an image together. */
+import { tick } from "svelte";
 import { ApiError, explain } from "../api/errors.ts";
 import {
   type Category,
@@ -235,8 +236,9 @@ export class Workspace {
     this.comments.show(0);
     this.engine.close();
     this.opened.close();
-    this.picture?.close();
+    const { picture } = this;
     this.picture = null;
+    if (picture) void tick().then(() => picture.close()); // what shows it may paint once more before it hears of this
     this.problem = "";
   }
 
