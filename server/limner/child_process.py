@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -103,3 +105,55 @@ class ChildProcess(Generic[Report]):
         if status >= 0:
             return f"ended with status {status}"
         return f"was killed by signal {-status}" + (", perhaps for lack of memory" if status == -9 else "")
+
+
+class BufferedChild(Generic[Report]):
+    """A child process whose reports wait until they are asked for, so that who asks can do other things meanwhile.
+
+    Args:
+        name: for the log and its thread.
+        command: starts the process.
+        environment: of the process, whole.
+        parse: as :class:`ChildProcess` takes it.
+
+    Raises:
+        OSError: when it cannot be started.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], parse: Callable[[bytes], Report]
+    ) -> None:
+        self._process = ChildProcess(name, command, environment, parse)
+        self._reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()  # None: there are no more
+        self._reader = threading.Thread(target=self._read, name=f"{name}-reports", daemon=True)
+        self._reader.start()
+
+    def send(self, request: Message) -> None:
+        """Hand over a request. When the process is dying this does nothing: reports will end."""
+        self._process.send(request)
+
+    def next_report(self, timeout: float) -> Report | None:
+        """What it says next, waited for so many seconds.
+
+        Returns:
+            None when the process has ended.
+
+        Raises:
+            TimeoutError: it said nothing for so long.
+        """
+        try:
+            return self._reports.get(timeout=timeout)
+        except queue.Empty:
+            raise TimeoutError from None
+
+    def end(self) -> str:
+        """End the process, gently if it lets us, and wait until it is gone; how it ended, to complete "It …"."""
+        self._process.end()
+        self._reader.join()
+        self._process.close()
+        return self._process.exit_cause
+
+    def _read(self) -> None:
+        for report in self._process.reports():
+            self._reports.put(report)
+        self._reports.put(None)

@@ -13,6 +13,7 @@ import pytest
 
 from limner.blobs import BlobStore, image_key
 from limner.config import Settings
+from limner.jobs import working
 from limner.jobs.kinds import SuggestPayload
 from limner.jobs.suggest import SuggestQueue, ask_for_image, cancel_for_image, start_suggest
 from limner.store import Database
@@ -120,7 +121,7 @@ def test_a_process_without_work_is_ended_and_started_again_when_there_is_some(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "IDLE", 0.0)
-    monkeypatch.setattr(module, "TICK", 0.01)
+    monkeypatch.setattr(working, "TICK", 0.01)
     first = bench.ask("fine")
     runner = bench.run()
     bench.wait(lambda: "ready" in bench.states(first))

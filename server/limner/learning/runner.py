@@ -6,9 +6,7 @@ the next one when its lease has ended. Torch is never imported here.
 
 from __future__ import annotations
 
-import queue
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,8 +14,9 @@ from importlib.util import find_spec
 
 import structlog
 
-from limner.child_process import ChildProcess
+from limner.child_process import BufferedChild
 from limner.config import Settings
+from limner.jobs.working import WorkLoop
 from limner.learning.protocol import (
     GotOn,
     KnownCategory,
@@ -39,12 +38,10 @@ from limner.vocabulary.learning import Recipe
 from limner.vocabulary.messages import Broken
 
 WORKER = (sys.executable, "-m", "limner.workers.learn")
-TICK = 2.0  # s, after which it looks for work without being woken
 BEAT = 5.0  # s between two heartbeats, which keep how far a run is
 POLL = 0.2  # s
 STOP_PATIENCE = 120.0  # s from the wish to stop to the end of the process: a step, and a checkpoint
 MAX_CRASHES = 3  # of the process without a step in between
-FIRST_PAUSE, LAST_PAUSE = 0.5, 15.0  # s, after something raised
 
 Publish = Callable[[Sequence[PublishedEvent]], None]
 End = Learned | Stopped | Unlearnable | Broken | None  # None: the process ended and said nothing
@@ -78,44 +75,30 @@ class LearningRunner:
     ) -> None:
         self._settings, self._database, self._publish, self._holder = settings, database, publish, holder
         self._command = command
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._loop = WorkLoop("learning", self._work_on_next)
 
     def start(self) -> None:
         """Start; a run that waits is begun at once."""
-        self._thread = threading.Thread(target=self._run, name="learning", daemon=True)
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Have what is in hand saved, give it back, and end."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._loop.stop()
 
     def look_again(self) -> None:
         """A run was begun or cancelled: act on it now."""
-        self._wake.set()
+        self._loop.woken.set()
 
-    def _run(self) -> None:
-        pause = FIRST_PAUSE
-        while not self._stopping.is_set():
-            try:
-                task = self._claim()
-                if task is not None:
-                    self._do(task)
-                pause = FIRST_PAUSE
-            except Exception:
-                logger.exception("a learning run could not be done or written down", retry=pause)
-                self._stopping.wait(pause)
-                pause = min(2 * pause, LAST_PAUSE)
-                continue
-            if task is None:
-                self._wake.wait(TICK)
-                self._wake.clear()
+    def _work_on_next(self) -> bool:
+        task = self._claim()
+        if task is not None:
+            self._do(task)
+        return task is not None
 
     def _claim(self) -> _Task | None:
+        with self._database.read() as session:  # nobody who saves waits for a look that finds nothing
+            if not store.is_due(session):
+                return None
         with self._database.write() as session:
             run = store.claim_run(session, self._holder)
             if run is None:
@@ -173,22 +156,17 @@ class LearningRunner:
     def _train(self, task: _Task) -> tuple[End, str]:
         """Have a process train until it ends; what it said last, and how it ended, to complete "The process …"."""
         try:
-            process: ChildProcess[Report] = ChildProcess(
-                "learning", self._command, self._settings.environment(), parse_report
-            )
+            process = BufferedChild("learning", self._command, self._settings.environment(), parse_report)
         except OSError as error:
             return Broken(message=f"The process that trains cannot be started: {error}."), ""
-        with process:
-            reports: queue.SimpleQueue[Report | None] = queue.SimpleQueue()
-            reader = threading.Thread(target=_read, args=(process, reports), name="learning-reports", daemon=True)
-            reader.start()
+        try:
             process.send(task.request)
-            end = self._follow(task, process, reports)
-            process.end()
-            reader.join()
-        return end, process.exit_cause
+            end = self._follow(task, process)
+        finally:
+            cause = process.end()
+        return end, cause
 
-    def _follow(self, task: _Task, process: ChildProcess[Report], reports: queue.SimpleQueue[Report | None]) -> End:
+    def _follow(self, task: _Task, process: BufferedChild[Report]) -> End:
         last: GotOn | None = None
         beat = time.monotonic()
         asked: float | None = None  # when it was told to stop
@@ -196,17 +174,17 @@ class LearningRunner:
             now = time.monotonic()
             if asked is not None and now - asked > STOP_PATIENCE:
                 return Stopped(run_id=task.id)  # its last checkpoint is there
-            if asked is None and (self._stopping.is_set() or self._wake.is_set() or now - beat > BEAT):
-                self._wake.clear()
+            if asked is None and (self._loop.stopping.is_set() or self._loop.woken.is_set() or now - beat > BEAT):
+                self._loop.woken.clear()
                 beat = now
                 with self._database.write() as session:
                     mine = store.get_on(session, task.id, self._holder, None if last is None else last.progress)
-                if self._stopping.is_set() or not mine:
+                if self._loop.stopping.is_set() or not mine:
                     asked = now
                     process.send(Stop())
             try:
-                report = reports.get(timeout=POLL)
-            except queue.Empty:
+                report = process.next_report(POLL)
+            except TimeoutError:
                 continue
             match report:
                 case None:
@@ -217,9 +195,3 @@ class LearningRunner:
                     self._publish([PublishedEvent(None, task.project_id, event)])
                 case _:
                     return report
-
-
-def _read(process: ChildProcess[Report], reports: queue.SimpleQueue[Report | None]) -> None:
-    for report in process.reports():
-        reports.put(report)
-    reports.put(None)

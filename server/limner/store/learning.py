@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from limner.errors import Conflict, NotFound
@@ -84,12 +84,15 @@ def left_out(session: Session, project_id: int, learn_from: LearnFrom) -> Sequen
     return session.scalars(select(Image.id).where(Image.project_id == project_id, not_wanted).order_by(Image.id)).all()
 
 
+def is_due(session: Session, now: datetime | None = None) -> bool:
+    """Whether a claim would find a run: a look that takes no lock."""
+    return session.scalar(_due(now or utc_now()).with_only_columns(LearningRun.id).limit(1)) is not None
+
+
 def claim_run(session: Session, holder: str, now: datetime | None = None) -> LearningRun | None:
     """Take the oldest run that waits, or whose holder is lost; None when there is none."""
     now = now or utc_now()
-    lost = (LearningRun.state == "running") & (LearningRun.lease_until < now)
-    due = select(LearningRun).where(or_(LearningRun.state == "waiting", lost)).order_by(LearningRun.id)
-    run = session.scalar(due.limit(1).with_for_update(skip_locked=True))
+    run = session.scalar(_due(now).limit(1).with_for_update(skip_locked=True))
     if run is None:
         return None
     changed = run.state != "running"
@@ -97,6 +100,11 @@ def claim_run(session: Session, holder: str, now: datetime | None = None) -> Lea
     if changed:
         announce_run(session, run)
     return run
+
+
+def _due(now: datetime) -> Select[LearningRun]:
+    lost = (LearningRun.state == "running") & (LearningRun.lease_until < now)
+    return select(LearningRun).where(or_(LearningRun.state == "waiting", lost)).order_by(LearningRun.id)
 
 
 def get_on(session: Session, run_id: int, holder: str, progress: LearningProgress | None) -> bool:

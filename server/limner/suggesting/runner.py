@@ -14,12 +14,13 @@ from importlib.util import find_spec
 
 import structlog
 
+from limner.child_process import BufferedChild
 from limner.config import Settings
 from limner.jobs.suggest import SuggestItem, SuggestQueue
+from limner.jobs.working import WorkLoop
 from limner.store.embeddings import MadeEmbedding
 from limner.store.examples import StoredMask
 from limner.store.suggestions import NewSuggestion
-from limner.suggesting.child import Child
 from limner.suggesting.protocol import (
     Answer,
     Cancel,
@@ -29,9 +30,11 @@ from limner.suggesting.protocol import (
     Loading,
     Progress,
     Ready,
+    Report,
     Suggest,
     Suggested,
     Unusable,
+    parse_report,
 )
 from limner.vocabulary.events import PublishedEvent, SuggestionsEvent
 from limner.vocabulary.messages import Broken
@@ -39,13 +42,11 @@ from limner.vocabulary.rle import Rle
 from limner.vocabulary.suggested import Similar
 
 WORKER = (sys.executable, "-m", "limner.workers.suggest")
-TICK = 2.0  # s, after which it looks for work without being woken
 CHECK_EVERY = 5.0  # s between two looks whether the item in hand is still wanted, unless it is woken
 IDLE = 120.0  # s without work after which the process is ended
 START_PATIENCE = 600.0  # s for the start of the process, and for loading a model
 CANCEL_PATIENCE = 30.0  # s from a cancel to the end of the process
 POLL = 0.2  # s; the longest that a cancel waits for being noticed
-FIRST_PAUSE, LAST_PAUSE = 0.5, 15.0  # s, after something raised
 MAX_CRASHES = 2  # of the process over an image, before the image is given up
 
 Publish = Callable[[Sequence[PublishedEvent]], None]
@@ -78,53 +79,40 @@ class SuggestionRunner:
         self._work = work
         self._publish = publish
         self._command = command
-        self._wake = threading.Event()
         self._look = threading.Event()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._child: Child | None = None
+        self._loop = WorkLoop("suggestions", self._work_on_next, idle=self._end_unused, end=self._give_up)
+        self._child: BufferedChild[Report] | None = None
         self._last_used = 0.0
 
     def start(self) -> None:
         """Start; work that waits is begun at once."""
-        self._thread = threading.Thread(target=self._run, name="suggestions", daemon=True)
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Give back what is in hand and end."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._loop.stop()
 
     def look_again(self) -> None:
         """Something was asked for, paused or cancelled: act on it now."""
         self._look.set()
-        self._wake.set()
+        self._loop.woken.set()
 
     @property
     def is_running(self) -> bool:
         """Whether there is a process now."""
         return self._child is not None
 
-    def _run(self) -> None:
-        pause = FIRST_PAUSE
-        while not self._stopping.is_set():
-            try:
-                item = self._work.claim()
-                if item is not None:
-                    self._do(item)
-                pause = FIRST_PAUSE
-            except Exception:
-                logger.exception("suggestions could not be made or written down", retry=pause)
-                self._stopping.wait(pause)
-                pause = min(2 * pause, LAST_PAUSE)
-                continue
-            if item is None:
-                if self._child is not None and time.monotonic() - self._last_used > IDLE:
-                    self._end_child()
-                self._wake.wait(TICK)
-                self._wake.clear()
+    def _work_on_next(self) -> bool:
+        item = self._work.claim()
+        if item is not None:
+            self._do(item)
+        return item is not None
+
+    def _end_unused(self) -> None:
+        if self._child is not None and time.monotonic() - self._last_used > IDLE:
+            self._end_child()
+
+    def _give_up(self) -> None:
         self._end_child()
         try:
             self._work.release()
@@ -164,7 +152,7 @@ class SuggestionRunner:
             case Failed():
                 self._work.fail(item, answer.message, lasting=answer.lasting)
                 self._tell(item, "failed", error=answer.message)
-            case Cancelled() if not self._stopping.is_set():
+            case Cancelled() if not self._loop.stopping.is_set():
                 self._tell(item, "cancelled")
 
     def _settle(self, item: SuggestItem, answer: Suggested) -> None:
@@ -211,16 +199,16 @@ class SuggestionRunner:
             now = time.monotonic()
             if now - heard > (CANCEL_PATIENCE if cancelled else patience):
                 raise _GoneError(f"said nothing for {now - heard:.0f} s")
-            if not cancelled and (self._stopping.is_set() or self._look.is_set() or now - checked > CHECK_EVERY):
+            if not cancelled and (self._loop.stopping.is_set() or self._look.is_set() or now - checked > CHECK_EVERY):
                 self._look.clear()
                 checked = now
-                if self._stopping.is_set() or not self._work.heartbeat(item):
+                if self._loop.stopping.is_set() or not self._work.heartbeat(item):
                     cancelled, heard = True, now
                     child.send(Cancel(id=item.id))
             try:
                 report = child.next_report(POLL)
             except TimeoutError:
-                if cancelled and self._stopping.is_set():
+                if cancelled and self._loop.stopping.is_set():
                     return Cancelled(id=item.id)  # the process is ended anyway
                 continue
             heard = time.monotonic()
@@ -235,7 +223,7 @@ class SuggestionRunner:
                 case Suggested() | Cancelled() | Failed() | Unusable() if report.id == item.id:
                     return report
 
-    def _opened(self) -> Child:
+    def _opened(self) -> BufferedChild[Report]:
         if self._child is not None:
             return self._child
         if self._command == WORKER and find_spec("torch") is None:
@@ -244,11 +232,12 @@ class SuggestionRunner:
                 "limner-server[encoder]."
             )
         try:
-            child = self._child = Child(self._command, self._settings.environment())
+            child = BufferedChild("suggestions", self._command, self._settings.environment(), parse_report)
+            self._child = child
         except OSError as error:
             raise _BrokenError(f"The suggesting process cannot be started: {error}.") from error
         deadline = time.monotonic() + START_PATIENCE
-        while not self._stopping.is_set() and time.monotonic() < deadline:
+        while not self._loop.stopping.is_set() and time.monotonic() < deadline:
             try:
                 report = child.next_report(POLL)
             except TimeoutError:
@@ -260,7 +249,7 @@ class SuggestionRunner:
                     raise _BrokenError(report.message)
                 case Ready():
                     return child
-        raise _GoneError("did not start in time" if not self._stopping.is_set() else "was stopped")
+        raise _GoneError("did not start in time" if not self._loop.stopping.is_set() else "was stopped")
 
     def _end_child(self) -> None:
         child, self._child = self._child, None
