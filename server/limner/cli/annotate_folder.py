@@ -16,7 +16,7 @@ from limner.atomic import make_folder, replacing, write_file
 from limner.cli.annotation_files import Batch
 from limner.cli.documents import Task, read_earlier, tasks_of
 from limner.cli.folders import Source, find_images, readable
-from limner.config import Settings
+from limner.cli.home import settings_from
 from limner.encoding.images import decode_image
 from limner.errors import InvalidInput, LimnerError
 from limner.formats.coco.exporting import UNLABELLED_NAME, unlabelled_category
@@ -47,8 +47,7 @@ class FolderRun:
     """
 
     def __init__(self, *, home: Path | None, model: str | None, device: Device | None, threads: int) -> None:
-        given = {"home": home, "model": model, "device": device}
-        self._settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        self._settings = settings_from({"home": home, "model": model, "device": device})
         self._threads = threads
         torch.set_num_threads(threads)
         self._loaded = load_model(self._settings.model, self._settings.home)

@@ -8,7 +8,7 @@ from typing import get_args
 
 import click
 
-from limner.config import Settings
+from limner.cli.home import settings_from
 from limner.service import accounts, people
 from limner.service.audit import AuditFilter, audit_table
 from limner.vocabulary.audit import AuditAction
@@ -32,7 +32,7 @@ def audit(
     until: datetime | None,
 ) -> None:
     """Print who did what, newest first, as CSV: sign-ins, accounts, roles, deletions, exports, settings, returns."""
-    settings = Settings() if home is None else Settings(home=home)
+    settings = settings_from({"home": home})
     with accounts.open_accounts(settings) as database:
         actor = accounts.local_actor(database)
         wanted = AuditFilter(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from limner.cli.serve import settings_from
+from limner.cli.home import settings_from
 
 FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 HOME = click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Folder of all that is stored.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from limner.cli.serve import settings_from
+from limner.cli.home import settings_from
 
 
 @click.command()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from limner.cli.serve import announce, serve_options, settings_from
+from limner.cli.home import settings_from
+from limner.cli.serve import announce, serve_options
 from limner.config import Settings
 from limner.models.catalogue import find_model
 

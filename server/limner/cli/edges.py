@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from limner.cli.home import settings_from
 from limner.config import Settings
 from limner.errors import InvalidInput, LimnerError
 
@@ -61,8 +62,7 @@ def edges(
 
     if not measure and (json_path is not None or held_out or images is not None):
         raise InvalidInput("--json, --held-out and --images are about what is measured.", hint="Add --measure.")
-    given = {name: options[name] for name in ("home", "model", "device") if options[name] is not None}
-    settings = Settings(**given)
+    settings = settings_from({name: options[name] for name in ("home", "model", "device")})
     if threads is not None:
         torch.set_num_threads(threads)
     found = find_images([image_or_dir])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from limner.atomic import make_folder, replacing, write_file
+from limner.cli.home import settings_from
 from limner.config import Settings
 from limner.errors import InvalidInput, LimnerError
 from limner.vocabulary.devices import Device
@@ -71,8 +72,7 @@ def everything(
     from limner.cli.documents import tasks_of
     from limner.cli.folders import find_images
 
-    given = {"home": home, "model": model, "device": device}
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    settings = settings_from({"home": home, "model": model, "device": device})
     if threads is not None:
         torch.set_num_threads(threads)
     found = find_images([image_or_dir])

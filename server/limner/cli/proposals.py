@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from limner.config import Settings
+from limner.cli.home import settings_from
 from limner.errors import InvalidInput
 from limner.vocabulary.devices import Device
 
@@ -63,8 +63,7 @@ def proposals(
     from limner.train.proposal_recall import Proposed, average_recall
     from limner.workers.encoder import choose_device
 
-    given = {name: value for name, value in (("home", home), ("model", model), ("device", device)) if value is not None}
-    settings = Settings(**given)  # type: ignore[arg-type]
+    settings = settings_from({"home": home, "model": model, "device": device})
     torch.set_num_threads(threads)
     photos = [photo for photo in find_photos(folders) if photo.segmentations]
     if held_out:

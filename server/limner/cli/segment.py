@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from limner.atomic import replacing
+from limner.cli.home import settings_from
 from limner.config import Settings
 from limner.errors import InvalidInput, InvalidPrompt
 from limner.vocabulary.devices import Device
@@ -110,8 +111,7 @@ def segment(
 
     if out is None and not as_json:
         raise click.UsageError("nothing would come of this: give --out FILE or --json")
-    given = {"home": home, "model": model, "device": device}
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    settings = settings_from({"home": home, "model": model, "device": device})
     prompts = Prompts(
         points=tuple((x, y) for x, y, _ in points),
         labels=tuple(label for _, _, label in points),

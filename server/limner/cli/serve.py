@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from limner.config import Settings
+from limner.cli.home import settings_from
 
 
 def announce(address: str, link: str) -> None:
@@ -32,11 +32,6 @@ def serve_options(command: Callable[..., None]) -> Callable[..., None]:
     ):
         command = option(command)
     return command
-
-
-def settings_from(options: Mapping[str, Any]) -> Settings:
-    """Settings from the environment, overridden by the options that were given."""
-    return Settings(**{name: value for name, value in options.items() if value is not None})
 
 
 @click.command()

@@ -11,6 +11,7 @@ import click
 
 from limner.access import Actor, Credential, InstallationRole, ProjectRole, Scope
 from limner.access.printing import roles_table, scopes_table, transitions_table
+from limner.cli.home import settings_from
 from limner.config import Settings
 from limner.errors import InvalidInput
 from limner.service import accounts, own_account, people
@@ -54,7 +55,7 @@ class Opened:
 
 @contextmanager
 def _open(home: Path | None) -> Iterator[Opened]:
-    settings = Settings() if home is None else Settings(home=home)
+    settings = settings_from({"home": home})
     with accounts.open_accounts(settings) as database:
         yield Opened(settings, database, accounts.local_actor(database))
 

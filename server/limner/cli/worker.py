@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from limner.cli.serve import settings_from
+from limner.cli.home import settings_from
 
 
 @click.command()
