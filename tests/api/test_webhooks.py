@@ -5,27 +5,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import socket
-import ssl
-import threading
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
 from limner.errors import InvalidInput
-from limner.jobs.outgoing import AddressRefused, NotDelivered, check_url, is_outside, post
+from limner.jobs.outgoing import check_url
 from limner.jobs.webhooks import Deliverer
 from limner.service.wiring import Services
 from limner.store import Database
@@ -37,105 +28,15 @@ from limner.store.webhooks import DELIVER, KEPT_DELIVERIES, create_webhook, last
 from tests.api.conftest import creation
 from tests.api.test_statistics import send
 from tests.api.test_work import mark
+from tests.receiver import Authority, Receiver, receiving
 
 EVENTS = ["image.submitted", "image.approved", "project.exported", "learning.done"]
-
-
-@dataclass
-class Receiver:
-    """A server that keeps what it is sent, and answers with ``status``."""
-
-    url: str = ""
-    status: int = 200
-    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-
-    @property
-    def types(self) -> list[str]:
-        return [json.loads(body)["type"] for _, body in self.got]
-
-
-@contextmanager
-def receiving(certificate: Path | None = None) -> Iterator[Receiver]:
-    """A receiver, over TLS where it has a certificate (with its key, in one file)."""
-    kept = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            kept.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            self.send_response(kept.status)
-            if 300 <= kept.status < 400:
-                self.send_header("Location", f"{kept.url}elsewhere")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    if certificate is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    kept.url = f"{'http' if certificate is None else 'https'}://localhost:{server.server_address[1]}/hook?a=b"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield kept
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with receiving() as kept:
         yield kept
-
-
-@dataclass(frozen=True)
-class Authority:
-    """A certificate authority that nobody knows but who is given its file."""
-
-    folder: Path
-    key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
-
-    def _build(self, name: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        now = datetime.now(UTC)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
-            .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Authority")]))
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
-        )
-
-    def certificate(self) -> Path:
-        """The authority's own, which signs itself."""
-        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        built = self._build("Authority", self.key)
-        built = built.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        built = built.add_extension(usage, critical=True)
-        path = self.folder / "authority.pem"
-        path.write_bytes(built.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-        return path
-
-    def issue(self, name: str) -> Path:
-        """A certificate for a host, with its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.DNSName(name)])
-        signed = self._build(name, key).add_extension(names, critical=False).sign(self.key, hashes.SHA256())
-        path = self.folder / f"{name}.pem"
-        path.write_bytes(
-            signed.public_bytes(serialization.Encoding.PEM)
-            + key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-        return path
 
 
 @pytest.fixture
@@ -260,78 +161,6 @@ def test_addresses_inside_are_refused_before_anything_is_sent(
     (each,) = deliveries(script, project, hook)
     assert (each["state"], each["status"], receiver.got) == ("failed", None, [])
     assert "private network" in each["message"]
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "127.0.0.1",
-        "10.1.2.3",
-        "172.16.0.1",
-        "192.168.1.1",
-        "169.254.169.254",
-        "100.64.0.1",
-        "0.0.0.0",
-        "224.0.0.1",
-        "255.255.255.255",
-        "::1",
-        "::",
-        "fe80::1%eth0",
-        "fd00::1",
-        "ff02::1",
-        "::ffff:127.0.0.1",
-        "2002:7f00:1::",
-        "64:ff9b::a9fe:a9fe",
-    ],
-)
-def test_no_address_of_a_private_network_is_outside(address: str) -> None:
-    assert not is_outside(address)
-
-
-@pytest.mark.parametrize("address", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "64:ff9b::5db8:d70e"])
-def test_public_addresses_are_outside(address: str) -> None:
-    assert is_outside(address)
-
-
-def test_a_name_is_resolved_once_and_that_address_is_asked(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that answers otherwise the second time leads nowhere else; one private address among others refuses."""
-    port = int(receiver.url.split(":")[2].split("/")[0])
-    asked: list[str] = []
-    inside = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
-    public = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.215.14", port))
-    answers: list[Any] = [inside]
-
-    def resolve(host: str, *_: object, **__: object) -> list[Any]:
-        asked.append(host)
-        return answers
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    assert post(f"http://rebinding.example:{port}/", b"{}", {}, private=True) == 200
-    assert asked == ["rebinding.example"]
-    assert receiver.got[0][0]["host"] == f"rebinding.example:{port}"
-    answers[:] = [public, inside]
-    with pytest.raises(AddressRefused):
-        post(f"http://rebinding.example:{port}/", b"{}", {})
-    assert len(receiver.got) == 1
-
-
-def test_who_is_not_there_or_speaks_no_http_is_named() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-
-        def answer() -> None:
-            connected, _ = listener.accept()
-            with connected:
-                connected.recv(1000)
-                connected.sendall(b"220 mail ready\r\n")
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        with pytest.raises(NotDelivered, match="BadStatusLine"):
-            post(f"http://127.0.0.1:{port}/", b"{}", {}, private=True)
-        thread.join()
-    with pytest.raises(NotDelivered, match="ConnectionRefused"):
-        post(f"http://127.0.0.1:{port}/", b"{}", {}, private=True)
 
 
 @pytest.mark.parametrize(

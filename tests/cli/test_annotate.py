@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from pycocotools.coco import COCO
 
@@ -16,11 +17,12 @@ from limner.cli import cli
 from limner.config import Settings
 from limner.errors import Conflict, InvalidInput, LimnerError
 from limner.formats.importing import of_paths
-from limner.heads.annotating import MarkedSource
+from limner.heads.annotating import FoundObject, MarkedSource
 from limner.heads.detector import Detector, DetectorConfig
 from limner.models.catalogue import find_model
 from limner.models.detectors import DetectorCategory
 from limner.models.registry import model_config
+from limner.segment.embedding import ImageEmbedding
 from limner.service.accounts import local_actor
 from limner.service.annotate import suggest_marked
 from limner.service.annotating import list_annotations
@@ -115,7 +117,7 @@ def test_what_was_stopped_goes_on_where_it_was(photos: Path, labels: Path, monke
     original = MarkedSource.find
     stop_at = "deep/b.png"
 
-    def find(self, name, rgb, image):  # type: ignore[no-untyped-def]
+    def find(self: MarkedSource, name: str, rgb: NDArray[np.uint8], image: ImageEmbedding) -> list[FoundObject]:
         if name == stop_at:
             raise KeyboardInterrupt
         asked.append(name)

@@ -10,7 +10,6 @@ import pytest
 from click.testing import CliRunner
 
 from limner.blobs import BlobStore, embedding_key
-from limner.cli import cli
 from limner.cli import detector as module
 from limner.cli.detector import detector
 from limner.config import Settings
@@ -23,24 +22,13 @@ from limner.models.manifest import PREPROCESSING_VERSION
 from limner.train.config import Project
 from limner.train.projects import ProjectObjects, read_objects
 from limner.workers.detector_data import categories_to_tell
-from tests.train.helpers import write_photo
-
-
-def run(*arguments: str) -> str:
-    result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.output
+from tests.squares import project_of_squares, run
 
 
 @pytest.fixture
 def home(tmp_path: Path, settings: Settings) -> Path:
     """The project "squares" of four images with two masks each; nothing is encoded."""
-    for number in range(4):
-        write_photo(tmp_path / "files", f"p{number}", shade=number)
-    home = tmp_path / "other"
-    run("project", "create", "squares", "--home", str(home))
-    run("project", "import", "squares", str(tmp_path / "files"), "--home", str(home))
-    return home
+    return project_of_squares(tmp_path, 4)
 
 
 def encode(home: Path) -> str:

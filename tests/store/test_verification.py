@@ -146,8 +146,9 @@ def test_right_wrong_and_mended_are_counted_by_category_and_person(world: World)
     with world.database.write() as session:
         ada = add_person(session, "Ada", "member").id
     uids = [drawn(world, user_id=ada) for _ in range(4)]
-    for uid, verdict in zip(uids, ("right", "wrong", "wrong", "right"), strict=True):
-        say(world, uid, verdict)  # type: ignore[arg-type]
+    verdicts: tuple[MaskVerdict, ...] = ("right", "wrong", "wrong", "right")
+    for uid, verdict in zip(uids, verdicts, strict=True):
+        say(world, uid, verdict)
     none = drawn(world, category_id=None)
     say(world, none, "right")
     change(world, uids[2], segmentation=mask_rle(4))  # mended

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from limner.access import Actor
 from limner.blobs import BlobStore, embedding_key
-from limner.cli import cli
 from limner.config import Settings
 from limner.encoding.wire import EmbeddingInfo, pack
 from limner.learning import runner
@@ -28,25 +26,15 @@ from limner.train.photos import is_held_out
 from limner.train.projects import read_objects
 from limner.vocabulary.learning import Recipe
 from limner.workers.learn import NICENESS
-from tests.train.helpers import write_photo
+from tests.squares import project_of_squares, run
 
 DYING = Path(__file__).with_name("dying_learner.py")
-
-
-def run(*arguments: str) -> str:
-    result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 @pytest.fixture
 def home(tmp_path: Path, settings: Settings) -> Path:
     """The project "squares" of twelve images with two masks each, one of them held out, with made-up embeddings."""
-    for number in range(12):
-        write_photo(tmp_path / "files", f"p{number}", shade=number)
-    home = tmp_path / "home"
-    run("project", "create", "squares", "--home", str(home))
-    run("project", "import", "squares", str(tmp_path / "files"), "--home", str(home))
+    home = project_of_squares(tmp_path, 12)
     model = find_model("samlet", home).card.weights_sha256
     blobs = BlobStore(Settings(home=home).resolved_blob_url)
     rng = np.random.default_rng(0)
