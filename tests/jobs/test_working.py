@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 from sqlalchemy.orm import Session
@@ -10,9 +11,13 @@ from sqlalchemy.orm import Session
 from limner.config import Settings
 from limner.jobs import working
 from limner.jobs.working import WorkLoop
-from limner.learning.runner import LearningRunner
+from limner.learning.runner import MAX_CRASHES, LearningRunner
 from limner.store import Database
 from limner.store import learning as store
+from limner.store.projects import create_project
+from limner.store.tables import LearningRun
+from limner.store.types import utc_now
+from limner.vocabulary.events import LearningEvent, PublishedEvent
 
 PATIENCE = 30.0  # s
 
@@ -73,3 +78,30 @@ def test_a_learner_with_nothing_to_do_looks_without_writing(
         assert looks.acquire(timeout=PATIENCE)
     learner.stop()
     assert database.saves == before
+
+
+def test_a_run_whose_server_is_lost_again_and_again_is_given_up(
+    settings: Settings, database: Database, told: list[PublishedEvent]
+) -> None:
+    with database.write() as session:
+        project_id = create_project(session, "Cats").id
+        run = LearningRun(project_id=project_id, kind="detector", state="waiting", recipe={}, figures={}, progress={})
+        run.snapshot, run.snapshot_sha256, run.parent, run.parent_sha256 = "then", "0" * 64, "samlet", "1" * 64
+        session.add(run)
+    now = utc_now()
+    for server in range(MAX_CRASHES):  # each finds that the lease of the one before is over
+        with database.write() as session:
+            claimed = store.claim_run(session, f"server {server}", now - 2 * (MAX_CRASHES - server) * store.LEASE)
+            assert claimed is not None
+            assert (claimed.state, claimed.crashes) == ("running", server)
+    learner = LearningRunner(settings, database, lambda _: None, "me")
+    learner.start()
+    deadline = time.monotonic() + PATIENCE
+    while not any(isinstance(e.event, LearningEvent) and e.event.state == "failed" for e in told):
+        assert time.monotonic() < deadline, told
+        time.sleep(0.01)
+    learner.stop()
+    with database.read() as session:
+        (given_up,) = session.query(LearningRun).all()
+        assert (given_up.state, given_up.holder) == ("failed", None)
+        assert given_up.message == "The server was lost over it, 3 times in a row."

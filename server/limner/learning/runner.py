@@ -41,7 +41,7 @@ WORKER = (sys.executable, "-m", "limner.workers.learn")
 BEAT = 5.0  # s between two heartbeats, which keep how far a run is
 POLL = 0.2  # s
 STOP_PATIENCE = 120.0  # s from the wish to stop to the end of the process: a step, and a checkpoint
-MAX_CRASHES = 3  # of the process without a step in between
+MAX_CRASHES = 3  # of the process, or of its server, without a step in between
 
 Publish = Callable[[Sequence[PublishedEvent]], None]
 End = Learned | Stopped | Unlearnable | Broken | None  # None: the process ended and said nothing
@@ -102,6 +102,9 @@ class LearningRunner:
         with self._database.write() as session:
             run = store.claim_run(session, self._holder)
             if run is None:
+                return None
+            if run.crashes >= MAX_CRASHES:
+                store.end_run(session, run, "failed", f"The server was lost over it, {run.crashes} times in a row.")
                 return None
             project = get_project(session, run.project_id)
             recipe = Recipe.model_validate(run.recipe)

@@ -90,12 +90,13 @@ def is_due(session: Session, now: datetime | None = None) -> bool:
 
 
 def claim_run(session: Session, holder: str, now: datetime | None = None) -> LearningRun | None:
-    """Take the oldest run that waits, or whose holder is lost; None when there is none."""
+    """Take the oldest run that waits, or whose holder is lost, which counts as a crash; None when there is none."""
     now = now or utc_now()
     run = session.scalar(_due(now).limit(1).with_for_update(skip_locked=True))
     if run is None:
         return None
     changed = run.state != "running"
+    run.crashes += not changed
     run.state, run.holder, run.lease_until, run.updated = "running", holder, now + LEASE, now
     if changed:
         announce_run(session, run)
