@@ -44,6 +44,7 @@ from limner.api.metrics import register_metrics
 from limner.api.openapi import SCHEMAS, finish_spec
 from limner.api.proxies import behind_proxies
 from limner.api.rate_limits import make_limiter
+from limner.api.rules import LazyRule
 from limner.api.schemas.base import ErrorAnswer
 from limner.api.schemas.images import EmbeddingPending
 from limner.api.security import SessionCookies, register_request_checks, register_security_headers, secret_key
@@ -150,6 +151,7 @@ def _assemble() -> APIFlask:
         SESSION_REFRESH_EACH_REQUEST=False,
         WTF_CSRF_TIME_LIMIT=None,  # the token lives as long as the session
     )
+    app.url_rule_class = LazyRule
     app.url_map.converters["int"] = RowNumber
     app.url_map.merge_slashes = False  # a redirect would repeat whatever Host header came
     register_errors(app)

@@ -9,6 +9,7 @@ import click
 
 from limner import __version__
 from limner.errors import LimnerError
+from limner.startup import made_to_stay
 
 COMMANDS = {
     "annotate": ("limner.cli.annotate:annotate", "Make masks of the boxes of a detector or of label files."),
@@ -49,17 +50,22 @@ class LazyGroup(click.Group):
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module behind one command."""
+        """The command, imported now; None: there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
-        module, attribute = COMMANDS[cmd_name][0].split(":")
-        command: click.Command = getattr(import_module(module), attribute)
-        return command
+        return load(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in ``limner --help``, from the table alone."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in sorted(COMMANDS.items())])
+
+
+def load(name: str) -> click.Command:
+    """Import the module behind one command."""
+    module, attribute = COMMANDS[name][0].split(":")
+    command: click.Command = getattr(import_module(module), attribute)
+    return command
 
 
 @click.group(cls=LazyGroup)
@@ -74,6 +80,10 @@ def main() -> None:
     So do those of the system, such as a folder without permission, and settings that cannot be used.
     """
     try:
+        with made_to_stay():
+            for name in sys.argv[1:2]:
+                if name in COMMANDS:
+                    load(name)
         cli.main(prog_name="limner", standalone_mode=True)
     except (LimnerError, OSError, ValueError) as error:
         line = _one_line(error)

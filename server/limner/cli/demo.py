@@ -13,6 +13,7 @@ from limner.cli.home import settings_from
 from limner.cli.serve import announce, serve_options
 from limner.config import Settings
 from limner.models.catalogue import find_model
+from limner.startup import made_to_stay
 
 if TYPE_CHECKING:
     from limner.service.wiring import Services
@@ -40,7 +41,8 @@ PHOTOS = {
 @serve_options
 def demo(**options: Any) -> None:
     """Start Limner with a project of demo photos."""
-    from limner.api.serving.run import run_server
+    with made_to_stay():
+        from limner.api.serving.run import run_server
 
     settings = settings_from(options)
     find_model(settings.model, settings.home)

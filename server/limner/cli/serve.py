@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from limner.cli.home import settings_from
+from limner.startup import made_to_stay
 
 
 def announce(address: str, link: str) -> None:
@@ -38,6 +39,7 @@ def serve_options(command: Callable[..., None]) -> Callable[..., None]:
 @serve_options
 def serve(**options: Any) -> None:
     """Start the server."""
-    from limner.api.serving.run import run_server
+    with made_to_stay():
+        from limner.api.serving.run import run_server
 
     run_server(settings_from(options), announce)

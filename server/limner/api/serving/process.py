@@ -23,6 +23,7 @@ from limner.api.uploads import remove_old_uploads, upload_folder
 from limner.config import Settings, open_to_others
 from limner.service.running import start, stop
 from limner.service.wiring import open_services
+from limner.startup import made_to_stay
 
 FILES_OF_OUR_OWN = 500  # databases, spools, blobs
 
@@ -104,7 +105,8 @@ def serve_process(settings: Settings, listener: socket.socket, on_listening: Cal
     if open_to_others(settings.home):
         logger.warning("other users of this machine can read the home", mend=f"chmod 700 {settings.home}")
     try:
-        app = create_app(services)
+        with made_to_stay():
+            app = create_app(services)
         front = Front(app, limits, upload_folder(settings.home), settings.root_path)
         connections = Connections(limits, behind_proxy=settings.proxy_hops > 0)
         metrics_of(app).watch(front, connections)

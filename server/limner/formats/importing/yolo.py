@@ -14,8 +14,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-import yaml
-
 from limner.errors import InvalidFile
 from limner.formats.importing.names import NamedImage, image_paths
 from limner.formats.importing.shapes import number, of_box
@@ -111,6 +109,8 @@ def _classes(sources: Sources) -> dict[int, str]:
     Raises:
         InvalidFile: when a file tells them in a way that cannot be used: then no line could be trusted.
     """
+    import yaml  # here alone: a web process that imports no YOLO does without
+
     if (listing := sources.called("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")) is not None:
         try:
             content = yaml.safe_load(listing.text())
