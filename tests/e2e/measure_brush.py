@@ -91,7 +91,7 @@ def measure(browser: Browser, server: LimnerServer, arguments: argparse.Namespac
     if arguments.saved:
         select_a_saved_object(work)
     if arguments.overwrite:
-        page.get_by_label("Overlap").select_option("overwrite")
+        page.get_by_label("At other objects").select_option("overwrite")
     processor = Processor(page)
     gauge = MemoryGauge(browser, page)
     table = Table("strokes", "p50 ms", "p95 ms", "p99 ms", "main ms", "all ms", "heap MiB", "tab MiB", "gpu MiB")

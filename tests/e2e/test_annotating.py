@@ -104,7 +104,7 @@ def test_a_box_gives_the_mask_that_python_gives(project: Project, page: Page, tm
 
 def test_background_points_and_markers(project: Project, page: Page) -> None:
     work = AnnotatePage(page, project, "astronaut.png")
-    combined = page.get_by_role("button", name="Combined")  # the one answer to several points, shown before the others
+    combined = page.get_by_role("button", name="Best fit")  # the one answer to several points, shown before the others
     page.mouse.click(*work.at(220, 100))
     expect(work.candidates).to_have_count(3)
     expect(combined).to_have_count(0)

@@ -88,7 +88,7 @@ def test_ten_objects_on_three_photos(project: Project, page: Page) -> None:
     coffee = Annotator(page, project, "coffee.png")
     coffee.click(250, 220)
     coffee.click(60, 60, button="right")  # not this
-    expect(page.get_by_role("button", name="Combined")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Best fit")).to_have_attribute("aria-pressed", "true")
     coffee.accept("food")
     page.keyboard.press("p")
     for corner in [(480, 40), (560, 40), (560, 120), (480, 120)]:

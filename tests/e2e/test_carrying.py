@@ -106,5 +106,5 @@ def test_what_was_taken_along_is_looked_for_once(project: Project, page: Page) -
     page.keyboard.press("d")
     page.get_by_role("heading", name="three.png").wait_for()
     work.wait_until_ready()
-    expect(page.get_by_test_id("mark")).to_have_text("Waiting")
+    expect(page.get_by_test_id("mark")).to_have_text("To do")
     expect(work.objects).to_have_count(0)

@@ -49,7 +49,7 @@ def test_a_comment_is_pinned_answered_elsewhere_and_resolved(
     panel.get_by_role("button", name="Comment", exact=True).click()
     page.get_by_role("button", name="Comment 2: And this corner?").wait_for()
     page.goto(project.url)
-    page.get_by_role("link", name=re.compile("cat.png, 0 masks, waiting, 1 open comment,")).wait_for()
+    page.get_by_role("link", name=re.compile("cat.png, 0 masks, to do, 1 open comment,")).wait_for()
 
 
 def test_an_earlier_state_is_looked_at_brought_back_and_that_is_undone(project: Project, page: Page) -> None:

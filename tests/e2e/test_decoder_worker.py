@@ -44,9 +44,9 @@ def test_a_decoder_that_keeps_crashing_is_left_alone_and_says_so(page: Page, pro
     for _ in range(MAX_RESTARTS):
         _crash(page)
     decoder_of(page).evaluate(CRASH)
-    threads = page.get_by_test_id("threads")
-    expect(threads).to_have_text("decoder stopped")
-    expect(threads).to_have_attribute("title", re.compile("killed by a test.*Reload the page"))
+    decoder = page.get_by_test_id("decoder")
+    expect(decoder).to_have_text("Model stopped")
+    expect(decoder).to_have_attribute("title", re.compile("killed by a test.*Reload the page"))
     page.reload()
     annotate.wait_until_ready()
     page.mouse.click(*annotate.at(200, 150))

@@ -106,7 +106,7 @@ def test_a_first_corner_survives_its_tab_and_is_dropped_by_escape(signed_in: Bro
     expect(polygon(again)).to_have_attribute("aria-pressed", "true")
     again.page.keyboard.press("Escape")
     again.page.reload()
-    expect(again.page.get_by_test_id("mark")).to_have_text("Waiting")  # the image is open
+    expect(again.page.get_by_test_id("mark")).to_have_text("To do")  # the image is open
     expect(polygon(again)).to_have_attribute("aria-pressed", "false")
     again.page.close()
 

@@ -85,7 +85,7 @@ def test_a_photo_is_segmented_exactly_as_torch_does(
     for points in (((200, 150),), ((120, 100), (300, 220))):
         for x, y in points:
             page.mouse.click(*work.at(x, y))
-        combined = page.get_by_role("region", name="Candidates").get_by_role("button", name=re.compile("Combined"))
+        combined = page.get_by_role("region", name="Candidates").get_by_role("button", name=re.compile("Best fit"))
         expect(combined).to_have_count(len(points) - 1)  # the mask for clear prompts is offered where there are several
         expect(work.candidates).to_have_count(3)
         page.keyboard.press("Enter")

@@ -81,7 +81,7 @@ def test_an_annotator_works_on_a_gold_image_as_on_any_other_and_is_scored(
     expect(theirs.get_by_role("link", name=re.compile("known.png"))).to_have_count(0)
     theirs.get_by_role("button", name="annotating").click()
     expect(theirs.get_by_role("heading", name="known.png")).to_be_visible()
-    expect(theirs.get_by_test_id("mark")).to_have_text(re.compile("Waiting"))
+    expect(theirs.get_by_test_id("mark")).to_have_text(re.compile("To do"))
     expect(theirs.get_by_role("button", name="Gold image")).to_have_count(0)
     copy = int(theirs.url.partition("/images/")[2].partition("?")[0])
     assert copy != known

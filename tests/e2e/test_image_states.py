@@ -1,4 +1,4 @@
-"""Images are submitted, skipped with a reason and sent back; nothing of that is lost without the network."""
+"""Images are submitted, skipped with a reason and returned; nothing of that is lost without the network."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def test_submitting_and_skipping_walk_through_what_waits(project: Project, page:
         project.add_photo(name)
     annotate = AnnotatePage(page, project, "cat.png")
     mark = page.get_by_test_id("mark")
-    expect(mark).to_have_text("Waiting")
+    expect(mark).to_have_text("To do")
     page.mouse.click(*annotate.at(annotate.width / 2, annotate.height / 2))
     expect(annotate.candidates).to_have_count(3)
     shoot(page, "mark-waiting")
     page.keyboard.press("Control+Enter")  # keeps the mask, submits, goes on
     page.get_by_role("heading", name="coffee.png").wait_for()
-    expect(mark).to_have_text("Waiting")
+    expect(mark).to_have_text("To do")
 
     page.keyboard.press("Control+Shift+Enter")
     dialog = page.get_by_role("dialog", name="Skip this image")
@@ -58,7 +58,7 @@ def test_submitting_and_skipping_walk_through_what_waits(project: Project, page:
     page.goto(project.url)
     page.get_by_role("link", name=re.compile("cat.png, 1 mask, submitted")).wait_for()
     assert counts(page) == {
-        "All": 3, "Waiting": 0, "Sent back": 0, "Submitted": 1, "Approved": 0, "Skipped": 2,
+        "All": 3, "To do": 0, "Returned": 0, "Submitted": 1, "Approved": 0, "Skipped": 2,
         "With masks": 1, "Without masks": 2,
     }  # fmt: skip
     shoot(page, "mark-gallery")
@@ -80,7 +80,7 @@ def test_ctrl_enter_submits_from_the_list_of_objects_too(project: Project, page:
     annotate.objects.locator("[data-uid]").click()
     page.keyboard.press("Control+Enter")
     page.get_by_role("heading", name="coffee.png").wait_for()
-    expect(page.get_by_test_id("mark")).to_have_text("Waiting")
+    expect(page.get_by_test_id("mark")).to_have_text("To do")
 
 
 def test_an_image_that_is_sent_back_says_why(project: Project, page: Page, signed_in: BrowserContext) -> None:
@@ -93,12 +93,12 @@ def test_an_image_that_is_sent_back_says_why(project: Project, page: Page, signe
     reviewer = signed_in.new_page()
     reviewer.goto(page.url)
     expect(reviewer.get_by_test_id("mark")).to_have_text("Submitted")
-    reviewer.get_by_role("button", name="Send back…").click()
+    reviewer.get_by_role("button", name="Return…").click()
     reviewer.get_by_role("textbox", name="What is left to do").fill("the tail is missing")
-    reviewer.get_by_role("button", name="Send back", exact=True).click()
+    reviewer.get_by_role("button", name="Return", exact=True).click()
 
-    page.get_by_text("This image was sent back: the tail is missing").wait_for()
-    expect(mark).to_have_text("Sent back: the tail is missing")
+    page.get_by_text("This image was returned: the tail is missing").wait_for()
+    expect(mark).to_have_text("Returned: the tail is missing")
     expect(page.get_by_role("button", name="Submit")).to_be_enabled()
     reviewer.close()
 

@@ -198,5 +198,5 @@ def test_a_reason_to_skip_can_be_typed_at_once(project: Project, page: Page) -> 
     page.keyboard.insert_text("too dark")
     page.go_back()  # another page: nothing is skipped, and the question is gone
     page.get_by_role("link", name=re.compile("cat.png")).click()
-    expect(page.get_by_test_id("mark")).to_have_text("Waiting")
+    expect(page.get_by_test_id("mark")).to_have_text("To do")
     expect(dialog).to_have_count(0)

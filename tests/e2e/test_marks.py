@@ -73,7 +73,7 @@ def test_a_mark_waits_behind_a_held_conflict(
     conflict.wait_for()
     expect(mark).to_have_text("Submitted, once its conflict is decided")
     assert stored(server, image_id_of(page)) == before
-    expect(theirs.page.get_by_test_id("mark")).to_have_text("Waiting")
+    expect(theirs.page.get_by_test_id("mark")).to_have_text("To do")
 
     conflict.click()
     dialog = page.get_by_role("dialog", name="Your changes and theirs")
@@ -110,7 +110,7 @@ def test_a_mark_that_the_server_refuses_is_taken_back_and_says_why(
     assert stored(server, image_id) == []
     page.keyboard.press("a")
     page.get_by_role("heading", name=PHOTO).wait_for()
-    expect(page.get_by_test_id("mark")).to_have_text("Waiting")
+    expect(page.get_by_test_id("mark")).to_have_text("To do")
 
     page.unroute(OPERATIONS)  # and is skipped by the same hand when nothing is in its way
     page.get_by_role("button", name="Skip…").click()

@@ -89,13 +89,13 @@ def test_fingers_tap_drag_rest_and_pinch(project: Project, page: Page, fingers: 
     expect(work.candidates).to_have_count(3)
     fingers.down(work.at(20, 20))
     page.wait_for_timeout(800)  # longer than a finger has to rest
-    expect(page.get_by_role("button", name="Combined")).to_be_visible()  # a second point, without letting go
+    expect(page.get_by_role("button", name="Best fit")).to_be_visible()  # a second point, without letting go
     fingers.up()
     page.keyboard.press("Backspace")
-    expect(page.get_by_role("button", name="Combined")).to_be_hidden()
+    expect(page.get_by_role("button", name="Best fit")).to_be_hidden()
     page.keyboard.press("Escape")
     fingers.drag(work.at(60, 40), work.at(380, 260))
-    expect(page.get_by_role("button", name="Combined")).to_be_visible()  # a box
+    expect(page.get_by_role("button", name="Best fit")).to_be_visible()  # a box
     page.keyboard.press("Enter")
     expect(work.objects).to_have_count(1)
 

@@ -60,7 +60,7 @@ def with_embeddings(
     if not examples:
         raise InvalidInput(
             f"None of the {len(objects.images)} images with masks has an embedding by {card.title or card.name}.",
-            hint="Have the images encoded first: on the project's page, or by opening them.",
+            hint="Have the images prepared first: on the project's page, or by opening them.",
         )
     return examples
 

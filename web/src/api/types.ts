@@ -79,10 +79,10 @@ export type UploadResult = Schemas["UploadResult"];
 export type ImageState = ImageMark["state"];
 /** States as people read them, on every page. */
 export const STATE_NAMES: Readonly<Record<ImageState, string>> = {
-  waiting: "Waiting",
+  waiting: "To do",
   submitted: "Submitted",
   approved: "Approved",
-  returned: "Sent back",
+  returned: "Returned",
   skipped: "Skipped",
 };
 /** Whether somebody has to work on an image that is in this state. */

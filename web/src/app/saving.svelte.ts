@@ -85,7 +85,7 @@ export class Saving {
           (image) => image.file_name,
           () => `Image ${imageId}`,
         );
-        const said = state === "waiting" || state === "returned" ? "sent back" : state;
+        const said = state === "waiting" ? "taken back" : state;
         onError(new Error(`${name} could not be ${said}, it stays as it was. ${message} ${hint}`.trim()));
       },
       onState: (state) => {

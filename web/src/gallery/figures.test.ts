@@ -46,7 +46,7 @@ describe("lines", () => {
       "2026-01-09",
     );
     expect(days).toEqual(["2026-01-01", "2026-01-09"]);
-    expect(lines.map(({ name, values }) => [name, values])).toEqual([["Waiting", [3, 3]]]);
+    expect(lines.map(({ name, values }) => [name, values])).toEqual([["To do", [3, 3]]]);
     expect(progressLines(progress([]), "2026-01-09")).toEqual({ days: [], lines: [] });
   });
 

@@ -8,16 +8,16 @@ export const STAGE_NAMES: Readonly<Record<StageFigures["stage"], string>> = {
   verified: "3 Suggested and verified",
 };
 export const RUN_STATES: Readonly<Record<LearningRun["state"], string>> = {
-  waiting: "Waiting",
+  waiting: "Queued",
   running: "Training",
   done: "Done",
   cancelled: "Cancelled",
   failed: "Failed",
 };
 const STEPS: Readonly<Record<LearningRun["progress"]["stage"], string>> = {
-  waiting: "Waiting",
+  waiting: "Queued",
   preparing: "Preparing",
-  encoding: "Encoding views of the images",
+  encoding: "Preparing views of the images",
   training: "Training",
   measuring: "Measuring on held-out images",
 };

@@ -134,7 +134,7 @@ export class Drawing {
     if (this.host.draft.isUnchanged) this.drop();
     else if (!this.host.draft.decoding) this.complainOf(this.save());
     else if (this.host.decoderIsReady) this.early = { ...this.early, accepts: true };
-    else this.host.complain("The image is still being encoded. Accept the mask once it appears.");
+    else this.host.complain("The image is still being prepared. Accept the mask once it appears.");
   }
 
   /**

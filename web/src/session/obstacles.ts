@@ -12,17 +12,17 @@ export const UNANSWERED: Obstacle = {
 };
 export const EMPTY_ANSWER: Obstacle = {
   message: "This mask is empty.",
-  hint: "Press {cycle} for another one, move the points, or press {drop} to drop it.",
+  hint: "Press {cycle} for another one, move the points, or press {drop} to discard it.",
 };
 export const NOTHING_LEFT: Obstacle = {
   message: "Nothing is left of this mask.",
-  hint: "Paint something, or press {drop} to drop it.",
+  hint: "Paint something, or press {drop} to discard it.",
 };
 export const COVERED: Obstacle = {
-  message: "Other objects cover all of this mask, and the overlap setting or a lock protects them.",
-  hint: "Allow overlap, or press {drop} to drop it.",
+  message: "Other objects cover all of this mask, and “Stop there” or a lock protects them.",
+  hint: "Choose another way at other objects, or press {drop} to discard it.",
 };
 export const OPEN_POLYGON: Obstacle = {
   message: "A polygon is not closed yet.",
-  hint: "Close it with {accept}, or press {drop} to drop it.",
+  hint: "Close it with {accept}, or press {drop} to discard it.",
 };

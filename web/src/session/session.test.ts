@@ -250,7 +250,7 @@ describe("drawing an object", () => {
     decoder.info = { ...decoder.info, state: "preparing" };
     session.drawing.addPoint(at(10, 20), 1);
     session.drawing.accept();
-    expect(notices[0]).toContain("still being encoded");
+    expect(notices[0]).toContain("still being prepared");
     decoder.info = { ...decoder.info, state: "ready" };
     session.embeddingReady();
     await decoder.answer();

@@ -8,7 +8,7 @@ export const GESTURES: readonly { readonly hand: string; readonly does: string }
     does: "Select it, go on drawing it; again: the next below",
   },
   { hand: "Alt + click on a saved object", does: "Begin a new object on top of it" },
-  { hand: "Alt, Ctrl or right (hold)", does: "Brush takes away; polygon cuts out; fill drops a part" },
+  { hand: "Alt, Ctrl or right (hold)", does: "Brush takes away; polygon cuts out; fill removes a part" },
   { hand: "Shift + click", does: "With brush or eraser: straight stroke from the last one" },
   { hand: "Wheel, pinch", does: "Zoom at the cursor" },
   { hand: "Middle drag, two fingers", does: "Move the image" },

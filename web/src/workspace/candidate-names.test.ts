@@ -7,7 +7,7 @@ it("names three by their size, however they are ordered, and the combined one ap
     [3, "Object"],
     [2, "Part"],
     [1, "Whole"],
-    [0, "Combined"],
+    [0, "Best fit"],
   ]);
 });
 

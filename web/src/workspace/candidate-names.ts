@@ -15,6 +15,6 @@ export function candidateNames(
     .filter(({ index }) => ambiguous.includes(index))
     .toSorted((a, b) => a.size - b.size || a.index - b.index);
   const names = bySize.length === BY_SIZE.length ? BY_SIZE : bySize.map((_, place) => `Size ${place + 1}`);
-  const nameOf = (index: number) => names[bySize.findIndex((each) => each.index === index)] ?? "Combined";
+  const nameOf = (index: number) => names[bySize.findIndex((each) => each.index === index)] ?? "Best fit";
   return new Map(candidates.map(({ index }) => [index, nameOf(index)]));
 }

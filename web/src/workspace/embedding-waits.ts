@@ -25,7 +25,7 @@ export async function whenEncoded({ ask, wait, onPending, signal }: Asking): Pro
       return answer.bytes;
     }
     if (answer.state === "failed") {
-      throw new ApiError("encoder_failed", answer.error ?? "The encoder failed on this image.", "", 500);
+      throw new ApiError("encoder_failed", answer.error ?? "This image could not be prepared.", "", 500);
     }
     onPending(answer);
     await wait();

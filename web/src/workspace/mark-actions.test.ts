@@ -161,7 +161,7 @@ describe("submitting and skipping", () => {
     expect(done).toEqual([]);
   });
 
-  it("sends back and stays", async () => {
+  it("returns and stays", async () => {
     const { actions, done } = host();
     actions.ask("sendBack");
     await actions.sendBack("the tail is missing", "anyone");

@@ -27,7 +27,7 @@ describe("an image waits", () => {
     expect(marks.waits(2)).toBe(true);
   });
 
-  it("again once it was sent back", async () => {
+  it("again once it was returned", async () => {
     const marks = new Marks(client, 1, () => EVERYTHING);
     await marks.say(sync(2), "submitted", "");
     marks.hear(2, heard("waiting")); // older: an edit from before the mark

@@ -12,10 +12,10 @@ const NOTHING = {
 
 it.each([
   [NOTHING, false, true, /Point at an object/],
-  [NOTHING, false, false, /being encoded/],
+  [NOTHING, false, false, /being prepared/],
   [{ ...NOTHING, tool: "box" } as const, false, true, /Drag a box/],
   [{ ...NOTHING, active: true, decoding: true }, false, true, /Looking/],
-  [{ ...NOTHING, active: true, decoding: true }, false, false, /as soon as the image is encoded/],
+  [{ ...NOTHING, active: true, decoding: true }, false, false, /as soon as the image is prepared/],
   [{ ...NOTHING, active: true, canAccept: true }, true, true, /painted by hand/],
   [{ ...NOTHING, active: true, canAccept: true }, false, true, /painted by hand/],
   [{ ...NOTHING, active: true, canAccept: true, reopenedUid: "a" }, true, true, /object as you changed it/],

@@ -15,7 +15,7 @@ interface Seen extends Pick<Session, "tool"> {
 export function maskHint(session: Seen, byHand: boolean, encoded: boolean, touch = false): string {
   const { active, decoding, canAccept, reopenedUid } = session.draft;
   if (decoding) {
-    return encoded ? "Looking for the mask…" : "The mask appears here as soon as the image is encoded.";
+    return encoded ? "Looking for the mask…" : "The mask appears here as soon as the image is prepared.";
   }
   if (active && canAccept) {
     return reopenedUid
@@ -30,5 +30,5 @@ export function maskHint(session: Seen, byHand: boolean, encoded: boolean, touch
   if (encoded && touch) return "Tap an object, or drag a box around it. A finger that rests takes away.";
   return encoded
     ? "Point at an object: the mask under the pointer shows before you click. Drag for a box."
-    : "The image is being encoded. You can set points already.";
+    : "The image is being prepared. You can set points already.";
 }

@@ -182,7 +182,8 @@ export class OpenImage {
     const { details } = this;
     if (!details) return;
     const sentBack = isOpenWork(mark.state) && mark.at !== details.mark.at && !isOpenWork(details.mark.state);
-    if (sentBack) this.host.tell(`This image was sent back${mark.note ? `: ${mark.note}` : "."}`);
+    const now = mark.state === "returned" ? "was returned" : "is to do again";
+    if (sentBack) this.host.tell(`This image ${now}${mark.note ? `: ${mark.note}` : "."}`);
     this.details = { ...details, mark };
   }
 

@@ -68,7 +68,7 @@ describe("a mark", () => {
     await acceptAndSubmit();
     image.hear(7, 6, SUBMITTED);
     image.hear(7, 7, { ...WAITING, note: "left ear", by: "bob", at: "2026-01-01T11:00:00Z" });
-    expect([image.details!.mark.state, said]).toEqual(["waiting", ["This image was sent back: left ear"]]);
+    expect([image.details!.mark.state, said]).toEqual(["waiting", ["This image is to do again: left ear"]]);
   });
 
   it("stays while it is on its way, whatever the server tells", async () => {

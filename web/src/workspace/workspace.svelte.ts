@@ -306,7 +306,7 @@ export class Workspace {
     if (details.revision > 0 || annotations.length > 0) void this.ownSteps.load(id, settled);
     this.suggesting.open(id);
     this.comments.show(id);
-    if (draft) this.tell("What you were drawing here is back. {drop} drops it.");
+    if (draft) this.tell("What you were drawing here is back. {drop} discards it.");
     if (this.engine.ready) this.session.embeddingReady();
     const fresh = await this.opened.refresh();
     if (fresh) void this.prefetchAround(fresh);

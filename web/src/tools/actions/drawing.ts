@@ -163,7 +163,7 @@ export const CLEAN_UP = [
   {
     group: "Clean-up",
     command: "dropIslands",
-    does: "Drop all small parts",
+    does: "Remove all small parts",
     keys: ["Shift+d"],
     possible: hasMask,
     run: ({ session }) => session.masks.dropIslands(),

@@ -76,7 +76,7 @@ async function show(canWork = true): Promise<HTMLElement[]> {
 it("tells of an image who did what, and of an object once one is selected", async () => {
   const rows = await show();
   const texts = rows.map((row) => row.textContent!.replaceAll(/\s+/g, " ").trim());
-  expect(texts[0]).toMatch(/^Sent back: the tail Ada, /);
+  expect(texts[0]).toMatch(/^Returned: the tail Ada, /);
   expect(texts[1]).toMatch(/^An object that is gone: Deleted Ada, .*Restore$/);
   expect(texts[2]).toMatch(/^Object 1: Category: a category that is gone, mask Ada, .* now$/);
   expect(texts[3]).toMatch(/^Object 1: Drawn as cat Ada, .*Restore$/);

@@ -32,8 +32,8 @@ it.each<[ImageState, boolean, boolean, string[]]>([
   ["waiting", true, false, ["Next image to work on", "Skip…", "Submit"]],
   ["submitted", true, false, ["Take back…"]],
   ["approved", true, false, []],
-  ["submitted", true, true, ["Send back…", "Approve"]],
-  ["approved", true, true, ["Send back…"]],
+  ["submitted", true, true, ["Return…", "Approve"]],
+  ["approved", true, true, ["Return…"]],
 ])(
   "offers on an image that is %s, to who may annotate (%s) and review (%s), %j",
   (state, annotates, reviews, expected) => {

@@ -69,7 +69,7 @@ it("offers what is installed with its facts, and starts the change", async () =>
 
 it("shows how far a change is, and keeps the model when it is called off", async () => {
   const { client, onjob } = show({ ...JOB, model: "mine" });
-  expect(screen.getByRole("status").textContent).toContain("by mine");
+  expect(screen.getByRole("status").textContent).toContain("Preparing images for mine");
   expect(screen.getByRole("progressbar").getAttribute("aria-valuenow")).toBe("1");
   await person.click(screen.getByRole("button", { name: "Keep samlet" }));
   expect(client.steerJob).toHaveBeenCalledWith(3, "cancel");
