@@ -41,12 +41,16 @@ def rows_of(owner: FlaskClient, project_id: int, image_id: int) -> Rows:
         "/api/v1/invitation/accept", json={"token": invited["token"], "name": person, "password": PASSWORD}
     )
     assert accepted.status_code == 201, accepted.json
+    deleted = {"files": (io.BytesIO(png_bytes(seed=99)), "deleted.png")}
+    trashed_id = owner.post(f"{project}/images", data=deleted).json["results"][0]["image"]["id"]
+    assert owner.delete(f"/api/v1/images/{trashed_id}").status_code == 204
     drawn = owner.post(f"/api/v1/images/{image_id}/operations", json=creation(category_id), headers={"If-Match": '"0"'})
     assert drawn.status_code == 200, drawn.json
     return {
         "project_id": project_id,
         "uid": drawn.json["annotation"]["uid"],
         "image_id": image_id,
+        "trashed_id": trashed_id,
         "category_id": category_id,
         "comment_id": owner.post(
             f"/api/v1/images/{image_id}/comments", json={"uid": str(uuid.uuid4()), "text": "?"}
@@ -91,6 +95,8 @@ def ask(app: APIFlask, client: FlaskClient, rows: Rows, leave_out: Collection[st
         "statistics.get_effort": {"query_string": {"by": "day"}},
         "snapshots.take_snapshot": {"json": {"name": f"snapshot {uuid.uuid4()}"}},
         "suggestions.request_suggestions": {"json": {"request": {"source": "everything"}}},
+        "trash.delete_for_good": {"json": {"image_ids": []}},
+        "trash.restore": {"json": {"image_ids": []}},
         "verification.get_crop": {"query_string": {"revision": 1}},
         "verification.get_error_rates": {"query_string": {"by": "person"}},
         "verification.judge_mask": {"json": {"revision": 1, "verdict": "wrong"}},

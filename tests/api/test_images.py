@@ -250,12 +250,18 @@ def sweep_after_a_day(services: Services, later: timedelta = timedelta(hours=25)
     sweep(services.database, services.blobs, "test", now=utc_now() + later)
 
 
-def test_deleting_an_image_deletes_its_bytes_when_nobody_else_has_them(
+def delete_for_good(script: FlaskClient, image: dict[str, Any]) -> None:
+    assert script.delete(f"/api/v1/images/{image['id']}").status_code == 204
+    address = f"/api/v1/projects/{image['project_id']}/trash/delete"
+    assert script.post(address, json={"image_ids": [image["id"]]}).json["done"] == [image["id"]]
+
+
+def test_deleting_an_image_for_good_deletes_its_bytes_when_nobody_else_has_them(
     script: FlaskClient, upload: Upload, image: dict[str, Any], services: Services
 ) -> None:
     other = script.post("/api/v1/projects", json={"name": "Other"}).json
     twin = upload(png_bytes(HEIGHT, WIDTH), project_id=other["id"])["image"]
-    assert script.delete(f"/api/v1/images/{image['id']}").status_code == 204
+    delete_for_good(script, image)
     assert script.get(f"/api/v1/images/{image['id']}").status_code == 404
     assert script.get(f"/api/v1/images/{twin['id']}/file").status_code == 200
     assert script.delete(f"/api/v1/projects/{other['id']}").status_code == 204
@@ -274,7 +280,7 @@ def test_an_import_beside_a_deletion_of_the_same_bytes_keeps_its_files(
 
     def put_and_lose_the_row(key: str, data: bytes, **options: Any) -> bool:
         if key.startswith("thumbnails/"):
-            assert script.delete(f"/api/v1/images/{image['id']}").status_code == 204
+            delete_for_good(script, image)
             sweep_after_a_day(services, timedelta(hours=23))
         return put(key, data, **options)
 
@@ -299,7 +305,7 @@ def test_an_image_that_comes_again_after_it_was_deleted_is_not_taken_for_encoded
         with services.database.write() as session:
             add_embeddings(session, key, [MadeEmbedding(image["sha256"], seconds=1.0, bytes=9)])
     assert script.get(f"/api/v1/images/{image['id']}").json["embedding"]["state"] == "ready"
-    script.delete(f"/api/v1/images/{image['id']}")
+    delete_for_good(script, image)
     sweep_after_a_day(services)
     assert stored_files(services.settings) == set()
     again = upload(png_bytes(HEIGHT, WIDTH))["image"]

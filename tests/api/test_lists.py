@@ -40,6 +40,7 @@ from limner.store.tables import (
     User,
     Webhook,
 )
+from limner.store.trash import put_in_trash
 from limner.store.types import utc_now
 from limner.store.webhooks import create_webhook, deliver, find_webhook
 from limner.vocabulary.operations import CreateOperation, MarkOperation, Segmentation
@@ -177,6 +178,8 @@ def fill(services: Services, ids: Mapping[str, int], numbers: range) -> None:
             create = CreateOperation(kind="create", uid=uuid.uuid4(), category_id=None, segmentation=MASK)
             first = lock_image(session, ids["image_id"])
             apply_operation(session, first, str(uuid.uuid4()), create, revision=None, user_id=user.id)
+            doomed = NewImage(f"deleted {number}.png", 64, 48, f"{number + 1000:064x}", 100, "PNG", "image/png")
+            put_in_trash(session, add_image(session, ids["project_id"], doomed)[0], user.id)
             copy = copy_for(session, image, user.id)
             session.add(_gold_score(copy.id, ids["project_id"], user.id))
             thread = begin_thread(session, first, str(uuid.uuid4()), "look", user.id, About())

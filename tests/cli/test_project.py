@@ -15,7 +15,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from limner.cli import cli
+from limner.cli.home import open_home
 from limner.errors import InvalidFile, InvalidInput, NotFound
+from limner.service import trash
 from limner.vocabulary import rle
 
 
@@ -304,3 +306,24 @@ def test_an_export_says_before_what_it_leaves_out(home: Path, tmp_path: Path) ->
     assert images("--which", "finished") == []
     with pytest.raises(InvalidInput, match="tolerance is for polygons"):
         run("export", "Cats", "--tolerance", "1", "--out", tmp_path / "out.json")
+
+
+def test_the_trash_is_listed_restored_and_emptied(home: Path, tmp_path: Path) -> None:
+    run("create", "Cats")
+    for seed, name in enumerate(("a.png", "b.png")):
+        run("import", "Cats", write_image(tmp_path / name, seed))
+    with open_home(None) as (services, actor):
+        for image_id in (1, 2):
+            trash.delete(services, actor, image_id)
+    assert run("list").output == "1\t0 images\t0 annotations\tCats\n"
+    listed = run("trash", "Cats").output.splitlines()
+    assert [line.split("\t")[0] + line.split("\t")[3] for line in listed] == ["2b.png", "1a.png"]
+    assert run("trash", "Cats", "--restore", 1).output == "1 image restored.\n"
+    again = run("trash", "Cats", "--restore", 1)
+    assert (again.exit_code, again.stdout) == (1, "0 images restored.\n")
+    assert "Not restored: 1: The image is not in the project's trash." in again.stderr
+    assert run("trash", "Cats", "--empty").output == "1 image deleted.\n"
+    assert run("trash", "Cats").output == ""
+    assert run("list").output == "1\t1 images\t0 annotations\tCats\n"
+    with pytest.raises(InvalidInput, match="Several of"):
+        run("trash", "Cats", "--empty", "--restore-all")

@@ -111,17 +111,27 @@ def test_keys_walk_to_tiles_that_were_never_seen(server: LimnerServer, page: Pag
     expect(page.get_by_role("link", name=re.compile("tile-0000.png"))).to_be_focused()
 
 
-def test_deleting_says_what_is_lost(server: LimnerServer, page: Page, large_project: int) -> None:
+def test_a_deleted_image_waits_in_the_trash_and_a_deleted_project_says_what_is_lost(
+    server: LimnerServer, page: Page, large_project: int
+) -> None:
     page.goto(f"{server.address}/projects/{large_project}")
     card = page.get_by_role("link", name=re.compile("tile-0000.png"))
+    delete = page.get_by_role("button", name="Delete tile-0000.png")
     card.hover()
-    page.get_by_role("button", name="Delete tile-0000.png").click()
-    dialog = page.get_by_role("dialog", name="Delete tile-0000.png?")
-    dialog.get_by_role("button", name="Cancel").click()
+    delete.click()
+    expect(card).to_have_count(0)
+    page.get_by_role("log").get_by_role("button", name="Undo").click()
     expect(card).to_be_visible()
-    page.get_by_role("button", name="Delete tile-0000.png").click()
-    dialog.get_by_role("button", name="Delete image").click()
-    expect(dialog).to_have_count(0)  # the card may go first, by the event; what is behind a dialog takes no keys
+    delete.click()
+    expect(card).to_have_count(0)
+    page.get_by_role("link", name="Trash").click()
+    deleted = page.get_by_role("list", name="Deleted images")
+    expect(deleted.get_by_text("tile-0000.png")).to_be_visible()
+    page.get_by_role("button", name="Restore tile-0000.png").click()
+    expect(deleted).to_contain_text("Nothing is in the trash.")
+    page.get_by_role("link", name="Images").click()
+    expect(card).to_be_visible()
+    delete.click()
     expect(card).to_have_count(0)
     settings = page.get_by_role("region", name="Project settings")
     settings.get_by_role("textbox").fill("Old tiles")

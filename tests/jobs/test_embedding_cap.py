@@ -21,7 +21,7 @@ from limner.encoding.stored import embedding_size, open_embedding
 from limner.errors import NotFound
 from limner.jobs.embedding_cap import EmbeddingCap
 from limner.jobs.encoding import EncodingQueue
-from limner.jobs.sweep import Sweeper
+from limner.jobs.sweeper import Sweeper
 from limner.models.catalogue import find_model
 from limner.models.in_use import Models
 from limner.models.manifest import PREPROCESSING_VERSION

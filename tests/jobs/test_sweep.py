@@ -18,7 +18,8 @@ from limner.cli import cli
 from limner.jobs import queue
 from limner.jobs import sweep as sweep_module
 from limner.jobs.kinds import SWEEP
-from limner.jobs.sweep import Sweeper, find_unreferenced, revive, sweep, unreference
+from limner.jobs.sweep import find_unreferenced, revive, sweep, unreference
+from limner.jobs.sweeper import Sweeper
 from limner.store import Database
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
 from limner.store.images import NewImage, add_image, delete_image, get_image

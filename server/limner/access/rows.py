@@ -58,9 +58,12 @@ def permissions_in(session: Session, actor: Actor, project_id: int) -> frozenset
 def permissions_on(session: Session, actor: Actor, image: Image) -> frozenset[Permission]:
     """What somebody may do with an image.
 
+    What is in the trash is there for nobody: ``service.trash`` lists and restores it.
     A copy is there for whom it was made, who cannot review it, and to be looked at for who reads everybody's figures.
     A gold image is not there for those who are measured by it, unless there is work to do on it.
     """
+    if image.trashed is not None:
+        return frozenset()
     granted = permissions_in(session, actor, home_of(session, image))
     if image.copy_of is None:
         return _granted_on(image, granted)
@@ -241,7 +244,7 @@ def _refusal(actor: Actor, permission: Permission) -> Forbidden:
 
 def _granted_on(image: Image, granted: frozenset[Permission]) -> frozenset[Permission]:
     hidden = image.is_gold and image.state in FINISHED and not knows_gold(granted)
-    return frozenset() if hidden else granted
+    return frozenset() if hidden or image.trashed is not None else granted
 
 
 def _granted(actor: Actor, role: str | None) -> frozenset[Permission]:

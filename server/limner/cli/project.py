@@ -14,6 +14,7 @@ from limner.cli.export import export
 from limner.cli.folders import FoundImages, find_images, readable
 from limner.cli.home import HOME, open_home
 from limner.cli.snapshots import diff, snapshot
+from limner.cli.trash import trash
 from limner.errors import InvalidInput, LimnerError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def project() -> None:
 project.add_command(export)
 project.add_command(snapshot)
 project.add_command(diff)
+project.add_command(trash)
 
 
 @project.command()

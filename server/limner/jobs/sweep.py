@@ -1,6 +1,6 @@
 """Removing blobs that no row names any more: what belongs to images, and snapshots.
 
-Deleting an image deletes rows. When it was the last of its bytes, an item of the kind ``sweep`` is left that is due
+Deleting an image for good deletes rows. When it was the last of its bytes, an item of the kind ``sweep`` is left, due
 after a day of grace. Whoever is about to rely on blobs that may be there already has that day start anew
 (:func:`revive`). The sweeper looks and removes in one transaction that locks the item, so an import in another process
 either comes before it, and the item is not due any more, or after it, and finds nothing and writes everything.
@@ -12,7 +12,6 @@ those that were killed while they wrote a file leave a part of it, which goes on
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,9 +24,7 @@ from sqlalchemy.orm import Session
 from limner.atomic import remove_leftovers
 from limner.blobs import BlobStore, display_key, embedding_key, image_key, region_folder, snapshot_key, thumbnail_key
 from limner.jobs import queue
-from limner.jobs.embedding_cap import EmbeddingCap
 from limner.jobs.kinds import SWEEP, Priority
-from limner.jobs.periodic import Periodic
 from limner.store import Database
 from limner.store.images import is_used
 from limner.store.snapshots import snapshots_of
@@ -38,10 +35,6 @@ from limner.store.upsert import insert_for
 GRACE = timedelta(hours=24)
 AT_ONCE = 50  # items that one claim takes
 BATCH = 500  # hashes in one statement
-SWEEP_EVERY = 3600.0  # s
-CAP_EVERY = 300.0  # s, to see what embeddings take, where that is limited
-SEARCH_EVERY = 24 * 3600.0  # s, to walk through all blobs
-FIRST_SEARCH_AFTER = 3600.0  # s; servers that are started anew every day are to come to it too
 SHA256 = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 logger = structlog.get_logger(__name__)
@@ -118,42 +111,6 @@ def find_unreferenced(database: Database, blobs: BlobStore) -> int:
                 session.execute(_items(session, lost, utc_now()).on_conflict_do_nothing(**_WITHOUT_JOB))
             found += len(lost)
     return found
-
-
-class Sweeper:
-    """Sweeps once in a while, in a thread of its own.
-
-    Args:
-        database: where items and rows are.
-        blobs: where the bytes are.
-        holder: the name under which it holds items.
-        cap: what embeddings may take; by default anything.
-    """
-
-    def __init__(self, database: Database, blobs: BlobStore, holder: str, cap: EmbeddingCap | None = None) -> None:
-        self._database = database
-        self._cap = cap or EmbeddingCap(database, blobs, 0)
-        self._blobs = blobs
-        self._holder = holder
-        self._search_due = time.monotonic() + FIRST_SEARCH_AFTER
-        self._periodic = Periodic("sweeper", self._sweep)
-
-    def start(self) -> None:
-        """Start; the first sweep is now."""
-        self._periodic.start(CAP_EVERY if self._cap.most else SWEEP_EVERY, at_once=True)
-
-    def stop(self) -> None:
-        """End after the image in hand."""
-        self._periodic.stop()
-
-    def _sweep(self) -> None:
-        if time.monotonic() >= self._search_due:
-            self._search_due = time.monotonic() + SEARCH_EVERY
-            find_unreferenced(self._database, self._blobs)
-        if removed := sweep(self._database, self._blobs, self._holder):
-            logger.info("removed what is stored of images that nothing names", images=removed)
-        if removed := self._cap.enforce():
-            logger.info("removed embeddings: they take more than they may", embeddings=removed)
 
 
 _WITHOUT_JOB = {"index_elements": ["kind", "key"], "index_where": text("job_id IS NULL")}

@@ -1,4 +1,4 @@
-"""The images of a project: listed, looked at, added, deleted; where each stands with people and with the encoder."""
+"""The images of a project: listed, looked at, added; where each stands with people and with the encoder."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ from sqlalchemy.orm import Session
 
 from limner.access import Actor, Permission, access_image, access_project, knows_gold, permissions_in
 from limner.encoding.states import EmbeddingState, Target
-from limner.jobs.control import withdraw_image
-from limner.jobs.sweep import unreference
-from limner.service.audit import log_action
 from limner.service.ingest import ingest_image
 from limner.service.models import key_in
 from limner.service.wiring import Services
-from limner.store import images as store
 from limner.store import listing as listed
 from limner.store.copies import home_of, original_of
 from limner.store.embeddings import encoded_among
@@ -166,26 +162,6 @@ def add_image(
     with context.database.read() as session:
         image = _described(context, session, [ingested.image], blind=True)[0]
     return AddedImage(image, ingested.created, ingested.notes)
-
-
-def delete_image(context: Services, actor: Actor, image_id: int) -> None:
-    """Delete an image with its annotations and history. Files that no other project needs go a day later.
-
-    Raises:
-        NotFound: there is none that the actor may see.
-        Forbidden: the actor may not delete it.
-    """
-    with context.database.write() as session:
-        row = access_image(session, actor, image_id, Permission.MANAGE_IMAGES)
-        log_action(session, actor, "image.delete", "image", row.id, project_id=row.project_id, name=row.file_name)
-        withdrawn = withdraw_image(session, row.project_id, row.sha256, row.id)
-        orphans = store.delete_image(session, row)
-        unreference(session, orphans)
-    for sha256 in orphans:
-        context.encoder.cancel(sha256)
-    if withdrawn:
-        context.encoder.look_again()
-        context.suggester.look_again()
 
 
 def _seen_by(session: Session, actor: Actor, project_id: int, listing: Listing) -> tuple[Listing, bool]:

@@ -14,6 +14,7 @@ from limner.service.wiring import Services
 from limner.store.images import NewImage, add_image, find_by_sha256
 from limner.store.projects import get_project
 from limner.store.tables import Image
+from limner.store.trash import restore_same
 
 DECODING = threading.BoundedSemaphore(2)  # a decoded image may take 300 MB
 
@@ -23,7 +24,7 @@ class Ingested:
     """An image, whether it is new to the project, and what whoever brought the file should know."""
 
     image: Image
-    created: bool
+    created: bool  # or back from the trash
     notes: tuple[str, ...] = ()
 
 
@@ -32,7 +33,8 @@ def ingest_image(
 ) -> Ingested:
     """Add an image file to a project. Nothing is stored when it is refused.
 
-    Blobs of it that are missing or damaged are mended.
+    An image of the same bytes that is in the project's trash is restored. Blobs of it that are missing or damaged are
+    mended.
 
     However many requests bring files, only so many of them are in memory at once as are decoded at once.
 
@@ -85,6 +87,12 @@ def _ingested(image: Image, file_name: str, *, created: bool) -> Ingested:
     return Ingested(image, created, tuple(notes))
 
 
+def _restored(image: Image) -> Ingested:
+    masks = f"{image.annotation_count} mask{'' if image.annotation_count == 1 else 's'}"
+    note = f"It was in the trash, and is back as {image.file_name} with all that is on it: {masks}."
+    return Ingested(image, created=True, notes=(note,))
+
+
 def _store(
     context: Services, project_id: int, new: NewImage, blobs: dict[str, bytes], faults: Mapping[str, Fault]
 ) -> Ingested:
@@ -93,6 +101,9 @@ def _store(
             context.blobs.put(key, data, replace=faults.get(key) == "damaged")
         with context.database.write() as session:
             get_project(session, project_id)
+            restored = restore_same(session, project_id, new.sha256)
+            if restored is not None:
+                return _restored(restored)
             image, created = add_image(session, project_id, new)
             return _ingested(image, new.file_name, created=created)
     except BaseException:

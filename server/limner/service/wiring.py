@@ -15,7 +15,7 @@ from limner.jobs.encoding import EncodingQueue, new_holder
 from limner.jobs.shared_encoder import SharedEncoder
 from limner.jobs.statistics import Counter
 from limner.jobs.suggest import SuggestQueue
-from limner.jobs.sweep import Sweeper
+from limner.jobs.sweeper import Sweeper
 from limner.jobs.telling import EncoderNews
 from limner.jobs.webhooks import Deliverer
 from limner.learning.runner import WORKER as LEARNING_WORKER

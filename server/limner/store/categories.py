@@ -143,7 +143,7 @@ def move_category(session: Session, category: Category, position: int) -> None:
 
 
 def delete_category(session: Session, category: Category) -> None:
-    """Delete a category that has no annotations; deleted annotations and those on copies of images lose it.
+    """Delete a category that has no annotations; deleted ones, and those on copies or in the trash, lose it.
 
     Raises:
         CategoryInUse: naming how many annotations it has.
@@ -172,6 +172,7 @@ def count_annotations(session: Session, project_ids: Collection[int]) -> Mapping
         .join(Category, Category.id == Annotation.category_id)
         .where(Category.project_id.in_(project_ids), Annotation.deleted.is_(None))
         .where(Annotation.image_id.not_in(select(Image.id).where(Image.copy_of.is_not(None))))
+        .where(Annotation.image_id.not_in(select(Image.id).where(Image.trashed.is_not(None))))
         .group_by(Annotation.category_id)
     )
     return {category_id: count for category_id, count in rows if category_id is not None}

@@ -153,7 +153,7 @@ def unscored(session: Session) -> Sequence[int]:
         select(Image.id)
         .join(GoldReference, GoldReference.image_id == Image.copy_of)
         .outerjoin(GoldScore, GoldScore.copy_id == Image.id)
-        .where(Image.copy_of.is_not(None), Image.state == "submitted")
+        .where(Image.copy_of.is_not(None), Image.state == "submitted", Image.trashed.is_(None))
         .where(or_(GoldScore.copy_id.is_(None), GoldScore.revision != Image.revision))
     )
     return session.scalars(found.order_by(Image.id)).all()
@@ -163,7 +163,7 @@ def work_on(session: Session, copy_id: int) -> GoldWork | None:
     """The work on a copy, and its reference; None when one of them is gone, or the work goes on."""
     copy = session.get(Image, copy_id)
     reference = None if copy is None or copy.copy_of is None else session.get(GoldReference, copy.copy_of)
-    if copy is None or reference is None or copy.state != "submitted":
+    if copy is None or reference is None or copy.state != "submitted" or copy.trashed is not None:
         return None
     size = [copy.height, copy.width]
     return GoldWork(
@@ -201,7 +201,8 @@ def gold_figures(session: Session, project_id: int, user_id: int | None = None) 
     """How people's work on a project's gold images compares, by the person's number; of all, or of one."""
     wanted = true() if user_id is None else GoldScore.user_id == user_id
     rows: dict[int, list[GoldScore]] = {}
-    scores = select(GoldScore).where(GoldScore.project_id == project_id, wanted)
+    scores = select(GoldScore).join(Image, Image.id == GoldScore.copy_id)
+    scores = scores.where(GoldScore.project_id == project_id, Image.trashed.is_(None), wanted)
     for each in session.scalars(scores.order_by(GoldScore.user_id)):
         rows.setdefault(each.user_id, []).append(each)
     return [_figures(person, scored) for person, scored in rows.items()]
@@ -214,7 +215,7 @@ def gold_scores(session: Session, project_id: int) -> Sequence[tuple[GoldScore, 
         select(GoldScore, Image.id, Image.file_name)
         .join(copy, copy.id == GoldScore.copy_id)
         .join(Image, Image.id == copy.copy_of)
-        .where(GoldScore.project_id == project_id)
+        .where(GoldScore.project_id == project_id, copy.trashed.is_(None))
         .order_by(GoldScore.user_id, Image.id)
     )
     return session.execute(found).all()

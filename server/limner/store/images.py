@@ -127,17 +127,18 @@ def find_by_sha256(session: Session, project_id: int, sha256: str) -> Image | No
 
 
 def delete_image(session: Session, image: Image) -> list[str]:
-    """Delete an image with its annotations and history.
+    """Delete an image for good, with its annotations and history. People's deletions go to the trash: ``store.trash``.
 
     Returns:
         Its hash when no other project uses its bytes, so that its blobs are no longer needed; otherwise nothing.
     """
-    image_id, project_id, sha256 = image.id, image.project_id, image.sha256
+    image_id, project_id, sha256, listed = image.id, image.project_id, image.sha256, image.trashed is None
     copies = select(Image.id).where(Image.copy_of == image_id)  # they go with it
     counted = or_(ImageRollup.image_id == image_id, ImageRollup.image_id.in_(copies))
     session.execute(update(ImageRollup).where(counted).values(gone=True).execution_options(synchronize_session=False))
     session.execute(delete(Image).where(or_(Image.id == image_id, Image.copy_of == image_id)))
-    add_event(session, ImageEvent(image_id=image_id, action="deleted"), project_id)
+    if listed:
+        add_event(session, ImageEvent(image_id=image_id, action="deleted"), project_id)
     return [] if is_used(session, sha256) else [sha256]
 
 

@@ -47,14 +47,15 @@ def get_project(session: Session, project_id: int) -> Project:
         NotFound: when there is none.
     """
     project = session.get(Project, project_id)
-    if project is None or project.copies_of is not None:
+    if project is None or project.copies_of is not None or project.trash_of is not None:
         raise NotFound.row("project", project_id)
     return project
 
 
 def list_projects(session: Session) -> Sequence[Project]:
     """All projects, oldest first."""
-    return session.scalars(select(Project).where(Project.copies_of.is_(None)).order_by(Project.id)).all()
+    own = select(Project).where(Project.copies_of.is_(None), Project.trash_of.is_(None))
+    return session.scalars(own.order_by(Project.id)).all()
 
 
 def names_of_projects(session: Session, project_ids: Collection[int | None]) -> Mapping[int, str]:
@@ -89,18 +90,19 @@ def choose_project(projects: Sequence[Project], name: str) -> Project:
 
 
 def delete_project(session: Session, project: Project) -> list[str]:
-    """Delete a project with its images, annotations and history.
+    """Delete a project with its images, annotations, history and trash.
 
     Returns:
         Hashes of the images that no other project uses: their blobs are no longer needed.
     """
-    gone = select(Project.id).where(or_(Project.id == project.id, Project.copies_of == project.id))
-    own = select(Image.sha256).where(Image.project_id == project.id)
+    parts = or_(Project.id == project.id, Project.copies_of == project.id, Project.trash_of == project.id)
+    gone = select(Project.id).where(parts)
+    own = select(Image.sha256).where(Image.project_id.in_(gone))
     shared = select(Image.sha256).where(Image.project_id.not_in(gone))
-    orphans = list(session.scalars(own.where(Image.sha256.not_in(shared)).order_by(Image.id)))
+    orphans = session.scalars(own.where(Image.sha256.not_in(shared)).order_by(Image.id)).all()
     session.execute(delete(Image).where(Image.project_id.in_(gone)).execution_options(synchronize_session=False))
-    session.execute(delete(Project).where(or_(Project.id == project.id, Project.copies_of == project.id)))
-    return orphans
+    session.execute(delete(Project).where(parts).execution_options(synchronize_session=False))
+    return list(dict.fromkeys(orphans))
 
 
 def models_of(session: Session, project_ids: Collection[int]) -> Mapping[int, str | None]:

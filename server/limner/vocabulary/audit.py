@@ -25,6 +25,8 @@ AuditAction = Literal[
     "project.change",
     "project.delete",
     "image.delete",
+    "image.restore",
+    "image.delete_for_good",
     "image.return",
     "images.gold",
     "annotations.export",

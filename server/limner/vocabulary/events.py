@@ -77,11 +77,11 @@ class ResetEvent(_Fact):
 
 
 class ImageEvent(_Fact):
-    """An image came or went."""
+    """An image came, went into the trash, or came back from there with all that is on it."""
 
     event: Literal["image"] = "image"
     image_id: int
-    action: Literal["created", "deleted"]
+    action: Literal["created", "deleted", "restored"]
 
 
 class CategoriesEvent(_Fact):

@@ -221,7 +221,7 @@ export interface paths {
     get: operations["getImage"];
     put?: never;
     post?: never;
-    /** Delete an image with its annotations and history. */
+    /** Put an image into the trash of its project, from where it can be restored with all that is on it for 30 days. */
     delete: operations["deleteImage"];
     options?: never;
     head?: never;
@@ -1275,6 +1275,74 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/projects/{project_id}/trash": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Images that were deleted and can be restored. */
+    get: operations["listTrash"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/trash/delete": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Delete images in the trash for good, with their annotations and history. */
+    post: operations["deleteForGood"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/trash/restore": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Bring images back from the trash with all that is on them. */
+    post: operations["restoreImages"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/trash/{trashed_id}/thumbnail": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** An image in the trash, small, as WebP. */
+    get: operations["getTrashedThumbnail"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/projects/{project_id}/verification": {
     parameters: {
       query?: never;
@@ -1553,6 +1621,8 @@ export interface components {
         | "project.change"
         | "project.delete"
         | "image.delete"
+        | "image.restore"
+        | "image.delete_for_good"
         | "image.return"
         | "images.gold"
         | "annotations.export"
@@ -2075,10 +2145,10 @@ export interface components {
       /** @enum {string} */
       state: "none" | "waiting" | "encoding" | "ready" | "failed";
     };
-    /** @description An image came or went. */
+    /** @description An image came, went into the trash, or came back from there with all that is on it. */
     ImageEvent: {
       /** @enum {string} */
-      action: "created" | "deleted";
+      action: "created" | "deleted" | "restored";
       /**
        * @description discriminator enum property added by openapi-typescript
        * @enum {string}
@@ -2422,6 +2492,17 @@ export interface components {
       };
       title: string;
       weights_sha256: string;
+    };
+    /**
+     * @description What became of many images, each for itself.
+     *
+     *     ``done`` are those that were changed. With ``next`` not all were come to: ask the same again with
+     *     ``after`` set to it.
+     */
+    ManyResult: {
+      done: number[];
+      next: number | null;
+      refused: components["schemas"]["RefusedImages"][];
     };
     /**
      * @description Say how far the work on the image itself is; ``uid`` names the mark, which is on no annotation.
@@ -2920,6 +3001,11 @@ export interface components {
       rank: number;
       steps?: number | null;
     };
+    /** @description Images that were left as they are, and why; the sentence is that of the first of them. */
+    RefusedImages: {
+      error: components["schemas"]["ErrorInfo"];
+      image_ids: number[];
+    };
     /** @description Where a part of an image stands that is encoded on its own; ``region`` is "x,y,width,height". */
     RegionEvent: {
       error: string | null;
@@ -3222,6 +3308,30 @@ export interface components {
       masks: number;
       mean_iou: number;
       worst_iou: number;
+    };
+    /** @description Images in the trash, or, without numbers, all of them; ``after``: go on after this number. */
+    TrashChoice: {
+      /** @default 0 */
+      after: number;
+      image_ids: number[] | null;
+    };
+    /** @description Images in the trash, the last that came first, and how many there are in all. */
+    TrashList: {
+      images: components["schemas"]["TrashedImage"][];
+      total: number;
+    };
+    /** @description An image in the trash: ``by`` put it there at ``trashed``; at ``until`` it is deleted for good. */
+    TrashedImage: {
+      annotation_count: number;
+      by: string | null;
+      file_name: string;
+      height: number;
+      id: number;
+      /** Format: date-time */
+      trashed: string;
+      /** Format: date-time */
+      until: string;
+      width: number;
     };
     /** @description Operations that were done at once, in their order, and are taken back at once. */
     UndoStep: {
@@ -3665,6 +3775,8 @@ export interface operations {
               | "project.change"
               | "project.delete"
               | "image.delete"
+              | "image.restore"
+              | "image.delete_for_good"
               | "image.return"
               | "images.gold"
               | "annotations.export"
@@ -3739,6 +3851,8 @@ export interface operations {
               | "project.change"
               | "project.delete"
               | "image.delete"
+              | "image.restore"
+              | "image.delete_for_good"
               | "image.return"
               | "images.gold"
               | "annotations.export"
@@ -3944,7 +4058,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description Deleted */
+      /** @description In the trash */
       204: {
         headers: {
           [name: string]: unknown;
@@ -6443,6 +6557,142 @@ export interface operations {
         };
         content: {
           "text/csv": string;
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  listTrash: {
+    parameters: {
+      query?: {
+        limit?: number;
+        skip?: number;
+      };
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["TrashList"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  deleteForGood: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["TrashChoice"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ManyResult"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  restoreImages: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["TrashChoice"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ManyResult"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getTrashedThumbnail: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+        trashed_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The thumbnail */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "image/webp": string;
         };
       };
       /** @description What was wrong, and what would be right */

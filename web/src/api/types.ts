@@ -14,6 +14,11 @@ export type Recipe = Pick<Schemas["Recipe"], "kind"> & Partial<Schemas["Recipe"]
 export type Forecast = Schemas["Forecast"];
 export type Effort = Schemas["Effort"];
 export type EffortBy = operations["getEffort"]["parameters"]["query"]["by"];
+export type ManyResult = Schemas["ManyResult"];
+/** What became of many images, all told. */
+export type ManyDone = Pick<ManyResult, "done" | "refused">;
+export type TrashedImage = Schemas["TrashedImage"];
+export type TrashPage = Schemas["TrashList"];
 export type EmbeddingState = Schemas["ImageEmbedding"]["state"];
 export type ImageAnnotations = Schemas["AnnotationList"];
 export type ImageDetails = Schemas["ImageDetails"];

@@ -1,6 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { imagePath, learningPath, projectPath, routeOf, statisticsPath, webhooksPath } from "./paths.ts";
+import {
+  imagePath,
+  learningPath,
+  projectPath,
+  routeOf,
+  statisticsPath,
+  trashPath,
+  webhooksPath,
+} from "./paths.ts";
 
 describe("routeOf", () => {
   it.each([
@@ -31,6 +39,7 @@ describe("routeOf", () => {
     expect(routeOf(statisticsPath(3))).toEqual({ page: "statistics", projectId: 3 });
     expect(routeOf(learningPath(3))).toEqual({ page: "learning", projectId: 3 });
     expect(routeOf(webhooksPath(3))).toEqual({ page: "webhooks", projectId: 3 });
+    expect(routeOf(trashPath(3))).toEqual({ page: "trash", projectId: 3 });
     expect(routeOf(imagePath(3, 4))).toEqual({ page: "annotate", projectId: 3, imageId: 4 });
   });
 });

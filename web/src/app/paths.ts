@@ -13,6 +13,7 @@ export type Route =
   | { page: "learning"; projectId: number }
   | { page: "verification"; projectId: number }
   | { page: "webhooks"; projectId: number }
+  | { page: "trash"; projectId: number }
   | { page: "annotate"; projectId: number; imageId: number }
   | { page: "unknown"; path: string };
 
@@ -32,6 +33,8 @@ export function routeOf(address: string, root = ROOT): Route {
   if (grid) return { page: "verification", projectId: Number(grid[1]) };
   const hooks = /^\/projects\/(\d+)\/webhooks\/?$/.exec(path);
   if (hooks) return { page: "webhooks", projectId: Number(hooks[1]) };
+  const trash = /^\/projects\/(\d+)\/trash\/?$/.exec(path);
+  if (trash) return { page: "trash", projectId: Number(trash[1]) };
   const match = /^\/projects\/(\d+)(?:\/images\/(\d+))?\/?$/.exec(path);
   if (!match) return { page: "unknown", path: address };
   const projectId = Number(match[1]);
@@ -53,6 +56,7 @@ export const verificationPath = (projectId: number) => `${ROOT}/projects/${proje
 export const fixPath = (projectId: number, imageId: number, object: string, back: string) =>
   `${ROOT}/projects/${projectId}/images/${imageId}?${new URLSearchParams({ object, back })}`;
 export const webhooksPath = (projectId: number) => `${ROOT}/projects/${projectId}/webhooks`;
+export const trashPath = (projectId: number) => `${ROOT}/projects/${projectId}/trash`;
 /** @param listing in which one walks from there to the next and back */
 export const imagePath = (projectId: number, imageId: number, listing: Listing = EVERYTHING) =>
   `${ROOT}/projects/${projectId}/images/${imageId}${addressOf(listing)}`;

@@ -6,6 +6,7 @@ import { Http } from "../api/http.ts";
 import { LearningClient } from "../api/learning.ts";
 import { PeopleClient } from "../api/people.ts";
 import { StatisticsClient } from "../api/statistics.ts";
+import { TrashClient } from "../api/trash.ts";
 import { VerificationClient } from "../api/verification.ts";
 import { WebhooksClient } from "../api/webhooks.ts";
 import { ProjectStreams, sharingIn } from "../sync/streams.ts";
@@ -24,6 +25,7 @@ export interface Services {
   learning: LearningClient;
   verification: VerificationClient;
   webhooks: WebhooksClient;
+  trash: TrashClient;
   account: Account;
   router: Router;
   saving: Saving;
@@ -57,6 +59,7 @@ export function createServices(): Services {
     learning: new LearningClient(http),
     verification: new VerificationClient(http),
     webhooks: new WebhooksClient(http),
+    trash: new TrashClient(http),
     account,
     saving,
     streams: new ProjectStreams(scope.then(sharingIn)),

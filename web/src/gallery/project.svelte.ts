@@ -63,7 +63,11 @@ export class GalleryProject {
 
   /** There is a new image. */
   adopt(imageId: number, image?: ProjectImage): void {
-    if (this.images.add(imageId, image) || this.listTimer !== null) return;
+    if (!this.images.add(imageId, image)) this.reloadSoon();
+  }
+
+  private reloadSoon(): void {
+    if (this.listTimer !== null) return;
     this.listTimer = setTimeout(() => {
       this.listTimer = null;
       void this.images.reload();
@@ -75,6 +79,8 @@ export class GalleryProject {
     const stop = streams.listen(this.id, {
       image: ({ image_id, action }) => {
         if (action === "deleted") this.images.drop(image_id);
+        else if (action === "restored")
+          this.reloadSoon(); // it is not the last one
         else this.adopt(image_id);
         this.foldersStale = true;
         this.refreshSoon();

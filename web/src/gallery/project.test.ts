@@ -85,3 +85,25 @@ it("tells jobs that suggest masks from those that encode, and keeps the newest o
   gallery.listen({ listen } as unknown as ProjectStreams)();
   expect([gallery.suggestJob?.done, gallery.job?.done]).toEqual([7, 0]);
 });
+
+it("puts an image that is restored in its place, and does not add it at the end", async () => {
+  vi.useFakeTimers();
+  let listed = [{ id: 1 }, { id: 3 }];
+  const client = {
+    project: async () => named("it"),
+    folders: async () => [],
+    jobs: async () => [],
+    images: async () => ({ images: listed as ProjectImage[], next: null, total: listed.length }),
+  };
+  const gallery = new GalleryProject(client as unknown as Client, 1, vi.fn());
+  await Promise.all([gallery.load(), gallery.images.reset()]);
+  listed = [{ id: 1 }, { id: 2 }, { id: 3 }];
+  const listen = (_project: number, handlers: ProjectEvents) => {
+    handlers.image?.({ image_id: 2, action: "restored" });
+    return () => undefined;
+  };
+  gallery.listen({ listen } as unknown as ProjectStreams);
+  await vi.runAllTimersAsync();
+  vi.useRealTimers();
+  expect(gallery.images.list.map((each) => each?.id)).toEqual([1, 2, 3]);
+});

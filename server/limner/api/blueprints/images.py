@@ -28,7 +28,7 @@ from limner.api.schemas.images import (
 from limner.api.uploads import open_part
 from limner.blobs import display_key, thumbnail_key
 from limner.errors import InvalidInput
-from limner.service import images
+from limner.service import images, trash
 from limner.service.projects import check_project
 from limner.vocabulary.names import clean_file_name, printable
 
@@ -96,10 +96,10 @@ def get_image(image_id: int, query_data: ListingQuery) -> ImageDetails:
 
 @blueprint.delete("/images/<int:image_id>")
 @requires(Permission.MANAGE_IMAGES)
-@blueprint.doc(operation_id="deleteImage", responses={204: "Deleted"})
+@blueprint.doc(operation_id="deleteImage", responses={204: "In the trash"})
 def delete_image(image_id: int) -> Response:
-    """Delete an image with its annotations and history."""
-    images.delete_image(services(), current_actor(), image_id)
+    """Put an image into the trash of its project, from where it can be restored with all that is on it for 30 days."""
+    trash.delete(services(), current_actor(), image_id)
     return Response(status=204)
 
 

@@ -42,6 +42,7 @@ class Image(Base):
         Index("ix_images_held", "lease_user_id", "project_id", **where("lease_user_id IS NOT NULL")),
         Index("ix_images_uncounted", "project_id", "id", **where(UNCOUNTED_IMAGES)),
         Index("ix_images_copy_of", "copy_of", **where("copy_of IS NOT NULL")),
+        Index("ix_images_trashed", "project_id", "trashed", "id", **where("trashed IS NOT NULL")),
         Index("ix_images_gold", "project_id", "id", **where("is_gold")),
         Index("ix_images_commented", "project_id", "id", **where("open_threads > 0")),
         Index("uq_images_project_id_file_name", "project_id", "file_name", unique=True),
@@ -78,6 +79,9 @@ class Image(Base):
     open_threads: Mapped[int] = mapped_column(default=0, server_default="0")  # of comments that nobody has resolved
     copy_of: Mapped[int | None] = mapped_column(BIG_INTEGER)  # number of the original: limner.store.copies
     is_gold: Mapped[bool] = mapped_column(default=False, server_default=false())  # it has a GoldReference
+    trashed: Mapped[datetime | None]  # since when it is in the trash: limner.store.trash
+    trashed_user_id: Mapped[int | None] = mapped_column(BIG_INTEGER)  # who put it there
+    trashed_name: Mapped[str | None] = mapped_column(String(1024))  # its name before that
 
 
 class Annotation(Base):

@@ -17,12 +17,16 @@ from limner.store.types import (
 
 
 class Project(Base):
-    """Images that are annotated with one set of categories; or somebody's copies of such images (``store.copies``)."""
+    """Images that are annotated with one set of categories.
+
+    Or somebody's copies of such images (``store.copies``), or the trash of such a project (``store.trash``).
+    """
 
     __tablename__ = "projects"
     __table_args__ = (
         CheckConstraint("next_order IN ('added', 'name', 'random')", name="next_order"),
         Index("uq_projects_copies", "copies_of", "copies_for", unique=True, **where("copies_of IS NOT NULL")),
+        Index("uq_projects_trash_of", "trash_of", unique=True, **where("trash_of IS NOT NULL")),
         NEVER_REUSE_IDS,
     )
 
@@ -37,6 +41,7 @@ class Project(Base):
     gold_share: Mapped[float] = mapped_column(default=0.05, server_default="0.05")  # of images handed out, 0 to 1
     copies_of: Mapped[int | None] = mapped_column(BIG_INTEGER)  # number of the project whose images they are copies of
     copies_for: Mapped[int | None] = mapped_column(BIG_INTEGER)  # number of the person whose copies these are
+    trash_of: Mapped[int | None] = mapped_column(BIG_INTEGER)  # number of the project whose deleted images these are
 
 
 class Category(Base):
