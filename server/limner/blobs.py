@@ -332,7 +332,7 @@ def embedding_key(
 ) -> str:
     """The encoder's output for exactly this image, or region of it, model and preprocessing.
 
-    ``dtype`` is ``f16`` or ``i8``.
+    ``dtype`` is one of ``wire.DTYPES``.
     """
     folder = f"embeddings/{model_sha256}/{preprocessing_version}/{image_sha256[:2]}"
     if region is None:

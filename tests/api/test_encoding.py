@@ -14,6 +14,7 @@ from safetensors.numpy import load
 
 from limner.blobs import embedding_key
 from limner.config import Settings
+from limner.encoding.wire import smaller
 from limner.jobs.precompute import make_items
 from limner.jobs.sweep import sweep
 from limner.models.manifest import PREPROCESSING_VERSION
@@ -93,7 +94,7 @@ def embedding(client: FlaskClient, image_id: int, query: str = "") -> Any:
 
 
 def test_an_embedding_is_asked_for_and_then_served_for_ever(
-    script: FlaskClient, image: dict[str, Any], services: Services
+    script: FlaskClient, image: dict[str, Any], services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pending = embedding(script, image["id"])
     assert pending.status_code == 202
@@ -113,6 +114,13 @@ def test_an_embedding_is_asked_for_and_then_served_for_ever(
     assert small.status_code == 200
     assert small.headers["ETag"] != ready.headers["ETag"]
     assert load(small.data)["image_embeddings"].dtype == "int8"
+
+    assert embedding(script, image["id"], "?dtype=packed").data == ready.data  # small as it is
+    monkeypatch.setattr("limner.api.blueprints.embeddings.PACKED_ABOVE", 64)
+    packed = embedding(script, image["id"], "?dtype=packed")
+    assert packed.data == smaller(ready.data, "packed")
+    assert len({packed.headers["ETag"], small.headers["ETag"], ready.headers["ETag"]}) == 3
+    assert embedding(script, image["id"]).data == ready.data
 
     wait_for(lambda: script.get(f"/api/v1/projects/{image['project_id']}").json["encoded_count"] == 1)
     assert script.get(f"/api/v1/images/{image['id']}").json["embedding"] == {"state": "ready", "error": None}

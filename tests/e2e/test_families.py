@@ -81,7 +81,8 @@ def test_a_photo_is_segmented_exactly_as_torch_does(
     work.wait_until_ready()
     image_id = re.search(r"/images/(\d+)", page.url)[1]
     image = f"{server.address}/api/v1/images/{image_id}"
-    features, info = unpack(page.request.get(f"{image}/embedding").body())
+    # As the page gets it.
+    features, info = unpack(page.request.get(f"{image}/embedding?dtype=packed").body())
     for points in (((200, 150),), ((120, 100), (300, 220))):
         for x, y in points:
             page.mouse.click(*work.at(x, y))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from limner.encoding.wire import EmbeddingInfo, as_int8, pack, unpack
+from limner.encoding.wire import EmbeddingInfo, is_whole, pack, smaller, unpack
 from limner.errors import InvalidFile, ModelError
 from limner.vocabulary.geometry import Region
 from limner.vocabulary.specs import IMAGE_EMBEDDINGS
@@ -52,7 +53,7 @@ def test_a_channel_of_zeros_survives_int8() -> None:
 
 def test_int8_from_the_stored_file() -> None:
     stored = pack(one(embedding(64)), INFO)
-    small = as_int8(stored)
+    small = smaller(stored, "i8")
     assert len(small) < 0.7 * len(stored)
     assert unpack(small)[1] == INFO
     assert np.abs(unpack(small)[0][IMAGE_EMBEDDINGS] - embedding(64)).max() < 0.05
@@ -97,9 +98,9 @@ def test_embeddings_of_the_first_format_are_still_read_and_made_smaller() -> Non
         features, found = unpack(data)
         assert found == replace(info, region=region)
         np.testing.assert_allclose(features[IMAGE_EMBEDDINGS], values, atol=tolerance)
-        smaller, kept = unpack(as_int8(data))
+        less, kept = unpack(smaller(data, "i8"))
         assert kept == found
-        np.testing.assert_allclose(smaller[IMAGE_EMBEDDINGS], values, atol=0.02)
+        np.testing.assert_allclose(less[IMAGE_EMBEDDINGS], values, atol=0.02)
 
 
 def test_several_features_travel_under_their_names() -> None:
@@ -150,6 +151,91 @@ def test_damaged_files_are_refused(damage: object) -> None:
 def test_a_region_is_named_and_a_whole_image_names_none() -> None:
     of_region = replace(INFO, region=Region(32, 64, 320, 416))
     assert unpack(pack(one(embedding()), of_region))[1] == of_region
-    assert unpack(as_int8(pack(one(embedding()), of_region)))[1] == of_region
+    assert unpack(smaller(pack(one(embedding()), of_region), "i8"))[1] == of_region
     assert b"region" in pack(one(embedding()), of_region)
     assert b"region" not in pack(one(embedding()), INFO)
+
+
+def several() -> dict[str, NDArray[np.float32]]:
+    """Features as SAM 2.1 has them, smaller: the first, the finest, one between."""
+    rng = np.random.default_rng(3)
+    shapes = {"image_embed": (1, 4, 16, 16), "high_res_feats_0": (1, 2, 64, 64), "high_res_feats_1": (1, 3, 32, 32)}
+    return {name: rng.normal(0, 2, shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def waves(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """A feature that changes slowly from cell to cell, as features of photos do."""
+    channels, rows, columns = np.indices(shape[1:])
+    return (2 * np.sin(rows / 7 + channels) * np.cos(columns / 9)).astype(np.float32)[None]
+
+
+def test_several_features_are_packed_within_half_a_step() -> None:
+    smooth = {name: waves(values.shape) for name, values in several().items()}
+    data = pack(smooth, INFO, "packed")
+    assert b"limner-embedding-3" in data
+    assert is_whole(data[:4096], len(data))
+    found, info = unpack(data)
+    assert info == INFO
+    for (name, values), share in zip(smooth.items(), (1 / 40, 1 / 90, 1 / 40), strict=True):
+        step = share * np.median(values.std((0, 2, 3)))
+        assert found[name].dtype == np.float32
+        assert np.abs(found[name] - values).max() <= 0.501 * step
+    assert smaller(pack(smooth, INFO), "packed") == pack(unpack(pack(smooth, INFO))[0], INFO, "packed")
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_an_embedding_of_sam_2_1_is_less_than_three_megabytes(noise: float) -> None:
+    sam2 = {"image_embed": (256, 64), "high_res_feats_0": (32, 256), "high_res_feats_1": (64, 128)}
+    rng = np.random.default_rng(1)
+    features = {
+        name: noise * rng.normal(size=(1, channels, side, side)).astype(np.float32)
+        for name, (channels, side) in sam2.items()
+    }
+    data = pack(features, INFO, "packed")
+    assert len(data) < 3e6
+    for name, values in unpack(data)[0].items():  # of noise nothing can be predicted: steps grow
+        assert np.abs(values - features[name]).max() <= (0.03 if name == "high_res_feats_0" else 0.065) * noise
+
+
+def test_one_channel_that_stands_out_costs_the_others_nothing() -> None:
+    plain = {name: waves(values.shape) for name, values in several().items()}
+    standing_out = {name: values.copy() for name, values in plain.items()}
+    standing_out["image_embed"][0, 1] *= 100
+    found, expected = (unpack(pack(each, INFO, "packed"))[0]["image_embed"] for each in (standing_out, plain))
+    others = [0, 2, 3]
+    lost = [np.abs(each - plain["image_embed"])[0, others].max() for each in (found, expected)]
+    assert lost[0] < 2 * lost[1]
+    assert np.abs(found - standing_out["image_embed"])[0, 1].max() < 2 * lost[1]
+
+
+def test_a_lone_feature_is_packed_as_int8() -> None:
+    lone = pack(one(embedding()), INFO, "packed")
+    assert lone == pack(one(embedding()), INFO, "i8")
+
+
+def test_features_of_nothing_are_nothing() -> None:
+    nothing = {name: np.zeros_like(values) for name, values in several().items()}
+    for values in unpack(pack(nothing, INFO, "packed"))[0].values():
+        assert (values == 0).all()
+
+
+def test_residuals_that_do_not_fit_are_refused() -> None:
+    data = pack(several(), INFO, "packed")
+    with pytest.raises(InvalidFile, match=r"image_embed\.step"):
+        unpack(data.replace(b'"image_embed.step"', b'"image_embed.stop"'))
+    tensors = safetensors.numpy.load(data)
+    start = data.index(tensors["image_embed.residuals"].tobytes())
+    with pytest.raises(InvalidFile, match="residuals are damaged"):
+        unpack(data[: start + 60] + b"\xff" * 8 + data[start + 68 :])
+    shape = tensors["high_res_feats_1.shape"]
+    with pytest.raises(InvalidFile, match="residuals for 1536 values"):
+        unpack(data.replace(shape.tobytes(), np.array([3, 32, 16], "<i4").tobytes()))
+
+
+def test_the_golden_file_of_residuals_is_read() -> None:
+    features, _ = unpack((GOLDEN / "embedding_3.safetensors").read_bytes())
+    expected = json.loads((GOLDEN / "embedding_3.json").read_text())
+    assert list(features) == list(expected)
+    for name, values in features.items():
+        assert list(values.shape[1:]) == expected[name]["shape"]
+        np.testing.assert_array_equal(values.ravel(), np.array(expected[name]["values"], np.float32))

@@ -194,7 +194,25 @@ def made_up_cases(folder: Path) -> list[dict]:
     return cases
 
 
+def packed_embedding() -> None:
+    """An embedding as residuals, some of them large, and the values that are read of it."""
+    rng = np.random.default_rng(11)
+    shapes = {"coarse": (1, 2, 16, 16), "finest": (1, 1, 24, 16), "middle": (1, 1, 16, 32)}
+    features = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    features["coarse"][0, 0] = np.add.outer(np.arange(16), np.arange(16) ** 2 / 9)  # is predicted by neighbours
+    features["finest"][0, 0, :8, :8] = 3  # of one value
+    features["coarse"][0, 1, 4, 3] = -40
+    info = EmbeddingInfo("a" * 64, "b" * 64, PREPROCESSING_VERSION, 48, 64, 64)
+    data = pack(features, info, "packed")
+    (HERE / "embedding_3.safetensors").write_bytes(data)
+    read = {
+        name: {"shape": values.shape[1:], "values": values.ravel().tolist()} for name, values in unpack(data)[0].items()
+    }
+    (HERE / "embedding_3.json").write_text(json.dumps(read) + "\n")
+
+
 def main() -> None:
+    packed_embedding()
     made_up = made_up_cases(HERE / "made_up")
     (HERE / "made_up" / "answers.json").write_text(json.dumps({"cases": made_up}, indent=1) + "\n")
     for name, cases in {

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from limner.atomic import SUFFIX
 from limner.blobs import BlobStore, display_key, embedding_key, image_key, thumbnail_key
 from limner.cli import cli
+from limner.encoding.wire import DTYPES
 from limner.jobs import queue
 from limner.jobs import sweep as sweep_module
 from limner.jobs.kinds import SWEEP
@@ -30,6 +31,7 @@ from limner.store.types import utc_now
 from limner.vocabulary.geometry import Region
 
 SHA = "5a" * 32
+BLOBS = 3 + 2 * 2 * len(DTYPES)  # of an image: itself, two smaller ones, and by two models it and a region
 MODELS = (EmbeddingKey("a" * 64, 1), EmbeddingKey("b" * 64, 2))
 DAY = timedelta(hours=24)
 
@@ -50,7 +52,7 @@ def store_image(database: Database, blobs: BlobStore, sha256: str) -> int:
         blobs.put(key, b"bytes")
     for model in MODELS:
         for region in (None, Region(0, 0, 256, 128)):
-            for dtype in ("f16", "i8"):
+            for dtype in DTYPES:
                 key = embedding_key(sha256, model.model_sha256, model.preprocessing_version, dtype, region)
                 blobs.put(key, b"embedding")
     with database.write() as session:
@@ -82,9 +84,9 @@ def test_what_is_stored_of_a_deleted_image_is_kept_for_a_day_and_then_removed_wh
     remove_rows(database, image_id)
     assert sweep(database, blobs, "me") == 0
     assert sweep(database, blobs, "me", now=utc_now() + DAY * 0.99) == 0
-    assert (stored(blobs), embeddings(database)) == (22, 4)
+    assert (stored(blobs), embeddings(database)) == (2 * BLOBS, 4)
     assert sweep(database, blobs, "me", now=utc_now() + DAY * 1.01) == 1
-    assert (stored(blobs), embeddings(database)) == (11, 2)
+    assert (stored(blobs), embeddings(database)) == (BLOBS, 2)
     assert blobs.exists(image_key("0b" * 32))
     with database.read() as session:
         assert get_image(session, other)
@@ -96,7 +98,7 @@ def test_an_image_that_came_again_stays(database: Database, blobs: BlobStore, im
     revive(database, SHA)
     store_image(database, blobs, SHA)
     assert sweep(database, blobs, "me", now=utc_now() + DAY * 2) == 0
-    assert (stored(blobs), embeddings(database)) == (11, 2)
+    assert (stored(blobs), embeddings(database)) == (BLOBS, 2)
 
 
 def test_whoever_is_about_to_name_an_image_has_a_day(database: Database, blobs: BlobStore, image_id: int) -> None:
@@ -120,7 +122,7 @@ def test_an_import_that_comes_while_the_sweeper_has_the_image_in_hand_keeps_it(
     with monkeypatch.context() as patch:
         patch.setattr(sweep_module, "_keys", list_slowly)
         assert sweep(database, blobs, "me", now=now) == 0
-    assert stored(blobs) == 11
+    assert stored(blobs) == BLOBS
     assert sweep(database, blobs, "me", now=now + DAY * 1.01) == 1
 
 
@@ -144,7 +146,7 @@ def test_what_a_killed_import_left_is_found_by_walking_through_all_blobs(
     assert find_unreferenced(database, blobs) == 2
     assert find_unreferenced(database, blobs) == 0  # known already, and not given another day
     assert sweep(database, blobs, "me", now=utc_now() + DAY * 1.01) == 2
-    assert stored(blobs) == 11
+    assert stored(blobs) == BLOBS
 
 
 def test_what_was_being_written_when_a_process_was_killed_is_removed_on_the_same_walk(

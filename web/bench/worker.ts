@@ -37,6 +37,8 @@ export type Task =
       readonly image: ImageSize;
       readonly file: string;
     }
+  /** From the bytes of an embedding, which are there, to its values; the reference does nothing. */
+  | { readonly kind: "read"; readonly file: string }
   /** Upsample and paint a mask, as one preview does; the reference does nothing. */
   | { readonly kind: "paint"; readonly image: ImageSize };
 
@@ -68,7 +70,7 @@ const api = {
       [`${model}/prepare.onnx`, `${model}/decode.onnx`, published, publishedEmbedding].map(bytes),
     );
     const specs = (await manifestOf(publishedModel)).features;
-    const values = readEmbedding(embedding!, specs);
+    const values = await readEmbedding(embedding!, specs);
     features = Object.fromEntries(
       specs.map(({ name, channels, height, width }) => [
         name,
@@ -103,20 +105,26 @@ const api = {
   /** @returns the times of `count` runs of one side */
   async run(side: Side, task: Task, count: number): Promise<number[]> {
     const mask = wavyMask();
-    const work = side === "ours" ? () => ours(task, mask) : () => theirs(task);
+    const file = task.kind === "read" ? await bytes(task.file) : null;
+    const work = side === "ours" ? () => ours(task, mask, file) : () => theirs(task);
     const times: number[] = [];
     for (let index = 0; index < count; index++) times.push(await timed(work));
     return times;
   },
 };
 
-async function ours(task: Task, mask: Plane): Promise<void> {
+async function ours(task: Task, mask: Plane, file: ArrayBuffer | null): Promise<void> {
+  if (task.kind === "read") {
+    await readEmbedding(file!, manifest.features);
+    return;
+  }
   if (task.kind === "firstPreview") await graphs.prepare(await bytes(task.file));
   if (task.kind !== "paint") await graphs.decode(ourInputs(task.prompt));
   if (task.kind !== "decode") paint(mask, task.image);
 }
 
 async function theirs(task: Task): Promise<void> {
+  if (task.kind === "read") return;
   if (task.kind === "firstPreview") await bytes(task.file);
   if (task.kind !== "paint") await runReference(task.prompt);
 }

@@ -60,6 +60,24 @@ def decoder(
 
 
 @bench.command()
+@click.argument("photos", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--model", default="sam2_1_tiny", show_default=True, help="An installed model, or a family to seed.")
+@click.option("--images", default=50, show_default=True, help="Photos, at most.")
+@click.option("--prompts", default=20, show_default=True, help="On each photo, at random: a point, two, or a box.")
+@click.option("--home", type=click.Path(path_type=Path), default=None, help="Where models are installed.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
+def wire(photos: Path, model: str, images: int, prompts: int, home: Path | None, json_path: Path | None) -> None:
+    """Compare masks of features as they travel with those of the features themselves, on the photos of a folder."""
+    from limner.bench.wire import run
+
+    figures = run(photos, model, home or Settings().home, images, prompts)
+    for name, value in figures.items():
+        click.echo(f"{name}: {value}")
+    if json_path is not None:
+        write_file(json_path, (json.dumps(figures, indent=2) + "\n").encode())
+
+
+@bench.command()
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
 @click.option("--home", type=click.Path(path_type=Path), default=None, help="Where models are installed.")
 @click.option("--threads", default=1, show_default=True, help="CPU threads.")

@@ -4,6 +4,10 @@ image, the model and the preprocessing. The page reads the same bytes that lie i
 Each feature is a tensor by its name in the manifest: F16 (1, C, h, w), or I8 with one F32 scale for each channel in
 ``<name>.scale``. (Format 1, still read, knew ``image_embeddings`` only and called its scale ``scale``.)
 
+Format 3 is written for models of several features, whose files are large, and where it is asked for (``packed``): a
+feature is then ``<name>.residuals``, ``.predicted``, ``.step`` and ``.shape``, and ``.large`` where there are any
+(:mod:`limner.encoding.residuals`).
+
 The layout is that of https://github.com/huggingface/safetensors: eight bytes with the length of the header, the header
 as JSON padded to eight bytes, the tensors. It is written here because the library orders the metadata anew in each
 process, and the bytes of an embedding should not depend on that; it is read here because the library gives the metadata
@@ -17,18 +21,21 @@ import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from limner.encoding.residuals import Coded, decode, encode
 from limner.errors import InvalidFile, ModelError
 from limner.vocabulary.geometry import Region
 from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 
-Dtype = Literal["f16", "i8"]
+Dtype = Literal["f16", "i8", "packed"]
+DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 
 FORMAT = "limner-embedding-2"
+PACKED_FORMAT = "limner-embedding-3"
 ONE_TENSOR_FORMAT = "limner-embedding-1"
 MEDIA_TYPE = "application/octet-stream"
 HEADER_LIMIT = 1 << 16  # bytes; ours are a few hundred
@@ -39,8 +46,21 @@ Tensors = dict[str, NDArray[Any]]
 Arrays = Mapping[str, NDArray[np.float32]]
 
 _SCALE = ".scale"
+_PARTS = _RESIDUALS, _LARGE, _PREDICTED, _STEP, _SHAPE = (".residuals", ".large", ".predicted", ".step", ".shape")
 
-_NUMPY_TYPES: dict[str, np.dtype[Any]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4"), "I8": np.dtype("i1")}
+# Steps as shares of what the channels of a feature usually vary by, measured on SAM 2.1 by `limner bench wire`: the
+# finest feature is added last, and whatever is lost of it is lost on the mask's outline.
+_FINEST, _OTHERS = 1 / 90, 1 / 40
+_AT_MOST = 5.7  # bits per value, all features together: 3 MB of SAM 2.1. Where more are needed, steps grow.
+_TO_SPARE = 0.02  # bits: steps grow a little further, so that once is enough
+
+_NUMPY_TYPES: dict[str, np.dtype[Any]] = {
+    "F16": np.dtype("<f2"),
+    "F32": np.dtype("<f4"),
+    "I8": np.dtype("i1"),
+    "U8": np.dtype("u1"),
+    "I32": np.dtype("<i4"),
+}
 _SAFETENSORS_TYPES = {dtype: name for name, dtype in _NUMPY_TYPES.items()}
 
 
@@ -75,12 +95,14 @@ class EmbeddingInfo:
 def pack(features: Arrays, info: EmbeddingInfo, dtype: Dtype = "f16") -> bytes:
     """Features (1, C, h, w) by name -> file.
 
-    ``i8`` is symmetric per channel: value ≈ integer × scale, the largest magnitude of the channel at 127.
+    ``i8`` is symmetric per channel: value ≈ integer × scale, the largest magnitude of the channel at 127. ``packed`` is
+    5.7 bits a value at most, where there are several features; else it is ``i8``.
 
     Raises:
         ModelError: when values are not finite or do not fit into 16 bits; such an embedding segments nothing.
     """
     tensors: Tensors = {}
+    packed = dtype == "packed" and len(features) > 1
     for name, values in features.items():
         with np.errstate(over="ignore"):
             half = values.astype("<f2")
@@ -91,16 +113,39 @@ def pack(features: Arrays, info: EmbeddingInfo, dtype: Dtype = "f16") -> bytes:
             )
         if dtype == "f16":
             tensors[name] = half
-        else:
+        elif not packed:
             largest = np.abs(values).max(axis=(0, 2, 3))  # (C,)
             scale = np.where(largest > 0, largest / 127, 1).astype("<f4")
             tensors[name] = np.rint(values / scale[None, :, None, None]).astype(np.int8)
             tensors[name + _SCALE] = scale
-    return _write(tensors, info)
+    if packed:
+        for name, coded in _coded(features).items():
+            arrays: Tensors = dict(zip(_PARTS, coded, strict=True))
+            tensors |= {name + part: values for part, values in arrays.items() if values.size}
+    return _write(tensors, info, PACKED_FORMAT if packed else FORMAT)
+
+
+def _coded(features: Arrays) -> dict[str, Coded]:
+    finest = max(features, key=lambda name: math.prod(features[name].shape[2:]))
+    steps = {name: _spread(v) * (_FINEST if name == finest else _OTHERS) for name, v in features.items()}
+    values = sum(each.size for each in features.values())
+    while True:
+        coded = {name: encode(features[name], step) for name, step in steps.items()}
+        excess = 8 * sum(each.residuals.nbytes + each.large.nbytes for each in coded.values()) / values - _AT_MOST
+        if excess <= 0:
+            return coded
+        larger = 2 ** min(excess + _TO_SPARE, 1)  # a bit less for each doubling, but for large ones, which then vanish
+        steps = {name: step * larger for name, step in steps.items()}
+
+
+def _spread(values: NDArray[np.float32]) -> float:
+    """What a channel usually varies by: of channels that stand out, as trained models have them, nothing is seen."""
+    of_channels = values.std(axis=(0, 2, 3), dtype=np.float64)  # (C,)
+    return float(np.median(of_channels) or of_channels.max() or 1)
 
 
 def unpack(data: bytes) -> tuple[dict[str, NDArray[np.float32]], EmbeddingInfo]:
-    """File, of this format or the one before -> features (1, C, h, w) float32 by name, and what they are of.
+    """File, of any format -> features (1, C, h, w) float32 by name, and what they are of.
 
     Raises:
         InvalidFile: when the bytes are not such a file, or cut.
@@ -109,7 +154,7 @@ def unpack(data: bytes) -> tuple[dict[str, NDArray[np.float32]], EmbeddingInfo]:
     try:
         if metadata["format"] == ONE_TENSOR_FORMAT:
             tensors = {f"{IMAGE_EMBEDDINGS}{_SCALE}" if name == "scale" else name: t for name, t in tensors.items()}
-        elif metadata["format"] != FORMAT:
+        elif metadata["format"] not in (FORMAT, PACKED_FORMAT):
             raise InvalidFile(f"The embedding is of format {metadata['format']!r}.", hint=f"Expected: {FORMAT}.")
         info = EmbeddingInfo(
             image_sha256=metadata["image_sha256"],
@@ -120,13 +165,20 @@ def unpack(data: bytes) -> tuple[dict[str, NDArray[np.float32]], EmbeddingInfo]:
             image_size=int(metadata["image_size"]),
             region=Region.parse(metadata["region"]) if "region" in metadata else None,
         )
-        features = {name: _exact(tensors, name) for name in tensors if not name.endswith(_SCALE)}
+        names = [name.removesuffix(_RESIDUALS) for name in tensors if not name.endswith((_SCALE, *_PARTS[1:]))]
+        features = {name: _exact(tensors, name) for name in names}
     except KeyError as error:
         raise InvalidFile(f"The embedding lacks {error}.", hint="Have the image encoded again.") from error
+    except ValueError as error:
+        raise InvalidFile(f"The embedding cannot be read: {error}.", hint="Have the image encoded again.") from error
     return features, info
 
 
 def _exact(tensors: Tensors, name: str) -> NDArray[np.float32]:
+    if name + _RESIDUALS in tensors:
+        large = tensors.get(name + _LARGE, np.empty(0, np.int32))
+        predicted, step, shape = (tensors[name + part] for part in (_PREDICTED, _STEP, _SHAPE))
+        return decode(Coded(tensors[name + _RESIDUALS], large, predicted, step, shape))
     values = tensors[name].astype(np.float32)
     if tensors[name].dtype == np.int8:
         values *= tensors[name + _SCALE].astype(np.float32)[None, :, None, None]
@@ -153,14 +205,14 @@ def is_whole(head: bytes, size: int) -> bool:
     return bool(ends) and all(isinstance(end, int) for end in ends) and size == 8 + length + max(ends)
 
 
-def as_int8(data: bytes) -> bytes:
-    """The same embedding in half the bytes, from the file as the encoder wrote it."""
+def smaller(data: bytes, dtype: Dtype) -> bytes:
+    """The same embedding in fewer bytes, from the file as the encoder wrote it."""
     features, info = unpack(data)
-    return pack(features, info, "i8")
+    return pack(features, info, dtype)
 
 
-def _write(tensors: Tensors, info: EmbeddingInfo) -> bytes:
-    header: dict[str, object] = {"__metadata__": {"format": FORMAT} | info.metadata}
+def _write(tensors: Tensors, info: EmbeddingInfo, form: str) -> bytes:
+    header: dict[str, object] = {"__metadata__": {"format": form} | info.metadata}
     offset = 0
     for name, tensor in tensors.items():
         end = offset + tensor.nbytes

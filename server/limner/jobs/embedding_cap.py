@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from limner.blobs import BlobStore, embedding_key, region_folder
 from limner.encoding.states import Target
+from limner.encoding.wire import DTYPES
 from limner.errors import Unavailable
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.store import Database
@@ -33,7 +34,6 @@ from limner.store.types import utc_now
 
 KEPT = timedelta(hours=1)  # after it was made or used
 AT_ONCE = 200  # that are looked for before what is left is counted again
-FORMS = ("f16", "i8")
 
 logger = structlog.get_logger(__name__)
 
@@ -119,5 +119,5 @@ class EmbeddingCap:
         named = (stored.image_sha256, stored.model_sha256, stored.preprocessing_version)
         for key, _ in self.blobs.list(region_folder(*named)):
             yield key
-        for form in FORMS:
+        for form in DTYPES:
             yield embedding_key(*named, form)

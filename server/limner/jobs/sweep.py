@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from limner.atomic import remove_leftovers
 from limner.blobs import BlobStore, display_key, embedding_key, image_key, region_folder, snapshot_key, thumbnail_key
+from limner.encoding.wire import DTYPES
 from limner.jobs import queue
 from limner.jobs.kinds import SWEEP, Priority
 from limner.store import Database
@@ -143,7 +144,7 @@ def _remove(database: Database, blobs: BlobStore, sha256: str, folders: Sequence
 def _keys(blobs: BlobStore, sha256: str, folders: Sequence[tuple[str, int]]) -> Iterator[str]:
     """Where things may be stored of an image; the original last, by which the rest is found."""
     for model_sha256, version in folders:
-        for dtype in ("f16", "i8"):
+        for dtype in DTYPES:
             yield embedding_key(sha256, model_sha256, version, dtype)
         for key, _ in blobs.list(region_folder(sha256, model_sha256, version)):
             yield key

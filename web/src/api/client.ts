@@ -263,7 +263,7 @@ export class Client {
     priority: "look" | "prefetch",
     { model, region, ...init }: Signal & { model: string; region?: string },
   ): Promise<EmbeddingAnswer> {
-    const query = { dtype: "f16", priority, model, ...(region === undefined ? {} : { region }) } as const;
+    const query = { dtype: "packed", priority, model, ...(region === undefined ? {} : { region }) } as const;
     const { response } = await this.api.GET("/api/v1/images/{image_id}/embedding", {
       params: { path: { image_id: imageId }, query },
       parseAs: "stream",

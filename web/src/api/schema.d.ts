@@ -4176,7 +4176,7 @@ export interface operations {
   getEmbedding: {
     parameters: {
       query?: {
-        dtype?: "f16" | "i8";
+        dtype?: "f16" | "i8" | "packed";
         priority?: "look" | "prefetch";
         model?: string | null;
         region?: string | null;

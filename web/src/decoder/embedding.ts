@@ -1,11 +1,14 @@
-/** The encoder's features as they travel: each by its name, as fp32, fp16, or int8 with one scale per channel. */
+/** The encoder's features as they travel: each by its name, as fp32, fp16, int8 with one scale per channel, or as residuals. */
 
 import type { ImageSize } from "../core/geometry.ts";
 import { DecoderError } from "./errors.ts";
 import type { FeatureSpec } from "./manifest.ts";
+import { decompressed, unfold } from "./residuals.ts";
 import { parseSafetensors, type TensorView } from "./safetensors.ts";
 
 export const EMBEDDING_FORMAT = "limner-embedding-2";
+/** Of features as compressed residuals. */
+const PACKED_FORMAT = "limner-embedding-3";
 /** Knew `image_embeddings` only, and called its scales `scale`. Servers keep what was written so. */
 const ONE_TENSOR_FORMAT = "limner-embedding-1";
 
@@ -22,7 +25,7 @@ export interface EmbeddingSpec {
  */
 export function checkEmbedding(buffer: ArrayBuffer, model: EmbeddingSpec): void {
   const { metadata } = parseSafetensors(buffer);
-  if (metadata.format !== EMBEDDING_FORMAT && metadata.format !== ONE_TENSOR_FORMAT) {
+  if (![EMBEDDING_FORMAT, PACKED_FORMAT, ONE_TENSOR_FORMAT].includes(metadata.format ?? "")) {
     throw new DecoderError(
       "broken_embedding",
       `The embedding has the format ${metadata.format ?? "unknown"}; this page reads ${EMBEDDING_FORMAT}.`,
@@ -48,15 +51,71 @@ export function checkEmbedding(buffer: ArrayBuffer, model: EmbeddingSpec): void 
  * The features by name, each as float32 (channels, height, width).
  * @throws DecoderError `broken_embedding`
  */
-export function readEmbedding(
+export async function readEmbedding(
   buffer: ArrayBuffer,
   features: readonly FeatureSpec[],
-): Readonly<Record<string, Float32Array>> {
+): Promise<Readonly<Record<string, Float32Array>>> {
   const { metadata, tensors } = parseSafetensors(buffer);
   const scalesOf = metadata.format === ONE_TENSOR_FORMAT ? () => "scale" : (name: string) => `${name}.scale`;
-  return Object.fromEntries(
-    features.map((spec) => [spec.name, readFeature(spec, tensors, tensors.get(scalesOf(spec.name)))]),
+  const values = await Promise.all(
+    features.map(async (spec) => {
+      const residuals = tensors.get(`${spec.name}.residuals`);
+      const found = residuals
+        ? await readResiduals(spec, residuals, tensors)
+        : readFeature(spec, tensors, tensors.get(scalesOf(spec.name)));
+      return [spec.name, found] as const;
+    }),
   );
+  return Object.fromEntries(values);
+}
+
+async function readResiduals(
+  { name, channels, height, width }: FeatureSpec,
+  residuals: TensorView,
+  tensors: ReadonlyMap<string, TensorView>,
+): Promise<Float32Array> {
+  const [shape, step, predicted, large] = ["shape", "step", "predicted", "large"].map((part) =>
+    tensors.get(`${name}.${part}`),
+  );
+  const sizes = shape?.dtype === "I32" ? [...new Int32Array(copied(shape))] : [];
+  const fits =
+    sizes.join() === [channels, height, width].join() &&
+    step?.dtype === "F32" &&
+    step.shape.join() === "1" &&
+    predicted?.shape.join() === String(channels);
+  if (!fits) {
+    throw new DecoderError(
+      "broken_embedding",
+      `The embedding has residuals of ${name} of the shape ${sizes.join(" × ")}, or says too little of them; ` +
+        `the model needs ${channels} × ${height} × ${width}.`,
+    );
+  }
+  const count = channels * height * width;
+  const folded = await decompressed(residuals.bytes as Uint8Array<ArrayBuffer>, count).catch(
+    (error: unknown) => {
+      throw new DecoderError("broken_embedding", `The residuals of ${name} are cut or damaged.`, {
+        cause: error,
+      });
+    },
+  );
+  const values =
+    folded &&
+    unfold({
+      channels,
+      height,
+      width,
+      folded,
+      predicted: predicted.bytes,
+      large: large ? new Int32Array(copied(large)) : new Int32Array(),
+      step: new Float32Array(copied(step))[0]!,
+    });
+  if (!values) {
+    throw new DecoderError(
+      "broken_embedding",
+      `The embedding has more or fewer residuals of ${name}, or large ones, than the model needs (${count}).`,
+    );
+  }
+  return values;
 }
 
 function readFeature(

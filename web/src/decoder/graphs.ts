@@ -52,7 +52,7 @@ export class DecoderGraphs {
   /** Make this the image that {@link decode} answers for. The prepared tensors of the one before are dropped. */
   async prepare(embedding: ArrayBuffer): Promise<number> {
     const geometry = new ImageGeometry(imageSizeOf(embedding), this.manifest.input);
-    return this.prepareValues(readEmbedding(embedding, this.manifest.features), geometry);
+    return this.prepareValues(await readEmbedding(embedding, this.manifest.features), geometry);
   }
 
   private async prepareValues(

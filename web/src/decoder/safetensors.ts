@@ -15,7 +15,7 @@ export interface Safetensors {
 }
 
 const LENGTH_BYTES = 8; // little-endian size of the header
-const BYTES_PER_ITEM: Readonly<Record<string, number>> = { F32: 4, F16: 2, I8: 1 };
+const BYTES_PER_ITEM: Readonly<Record<string, number>> = { F32: 4, F16: 2, I32: 4, I8: 1, U8: 1 };
 
 interface HeaderEntry {
   dtype: string;

@@ -15,7 +15,7 @@ from limner.api.schemas.images import EmbeddingPending, EmbeddingQuery
 from limner.blobs import Blob, embedding_key
 from limner.encoding.states import Target
 from limner.encoding.stored import open_embedding
-from limner.encoding.wire import MEDIA_TYPE, Dtype, as_int8
+from limner.encoding.wire import MEDIA_TYPE, Dtype, smaller
 from limner.errors import EncoderFailed, ModelChanged, NotFound
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.service.models import find_wanted
@@ -24,6 +24,7 @@ from limner.vocabulary.geometry import Region
 blueprint = APIBlueprint("embeddings", __name__)
 
 POLL_SECONDS = 1
+PACKED_ABOVE = 4 << 20  # bytes: SAM's 2.1 MB travel as they are
 
 
 @blueprint.get("/images/<int:image_id>/embedding")
@@ -76,13 +77,15 @@ def _find(target: Target, dtype: Dtype) -> Blob:
     services().embedding_cap.use(target)
     names = (target.image_sha256, target.model_sha256, PREPROCESSING_VERSION)
     exact = embedding_key(*names, region=target.region)
-    if dtype == "f16":
-        return open_embedding(blobs, exact)
+    if dtype != "i8":
+        found = open_embedding(blobs, exact)
+        if dtype == "f16" or found.size <= PACKED_ABOVE:
+            return found
     short = embedding_key(*names, dtype, target.region)
     try:
         return open_embedding(blobs, short)
     except NotFound:
-        made = as_int8(open_embedding(blobs, exact).read())
+        made = smaller(open_embedding(blobs, exact).read(), dtype)
         blobs.put(short, made, replace=True)
         services().embedding_cap.grew(target, len(made))
         return blobs.open(short)

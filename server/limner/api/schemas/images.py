@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from limner.api.schemas.base import Answer, ErrorInfo, Request
+from limner.encoding.wire import Dtype
 from limner.service.images import ImageInfo, ImagePlace
 from limner.vocabulary.events import ImageMark, ImageWork, Timestamp
 from limner.vocabulary.listing import ImageOrder, Listing
@@ -194,7 +195,11 @@ class UploadResults(Answer):
 class EmbeddingQuery(Request):
     """How to send the embedding, and how urgently to make it when there is none."""
 
-    dtype: Literal["f16", "i8"] = "f16"
+    dtype: Dtype = Field(
+        default="f16",
+        description="numbers as 16-bit floats, as 8-bit integers, or, where those floats take more than 4 MiB, "
+        "packed (a third of the bytes)",
+    )
     priority: Literal["look", "prefetch"] = "look"
     model: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = Field(
         default=None,
