@@ -143,6 +143,25 @@ def test_its_graphs_answer_as_torch(model: Sam2, tmp_path: Path, stable: bool) -
         assert torch.equal(expected.low_res_masks[0, 0], expected.low_res_masks[0, best]) is not stable
 
 
+def test_a_mask_is_as_fine_as_the_finest_feature(model: Sam2) -> None:
+    features = example_features(model.config.features)
+    prompt = example_prompt(model.config, [1, -1], has_mask=False)
+    _, channels, height, width = features["high_res_feats_0"].shape
+    assert (height, width) == (model.config.low_res_size,) * 2  # stride 4 of the model's input
+    at = (5, 9)
+    changed = features["high_res_feats_0"].clone()
+    changed[0, :, *at] += torch.linspace(-1, 1, channels)
+    split = model.split().eval()
+    with torch.inference_mode():
+        before, after = (
+            split.decode(split.prepare({**features, "high_res_feats_0": finest}), prompt)[0][0, 1:]
+            for finest in (features["high_res_feats_0"], changed)
+        )
+    moved = (before != after).any(0)  # of the masks that stability does not choose between
+    assert moved[at]
+    assert moved.sum() == 1
+
+
 def test_the_decoder_can_be_trained(model: Sam2) -> None:
     """Gradients reach it through the trainable cut, with several images at a time."""
     images = torch.randn(2, 3, IMAGE_SIZE, IMAGE_SIZE, generator=torch.Generator().manual_seed(1))
