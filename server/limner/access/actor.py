@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from limner.access.permissions import ROLE_PERMISSIONS, SCOPE_PERMISSIONS, InstallationRole, Permission, Scope
 from limner.store.accounts import Proof, find_login_session, find_token
-from limner.store.tables import ApiToken, LoginSession, User
+from limner.store.tables import User
 
 EVERY_SCOPE = frozenset({Scope.ALL})
 
@@ -61,15 +61,15 @@ class Actor:
         return ROLE_PERMISSIONS[self.role] & self.limit
 
 
-def actor_of_session(found: Proof[LoginSession]) -> Actor:
+def actor_of_session(found: Proof) -> Actor:
     """Who is signed in with a session, as they stand now."""
-    return Actor.of(found.user, Credential.SESSION, found.row.id_sha256)
+    return Actor(found.user_id, found.name, InstallationRole(found.role), Credential.SESSION, found.key)
 
 
-def actor_of_token(found: Proof[ApiToken]) -> Actor:
+def actor_of_token(found: Proof) -> Actor:
     """Who acts with a token, as they stand now."""
-    scopes = frozenset(map(Scope, found.row.scopes.split()))
-    return Actor.of(found.user, Credential.TOKEN, found.row.token_sha256, scopes)
+    scopes = frozenset(map(Scope, found.scopes.split()))
+    return Actor(found.user_id, found.name, InstallationRole(found.role), Credential.TOKEN, found.key, scopes)
 
 
 def current(session: Session, actor: Actor) -> Actor | None:

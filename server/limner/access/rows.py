@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.orm import Session
 
 from limner.access.actor import Actor, current
@@ -25,6 +25,7 @@ from limner.store.learning import get_run
 from limner.store.leases import FINISHED
 from limner.store.people import role_in, roles_of
 from limner.store.projects import get_project, list_projects
+from limner.store.rows import IMAGE_COLUMNS, AnyImage, ImageRow, image_row, lock_image_row
 from limner.store.snapshots import get_snapshot
 from limner.store.tables import (
     Annotation,
@@ -39,23 +40,23 @@ from limner.store.tables import (
     User,
 )
 
-_IMAGE_AND_ROLE = select(
-    Image,
+_ROLE_ON = (
     select(Membership.role)
     .where(Membership.project_id == Image.project_id, Membership.user_id == bindparam("user_id"))
-    .scalar_subquery(),
-).where(Image.id == bindparam("image_id"))
-
+    .scalar_subquery()
+)
+_IMAGE_AND_ROLE = select(Image, _ROLE_ON).where(Image.id == bindparam("image_id"))
+_ROW_AND_ROLE = select(*IMAGE_COLUMNS, _ROLE_ON).where(Image.id == bindparam("image_id"))  # the same without the ORM
 
 ON_OWN_COPIES = frozenset({Permission.VIEW, Permission.ANNOTATE, Permission.COMMENT})
 
 
-def permissions_in(session: Session, actor: Actor, project_id: int) -> frozenset[Permission]:
+def permissions_in(session: Session | Connection, actor: Actor, project_id: int) -> frozenset[Permission]:
     """What somebody may do in a project."""
     return _granted(actor, role_in(session, project_id, actor.user_id))
 
 
-def permissions_on(session: Session, actor: Actor, image: Image) -> frozenset[Permission]:
+def permissions_on(session: Session | Connection, actor: Actor, image: AnyImage) -> frozenset[Permission]:
     """What somebody may do with an image.
 
     What is in the trash is there for nobody: ``service.trash`` lists and restores it.
@@ -142,6 +143,38 @@ def access_image(session: Session, actor: Actor, image_id: int, permission: Perm
     if image.copy_of is not None:
         granted = permissions_on(session, actor, image)
     _check_granted(actor, granted, permission, missing)
+    return image
+
+
+def access_image_row(connection: Connection, actor: Actor, image_id: int, permission: Permission) -> ImageRow:
+    """As :func:`access_image`, without the ORM: on the way of every save.
+
+    Raises:
+        NotFound, Forbidden: as there.
+    """
+    missing = NotFound.row("image", image_id)
+    found = connection.execute(_ROW_AND_ROLE, {"image_id": image_id, "user_id": actor.user_id}).first()
+    if found is None:
+        raise missing
+    image = image_row(found[:-1])
+    granted = _granted_on(image, _granted(actor, found[-1]))
+    if image.copy_of is not None:
+        granted = permissions_on(connection, actor, image)
+    _check_granted(actor, granted, permission, missing)
+    return image
+
+
+def access_locked_image_row(session: Session, actor: Actor, image_id: int, permission: Permission) -> ImageRow:
+    """As :func:`access_image` with ``lock``, without the ORM: what is changed of it, ``store_image`` writes.
+
+    Raises:
+        NotFound, Forbidden: as there.
+    """
+    missing = NotFound.row("image", image_id)
+    image = lock_image_row(session, image_id)
+    if image is None:
+        raise missing
+    _check_granted(actor, permissions_on(session.connection(), actor, image), permission, missing)
     return image
 
 
@@ -242,7 +275,7 @@ def _refusal(actor: Actor, permission: Permission) -> Forbidden:
     )
 
 
-def _granted_on(image: Image, granted: frozenset[Permission]) -> frozenset[Permission]:
+def _granted_on(image: AnyImage, granted: frozenset[Permission]) -> frozenset[Permission]:
     hidden = image.is_gold and image.state in FINISHED and not knows_gold(granted)
     return frozenset() if hidden or image.trashed is not None else granted
 

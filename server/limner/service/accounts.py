@@ -46,23 +46,23 @@ def local_actor(database: Database) -> Actor:
 
 def actor_of_session(database: Database, session_id: str) -> Actor | None:
     """Who is signed in under this session id, if anybody."""
-    with database.read() as session:
-        found = store.find_login_session(session, hash_secret(session_id))
+    with database.connect() as connection:
+        found = store.find_login_session(connection, hash_secret(session_id))
     if found is None:
         return None
     if found.is_to_be_noted:
-        _note(database, LoginSession, found.row.id_sha256)
+        _note(database, LoginSession, found.key)
     return access.actor_of_session(found)
 
 
 def actor_of_token(database: Database, token: str) -> Actor | None:
     """Whose bearer token this is, if anybody's."""
-    with database.read() as session:
-        found = store.find_token(session, hash_secret(token))
+    with database.connect() as connection:
+        found = store.find_token(connection, hash_secret(token))
     if found is None:
         return None
     if found.is_to_be_noted:
-        _note(database, ApiToken, found.row.token_sha256)
+        _note(database, ApiToken, found.key)
     return access.actor_of_token(found)
 
 

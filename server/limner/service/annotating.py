@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import cast
 
-from limner.access import Actor, Permission, access_image, may_annotate, permissions_on
+from limner.access import (
+    Actor,
+    Permission,
+    access_image,
+    access_image_row,
+    access_locked_image_row,
+    may_annotate,
+    permissions_on,
+)
 from limner.access.transitions import check_transition
 from limner.service.audit import log_action
 from limner.service.wiring import Services
@@ -13,7 +21,7 @@ from limner.store.leases import renew
 from limner.store.operations import Applied, prepare
 from limner.store.operations import apply_operation as apply
 from limner.store.people import get_user
-from limner.store.tables import Image
+from limner.store.rows import AnyImage, store_image
 from limner.store.work import announce_work
 from limner.vocabulary.operations import MarkOperation, Operation
 from limner.vocabulary.states import ImageState
@@ -53,15 +61,15 @@ def apply_operation(
         UnknownAnnotation, OperationReused, InvalidRle, InvalidPrompt, InvalidInput, UnknownCategory, Conflict: the
             operation cannot be applied.
     """
-    with context.database.read() as session:
-        image = access_image(session, actor, image_id, Permission.ANNOTATE)
+    with context.database.connect() as connection:
+        image = access_image_row(connection, actor, image_id, Permission.ANNOTATE)
     prepared = prepare(image.id, operation, image.height, image.width)  # takes its time: nobody waits for it
     with context.database.write() as session:
-        image = access_image(session, actor, image_id, Permission.ANNOTATE, lock=True)
+        image = access_locked_image_row(session, actor, image_id, Permission.ANNOTATE)
         before = (image.lease_user_id, image.assigned_user_id)
         changed = [] if isinstance(operation, MarkOperation) else [*renew(session, image, actor.user_id)]
 
-        def check(image: Image, operation: Operation) -> None:
+        def check(image: AnyImage, operation: Operation) -> None:
             if isinstance(operation, MarkOperation):
                 granted = permissions_on(session, actor, image)
                 check_transition(cast(ImageState, image.state), operation.state, granted)
@@ -84,8 +92,8 @@ def apply_operation(
                 person = get_user(session, image.assigned_user_id)
                 if not may_annotate(session, person, image.project_id):  # gone meanwhile: anyone may go on
                     image.assigned_user_id = None
-                    session.flush()
             if (image.lease_user_id, image.assigned_user_id) != before:
                 changed.append(image)
+        store_image(session, image)  # whose it is now, also when the operation itself had been applied before
         announce_work(session, changed)
         return applied

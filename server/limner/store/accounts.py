@@ -10,9 +10,8 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, literal, select, update
 from sqlalchemy.orm import Session
 
 from limner.errors import Conflict, NotFound, NotSignedIn
@@ -125,26 +124,35 @@ def begin_session(session: Session, user: User, *, address: str = "", browser: s
     return session_id
 
 
-Row = TypeVar("Row", LoginSession, ApiToken)
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A session or token that is good, and whose it is.
 
+    Attributes:
+        user_id: number of the person.
+        name: what people read.
+        role: in the installation.
+        key: hash of the session's id, or of the token.
+        scopes: of a token, between spaces; of a session empty.
+        last_used: when that was noted last.
+    """
 
-@dataclass(frozen=True)
-class Proof(Generic[Row]):
-    """A session or token that is good, and whose it is."""
-
-    user: User
-    row: Row
+    user_id: int
+    name: str
+    role: str
+    key: str
+    scopes: str
+    last_used: datetime | None
 
     @property
     def is_to_be_noted(self) -> bool:
         """Whether it is worth a write that it was used."""
-        last: datetime | None = self.row.last_used
-        return last is None or utc_now() - last > NOTED_EVERY
+        return self.last_used is None or utc_now() - self.last_used > NOTED_EVERY
 
 
-# What every request asks is put together once.
+# What every request asks: put together once, and no objects of the ORM.
 _SESSION_OF = (
-    select(User, LoginSession)
+    select(User.id, User.name, User.role, LoginSession.id_sha256, literal(""), LoginSession.last_used)
     .join(LoginSession, LoginSession.user_id == User.id)
     .where(
         LoginSession.id_sha256 == bindparam("sha256"),
@@ -153,7 +161,7 @@ _SESSION_OF = (
     )
 )
 _TOKEN_OF = (
-    select(User, ApiToken)
+    select(User.id, User.name, User.role, ApiToken.token_sha256, ApiToken.scopes, ApiToken.last_used)
     .join(ApiToken, ApiToken.user_id == User.id)
     .where(
         ApiToken.token_sha256 == bindparam("sha256"),
@@ -163,7 +171,7 @@ _TOKEN_OF = (
 )
 
 
-def find_login_session(session: Session, id_sha256: str) -> Proof[LoginSession] | None:
+def find_login_session(session: Session | Connection, id_sha256: str) -> Proof | None:
     """The session whose id has this hash, when it is good: not ended, not expired, of somebody who is not disabled."""
     found = session.execute(_SESSION_OF, {"sha256": id_sha256, "now": utc_now()}).first()
     return Proof(*found) if found else None
@@ -172,7 +180,7 @@ def find_login_session(session: Session, id_sha256: str) -> Proof[LoginSession] 
 def user_of_session(session: Session, session_id: str) -> User | None:
     """Who is signed in under this session id, if anybody."""
     found = find_login_session(session, hash_secret(session_id))
-    return found.user if found else None
+    return session.get(User, found.user_id) if found else None
 
 
 def note_use(session: Session, table: type[LoginSession] | type[ApiToken], key: str) -> None:
@@ -249,7 +257,7 @@ def revoke_api_token(session: Session, user: User, name: str) -> None:
     session.delete(token)
 
 
-def find_token(session: Session, token_sha256: str) -> Proof[ApiToken] | None:
+def find_token(session: Session | Connection, token_sha256: str) -> Proof | None:
     """The token that has this hash, when it is good: not revoked, not expired, of somebody who is not disabled."""
     found = session.execute(_TOKEN_OF, {"sha256": token_sha256, "now": utc_now()}).first()
     return Proof(*found) if found else None
@@ -258,4 +266,4 @@ def find_token(session: Session, token_sha256: str) -> Proof[ApiToken] | None:
 def user_of_api_token(session: Session, token: str) -> User | None:
     """Whose bearer token this is, if anybody's."""
     found = find_token(session, hash_secret(token))
-    return found.user if found else None
+    return session.get(User, found.user_id) if found else None

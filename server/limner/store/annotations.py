@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, select, true, tuple_
+from sqlalchemy import ColumnElement, select, true, tuple_
 from sqlalchemy.orm import Session
 
 from limner.store.images import get_image
 from limner.store.marks import mark_of
+from limner.store.rows import AnyAnnotation
 from limner.store.tables import Annotation, Image
 from limner.vocabulary import rle
 from limner.vocabulary.events import ImageMark
@@ -19,8 +20,6 @@ from limner.vocabulary.rle import Rle
 
 EVERY_IMAGE: ColumnElement[bool] = true()
 NOT_SKIPPED = Image.state != "skipped"
-
-_ANNOTATION_OF_UID = select(Annotation).where(Annotation.uid == bindparam("uid"))
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,10 @@ class ImageAnnotations:
     annotations: Sequence[AnnotationState]
 
 
-def state_of(annotation: Annotation, height: int, width: int) -> AnnotationState:
+def state_of(annotation: AnyAnnotation, height: int, width: int) -> AnnotationState:
     """The row of an image of this size as a value."""
     a = annotation
+    assert a.id is not None, "only what is stored has a state"
     return AnnotationState(
         id=a.id,
         uid=a.uid,
@@ -94,7 +94,7 @@ def mask_facts(segmentation: Rle, counts: rle.Counts | None = None) -> MaskFacts
     return MaskFacts(rle.area_of(counts), (x, y, width, height))
 
 
-def set_mask(annotation: Annotation, segmentation: Rle, facts: MaskFacts | None = None) -> None:
+def set_mask(annotation: AnyAnnotation, segmentation: Rle, facts: MaskFacts | None = None) -> None:
     """Give an annotation a mask and what is derived from it. Expects an RLE that ``rle.validate`` has passed."""
     facts = facts or mask_facts(segmentation)
     annotation.counts = segmentation["counts"]
@@ -104,10 +104,7 @@ def set_mask(annotation: Annotation, segmentation: Rle, facts: MaskFacts | None 
 
 def annotations_of_uids(session: Session, uids: Collection[str]) -> dict[str, Annotation]:
     """The annotations of these uids, wherever they are, deleted ones too: uid -> row."""
-    if len(uids) == 1:  # as in every save
-        rows = session.scalars(_ANNOTATION_OF_UID, {"uid": next(iter(uids))})
-    else:
-        rows = session.scalars(select(Annotation).where(Annotation.uid.in_(uids)))
+    rows = session.scalars(select(Annotation).where(Annotation.uid.in_(uids)))
     return {row.uid: row for row in rows}
 
 

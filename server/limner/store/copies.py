@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from limner.store.events import add_event
+from limner.store.rows import AnyImage
 from limner.store.tables import Image, Project, Suggestion
 from limner.store.types import utc_now
 from limner.vocabulary.events import AccessEvent
@@ -33,12 +34,12 @@ _SHARED = (
 )
 
 
-def home_of(session: Session, image: Image) -> int:
+def home_of(session: Session | Connection, image: AnyImage) -> int:
     """Number of the project that an image belongs to for people: of a copy, that of its original."""
     return image.project_id if image.copy_of is None else _kept_in(session, image)[0]
 
 
-def owner_of(session: Session, copy: Image) -> int:
+def owner_of(session: Session | Connection, copy: AnyImage) -> int:
     """Number of the person for whom a copy was made."""
     return _kept_in(session, copy)[1]
 
@@ -98,7 +99,7 @@ def _copy_suggestions(session: Session, original: Image, copy: Image) -> None:
         session.add(Suggestion(uid=str(uuid.uuid4()), image_id=copy.id, state="open", created=utc_now(), **same))
 
 
-def _kept_in(session: Session, copy: Image) -> tuple[int, int]:
+def _kept_in(session: Session | Connection, copy: AnyImage) -> tuple[int, int]:
     """(project of the original, person) of a copy."""
     found = select(Project.copies_of, Project.copies_for).where(Project.id == copy.project_id)
     project_id, user_id = session.execute(found).one()

@@ -82,6 +82,12 @@ class Database:
             yield session
 
     @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """As :meth:`read`, without a session: for what every request asks, for which a session costs more than that."""
+        with self._reading.connect() as connection:
+            yield connection
+
+    @contextmanager
     def write(self, patience: float | None = None, *, bulk: bool = False, durable: bool = True) -> Iterator[Session]:
         """A transaction: committed at the end of the block, rolled back by an exception. Must not be nested.
 
@@ -104,7 +110,8 @@ class Database:
                 if not durable and not self.is_sqlite:
                     session.execute(text("SET LOCAL synchronous_commit TO off"))
                 yield session
-                notify_pending(session)
+                if not self.is_sqlite:
+                    notify_pending(session)
             events = take_pending(session)
         self.saves += not bulk
         if events and self._on_commit is not None:

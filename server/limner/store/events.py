@@ -21,6 +21,7 @@ ORDER_LOCK = 0x6C696D01  # PostgreSQL advisory lock, held from the numbering of 
 CHANNEL = "limner_events"  # of PostgreSQL's NOTIFY: the number of a stored event, or an event that is not stored
 
 _EVENTS = cast(Table, EventRow.__table__)
+_NEW_EVENT = insert(_EVENTS).returning(_EVENTS.c.id)
 _NEW_EVENTS = insert(_EVENTS).returning(_EVENTS.c.id, sort_by_parameter_order=True)
 
 logger = structlog.get_logger(__name__)
@@ -39,9 +40,10 @@ def add_events(session: Session, events: Sequence[tuple[Event, int | None]]) -> 
     """Store several events, each with its project, in this order and in one statement; else as :func:`add_event`."""
     if not events:
         return
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ORDER_LOCK})
     session.flush()
+    connection = session.connection()  # no objects: nobody needs them
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ORDER_LOCK})
     now = utc_now()
     rows = [
         {
@@ -52,7 +54,8 @@ def add_events(session: Session, events: Sequence[tuple[Event, int | None]]) -> 
         }
         for event, project_id in events
     ]
-    ids = session.connection().execute(_NEW_EVENTS, rows).scalars().all()  # no objects: nobody needs them
+    one = len(rows) == 1  # as in every save, and cheaper than many
+    ids = connection.scalars(*((_NEW_EVENT, rows[0]) if one else (_NEW_EVENTS, rows))).all()
     session.info.setdefault(PENDING, []).extend(
         PublishedEvent(number, project_id, event) for number, (event, project_id) in zip(ids, events, strict=True)
     )
@@ -61,9 +64,9 @@ def add_events(session: Session, events: Sequence[tuple[Event, int | None]]) -> 
 
 
 def notify_pending(session: Session) -> None:
-    """On PostgreSQL, have the commit of this transaction tell all processes that there are events."""
+    """Have the commit of this transaction tell all processes that there are events. PostgreSQL can."""
     pending: list[PublishedEvent] = session.info.get(PENDING, [])
-    if pending and session.get_bind().dialect.name == "postgresql":
+    if pending:
         session.execute(text("SELECT pg_notify(:channel, :id)"), {"channel": CHANNEL, "id": str(pending[-1].id)})
 
 

@@ -8,28 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from limner.store.annotations import AnnotationState, MaskFacts, set_mask, state_of
+from limner.store.rows import AnyAnnotation, AnyImage, new_annotation
 from limner.store.tables import Annotation, Edit, Image
 
-_EDIT_OF_OPERATION = select(Edit).where(Edit.operation_id == bindparam("operation_id"))
 ON_NO_ANNOTATION = ("mark", "verdict")  # kinds of edits
 EDITS_AT_ONCE = 20  # in memory while a history is read
 MAX_MASKS = 8_000_000  # characters of the masks in one page of a history
 
 
-def edits_of_operations(session: Session, operation_ids: Sequence[str]) -> dict[str, Edit]:
-    """The edits that operations left behind, those that were acknowledged before: operation id -> edit."""
-    if len(operation_ids) == 1:  # as in every save
-        edits = session.scalars(_EDIT_OF_OPERATION, {"operation_id": operation_ids[0]})
-    else:
-        edits = session.scalars(select(Edit).where(Edit.operation_id.in_(operation_ids)))
-    return {edit.operation_id: edit for edit in edits}
-
-
-def annotation_at(session: Session, image: Image, uid: str, revision: int) -> AnnotationState | None:
+def annotation_at(session: Session, image: AnyImage, uid: str, revision: int) -> AnnotationState | None:
     """An annotation as it stood at a revision of its image, from the edits alone.
 
     Returns:
@@ -143,15 +134,10 @@ def _after(before: _Past | None, edit: Edit) -> _Past:
     return _Past(before.fields | fields, before.created, edit.created, deleted=edit.kind == "delete")
 
 
-def _state(past: _Past, current: Annotation, image: Image) -> AnnotationState:
-    annotation = Annotation(
-        id=current.id,
-        uid=current.uid,
-        image_id=image.id,
-        position=current.position,  # edits from before there were positions name none
-        created=past.created,
-        updated=past.updated,
-    )
+def _state(past: _Past, current: Annotation, image: AnyImage) -> AnnotationState:
+    # Edits from before there were positions name none.
+    annotation = new_annotation(current.uid, image.id, current.position, past.created)
+    annotation.id, annotation.updated = current.id, past.updated
     apply_payload(annotation, "create", past.fields)
     return state_of(annotation, image.height, image.width)
 
@@ -174,7 +160,9 @@ def _change(edit: Edit, past: _Past | None, current: Annotation | None, image: I
     )
 
 
-def apply_payload(annotation: Annotation, kind: str, payload: dict[str, Any], facts: MaskFacts | None = None) -> None:
+def apply_payload(
+    annotation: AnyAnnotation, kind: str, payload: dict[str, Any], facts: MaskFacts | None = None
+) -> None:
     """Change an annotation as the stored payload of a create or update says.
 
     ``facts`` are those of its mask, when they are known already.

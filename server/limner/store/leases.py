@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from limner.store.copies import home_of
+from limner.store.rows import AnyImage
 from limner.store.tables import IS_OPEN, Annotation, Image, Project
 from limner.store.types import utc_now
 from limner.store.work import announce_work
@@ -87,7 +88,7 @@ def take_next(
     return found
 
 
-def renew(session: Session, image: Image, user_id: int, now: datetime | None = None) -> Sequence[Image]:
+def renew(session: Session, image: AnyImage, user_id: int, now: datetime | None = None) -> Sequence[AnyImage]:
     """Somebody saves on a locked image: it is theirs for another while, and so is what is reserved for them.
 
     Nothing changes when another one has it, when it is finished, or shortly after the last time.
@@ -140,13 +141,13 @@ def give_back_all(session: Session, user_id: int, project_id: int | None = None)
     announce_work(session, images)
 
 
-def end_lease(image: Image) -> None:
+def end_lease(image: AnyImage) -> None:
     """Anybody may have the image."""
     image.lease_user_id = image.lease_until = image.lease_renewed = None
     image.lease_reserved = False
 
 
-def hold(image: Image, user_id: int, until: datetime, now: datetime, *, reserved: bool) -> None:
+def hold(image: AnyImage, user_id: int, until: datetime, now: datetime, *, reserved: bool) -> None:
     """Somebody has the image until a moment, or it is what they are handed next."""
     image.lease_user_id, image.lease_until, image.lease_renewed = user_id, until, now
     image.lease_reserved = reserved

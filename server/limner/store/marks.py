@@ -10,17 +10,17 @@ from sqlalchemy.orm import Session
 
 from limner.store.leases import end_lease
 from limner.store.names import names_of_users
-from limner.store.tables import Image
+from limner.store.rows import AnyImage
 from limner.vocabulary.events import ImageMark
 from limner.vocabulary.states import ImageState, ReturnedTo
 
 
-def mark_of(session: Session, image: Image) -> ImageMark:
+def mark_of(session: Session, image: AnyImage) -> ImageMark:
     """The mark of one image."""
     return marks_of(session, [image])[image.id]
 
 
-def marks_of(session: Session, images: Sequence[Image]) -> Mapping[int, ImageMark]:
+def marks_of(session: Session, images: Sequence[AnyImage]) -> Mapping[int, ImageMark]:
     """The marks of some images, by the image's number; names are read together."""
     names = names_of_users(session, [image.state_user_id for image in images])
     return {
@@ -35,7 +35,7 @@ def marks_of(session: Session, images: Sequence[Image]) -> Mapping[int, ImageMar
 
 
 def set_mark(
-    image: Image, state: ImageState, note: str, user_id: int | None, now: datetime, to: ReturnedTo | None = None
+    image: AnyImage, state: ImageState, note: str, user_id: int | None, now: datetime, to: ReturnedTo | None = None
 ) -> None:
     """Say how far the work on an image is. Whoever has it has it no more, unless they are to go on.
 

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from limner.errors import Conflict, InvalidInput, NotFound, OperationReused, StaleRevision
-from limner.store.annotations import AnnotationState, MaskFacts, annotations_of_uids, mask_facts, state_of
+from limner.store import rows
+from limner.store.annotations import AnnotationState, MaskFacts, mask_facts, state_of
 from limner.store.copies import home_of
 from limner.store.events import add_event
-from limner.store.history import annotation_at, apply_payload, edits_of_operations
+from limner.store.history import annotation_at, apply_payload
 from limner.store.marks import mark_of, set_mark
+from limner.store.rows import AnnotationRow, AnyImage, EarlierEdit
 from limner.store.suggestions import follow_annotation, set_refused
-from limner.store.tables import Annotation, Category, Edit, Image
 from limner.store.types import utc_now
 from limner.store.webhooks import tell_mark
 from limner.vocabulary import rle
@@ -27,6 +27,7 @@ from limner.vocabulary.operations import (
     CreateOperation,
     MarkOperation,
     Operation,
+    UpdateOperation,
     VerdictOperation,
     body_sha256,
     payload_of,
@@ -46,7 +47,6 @@ class UnknownAnnotation(NotFound):
     code = "unknown_annotation"
 
 
-_LAST_POSITION = select(func.max(Annotation.position)).where(Annotation.image_id == bindparam("image_id"))
 EDITED_SINCE = "edited after it was approved"
 _CONTENT = frozenset({"segmentation", "category_id", "iscrowd"})  # what somebody who verifies a mask looks at
 
@@ -108,20 +108,21 @@ class Applied:
 
 def apply_operation(
     session: Session,
-    image: Image,
+    image: AnyImage,
     operation_id: str,
     operation: Operation,
     *,
     revision: int | None,
     user_id: int | None,
     prepared: Prepared | None = None,
-    check: Callable[[Image, Operation], None] = lambda image, operation: None,
+    check: Callable[[AnyImage, Operation], None] = lambda image, operation: None,
 ) -> Applied:
     """Apply one operation to an image, exactly once, and tell the pages.
 
     Args:
         session: of a writing transaction; everything or nothing of the operation becomes part of it.
-        image: the image, locked (:func:`limner.store.images.lock_image`).
+        image: the image, locked (:func:`limner.store.images.lock_image`, or without the ORM
+            :func:`limner.store.rows.lock_image_row`).
         operation_id: UUID chosen by the client; the same one again gives the same answer.
         operation: what to do.
         revision: the revision that the operation is based on; None skips the check.
@@ -146,7 +147,7 @@ def apply_operation(
         )
     check(image, operation)
     annotation = on.apply(operation_id, operation, prepared)
-    session.flush()
+    on.write()
     announce_annotations(session, on.image)
     after = state_of(annotation, on.image.height, on.image.width) if annotation and not annotation.deleted else None
     return Applied(on.image.revision, after, replayed=False)
@@ -154,7 +155,7 @@ def apply_operation(
 
 def apply_operations(
     session: Session,
-    image: Image,
+    image: AnyImage,
     operations: Sequence[tuple[str, Operation]],
     *,
     user_id: int | None,
@@ -173,31 +174,30 @@ def apply_operations(
     for operation_id, operation in operations:
         if on.earlier(operation_id, operation) is None:
             on.apply(operation_id, operation, prepared.get(operation_id) if prepared else None)
-    session.flush()
+    on.write()
 
 
 class _ImageOperations:
     """One image, locked, with all that the given operations need of the database, kept up to date as they apply."""
 
     def __init__(
-        self, session: Session, image: Image, operations: Sequence[tuple[str, Operation]], user_id: int | None
+        self, session: Session, image: AnyImage, operations: Sequence[tuple[str, Operation]], user_id: int | None
     ) -> None:
         self._session = session
         self._user_id = user_id
         self.image = image
-        self._edits = edits_of_operations(session, [operation_id for operation_id, _ in operations])
-        # Of other images too: a uid is unique among all.
-        self._annotations = annotations_of_uids(session, {str(operation.uid) for _, operation in operations})
-        self._categories: dict[int, Category | None] = {}
-        self._last_position: int | None = None  # of the image's annotations; None: to be read
+        self._known = _known(session, image, operations)
+        self._new: list[AnnotationRow] = []
+        self._changed: dict[str, AnnotationRow] = {}
+        self._edits: list[dict[str, Any]] = []
 
-    def earlier(self, operation_id: str, operation: Operation) -> Edit | None:
+    def earlier(self, operation_id: str, operation: Operation) -> EarlierEdit | None:
         """The edit that this operation left behind when it was applied before.
 
         Raises:
             OperationReused: this operation id stands for something else.
         """
-        edit = self._edits.get(operation_id)
+        edit = self._known.edits.get(operation_id)
         if edit is not None and edit.body_sha256 != body_sha256(self.image.id, operation):
             raise OperationReused(
                 f"The operation id {operation_id} was used for another operation.",
@@ -205,8 +205,8 @@ class _ImageOperations:
             )
         return edit
 
-    def apply(self, operation_id: str, operation: Operation, prepared: Prepared | None = None) -> Annotation | None:
-        """Make the edit and its effect part of the session; the annotation, if it is on one. Does not flush."""
+    def apply(self, operation_id: str, operation: Operation, prepared: Prepared | None = None) -> AnnotationRow | None:
+        """Make the edit and its effect part of what :meth:`write` writes; the annotation, if it is on one."""
         image = self.image
         if prepared is None or prepared.size != (image.height, image.width):
             prepared = prepare(image.id, operation, image.height, image.width)
@@ -226,43 +226,56 @@ class _ImageOperations:
             if image.state == "approved":  # what was approved is not what is there now
                 set_mark(image, "submitted", EDITED_SINCE, self._user_id, now)
         image.revision += 1
-        edit = Edit(
-            image_id=image.id,
-            operation_id=operation_id,
-            body_sha256=prepared.body_sha256,
-            revision=image.revision,
-            kind=operation.kind,
-            uid=str(operation.uid),
-            payload=payload,
-            user_id=self._user_id,
-            created=now,
+        uid = str(operation.uid)
+        self._edits.append(
+            {
+                "image_id": image.id,
+                "operation_id": operation_id,
+                "body_sha256": prepared.body_sha256,
+                "revision": image.revision,
+                "kind": operation.kind,
+                "uid": uid,
+                "payload": payload,
+                "user_id": self._user_id,
+                "created": now,
+            }
         )
-        self._session.add(edit)
-        self._edits[operation_id] = edit
+        self._known.edits[operation_id] = EarlierEdit(prepared.body_sha256, image.revision, uid)
         return annotation
+
+    def write(self) -> None:
+        """Write down what was applied."""
+        rows.insert_annotations(self._session, self._new)
+        for annotation in self._changed.values():
+            rows.store_annotation(self._session, annotation)
+        rows.insert_edits(self._session, self._edits)
+        self._new.clear()
+        self._changed.clear()
+        self._edits.clear()
+        rows.store_image(self._session, self.image)
 
     def _check_category(self, payload: dict[str, Any]) -> None:
         image, fields = self.image, payload.get("changes", payload)
         category_id = fields.get("category_id")
         if category_id is not None:
-            category = self._category(category_id)
-            if category is None or category.project_id != home_of(self._session, image):
+            project_id = self._project_of(category_id)
+            if project_id is None or project_id != home_of(self._session, image):
                 raise UnknownCategory(
                     f"There is no category {category_id} in the image's project.",
                     hint="Use the id of one of the project's categories, or null.",
                 )
 
-    def _category(self, category_id: int) -> Category | None:
-        if category_id not in self._categories:
-            inside = 0 < category_id < 2**63
-            self._categories[category_id] = self._session.get(Category, category_id) if inside else None
-        return self._categories[category_id]
+    def _project_of(self, category_id: int) -> int | None:
+        categories = self._known.categories
+        if category_id not in categories:
+            inside = _is_row_number(category_id)
+            categories[category_id] = rows.project_of_category(self._session, category_id) if inside else None
+        return categories[category_id]
 
-    def _changed_annotation(self, operation: Operation, prepared: Prepared, now: datetime) -> Annotation:
+    def _changed_annotation(self, operation: Operation, prepared: Prepared, now: datetime) -> AnnotationRow:
         image, uid = self.image, str(operation.uid)
         if isinstance(operation, CreateOperation):
-            annotation = self._new_annotation(uid)
-            annotation.created = now
+            annotation = self._new_annotation(uid, now)
             image.annotation_count += 1
         else:
             annotation = self._existing_annotation(uid, deleted=operation.kind == "restore")
@@ -279,26 +292,31 @@ class _ImageOperations:
                 annotation.content_revision = image.revision + 1  # this edit's
         if operation.kind != "update":
             follow_annotation(self._session, annotation)
-        self._session.add(annotation)
-        self._annotations[uid] = annotation
-        if operation.kind == "create" and self._last_position is not None:
-            self._last_position = max(self._last_position, annotation.position)
-        elif operation.kind == "update":
-            self._last_position = None  # the one on top may have gone down
+        known = self._known
+        if operation.kind != "create":
+            self._changed[uid] = annotation
+        elif known.last_position is not None:
+            known.last_position = max(known.last_position, annotation.position)
+        if operation.kind == "update":
+            known.last_position = None  # the one on top may have gone down
         return annotation
 
-    def _new_annotation(self, uid: str) -> Annotation:
-        if uid in self._annotations:
+    def _new_annotation(self, uid: str, now: datetime) -> AnnotationRow:
+        known = self._known
+        if uid in known.annotations:
             raise Conflict(
                 f"There is an annotation {uid} already.", hint="Choose a fresh uid, or update the annotation."
             )
-        if self._last_position is None:
-            found = self._session.scalar(_LAST_POSITION, {"image_id": self.image.id})
-            self._last_position = -1 if found is None else found
-        return Annotation(uid=uid, image_id=self.image.id, position=self._last_position + 1, deleted=None)
+        if known.last_position is None:
+            self.write()
+            known.last_position = rows.last_position(self._session, self.image.id)
+        annotation = rows.new_annotation(uid, self.image.id, known.last_position + 1, now)
+        self._new.append(annotation)
+        known.annotations[uid] = annotation
+        return annotation
 
-    def _existing_annotation(self, uid: str, *, deleted: bool) -> Annotation:
-        image, annotation = self.image, self._annotations.get(uid)
+    def _existing_annotation(self, uid: str, *, deleted: bool) -> AnnotationRow:
+        image, annotation = self.image, self._known.annotations.get(uid)
         if annotation is not None and annotation.image_id != image.id:
             annotation = None
         if annotation is None or (annotation.deleted is not None and not deleted):
@@ -311,7 +329,24 @@ class _ImageOperations:
         return annotation
 
 
-def announce_annotations(session: Session, image: Image) -> None:
+def _known(session: Session, image: AnyImage, operations: Sequence[tuple[str, Operation]]) -> rows.Known:
+    """What operations have to know. Annotations of other images too: a uid is unique among all."""
+    if len(operations) != 1:
+        uids = {str(operation.uid) for _, operation in operations}
+        return rows.known_of_many(session, [operation_id for operation_id, _ in operations], list(uids))
+    ((operation_id, operation),) = operations
+    fields = operation.changes if isinstance(operation, UpdateOperation) else operation
+    category_id: int | None = getattr(fields, "category_id", None)
+    asked = category_id if category_id is not None and _is_row_number(category_id) else None
+    return rows.known_of_one(session, image.id, operation_id, str(operation.uid), asked)
+
+
+def _is_row_number(number: int) -> bool:
+    """Whether a database can have a row of this number at all."""
+    return 0 < number < 2**63
+
+
+def announce_annotations(session: Session, image: AnyImage) -> None:
     """Tell the pages of the project how an image and its annotations stand now. The last thing in a transaction."""
     event = AnnotationsEvent(
         image_id=image.id,

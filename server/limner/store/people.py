@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from limner.errors import Conflict, NotFound
@@ -143,7 +143,7 @@ def announce_access(session: Session, user_id: int) -> None:
     add_event(session, AccessEvent(user_id=user_id), None)
 
 
-def role_in(session: Session, project_id: int, user_id: int) -> str | None:
+def role_in(session: Session | Connection, project_id: int, user_id: int) -> str | None:
     """What somebody is in a project; None: nothing there."""
     return session.scalar(_ROLE_IN, {"project_id": project_id, "user_id": user_id})
 

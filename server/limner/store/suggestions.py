@@ -16,7 +16,8 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from limner.store.annotations import mask_facts
-from limner.store.tables import Annotation, Image, Suggestion
+from limner.store.rows import AnyAnnotation
+from limner.store.tables import Image, Suggestion
 from limner.store.types import utc_now
 from limner.vocabulary import rle
 from limner.vocabulary.states import SuggestionOrigin
@@ -120,7 +121,7 @@ def set_refused(session: Session, image_id: int, uid: str, *, refused: bool) -> 
     )
 
 
-def follow_annotation(session: Session, annotation: Annotation) -> None:
+def follow_annotation(session: Session, annotation: AnyAnnotation) -> None:
     """An annotation was made, deleted or restored: the suggestion it came from, if any, is accepted, or open again."""
     origin = (annotation.provenance or {}).get("origin")
     if origin is None or origin.get("suggestion") is None:

@@ -12,7 +12,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from limner.errors import Conflict, NotFound
-from limner.store.tables import Image, JobItem, Webhook, WebhookDelivery
+from limner.store.rows import AnyImage
+from limner.store.tables import JobItem, Webhook, WebhookDelivery
 from limner.store.types import utc_now
 from limner.vocabulary.states import WebhookEvent
 
@@ -75,7 +76,7 @@ def last_deliveries(session: Session, webhook_id: int, limit: int = 50) -> Seque
     ).all()
 
 
-def tell_mark(session: Session, image: Image, user_id: int | None, now: datetime) -> None:
+def tell_mark(session: Session, image: AnyImage, user_id: int | None, now: datetime) -> None:
     """An image was marked: whoever wants to know is told once this transaction is committed."""
     if image.state in TOLD_STATES:
         data = {"image_id": image.id, "file_name": image.file_name, "revision": image.revision, "user_id": user_id}

@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session
 
 from limner.store.events import add_events
 from limner.store.names import names_of_users
-from limner.store.tables import Image
+from limner.store.rows import AnyImage
 from limner.store.types import utc_now
 from limner.vocabulary.events import ChangedWork, ImageWork, WorkEvent
 
 MOST_NAMED = 500  # images that are named at once; pages read their lists again when more have changed
 
 
-def works_of(session: Session, images: Sequence[Image], now: datetime | None = None) -> Mapping[int, ImageWork]:
+def works_of(session: Session, images: Sequence[AnyImage], now: datetime | None = None) -> Mapping[int, ImageWork]:
     """Who is to work on some images and who has them now, by the image's number; names are read together."""
     now = now or utc_now()
     held = {image.id for image in images if image.lease_until is not None and image.lease_until > now}
@@ -35,7 +35,7 @@ def works_of(session: Session, images: Sequence[Image], now: datetime | None = N
     }
 
 
-def announce_work(session: Session, images: Sequence[Image]) -> None:
+def announce_work(session: Session, images: Sequence[AnyImage]) -> None:
     """Tell pages who has, or is to work on, these images now, project by project. The last thing in a transaction."""
     works = works_of(session, images) if 0 < len(images) <= MOST_NAMED else {}
     events = []
