@@ -25,7 +25,6 @@ from limner.config import Settings
 from limner.service.running import stop
 from limner.service.wiring import Services, open_services
 from limner.store import Database
-from limner.store.engine import WRITES
 from limner.store.migrate import SCRIPTS
 from tests.api.conftest import FAKE_WORKER, BufferedClient
 from tests.conftest import GOLDEN
@@ -128,13 +127,13 @@ def _copy(sqlite: Path, url: str) -> None:
     database = Database(url)
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
-    with database.engine.execution_options(**{WRITES: True}).begin() as connection:
+    with database.writing.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, LAST_MIGRATION)
     source = create_engine(f"sqlite:///{sqlite}")
     old, tables = MetaData(), MetaData()
     old.reflect(source)
-    with source.connect() as reading, database.engine.execution_options(**{WRITES: True}).begin() as writing:
+    with source.connect() as reading, database.writing.begin() as writing:
         tables.reflect(writing)
         for table in tables.sorted_tables:
             if table.name == "alembic_version":

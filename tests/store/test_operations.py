@@ -11,12 +11,12 @@ from limner.errors import Conflict, InvalidRle, NotFound, OperationReused, Stale
 from limner.store.annotations import annotations_of
 from limner.store.events import events_after
 from limner.store.history import annotation_at
-from limner.store.images import get_image, lock_image
-from limner.store.operations import UnknownAnnotation, UnknownCategory, apply_operation
+from limner.store.images import add_image, get_image, lock_image
+from limner.store.operations import UnknownAnnotation, UnknownCategory, apply_operation, apply_operations
 from limner.store.projects import create_project
 from limner.store.tables import Annotation, Edit
 from limner.vocabulary import rle
-from tests.store.conftest import HEIGHT, WIDTH, World, create, mask_rle, operation
+from tests.store.conftest import HEIGHT, WIDTH, World, create, mask_rle, new_image, operation
 
 
 def new_uid() -> str:
@@ -220,3 +220,64 @@ def test_history_gives_back_every_past_state(world: World) -> None:
         image = get_image(session, world.image_id)
         for revision, state in enumerate(expected):
             assert annotation_at(session, image, uid, revision) == state
+
+
+def test_many_operations_at_once_lead_to_what_they_lead_to_one_by_one(world: World) -> None:
+    """Also to the same numbers, positions and history; an import applies many, a save one."""
+    with world.database.write() as session:
+        other = add_image(session, world.project_id, new_image(1))[0].id
+    rng = random.Random(3)
+    uids, steps, alive = [], [], set[str]()
+    for seed in range(80):
+        uid = rng.choice(uids) if uids and rng.random() < 0.6 else None
+        if uid is None:
+            uid = new_uid()
+            uids.append(uid)
+            alive.add(uid)
+            place = {"position": rng.randrange(5)} if rng.random() < 0.3 else {}
+            steps.append((uid, {"kind": "create", "category_id": world.category_id, **place}))
+        elif uid not in alive:
+            alive.add(uid)
+            steps.append((uid, {"kind": "restore"}))
+        elif rng.random() < 0.3:
+            alive.remove(uid)
+            steps.append((uid, {"kind": "delete"}))
+        else:
+            changes = rng.choice([{"segmentation": mask_rle(seed)}, {"position": seed}, {"category_id": None}])
+            steps.append((uid, {"kind": "update", "changes": changes}))
+    made = {}
+    for image_id in (world.image_id, other):
+        own = {uid: str(uuid.uuid5(uuid.UUID(uid), str(image_id))) for uid in uids}
+        operations = []
+        for seed, (uid, fields) in enumerate(steps):
+            mask = {"segmentation": mask_rle(seed)} if fields["kind"] == "create" else {}
+            operations.append((new_uid(), operation(uid=own[uid], **fields, **mask)))
+        at_once = [operations] if image_id == other else [[each] for each in operations]
+        for some in at_once:
+            with world.database.write() as session:
+                apply_operations(session, lock_image(session, image_id), some, user_id=None)
+        with world.database.read() as session:
+            image = get_image(session, image_id)
+            rows = session.scalars(select(Annotation).where(Annotation.image_id == image_id).order_by(Annotation.id))
+            made[image_id] = (
+                [
+                    (
+                        own_uid(own, row.uid),
+                        row.position,
+                        row.content_revision,
+                        row.deleted is None,
+                        row.counts,
+                        row.category_id,
+                    )
+                    for row in rows
+                ],
+                image.revision,
+                image.annotation_count,
+                [annotation_at(session, image, own[uid], image.revision) is None for uid in uids],
+            )
+    assert made[world.image_id] == made[other]
+    assert made[other][1:3] == (80, len(alive))
+
+
+def own_uid(own: dict[str, str], uid: str) -> str:
+    return next(original for original, made in own.items() if made == uid)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -29,6 +31,23 @@ def test_agrees_with_pycocotools(mask: NDArray[np.bool_]) -> None:
     assert rle.area(ours) == coco_mask.area(theirs)
     assert rle.bbox(ours) == coco_mask.toBbox(theirs).tolist()
     assert rle.validate(ours, mask.shape) == ours
+
+
+@given(MASKS, st.data())
+def test_a_number_that_takes_more_characters_than_it_needs_is_kept_in_as_few_as_it_needs(
+    mask: NDArray[np.bool_], data: st.DataObject
+) -> None:
+    plain = rle.encode(mask)
+    numbers = re.findall(r"[P-o]*[0-O]", plain["counts"])  # all groups but the last of a number say that more follow
+    longer = data.draw(st.integers(0, len(numbers) - 1))
+    for index in (longer, data.draw(st.integers(longer, len(numbers) - 1))):
+        last = ord(numbers[index][-1]) - 48
+        numbers[index] = numbers[index][:-1] + chr(last + 32 + 48) + ("O" if last & 16 else "0")
+    padded = {"size": plain["size"], "counts": "".join(numbers)}
+    assert len(padded["counts"]) == len(plain["counts"]) + 2
+    canonical, runs = rle.validated(padded, mask.shape)
+    assert canonical == plain
+    np.testing.assert_array_equal(runs, rle.counts_of(plain))
 
 
 @given(st.lists(st.integers(0, 40_000), min_size=1, max_size=40))

@@ -85,7 +85,7 @@ class PostgresEvents:
         ]
         short = [{"channel": CHANNEL, "payload": it} for it in payloads if len(it.encode()) <= MAX_PAYLOAD_BYTES]
         if short:
-            with self._database.engine.begin() as connection:
+            with self._database.writing.begin() as connection:
                 connection.execute(text("SELECT pg_notify(:channel, :payload)"), short)
         for event, payload in zip(events, payloads, strict=True):
             if len(payload.encode()) > MAX_PAYLOAD_BYTES:  # too long to travel: it goes by its number instead

@@ -12,9 +12,10 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
@@ -32,8 +33,6 @@ FULL, NORMAL = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"  # in 
 POOL_SIZE = 32  # connections kept open
 POOL_OVERFLOW = 64  # more under load: as many as the server has threads
 SERVED_POOL_SIZE, SERVED_POOL_OVERFLOW = 5, 15  # with PostgreSQL, which has a hundred for all processes of all hosts
-WRITES = "limner_writes"  # execution option that marks a connection as opened for writing
-DURABLE = "limner_durable"  # execution option that says whether a commit waits for the disk
 
 EventListener = Callable[[Sequence[PublishedEvent]], None]
 
@@ -45,13 +44,24 @@ class Database:
         url: SQLAlchemy URL, ``sqlite:///…`` or ``postgresql+psycopg://…``.
         on_commit: called with the events of every transaction, after its commit and in the thread that committed it.
 
+    Attributes:
+        engine: connections that see one snapshot and cannot write.
+        writing: connections for what :meth:`write` is too little for, such as migrations.
+
     Raises:
         InvalidInput: the URL is none.
     """
 
     def __init__(self, url: str, on_commit: EventListener | None = None) -> None:
         try:
-            self.engine = _create_engine(url)
+            if is_sqlite_url(url):
+                self.engine = _sqlite_engine(url, "BEGIN", FULL, "PRAGMA query_only = ON")
+                self.writing = _sqlite_engine(url, "BEGIN IMMEDIATE", FULL)
+                self._noting = _sqlite_engine(url, "BEGIN IMMEDIATE", NORMAL)
+            else:
+                served = _served_engine(url)
+                self.engine = served.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                self.writing = self._noting = served
         except (ArgumentError, ModuleNotFoundError) as error:
             raise InvalidInput(
                 f"The database URL cannot be used: {error}.",
@@ -59,12 +69,6 @@ class Database:
                 "PostgreSQL needs `pip install limner[postgres]`.",
             ) from error
         self.is_sqlite = self.engine.dialect.name == "sqlite"
-        read_options: dict[str, Any] = (
-            {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        )
-        self._reading = self.engine.execution_options(**read_options)
-        self._writing = self.engine.execution_options(**{WRITES: True})
-        self._noting = self.engine.execution_options(**{WRITES: True, DURABLE: False})
         self._turns = FairLock()
         self.saves = 0  # about how many transactions there were, but for those of work in bulk
         self._on_commit = on_commit
@@ -78,13 +82,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that sees one snapshot and cannot write."""
-        with Session(self._reading, autoflush=False, expire_on_commit=False) as session:
+        with Session(self.engine, autoflush=False, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """As :meth:`read`, without a session: for what every request asks, for which a session costs more than that."""
-        with self._reading.connect() as connection:
+        with self.engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -105,7 +109,7 @@ class Database:
         """
         patience = (BULK_PATIENCE if bulk else PATIENCE) if patience is None else patience
         lock = self._turns.hold(patience) if self.is_sqlite else nullcontext()
-        with lock, Session(self._writing if durable else self._noting, expire_on_commit=False) as session:
+        with lock, Session(self.writing if durable else self._noting, expire_on_commit=False) as session:
             with session.begin():
                 if not durable and not self.is_sqlite:
                     session.execute(text("SET LOCAL synchronous_commit TO off"))
@@ -128,7 +132,8 @@ class Database:
 
     def close(self) -> None:
         """Close all connections."""
-        self.engine.dispose()
+        for engine in {self.engine, self.writing, self._noting}:
+            engine.dispose()
 
 
 def is_sqlite_url(url: str) -> bool:
@@ -139,42 +144,56 @@ def is_sqlite_url(url: str) -> bool:
         return False
 
 
-def _create_engine(url: str) -> Engine:
-    if not is_sqlite_url(url):
-        return create_engine(
-            url,
-            pool_size=SERVED_POOL_SIZE,
-            max_overflow=SERVED_POOL_OVERFLOW,
-            pool_timeout=PATIENCE,
-            pool_pre_ping=True,
-        )
+def _served_engine(url: str) -> Engine:
+    return create_engine(
+        url,
+        pool_size=SERVED_POOL_SIZE,
+        max_overflow=SERVED_POOL_OVERFLOW,
+        pool_timeout=PATIENCE,
+        pool_pre_ping=True,
+    )
+
+
+def _sqlite_engine(url: str, begin: str, *pragmas: str) -> Engine:
+    """Connections that begin a transaction in one way and never change theirs.
+
+    SQLAlchemy has an event for the beginning of a transaction, but an engine with one goes through all events at every
+    statement, which makes each a third dearer.
+    """
     engine = create_engine(
         url,
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW,
         pool_use_lifo=True,  # those that were used last have pages and statements ready
-        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "factory": _PrivateConnection},
     )
-    event.listen(engine, "do_connect", _make_private)
-    event.listen(engine, "connect", _configure_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
+
+    def do_begin(dbapi_connection: PoolProxiedConnection) -> None:
+        driver: Any = dbapi_connection.driver_connection
+        driver.execute(begin)
+
+    engine.dialect.do_begin = do_begin  # type: ignore[method-assign]
+    event.listen(engine, "connect", partial(_configure_sqlite, pragmas))  # of the pool: it costs no statement anything
     return engine
 
 
-def _make_private(_dialect: object, _record: object, arguments: Sequence[Any], _options: object) -> None:
+class _PrivateConnection(sqlite3.Connection):
     """A new database is its owner's alone; SQLite gives the files beside it the permissions that it has."""
-    path = str(arguments[0])
-    if path != ":memory:":
-        with suppress(OSError):  # it is there, or SQLite says why it cannot be
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
+
+    def __init__(self, database: str, *arguments: Any, **named: Any) -> None:
+        if database != ":memory:":
+            with suppress(OSError):  # it is there, or SQLite says why it cannot be
+                os.close(os.open(database, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
+        super().__init__(database, *arguments, **named)
 
 
-def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # the driver must not begin transactions: _begin_sqlite does
+def _configure_sqlite(pragmas: Sequence[str], connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions: the dialect does
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     _use_wal(connection)
-    connection.execute(FULL)
     connection.execute("PRAGMA foreign_keys = ON")
+    for pragma in pragmas:
+        connection.execute(pragma)
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
@@ -191,16 +210,3 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(WAL_RETRY_S)
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """What touches no file goes to the driver itself: as a statement of SQLAlchemy it would cost as much as a query."""
-    driver: Any = connection.connection.driver_connection
-    options = connection.get_execution_options()
-    if options.get(WRITES, False):
-        driver.execute(FULL if options.get(DURABLE, True) else NORMAL)
-        driver.execute("PRAGMA query_only = OFF")
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        driver.execute("PRAGMA query_only = ON")
-        driver.execute("BEGIN")

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from limner.errors import Conflict, Unavailable
-from limner.store.engine import WRITES, Database
+from limner.store.engine import Database
 
 SCRIPTS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x6C696D00  # PostgreSQL advisory lock
@@ -85,7 +85,7 @@ def migrating(database: Database) -> Iterator[Connection]:
     Raises:
         Conflict: some would lead nowhere; nothing was changed.
     """
-    with database.engine.execution_options(**{WRITES: True}).connect() as connection:
+    with database.writing.connect() as connection:
         driver: Any = connection.connection.driver_connection
         if not database.is_sqlite:
             with connection.begin():

@@ -66,7 +66,7 @@ def decode_part(rle: Rle, left: int, top: int, width: int, height: int) -> NDArr
 
 def counts_of(rle: Rle) -> Counts:
     """The run lengths of an RLE, starting with background."""
-    return _decompress(rle["counts"])
+    return _decompress(rle["counts"])[0]
 
 
 def area(rle: Rle) -> int:
@@ -176,7 +176,10 @@ def validated(obj: object, size: Sequence[int] | None = None) -> tuple[Rle, Coun
             f"RLE counts of {len(text)} characters are longer than any mask of this size needs.",
             hint=f"The runs must add up to {height * width} pixels.",
         )
-    runs = _canonical(_decompress(text), (height, width))
+    given, shortest = _decompress(text)
+    runs = _canonical(given, (height, width))
+    if shortest and runs.size == given.size:  # no run was merged away: it is what encode would give
+        return Rle(size=[height, width], counts=text), runs
     return _of_runs(runs, (height, width)), runs
 
 
@@ -244,8 +247,11 @@ def _compress(counts: Counts) -> str:
     return (bits + FIRST_CHARACTER).astype(np.uint8).tobytes().decode("ascii")
 
 
-def _decompress(text: str) -> Counts:
+def _decompress(text: str) -> tuple[Counts, bool]:
     """The printable form -> run lengths, which may still be nonsense as a whole.
+
+    Returns:
+        The run lengths, and whether no number of the text takes more characters than it needs.
 
     Raises:
         InvalidRle: for characters outside the alphabet, a number that does not end or does not fit.
@@ -258,7 +264,7 @@ def _decompress(text: str) -> Counts:
             hint="Compressed counts use the characters from '0' to 'o'.",
         ) from None
     if not raw.size:
-        return np.zeros(0, np.int64)
+        return np.zeros(0, np.int64), True
     if raw.min() < 0 or raw.max() > (CONTINUES | PAYLOAD):
         bad = text[int(np.flatnonzero((raw < 0) | (raw > (CONTINUES | PAYLOAD)))[0])]
         raise InvalidRle(f"RLE counts contain {bad!r}.", hint="Compressed counts use the characters from '0' to 'o'.")
@@ -278,4 +284,7 @@ def _decompress(text: str) -> Counts:
     counts = deltas.copy()
     counts[1::2] = np.cumsum(deltas[1::2])
     counts[2::2] = np.cumsum(deltas[2::2])
-    return counts
+    # A last group that only repeats the sign of the one before it says nothing.
+    ends = last[groups > 1]
+    idle = np.where((raw[ends - 1] & SIGN) != 0, PAYLOAD, 0)
+    return counts, not bool(((raw[ends] & PAYLOAD) == idle).any())
