@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import event
 
 from limner.service.wiring import Services
 from limner.store.images import get_image, lock_image
@@ -288,26 +287,6 @@ def test_what_no_history_can_answer_is_refused(annotator: Annotator, query: Json
     answer = annotator.client.get(f"/api/v1/images/{annotator.image_id}/history", query_string=query)
     assert answer.status_code == status
     assert answer.json["error"]["message"]
-
-
-def test_a_save_takes_nine_statements(annotator: Annotator, project: Json, services: Services) -> None:
-    """Each costs processor time that everybody waits for: who adds one should know it."""
-    said: list[str] = []
-    category = project["categories"][0]["id"]
-
-    def note(*arguments: Any) -> None:
-        said.append(arguments[2].split(maxsplit=2)[0])
-
-    annotator.send(creation(category))  # takes the lease, and notes that the token was used
-    for engine in (services.database.engine, services.database.writing):
-        event.listen(engine, "before_cursor_execute", note)
-    try:
-        assert annotator.send(creation(category), 1).status_code == 200
-    finally:
-        for engine in (services.database.engine, services.database.writing):
-            event.remove(engine, "before_cursor_execute", note)
-    # Who asks; the image, what they may there; locked: the image, what they may, what is known; what is written.
-    assert said == ["SELECT", "SELECT", "SELECT", "SELECT", "SELECT", "INSERT", "INSERT", "UPDATE", "INSERT"]
 
 
 def test_a_save_that_is_repeated_renews_the_lease(annotator: Annotator, services: Services) -> None:
