@@ -161,7 +161,8 @@ def test_a_copy_is_there_for_its_person_alone(ada: Person, eve: Person, mia: Per
 
     assert eve.get(f"images/{copy}").status_code == 404
     assert send(ada.client, copy or 0, creation(None)).status_code in (200, 201)
-    assert mia.get(f"images/{copy}").status_code == 200  # who reads everybody's figures may look
+    assert mia.get(f"images/{copy}").json["permissions"] == ["project:view"]  # who reads everybody's figures may look
+    assert ada.get(f"images/{copy}").json["permissions"] == ["annotations:write", "comments:write", "project:view"]
     assert mark(mia.client, copy or 0, "submitted").status_code == 403
     assert mark(ada.client, copy or 0, "approved").status_code == 403
     assert eve.next() not in (copy, gold, None)

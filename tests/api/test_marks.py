@@ -144,3 +144,17 @@ def test_a_skipped_image_is_not_approved(role: Callable[[str, str], FlaskClient]
     answer = send(rob, image["id"], 1, "approved")
     assert answer.status_code == 409
     assert "waiting, submitted, returned, skipped" in answer.json["error"]["hint"]
+
+
+def test_an_image_says_what_one_may_do_with_it(
+    role: Callable[[str, str], FlaskClient], browser: FlaskClient, image: dict[str, Any], project: dict[str, Any]
+) -> None:
+    def of(who: FlaskClient) -> set[str]:
+        return set(who.get(f"/api/v1/images/{image['id']}").json["permissions"])
+
+    assert of(role("Vic", "viewer")) == {"project:view"}
+    ada, rob = role("Ada", "annotator"), role("Rob", "reviewer")
+    assert of(ada) == {"project:view", "annotations:write", "comments:write"}
+    assert of(rob) == of(ada) | {"annotations:review"}
+    everything = browser.get(f"/api/v1/projects/{project['id']}").json["permissions"]
+    assert of(browser) == set(everything) > of(rob)  # and nothing that concerns the installation

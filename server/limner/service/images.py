@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from limner.access import Actor, Permission, access_image, access_project, knows_gold, permissions_in
+from limner.access import (
+    Actor,
+    Permission,
+    access_image,
+    access_project,
+    knows_gold,
+    permissions_in,
+    permissions_on,
+)
+from limner.access.permissions import IN_PROJECTS
 from limner.encoding.states import EmbeddingState, Target
 from limner.service.ingest import ingest_image
 from limner.service.models import key_in
@@ -52,6 +61,7 @@ class ImagePlace:
     Attributes:
         position: from 1; where it would stand if it is not listed itself.
         next_waiting_id: the first one after it that is waiting, going round to the beginning.
+        permissions: what somebody may do with it.
     """
 
     image: ImageInfo
@@ -59,6 +69,7 @@ class ImagePlace:
     previous_id: int | None
     next_id: int | None
     next_waiting_id: int | None
+    permissions: frozenset[Permission]
 
 
 @dataclass(frozen=True)
@@ -119,10 +130,11 @@ def get_image(context: Services, actor: Actor, image_id: int, listing: Listing =
         next_waiting_id = listed.next_waiting(session, listed_as, listing)
         position = listed.position_of(session, listed_as, listing)
         image = _described(context, session, [row], blind=blind)[0]
+        permissions = permissions_on(session, actor, row) & IN_PROJECTS
         target = Target(row.sha256, key_in(context, session, row.project_id).model_sha256)
     if image.embedding.state == "none":  # its blob may be there though nobody wrote that down; lists do not look so far
         image = replace(image, embedding=context.encoder.state(target))
-    return ImagePlace(image, position, previous_id, next_id, next_waiting_id)
+    return ImagePlace(image, position, previous_id, next_id, next_waiting_id, permissions)
 
 
 def list_folders(context: Services, actor: Actor, project_id: int, limit: int) -> Sequence[tuple[str, int]]:

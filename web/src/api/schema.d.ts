@@ -2113,7 +2113,8 @@ export interface components {
     /**
      * @description An image, its place (from 1) and its neighbours among those that the query lists; without one, in the project.
      *
-     *     ``next_waiting_id`` is the first one after it that is waiting, going round to the beginning.
+     *     ``next_waiting_id`` is the first one after it that is waiting, going round to the beginning. ``permissions`` says
+     *     what one may do with it: of somebody else's copy of a gold image less than in its project.
      */
     ImageDetails: {
       annotation_count: number;
@@ -2131,6 +2132,7 @@ export interface components {
       next_waiting_id: number | null;
       open_threads: number;
       pages: number;
+      permissions: components["schemas"]["Permission"][];
       position: number;
       previous_id: number | null;
       project_id: number;

@@ -17,13 +17,17 @@ export class DocumentStore {
   /** Where the history begins that this page made. */
   private bottom = openDocument([]);
 
-  /** @param changed hears of every other document, with the operations that tell the server and the step they belong to */
+  /**
+   * @param changed hears of every other document, with the operations that tell the server and the step they belong to
+   * @param mayChange whether steps are taken at all; if not, the person is told
+   */
   constructor(
     private readonly changed: (
       before: Document,
       operations: readonly Operation[],
       step: OperationStep | null,
     ) => void,
+    private readonly mayChange: () => boolean = () => true,
   ) {}
 
   /** Another document from elsewhere: there is nothing to undo until {@link precede}. */
@@ -51,6 +55,7 @@ export class DocumentStore {
   }
 
   commit(step: DocumentStep): void {
+    if (!this.mayChange()) return;
     const id = newUuid();
     this.history = this.history.with({ ...step, id });
     this.goTo(step.after, step.forward, { id, way: "done" });
@@ -58,14 +63,14 @@ export class DocumentStore {
 
   undo(): void {
     const step = this.history.toUndo;
-    if (!step) return;
+    if (!step || !this.mayChange()) return;
     this.history = this.history.undone();
     this.goTo(step.before, step.backward, step.id ? { id: step.id, way: "undone" } : null);
   }
 
   redo(): void {
     const step = this.history.toRedo;
-    if (!step) return;
+    if (!step || !this.mayChange()) return;
     this.history = this.history.redone();
     this.goTo(step.after, step.again, step.id ? { id: step.id, way: "redone" } : null);
   }

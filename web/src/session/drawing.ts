@@ -31,6 +31,8 @@ const NOTHING_EARLY: Early = { steps: 0, accepts: false };
 
 /** What drawing acts on; the session is one. */
 export interface DrawingHost {
+  /** Why nothing can be changed; empty where it can. */
+  readonly readOnly: string;
   readonly image: SessionImage | null;
   readonly tool: ToolName;
   readonly model: Manifest | null;
@@ -62,6 +64,7 @@ export class Drawing {
       this.host.image &&
       isInside(at, this.host.image) &&
       !this.host.draft.active &&
+      !this.host.readOnly &&
       this.host.tool === "points";
     this.decodes.hover(inside ? rounded(at) : null);
   }

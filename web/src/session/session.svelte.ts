@@ -53,6 +53,8 @@ export interface SessionOptions {
   readonly onRemoved?: (count: number, undo: () => void) => void;
   /** Growing, shrinking and smoothing; by default in a worker where that takes long. */
   readonly reshape?: Reshaper;
+  /** For people: why nothing can be changed; empty where it can, as without this. */
+  readonly readOnly?: () => string;
   /** Measures the work; by default one that hears nothing. */
   readonly clock?: WorkClock;
 }
@@ -65,7 +67,10 @@ export class Session implements DrawingHost, MaskHost {
   /** True while the image is shown without masks. */
   peeking = $state.raw(false);
 
-  readonly store = new DocumentStore((...change) => this.changed(...change));
+  readonly store = new DocumentStore(
+    (...change) => this.changed(...change),
+    () => this.mayChange(),
+  );
   readonly list = new AnnotationList(() => this.store.document.annotations);
   readonly viewpoint = new Viewpoint();
   readonly effort: EffortMeter;
@@ -119,20 +124,26 @@ export class Session implements DrawingHost, MaskHost {
     return this.options.decoder.manifest;
   }
 
+  /** For people: why nothing can be changed; empty where it can. */
+  get readOnly(): string {
+    return this.options.readOnly?.() ?? "";
+  }
+
   get decoderIsReady(): boolean {
     return this.options.decoder.info.state === "ready";
   }
 
   /**
    * Show an image, and go on with what was being drawn on it; the history starts anew. The embedding may come before or
-   * after, see {@link embeddingReady}.
+   * after, see {@link embeddingReady}. What was being drawn where nothing can be changed any more stays as it is kept, unseen.
    */
   open(
     image: SessionImage,
     annotations: readonly Annotation[],
-    draft: KeptDraft | null = null,
+    kept: KeptDraft | null = null,
     refused: readonly string[] = [],
   ): void {
+    const draft = this.readOnly ? null : kept;
     this.turnToImage(image, draft?.region ?? null);
     if (draft) this.resumeCategory(draft.categoryId);
     const startedAt = draft?.startedAt == null ? null : this.effort.clock.fromWall(draft.startedAt);
@@ -162,6 +173,7 @@ export class Session implements DrawingHost, MaskHost {
 
   /** A gesture begins (true), or none is under way any more. It may take several clicks. */
   working(underWay: boolean): void {
+    if (underWay && this.readOnly) return;
     this.effort.working(underWay);
     this.strokes.watch(underWay);
   }
@@ -219,7 +231,7 @@ export class Session implements DrawingHost, MaskHost {
     uids: readonly string[],
     change: (document: edit.Document) => edit.DocumentStep | null,
   ): boolean {
-    if (!this.image || !uids.every((uid) => this.isFree(uid))) return false;
+    if (!this.image || !this.mayChange() || !uids.every((uid) => this.isFree(uid))) return false;
     const step = change(this.store.document);
     if (step) this.store.commit(step);
     return step !== null;
@@ -244,9 +256,15 @@ export class Session implements DrawingHost, MaskHost {
   }
 
   isFree(uid: string): boolean {
+    if (!this.mayChange()) return false;
     const locked = this.list.isLocked(uid);
     if (locked) this.complain("This object is locked. Unlock it in the list to change it.");
     return !locked;
+  }
+
+  private mayChange(): boolean {
+    if (this.readOnly) this.complain(this.readOnly);
+    return !this.readOnly;
   }
 
   private turnToImage(image: SessionImage | null, drawnIn: Region | null): void {
@@ -276,7 +294,7 @@ export class Session implements DrawingHost, MaskHost {
     document = this.store.document,
     step: OperationStep | null = null,
   ): void {
-    if (!this.image) return;
+    if (!this.image || this.readOnly) return; // what is kept of it stays as it is
     this.strokes.superseded();
     const { categoryId, viewpoint, effort } = this;
     const outline = this.masks.keptOutline;

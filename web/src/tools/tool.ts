@@ -49,6 +49,8 @@ export interface Tool {
 
 /** What the tools change; the session is one. */
 export interface ToolSession {
+  /** Why nothing can be changed; empty where it can. */
+  readonly readOnly: string;
   /** The object being drawn, if there is one. */
   readonly draft: { readonly active: boolean };
   readonly drawing: {

@@ -4,6 +4,7 @@ import type { ToolName } from "../session/types.ts";
 import { BoxTool } from "./box-tool.ts";
 import { BrushTool } from "./brush-tool.ts";
 import { FillTool } from "./fill-tool.ts";
+import { LookTool } from "./look-tool.ts";
 import { PanTool } from "./pan-tool.ts";
 import { PointsTool } from "./points-tool.ts";
 import { PolygonTool } from "./polygon-tool.ts";
@@ -13,6 +14,7 @@ import { VertexTool } from "./vertex-tool.ts";
 export class Toolbox {
   private readonly tools: Readonly<Record<ToolName, Tool>>;
   private readonly pan: PanTool;
+  private readonly look: LookTool;
   private active = $state.raw<{ readonly tool: Tool; readonly button: PointerInput["button"] } | null>(null);
   /** True while Space is held. */
   panning = $state.raw(false);
@@ -33,6 +35,7 @@ export class Toolbox {
       vertices: new VertexTool(session, stage),
     };
     this.pan = new PanTool(stage);
+    this.look = new LookTool(session, stage);
   }
 
   /** CSS cursor for the stage. */
@@ -136,10 +139,11 @@ export class Toolbox {
   }
 
   private get all(): readonly Tool[] {
-    return [this.pan, ...Object.values(this.tools)];
+    return [this.pan, this.look, ...Object.values(this.tools)];
   }
 
   private get resting(): Tool {
-    return this.panning ? this.pan : this.tools[this.session.tool];
+    if (this.panning) return this.pan;
+    return this.session.readOnly ? this.look : this.tools[this.session.tool];
   }
 }

@@ -10,6 +10,7 @@ const SCALE = 2; // image pixels per screen pixel, so that a tool that mixes the
 
 /** Writes down what the tools do; markers and annotations are where the test puts them. */
 class Recorder implements ToolSession, ToolStage {
+  readOnly = "";
   tool: ToolName = "points";
   readonly log: string[] = [];
   gesture: Gesture = {};
@@ -503,4 +504,24 @@ it("the fill tool fills holes, and drops parts with Alt", () => {
   click(10, 10);
   click(10, 10, { erasing: true });
   expect(hand.take()).toEqual(["fill [20,20]", "drop part [20,20]"]);
+});
+
+describe("who may only look", () => {
+  beforeEach(() => {
+    hand.readOnly = "You may look only.";
+    hand.annotation = { uid: "a" };
+  });
+
+  it.each<ToolName>(["points", "box", "brush", "polygon", "fill", "vertices"])(
+    "selects with a click and moves the image by dragging, whatever tool was chosen: %s",
+    (tool) => {
+      hand.tool = tool;
+      click(10, 10);
+      drag([10, 10], [30, 15]);
+      hand.annotation = null;
+      click(50, 50, { background: true });
+      expect(hand.take()).toEqual(['select "a"', "pan 20 5", "select null"]);
+      expect(hand.isWorking).toBe(false);
+    },
+  );
 });

@@ -25,6 +25,7 @@ import { Objects } from "./objects.svelte.ts";
 import { OpenImage } from "./open-image.svelte.ts";
 import { OwnSteps } from "./own-steps.ts";
 import { Propagator } from "./propagator.ts";
+import { type Rights, rightsOn } from "./rights.ts";
 import { Suggesting } from "./suggesting.svelte.ts";
 import { WatchedProject } from "./watched-project.svelte.ts";
 
@@ -84,6 +85,7 @@ export class Workspace {
         toasts.offer(count === 1 ? "Removed." : `${count} objects were removed.`, undo),
       onCategory: (id) => this.lastCategory.remember(id),
       clock,
+      readOnly: () => this.rights.readOnly,
     });
     this.closer = new CloserLook(decoder, this.session, {
       encode: (imageId, region, signal) =>
@@ -159,6 +161,7 @@ export class Workspace {
         },
         comments: ({ image_id }) => this.comments.hear(image_id),
         work: ({ images }) => this.opened.hearWork(images),
+        access: () => void this.heedRights(),
         start: () => this.catchUp(),
         reset: () => this.catchUp(),
       }),
@@ -172,6 +175,11 @@ export class Workspace {
 
   get image(): ImageDetails | null {
     return this.opened.details;
+  }
+
+  /** What the person may do with the open image. */
+  get rights(): Rights {
+    return rightsOn(this.image, this.project);
   }
 
   async mark(state: ImageState, note: string, to?: ReturnedTo): Promise<boolean> {
@@ -224,7 +232,7 @@ export class Workspace {
   private leave(): void {
     this.wanted = 0;
     this.giveBack();
-    if (this.session.draft.active) {
+    if (this.session.draft.active && !this.session.readOnly) {
       const obstacle = this.session.drawing.keep();
       if (!obstacle) this.tell("What you were drawing was kept.");
       else this.tell("What you were drawing waits on its image.", obstacle.message);
@@ -274,6 +282,21 @@ export class Workspace {
     if (id) void this.openEmbedding(id, this.lookAt(id).embedding);
   }
 
+  /** The person may do something else than before: an image that opens for looking only, or is open for drawing again. */
+  private async heedRights(): Promise<void> {
+    const before = this.session.readOnly;
+    try {
+      await Promise.all([this.watched.load(), this.opened.refresh()]);
+    } catch (error) {
+      this.services.toasts.error(error);
+      return;
+    }
+    const { readOnly } = this.session;
+    if (readOnly === before || !this.wanted) return;
+    if (readOnly) this.tell(readOnly, "What you were drawing is kept in this browser.");
+    await this.reload();
+  }
+
   private turnOver(): boolean {
     if (!this.engine.turnOver()) return false;
     this.cache.clear();
@@ -304,9 +327,9 @@ export class Workspace {
     const image = { id, width: details.width, height: details.height };
     this.session.open(image, annotations, draft, refused);
     if (details.revision > 0 || annotations.length > 0) void this.ownSteps.load(id, settled);
-    this.suggesting.open(id);
+    if (!this.session.readOnly) this.suggesting.open(id);
     this.comments.show(id);
-    if (draft) this.tell("What you were drawing here is back. {drop} discards it.");
+    if (draft && !this.session.readOnly) this.tell("What you were drawing here is back. {drop} discards it.");
     if (this.engine.ready) this.session.embeddingReady();
     const fresh = await this.opened.refresh();
     if (fresh) void this.prefetchAround(fresh);

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from limner.access import Permission
 from limner.api.schemas.base import Answer, ErrorInfo, Request
 from limner.encoding.wire import Dtype
 from limner.service.images import ImageInfo, ImagePlace
@@ -97,13 +98,15 @@ class Image(Answer):
 class ImageDetails(Image):
     """An image, its place (from 1) and its neighbours among those that the query lists; without one, in the project.
 
-    ``next_waiting_id`` is the first one after it that is waiting, going round to the beginning.
+    ``next_waiting_id`` is the first one after it that is waiting, going round to the beginning. ``permissions`` says
+    what one may do with it: of somebody else's copy of a gold image less than in its project.
     """
 
     position: int
     previous_id: int | None
     next_id: int | None
     next_waiting_id: int | None
+    permissions: list[Permission]
 
     @classmethod
     def at(cls, place: ImagePlace) -> ImageDetails:
@@ -114,6 +117,7 @@ class ImageDetails(Image):
             previous_id=place.previous_id,
             next_id=place.next_id,
             next_waiting_id=place.next_waiting_id,
+            permissions=sorted(place.permissions),
         )
 
 

@@ -87,6 +87,8 @@ export interface Action {
   readonly does: string;
   /** Unless somebody chose others. */
   readonly keys: readonly string[];
+  /** It changes the image, or what is drawn on it: nothing for who may only look. */
+  readonly changes?: true;
   /** Whether there is something to do; without it, always. If not, its key does what it does elsewhere. */
   readonly possible?: (context: ActionContext) => boolean;
   readonly run: (context: ActionContext) => void;

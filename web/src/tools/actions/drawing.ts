@@ -36,6 +36,7 @@ export const DRAWING = [
     command: "accept",
     does: "Accept the mask, or the suggestion that is lit; with a selected object: go on drawing it",
     keys: ["Enter", "n"],
+    changes: true,
     possible: ({ session, tools }) =>
       tools.underWay ||
       session.draft.active ||
@@ -67,6 +68,7 @@ export const DRAWING = [
     command: "removeLastPrompt",
     does: "Remove the last prompt",
     keys: ["Backspace"],
+    changes: true,
     run: ({ session, tools }) => {
       if (!tools.back()) session.drawing.removeLastPrompt();
     },
@@ -76,6 +78,7 @@ export const DRAWING = [
     command: "undo",
     does: "Undo",
     keys: ["Ctrl+z"],
+    changes: true,
     run: ({ session }) => session.undo(),
   },
   {
@@ -83,6 +86,7 @@ export const DRAWING = [
     command: "redo",
     does: "Redo",
     keys: ["Ctrl+Shift+z", "Ctrl+y"],
+    changes: true,
     run: ({ session }) => session.store.redo(),
   },
   {
@@ -90,6 +94,7 @@ export const DRAWING = [
     command: "foregroundHere",
     does: "Foreground point where the keyboard points",
     keys: ["+"],
+    changes: true,
     possible: isReady,
     run: ({ page }) => page.point(FOREGROUND),
   },
@@ -98,6 +103,7 @@ export const DRAWING = [
     command: "backgroundHere",
     does: "Background point where the keyboard points",
     keys: ["-"],
+    changes: true,
     possible: isReady,
     run: ({ page }) => page.point(BACKGROUND),
   },
@@ -109,6 +115,7 @@ const tool = <Name extends ToolName>(command: Name, does: string, key: string) =
     command,
     does,
     keys: [key],
+    changes: true,
     run: ({ session }) => session.setTool(command),
   }) as const satisfies Action;
 
@@ -124,6 +131,7 @@ const brush = <Name extends string>(
     command,
     does,
     keys: [key],
+    changes: true,
     run: ({ session }) => session.masks.options.resize(direction, big),
   }) as const satisfies Action;
 
@@ -147,6 +155,7 @@ const reshape = <Name extends "grow" | "shrink" | "smooth">(command: Name, does:
     command,
     does,
     keys: [key],
+    changes: true,
     possible: hasMask,
     run: ({ session }) => void session.masks.reshape(command),
   }) as const satisfies Action;
@@ -157,6 +166,7 @@ export const CLEAN_UP = [
     command: "fillHoles",
     does: "Fill all small holes",
     keys: ["Shift+f"],
+    changes: true,
     possible: hasMask,
     run: ({ session }) => session.masks.fillHoles(),
   },
@@ -165,6 +175,7 @@ export const CLEAN_UP = [
     command: "dropIslands",
     does: "Remove all small parts",
     keys: ["Shift+d"],
+    changes: true,
     possible: hasMask,
     run: ({ session }) => session.masks.dropIslands(),
   },

@@ -9,6 +9,7 @@ import { Keymap } from "../keys.ts";
 import { Toolbox } from "../toolbox.svelte.ts";
 import type { Page } from "./action.ts";
 import { KeyPresses } from "./key-presses.ts";
+import { ACTIONS } from "./table.ts";
 
 describe("keys", () => {
   const annotation = (uid: string): Annotation => ({
@@ -25,6 +26,7 @@ describe("keys", () => {
   let tools: Toolbox;
   let objects: Objects;
   let seen: string[];
+  let readOnly: string;
   let keys: KeyPresses;
   const event = (combination: string, repeat = false) => {
     const parts = combination.split("+");
@@ -43,8 +45,13 @@ describe("keys", () => {
   beforeEach(() => {
     seen = [];
     operations = [];
+    readOnly = "";
     decoder = new FakeDecoder();
-    session = createSession({ decoder, record: (_, made) => operations.push(...made) });
+    session = createSession({
+      decoder,
+      record: (_, made) => operations.push(...made),
+      readOnly: () => readOnly,
+    });
     session.setCategories([
       { id: 1, name: "cat", color: "#ff0000" },
       { id: 2, name: "dog", color: "#00ff00" },
@@ -199,5 +206,17 @@ describe("keys", () => {
     run("Shift+l");
     run("Shift+o");
     expect(seen).toEqual(["findEverything", "findSimilar", "findDetected"]);
+  });
+
+  it("that change something do nothing for who may only look, and the others go on", () => {
+    session.selection.select("a");
+    readOnly = "You may look only.";
+    const changing = ACTIONS.filter(({ changes }) => changes).flatMap((each) => each.keys);
+    expect(changing).toEqual(
+      expect.arrayContaining(["b", "1", "Enter", "Delete", "Ctrl+z", "Ctrl+v", "Shift+e", "g"]),
+    );
+    expect(changing.filter((key) => run(key))).toEqual([]);
+    expect([operations, session.tool, session.draft.active]).toEqual([[], "points", false]);
+    expect([run("d"), run("Home"), run("h"), run("Ctrl+a"), run("Escape")]).toEqual(Array(5).fill(true));
   });
 });

@@ -12,6 +12,7 @@ const category = <Position extends number>(position: Position) =>
     command: `category${position}`,
     does: `Category ${position + 1}; with a mask being drawn: accept it there`,
     keys: [`${(position + 1) % 10}`],
+    changes: true,
     possible: ({ session }) => session.list.categories.length > position,
     run: ({ session, objects }) => {
       const { id } = session.list.categories[position]!;
@@ -47,6 +48,7 @@ export const OBJECTS = [
     command: "paste",
     does: "Paste, here or on another image",
     keys: ["Ctrl+v"],
+    changes: true,
     possible: ({ objects }) => objects.clipboard.length > 0,
     run: ({ page }) => page.paste(),
   },
@@ -55,6 +57,7 @@ export const OBJECTS = [
     command: "duplicate",
     does: "Duplicate the selected objects",
     keys: ["Ctrl+d"],
+    changes: true,
     possible: some,
     run: ({ objects, page }) => {
       objects.copy();
@@ -66,6 +69,7 @@ export const OBJECTS = [
     command: "propagate",
     does: "Find the selected objects on the next image",
     keys: ["Ctrl+b"],
+    changes: true,
     possible: some,
     run: ({ page }) => page.propagate(),
   },
@@ -74,6 +78,7 @@ export const OBJECTS = [
     command: "remove",
     does: "Delete the selected objects",
     keys: ["Delete"],
+    changes: true,
     possible: some,
     run: ({ objects }) => objects.remove(),
   },
@@ -89,6 +94,7 @@ export const OBJECTS = [
     command: "lock",
     does: "Lock or unlock the selected objects",
     keys: ["l"],
+    changes: true,
     possible: some,
     run: ({ objects }) => objects.toggleLocked(),
   },
@@ -104,6 +110,7 @@ export const OBJECTS = [
     command: "raise",
     does: "Down the list: paint the selected object above the next",
     keys: ["Ctrl+ArrowDown"],
+    changes: true,
     possible: one,
     run: ({ objects }) => objects.move(1),
   },
@@ -112,6 +119,7 @@ export const OBJECTS = [
     command: "lower",
     does: "Up the list: paint the selected object below the one before",
     keys: ["Ctrl+ArrowUp"],
+    changes: true,
     possible: one,
     run: ({ objects }) => objects.move(-1),
   },
@@ -130,6 +138,7 @@ export const OBJECTS = [
     command: "findCategory",
     does: "Find a category by typing",
     keys: ["/"],
+    changes: true,
     run: ({ page }) => page.findCategory(),
   },
 ] as const satisfies readonly Action[];

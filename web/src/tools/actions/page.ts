@@ -111,6 +111,7 @@ export const PAGE = [
     command: "closer",
     does: "Look closer at what is seen; again: the whole image",
     keys: ["c"],
+    changes: true,
     run: ({ page }) => page.lookCloser(),
   },
   {

@@ -27,8 +27,11 @@ export function commandNamed(name: string): Command | null {
 export const actionOf = (command: Command): NamedAction => BY_NAME.get(command)!;
 export const nameOfCommand = (command: Command): string => actionOf(command).does;
 
-export const isPossible = (command: Command, context: ActionContext): boolean =>
-  actionOf(command).possible?.(context) ?? true;
+export function isPossible(command: Command, context: ActionContext): boolean {
+  const { changes, possible } = actionOf(command);
+  if (changes && context.session.readOnly) return false;
+  return possible?.(context) ?? true;
+}
 
 /** @returns false when there was nothing to do here, so that the key may do what it does elsewhere */
 export function perform(command: Command, context: ActionContext): boolean {
