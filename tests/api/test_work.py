@@ -72,6 +72,18 @@ def user_id(client: FlaskClient) -> int:
     return int(client.get("/api/v1/session").json["user"]["id"])
 
 
+def test_next_stays_in_the_list_that_is_named(
+    ada: FlaskClient, eve: FlaskClient, project: dict[str, Any], ids: list[int]
+) -> None:
+    assert take(ada, project, among={"search": "3"}) == (ids[3], [])
+    assert take(ada, project, current=ids[3], give_back=True, among={"search": "3"}) == (None, [])
+    assert take(ada, project, among={"order": "name", "descending": True}) == (ids[3], [ids[2], ids[1]])
+    assert take(eve, project, among={"state": "assigned_to_me"}) == (None, [])
+    answer = ada.post(f"/api/v1/projects/{project['id']}/next", json={"among": {"order": "size"}})
+    assert answer.status_code == 422
+    assert "among" in answer.text
+
+
 def test_everybody_sees_who_has_which_image(
     ada: FlaskClient, eve: FlaskClient, project: dict[str, Any], ids: list[int]
 ) -> None:

@@ -14,11 +14,12 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from limner.errors import Unavailable
+from limner.jobs.leases import end_leases
 from limner.store import Database
 from limner.store.assignments import assign
 from limner.store.images import add_image, lock_image
 from limner.store.leases import FIRST, LONGEST, SHORTEST, give_back, lease_span, renew, take_next
-from limner.store.listing import page_images
+from limner.store.listing import handed_out, page_images
 from limner.store.operations import apply_operation
 from limner.store.people import add_person, disable_person, remove_member, set_member
 from limner.store.tables import Image, Project, User
@@ -160,6 +161,58 @@ def test_images_are_handed_out_in_the_order_of_the_project(
     assert sorted(ordered("random", 1)) == images
     assert ordered("random", 1) == ordered("random", 1)
     assert len({tuple(ordered("random", seed)) for seed in range(20)}) > 1
+
+
+def test_of_a_list_only_what_is_listed_is_handed_out_in_its_order(
+    world: World, people: Callable[[int], list[int]], images: list[int]
+) -> None:
+    ada, eve = people(2)
+    names = ["b/10.png", "a/1.png", "b/2.png", "a/2.png", "b/1.png", "b/3.png"]
+    with world.database.write() as session:
+        for image_id, name in zip(images, names, strict=True):
+            session.execute(
+                update(Image).where(Image.id == image_id).values(file_name=name, sort_name=natural_key(name))
+            )
+        assign(session, world.project_id, [images[5]], [ada])
+        assign(session, world.project_id, [images[3]], [eve])
+    save(world, images[2], eve, mark("submitted"))
+
+    def walk(listing: Listing, current: int | None = None, user: int = ada) -> list[int]:
+        with world.database.write() as session:
+            session.execute(update(Image).values(lease_until=None, lease_user_id=None, lease_reserved=False))
+            image = None if current is None else lock_image(session, current)
+            among = handed_out(session, world.project_id, image, listing)
+            project = session.get_one(Project, world.project_id)
+            return [each.id for each in take_next(session, project, user, image, NOW, among)]
+
+    folder = Listing(folder="b", order="name")
+    assert walk(folder) == [images[5], images[4], images[0]]  # what is assigned to them, then 1 and 10
+    assert walk(folder, images[4]) == [images[5], images[0]]
+    assert walk(Listing(folder="b", order="name", descending=True), user=eve) == [images[0], images[4]]
+    assert walk(Listing(folder="b", order="name"), images[0], eve) == [images[4]]  # round to the beginning
+    assert walk(Listing(search="2"), images[1], eve) == [images[3]]
+    assert walk(Listing(state="assigned_to_me", person=ada)) == [images[5]]
+    assert walk(Listing(state="submitted", folder="a")) == [images[1]]  # the state says nothing of what is left to do
+    assert walk(Listing(search="nowhere")) == []
+
+
+def test_leases_whose_time_is_over_end_and_pages_are_told_once(
+    world: World, people: Callable[[int], list[int]], images: list[int], told: list[PublishedEvent]
+) -> None:
+    ada, eve = people(2)
+    first, *reserved = take(world, ada)
+    (theirs, *_) = take(world, eve, after=FIRST / 2)
+    told.clear()
+    assert end_leases(world.database, NOW + FIRST - timedelta(seconds=1)) == 0
+    assert told == []
+    assert end_leases(world.database, NOW + FIRST) == 3
+    (event,) = [each.event for each in told if isinstance(each.event, WorkEvent)]
+    assert [each.image_id for each in event.images] == sorted([first, *reserved])
+    assert {each.held_by for each in event.images} == {None}
+    assert end_leases(world.database, NOW + FIRST) == 0
+    with world.database.read() as session:
+        assert session.get_one(Image, first).lease_user_id is None
+        assert session.get_one(Image, theirs).lease_user_id == eve
 
 
 def test_what_is_reserved_comes_next_and_is_nobody_elses_until_nothing_else_is_left(

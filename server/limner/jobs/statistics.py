@@ -1,10 +1,11 @@
-"""Keeps the figures up to date, in a thread of its own: what changes is counted, and scored, within seconds."""
+"""What is kept up to date within seconds, in a thread of its own: figures, scores, and which leases are over."""
 
 from __future__ import annotations
 
 import threading
 
 from limner.jobs.gold import score_submitted
+from limner.jobs.leases import end_leases
 from limner.jobs.periodic import Periodic
 from limner.store import Database
 from limner.store.rollup import is_due, roll_up
@@ -33,7 +34,7 @@ def count_changes(database: Database, stopping: threading.Event | None = None) -
 
 
 class Counter:
-    """Counts what changes, once in a while.
+    """Counts what changes, and ends leases, once in a while.
 
     Args:
         database: where images and sums are.
@@ -52,6 +53,7 @@ class Counter:
         self._periodic.stop()
 
     def _count(self) -> None:
+        end_leases(self._database)
         with self._database.read() as session:
             due = is_due(session)
         if due:

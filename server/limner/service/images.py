@@ -110,7 +110,7 @@ def list_images(
     """
     with context.database.read() as session:
         access_project(session, actor, project_id, Permission.VIEW)
-        listing, blind = _seen_by(session, actor, project_id, listing)
+        listing, blind = seen_by(session, actor, project_id, listing)
         page = listed.page_images(session, project_id, after, limit, listing, skip)
         total = listed.count_images(session, project_id, listing) if counted else None
         return ImagePage(_described(context, session, page.images, blind=blind), page.next, total)
@@ -125,7 +125,7 @@ def get_image(context: Services, actor: Actor, image_id: int, listing: Listing =
     with context.database.read() as session:
         row = access_image(session, actor, image_id, Permission.VIEW)
         listed_as = original_of(session, row)
-        listing, blind = _seen_by(session, actor, listed_as.project_id, listing)
+        listing, blind = seen_by(session, actor, listed_as.project_id, listing)
         previous_id, next_id = listed.neighbours(session, listed_as, listing)
         next_waiting_id = listed.next_waiting(session, listed_as, listing)
         position = listed.position_of(session, listed_as, listing)
@@ -176,7 +176,7 @@ def add_image(
     return AddedImage(image, ingested.created, ingested.notes)
 
 
-def _seen_by(session: Session, actor: Actor, project_id: int, listing: Listing) -> tuple[Listing, bool]:
+def seen_by(session: Session, actor: Actor, project_id: int, listing: Listing) -> tuple[Listing, bool]:
     """The list as it is for somebody, and whether they must not learn which images are gold."""
     blind = not knows_gold(permissions_in(session, actor, project_id))
     return replace(listing, person=actor.user_id, blind=blind), blind

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -21,18 +21,22 @@ from limner.access import (
 from limner.access.permissions import PROJECT_ROLE_PERMISSIONS
 from limner.encoding.states import Target
 from limner.errors import InvalidInput
+from limner.service.images import seen_by
 from limner.service.models import key_of
 from limner.service.wiring import Services
 from limner.store import assignments, leases
 from limner.store.assignments import Workload
 from limner.store.copies import home_of, original_of
 from limner.store.gold import take_gold
+from limner.store.listing import conditions, handed_out
 from limner.store.people import get_user
 from limner.store.tables import User
 from limner.store.work import announce_work
+from limner.vocabulary.listing import Listing
 from limner.vocabulary.states import ImageFilter
 
 MOST_ASSIGNED = 10_000  # images at once
+UNBEGUN = ("all", "waiting", "unannotated")  # lists in which a copy of a gold image looks like any other image
 WORKING_ROLES = [role for role in ProjectRole if Permission.ANNOTATE in PROJECT_ROLE_PERMISSIONS[role]]
 
 
@@ -70,7 +74,13 @@ class Selection:
 
 
 def take_next(
-    context: Services, actor: Actor, project_id: int, *, current: int | None = None, give_back: bool = False
+    context: Services,
+    actor: Actor,
+    project_id: int,
+    *,
+    current: int | None = None,
+    give_back: bool = False,
+    listing: Listing | None = None,
 ) -> NextImage:
     """Hand the actor the next image to work on; it and those after it are encoded ahead.
 
@@ -80,6 +90,7 @@ def take_next(
         project_id: in which project.
         current: number of the image that they come from.
         give_back: they leave that one as it is: others may have it.
+        listing: only images that are listed, in the list's order; None: any, in the project's order.
 
     Raises:
         NotFound: there is no such project, or no such current image, that the actor may see.
@@ -96,10 +107,15 @@ def take_next(
         given = leases.give_back(session, image, actor.user_id) if image and give_back else []
         session.flush()
         copy = None
-        if not knows_gold(permissions_in(session, actor, project.id)):
-            copy = take_gold(session, project, actor.user_id, current)
+        if not knows_gold(permissions_in(session, actor, project.id)) and (listing is None or listing.state in UNBEGUN):
+            chosen = [] if listing is None else conditions(project.id, replace(listing, state="all"))
+            copy = take_gold(session, project, actor.user_id, current, chosen=chosen)
+        listed_as = image and original_of(session, image)
+        among = None
+        if listing is not None:
+            among = handed_out(session, project.id, listed_as, seen_by(session, actor, project.id, listing)[0])
         found = (
-            leases.take_next(session, project, actor.user_id, image and original_of(session, image))
+            leases.take_next(session, project, actor.user_id, listed_as, among=among)
             if copy is None
             else [copy, *leases.reserved_for(session, project.id, actor.user_id)]
         )

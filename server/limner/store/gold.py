@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from limner.errors import Conflict, InvalidInput
@@ -106,7 +106,12 @@ def unmake_gold(session: Session, project_id: int, image_ids: Collection[int]) -
 
 
 def take_gold(
-    session: Session, project: Project, user_id: int, current: int | None, now: datetime | None = None
+    session: Session,
+    project: Project,
+    user_id: int,
+    current: int | None,
+    now: datetime | None = None,
+    chosen: Sequence[ColumnElement[bool]] = (),
 ) -> Image | None:
     """Hand somebody a copy of a gold image, if it is time for one and there is one on which they have not worked.
 
@@ -119,6 +124,7 @@ def take_gold(
         user_id: who asks.
         current: number of the image that they come from; it is not handed out.
         now: the present moment.
+        chosen: what holds of the gold images that may be handed out.
     """
     if not project.gold_share:
         return None
@@ -128,7 +134,7 @@ def take_gold(
     digest = hashlib.sha256(f"gold {project.id} {user_id} {current} {len(done)}".encode()).digest()
     if int.from_bytes(digest[:8]) >= project.gold_share * 2**64:
         return None
-    gold = select(Image).where(Image.project_id == project.id, Image.is_gold, Image.state.in_(FINISHED))
+    gold = select(Image).where(Image.project_id == project.id, Image.is_gold, Image.state.in_(FINISHED), *chosen)
     others = gold.where(or_(Image.author_id.is_(None), Image.author_id != user_id)).order_by(Image.id)
     left = [
         image

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import statistics
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from limner.store.copies import home_of
 from limner.store.rows import AnyImage
 from limner.store.tables import IS_OPEN, Annotation, Image, Project
 from limner.store.types import utc_now
-from limner.store.work import announce_work
+from limner.store.work import MOST_NAMED, announce_work
 
 SHORTEST, LONGEST = timedelta(minutes=2), timedelta(minutes=30)
 FIRST = timedelta(minutes=10)  # while nothing is known of how long an image takes
@@ -27,6 +28,21 @@ TIMES_MEDIAN = 3
 MEDIAN_OF = 50  # images of each state of finished work, the newest
 RESERVED = 2  # images that are kept for somebody besides the one they work on
 FINISHED = ("submitted", "approved")
+
+
+@dataclass(frozen=True)
+class Among:
+    """Only some images are handed out, and in an order of their own: those of a list that somebody looks at.
+
+    Attributes:
+        chosen: what holds of each.
+        order: columns to sort by.
+        behind: what holds of those that come after the image that they come from; None: they come from none.
+    """
+
+    chosen: Sequence[ColumnElement[bool]]
+    order: Sequence[ColumnElement[Any]]
+    behind: ColumnElement[bool] | None
 
 
 def lease_span(session: Session, project_id: int) -> timedelta:
@@ -44,7 +60,12 @@ def lease_span(session: Session, project_id: int) -> timedelta:
 
 
 def take_next(
-    session: Session, project: Project, user_id: int, current: Image | None = None, now: datetime | None = None
+    session: Session,
+    project: Project,
+    user_id: int,
+    current: Image | None = None,
+    now: datetime | None = None,
+    among: Among | None = None,
 ) -> Sequence[Image]:
     """Hand somebody the image that they are to work on next, and reserve those after it.
 
@@ -58,6 +79,7 @@ def take_next(
         user_id: who asks.
         current: where they come from; it is not handed out.
         now: the present moment.
+        among: only these, in their order instead of the project's.
 
     Returns:
         The image, and at most ``RESERVED`` others; nothing when there is nothing for them.
@@ -66,12 +88,13 @@ def take_next(
     until = now + lease_span(session, project.id)
     found: list[Image] = []
     before = [] if current is None else [current.id]
-    for turn in _turns(project, user_id, current, now):
+    chosen = () if among is None else among.chosen
+    for turn in _turns(project, user_id, current, now, among):
         wanted = 1 + RESERVED - len(found)
         if wanted:
             taken = turn.where(Image.id.not_in([*before, *(image.id for image in found)])).limit(wanted)
             found += session.scalars(_locked(taken))
-    held = select(Image).where(Image.project_id == project.id, IS_OPEN, Image.id.not_in(before), is_held(now))
+    held = select(Image).where(Image.project_id == project.id, IS_OPEN, Image.id.not_in(before), is_held(now), *chosen)
     own = held.where(Image.lease_user_id == user_id)
     reserved = held.where(Image.lease_reserved.is_(True), Image.assigned_user_id.is_(None))
     for last in (own, reserved):
@@ -141,6 +164,30 @@ def give_back_all(session: Session, user_id: int, project_id: int | None = None)
     announce_work(session, images)
 
 
+def has_expired(session: Session, now: datetime | None = None) -> bool:
+    """Whether the time of some lease is over, which has not ended yet."""
+    return session.scalar(select(Image.id).where(*_expired(now)).limit(1)) is not None
+
+
+def end_expired(session: Session, now: datetime | None = None) -> Sequence[Image]:
+    """Leases whose time is over end, some at a time, and pages are told; images that others have locked stay.
+
+    Returns:
+        The images.
+    """
+    over = select(Image).where(*_expired(now)).order_by(Image.id).limit(MOST_NAMED)
+    images = session.scalars(_locked(over)).all()
+    for image in images:
+        end_lease(image)
+    session.flush()
+    announce_work(session, images)
+    return images
+
+
+def _expired(now: datetime | None) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return Image.lease_user_id.is_not(None), Image.lease_until <= (now or utc_now())
+
+
 def end_lease(image: AnyImage) -> None:
     """Anybody may have the image."""
     image.lease_user_id = image.lease_until = image.lease_renewed = None
@@ -162,7 +209,9 @@ def _open_to_all(project: Project) -> Select[Any]:
     return select(Image).where(Image.project_id == project.id, IS_OPEN, Image.assigned_user_id.is_(None))
 
 
-def _turns(project: Project, user_id: int, current: Image | None, now: datetime) -> Iterator[Select[Any]]:
+def _turns(
+    project: Project, user_id: int, current: Image | None, now: datetime, among: Among | None
+) -> Iterator[Select[Any]]:
     """Where the next image is looked for, one after the other."""
     free = or_(
         Image.lease_until.is_(None),
@@ -170,9 +219,16 @@ def _turns(project: Project, user_id: int, current: Image | None, now: datetime)
         and_(Image.lease_user_id == user_id, Image.lease_reserved.is_(True)),
     )
     mine = select(Image).where(Image.project_id == project.id, Image.assigned_user_id == user_id, free)
+    everybodys = _open_to_all(project).where(free)
+    if among is not None:
+        for each in (mine.where(Image.state == "returned"), mine.where(Image.state == "waiting"), everybodys):
+            listed = each.where(*among.chosen).order_by(*among.order)
+            if among.behind is not None:
+                yield listed.where(among.behind)
+            yield listed  # and round to the beginning
+        return
     yield mine.where(Image.state == "returned").order_by(Image.id)
     yield mine.where(Image.state == "waiting").order_by(Image.id)
-    everybodys = _open_to_all(project).where(free)
     place, start = _order(project, current)
     if start is None:
         yield everybodys.order_by(place, Image.id)

@@ -10,13 +10,14 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, tru
 from sqlalchemy.orm import Session
 
 from limner.errors import InvalidInput, NotFound
-from limner.store.leases import is_held
+from limner.store.leases import Among, is_held
 from limner.store.tables import Image
 from limner.store.types import utc_now
 from limner.vocabulary.listing import EVERYTHING, Listing, folder_range, natural_key
 from limner.vocabulary.names import shown
 from limner.vocabulary.states import ImageFilter
 
+_NOTHING_TO_DO = ("submitted", "approved", "skipped", "gold", "in_work")
 OPEN_WORK = ("waiting", "returned")  # states of images on which somebody has to work
 
 # In the order in which work goes on. A project's states are read from an index and sorted: 100,000 of them cost 30 ms.
@@ -95,6 +96,17 @@ def next_waiting(session: Session, image: Image, listing: Listing = EVERYTHING) 
     if after is None:
         after = session.scalar(_ordered(ids, waiting).limit(1))
     return after
+
+
+def handed_out(session: Session, project_id: int, current: Image | None, listing: Listing) -> Among:
+    """Which images of a list can be handed out, and in which order, from the current one on.
+
+    Of a list by a state in which nothing is left to do, or of what is in work, the state does not count.
+    """
+    if listing.state in _NOTHING_TO_DO:
+        listing = replace(listing, state="all")
+    behind = None if current is None else _behind(listing, _key_of(session, current, listing), current.id)
+    return Among(conditions(project_id, listing), _order_by(listing), behind)
 
 
 def position_of(session: Session, image: Image, listing: Listing = EVERYTHING) -> int:
@@ -188,9 +200,13 @@ def _behind(listing: Listing, key: Any, image_id: int) -> ColumnElement[bool]:
     return mine < other if listing.descending else mine > other
 
 
+def _order_by(listing: Listing) -> list[ColumnElement[Any]]:
+    columns = [Image.id.expression] if listing.order == "added" else [_key(listing), Image.id.expression]
+    return [column.desc() if listing.descending else column.asc() for column in columns]
+
+
 def _ordered(statement: Select[Any], listing: Listing) -> Select[Any]:
-    columns = [Image.id] if listing.order == "added" else [_key(listing), Image.id]
-    return statement.order_by(*(column.desc() if listing.descending else column.asc() for column in columns))
+    return statement.order_by(*_order_by(listing))
 
 
 def _cursor(listing: Listing, image_id: int, key: Any) -> str:

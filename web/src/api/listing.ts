@@ -61,6 +61,12 @@ export function queryOf(listing: Listing): Partial<Listing> {
   );
 }
 
+/** What the server is asked to choose among; null: all images, in the project's own order. */
+export function amongOf(listing: Listing): Partial<Listing> | null {
+  const among = queryOf(listing);
+  return Object.keys(among).length > 0 ? among : null;
+}
+
 /** What follows the path in an address: nothing, or a question mark and what differs from {@link EVERYTHING}. */
 export function addressOf(listing: Listing): string {
   const said = new URLSearchParams(

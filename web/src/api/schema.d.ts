@@ -2426,6 +2426,45 @@ export interface components {
       refused: number;
       stages: components["schemas"]["StageFigures"][];
     };
+    /** @description Which images of a project are listed, and in which order. */
+    ListingQuery: {
+      /** @default false */
+      descending: boolean;
+      /**
+       * @description only images in this folder and the folders in it
+       * @default
+       */
+      folder: string;
+      /**
+       * @description name: natural, img2 before img10; objects: by their number; what is equal: as added
+       * @default added
+       * @enum {string}
+       */
+      order: "added" | "name" | "state" | "objects";
+      /**
+       * @description words, each of which is somewhere in the path; case does not count
+       * @default
+       */
+      search: string;
+      /**
+       * @default all
+       * @enum {string}
+       */
+      state:
+        | "all"
+        | "annotated"
+        | "unannotated"
+        | "waiting"
+        | "submitted"
+        | "approved"
+        | "returned"
+        | "skipped"
+        | "in_work"
+        | "assigned_to_me"
+        | "returned_to_me"
+        | "commented"
+        | "gold";
+    };
     /** @description A browser in which one is signed in; ``key`` names it, ``current`` is the one that asks. */
     LoginSession: {
       address: string;
@@ -2739,8 +2778,14 @@ export interface components {
       reserved: number[];
       until: string | null;
     };
-    /** @description Where somebody comes from who asks for the next image; ``give_back``: they leave that one to others. */
+    /**
+     * @description Where somebody comes from who asks for the next image; ``give_back``: they leave that one to others.
+     *
+     *     ``among``: only images of this list, in its order instead of the project's. Of a list by a state in which nothing is
+     *     left to do, the state does not count.
+     */
     NextQuestion: {
+      among?: components["schemas"]["ListingQuery"] | null;
       current?: number | null;
       /** @default false */
       give_back: boolean;

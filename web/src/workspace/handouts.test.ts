@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { NetworkError } from "../api/errors.ts";
+import { EVERYTHING } from "../api/listing.ts";
 import type { NextImage } from "../api/types.ts";
 import { Handouts } from "./handouts.ts";
 
-type Question = { current: number | null; give_back: boolean };
+type Question = { current: number | null; give_back: boolean; among: unknown };
 
-function handouts(answers: (NextImage | Error)[], settled: number[] = []) {
+function handouts(answers: (NextImage | Error)[], settled: number[] = [], listing = EVERYTHING) {
   const asked: Question[] = [];
   const given: number[] = [];
   const client = {
@@ -18,7 +19,7 @@ function handouts(answers: (NextImage | Error)[], settled: number[] = []) {
     giveBack: async (id: number) => void given.push(id),
   };
   const waits = (id: number) => !settled.includes(id);
-  return { asked, given, handouts: new Handouts(client as never, 1, { waits }) };
+  return { asked, given, handouts: new Handouts(client as never, 1, { waits }, () => listing) };
 }
 
 const handed = (image_id: number | null, ...reserved: number[]): NextImage => ({
@@ -28,6 +29,12 @@ const handed = (image_id: number | null, ...reserved: number[]): NextImage => ({
 });
 
 describe("the next image", () => {
+  it("is one of the list that is walked through", async () => {
+    const { handouts: own, asked } = handouts([handed(2)], [], { ...EVERYTHING, folder: "b", order: "name" });
+    expect(await own.next(1)).toBe(2);
+    expect(asked).toEqual([{ current: 1, give_back: true, among: { folder: "b", order: "name" } }]);
+  });
+
   it("is what the server hands out, and an image that was not settled is given back for it", async () => {
     const settled: number[] = [];
     const { handouts: own, asked } = handouts([handed(2, 3, 4), handed(null)], settled);
@@ -36,8 +43,8 @@ describe("the next image", () => {
     settled.push(2);
     expect(await own.next(2)).toBeNull();
     expect(asked).toEqual([
-      { current: 1, give_back: true },
-      { current: 2, give_back: false },
+      { current: 1, give_back: true, among: null },
+      { current: 2, give_back: false, among: null },
     ]);
   });
 

@@ -1,6 +1,7 @@
 /** Which image the person of this page works on next, as the server hands it out: nobody else is handed it meanwhile. */
 import type { Client } from "../api/client.ts";
 import { NetworkError } from "../api/errors.ts";
+import { amongOf, type Listing } from "../api/listing.ts";
 import type { Marks } from "./marks.ts";
 
 const TRIES = 5; // the server may hand out images that were settled here and whose marks are still on their way
@@ -15,6 +16,8 @@ export class Handouts {
     private readonly client: Pick<Client, "takeNext" | "giveBack">,
     private readonly projectId: number,
     private readonly marks: Pick<Marks, "waits">,
+    /** Among which images one walks. */
+    private readonly listing: () => Listing,
   ) {}
 
   /** What is worth loading ahead; null when nothing is known. */
@@ -51,7 +54,11 @@ export class Handouts {
     this.left = current;
     for (let tries = 0; tries < TRIES; tries++) {
       const give_back = this.marks.waits(from);
-      const { image_id, reserved } = await this.client.takeNext(this.projectId, { current: from, give_back });
+      const { image_id, reserved } = await this.client.takeNext(this.projectId, {
+        current: from,
+        give_back,
+        among: amongOf(this.listing()),
+      });
       this.reserved = reserved;
       if (image_id === null || image_id === current) return null;
       if (this.marks.waits(image_id)) return image_id;

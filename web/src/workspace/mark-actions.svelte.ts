@@ -23,6 +23,8 @@ export interface MarkHost {
   /** @returns whether this browser keeps the mark; if not, the person has been told */
   mark(state: ImageState, note: string, to?: ReturnedTo): Promise<boolean>;
   nextWaiting(): Promise<number | null>;
+  /** Whether only some images are walked through, those of a list. */
+  readonly listed: boolean;
   /** Whether they may work on the image: submit it, skip it, be handed the next one. */
   readonly annotates: boolean;
   /** Whether they may approve and return. */
@@ -44,6 +46,8 @@ interface Question {
   readonly imageId: number;
   readonly mark: ImageMark;
 }
+
+export const BACK_TO_LIST = "The arrow at the top left leads back to the list, where others can be chosen.";
 
 export class MarkActions {
   private question = $state.raw<Question | null>(null);
@@ -160,12 +164,16 @@ export class MarkActions {
 
   /** Open the next image that was submitted. */
   async goOnReviewing(): Promise<void> {
-    await this.goTo(() => this.host.nextSubmitted(), "No other image is submitted.");
+    const none = this.host.listed
+      ? "No other image of this list is submitted."
+      : "No other image is submitted.";
+    await this.goTo(() => this.host.nextSubmitted(), none);
   }
 
   /** Open the next image that the person is handed. */
   async goOn(): Promise<void> {
-    await this.goTo(() => this.host.nextWaiting(), "There is no other image for you to work on.");
+    const where = this.host.listed ? " in this list" : "";
+    await this.goTo(() => this.host.nextWaiting(), `There is no other image for you to work on${where}.`);
   }
 
   /** Without the server, the next image: it may have been loaded ahead. */
@@ -175,7 +183,7 @@ export class MarkActions {
     try {
       const next = await find();
       if (this.host.image?.id !== image.id) return; // the person went elsewhere meanwhile
-      if (next === null) this.host.tell(none);
+      if (next === null) this.host.tell(none, this.host.listed ? BACK_TO_LIST : "");
       else this.host.go(next);
     } catch (error) {
       if (!(error instanceof NetworkError)) this.host.fail(error);

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { NetworkError } from "../api/errors.ts";
 import type { ImageDetails } from "../api/types.ts";
 import * as obstacles from "../session/obstacles.ts";
-import { MarkActions, type MarkHost } from "./mark-actions.svelte.ts";
+import { BACK_TO_LIST, MarkActions, type MarkHost } from "./mark-actions.svelte.ts";
 
 const image = (id: number, state = "waiting") => ({ id, next_id: id + 1, mark: { state } }) as ImageDetails;
 
@@ -20,6 +20,7 @@ function host(changes: Partial<MarkHost> = {}) {
     },
     mark: async (...said) => Boolean(done.push(`mark ${said.join(" ")}`.trim())),
     nextWaiting: async () => 5,
+    listed: false,
     annotates: true,
     reviews: true,
     nextSubmitted: async () => 6,
@@ -214,4 +215,20 @@ describe("going on", () => {
     await actions.goOn();
     expect(done).toEqual([]);
   });
+});
+
+it("says of a list that it has no other image, and how another one is chosen", async () => {
+  const tell = vi.fn();
+  const { actions } = host({
+    listed: true,
+    tell,
+    nextWaiting: async () => null,
+    nextSubmitted: async () => null,
+  });
+  await actions.goOn();
+  await actions.goOnReviewing();
+  expect(tell.mock.calls).toEqual([
+    ["There is no other image for you to work on in this list.", BACK_TO_LIST],
+    ["No other image of this list is submitted.", BACK_TO_LIST],
+  ]);
 });

@@ -97,7 +97,7 @@ export class Workspace {
     this.objects = new Objects(this.session);
     this.propagator = new Propagator(decoder, this.session, this.objects, (...said) => this.tell(...said));
     this.marks = new Marks(client, projectId, listing);
-    this.handouts = new Handouts(client, projectId, this.marks);
+    this.handouts = new Handouts(client, projectId, this.marks, listing);
     this.history = new History({
       client,
       session: this.session,

@@ -23,7 +23,12 @@ blueprint = APIBlueprint("work", __name__)
 def take_next(project_id: int, json_data: NextQuestion) -> NextImage:
     """Be handed the next image to work on, which nobody else is handed meanwhile."""
     found = work.take_next(
-        services(), current_actor(), project_id, current=json_data.current, give_back=json_data.give_back
+        services(),
+        current_actor(),
+        project_id,
+        current=json_data.current,
+        give_back=json_data.give_back,
+        listing=json_data.among and json_data.among.listing(),
     )
     return NextImage(image_id=found.image_id, reserved=list(found.reserved), until=found.until)
 

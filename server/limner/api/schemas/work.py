@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, Strict, model_validator
 
 from limner.api.schemas.base import Answer, Request
+from limner.api.schemas.images import ListingQuery
 from limner.service.work import MOST_ASSIGNED, Selection
 from limner.service.work import Worker as WorkerInfo
 from limner.vocabulary.events import Timestamp
@@ -18,10 +19,15 @@ Number = Annotated[int, Strict(), Field(ge=1, lt=2**63)]
 
 
 class NextQuestion(Request):
-    """Where somebody comes from who asks for the next image; ``give_back``: they leave that one to others."""
+    """Where somebody comes from who asks for the next image; ``give_back``: they leave that one to others.
+
+    ``among``: only images of this list, in its order instead of the project's. Of a list by a state in which nothing is
+    left to do, the state does not count.
+    """
 
     current: Number | None = None
     give_back: bool = False
+    among: ListingQuery | None = None
 
     @model_validator(mode="after")
     def _check_given(self) -> Self:
