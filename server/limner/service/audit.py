@@ -1,17 +1,20 @@
-"""The audit log: written by the verbs that it tells of, read by owners, changed by nobody."""
+"""The audit log: written by the verbs that it tells of, changed by nobody.
+
+Owners read all of it, who manages a project what was done there.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from limner.access import Actor, Permission, require
+from limner.access import Actor, Permission, access_project, require
 from limner.service.csv_lines import csv_lines
 from limner.store import Database
-from limner.store.audit import AuditFilter, audit_entries
+from limner.store.audit import AuditFilter, audit_entries, people_of
 from limner.store.names import names_of_users
 from limner.store.tables import AuditEntry
 from limner.vocabulary.audit import AuditAction, AuditTarget
@@ -25,11 +28,15 @@ COLUMNS = ("number", "at", "person", "action", "target", "target_id", "project_i
 
 @dataclass(frozen=True)
 class AuditPage:
-    """Entries, newest first; what people are called now, by number; and ``before`` of the next page, if any."""
+    """Entries, newest first; what people are called now, by number; and ``before`` of the next page, if any.
+
+    The first page has in ``people`` the numbers of all who did anything in what one may read.
+    """
 
     entries: Sequence[AuditEntry]
     names: Mapping[int, str]
     next: int | None
+    people: Sequence[int]
 
 
 def log_action(
@@ -58,35 +65,51 @@ def log_action(
 
 
 def list_audit(
-    database: Database, actor: Actor, wanted: AuditFilter, before: int | None = None, limit: int = 50
+    database: Database,
+    actor: Actor,
+    wanted: AuditFilter,
+    before: int | None = None,
+    limit: int = 50,
+    *,
+    managed: int | None = None,
 ) -> AuditPage:
-    """What people did, newest first.
+    """What people did, newest first: anywhere, or in a project that the actor has ``managed``.
 
     Raises:
         Forbidden: the actor may not read it.
+        NotFound: there is no such project that the actor may see.
     """
-    require(actor, Permission.READ_AUDIT)
     with database.read() as session:
+        wanted = _readable(session, actor, wanted, managed)
         rows = audit_entries(session, wanted, before, limit + 1)
         entries = rows[:limit]
-        names = names_of_users(session, [each.user_id for each in entries])
-        return AuditPage(entries, names, entries[-1].id if len(rows) > limit else None)
+        people = people_of(session, wanted.project_id) if before is None else []
+        names = names_of_users(session, [*people, *(each.user_id for each in entries)])
+        return AuditPage(entries, names, entries[-1].id if len(rows) > limit else None, people)
 
 
-def audit_table(database: Database, actor: Actor, wanted: AuditFilter) -> Iterator[str]:
+def audit_table(database: Database, actor: Actor, wanted: AuditFilter, *, managed: int | None = None) -> Iterator[str]:
     """The same as CSV, all of it, a few rows in memory at a time.
 
     Raises:
-        Forbidden: the actor may not read it.
+        As :func:`list_audit`.
     """
-    require(actor, Permission.READ_AUDIT)
-    return csv_lines(COLUMNS, _rows(database, actor, wanted))
+    with database.read() as session:
+        _readable(session, actor, wanted, managed)
+    return csv_lines(COLUMNS, _rows(database, actor, wanted, managed))
 
 
-def _rows(database: Database, actor: Actor, wanted: AuditFilter) -> Iterator[Sequence[object]]:
+def _readable(session: Session, actor: Actor, wanted: AuditFilter, managed: int | None) -> AuditFilter:
+    if managed is None:
+        require(actor, Permission.READ_AUDIT)
+        return wanted
+    return replace(wanted, project_id=access_project(session, actor, managed, Permission.MANAGE_PROJECT).id)
+
+
+def _rows(database: Database, actor: Actor, wanted: AuditFilter, managed: int | None) -> Iterator[Sequence[object]]:
     before = None
     while True:
-        page = list_audit(database, actor, wanted, before, AT_ONCE)
+        page = list_audit(database, actor, wanted, before, AT_ONCE, managed=managed)
         for each in page.entries:
             yield (
                 each.id,

@@ -108,8 +108,8 @@ def take_next(
         session.flush()
         copy = None
         if not knows_gold(permissions_in(session, actor, project.id)) and (listing is None or listing.state in UNBEGUN):
-            chosen = [] if listing is None else conditions(project.id, replace(listing, state="all"))
-            copy = take_gold(session, project, actor.user_id, current, chosen=chosen)
+            place = [] if listing is None else conditions(project.id, replace(listing, state="all"))
+            copy = take_gold(session, project, actor.user_id, current, among=place)
         listed_as = image and original_of(session, image)
         among = None
         if listing is not None:

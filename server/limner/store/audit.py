@@ -46,3 +46,11 @@ def audit_entries(session: Session, wanted: AuditFilter, before: int | None, lim
     if before is not None:
         found = found.where(AuditEntry.id < before)
     return session.scalars(found.order_by(AuditEntry.id.desc()).limit(limit)).all()
+
+
+def people_of(session: Session, project_id: int | None) -> Sequence[int]:
+    """Numbers of all who did anything, in one project or anywhere."""
+    found = select(AuditEntry.user_id).distinct().order_by(AuditEntry.user_id)
+    if project_id is not None:
+        found = found.where(AuditEntry.project_id == project_id)
+    return session.scalars(found).all()

@@ -111,7 +111,7 @@ def take_gold(
     user_id: int,
     current: int | None,
     now: datetime | None = None,
-    chosen: Sequence[ColumnElement[bool]] = (),
+    among: Sequence[ColumnElement[bool]] = (),
 ) -> Image | None:
     """Hand somebody a copy of a gold image, if it is time for one and there is one on which they have not worked.
 
@@ -124,7 +124,7 @@ def take_gold(
         user_id: who asks.
         current: number of the image that they come from; it is not handed out.
         now: the present moment.
-        chosen: what holds of the gold images that may be handed out.
+        among: what holds of the gold images that may be handed out.
     """
     if not project.gold_share:
         return None
@@ -134,7 +134,7 @@ def take_gold(
     digest = hashlib.sha256(f"gold {project.id} {user_id} {current} {len(done)}".encode()).digest()
     if int.from_bytes(digest[:8]) >= project.gold_share * 2**64:
         return None
-    gold = select(Image).where(Image.project_id == project.id, Image.is_gold, Image.state.in_(FINISHED), *chosen)
+    gold = select(Image).where(Image.project_id == project.id, Image.is_gold, Image.state.in_(FINISHED), *among)
     others = gold.where(or_(Image.author_id.is_(None), Image.author_id != user_id)).order_by(Image.id)
     left = [
         image

@@ -210,7 +210,7 @@ def _open_to_all(project: Project) -> Select[Any]:
 
 
 def _turns(
-    project: Project, user_id: int, current: Image | None, now: datetime, among: Among | None
+    project: Project, user_id: int, current: Image | None, now: datetime, among: Among | None = None
 ) -> Iterator[Select[Any]]:
     """Where the next image is looked for, one after the other."""
     free = or_(

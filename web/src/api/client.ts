@@ -132,7 +132,7 @@ export class Client {
   /** @param question `give_back`: the image that one comes from is left to others */
   takeNext = (
     projectId: number,
-    question: { current: number | null; give_back: boolean; among: Partial<Listing> | null },
+    question: { current: number | null; give_back: boolean; among: Listing | null },
   ) =>
     body<NextImage>(
       this.api.POST("/api/v1/projects/{project_id}/next", {

@@ -62,9 +62,8 @@ export function queryOf(listing: Listing): Partial<Listing> {
 }
 
 /** What the server is asked to choose among; null: all images, in the project's own order. */
-export function amongOf(listing: Listing): Partial<Listing> | null {
-  const among = queryOf(listing);
-  return Object.keys(among).length > 0 ? among : null;
+export function amongOf(listing: Listing): Listing | null {
+  return Object.keys(queryOf(listing)).length > 0 ? listing : null;
 }
 
 /** What follows the path in an address: nothing, or a question mark and what differs from {@link EVERYTHING}. */

@@ -715,6 +715,40 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/projects/{project_id}/audit": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Who did what in the project, newest first. */
+    get: operations["listProjectAudit"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/audit.csv": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** All of that, as CSV. */
+    get: operations["getProjectAuditTable"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/projects/{project_id}/categories": {
     parameters: {
       query?: never;
@@ -1662,10 +1696,20 @@ export interface components {
       target_id: number | null;
       user_id: number;
     };
-    /** @description A page of entries, newest first; ``next`` is ``before`` of the page after it. */
+    /**
+     * @description A page of entries, newest first; ``next`` is ``before`` of the page after it.
+     *
+     *     The first page tells in ``people`` who did anything at all, whatever the filter.
+     */
     AuditLog: {
       entries: components["schemas"]["AuditEntry"][];
       next: number | null;
+      people: components["schemas"]["AuditPerson"][];
+    };
+    /** @description Somebody who did something; ``name`` is null when nobody of that number is known any more. */
+    AuditPerson: {
+      id: number;
+      name: string | null;
     };
     /** @description Categories of the project came, went, or were renamed, recoloured or moved: they should be read again. */
     CategoriesEvent: {
@@ -3799,7 +3843,6 @@ export interface operations {
     parameters: {
       query?: {
         person?: number | null;
-        project?: number | null;
         action?:
           | (
               | "sign_in"
@@ -3842,6 +3885,7 @@ export interface operations {
           | null;
         since?: string | null;
         until?: string | null;
+        project?: number | null;
         before?: number | null;
         limit?: number;
       };
@@ -3875,7 +3919,6 @@ export interface operations {
     parameters: {
       query?: {
         person?: number | null;
-        project?: number | null;
         action?:
           | (
               | "sign_in"
@@ -3918,6 +3961,7 @@ export interface operations {
           | null;
         since?: string | null;
         until?: string | null;
+        project?: number | null;
       };
       header?: never;
       path?: never;
@@ -5270,6 +5314,158 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["Workers"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  listProjectAudit: {
+    parameters: {
+      query?: {
+        person?: number | null;
+        action?:
+          | (
+              | "sign_in"
+              | "sign_out"
+              | "invitation.accept"
+              | "account.rename"
+              | "account.password"
+              | "session.end"
+              | "token.create"
+              | "token.revoke"
+              | "person.create"
+              | "person.change"
+              | "person.forget"
+              | "person.link"
+              | "invitation.create"
+              | "invitation.withdraw"
+              | "member.set"
+              | "member.remove"
+              | "project.create"
+              | "project.change"
+              | "project.delete"
+              | "image.delete"
+              | "image.restore"
+              | "image.delete_for_good"
+              | "image.return"
+              | "images.gold"
+              | "annotations.export"
+              | "annotations.import"
+              | "snapshot.take"
+              | "snapshot.delete"
+              | "learning.start"
+              | "learning.cancel"
+              | "learning.resume"
+              | "learning.use"
+              | "learning.roll_back"
+              | "webhook.create"
+              | "webhook.change"
+              | "webhook.delete"
+            )
+          | null;
+        since?: string | null;
+        until?: string | null;
+        before?: number | null;
+        limit?: number;
+      };
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["AuditLog"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getProjectAuditTable: {
+    parameters: {
+      query?: {
+        person?: number | null;
+        action?:
+          | (
+              | "sign_in"
+              | "sign_out"
+              | "invitation.accept"
+              | "account.rename"
+              | "account.password"
+              | "session.end"
+              | "token.create"
+              | "token.revoke"
+              | "person.create"
+              | "person.change"
+              | "person.forget"
+              | "person.link"
+              | "invitation.create"
+              | "invitation.withdraw"
+              | "member.set"
+              | "member.remove"
+              | "project.create"
+              | "project.change"
+              | "project.delete"
+              | "image.delete"
+              | "image.restore"
+              | "image.delete_for_good"
+              | "image.return"
+              | "images.gold"
+              | "annotations.export"
+              | "annotations.import"
+              | "snapshot.take"
+              | "snapshot.delete"
+              | "learning.start"
+              | "learning.cancel"
+              | "learning.resume"
+              | "learning.use"
+              | "learning.roll_back"
+              | "webhook.create"
+              | "webhook.change"
+              | "webhook.delete"
+            )
+          | null;
+        since?: string | null;
+        until?: string | null;
+      };
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description A table with a line of names first */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "text/csv": string;
         };
       };
       /** @description What was wrong, and what would be right */

@@ -5,6 +5,15 @@ type Schemas = components["schemas"];
 
 export type Account = Schemas["Account"];
 export type Annotation = Schemas["Annotation"];
+export type AuditEntry = Schemas["AuditEntry"];
+export type AuditAction = AuditEntry["action"];
+export type AuditLog = Schemas["AuditLog"];
+export type AuditPerson = Schemas["AuditPerson"];
+/** Of a project; that of the installation takes more. */
+export type AuditQuery = Pick<
+  NonNullable<paths["/api/v1/projects/{project_id}/audit"]["get"]["parameters"]["query"]>,
+  "person" | "action" | "since" | "until"
+>;
 export type Category = Schemas["Category"];
 export type Change = Schemas["Change"];
 export type LearningRun = Schemas["LearningRun"];

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import {
+  auditPath,
   imagePath,
   learningPath,
   projectPath,
@@ -38,6 +39,8 @@ describe("routeOf", () => {
     expect(routeOf(projectPath(3))).toEqual({ page: "gallery", projectId: 3 });
     expect(routeOf(statisticsPath(3))).toEqual({ page: "statistics", projectId: 3 });
     expect(routeOf(learningPath(3))).toEqual({ page: "learning", projectId: 3 });
+    expect(routeOf(auditPath(3))).toEqual({ page: "audit", projectId: 3 });
+    expect(routeOf(auditPath(null))).toEqual({ page: "audit", projectId: null });
     expect(routeOf(webhooksPath(3))).toEqual({ page: "webhooks", projectId: 3 });
     expect(routeOf(trashPath(3))).toEqual({ page: "trash", projectId: 3 });
     expect(routeOf(imagePath(3, 4))).toEqual({ page: "annotate", projectId: 3, imageId: 4 });

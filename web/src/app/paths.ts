@@ -8,6 +8,7 @@ export type Route =
   | { page: "account" }
   | { page: "people" }
   | { page: "projects" }
+  | { page: "audit"; projectId: number | null }
   | { page: "gallery"; projectId: number }
   | { page: "statistics"; projectId: number }
   | { page: "learning"; projectId: number }
@@ -25,6 +26,8 @@ export function routeOf(address: string, root = ROOT): Route {
   if (path === "/invitation") return { page: "invitation" };
   if (path === "/account") return { page: "account" };
   if (path === "/people") return { page: "people" };
+  const log = /^(?:\/projects\/(\d+))?\/audit\/?$/.exec(path);
+  if (log) return { page: "audit", projectId: log[1] === undefined ? null : Number(log[1]) };
   const figures = /^\/projects\/(\d+)\/statistics\/?$/.exec(path);
   if (figures) return { page: "statistics", projectId: Number(figures[1]) };
   const learning = /^\/projects\/(\d+)\/learning\/?$/.exec(path);
@@ -47,6 +50,9 @@ export const HOME_PATH = `${ROOT}/`;
 export const LOGIN_PATH = `${ROOT}/login`;
 export const PEOPLE_PATH = `${ROOT}/people`;
 export const ACCOUNT_PATH = `${ROOT}/account`;
+/** @param projectId null for that of the installation */
+export const auditPath = (projectId: number | null) =>
+  `${ROOT}${projectId === null ? "" : `/projects/${projectId}`}/audit`;
 export const projectPath = (projectId: number, listing: Listing = EVERYTHING) =>
   `${ROOT}/projects/${projectId}${addressOf(listing)}`;
 export const statisticsPath = (projectId: number) => `${ROOT}/projects/${projectId}/statistics`;

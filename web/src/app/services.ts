@@ -1,5 +1,6 @@
 /** What every page needs, made once and handed down through Svelte's context. */
 import { getContext, setContext } from "svelte";
+import { AuditClient } from "../api/audit.ts";
 import { Client } from "../api/client.ts";
 import { ExportsClient } from "../api/exports.ts";
 import { Http } from "../api/http.ts";
@@ -20,6 +21,7 @@ import { View } from "./view.svelte.ts";
 export interface Services {
   client: Client;
   people: PeopleClient;
+  audit: AuditClient;
   statistics: StatisticsClient;
   exports: ExportsClient;
   learning: LearningClient;
@@ -54,6 +56,7 @@ export function createServices(): Services {
   return {
     client,
     people: new PeopleClient(http),
+    audit: new AuditClient(http),
     statistics: new StatisticsClient(http),
     exports: new ExportsClient(http),
     learning: new LearningClient(http),

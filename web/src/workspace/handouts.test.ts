@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { NetworkError } from "../api/errors.ts";
-import { EVERYTHING } from "../api/listing.ts";
+import { EVERYTHING, type Listing } from "../api/listing.ts";
 import type { NextImage } from "../api/types.ts";
 import { Handouts } from "./handouts.ts";
 
 type Question = { current: number | null; give_back: boolean; among: unknown };
 
-function handouts(answers: (NextImage | Error)[], settled: number[] = [], listing = EVERYTHING) {
+function handouts(answers: (NextImage | Error)[], settled: number[] = [], listing: Listing = EVERYTHING) {
   const asked: Question[] = [];
   const given: number[] = [];
   const client = {
@@ -30,9 +30,10 @@ const handed = (image_id: number | null, ...reserved: number[]): NextImage => ({
 
 describe("the next image", () => {
   it("is one of the list that is walked through", async () => {
-    const { handouts: own, asked } = handouts([handed(2)], [], { ...EVERYTHING, folder: "b", order: "name" });
+    const listing = { ...EVERYTHING, folder: "b", order: "name" } as const;
+    const { handouts: own, asked } = handouts([handed(2)], [], listing);
     expect(await own.next(1)).toBe(2);
-    expect(asked).toEqual([{ current: 1, give_back: true, among: { folder: "b", order: "name" } }]);
+    expect(asked).toEqual([{ current: 1, give_back: true, among: listing }]);
   });
 
   it("is what the server hands out, and an image that was not settled is given back for it", async () => {

@@ -28,7 +28,7 @@ def take_next(project_id: int, json_data: NextQuestion) -> NextImage:
         project_id,
         current=json_data.current,
         give_back=json_data.give_back,
-        listing=json_data.among and json_data.among.listing(),
+        listing=None if json_data.among is None else json_data.among.listing(),
     )
     return NextImage(image_id=found.image_id, reserved=list(found.reserved), until=found.until)
 

@@ -27,19 +27,30 @@ def _with_zone(moment: datetime) -> datetime:
 Moment = Annotated[datetime, AfterValidator(_with_zone)]
 
 
-class AuditTableQuery(Request):
-    """Which entries are meant."""
+class ProjectAuditTableQuery(Request):
+    """Which entries of a project are meant."""
 
     person: Number | None = Field(default=None, description="number of who did it")
-    project: Number | None = Field(default=None, description="number of the project in which it was done")
     action: AuditAction | None = None
     since: Moment | None = None
     until: Moment | None = None
 
-    @property
-    def wanted(self) -> AuditFilter:
+    def of_project(self, project_id: int | None) -> AuditFilter:
         """The filter, for the service."""
-        return AuditFilter(self.person, self.project, self.action, self.since, self.until)
+        return AuditFilter(self.person, project_id, self.action, self.since, self.until)
+
+
+class AuditTableQuery(ProjectAuditTableQuery):
+    """Which entries are meant."""
+
+    project: Number | None = Field(default=None, description="number of the project in which it was done")
+
+
+class ProjectAuditQuery(ProjectAuditTableQuery):
+    """A page of those of a project."""
+
+    before: Number | None = Field(default=None, description="`next` of the page before")
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 50
 
 
 class AuditQuery(AuditTableQuery):
@@ -88,13 +99,28 @@ class AuditEntry(Answer):
         )
 
 
+class AuditPerson(Answer):
+    """Somebody who did something; ``name`` is null when nobody of that number is known any more."""
+
+    id: int
+    name: str | None
+
+
 class AuditLog(Answer):
-    """A page of entries, newest first; ``next`` is ``before`` of the page after it."""
+    """A page of entries, newest first; ``next`` is ``before`` of the page after it.
+
+    The first page tells in ``people`` who did anything at all, whatever the filter.
+    """
 
     entries: list[AuditEntry]
     next: int | None
+    people: list[AuditPerson]
 
     @classmethod
     def of(cls, page: AuditPage) -> AuditLog:
         """The page as it is told to clients."""
-        return cls(entries=[AuditEntry.of(each, page.names.get(each.user_id)) for each in page.entries], next=page.next)
+        return cls(
+            entries=[AuditEntry.of(each, page.names.get(each.user_id)) for each in page.entries],
+            next=page.next,
+            people=[AuditPerson(id=each, name=page.names.get(each)) for each in page.people],
+        )
