@@ -48,7 +48,7 @@ def test_pull_then_list_then_export(published: KnownModel, server: FileServer, t
     assert result.exit_code == 0
     assert "small is installed" in result.output
     assert len(server.ranges) == 2
-    assert list((tmp_path / "home" / "downloads").iterdir()) == []
+    assert [path.name for path in (tmp_path / "home" / "downloads").iterdir()] == [".lock"]
 
     facts = {model["name"]: model for model in json.loads(run("list", "--json", "--home", home).output)["models"]}
     assert facts["small"]["installed"] is True

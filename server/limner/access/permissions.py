@@ -32,6 +32,7 @@ class Permission(StrEnum):
     CREATE_PROJECT = "project:create"
     READ_AUDIT = "audit:read"  # who did what, in all projects
     MANAGE_PEOPLE = "people:manage"  # invite, roles in the installation, disable
+    MANAGE_MODELS = "models:manage"  # have models fetched and installed on the server
     # in a project
     VIEW = "project:view"  # everything that is in it; without this the project does not exist for somebody
     ANNOTATE = "annotations:write"  # masks, and how far the work on an image is
@@ -57,6 +58,7 @@ INSTALLATION_WIDE = frozenset(
         Permission.CREATE_PROJECT,
         Permission.READ_AUDIT,
         Permission.MANAGE_PEOPLE,
+        Permission.MANAGE_MODELS,
     }
 )
 IN_PROJECTS = frozenset(Permission) - INSTALLATION_WIDE

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from limner.atomic import finish, make_folder
-from limner.errors import InvalidInput, NoNetwork, NotFound, WrongWeights
+from limner.errors import InvalidInput, NoNetwork, NotFound, StorageFull, WrongWeights, is_disk_full
 
 CHUNK = 1 << 20  # bytes
 TIMEOUT = 60  # seconds without a byte
@@ -35,6 +35,7 @@ def download(url: str, target: Path, sha256: str, size: int | None, progress: Pr
         NoNetwork: when the server cannot be reached, or breaks off without sending anything new.
         NotFound: when the server does not have the file.
         WrongWeights: when other bytes came; they are deleted.
+        StorageFull: when there is no room for it; what has arrived is kept.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise InvalidInput(f"{url} cannot be downloaded.", hint="Only http and https addresses can.")
@@ -99,6 +100,8 @@ def _fetch_from(url: str, part: Path, have: int, size: int, progress: Progress) 
     except urllib.error.URLError as error:
         return str(error.reason)
     except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, OSError) and is_disk_full(error):
+            raise StorageFull.of(error) from error
         return str(error) or type(error).__name__
 
 
@@ -112,7 +115,7 @@ def _unreachable(url: str, reason: str, target: Path) -> NoNetwork:
     return NoNetwork(
         f"no network: {urlsplit(url).hostname} could not be reached ({reason}).",
         hint=(
-            f"Run the same command again to go on where it stopped, or fetch {url} on a machine with internet, bring "
+            f"Try again later: it goes on where it stopped. Or fetch {url} on a machine with internet, bring "
             f"{target.name} here, and run: limner models add {target.name}"
         ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from filelock import FileLock
 from pydantic import JsonValue
 
 from limner.atomic import make_folder, new_folder
@@ -22,6 +23,7 @@ from limner.models.catalogue import (
 )
 from limner.models.checkpoints import differences, read_state, write_state
 from limner.models.download import Progress, download
+from limner.models.pulls import download_path
 from limner.models.registry import architecture_of, infer_family, outline
 
 
@@ -88,27 +90,29 @@ def install_file(
 
 
 def pull(known: KnownModel, home: Path, progress: Progress) -> InstalledModel:
-    """Download, check and install a known model.
+    """Download, check and install a known model; waits for whoever is at it already.
 
     Raises:
-        Conflict: when it is installed already.
+        Conflict: when it is installed already, or was meanwhile.
         NoNetwork, NotFound, WrongWeights: as :func:`limner.models.download.download` and :func:`install_file`.
     """
     folder = model_folder(home, known.name)
     if folder.exists():
         raise Conflict(f"{known.name} is installed already.", hint=f"To fetch it anew, remove {folder} first.")
     make_folder(home, mode=0o700)
-    file = home / "downloads" / known.url.rsplit("/", 1)[-1]
-    if not (file.is_file() and sha256_of(file) == known.sha256):
-        download(known.url, file, known.sha256, known.size, progress)
-    installed = install_file(
-        file,
-        home,
-        name=known.name,
-        family=known.family,
-        title=known.title,
-        licence=known.licence,
-        source=f"{known.url} (sha256 {known.sha256})",
-    )
-    file.unlink()
+    file = download_path(home, known)
+    make_folder(file.parent)
+    with FileLock(file.with_name(".lock")):  # two that write one part would spoil it
+        if not (file.is_file() and sha256_of(file) == known.sha256):
+            download(known.url, file, known.sha256, known.size, progress)
+        installed = install_file(
+            file,
+            home,
+            name=known.name,
+            family=known.family,
+            title=known.title,
+            licence=known.licence,
+            source=f"{known.url} (sha256 {known.sha256})",
+        )
+        file.unlink()
     return installed

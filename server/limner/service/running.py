@@ -18,6 +18,7 @@ def start(services: Services) -> None:
     if services.sweeper is not None:  # otherwise another process does all work in the background
         services.suggester.start()
         services.learner.start()
+        services.puller.start()
         services.sweeper.start()
     if services.counter is not None:
         services.counter.start()
@@ -31,6 +32,7 @@ def stop(services: Services) -> None:
     services.encoder.stop()
     services.suggester.stop()
     services.learner.stop()
+    services.puller.stop()
     if services.sweeper is not None:
         services.sweeper.stop()
     if services.counter is not None:

@@ -12,6 +12,8 @@ from limner.encoding.service import WORKER, EmbeddingService
 from limner.errors import InvalidInput
 from limner.jobs.embedding_cap import EmbeddingCap
 from limner.jobs.encoding import EncodingQueue, new_holder
+from limner.jobs.model_pulls import WORKER as PULLING_WORKER
+from limner.jobs.model_pulls import ModelPuller
 from limner.jobs.shared_encoder import SharedEncoder
 from limner.jobs.statistics import Counter
 from limner.jobs.suggest import SuggestQueue
@@ -42,6 +44,7 @@ class Services:
         models: those that are installed, and which of them a project uses.
         suggester: makes suggestions, once it is started; elsewhere it only hears that there is something to do.
         learner: trains, once it is started; likewise.
+        puller: fetches models that somebody wants, once it is started; likewise.
         sweeper: removes blobs that no row names; None where another process does.
         deliverer: delivers what webhooks are told; None where another process does.
         counter: keeps the sums of statistics up to date; None where another process does.
@@ -54,6 +57,7 @@ class Services:
     encoder: Encoder
     suggester: SuggestionRunner
     learner: LearningRunner
+    puller: ModelPuller
     sweeper: Sweeper | None
     counter: Counter | None
     embedding_cap: EmbeddingCap
@@ -68,6 +72,7 @@ def open_services(
     encoder_command: Sequence[str] = WORKER,
     suggest_command: Sequence[str] = SUGGESTING_WORKER,
     learn_command: Sequence[str] = LEARNING_WORKER,
+    pull_command: Sequence[str] = PULLING_WORKER,
     *,
     holder: str | None = None,
     encodes: bool = True,
@@ -79,6 +84,7 @@ def open_services(
         encoder_command: starts the encoder's process.
         suggest_command: starts the process that makes suggestions, once some are asked for.
         learn_command: starts the process that trains, for each learning run.
+        pull_command: starts the process that fetches a model.
         holder: the name under which this process holds work; by default one that nobody else has.
         encodes: whether this process has an encoder, and sweeps; otherwise it shares those of others, which needs
             PostgreSQL.
@@ -122,6 +128,7 @@ def open_services(
             command=suggest_command,
         ),
         learner=LearningRunner(settings, database, pages.publish, holder, command=learn_command),
+        puller=ModelPuller(settings, command=pull_command),
         counter=Counter(database) if encodes else None,
         sweeper=Sweeper(database, blobs, holder, embedding_cap) if encodes else None,
         embedding_cap=embedding_cap,

@@ -41,7 +41,9 @@ AuditAction = Literal[
     "webhook.create",
     "webhook.change",
     "webhook.delete",
+    "model.pull",
+    "model.cancel",
 ]
 AuditTarget = Literal[
-    "person", "project", "image", "snapshot", "learning_run", "invitation", "token", "session", "webhook"
+    "person", "project", "image", "snapshot", "learning_run", "invitation", "token", "session", "webhook", "model"
 ]

@@ -277,6 +277,11 @@ export class Client {
   }
 
   models = async () => (await body<{ models: Model[] }>(this.api.GET("/api/v1/models"))).models;
+  /** Has a model fetched on the server; one that failed goes on where it stopped. */
+  pullModel = (name: string) => this.api.POST("/api/v1/models/{name}/pull", { params: { path: { name } } });
+  /** What has arrived of it stays for the next time. */
+  cancelPull = (name: string) =>
+    this.api.DELETE("/api/v1/models/{name}/pull", { params: { path: { name } } });
   /** @param model name of an installed one; null for whatever the installation uses */
   changeModel = (projectId: number, model: string | null) =>
     body<ModelChange>(

@@ -574,6 +574,24 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/models/{name}/pull": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Have a model that is not installed fetched in the background; one that failed is gone on with. */
+    post: operations["pullModel"];
+    /** Have a model not fetched any more. What has arrived is kept, and gone on with the next time. */
+    delete: operations["cancelPull"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/models/{weights_sha256}/graphs/{graph}": {
     parameters: {
       query?: never;
@@ -1670,7 +1688,9 @@ export interface components {
         | "learning.roll_back"
         | "webhook.create"
         | "webhook.change"
-        | "webhook.delete";
+        | "webhook.delete"
+        | "model.pull"
+        | "model.cancel";
       /** Format: date-time */
       at: string;
       by: string | null;
@@ -1692,7 +1712,8 @@ export interface components {
         | "invitation"
         | "token"
         | "session"
-        | "webhook";
+        | "webhook"
+        | "model";
       target_id: number | null;
       user_id: number;
     };
@@ -2657,18 +2678,24 @@ export interface components {
      * @description A model that Limner knows or that is installed; ``default`` is the one that the installation uses.
      *
      *     ``bytes`` is the size of its weights, ``quality`` what was measured of it, for people; of models that are not
-     *     installed nothing is known of either.
+     *     installed nothing is known of either. ``download_bytes`` is the size of the published file, where that is written
+     *     down. ``bundled`` came with Limner. ``source`` is where the weights are from, for people. ``pull`` is null where
+     *     nobody has it fetched.
      */
     Model: {
+      bundled: boolean;
       bytes: number | null;
       default: boolean;
+      download_bytes: number | null;
       family: string;
       installed: boolean;
       licence: string;
       name: string;
+      pull: components["schemas"]["ModelPull"] | null;
       quality: {
         [key: string]: components["schemas"]["JsonValue"];
       };
+      source: string;
       title: string;
       weights_sha256: string | null;
     };
@@ -2690,6 +2717,19 @@ export interface components {
     /** @description All models by name. */
     ModelList: {
       models: components["schemas"]["Model"][];
+    };
+    /**
+     * @description How far a model is that is being fetched, or why it could not be; it goes on when it is asked for again.
+     *
+     *     ``done`` and ``total`` are bytes of the published file; ``total`` is null where nobody has written it down.
+     */
+    ModelPull: {
+      done: number;
+      hint: string;
+      message: string;
+      /** @enum {string} */
+      state: "pulling" | "failed";
+      total: number | null;
     };
     /**
      * @description Images that people are to work on: shared evenly among ``to``; with nobody there they are anybody's again.
@@ -2893,6 +2933,7 @@ export interface components {
       | "project:create"
       | "audit:read"
       | "people:manage"
+      | "models:manage"
       | "project:view"
       | "annotations:write"
       | "annotations:review"
@@ -3881,6 +3922,8 @@ export interface operations {
               | "webhook.create"
               | "webhook.change"
               | "webhook.delete"
+              | "model.pull"
+              | "model.cancel"
             )
           | null;
         since?: string | null;
@@ -3957,6 +4000,8 @@ export interface operations {
               | "webhook.create"
               | "webhook.change"
               | "webhook.delete"
+              | "model.pull"
+              | "model.cancel"
             )
           | null;
         since?: string | null;
@@ -4903,6 +4948,66 @@ export interface operations {
         content: {
           "application/json": components["schemas"]["ModelList"];
         };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  pullModel: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Asked for */
+      202: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": unknown;
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  cancelPull: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        name: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Not fetched any more */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
       };
       /** @description What was wrong, and what would be right */
       default: {

@@ -15,6 +15,7 @@ describe("routeOf", () => {
   it.each([
     ["/", { page: "projects" }],
     ["/login", { page: "login" }],
+    ["/models", { page: "models" }],
     ["/projects/12", { page: "gallery", projectId: 12 }],
     ["/projects/12/", { page: "gallery", projectId: 12 }],
     ["/projects/12/statistics", { page: "statistics", projectId: 12 }],

@@ -7,6 +7,7 @@ export type Route =
   | { page: "invitation" }
   | { page: "account" }
   | { page: "people" }
+  | { page: "models" }
   | { page: "projects" }
   | { page: "audit"; projectId: number | null }
   | { page: "gallery"; projectId: number }
@@ -28,6 +29,7 @@ export function routeOf(address: string, root = ROOT): Route {
   if (path === "/people") return { page: "people" };
   const log = /^(?:\/projects\/(\d+))?\/audit\/?$/.exec(path);
   if (log) return { page: "audit", projectId: log[1] === undefined ? null : Number(log[1]) };
+  if (path === "/models") return { page: "models" };
   const figures = /^\/projects\/(\d+)\/statistics\/?$/.exec(path);
   if (figures) return { page: "statistics", projectId: Number(figures[1]) };
   const learning = /^\/projects\/(\d+)\/learning\/?$/.exec(path);
@@ -49,6 +51,7 @@ export function routeOf(address: string, root = ROOT): Route {
 export const HOME_PATH = `${ROOT}/`;
 export const LOGIN_PATH = `${ROOT}/login`;
 export const PEOPLE_PATH = `${ROOT}/people`;
+export const MODELS_PATH = `${ROOT}/models`;
 export const ACCOUNT_PATH = `${ROOT}/account`;
 /** @param projectId null for that of the installation */
 export const auditPath = (projectId: number | null) =>

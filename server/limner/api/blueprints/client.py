@@ -40,6 +40,7 @@ MEDIA_TYPES = {
 @blueprint.get("/login")
 @blueprint.get("/invitation")
 @blueprint.get("/account")
+@blueprint.get("/models")
 @blueprint.get("/people")
 @blueprint.get("/audit")
 @blueprint.get("/projects/<int:project_id>")

@@ -10,14 +10,17 @@ from flask import Response, send_file
 
 from limner import __version__
 from limner.access import Permission
+from limner.api.auth import current_actor
 from limner.api.context import services
 from limner.api.files import IMMUTABLE
 from limner.api.guard import requires
 from limner.api.openapi import binary_response
-from limner.api.schemas.server import GraphQuery, Model, ModelList, ServerStatus
+from limner.api.schemas.server import GraphQuery, Model, ModelList, ModelPull, ServerStatus
 from limner.errors import MissingWeights, NotFound, Unavailable
 from limner.models import catalogue
 from limner.models.manifest import GraphFile, Manifest
+from limner.service import model_pulls as verbs
+from limner.service.model_pulls import find_pull
 
 blueprint = APIBlueprint("server", __name__)
 
@@ -53,10 +56,14 @@ def list_models() -> ModelList:
             family=model.card.family,
             licence=model.card.licence,
             installed=True,
+            bundled=model.bundled,
             default=model.name == default.name,
             weights_sha256=model.card.weights_sha256,
             bytes=model.weights.stat().st_size,
             quality=model.card.quality,
+            source=model.card.source,
+            download_bytes=None,
+            pull=None,
         )
         for model in services().models.usable()
         if model.weights.is_file()
@@ -70,13 +77,35 @@ def list_models() -> ModelList:
                 family=known.family,
                 licence=known.licence,
                 installed=False,
+                bundled=False,
                 default=False,
                 weights_sha256=None,
                 bytes=None,
                 quality={},
+                source=known.url,
+                download_bytes=known.size,
+                pull=ModelPull.model_validate(pull) if (pull := find_pull(services(), known)) else None,
             ),
         )
     return ModelList(models=[models[name] for name in sorted(models)])
+
+
+@blueprint.post("/models/<name>/pull")
+@requires(Permission.MANAGE_MODELS)
+@blueprint.doc(operation_id="pullModel", responses={202: "Asked for"})
+def pull_model(name: str) -> Response:
+    """Have a model that is not installed fetched in the background; one that failed is gone on with."""
+    verbs.pull_model(services(), current_actor(), name)
+    return Response(status=202)
+
+
+@blueprint.delete("/models/<name>/pull")
+@requires(Permission.MANAGE_MODELS)
+@blueprint.doc(operation_id="cancelPull", responses={204: "Not fetched any more"})
+def cancel_pull(name: str) -> Response:
+    """Have a model not fetched any more. What has arrived is kept, and gone on with the next time."""
+    verbs.cancel_pull(services(), current_actor(), name)
+    return Response(status=204)
 
 
 @blueprint.get("/models/<weights_sha256>/manifest")

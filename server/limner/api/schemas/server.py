@@ -74,11 +74,26 @@ class ServerStatus(Answer):
     cores: int
 
 
+class ModelPull(Answer):
+    """How far a model is that is being fetched, or why it could not be; it goes on when it is asked for again.
+
+    ``done`` and ``total`` are bytes of the published file; ``total`` is null where nobody has written it down.
+    """
+
+    state: Literal["pulling", "failed"]
+    done: int
+    total: int | None
+    message: str
+    hint: str
+
+
 class Model(Answer):
     """A model that Limner knows or that is installed; ``default`` is the one that the installation uses.
 
     ``bytes`` is the size of its weights, ``quality`` what was measured of it, for people; of models that are not
-    installed nothing is known of either.
+    installed nothing is known of either. ``download_bytes`` is the size of the published file, where that is written
+    down. ``bundled`` came with Limner. ``source`` is where the weights are from, for people. ``pull`` is null where
+    nobody has it fetched.
     """
 
     name: str
@@ -86,10 +101,14 @@ class Model(Answer):
     family: str
     licence: str
     installed: bool
+    bundled: bool
     default: bool
     weights_sha256: str | None
     bytes: int | None
     quality: dict[str, JsonValue]
+    source: str
+    download_bytes: int | None
+    pull: ModelPull | None
 
 
 class ModelList(Answer):
