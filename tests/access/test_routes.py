@@ -48,6 +48,7 @@ NEEDS = {
     "exports.measure_tolerance": Permission.EXPORT,
     "exports.preview_export": Permission.EXPORT,
     "health.metrics": Permission.READ_METRICS,
+    "images.change_images": Permission.VIEW,
     "images.delete_image": Permission.MANAGE_IMAGES,
     "images.get_file": Permission.VIEW,
     "images.get_image": Permission.VIEW,

@@ -111,6 +111,42 @@ def test_keys_walk_to_tiles_that_were_never_seen(server: LimnerServer, page: Pag
     expect(page.get_by_role("link", name=re.compile("tile-0000.png"))).to_be_focused()
 
 
+def test_many_images_are_chosen_by_mouse_and_keys_changed_and_taken_back(
+    server: LimnerServer, page: Page, large_project: int
+) -> None:
+    page.goto(f"{server.address}/projects/{large_project}")
+    tile = lambda number: page.get_by_role("link", name=re.compile(f"tile-{number:04}.png"))  # noqa: E731
+    bar = page.get_by_role("toolbar", name="Chosen images")
+    tile(0).click(modifiers=["Control"])
+    tile(3).click(modifiers=["Shift"])
+    expect(bar).to_contain_text("4 chosen")
+    tile(1).focus()
+    page.keyboard.press("Space")
+    expect(bar).to_contain_text("3 chosen")
+    bar.get_by_role("button", name="Submit").click()
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("3 images submitted.")
+    expect(bar).to_have_count(0)
+    for number in (0, 2, 3):
+        expect(tile(number)).to_have_accessible_name(re.compile("submitted"))
+    expect(tile(1)).not_to_have_accessible_name(re.compile("submitted"))
+    log.get_by_role("button", name="Undo").click()
+    expect(tile(3)).not_to_have_accessible_name(re.compile("submitted"))
+    page.get_by_role("searchbox", name="Search names").fill("tile-000")
+    expect(page.get_by_role("list", name="Images").get_by_role("listitem")).to_have_count(10)
+    tile(4).focus()
+    page.keyboard.press("Control+a")
+    expect(bar).to_contain_text("10 chosen")
+    bar.get_by_role("button", name="Skip…").click()
+    dialog = page.get_by_role("dialog", name="Skip 10 images")
+    dialog.get_by_role("textbox", name="Why").fill("no objects")
+    dialog.get_by_role("button", name="Skip", exact=True).click()
+    expect(log).to_contain_text("10 images skipped.")
+    expect(tile(9)).to_have_accessible_name(re.compile("skipped: no objects"))
+    log.get_by_role("button", name="Undo").click()
+    expect(tile(9)).not_to_have_accessible_name(re.compile("skipped"))
+
+
 def test_a_deleted_image_waits_in_the_trash_and_a_deleted_project_says_what_is_lost(
     server: LimnerServer, page: Page, large_project: int
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
+from sqlalchemy.orm import Session
+
 from limner.access import (
     Actor,
     Permission,
@@ -18,7 +20,7 @@ from limner.service.audit import log_action
 from limner.service.wiring import Services
 from limner.store.annotations import AnnotationState, ImageAnnotations, annotations_of
 from limner.store.leases import renew
-from limner.store.operations import Applied, prepare
+from limner.store.operations import Applied, Prepared, prepare
 from limner.store.operations import apply_operation as apply
 from limner.store.people import get_user
 from limner.store.rows import AnyImage, store_image
@@ -65,35 +67,48 @@ def apply_operation(
         image = access_image_row(connection, actor, image_id, Permission.ANNOTATE)
     prepared = prepare(image.id, operation, image.height, image.width)  # takes its time: nobody waits for it
     with context.database.write() as session:
-        image = access_locked_image_row(session, actor, image_id, Permission.ANNOTATE)
-        before = (image.lease_user_id, image.assigned_user_id)
-        changed = [] if isinstance(operation, MarkOperation) else [*renew(session, image, actor.user_id)]
+        return apply_within(session, actor, image_id, operation_id, operation, revision, prepared)
 
-        def check(image: AnyImage, operation: Operation) -> None:
-            if isinstance(operation, MarkOperation):
-                granted = permissions_on(session, actor, image)
-                check_transition(cast(ImageState, image.state), operation.state, granted)
 
-        applied = apply(
-            session,
-            image,
-            operation_id,
-            operation,
-            revision=revision,
-            user_id=actor.user_id,
-            prepared=prepared,
-            check=check,
-        )
-        if isinstance(operation, MarkOperation) and operation.state == "returned" and not applied.replayed:
-            said = {"to": operation.to, "note": operation.note, "author": image.author_id}
-            log_action(session, actor, "image.return", "image", image.id, project_id=image.project_id, **said)
-        if isinstance(operation, MarkOperation) and not applied.replayed:
-            if image.assigned_user_id is not None and image.assigned_user_id != before[1]:
-                person = get_user(session, image.assigned_user_id)
-                if not may_annotate(session, person, image.project_id):  # gone meanwhile: anyone may go on
-                    image.assigned_user_id = None
-            if (image.lease_user_id, image.assigned_user_id) != before:
-                changed.append(image)
-        store_image(session, image)  # whose it is now, also when the operation itself had been applied before
-        announce_work(session, changed)
-        return applied
+def apply_within(
+    session: Session,
+    actor: Actor,
+    image_id: int,
+    operation_id: str,
+    operation: Operation,
+    revision: int | None,
+    prepared: Prepared | None = None,
+) -> Applied:
+    """As :func:`apply_operation`, as a part of a transaction; ``revision`` None: whatever edits the image has."""
+    image = access_locked_image_row(session, actor, image_id, Permission.ANNOTATE)
+    before = (image.lease_user_id, image.assigned_user_id)
+    changed = [] if isinstance(operation, MarkOperation) else [*renew(session, image, actor.user_id)]
+
+    def check(image: AnyImage, operation: Operation) -> None:
+        if isinstance(operation, MarkOperation):
+            granted = permissions_on(session, actor, image)
+            check_transition(cast(ImageState, image.state), operation.state, granted)
+
+    applied = apply(
+        session,
+        image,
+        operation_id,
+        operation,
+        revision=revision,
+        user_id=actor.user_id,
+        prepared=prepared,
+        check=check,
+    )
+    if isinstance(operation, MarkOperation) and operation.state == "returned" and not applied.replayed:
+        said = {"to": operation.to, "note": operation.note, "author": image.author_id}
+        log_action(session, actor, "image.return", "image", image.id, project_id=image.project_id, **said)
+    if isinstance(operation, MarkOperation) and not applied.replayed:
+        if image.assigned_user_id is not None and image.assigned_user_id != before[1]:
+            person = get_user(session, image.assigned_user_id)
+            if not may_annotate(session, person, image.project_id):  # gone meanwhile: anyone may go on
+                image.assigned_user_id = None
+        if (image.lease_user_id, image.assigned_user_id) != before:
+            changed.append(image)
+    store_image(session, image)  # whose it is now, also when the operation itself had been applied before
+    announce_work(session, changed)
+    return applied

@@ -177,7 +177,7 @@ def add_image(
 
 
 def seen_by(session: Session, actor: Actor, project_id: int, listing: Listing) -> tuple[Listing, bool]:
-    """The list as it is for somebody, and whether they must not learn which images are gold."""
+    """A list as it is for somebody, and whether they must not learn which images are gold."""
     blind = not knows_gold(permissions_in(session, actor, project_id))
     return replace(listing, person=actor.user_id, blind=blind), blind
 

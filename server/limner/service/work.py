@@ -169,7 +169,7 @@ def assign(context: Services, actor: Actor, project_id: int, selection: Selectio
         access_project(session, actor, project_id, Permission.ASSIGN)
         people = list(dict.fromkeys(to))
         for user_id in people:
-            _check_worker(session, project_id, user_id)
+            check_worker(session, project_id, user_id)
         image_ids = selection.image_ids
         if image_ids is None:
             image_ids = assignments.choose_images(
@@ -184,7 +184,13 @@ def _workers(session: Session, project_id: int) -> Sequence[Worker]:
     return [Worker(user, loads.get(user.id, Workload())) for user in users]
 
 
-def _check_worker(session: Session, project_id: int, user_id: int) -> None:
+def check_worker(session: Session, project_id: int, user_id: int) -> None:
+    """Make sure that images of a project can be assigned to somebody.
+
+    Raises:
+        NotFound: there is no such person.
+        InvalidInput: they may not annotate in it.
+    """
     user = get_user(session, user_id)
     if not may_annotate(session, user, project_id):
         raise InvalidInput(

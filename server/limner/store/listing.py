@@ -65,6 +65,12 @@ def count_images(session: Session, project_id: int, listing: Listing) -> int:
     return total
 
 
+def numbers_of(session: Session, project_id: int, listing: Listing, after: int, limit: int) -> Sequence[int]:
+    """Numbers above ``after`` of the images of a project that are listed, ascending; at most so many."""
+    found = _chosen(select(Image.id), project_id, replace(listing, order="added")).where(Image.id > after)
+    return session.scalars(found.order_by(Image.id).limit(limit)).all()
+
+
 def folders_of(session: Session, project_id: int, limit: int) -> Sequence[tuple[str, int]]:
     """(path, how many images are right in it) of the folders that have any, by path; at most so many."""
     beginning = func.rtrim(Image.file_name, func.replace(Image.file_name, "/", ""))  # up to the last slash, with it

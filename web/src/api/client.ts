@@ -17,6 +17,8 @@ import type {
   ImportSummary,
   Job,
   Manifest,
+  ManyChanged,
+  ManyQuestion,
   MarkOperation,
   Model,
   ModelChange,
@@ -180,6 +182,14 @@ export class Client {
       this.api.PUT("/api/v1/projects/{project_id}/gold", {
         params: { path: { project_id: projectId } },
         body: { image_ids: [...imageIds], gold },
+      }),
+    );
+  /** Do the same to many images. @returns how far it came: with `next`, ask again */
+  changeImages = (projectId: number, question: ManyQuestion) =>
+    body<ManyChanged>(
+      this.api.POST("/api/v1/projects/{project_id}/images/change", {
+        params: { path: { project_id: projectId } },
+        body: { state: "all", search: "", folder: "", after: 0, ...question },
       }),
     );
   deleteImage = (id: number) =>

@@ -928,6 +928,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/projects/{project_id}/images/change": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Do the same to many images; each that it may not be done to is left as it is, and told. */
+    post: operations["changeImages"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/projects/{project_id}/import": {
     parameters: {
       query?: never;
@@ -1644,6 +1661,15 @@ export interface components {
       name: string;
       scopes: components["schemas"]["Scope"][];
     };
+    /** @description Assign them to people, evenly; with nobody they are anybody's again. */
+    AssignMany: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      action: "assign";
+      to: number[];
+    };
     /**
      * @description What somebody did, and to what; ``by`` is null when nobody of that number is known any more.
      *
@@ -1872,6 +1898,14 @@ export interface components {
      * @enum {string}
      */
     Credential: "session" | "token" | "local";
+    /** @description Put them into the trash. */
+    DeleteMany: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      action: "delete";
+    };
     /** @description Take an annotation away; it can be restored. */
     DeleteOperation: {
       /**
@@ -1964,6 +1998,13 @@ export interface components {
       /** @enum {string} */
       kind: "added" | "removed" | "changed";
       uid: string;
+    };
+    /** @description How images were marked before (null: that was not changed), or to whom (null: nobody) they were assigned. */
+    EarlierImages: {
+      assigned_user_id: number | null;
+      image_ids: number[];
+      note: string;
+      state: ("waiting" | "submitted" | "approved" | "returned" | "skipped") | null;
     };
     /**
      * @description Masks of one group, as they are now. ``key``: a number, hash or day; ``name`` is what people read.
@@ -2600,6 +2641,55 @@ export interface components {
       weights_sha256: string;
     };
     /**
+     * @description What to do to images: those of these numbers or, without numbers, all that this filter lists.
+     *
+     *     ``after``: go on after this number.
+     */
+    ManyChange: {
+      /** @default 0 */
+      after: number;
+      change:
+        | components["schemas"]["MarkMany"]
+        | components["schemas"]["AssignMany"]
+        | components["schemas"]["DeleteMany"];
+      /**
+       * @description only images in this folder and the folders in it
+       * @default
+       */
+      folder: string;
+      image_ids: number[] | null;
+      /**
+       * @description words, each of which is somewhere in the path; case does not count
+       * @default
+       */
+      search: string;
+      /**
+       * @default all
+       * @enum {string}
+       */
+      state:
+        | "all"
+        | "annotated"
+        | "unannotated"
+        | "waiting"
+        | "submitted"
+        | "approved"
+        | "returned"
+        | "skipped"
+        | "in_work"
+        | "assigned_to_me"
+        | "returned_to_me"
+        | "commented"
+        | "gold";
+    };
+    /** @description What became of many images, each for itself; ``earlier`` is for who takes it back. */
+    ManyChanged: {
+      done: number[];
+      earlier: components["schemas"]["EarlierImages"][];
+      next: number | null;
+      refused: components["schemas"]["RefusedImages"][];
+    };
+    /**
      * @description What became of many images, each for itself.
      *
      *     ``done`` are those that were changed. With ``next`` not all were come to: ask the same again with
@@ -2609,6 +2699,18 @@ export interface components {
       done: number[];
       next: number | null;
       refused: components["schemas"]["RefusedImages"][];
+    };
+    /** @description Say how far the work on them is; ``note``: why they are skipped, or what is left to do. */
+    MarkMany: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      action: "mark";
+      /** @default  */
+      note: string;
+      /** @enum {string} */
+      state: "waiting" | "submitted" | "approved" | "returned" | "skipped";
     };
     /**
      * @description Say how far the work on the image itself is; ``uid`` names the mark, which is on no annotation.
@@ -5993,6 +6095,41 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["UploadResults"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  changeImages: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["ManyChange"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ManyChanged"];
         };
       };
       /** @description What was wrong, and what would be right */

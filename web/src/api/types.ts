@@ -26,6 +26,10 @@ export type EffortBy = operations["getEffort"]["parameters"]["query"]["by"];
 export type ManyResult = Schemas["ManyResult"];
 /** What became of many images, all told. */
 export type ManyDone = Pick<ManyResult, "done" | "refused">;
+export type ManyQuestion = Pick<Schemas["ManyChange"], "change" | "image_ids"> &
+  Partial<Schemas["ManyChange"]>;
+export type ManyChanged = Schemas["ManyChanged"];
+export type ManyEarlier = Schemas["EarlierImages"];
 export type TrashedImage = Schemas["TrashedImage"];
 export type TrashPage = Schemas["TrashList"];
 export type EmbeddingState = Schemas["ImageEmbedding"]["state"];

@@ -13,6 +13,7 @@ from limner.api.files import blob_response
 from limner.api.guard import requires
 from limner.api.openapi import binary_response, upload_body
 from limner.api.schemas.base import ErrorInfo
+from limner.api.schemas.bulk import AssignMany, DeleteMany, ManyChange, ManyChanged, MarkMany
 from limner.api.schemas.images import (
     MAX_FOLDERS,
     Folder,
@@ -28,7 +29,7 @@ from limner.api.schemas.images import (
 from limner.api.uploads import open_part
 from limner.blobs import display_key, thumbnail_key
 from limner.errors import InvalidInput
-from limner.service import images, trash
+from limner.service import bulk, images, trash
 from limner.service.projects import check_project
 from limner.vocabulary.names import clean_file_name, printable
 
@@ -82,6 +83,23 @@ def upload_images(project_id: int) -> UploadResults:
             "The request brings no files.", hint="Send a multipart/form-data body with one part `files` per image."
         )
     return UploadResults(results=[_ingest(project_id, part) for part in parts])
+
+
+@blueprint.post("/projects/<int:project_id>/images/change")
+@requires(Permission.VIEW)
+@blueprint.input(ManyChange)
+@blueprint.output(ManyChanged)
+@blueprint.doc(operation_id="changeImages")
+def change_images(project_id: int, json_data: ManyChange) -> ManyChanged:
+    """Do the same to many images; each that it may not be done to is left as it is, and told."""
+    of, change = (services(), current_actor(), project_id, json_data.images()), json_data.change
+    match change:
+        case MarkMany():
+            return ManyChanged.told(bulk.mark_images(*of, change.state, change.note))
+        case AssignMany():
+            return ManyChanged.told(bulk.assign_images(*of, change.to))
+        case DeleteMany():
+            return ManyChanged.told(bulk.delete_images(*of))
 
 
 @blueprint.get("/images/<int:image_id>")

@@ -1,0 +1,92 @@
+"""The same done to many images."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, Strict, model_validator
+
+from limner.api.schemas.base import Answer, Request
+from limner.api.schemas.images import FolderText, SearchText
+from limner.api.schemas.trash import ManyResult
+from limner.api.schemas.work import Number
+from limner.service.bulk import Changed, ManyImages
+from limner.service.turns import MOST
+from limner.vocabulary.listing import Listing
+from limner.vocabulary.operations import Note
+from limner.vocabulary.states import ImageFilter, ImageState
+
+
+class MarkMany(Request):
+    """Say how far the work on them is; ``note``: why they are skipped, or what is left to do."""
+
+    action: Literal["mark"]
+    state: ImageState
+    note: Note = ""
+
+    @model_validator(mode="after")
+    def _check_reason(self) -> Self:
+        if self.state == "skipped" and not self.note:
+            raise ValueError("images are skipped for a reason: say it in note")
+        return self
+
+
+class AssignMany(Request):
+    """Assign them to people, evenly; with nobody they are anybody's again."""
+
+    action: Literal["assign"]
+    to: list[Number] = Field(max_length=1000)
+
+
+class DeleteMany(Request):
+    """Put them into the trash."""
+
+    action: Literal["delete"]
+
+
+class ManyChange(Request):
+    """What to do to images: those of these numbers or, without numbers, all that this filter lists.
+
+    ``after``: go on after this number.
+    """
+
+    change: Annotated[MarkMany | AssignMany | DeleteMany, Field(discriminator="action")]
+    image_ids: list[Number] | None = Field(max_length=MOST)
+    state: ImageFilter = "all"
+    search: SearchText = ""
+    folder: FolderText = ""
+    after: Annotated[int, Strict(), Field(ge=0, lt=2**63)] = 0
+
+    def images(self) -> ManyImages:
+        """The images, for the service."""
+        listing = Listing(state=self.state, search=self.search, folder=self.folder.strip("/"))
+        return ManyImages(self.image_ids, listing, self.after)
+
+
+class EarlierImages(Answer):
+    """How images were marked before (null: that was not changed), or to whom (null: nobody) they were assigned."""
+
+    image_ids: list[int]
+    state: ImageState | None
+    note: str
+    assigned_user_id: int | None
+
+
+class ManyChanged(ManyResult):
+    """What became of many images, each for itself; ``earlier`` is for who takes it back."""
+
+    earlier: list[EarlierImages]
+
+    @classmethod
+    def told(cls, changed: Changed) -> ManyChanged:
+        """The outcome as it is told to clients."""
+        earlier = [
+            EarlierImages(
+                image_ids=list(each.image_ids),
+                state=each.state,
+                note=each.note,
+                assigned_user_id=each.assigned_user_id,
+            )
+            for each in changed.earlier
+        ]
+        return cls(**ManyResult.of(changed.outcome).model_dump(), earlier=earlier)

@@ -1,0 +1,151 @@
+"""The same done to many images of a project: marked, assigned, put into the trash. Each is checked as if alone."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from limner.access import Actor, Permission, access_image, access_project
+from limner.errors import NotFound
+from limner.service.annotating import apply_within
+from limner.service.images import EVERYTHING, seen_by
+from limner.service.trash import Withdrawn, forget, put_in_trash
+from limner.service.turns import MOST, Outcome, in_turns
+from limner.service.wiring import Services
+from limner.service.work import check_worker
+from limner.store.listing import numbers_of
+from limner.store.tables import Image
+from limner.store.work import announce_work
+from limner.vocabulary.listing import Listing
+from limner.vocabulary.operations import MarkOperation
+from limner.vocabulary.states import ImageState
+
+
+@dataclass(frozen=True)
+class ManyImages:
+    """Images of a project, above the number ``after``: those of these numbers, or all that are listed."""
+
+    image_ids: Sequence[int] | None = None
+    listing: Listing = EVERYTHING
+    after: int = 0
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """How some of the images were marked, or to whom they were assigned, before."""
+
+    image_ids: Sequence[int]
+    state: ImageState | None = None
+    note: str = ""
+    assigned_user_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What became of many images, and what those that were changed were before, for who takes it back."""
+
+    outcome: Outcome
+    earlier: Sequence[Earlier]
+
+
+def mark_images(
+    context: Services, actor: Actor, project_id: int, images: ManyImages, state: ImageState, note: str = ""
+) -> Changed:
+    """Say of many images how far the work on them is. What is so already stays as it is.
+
+    Raises:
+        NotFound: there is no such project that the actor may see.
+    """
+    before: dict[tuple[ImageState, str], list[int]] = defaultdict(list)
+
+    def one(session: Session, image_id: int) -> bool:
+        image = _inside(access_image(session, actor, image_id, Permission.ANNOTATE, lock=True), project_id)
+        was: tuple[ImageState, str] = (image.state, image.state_note)  # type: ignore[assignment]  # a column of strings
+        if was == (state, note) or (was[0] == state and not note):
+            return False
+        operation = MarkOperation(kind="mark", uid=uuid.uuid4(), state=state, note=note)
+        apply_within(session, actor, image_id, str(uuid.uuid4()), operation, None)
+        before[was].append(image_id)
+        return True
+
+    numbers, more = _chosen(context, actor, project_id, images)
+    outcome = in_turns(context.database, numbers, one, more=more)
+    return Changed(outcome, [Earlier(ids, each[0], each[1]) for each, ids in before.items()])
+
+
+def assign_images(context: Services, actor: Actor, project_id: int, images: ManyImages, to: Sequence[int]) -> Changed:
+    """Assign many images to people, evenly, neighbours to the same person; with nobody named they are anybody's again.
+
+    Raises:
+        NotFound: there is no such project that the actor may see, or no such person.
+        Forbidden: the actor may not assign images in it.
+        InvalidInput: a person may not annotate in the project; nothing was changed.
+    """
+    people = list(dict.fromkeys(to))
+    with context.database.read() as session:
+        access_project(session, actor, project_id, Permission.ASSIGN)
+        for user_id in people:
+            check_worker(session, project_id, user_id)
+    numbers, more = _chosen(context, actor, project_id, images)
+    wanted = {
+        number: people[place * len(people) // len(numbers)] if people else None for place, number in enumerate(numbers)
+    }
+    before: dict[int | None, list[int]] = defaultdict(list)
+    changed: list[Image] = []
+
+    def one(session: Session, image_id: int) -> bool:
+        image = _inside(access_image(session, actor, image_id, Permission.ASSIGN, lock=True), project_id)
+        if image.assigned_user_id == wanted[image_id]:
+            return False
+        before[image.assigned_user_id].append(image_id)
+        image.assigned_user_id = wanted[image_id]
+        changed.append(image)
+        return True
+
+    def announce(session: Session) -> None:
+        session.flush()
+        announce_work(session, changed)
+        changed.clear()
+
+    outcome = in_turns(context.database, numbers, one, more=more, end_turn=announce)
+    return Changed(outcome, [Earlier(ids, assigned_user_id=user_id) for user_id, ids in before.items()])
+
+
+def delete_images(context: Services, actor: Actor, project_id: int, images: ManyImages) -> Changed:
+    """Put many images into the trash of their project.
+
+    Raises:
+        NotFound: there is no such project that the actor may see.
+    """
+    withdrawn: list[Withdrawn] = []
+
+    def one(session: Session, image_id: int) -> bool:
+        _inside(access_image(session, actor, image_id, Permission.MANAGE_IMAGES), project_id)
+        withdrawn.append(put_in_trash(session, actor, image_id))
+        return True
+
+    numbers, more = _chosen(context, actor, project_id, images)
+    outcome = in_turns(context.database, numbers, one, more=more)
+    forget(context, withdrawn)
+    return Changed(outcome, ())
+
+
+def _chosen(context: Services, actor: Actor, project_id: int, images: ManyImages) -> tuple[Sequence[int], bool]:
+    with context.database.read() as session:
+        access_project(session, actor, project_id, Permission.VIEW)
+        if images.image_ids is None:
+            listing, _ = seen_by(session, actor, project_id, images.listing)
+            found = numbers_of(session, project_id, listing, images.after, MOST + 1)
+        else:
+            found = sorted({number for number in images.image_ids if number > images.after})
+    return found[:MOST], len(found) > MOST
+
+
+def _inside(image: Image, project_id: int) -> Image:
+    if image.project_id != project_id:
+        raise NotFound.row("image", image.id)
+    return image

@@ -1,0 +1,151 @@
+"""The same done to many images by one request: each for itself, refused by role as it is alone, and taken back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from limner.access import ProjectRole
+from limner.service.wiring import Services
+from tests.api.conftest import HEIGHT, WIDTH, Upload
+from tests.api.test_gold import Person, mark
+from tests.conftest import png_bytes
+
+
+@pytest.fixture
+def images(upload: Upload) -> list[int]:
+    """Four images, two of them in the folder ``box``."""
+    names = ("a.png", "b.png", "box/c.png", "box/d.png")
+    return [upload(png_bytes(HEIGHT, WIDTH, seed=seed), name)["image"]["id"] for seed, name in enumerate(names)]
+
+
+@pytest.fixture
+def path(project: dict[str, Any]) -> str:
+    return f"/api/v1/projects/{project['id']}"
+
+
+def person(app: APIFlask, services: Services, project: dict[str, Any], name: str, role: ProjectRole) -> Person:
+    return Person(app, services, project["id"], name, role)
+
+
+@pytest.fixture
+def ada(app: APIFlask, services: Services, project: dict[str, Any]) -> Person:
+    return person(app, services, project, "Ada", ProjectRole.ANNOTATOR)
+
+
+@pytest.fixture
+def rob(app: APIFlask, services: Services, project: dict[str, Any]) -> Person:
+    return person(app, services, project, "Rob", ProjectRole.REVIEWER)
+
+
+@pytest.fixture
+def mia(app: APIFlask, services: Services, project: dict[str, Any]) -> Person:
+    return person(app, services, project, "Mia", ProjectRole.MANAGER)
+
+
+def change(client: FlaskClient, path: str, image_ids: list[int] | None, what: dict[str, Any], **rest: Any) -> Any:
+    answer = client.post(f"{path}/images/change", json={"image_ids": image_ids, "change": what, **rest})
+    assert answer.status_code == 200, answer.json
+    return answer.json
+
+
+def states(client: FlaskClient, path: str) -> list[str]:
+    return [image["mark"]["state"] for image in client.get(f"{path}/images").json["images"]]
+
+
+SUBMIT = {"action": "mark", "state": "submitted"}
+
+
+def test_named_images_are_submitted_and_say_what_they_were(ada: Person, images: list[int], path: str) -> None:
+    mark(ada.client, images[1], "skipped", note="blurred")
+    answer = change(ada.client, path, images[:2], SUBMIT)
+    assert (answer["done"], answer["refused"], answer["next"]) == (images[:2], [], None)
+    earlier = [(each["image_ids"], each["state"], each["note"]) for each in answer["earlier"]]
+    assert earlier == [([images[0]], "waiting", ""), ([images[1]], "skipped", "blurred")]
+    assert states(ada.client, path) == ["submitted", "submitted", "waiting", "waiting"]
+    for each in answer["earlier"]:
+        change(ada.client, path, each["image_ids"], {"action": "mark", "state": each["state"], "note": each["note"]})
+    assert states(ada.client, path) == ["waiting", "skipped", "waiting", "waiting"]
+    assert change(ada.client, path, images[2:3], {"action": "mark", "state": "waiting"})["done"] == []
+
+
+def test_all_of_a_filter_are_marked_in_the_history_of_each(rob: Person, images: list[int], path: str) -> None:
+    returned = {"action": "mark", "state": "returned", "note": "the tails"}
+    answer = change(rob.client, path, None, returned, folder="box", state="waiting")
+    assert answer["done"] == images[2:]
+    assert states(rob.client, path) == ["waiting", "waiting", "returned", "returned"]
+    shown = rob.client.get(f"/api/v1/images/{images[3]}").json
+    assert (shown["mark"]["note"], shown["mark"]["by"], shown["revision"]) == ("the tails", "Rob", 1)
+
+
+def test_images_that_may_not_be_changed_are_counted_and_the_others_are_changed(
+    ada: Person, rob: Person, images: list[int], path: str
+) -> None:
+    change(rob.client, path, images[:1], {"action": "mark", "state": "approved"})
+    answer = change(ada.client, path, [*images, 999_999], SUBMIT)
+    assert answer["done"] == images[1:]
+    reasons = {each["error"]["code"]: each["image_ids"] for each in answer["refused"]}
+    assert reasons == {"forbidden": images[:1], "not_found": [999_999]}
+    assert states(ada.client, path) == ["approved", "submitted", "submitted", "submitted"]
+    nothing = change(ada.client, path, None, {"action": "delete"})
+    assert (nothing["done"], [each["error"]["code"] for each in nothing["refused"]]) == ([], ["forbidden"])
+
+
+def test_images_of_another_project_are_left_alone(
+    script: FlaskClient, upload: Upload, images: list[int], path: str
+) -> None:
+    other = script.post("/api/v1/projects", json={"name": "Other"}).json["id"]
+    foreign = upload(png_bytes(HEIGHT, WIDTH, seed=0), "a.png", other)["image"]["id"]
+    for what in (SUBMIT, {"action": "assign", "to": []}, {"action": "delete"}):
+        answer = change(script, path, [foreign], what)
+        assert (answer["done"], [each["image_ids"] for each in answer["refused"]]) == ([], [[foreign]])
+    assert states(script, f"/api/v1/projects/{other}") == ["waiting"]
+
+
+def test_many_are_assigned_evenly_and_back(mia: Person, ada: Person, rob: Person, images: list[int], path: str) -> None:
+    change(mia.client, path, images[:1], {"action": "assign", "to": [rob.id]})
+    answer = change(mia.client, path, None, {"action": "assign", "to": [ada.id, rob.id]})
+    assert answer["done"] == images
+    to = lambda: [image["work"]["assigned_to"] for image in mia.client.get(f"{path}/images").json["images"]]  # noqa: E731
+    assert to() == ["Ada", "Ada", "Rob", "Rob"]
+    for each in answer["earlier"]:
+        back = [each["assigned_user_id"]] if each["assigned_user_id"] else []
+        change(mia.client, path, each["image_ids"], {"action": "assign", "to": back})
+    assert to() == ["Rob", None, None, None]
+    refused = ada.client.post(
+        f"{path}/images/change", json={"image_ids": images, "change": {"action": "assign", "to": []}}
+    )
+    assert refused.status_code == 403
+
+
+def test_many_are_deleted_and_restored(mia: Person, images: list[int], path: str) -> None:
+    answer = change(mia.client, path, None, {"action": "delete"}, search="a.png")
+    assert answer["done"] == images[:1]
+    change(mia.client, path, images[1:], {"action": "delete"})
+    assert mia.listed() == []
+    restored = mia.client.post(f"{path}/trash/restore", json={"image_ids": images}).json
+    assert restored["done"] == mia.listed() == images
+
+
+def test_what_does_not_fit_into_one_request_goes_on_where_it_stopped(
+    ada: Person, images: list[int], path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of a filter that those that were changed do not pass any more."""
+    monkeypatch.setattr("limner.service.turns.SECONDS", 0.0)  # one turn a request
+    monkeypatch.setattr("limner.service.turns.MOST_AT_ONCE", 3)
+    first = change(ada.client, path, None, SUBMIT, state="waiting")
+    assert (first["done"], first["next"]) == (images[:3], images[2])
+    second = change(ada.client, path, None, SUBMIT, state="waiting", after=first["next"])
+    assert (second["done"], second["next"]) == (images[3:], None)
+
+
+def test_images_are_skipped_for_a_reason(ada: Person, images: list[int], path: str) -> None:
+    body = {"image_ids": images, "change": {"action": "mark", "state": "skipped"}}
+    answer = ada.client.post(f"{path}/images/change", json=body)
+    assert answer.status_code == 422
+    assert "say it in note" in str(answer.json)
+    body["change"]["note"] = "no cats"  # type: ignore[call-overload, index]
+    assert ada.client.post(f"{path}/images/change", json=body).json["done"] == images

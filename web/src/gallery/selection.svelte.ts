@@ -1,0 +1,78 @@
+import { type Listing, queryOf } from "../api/listing.ts";
+import type { ManyDone, ManyQuestion, ProjectImage } from "../api/types.ts";
+
+/** Images of the gallery that are chosen: some, each by itself, or all that are listed, whether they are here or not. */
+export class ImageSelection {
+  ids = $state.raw<ReadonlySet<number>>(new Set());
+  /** All that are listed. */
+  all = $state(false);
+  /** A plain click chooses, as fingers need it. */
+  choosing = $state(false);
+  /** The place from which a range begins. */
+  private anchor: number | null = null;
+
+  /** @param between the images at these places, read if need be */
+  constructor(private readonly between: (first: number, last: number) => Promise<ProjectImage[]>) {}
+
+  get empty(): boolean {
+    return !this.all && this.ids.size === 0;
+  }
+
+  has(id: number): boolean {
+    return this.all || this.ids.has(id);
+  }
+
+  /** Choose an image, or not any more. Of all that are listed, only this one is left. */
+  toggle(id: number, place: number): void {
+    this.anchor = place;
+    const ids = new Set(this.all ? [] : this.ids);
+    this.all = false;
+    if (!ids.delete(id)) ids.add(id);
+    this.ids = ids;
+  }
+
+  /** Choose all from the image that was chosen last to this place. */
+  async extend(place: number): Promise<void> {
+    const from = this.anchor ?? place;
+    const images = await this.between(Math.min(from, place), Math.max(from, place));
+    if (this.anchor === null) this.anchor = place;
+    this.ids = new Set([...(this.all ? [] : this.ids), ...images.map((each) => each.id)]);
+    this.all = false;
+  }
+
+  chooseAll(): void {
+    this.all = true;
+    this.ids = new Set();
+  }
+
+  clear(): void {
+    this.all = false;
+    this.choosing = false;
+    this.ids = new Set();
+    this.anchor = null;
+  }
+
+  /** What the server is asked about. */
+  question(listing: Listing): Pick<ManyQuestion, "image_ids" | "state" | "search" | "folder"> {
+    if (!this.all) return { image_ids: [...this.ids] };
+    const { state, search, folder } = queryOf(listing);
+    return { image_ids: null, ...(state && { state }), ...(search && { search }), ...(folder && { folder }) };
+  }
+}
+
+const images = (count: number) => `${count.toLocaleString()} ${count === 1 ? "image" : "images"}`;
+
+/** What became of many images, in a sentence: "12 images submitted." */
+export function told({ done }: ManyDone, what: string): string {
+  return done.length === 0 ? `Nothing was ${what}.` : `${images(done.length)} ${what}.`;
+}
+
+/** Why some were left as they are, in a sentence for each reason; empty when none was. */
+export function refusals({ refused }: ManyDone): string {
+  const counts = new Map<string, number>();
+  for (const { error, image_ids } of refused)
+    counts.set(error.message, (counts.get(error.message) ?? 0) + image_ids.length);
+  return [...counts]
+    .map(([reason, count]) => `${images(count)} left as ${count === 1 ? "it is" : "they are"}: ${reason}`)
+    .join(" ");
+}
