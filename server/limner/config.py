@@ -43,6 +43,7 @@ class Settings(BaseSettings):
         proxy_hops: proxies in front of the server whose X-Forwarded-* headers are believed; 0 for none.
         root_path: the path below which a proxy shows Limner, such as ``/limner``; empty for none.
         webhooks_to_private: whether webhooks may go to addresses of this machine and of private networks.
+        oidc_file: the TOML file of sign-in providers; by default ``oidc.toml`` in the home, if it is there.
         client_folder: a built web client to serve instead of the one in the package.
     """
 
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
     proxy_hops: int = Field(default=0, ge=0, le=10)
     root_path: str = Field(default="", pattern=r"^(/[A-Za-z0-9._~-]+)*/?$")
     webhooks_to_private: bool = False
+    oidc_file: Path | None = None
     client_folder: Path | None = None
 
     @field_validator("home")
@@ -104,6 +106,11 @@ class Settings(BaseSettings):
     def graphs_dir(self) -> Path:
         """Exported ONNX graphs: one folder for each weights' sha256."""
         return self.home / "graphs"
+
+    @property
+    def default_oidc_file(self) -> Path:
+        """Where sign-in providers are looked for when nobody says where."""
+        return self.home / "oidc.toml"
 
     def environment(self) -> dict[str, str]:
         """The process environment with these settings in it, for child processes."""

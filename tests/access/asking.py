@@ -57,6 +57,7 @@ def rows_of(owner: FlaskClient, project_id: int, image_id: int) -> Rows:
         ).json["id"],
         "webhook_id": owner.post(f"{project}/webhooks", json=WEBHOOK).json["webhook"]["id"],
         "job_id": job_id,
+        "identity_id": 1,
         "user_id": accepted.json["user"]["id"],
         "person": person,
         "run_id": owner.post(f"{project}/learning", json={"kind": "detector"}).json["id"],

@@ -23,6 +23,8 @@ NOTHING_THERE = {
     "account.revoke_token",
     "server.get_graph",
     "server.get_manifest",
+    "sign_in_providers.connect_identity",
+    "sign_in_providers.disconnect",
 }
 ROLES = [*ProjectRole, None]
 

@@ -94,6 +94,8 @@ NEEDS = {
     "server.pull_model": Permission.MANAGE_MODELS,
     "session.get_session": Permission.READ_SERVER,
     "session.sign_out": Permission.OWN_ACCOUNT,
+    "sign_in_providers.connect_identity": Permission.OWN_ACCOUNT,
+    "sign_in_providers.disconnect": Permission.OWN_ACCOUNT,
     "snapshots.compare_snapshots": Permission.EXPORT,
     "snapshots.delete_snapshot": Permission.MANAGE_PROJECT,
     "snapshots.get_file": Permission.EXPORT,
@@ -188,9 +190,16 @@ def test_a_strangers_rows_do_not_exist(
     before = rows_in(services)
     answers = ask_everything()
     in_projects = {endpoint for endpoint, needed in NEEDS.items() if needed not in INSTALLATION_WIDE}
-    nothing_there = {"server.get_graph", "server.get_manifest", "account.end_session", "account.revoke_token"}
+    nothing_there = {
+        "server.get_graph",
+        "server.get_manifest",
+        "account.end_session",
+        "account.revoke_token",
+        "sign_in_providers.connect_identity",
+        "sign_in_providers.disconnect",
+    }
     assert {endpoint for endpoint, answer in answers.items() if answer == (404, "not_found")} == (
-        in_projects | nothing_there  # "x" is no model, no session and no token, whoever asks
+        in_projects | nothing_there  # "x" is no model, no session, token, provider or identity, whoever asks
     ) - {"projects.list_projects"}
     assert script.get("/api/v1/projects").json == {"projects": []}
     after = rows_in(services)

@@ -35,6 +35,7 @@ from limner.store.tables import (
     LearningRun,
     LoginSession,
     Membership,
+    ProviderIdentity,
     Snapshot,
     Suggestion,
     User,
@@ -56,6 +57,7 @@ NOT_OF_ROWS = {
     "listOwnSteps",
     "listDetectors",
     "listModels",
+    "listSignInProviders",
     "getManifest",
     "getSession",
     "getProgress",
@@ -169,6 +171,7 @@ def fill(services: Services, ids: Mapping[str, int], numbers: range) -> None:
             session.add(Membership(project_id=ids["project_id"], user_id=user.id, role="annotator"))
             session.add(ApiToken(user_id=owner.id, name=f"token {number}", token_sha256=sha256))
             session.add(LoginSession(id_sha256=sha256, user_id=owner.id, expires=TOMORROW))
+            session.add(ProviderIdentity(user_id=owner.id, issuer="https://id.example", subject=sha256, shown_as="x"))
             for place, project_id in enumerate((ids["project_id"], None)):
                 session.add(_invitation(f"{2 * number + place:064x}", project_id))
             new = NewImage(f"folder {number}/{number}.png", 64, 48, sha256, 100, "PNG", "image/png")

@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -75,6 +76,13 @@ def start_server(home: Path, *, port: int = 0, settings: Mapping[str, str] | Non
     server = LimnerServer(match[1], match[0], home, database_url, process)
     wait_until_ready(server)
     return server
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _database_url(home: Path) -> str:

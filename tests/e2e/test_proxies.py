@@ -25,7 +25,7 @@ from tests.conftest import png_bytes
 from tests.e2e.annotate_page import AnnotatePage
 from tests.e2e.api import Api, new_project, sign_in_link
 from tests.e2e.conftest import TIMEOUT, VIEWPORT
-from tests.e2e.server import LimnerServer, start_server, stop_server
+from tests.e2e.server import LimnerServer, free_port, start_server, stop_server
 from tests.e2e.test_faults import draw
 from tests.e2e.waiting import wait_until
 
@@ -90,7 +90,7 @@ def proxied(
         if os.geteuid() == 0 and shutil.which("apt-get"):
             pytest.fail(f"make test installs {program} and did not: apt-get install {program}")
         pytest.skip(f"only root may install {program}: sudo apt-get install {program}")
-    port = _free_port()
+    port = free_port()
     block = _block(language).replace("127.0.0.1:8000", behind.address.removeprefix("http://").removesuffix(ROOT))
     block = block.replace("/etc/ssl", str(certificate)).replace("listen 443", f"listen 127.0.0.1:{port}")
     block = block.replace("server_name limner.example.org", "server_name localhost")
@@ -166,12 +166,6 @@ def _block(language: str) -> str:
 
 def _find(program: str) -> str | None:
     return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _listens(port: int) -> bool:

@@ -30,6 +30,7 @@ from limner.api.blueprints import (
     projects,
     server,
     session,
+    sign_in_providers,
     snapshots,
     statistics,
     suggestions,
@@ -60,11 +61,19 @@ MAX_BODY_BYTES = 32 * MIB  # of everything but uploads and imports
 MAX_UPLOAD_PARTS = 2000
 MAX_FIELD_BYTES = 100 * 1024  # of a form's field that is no file; the parser reads pieces of 64 KiB
 SIGN_IN_LIMIT = "20 per minute"
+GUESSABLE = (  # endpoints that the limit is for, all of them together
+    "session.sign_in",
+    "session.look_at_invitation",
+    "session.accept_invitation",
+    "sign_in_providers.begin_sign_in",
+    "sign_in_providers.finish_sign_in",
+)
 
 LARGE_BODIES = ("images.upload_images", "imports.import_annotations")  # endpoints that take uploads
 
 API_BLUEPRINTS = (
     session.blueprint,
+    sign_in_providers.blueprint,
     account.blueprint,
     people.blueprint,
     audit.blueprint,
@@ -115,7 +124,7 @@ def create_app(services: Services, client_folder: Path | None = None) -> APIFlas
     register_request_checks(app)
     register_auth(app)
     guessable = make_limiter(app, services).shared_limit(SIGN_IN_LIMIT, scope="sign-in")
-    for endpoint in ("session.sign_in", "session.look_at_invitation", "session.accept_invitation"):
+    for endpoint in GUESSABLE:
         limited: Any = guessable(app.view_functions[endpoint])
         app.view_functions[endpoint] = limited
     return app

@@ -25,6 +25,7 @@ COMMANDS = {
     "finetune": ("limner.cli.finetune:finetune", "Adapt a model to masks of your own."),
     "learning": ("limner.cli.learning:learning", "Train a project's model on its masks, and use the result."),
     "models": ("limner.cli.models:models", "List, pull, add, export, compare and promote models."),
+    "oidc": ("limner.cli.oidc:oidc", "Check the providers with which people sign in."),
     "openapi": ("limner.cli.openapi:openapi", "Print the API's OpenAPI description."),
     "project": ("limner.cli.project:project", "Create, fill and export projects."),
     "restore": ("limner.cli.backup:restore", "Put a backup into an empty home."),

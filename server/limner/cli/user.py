@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -118,12 +119,21 @@ def create(
 @PROJECT
 @PROJECT_ROLE
 @click.option("--note", default="", help="Whom it is for.")
+@click.option("--email", default="", help="Whose it is: who signs in with a provider that verified it needs no link.")
 @ADDRESS
 def invite(
-    home: Path | None, role: str, project: str | None, project_role: str | None, note: str, address: str | None
+    home: Path | None,
+    role: str,
+    project: str | None,
+    project_role: str | None,
+    note: str,
+    email: str,
+    address: str | None,
 ) -> None:
     """Print a link by which one new person comes in, within seven days, choosing a name and a password."""
     _check_project(project, project_role)
+    if email and not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
+        raise InvalidInput(f"{email!r} is no e-mail address.", hint="Give one like --email ada@example.org.")
     with _open(home) as opened:
         _, token = people.invite(
             opened.database,
@@ -132,6 +142,7 @@ def invite(
             project_id=None if project is None else opened.project(project),
             project_role=None if project_role is None else ProjectRole(project_role),
             note=note,
+            email=email,
         )
         click.echo(opened.link(address, "invitation", token))
 

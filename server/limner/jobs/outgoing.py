@@ -14,6 +14,7 @@ import ssl
 import threading
 from collections.abc import Mapping
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from limner.errors import InvalidInput
@@ -67,6 +68,15 @@ def is_outside(address: str) -> bool:
     return found.is_global and not found.is_multicast
 
 
+@dataclass(frozen=True)
+class Reply:
+    """What was answered: the status, where it points, and as much of its body as was asked for."""
+
+    status: int
+    location: str
+    body: bytes
+
+
 def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool = False) -> int:
     """Send a body; the status of the answer, whose own body is not read.
 
@@ -80,6 +90,34 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool = F
         AddressRefused: the name leads to such an address.
         NotDelivered: nobody is there, or what answers is no HTTP.
     """
+    return ask("POST", url, body, headers, private=private).status
+
+
+def ask(
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    *,
+    private: bool = False,
+    most: int = 0,
+    patience: float = PATIENCE,
+) -> Reply:
+    """One request, and what is answered.
+
+    Args:
+        method: of HTTP.
+        url: that :func:`check_url` has passed.
+        body: what is sent, if anything.
+        headers: besides those that HTTP needs.
+        private: addresses of this machine and of private networks are allowed.
+        most: bytes of the answer's body that are read; a longer one is an error. 0: it is not read.
+        patience: seconds for all of it.
+
+    Raises:
+        AddressRefused: the name leads to such an address.
+        NotDelivered: nobody is there, what answers is no HTTP, or it says too much.
+    """
     check_url(url)
     parts = urlsplit(url)
     secure = parts.scheme == "https"
@@ -88,27 +126,31 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool = F
     connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
     with closing(connection):
         try:
-            connection.sock = _connect(host, port, private=private)
+            connection.sock = _connect(host, port, private=private, timeout=min(TIMEOUT, patience))
             if secure:
                 context = ssl.create_default_context()
                 connection.sock = context.wrap_socket(
                     connection.sock, server_hostname=host, do_handshake_on_connect=False
                 )
-            end = threading.Timer(PATIENCE, _cut_off, [connection.sock])
+            end = threading.Timer(patience, _cut_off, [connection.sock])
             end.start()
             try:
                 if isinstance(connection.sock, ssl.SSLSocket):
                     connection.sock.do_handshake()
                 target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-                connection.request("POST", target, body, {**headers, "Connection": "close"})
-                return connection.getresponse().status
+                connection.request(method, target, body, {**headers, "Connection": "close"})
+                answer = connection.getresponse()
+                said = answer.read(most + 1) if most else b""
             finally:
                 end.cancel()
         except (OSError, http.client.HTTPException, UnicodeError) as error:
             raise NotDelivered(f"{type(error).__name__}: {error}") from error
+    if len(said) > most:
+        raise NotDelivered(f"the answer is longer than {most} bytes")
+    return Reply(answer.status, answer.headers.get("Location", ""), said)
 
 
-def _connect(host: str, port: int, *, private: bool) -> socket.socket:
+def _connect(host: str, port: int, *, private: bool, timeout: float) -> socket.socket:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     refused = [each[4][0] for each in found if not private and not is_outside(str(each[4][0]))]
     if refused:  # also where others are outside: which one is asked must not be left to chance
@@ -119,7 +161,7 @@ def _connect(host: str, port: int, *, private: bool) -> socket.socket:
     last: OSError | None = None
     for family, kind, protocol, _, address in found:
         connected = socket.socket(family, kind, protocol)
-        connected.settimeout(TIMEOUT)
+        connected.settimeout(timeout)
         try:
             connected.connect(address)
         except OSError as error:

@@ -8,14 +8,15 @@ from datetime import timedelta
 
 from limner.access import Actor, Scope
 from limner.access.passwords import hash_password, is_password
-from limner.errors import Forbidden, InvalidInput, NotFound
+from limner.errors import Conflict, Forbidden, InvalidInput, NotFound
 from limner.service.audit import log_action
 from limner.store import Database
 from limner.store import accounts as store
+from limner.store.identities import disconnect, list_identities
 from limner.store.people import announce_access, get_user, rename_person
 from limner.store.tables import ApiToken as ApiTokenRow
 from limner.store.tables import LoginSession as LoginSessionRow
-from limner.store.tables import User
+from limner.store.tables import ProviderIdentity, User
 
 __all__ = [
     "MAX_TOKEN_DAYS",
@@ -23,7 +24,9 @@ __all__ = [
     "Account",
     "ApiTokenRow",
     "LoginSessionRow",
+    "ProviderIdentity",
     "create_token",
+    "disconnect_identity",
     "end_other_sessions",
     "end_session",
     "read_account",
@@ -38,18 +41,24 @@ MAX_TOKEN_DAYS = 3650
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody, where they are signed in, and their tokens."""
+    """Somebody, where they are signed in, their tokens, and the identities with which providers sign them in."""
 
     user: User
     sessions: Sequence[LoginSessionRow]
     tokens: Sequence[ApiTokenRow]
+    identities: Sequence[ProviderIdentity]
 
 
 def read_account(database: Database, actor: Actor) -> Account:
     """One's own account."""
     with database.read() as session:
         user = get_user(session, actor.user_id)
-        return Account(user, store.list_sessions(session, user.id), store.list_api_tokens(session, user))
+        return Account(
+            user,
+            store.list_sessions(session, user.id),
+            store.list_api_tokens(session, user),
+            list_identities(session, user.id),
+        )
 
 
 def rename(database: Database, actor: Actor, name: str) -> None:
@@ -110,6 +119,20 @@ def end_other_sessions(database: Database, actor: Actor) -> None:
         store.end_sessions(session, actor.user_id, but=[actor.key])
         log_action(session, actor, "session.end", "session", ended="all others")
         announce_access(session, actor.user_id)
+
+
+def disconnect_identity(database: Database, actor: Actor, identity_id: int) -> None:
+    """Have an identity at a provider sign one in no more.
+
+    Raises:
+        NotFound: one has none of this number.
+        Conflict: one has no password, and could not sign in any more.
+    """
+    with database.write() as session:
+        row = disconnect(session, actor.user_id, identity_id)
+        if get_user(session, actor.user_id).password_hash is None:
+            raise Conflict("You have no password and could not sign in any more.", hint="Choose a password first.")
+        log_action(session, actor, "identity.disconnect", "person", actor.user_id, issuer=row.issuer)
 
 
 def create_token(database: Database, actor: Actor, name: str, scopes: Collection[Scope], days: int | None) -> str:

@@ -173,8 +173,11 @@ def invite(
     project_id: int | None = None,
     project_role: ProjectRole | None = None,
     note: str = "",
+    email: str = "",
 ) -> tuple[OpenInvitation, str]:
     """A new invitation and its token. Who manages a project's members may invite members to it.
+
+    Whoever signs in with a provider that says that ``email`` is theirs accepts it without its link.
 
     Raises:
         Forbidden, NotFound: the actor may not.
@@ -185,7 +188,13 @@ def invite(
         if project_id is not None:
             access_project(session, actor, project_id, Permission.MANAGE_MEMBERS)
         row, token = store_invitation(
-            session, role=role, project_id=project_id, project_role=project_role, note=note, invited_by=actor.user_id
+            session,
+            role=role,
+            project_id=project_id,
+            project_role=project_role,
+            note=note,
+            email=email,
+            invited_by=actor.user_id,
         )
         log_action(
             session,

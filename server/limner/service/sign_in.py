@@ -44,7 +44,7 @@ def by_link(database: Database, token: str, origin: Origin) -> SignedIn:
     """
     with database.write() as session:
         user = redeem_login_link(session, token)
-        return _begin(session, user, origin, by="link")
+        return begin(session, user, origin, by="link")
 
 
 def by_password(database: Database, name: str, password: str, origin: Origin) -> SignedIn:
@@ -63,7 +63,7 @@ def by_password(database: Database, name: str, password: str, origin: Origin) ->
     if user.disabled is not None:
         raise NotSignedIn("This account is disabled.", hint="Ask an owner. What you did is kept.")
     with database.write() as session:
-        return _begin(session, user, origin, by="password")
+        return begin(session, user, origin, by="password")
 
 
 @dataclass(frozen=True)
@@ -98,21 +98,44 @@ def by_invitation(database: Database, token: str, name: str, password: str, orig
     hashed = hash_password(password, name=name)
     with database.write() as session:
         user = accept_invitation(session, token, name, hashed)
-        return _begin(session, user, origin, by="invitation")
+        return begin(session, user, origin, by="invitation")
 
 
-def sign_out(database: Database, actor: Actor) -> None:
-    """End the session with which somebody is signed in: its id is worth nothing from now on."""
+def sign_out(database: Database, actor: Actor) -> str | None:
+    """End the session with which somebody is signed in: its id is worth nothing from now on.
+
+    Returns:
+        The address at which signing out goes on: at the provider with which they signed in, if it offers that.
+    """
     with database.write() as session:
         log_action(session, actor, "sign_out", "session")
-        end_session(session, actor.key)
+        goes_on = end_session(session, actor.key)
         announce_access(session, actor.user_id)
+        return goes_on
 
 
-def _begin(session: Session, user: User, origin: Origin, *, by: str) -> SignedIn:
-    session_id = begin_session(session, user, address=origin.address, browser=origin.browser)
+def begin(
+    session: Session,
+    user: User,
+    origin: Origin,
+    *,
+    by: str,
+    provider: str | None = None,
+    sign_out: str | None = None,
+) -> SignedIn:
+    """Sign somebody in who has shown who they are.
+
+    Args:
+        session: of a writing transaction.
+        user: who it is.
+        origin: where from.
+        by: how, for the audit log; an invitation was accepted.
+        provider: by which, if by one.
+        sign_out: the address at which signing out goes on, where there is one.
+    """
+    session_id = begin_session(session, user, address=origin.address, browser=origin.browser, sign_out=sign_out)
     actor = replace(Actor.of(user, Credential.SESSION, hash_secret(session_id)), request_id=origin.request_id)
     if by == "invitation":
         log_action(session, actor, "invitation.accept", "person", user.id)
-    log_action(session, actor, "sign_in", "session", by=by, address=origin.address)
+    log_action(session, actor, "sign_in", "session", by=by, provider=provider, address=origin.address)
     return SignedIn(actor, session_id)

@@ -24,6 +24,7 @@ from limner.learning.runner import WORKER as LEARNING_WORKER
 from limner.learning.runner import LearningRunner
 from limner.models import catalogue
 from limner.models.in_use import Models
+from limner.oidc import RelyingParties, read_providers
 from limner.service.events import Events, InMemoryEvents
 from limner.service.postgres_events import PostgresEvents
 from limner.store import Database
@@ -49,6 +50,7 @@ class Services:
         deliverer: delivers what webhooks are told; None where another process does.
         counter: keeps the sums of statistics up to date; None where another process does.
         embedding_cap: how much embeddings may take, and who needs one.
+        sign_in_providers: with whom people sign in besides passwords and links.
     """
 
     settings: Settings
@@ -65,6 +67,7 @@ class Services:
     events: Events
     installation: str
     models: Models
+    sign_in_providers: RelyingParties
 
 
 def open_services(
@@ -92,6 +95,7 @@ def open_services(
     Raises:
         MissingWeights: the model is not installed.
         InvalidInput: nothing can be shared through this database.
+        InvalidFile: the sign-in providers cannot be read.
     """
     if not encodes:
         require_shared_database(settings, "A web process without an encoder")
@@ -136,6 +140,7 @@ def open_services(
         events=pages,
         installation=installation,
         models=models,
+        sign_in_providers=RelyingParties(read_providers(settings.oidc_file, settings.default_oidc_file)),
     )
 
 

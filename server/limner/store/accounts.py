@@ -96,7 +96,9 @@ def redeem_login_link(session: Session, token: str) -> User:
     return user
 
 
-def begin_session(session: Session, user: User, *, address: str = "", browser: str = "") -> str:
+def begin_session(
+    session: Session, user: User, *, address: str = "", browser: str = "", sign_out: str | None = None
+) -> str:
     """Sign a person in. Sessions that have expired are removed.
 
     Args:
@@ -104,6 +106,7 @@ def begin_session(session: Session, user: User, *, address: str = "", browser: s
         user: who it is.
         address: where they sign in from.
         browser: what the browser calls itself.
+        sign_out: the address at which signing out goes on, where there is one.
 
     Returns:
         The session id for their cookie.
@@ -119,6 +122,7 @@ def begin_session(session: Session, user: User, *, address: str = "", browser: s
             last_used=now,
             address=address[:64],
             browser=browser[:255],
+            sign_out_address=sign_out,
         )
     )
     return session_id
@@ -195,9 +199,10 @@ def list_sessions(session: Session, user_id: int) -> Sequence[LoginSession]:
     return session.scalars(mine.order_by(LoginSession.created.desc())).all()
 
 
-def end_session(session: Session, id_sha256: str) -> None:
-    """Sign out: the session id of this hash is worth nothing from now on."""
-    session.execute(delete(LoginSession).where(LoginSession.id_sha256 == id_sha256))
+def end_session(session: Session, id_sha256: str) -> str | None:
+    """Sign out: the session id of this hash is worth nothing from now on. Where signing out goes on, if anywhere."""
+    ended = delete(LoginSession).where(LoginSession.id_sha256 == id_sha256)
+    return session.scalar(ended.returning(LoginSession.sign_out_address))
 
 
 def end_sessions(session: Session, user_id: int, *, but: Collection[str] = ()) -> None:

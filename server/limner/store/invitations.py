@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from limner.errors import InvalidInput, NotFound
@@ -32,6 +32,7 @@ def invite(
     project_id: int | None,
     project_role: str | None,
     note: str,
+    email: str = "",
     invited_by: int | None,
 ) -> tuple[Invitation, str]:
     """A new invitation and its token, which is shown once. Those that were long over are removed."""
@@ -44,6 +45,7 @@ def invite(
         project_id=project_id,
         project_role=project_role,
         note=note,
+        email=email.casefold(),
         invited_by=invited_by,
         expires=now + INVITATION_LIFETIME,
     )
@@ -58,7 +60,11 @@ def find_invitation(session: Session, token: str, *, lock: bool = False) -> Invi
     Raises:
         InvalidInvitation: it cannot, and why.
     """
-    statement = select(Invitation).where(Invitation.token_sha256 == hash_secret(token))
+    return _acceptable(session, Invitation.token_sha256 == hash_secret(token), lock=lock)
+
+
+def _acceptable(session: Session, which: ColumnElement[bool], *, lock: bool = False) -> Invitation:
+    statement = select(Invitation).where(which)
     row = session.scalar(statement.with_for_update() if lock else statement)
     hint = "Ask who invited you for a new link."
     if row is None:
@@ -81,7 +87,25 @@ def accept_invitation(session: Session, token: str, name: str, password_hash: st
         InvalidInvitation: it cannot be accepted.
         NameTaken: somebody is called that; the invitation can still be accepted under another name.
     """
-    row = find_invitation(session, token, lock=True)
+    return _accept(session, find_invitation(session, token, lock=True), name, password_hash)
+
+
+def accept_found(session: Session, invitation_id: int, name: str) -> User:
+    """The same for somebody who signs in with a provider and needs no password, by the invitation's number.
+
+    Raises:
+        InvalidInvitation, NameTaken: as for accepting it by its link.
+    """
+    return _accept(session, _acceptable(session, Invitation.id == invitation_id, lock=True), name, None)
+
+
+def invitation_for(session: Session, email: str) -> Invitation | None:
+    """The newest invitation that can still be accepted and names an e-mail address, however it is capitalised."""
+    found = open_invitations(session, email=email)
+    return found[0] if found else None
+
+
+def _accept(session: Session, row: Invitation, name: str, password_hash: str | None) -> User:
     user = add_person(session, name, row.role, password_hash)
     row.used = utc_now()
     if row.project_id is not None and row.project_role is not None:
@@ -89,11 +113,15 @@ def accept_invitation(session: Session, token: str, name: str, password_hash: st
     return user
 
 
-def open_invitations(session: Session, project_id: int | None = None) -> Sequence[Invitation]:
-    """Those that can still be accepted, the newest first; of one project only, or all."""
+def open_invitations(
+    session: Session, project_id: int | None = None, *, email: str | None = None
+) -> Sequence[Invitation]:
+    """Those that can still be accepted, the newest first; of one project or for one e-mail address only, or all."""
     statement = select(Invitation).where(Invitation.used.is_(None), Invitation.expires >= utc_now())
     if project_id is not None:
         statement = statement.where(Invitation.project_id == project_id)
+    if email is not None:
+        statement = statement.where(Invitation.email == email.casefold())
     return session.scalars(statement.order_by(Invitation.id.desc())).all()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from itertools import count
 
 from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.orm import Session
@@ -13,10 +14,10 @@ from limner.store.accounts import end_sessions, user_named
 from limner.store.assignments import unassign_all
 from limner.store.events import add_event
 from limner.store.leases import give_back_all
-from limner.store.tables import ApiToken, LoginLink, Membership, Project, User
+from limner.store.tables import ApiToken, LoginLink, Membership, Project, ProviderIdentity, User
 from limner.store.types import utc_now
 from limner.vocabulary.events import AccessEvent
-from limner.vocabulary.names import check_text, one_line
+from limner.vocabulary.names import CONTROL, MAX_TEXT, check_text, one_line
 
 _ROLE_IN = select(Membership.role).where(
     Membership.project_id == bindparam("project_id"), Membership.user_id == bindparam("user_id")
@@ -78,6 +79,13 @@ def add_person(session: Session, name: str, role: str, password_hash: str | None
     return user
 
 
+def free_name(session: Session, wanted: str) -> str:
+    """A name like this one that nobody has: with a number behind it, where somebody does."""
+    wanted = CONTROL.sub("", one_line(wanted))[: MAX_TEXT - 10].strip() or "Somebody"
+    names = (wanted if number == 1 else f"{wanted} {number}" for number in count(1))
+    return next(name for name in names if user_named(session, name) is None)
+
+
 def rename_person(session: Session, user: User, name: str) -> None:
     """Call somebody by another name, also on what they did before.
 
@@ -133,6 +141,7 @@ def forget_person(session: Session, user: User) -> None:
     disable_person(session, user)
     unassign_all(session, user.id)
     session.execute(delete(ApiToken).where(ApiToken.user_id == user.id))
+    session.execute(delete(ProviderIdentity).where(ProviderIdentity.user_id == user.id))
     session.execute(delete(Membership).where(Membership.user_id == user.id))
     user.name, user.password_hash, user.role = f"Former person {user.id}", None, "member"
     session.flush()

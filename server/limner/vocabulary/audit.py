@@ -8,6 +8,8 @@ AuditAction = Literal[
     "sign_in",
     "sign_out",
     "invitation.accept",
+    "identity.connect",
+    "identity.disconnect",
     "account.rename",
     "account.password",
     "session.end",

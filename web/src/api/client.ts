@@ -71,7 +71,9 @@ export class Client {
   session = () => body<Session>(this.api.GET("/api/v1/session"));
   signIn = (by: { token: string } | { name: string; password: string }) =>
     body<Session>(this.api.POST("/api/v1/session", { body: by }));
-  signOut = () => this.api.DELETE("/api/v1/session");
+  /** The address at which signing out goes on, at the provider with which one signed in; null: nowhere. */
+  signOut = async (): Promise<string | null> =>
+    (await this.api.DELETE("/api/v1/session")).data?.address ?? null;
   server = () => body<ServerStatus>(this.api.GET("/api/v1/server"));
 
   projects = async () => (await body<{ projects: Project[] }>(this.api.GET("/api/v1/projects"))).projects;

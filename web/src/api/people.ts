@@ -58,6 +58,15 @@ export class PeopleClient {
       )
     ).token;
 
+  /** The address to which the browser goes to have an identity at a provider sign one in. */
+  connect = async (provider: string) => {
+    const params = { path: { provider } };
+    const answer = this.api.POST("/api/v1/sign-in/{provider}/connect", { params });
+    return (await body<{ address: string }>(answer)).address;
+  };
+  disconnect = (id: number) =>
+    this.api.DELETE("/api/v1/account/identities/{identity_id}", { params: { path: { identity_id: id } } });
+
   /** All, or those to one project. */
   invitations = async (projectId: number | null) => {
     const answer =
@@ -70,11 +79,11 @@ export class PeopleClient {
   };
   invite = (invitation: NewInvitation) =>
     body<Created>(this.api.POST("/api/v1/invitations", { body: invitation }));
-  inviteToProject = (projectId: number, role: ProjectRole, note: string) =>
+  inviteToProject = (projectId: number, role: ProjectRole, note: string, email: string) =>
     body<Created>(
       this.api.POST("/api/v1/projects/{project_id}/invitations", {
         params: { path: { project_id: projectId } },
-        body: { role, note },
+        body: { role, note, email },
       }),
     );
   withdraw = (id: number, projectId: number | null) =>

@@ -22,6 +22,23 @@ export interface paths {
     patch: operations["updateAccount"];
     trace?: never;
   };
+  "/api/v1/account/identities/{identity_id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    /** Have an identity sign one in no more. */
+    delete: operations["disconnectIdentity"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/account/password": {
     parameters: {
       query?: never;
@@ -1535,6 +1552,74 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/sign-in": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** With whom people can sign in besides passwords and links. */
+    get: operations["listSignInProviders"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/sign-in/{provider}/begin": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Where the browser goes to sign in with a provider. */
+    post: operations["beginProviderSignIn"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/sign-in/{provider}/connect": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Where the browser goes to have an identity at a provider sign one in from now on. */
+    post: operations["connectIdentity"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/sign-in/{provider}/finish": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Exchange what the browser brought back for a session cookie; or connect the account that is signed in. */
+    post: operations["finishProviderSignIn"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/snapshots/{snapshot_id}": {
     parameters: {
       query?: never;
@@ -1603,6 +1688,7 @@ export interface components {
     Account: {
       has_password: boolean;
       id: number;
+      identities: components["schemas"]["ConnectedIdentity"][];
       name: string;
       role: components["schemas"]["InstallationRole"];
       sessions: components["schemas"]["LoginSession"][];
@@ -1682,6 +1768,8 @@ export interface components {
         | "sign_in"
         | "sign_out"
         | "invitation.accept"
+        | "identity.connect"
+        | "identity.disconnect"
         | "account.rename"
         | "account.password"
         | "session.end"
@@ -1855,6 +1943,15 @@ export interface components {
       event: "comments";
       image_id: number;
       open: number;
+    };
+    /** @description An identity at a sign-in provider that signs one in; ``shown_as`` is what one is called there. */
+    ConnectedIdentity: {
+      /** Format: date-time */
+      created: string;
+      id: number;
+      issuer: string;
+      last_used: string | null;
+      shown_as: string;
     };
     /** @description A new annotation; its ``uid`` is chosen by the client. Without a ``position`` it comes on top of all others. */
     CreateOperation: {
@@ -2128,6 +2225,10 @@ export interface components {
       name: string;
       width: number;
     };
+    /** @description Who is signed in now; null: the account that was signed in is connected. */
+    FinishedSignIn: {
+      session: components["schemas"]["Session"] | null;
+    };
     /** @description A folder that images of a project are in; ``images`` counts those that are in none of its folders. */
     Folder: {
       images: number;
@@ -2341,6 +2442,7 @@ export interface components {
     Invitation: {
       /** Format: date-time */
       created: string;
+      email: string;
       /** Format: date-time */
       expires: string;
       id: number;
@@ -2885,8 +2987,14 @@ export interface components {
       /** Format: uuid */
       uid: string;
     };
-    /** @description An invitation to make: a role in the installation, and one in a project besides, or not. */
+    /**
+     * @description An invitation to make: a role in the installation, and one in a project besides, or not.
+     *
+     *     Who signs in with a provider that has verified that ``email`` is theirs accepts it, without its link too.
+     */
     NewInvitation: {
+      /** @default  */
+      email: string;
       /** @default  */
       note: string;
       project_id?: number | null;
@@ -2939,6 +3047,8 @@ export interface components {
     };
     /** @description An invitation to one project. */
     NewProjectInvitation: {
+      /** @default  */
+      email: string;
       /** @default  */
       note: string;
       role: components["schemas"]["ProjectRole"];
@@ -3200,6 +3310,22 @@ export interface components {
       mask: boolean;
       points: [number, number, 0 | 1][];
     };
+    /** @description Where the browser goes: to the provider. */
+    ProviderAddress: {
+      address: string;
+    };
+    /** @description What the provider wrote into the address to which the browser came back. */
+    ProviderAnswer: {
+      code?: string | null;
+      error?: string | null;
+      error_description?: string | null;
+      iss?: string | null;
+      state: string;
+    };
+    /** @description A sign-in to begin; with the token of an invitation, that is accepted by it. */
+    ProviderSignIn: {
+      invitation?: string | null;
+    };
     /** @description The queue in front of the encoder since the server started. */
     QueueStatus: {
       done: number;
@@ -3353,6 +3479,20 @@ export interface components {
       name?: string | null;
       password?: string | null;
       token?: string | null;
+    };
+    /** @description A provider: its name in addresses, its label for people, and whether invitations can be accepted with it. */
+    SignInProvider: {
+      invited: boolean;
+      label: string;
+      name: string;
+    };
+    /** @description With whom people can sign in, in the order of the settings. */
+    SignInProviders: {
+      providers: components["schemas"]["SignInProvider"][];
+    };
+    /** @description One is signed out here; at this address it goes on, at the provider with which one signed in. */
+    SignedOut: {
+      address: string;
     };
     /**
      * @description What looks like examples: annotations of the project, on the image or on others.
@@ -3763,6 +3903,35 @@ export interface operations {
       };
     };
   };
+  disconnectIdentity: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        identity_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Disconnected */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
   setPassword: {
     parameters: {
       query?: never;
@@ -3991,6 +4160,8 @@ export interface operations {
               | "sign_in"
               | "sign_out"
               | "invitation.accept"
+              | "identity.connect"
+              | "identity.disconnect"
               | "account.rename"
               | "account.password"
               | "session.end"
@@ -4069,6 +4240,8 @@ export interface operations {
               | "sign_in"
               | "sign_out"
               | "invitation.accept"
+              | "identity.connect"
+              | "identity.disconnect"
               | "account.rename"
               | "account.password"
               | "session.end"
@@ -7524,12 +7697,151 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
+      /** @description Signed out here; the address is where it goes on, at the provider */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["SignedOut"];
+        };
+      };
       /** @description Signed out */
       204: {
         headers: {
           [name: string]: unknown;
         };
         content?: never;
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  listSignInProviders: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["SignInProviders"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  beginProviderSignIn: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        provider: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["ProviderSignIn"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ProviderAddress"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  connectIdentity: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        provider: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ProviderAddress"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  finishProviderSignIn: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        provider: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["ProviderAnswer"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["FinishedSignIn"];
+        };
       };
       /** @description What was wrong, and what would be right */
       default: {

@@ -80,6 +80,7 @@ export type ProjectRole = Schemas["ProjectRole"];
 export type ProjectImage = Schemas["Image"];
 export type Scope = Schemas["Scope"];
 export type ServerStatus = Schemas["ServerStatus"];
+export type SignInProvider = Schemas["SignInProvider"];
 export type Session = Schemas["Session"];
 export type Detector = Schemas["Detector"];
 export type Suggestion = Schemas["Suggestion"];

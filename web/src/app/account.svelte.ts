@@ -59,9 +59,20 @@ export class Account {
     this.accept(await this.client.signIn({ name, password }));
   }
 
-  async signOut(): Promise<void> {
-    await this.client.signOut();
-    this.status = "out";
+  /** Sign out; the page is left where that goes on at a provider. */
+  async signOut(leave = (address: string) => location.assign(address)): Promise<void> {
+    const address = await this.client.signOut();
+    if (address === null) this.status = "out";
+    else leave(address);
+  }
+
+  /** Whether somebody has signed in meanwhile, in another tab. */
+  async lookAgain(): Promise<void> {
+    try {
+      this.accept(await this.client.session());
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 401) throw error;
+    }
   }
 
   /** The token of the login that there is now; another tab may have begun it. */

@@ -81,6 +81,34 @@ describe("Account", () => {
     expect(made.status).toBe("checking");
   });
 
+  it("goes on signing out at the provider, or is out", async () => {
+    const leave = vi.fn();
+    const there = account({
+      session: async () => SESSION,
+      signOut: async () => "https://id.example/end",
+    }).made;
+    await there.check();
+    await there.signOut(leave);
+    expect([there.status, leave.mock.calls]).toEqual(["in", [["https://id.example/end"]]]);
+    const here = account({ session: async () => SESSION, signOut: async () => null }).made;
+    await here.check();
+    await here.signOut(leave);
+    expect([here.status, leave.mock.calls.length]).toEqual(["out", 1]);
+  });
+
+  it("notices that somebody has signed in again in another tab, and waits when nobody has", async () => {
+    const session = vi
+      .fn(async () => SESSION)
+      .mockRejectedValueOnce(new ApiError("not_signed_in", "", "", 401));
+    const { made } = account({ session });
+    const waiting = made.signInAgain();
+    await made.lookAgain();
+    expect([made.expired, made.status]).toEqual([true, "checking"]);
+    await made.lookAgain();
+    await waiting;
+    expect([made.expired, made.status]).toEqual([false, "in"]);
+  });
+
   it("lets everything that waited for a new login go on", async () => {
     const { made, onSignedIn } = account({ signIn: async () => SESSION });
     const waiting = Promise.all([made.signInAgain(), made.signInAgain()]);

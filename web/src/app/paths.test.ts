@@ -16,6 +16,7 @@ describe("routeOf", () => {
     ["/", { page: "projects" }],
     ["/login", { page: "login" }],
     ["/models", { page: "models" }],
+    ["/login/company", { page: "provider", provider: "company" }],
     ["/projects/12", { page: "gallery", projectId: 12 }],
     ["/projects/12/", { page: "gallery", projectId: 12 }],
     ["/projects/12/statistics", { page: "statistics", projectId: 12 }],

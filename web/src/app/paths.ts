@@ -4,6 +4,7 @@ import { ROOT } from "../api/root.ts";
 
 export type Route =
   | { page: "login" }
+  | { page: "provider"; provider: string }
   | { page: "invitation" }
   | { page: "account" }
   | { page: "people" }
@@ -24,6 +25,8 @@ export function routeOf(address: string, root = ROOT): Route {
   const path = address.slice(root.length) || "/";
   if (path === "/") return { page: "projects" };
   if (path === "/login") return { page: "login" };
+  const provider = /^\/login\/([a-z0-9-]+)$/.exec(path);
+  if (provider) return { page: "provider", provider: provider[1]! };
   if (path === "/invitation") return { page: "invitation" };
   if (path === "/account") return { page: "account" };
   if (path === "/people") return { page: "people" };

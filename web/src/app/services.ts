@@ -6,6 +6,7 @@ import { ExportsClient } from "../api/exports.ts";
 import { Http } from "../api/http.ts";
 import { LearningClient } from "../api/learning.ts";
 import { PeopleClient } from "../api/people.ts";
+import { SignInClient } from "../api/sign-in.ts";
 import { StatisticsClient } from "../api/statistics.ts";
 import { TrashClient } from "../api/trash.ts";
 import { VerificationClient } from "../api/verification.ts";
@@ -22,6 +23,7 @@ export interface Services {
   client: Client;
   people: PeopleClient;
   audit: AuditClient;
+  signIn: SignInClient;
   statistics: StatisticsClient;
   exports: ExportsClient;
   learning: LearningClient;
@@ -57,6 +59,7 @@ export function createServices(): Services {
     client,
     people: new PeopleClient(http),
     audit: new AuditClient(http),
+    signIn: new SignInClient(http),
     statistics: new StatisticsClient(http),
     exports: new ExportsClient(http),
     learning: new LearningClient(http),

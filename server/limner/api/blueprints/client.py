@@ -38,6 +38,7 @@ MEDIA_TYPES = {
 
 @blueprint.get("/")
 @blueprint.get("/login")
+@blueprint.get("/login/<provider>")
 @blueprint.get("/invitation")
 @blueprint.get("/account")
 @blueprint.get("/models")
@@ -50,7 +51,7 @@ MEDIA_TYPES = {
 @blueprint.get("/projects/<int:project_id>/verification")
 @blueprint.get("/projects/<int:project_id>/webhooks")
 @blueprint.get("/projects/<int:project_id>/images/<int:image_id>")
-def page(project_id: int | None = None, image_id: int | None = None) -> Response:
+def page(project_id: int | None = None, image_id: int | None = None, provider: str | None = None) -> Response:
     """The page; its script reads the address and shows what belongs there, below the root that is written into it."""
     return _page()
 

@@ -77,6 +77,7 @@ def create_invitation(project_id: int, json_data: NewProjectInvitation) -> Creat
         project_id=project_id,
         project_role=json_data.role,
         note=json_data.note,
+        email=json_data.email,
     )
     return CreatedInvitation(invitation=Invitation.of(found), token=token)
 

@@ -94,6 +94,7 @@ def create_invitation(json_data: NewInvitation) -> CreatedInvitation:
         project_id=new.project_id,
         project_role=new.project_role,
         note=new.note,
+        email=new.email,
     )
     return CreatedInvitation(invitation=Invitation.of(found), token=token)
 

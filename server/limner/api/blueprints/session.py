@@ -13,6 +13,7 @@ from limner.api.context import services
 from limner.api.guard import requires
 from limner.api.schemas.people import InvitationAcceptance, InvitationOffer, InvitationToken
 from limner.api.schemas.server import Session, SessionUser, SignIn
+from limner.api.schemas.sign_in_providers import SignedOut
 from limner.service import sign_in as service
 from limner.service.own_account import read_account
 from limner.service.sign_in import Origin, SignedIn
@@ -28,8 +29,8 @@ def sign_in(json_data: SignIn) -> Session:
     """Exchange a sign-in link's token, or a name and a password, for a session cookie."""
     database, sent = services().database, json_data
     if sent.token is not None:
-        return _begin(service.by_link(database, sent.token, _origin()))
-    return _begin(service.by_password(database, sent.name or "", sent.password or "", _origin()))
+        return begin_session_of(service.by_link(database, sent.token, origin_of_request()))
+    return begin_session_of(service.by_password(database, sent.name or "", sent.password or "", origin_of_request()))
 
 
 @blueprint.get("/session")
@@ -38,17 +39,18 @@ def sign_in(json_data: SignIn) -> Session:
 @blueprint.doc(operation_id="getSession")
 def get_session() -> Session:
     """Who is signed in, and what they may do in the installation."""
-    return _session_of(csrf_token())
+    return session_of(csrf_token())
 
 
 @blueprint.delete("/session")
 @requires(Permission.OWN_ACCOUNT)
+@blueprint.output(SignedOut, description="Signed out here; the address is where it goes on, at the provider")
 @blueprint.doc(operation_id="signOut", responses={204: "Signed out"})
-def sign_out() -> Response:
+def sign_out() -> Response | SignedOut:
     """Sign out; the cookie is worth nothing from now on."""
-    service.sign_out(services().database, current_actor())
+    goes_on = service.sign_out(services().database, current_actor())
     session.clear()
-    return Response(status=204)
+    return Response(status=204) if goes_on is None else SignedOut(address=goes_on)
 
 
 @blueprint.post("/invitation")
@@ -67,18 +69,23 @@ def look_at_invitation(json_data: InvitationToken) -> InvitationOffer:
 def accept_invitation(json_data: InvitationAcceptance) -> Session:
     """Become a new person with the roles that the invitation names, signed in."""
     sent = json_data
-    return _begin(service.by_invitation(services().database, sent.token, sent.name, sent.password, _origin()))
+    return begin_session_of(
+        service.by_invitation(services().database, sent.token, sent.name, sent.password, origin_of_request())
+    )
 
 
-def _origin() -> Origin:
+def origin_of_request() -> Origin:
+    """Where the current request comes from."""
     return Origin(request.remote_addr or "", request.headers.get("User-Agent", ""), request_id())
 
 
-def _begin(found: SignedIn) -> Session:
-    return _session_of(begin_session(found.session_id, found.actor))
+def begin_session_of(found: SignedIn) -> Session:
+    """Put the session of somebody who has just signed in into the cookie; what the page is told of it."""
+    return session_of(begin_session(found.session_id, found.actor))
 
 
-def _session_of(token: str) -> Session:
+def session_of(token: str) -> Session:
+    """Who is signed in with the current request, and the token for changes."""
     actor = current_actor()
     user = read_account(services().database, actor).user
     return Session(

@@ -17,6 +17,9 @@ from limner.vocabulary.events import Timestamp
 
 TokenText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
 Password = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1000)]
+Email = Annotated[
+    str, StringConstraints(strict=True, max_length=255, pattern=r"^([^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+)?$")
+]
 Note = Annotated[str, StringConstraints(strict=True, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
@@ -66,6 +69,16 @@ class ApiToken(Answer):
         )
 
 
+class ConnectedIdentity(Answer):
+    """An identity at a sign-in provider that signs one in; ``shown_as`` is what one is called there."""
+
+    id: int
+    issuer: str
+    shown_as: str
+    created: Timestamp
+    last_used: Timestamp | None
+
+
 class Account(Answer):
     """One's own account."""
 
@@ -75,6 +88,7 @@ class Account(Answer):
     has_password: bool
     sessions: list[LoginSession]
     tokens: list[ApiToken]
+    identities: list[ConnectedIdentity]
 
     @classmethod
     def of(cls, facts: AccountFacts, current_key: str) -> Account:
@@ -86,6 +100,7 @@ class Account(Answer):
             has_password=facts.user.password_hash is not None,
             sessions=[LoginSession.of(row, current_key) for row in facts.sessions],
             tokens=[ApiToken.of(row) for row in facts.tokens],
+            identities=[ConnectedIdentity.model_validate(row) for row in facts.identities],
         )
 
 
@@ -188,12 +203,16 @@ class SecretLink(Answer):
 
 
 class NewInvitation(Request):
-    """An invitation to make: a role in the installation, and one in a project besides, or not."""
+    """An invitation to make: a role in the installation, and one in a project besides, or not.
+
+    Who signs in with a provider that has verified that ``email`` is theirs accepts it, without its link too.
+    """
 
     role: InstallationRole = InstallationRole.MEMBER
     project_id: Annotated[int, Field(ge=1, lt=2**63)] | None = None
     project_role: ProjectRole | None = None
     note: Note = ""
+    email: Email = ""
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Self:
@@ -207,6 +226,7 @@ class NewProjectInvitation(Request):
 
     role: ProjectRole
     note: Note = ""
+    email: Email = ""
 
 
 class Invitation(Answer):
@@ -218,6 +238,7 @@ class Invitation(Answer):
     project: str | None
     project_role: ProjectRole | None
     note: str
+    email: str
     invited_by: str | None
     created: Timestamp
     expires: Timestamp
@@ -233,6 +254,7 @@ class Invitation(Answer):
             project=found.project,
             project_role=ProjectRole(row.project_role) if row.project_role else None,
             note=row.note,
+            email=row.email,
             invited_by=found.invited_by,
             created=row.created,
             expires=row.expires,

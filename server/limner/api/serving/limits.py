@@ -18,6 +18,8 @@ class Lane(StrEnum):
     """The database alone: lists, saves, sign-in."""
     FILE = "file"
     """Bytes of images, embeddings and the client; with S3 these wait for a network."""
+    PROVIDER = "provider"
+    """Waits for a sign-in provider, which may answer late or not at all."""
     SLOW = "slow"
     """Seconds of work each: uploads, imports, exports."""
 
@@ -33,6 +35,9 @@ LANES: dict[str, Lane] = {
     "verification.get_crop": Lane.FILE,
     "embeddings.get_embedding": Lane.FILE,
     "server.get_graph": Lane.FILE,
+    "sign_in_providers.begin_sign_in": Lane.PROVIDER,
+    "sign_in_providers.finish_sign_in": Lane.PROVIDER,
+    "sign_in_providers.connect_identity": Lane.PROVIDER,
     "images.upload_images": Lane.SLOW,
     "imports.import_annotations": Lane.SLOW,
     "exports.export_project": Lane.SLOW,
@@ -86,6 +91,7 @@ class Limits:
             Lane.PROBE: LaneLimits(2, 2.0),
             Lane.QUICK: LaneLimits(24, 1.0),
             Lane.FILE: LaneLimits(16, 5.0),
+            Lane.PROVIDER: LaneLimits(4, 10.0),
             Lane.SLOW: LaneLimits(6, 20.0),
         }
     )

@@ -12,6 +12,8 @@ from limner.store.tables.people import (
     LoginLink,
     LoginSession,
     Membership,
+    PendingSignIn,
+    ProviderIdentity,
     User,
 )
 from limner.store.tables.projects import Category, Project, Snapshot
@@ -48,7 +50,9 @@ __all__ = [
     "LoginLink",
     "LoginSession",
     "Membership",
+    "PendingSignIn",
     "Project",
+    "ProviderIdentity",
     "RateCount",
     "Snapshot",
     "StateDay",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from limner.store.tables.base import NEVER_REUSE_IDS, Base
@@ -68,6 +68,46 @@ class LoginSession(Base):
     last_used: Mapped[datetime | None]  # to some minutes
     address: Mapped[str] = mapped_column(String(64), default="", server_default="")  # where it signed in from
     browser: Mapped[str] = mapped_column(String(255), default="", server_default="")  # as it calls itself
+    sign_out_address: Mapped[str | None] = mapped_column(Text)  # where signing out goes on: at the provider
+
+
+class ProviderIdentity(Base):
+    """Somebody as a sign-in provider knows them: issuer and subject together mean one person for ever."""
+
+    __tablename__ = "provider_identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject"), NEVER_REUSE_IDS)
+
+    id: Mapped[Id]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    issuer: Mapped[str] = mapped_column(String(512))
+    subject: Mapped[str] = mapped_column(String(255))
+    shown_as: Mapped[str] = mapped_column(String(255))  # an e-mail or a name there, for people
+    created: Mapped[Created]
+    last_used: Mapped[datetime | None]
+
+
+class PendingSignIn(Base):
+    """A sign-in that was begun with a provider, until the browser comes back; it can come back once.
+
+    The hashes are of what the browser brings: the state in the address, and its cookie.
+    """
+
+    __tablename__ = "pending_sign_ins"
+
+    state_sha256: Mapped[Sha256] = mapped_column(primary_key=True)
+    browser_sha256: Mapped[Sha256]
+    provider: Mapped[str] = mapped_column(String(32))
+    nonce: Mapped[str] = mapped_column(String(64))
+    verifier: Mapped[str] = mapped_column(String(64))
+    redirect_uri: Mapped[str] = mapped_column(Text)
+    invitation_id: Mapped[int | None] = mapped_column(
+        BIG_INTEGER, ForeignKey("invitations.id", ondelete="CASCADE"), index=True
+    )
+    session_sha256: Mapped[Sha256 | None] = mapped_column(  # of who connects their account to an identity
+        ForeignKey("sessions.id_sha256", ondelete="CASCADE"), index=True
+    )
+    created: Mapped[Created]
+    expires: Mapped[Moment] = mapped_column(index=True)
 
 
 class ApiToken(Base):
@@ -118,6 +158,7 @@ class Invitation(Base):
     project_id: Mapped[int | None] = mapped_column(BIG_INTEGER, ForeignKey("projects.id", ondelete="CASCADE"))
     project_role: Mapped[str | None] = mapped_column(String(16))
     note: Mapped[Name]  # whom it is for, in the words of who made it
+    email: Mapped[str] = mapped_column(String(255), default="", server_default="")  # who has it need not have the link
     invited_by: Mapped[int | None] = mapped_column(BIG_INTEGER, ForeignKey("users.id", ondelete="SET NULL"))
     created: Mapped[Created]
     expires: Mapped[Moment]

@@ -1,0 +1,36 @@
+// A real OpenID provider for the tests: panva's oidc-provider, certified, with its own sign-in pages for development.
+// node oidc_provider.mjs REDIRECT_URI POST_LOGOUT_REDIRECT_URI SECRET
+// Prints its issuer when it listens. Whoever signs in as NAME is NAME with the address NAME@example.org, verified unless
+// the name begins with "unverified".
+import { createServer } from "node:http";
+import Provider from "../../web/node_modules/oidc-provider/lib/index.js";
+
+const [redirect, afterLogout, secret] = process.argv.slice(2);
+const server = createServer();
+
+server.listen(0, "127.0.0.1", () => {
+  const issuer = `http://localhost:${server.address().port}`;
+  const provider = new Provider(issuer, {
+    clients: [
+      {
+        client_id: "limner",
+        client_secret: secret,
+        redirect_uris: [redirect],
+        post_logout_redirect_uris: [afterLogout],
+      },
+    ],
+    claims: { openid: ["sub"], profile: ["name"], email: ["email", "email_verified"] },
+    cookies: { keys: [secret] },
+    findAccount: (_, id) => ({
+      accountId: id,
+      claims: () => ({
+        sub: id,
+        name: id,
+        email: `${id}@example.org`,
+        email_verified: !id.startsWith("unverified"),
+      }),
+    }),
+  });
+  server.on("request", provider.callback());
+  process.stdout.write(`${issuer}\n`);
+});
