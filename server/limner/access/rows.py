@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from limner.access.actor import Actor, current
@@ -39,6 +39,7 @@ from limner.store.tables import (
     Snapshot,
     User,
 )
+from limner.vocabulary.states import UNSETTLED
 
 _ROLE_ON = (
     select(Membership.role)
@@ -61,7 +62,8 @@ def permissions_on(session: Session | Connection, actor: Actor, image: AnyImage)
 
     What is in the trash is there for nobody: ``service.trash`` lists and restores it.
     A copy is there for whom it was made, who cannot review it, and to be looked at for who reads everybody's figures.
-    A gold image is not there for those who are measured by it, unless there is work to do on it.
+    A gold image is not there for those who are measured by it, unless there is work to do on it; nor is, for them, one
+    on whose copies people work.
     """
     if image.trashed is not None:
         return frozenset()
@@ -76,6 +78,18 @@ def permissions_on(session: Session | Connection, actor: Actor, image: AnyImage)
 def knows_gold(granted: Collection[Permission]) -> bool:
     """Whether somebody with these permissions in a project may know which images are gold, and is not measured."""
     return Permission.REVIEW in granted or Permission.READ_STATISTICS in granted
+
+
+def count_measured(session: Session, project_id: int) -> int:
+    """How many people may annotate in a project and know not which images are gold: who is handed copies of images."""
+    measured = [role for role, granted in PROJECT_ROLE_PERMISSIONS.items() if _is_measured(granted)]
+    found = select(func.count()).select_from(Membership).join(User, User.id == Membership.user_id)
+    found = found.where(Membership.project_id == project_id, Membership.role.in_(measured), User.role == "member")
+    return session.scalar(found.where(User.disabled.is_(None))) or 0
+
+
+def _is_measured(granted: Collection[Permission]) -> bool:
+    return Permission.ANNOTATE in granted and not knows_gold(granted)
 
 
 def may_annotate(session: Session, user: User, project_id: int) -> bool:
@@ -276,8 +290,9 @@ def _refusal(actor: Actor, permission: Permission) -> Forbidden:
 
 
 def _granted_on(image: AnyImage, granted: frozenset[Permission]) -> frozenset[Permission]:
-    hidden = image.is_gold and image.state in FINISHED and not knows_gold(granted)
-    return frozenset() if hidden or image.trashed is not None else granted
+    hidden = (image.is_gold and image.state in FINISHED) or image.overlap in UNSETTLED
+    gone = image.trashed is not None or (hidden and not knows_gold(granted))
+    return frozenset() if gone else granted
 
 
 def _granted(actor: Actor, role: str | None) -> frozenset[Permission]:

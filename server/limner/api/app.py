@@ -12,6 +12,7 @@ from limner import __version__
 from limner.api.auth import register_auth
 from limner.api.blueprints import (
     account,
+    agreement,
     annotations,
     audit,
     categories,
@@ -90,6 +91,7 @@ API_BLUEPRINTS = (
     work.blueprint,
     statistics.blueprint,
     verification.blueprint,
+    agreement.blueprint,
     snapshots.blueprint,
     learning.blueprint,
     imports.blueprint,

@@ -6,6 +6,7 @@ import threading
 
 from limner.jobs.gold import score_submitted
 from limner.jobs.leases import end_leases
+from limner.jobs.overlap import compare_submitted
 from limner.jobs.periodic import Periodic
 from limner.store import Database
 from limner.store.rollup import is_due, roll_up
@@ -59,3 +60,4 @@ class Counter:
         if due:
             count_changes(self._database, self._periodic.stopping)
         score_submitted(self._database, self._periodic.stopping)
+        compare_submitted(self._database, self._periodic.stopping)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from sqlalchemy.orm import Session
 
@@ -29,6 +30,7 @@ from limner.store.tables import Image
 from limner.store.work import works_of
 from limner.vocabulary.events import ImageMark, ImageWork
 from limner.vocabulary.listing import Listing
+from limner.vocabulary.states import OverlapState
 
 EVERYTHING = Listing()
 
@@ -43,6 +45,7 @@ class ImageInfo:
     work: ImageWork
     embedding: EmbeddingState
     is_gold: bool  # as far as whoever asks may know
+    overlap: OverlapState | None  # likewise
 
 
 @dataclass(frozen=True)
@@ -201,6 +204,7 @@ def _described(context: Services, session: Session, rows: Sequence[Image], *, bl
             works[row.id],
             states.get(row.sha256, EmbeddingState("none")),
             row.is_gold and not blind,
+            None if blind else cast("OverlapState | None", row.overlap),
         )
         for row in rows
     ]

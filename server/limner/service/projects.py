@@ -17,6 +17,7 @@ from limner.service.wiring import Services
 from limner.store import categories as category_store
 from limner.store import projects as store
 from limner.store.embeddings import EmbeddingKey
+from limner.store.overlap import choose_sample
 from limner.store.projects import ProjectCounts
 from limner.store.snapshots import delete_snapshots, list_snapshots
 from limner.store.tables import Category, Project
@@ -116,6 +117,8 @@ def change_project(
     next_order: NextOrder | None = None,
     next_seed: int | None = None,
     gold_share: float | None = None,
+    overlap_share: float | None = None,
+    overlap_people: int | None = None,
 ) -> ProjectInfo:
     """Give a project another name, or have its images handed out otherwise; None leaves what there is.
 
@@ -129,12 +132,18 @@ def change_project(
             "next_order": next_order,
             "next_seed": next_seed,
             "gold_share": gold_share,
+            "overlap_share": overlap_share,
+            "overlap_people": overlap_people,
         }
         log_action(session, actor, "project.change", "project", row.id, before=row.name, **said)
         row.name = row.name if name is None else name
         row.next_order = next_order or row.next_order
         row.next_seed = row.next_seed if next_seed is None else next_seed
         row.gold_share = row.gold_share if gold_share is None else gold_share
+        if overlap_share is not None or overlap_people is not None:
+            row.overlap_share = row.overlap_share if overlap_share is None else overlap_share
+            row.overlap_people = overlap_people or row.overlap_people
+            choose_sample(session, row)
         session.flush()
         return _described(context, session, {row: permissions_in(session, actor, row.id)})[0]
 

@@ -29,6 +29,7 @@ from limner.store.assignments import Workload
 from limner.store.copies import home_of, original_of
 from limner.store.gold import take_gold
 from limner.store.listing import conditions, handed_out
+from limner.store.overlap import take_overlap
 from limner.store.people import get_user
 from limner.store.tables import User
 from limner.store.work import announce_work
@@ -109,7 +110,9 @@ def take_next(
         copy = None
         if not knows_gold(permissions_in(session, actor, project.id)) and (listing is None or listing.state in UNBEGUN):
             place = [] if listing is None else conditions(project.id, replace(listing, state="all"))
-            copy = take_gold(session, project, actor.user_id, current, among=place)
+            copy = take_gold(session, project, actor.user_id, current, among=place) or take_overlap(
+                session, project, actor.user_id, image, among=place
+            )
         listed_as = image and original_of(session, image)
         among = None
         if listing is not None:

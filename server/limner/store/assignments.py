@@ -9,10 +9,11 @@ from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from limner.errors import InvalidInput
+from limner.store.copies import worked_on_itself
 from limner.store.listing import passing
 from limner.store.tables import IS_OPEN, Image, Membership, User
 from limner.store.work import announce_work
-from limner.vocabulary.states import ImageFilter
+from limner.vocabulary.states import UNSETTLED, ImageFilter
 
 AT_ONCE = 500  # rows that one statement names
 
@@ -38,7 +39,7 @@ def choose_images(
         assigned_to: only those assigned to this person; None: to nobody.
         limit: most images to return, ≥ 1.
     """
-    found = select(Image.id).where(Image.project_id == project_id, IS_OPEN, passing(state))
+    found = select(Image.id).where(Image.project_id == project_id, IS_OPEN, worked_on_itself(), passing(state))
     return session.scalars(found.where(Image.assigned_user_id == assigned_to).order_by(Image.id).limit(limit)).all()
 
 
@@ -49,7 +50,8 @@ def assign(session: Session, project_id: int, image_ids: Collection[int], user_i
         How many images are assigned otherwise now.
 
     Raises:
-        InvalidInput: the project has no image of one of these numbers; nothing was changed.
+        InvalidInput: the project has no image of one of these numbers, or several people work on copies of one;
+            nothing was changed.
     """
     ids = sorted(set(image_ids))
     changed: list[Image] = []
@@ -64,6 +66,11 @@ def assign(session: Session, project_id: int, image_ids: Collection[int], user_i
                 f"The project has no image {min(missing)}.", hint="Nothing was assigned; choose the images again."
             )
         for image in images:
+            if user_ids and image.overlap in UNSETTLED:
+                raise InvalidInput(
+                    f"Image {image.id} is one on which several people work, each on a copy of their own.",
+                    hint="Nothing was assigned; leave it out: it is handed out by itself.",
+                )
             to = user_ids[place * len(user_ids) // len(ids)] if user_ids else None
             place += 1
             if image.assigned_user_id != to:

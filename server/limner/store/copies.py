@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ from limner.store.rows import AnyImage
 from limner.store.tables import Image, Project, Suggestion
 from limner.store.types import utc_now
 from limner.vocabulary.events import AccessEvent
+from limner.vocabulary.states import UNSETTLED
 
 _SHARED = (
     "file_name",
@@ -32,6 +33,11 @@ _SHARED = (
     "pages",
     "created",
 )
+
+
+def worked_on_itself() -> ColumnElement[bool]:
+    """Whether work on an image is done on itself: not on copies of it alone, until that is settled."""
+    return or_(Image.overlap.is_(None), Image.overlap.not_in(UNSETTLED))
 
 
 def home_of(session: Session | Connection, image: AnyImage) -> int:

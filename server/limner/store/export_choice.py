@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
+from limner.store.copies import worked_on_itself
 from limner.store.leases import FINISHED
 from limner.store.listing import conditions
 from limner.store.tables import Annotation, Image
@@ -49,11 +50,11 @@ class CategoryCount:
 
 
 def chosen_images(project_id: int, choice: ImageChoice) -> ColumnElement[bool]:
-    """What holds of the images of a project that are chosen.
+    """What holds of the images of a project that are chosen: none on whose copies people still work.
 
     What depends on the clock is that of now: made once, it is the same for all statements of an export.
     """
-    found = conditions(project_id, choice.listing)
+    found = [*conditions(project_id, choice.listing), worked_on_itself()]
     if choice.which == "approved":
         found.append(Image.state == "approved")
     elif choice.which == "finished":

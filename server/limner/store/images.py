@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from limner.errors import Conflict, NotFound
 from limner.store.events import add_event
-from limner.store.tables import Image, ImageRollup
+from limner.store.sampling import is_sampled
+from limner.store.tables import Image, ImageRollup, Project
 from limner.vocabulary.events import ImageEvent
 from limner.vocabulary.listing import natural_key
 from limner.vocabulary.names import distinct_file_name, shown
@@ -43,6 +44,7 @@ def add_image(session: Session, project_id: int, new: NewImage) -> tuple[Image, 
     Returns:
         The image and whether it is new; its ``file_name`` may differ from that of ``new``.
     """
+    overlap = "open" if is_sampled(session.get_one(Project, project_id), new.sha256) else None
     for _ in range(ATTEMPTS):
         known = find_by_sha256(session, project_id, new.sha256)
         if known is not None:
@@ -59,6 +61,7 @@ def add_image(session: Session, project_id: int, new: NewImage) -> tuple[Image, 
             format=new.format,
             display_type=new.display_type,
             pages=new.pages,
+            overlap=overlap,
         )
         try:
             with session.begin_nested():

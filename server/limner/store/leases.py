@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from limner.store.copies import home_of
+from limner.store.copies import home_of, worked_on_itself
 from limner.store.rows import AnyImage
 from limner.store.tables import IS_OPEN, Annotation, Image, Project
 from limner.store.types import utc_now
@@ -94,7 +94,8 @@ def take_next(
         if wanted:
             taken = turn.where(Image.id.not_in([*before, *(image.id for image in found)])).limit(wanted)
             found += session.scalars(_locked(taken))
-    held = select(Image).where(Image.project_id == project.id, IS_OPEN, Image.id.not_in(before), is_held(now), *chosen)
+    held = select(Image).where(Image.project_id == project.id, IS_OPEN, worked_on_itself(), is_held(now), *chosen)
+    held = held.where(Image.id.not_in(before))
     own = held.where(Image.lease_user_id == user_id)
     reserved = held.where(Image.lease_reserved.is_(True), Image.assigned_user_id.is_(None))
     for last in (own, reserved):
@@ -156,7 +157,8 @@ def give_back_all(session: Session, user_id: int, project_id: int | None = None)
     """All leases of somebody end, in one project or everywhere, and pages are told."""
     held = select(Image).where(Image.lease_user_id == user_id)
     if project_id is not None:
-        held = held.where(Image.project_id == project_id)
+        copies = select(Project.id).where(Project.copies_of == project_id, Project.copies_for == user_id)
+        held = held.where(or_(Image.project_id == project_id, Image.project_id.in_(copies)))
     images = session.scalars(held.order_by(Image.id).with_for_update().execution_options(populate_existing=True)).all()
     for image in images:
         end_lease(image)
@@ -206,7 +208,8 @@ def is_held(now: datetime) -> ColumnElement[bool]:
 
 
 def _open_to_all(project: Project) -> Select[Any]:
-    return select(Image).where(Image.project_id == project.id, IS_OPEN, Image.assigned_user_id.is_(None))
+    nobodys = select(Image).where(Image.project_id == project.id, IS_OPEN, Image.assigned_user_id.is_(None))
+    return nobodys.where(worked_on_itself())
 
 
 def _turns(
@@ -218,7 +221,8 @@ def _turns(
         Image.lease_until <= now,
         and_(Image.lease_user_id == user_id, Image.lease_reserved.is_(True)),
     )
-    mine = select(Image).where(Image.project_id == project.id, Image.assigned_user_id == user_id, free)
+    own = select(Image).where(Image.project_id == project.id, Image.assigned_user_id == user_id, free)
+    mine = own.where(worked_on_itself())
     everybodys = _open_to_all(project).where(free)
     if among is not None:
         for each in (mine.where(Image.state == "returned"), mine.where(Image.state == "waiting"), everybodys):

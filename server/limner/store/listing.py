@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from limner.errors import InvalidInput, NotFound
 from limner.store.leases import Among, is_held
+from limner.store.copies import worked_on_itself
 from limner.store.tables import Image
 from limner.store.types import utc_now
 from limner.vocabulary.listing import EVERYTHING, Listing, folder_range, natural_key
@@ -154,6 +155,7 @@ def conditions(project_id: int, listing: Listing) -> list[ColumnElement[bool]]:
     """What holds of the images of a project that are listed."""
     found = [Image.project_id == project_id]
     if listing.blind:
+        found.append(worked_on_itself())
         known = Image.is_gold.is_(False)
         found.append(known if listing.state == "gold" else or_(known, Image.state.in_(OPEN_WORK)))
     if listing.state in ("annotated", "unannotated"):

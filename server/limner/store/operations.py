@@ -33,6 +33,7 @@ from limner.vocabulary.operations import (
     payload_of,
 )
 from limner.vocabulary.prompts import Prompts
+from limner.vocabulary.states import UNSETTLED
 
 
 class UnknownCategory(InvalidInput):
@@ -225,6 +226,8 @@ class _ImageOperations:
             annotation = self._changed_annotation(operation, prepared, now)
             if image.state == "approved":  # what was approved is not what is there now
                 set_mark(image, "submitted", EDITED_SINCE, self._user_id, now)
+        if image.overlap in UNSETTLED and (annotation is not None or image.state != "waiting"):
+            image.overlap = "settled"  # somebody says what is on it
         image.revision += 1
         uid = str(operation.uid)
         self._edits.append(

@@ -45,6 +45,8 @@ class ImageRow:
     lease_reserved: bool
     copy_of: int | None
     is_gold: bool
+    overlap: str | None
+    trashed: datetime | None
     stored: tuple[Any, ...] = field(default=(), repr=False, compare=False)  # the same, as the database has it
 
 

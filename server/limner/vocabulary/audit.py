@@ -30,6 +30,7 @@ AuditAction = Literal[
     "image.restore",
     "image.delete_for_good",
     "image.return",
+    "image.settle",
     "images.gold",
     "annotations.export",
     "annotations.import",

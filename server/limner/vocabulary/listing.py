@@ -31,7 +31,8 @@ class Listing:
             in the order in which it was added.
         descending: the other way round.
         person: the number of whoever ``state`` calls "me".
-        blind: without gold images, unless there is work to do on them: for those who are measured by them.
+        blind: without gold images, unless there is work to do on them, and without those on whose copies people work:
+            for those who are measured by them.
     """
 
     state: ImageFilter = "all"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 SuggestionOrigin = Literal["everything", "similar", "detector", "text", "import", "propagated"]  # where they come from
@@ -10,6 +11,10 @@ ImageState = Literal["waiting", "submitted", "approved", "returned", "skipped"] 
 ImageFilter = Literal[
     "all", "annotated", "unannotated", ImageState, "in_work", "assigned_to_me", "returned_to_me", "commented", "gold"
 ]
+# Of an image on which several people work, each on a copy: nobody has begun, some have, all are in, it was decided.
+OverlapState = Literal["open", "begun", "ready", "settled"]
+UNSETTLED: Sequence[OverlapState] = ("open", "begun", "ready")
+LEAST_PEOPLE, MOST_PEOPLE = 2, 10  # that work independently on one image
 ReturnedTo = Literal["author", "anyone", "me"]  # who is to go on with an image that is returned
 NextOrder = Literal["added", "name", "random"]  # in which images are handed out that are assigned to nobody
 WebhookEvent = Literal["image.submitted", "image.approved", "project.exported", "learning.done", "test"]

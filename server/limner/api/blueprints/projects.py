@@ -71,6 +71,8 @@ def update_project(project_id: int, json_data: ProjectChanges) -> Project:
         next_order=changes.next_order,
         next_seed=changes.next_seed,
         gold_share=changes.gold_share,
+        overlap_share=changes.overlap_share,
+        overlap_people=changes.overlap_people,
     )
     return Project.of(changed)
 

@@ -37,7 +37,7 @@ class Annotation(Answer):
             id=state.id,
             uid=UUID(state.uid),
             category_id=state.category_id,
-            segmentation=_segmentation(state.segmentation),
+            segmentation=segmentation_of(state.segmentation),
             area=state.area,
             bbox=state.bbox,
             iscrowd=1 if state.iscrowd else 0,
@@ -93,6 +93,7 @@ class OperationResult(Answer):
         return cls(revision=applied.revision, annotation=annotation, replayed=applied.replayed)
 
 
-def _segmentation(rle: Rle) -> Segmentation:
+def segmentation_of(rle: Rle) -> Segmentation:
+    """The mask as it is told to clients."""
     height, width = rle["size"]
     return Segmentation(size=(height, width), counts=rle["counts"])

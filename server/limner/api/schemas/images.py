@@ -13,7 +13,7 @@ from limner.encoding.wire import Dtype
 from limner.service.images import ImageInfo, ImagePlace
 from limner.vocabulary.events import ImageMark, ImageWork, Timestamp
 from limner.vocabulary.listing import ImageOrder, Listing
-from limner.vocabulary.states import EmbeddingStateName, ImageFilter
+from limner.vocabulary.states import EmbeddingStateName, ImageFilter, OverlapState
 
 MAX_PAGE = 200
 MAX_FOLDERS = 1000
@@ -48,8 +48,9 @@ class Image(Answer):
     """An image after orientation; ``sha256`` and ``bytes`` are those of the uploaded file.
 
     No other image of the project has its ``file_name``. Of the ``pages``, or frames, of the file it is the first.
-    ``open_threads`` counts threads of comments that nobody has resolved. ``gold``: annotators are measured by it; told
-    to those who review or read figures.
+    ``open_threads`` counts threads of comments that nobody has resolved. ``gold``: annotators are measured by it;
+    ``overlap``: how far it is when several people work on it, each on a copy; both told to those who review or read
+    figures.
     """
 
     id: int
@@ -69,6 +70,7 @@ class Image(Answer):
     work: ImageWork
     embedding: ImageEmbedding
     gold: bool
+    overlap: OverlapState | None
 
     @classmethod
     def of(cls, image: ImageInfo) -> Image:
@@ -92,6 +94,7 @@ class Image(Answer):
             work=image.work,
             embedding=ImageEmbedding(state=embedding.state, error=embedding.error),
             gold=image.is_gold,
+            overlap=image.overlap,
         )
 
 

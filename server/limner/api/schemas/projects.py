@@ -13,7 +13,7 @@ from limner.models.in_use import UsedModel
 from limner.service.projects import CategoryInfo, ProjectInfo
 from limner.service.projects import NewCategory as CategoryToMake
 from limner.vocabulary.events import Timestamp
-from limner.vocabulary.states import NextOrder
+from limner.vocabulary.states import LEAST_PEOPLE, MOST_PEOPLE, NextOrder
 
 OptionalText = Annotated[str, StringConstraints(strict=True, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
@@ -72,7 +72,8 @@ class Project(Answer):
     """A project, how much is in it, its model, its categories, and what one may do in it.
 
     ``next_order`` is that in which images are handed out; a random one begins where ``next_seed`` says. ``gold_share``
-    of them, 0 to 1, are gold images; null for who is measured by these.
+    of them, 0 to 1, are gold images; null for who is measured by these. Of ``overlap_share`` of the images
+    ``overlap_people`` make annotations independently; null likewise.
     """
 
     id: int
@@ -81,6 +82,8 @@ class Project(Answer):
     next_order: NextOrder
     next_seed: int
     gold_share: float | None
+    overlap_share: float | None
+    overlap_people: int | None
     image_count: int
     annotated_count: int
     annotation_count: int
@@ -97,13 +100,16 @@ class Project(Answer):
     def of(cls, project: ProjectInfo) -> Project:
         """The project as it is told to clients."""
         row, counts = project.row, project.counts
+        knows = knows_gold(project.permissions)
         return cls(
             id=row.id,
             name=row.name,
             created=row.created,
             next_order=cast(NextOrder, row.next_order),
             next_seed=row.next_seed,
-            gold_share=row.gold_share if knows_gold(project.permissions) else None,
+            gold_share=row.gold_share if knows else None,
+            overlap_share=row.overlap_share if knows else None,
+            overlap_people=row.overlap_people if knows else None,
             image_count=counts.images,
             annotated_count=counts.annotated,
             annotation_count=counts.annotations,
@@ -167,6 +173,8 @@ class ProjectChanges(Request):
     next_order: NextOrder | None = None
     next_seed: Annotated[int, Strict(), Field(ge=0, lt=2**31)] | None = None
     gold_share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    overlap_share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    overlap_people: Annotated[int, Strict(), Field(ge=LEAST_PEOPLE, le=MOST_PEOPLE)] | None = None
 
 
 class NewModel(Request):

@@ -4,6 +4,7 @@ from limner.store.tables.base import IS_GONE, IS_OPEN, IS_UNCOUNTED, Base
 from limner.store.tables.gold import GoldReference, GoldScore
 from limner.store.tables.images import Annotation, Comment, Edit, Embedding, Image, Judgement, Suggestion
 from limner.store.tables.learning import LearningRun
+from limner.store.tables.overlap import OverlapAnswer, OverlapPair
 from limner.store.tables.people import (
     ApiToken,
     AuditEntry,
@@ -51,6 +52,8 @@ __all__ = [
     "LoginSession",
     "Membership",
     "PendingSignIn",
+    "OverlapAnswer",
+    "OverlapPair",
     "Project",
     "ProviderIdentity",
     "RateCount",

@@ -44,6 +44,7 @@ class Image(Base):
         Index("ix_images_copy_of", "copy_of", **where("copy_of IS NOT NULL")),
         Index("ix_images_trashed", "project_id", "trashed", "id", **where("trashed IS NOT NULL")),
         Index("ix_images_gold", "project_id", "id", **where("is_gold")),
+        Index("ix_images_overlap", "project_id", "overlap", "id", **where("overlap IS NOT NULL")),
         Index("ix_images_commented", "project_id", "id", **where("open_threads > 0")),
         Index("uq_images_project_id_file_name", "project_id", "file_name", unique=True),
         Index("ix_images_project_id_sort_name_id", "project_id", "sort_name", "id"),
@@ -82,6 +83,7 @@ class Image(Base):
     trashed: Mapped[datetime | None]  # since when it is in the trash: limner.store.trash
     trashed_user_id: Mapped[int | None] = mapped_column(BIG_INTEGER)  # who put it there
     trashed_name: Mapped[str | None] = mapped_column(String(1024))  # its name before that
+    overlap: Mapped[str | None] = mapped_column(String(16))  # states.OverlapState; none: one person works on it
 
 
 class Annotation(Base):

@@ -39,6 +39,8 @@ class Project(Base):
     next_seed: Mapped[int] = mapped_column(default=0, server_default="0")  # where the random order begins
     unlabelled_number: Mapped[int | None]  # stands for "no category" in exports; given when the first one needs it
     gold_share: Mapped[float] = mapped_column(default=0.05, server_default="0.05")  # of images handed out, 0 to 1
+    overlap_share: Mapped[float] = mapped_column(default=0.0, server_default="0")  # of images, 0 to 1, on which each
+    overlap_people: Mapped[int] = mapped_column(default=2, server_default="2")  # so many people work independently
     copies_of: Mapped[int | None] = mapped_column(BIG_INTEGER)  # number of the project whose images they are copies of
     copies_for: Mapped[int | None] = mapped_column(BIG_INTEGER)  # number of the person whose copies these are
     trash_of: Mapped[int | None] = mapped_column(BIG_INTEGER)  # number of the project whose deleted images these are
