@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from limner.quality.consensus import consensus_mask, group, most_said
+from limner.quality.consensus import consensus_mask, disputed_pixels, group, most_said
 from limner.vocabulary import rle
 
 HEIGHT, WIDTH = 24, 32
@@ -86,6 +86,13 @@ def test_between_two_boxes_the_boundary_runs_in_the_middle():
 
     assert rle.bbox(found) == [6, 6, 12, 12]
     assert rle.area(found) == 144
+
+
+def test_disputed_is_what_some_have_and_others_have_not():
+    found = disputed_pixels([box(8, 8, 8, 8), box(8, 8, 8, 8), box(8, 8, 10, 8)])
+
+    assert found == box(16, 8, 2, 8)
+    assert rle.area(disputed_pixels([box(0, 0, 3, 3)])) == rle.area(disputed_pixels([box(0, 0, 0, 0)])) == 0
 
 
 def test_of_one_mask_it_is_that_mask_and_of_nothing_it_is_nothing():

@@ -49,24 +49,38 @@ def consensus_mask(masks: Sequence[Rle]) -> Rle:
         masks: of one image, at least one.
     """
     height, width = masks[0]["size"]
-    boxes = [rle.bbox(mask) for mask in masks if rle.area(mask)]
-    if len(masks) == 1 or not boxes:
+    box = _common_box(masks)
+    if len(masks) == 1 or box is None:
         return masks[0]
-    left, top = min(box[0] for box in boxes), min(box[1] for box in boxes)
-    right = max(box[0] + box[2] for box in boxes)
-    bottom = max(box[1] + box[3] for box in boxes)
-    votes = np.zeros((bottom - top, right - left), np.int16)
+    left, top, across, down = box
+    votes = np.zeros((down, across), np.int16)
     for mask in masks:
-        votes += rle.decode_part(mask, left, top, right - left, bottom - top)
+        votes += rle.decode_part(mask, *box)
     result = votes * 2 > len(masks)
     tied = votes * 2 == len(masks)
     if tied.any():
         total = np.zeros(votes.shape, np.int32)
         for mask in masks:
-            total += _signed_distance(rle.decode_part(mask, left, top, right - left, bottom - top))
+            total += _signed_distance(rle.decode_part(mask, *box))
         result |= tied & (total >= 0)
     whole = np.zeros((height, width), np.bool_)
-    whole[top:bottom, left:right] = result
+    whole[top : top + down, left : left + across] = result
+    return rle.encode(whole)
+
+
+def disputed_pixels(masks: Sequence[Rle]) -> Rle:
+    """The pixels that some of these masks have and others have not.
+
+    Args:
+        masks: of one image, at least one.
+    """
+    height, width = masks[0]["size"]
+    whole = np.zeros((height, width), np.bool_)
+    box = _common_box(masks)
+    if box is not None:
+        left, top, across, down = box
+        parts = [rle.decode_part(mask, *box) for mask in masks]
+        whole[top : top + down, left : left + across] = np.logical_or.reduce(parts) & ~np.logical_and.reduce(parts)
     return rle.encode(whole)
 
 
@@ -74,6 +88,16 @@ def most_said(values: Sequence[int | None]) -> tuple[int | None, bool]:
     """The value that most people gave, and whether more did than gave any other; of equals the first one given."""
     counted = Counter(values).most_common()
     return counted[0][0], len(counted) == 1 or counted[0][1] > counted[1][1]
+
+
+def _common_box(masks: Sequence[Rle]) -> tuple[int, int, int, int] | None:
+    """(left, top, width, height) of all masks together; None: they are empty."""
+    boxes = [rle.bbox(mask) for mask in masks if rle.area(mask)]
+    if not boxes:
+        return None
+    left, top = min(box[0] for box in boxes), min(box[1] for box in boxes)
+    right, bottom = max(box[0] + box[2] for box in boxes), max(box[1] + box[3] for box in boxes)
+    return left, top, right - left, bottom - top
 
 
 def _signed_distance(mask: NDArray[np.bool_]) -> NDArray[np.int32]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from limner.access import Actor, Permission, access_image, permissions_on
 from limner.access.transitions import check_transition
 from limner.errors import Conflict, InvalidInput, StaleRevision
-from limner.quality.consensus import consensus_mask, group, most_said
+from limner.quality.consensus import consensus_mask, disputed_pixels, group, most_said
 from limner.quality.matching import match
 from limner.quality.overlap import NumberedMask
 from limner.service.audit import log_action
@@ -44,6 +44,7 @@ class Thing:
     Attributes:
         masks: with the number of who made it, by that.
         consensus: the mask that stands for all.
+        disputed: pixels that some of the masks have and others have not.
         category_id: that most gave, of equals the first one's.
         agreed: whether more than half of all people marked it, and most gave this category.
         iou: the mean IoU of each two masks, 0 to 1; None: only one person marked it.
@@ -51,6 +52,7 @@ class Thing:
 
     masks: Sequence[tuple[int, NumberedMask]]
     consensus: Rle
+    disputed: Rle
     category_id: int | None
     agreed: bool
     iou: float | None
@@ -178,6 +180,7 @@ def _thing(masks: Sequence[tuple[int, NumberedMask]], ious: Mapping[tuple[int, i
     return Thing(
         masks,
         consensus_mask([mask.mask for _, mask in masks]),
+        disputed_pixels([mask.mask for _, mask in masks]),
         category,
         agreed=most and 2 * len(masks) > people,
         iou=sum(within) / len(within) if within else None,

@@ -7,6 +7,7 @@ image like any other. Until then annotators meet it through their copies alone, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 

@@ -66,6 +66,15 @@ export type Member = Schemas["Member"];
 export type OwnStatistics = Schemas["OwnStatistics"];
 export type Progress = Schemas["Progress"];
 export type Reviews = Schemas["Reviews"];
+export type Agreement = Schemas["Agreement"];
+export type AgreementSummary = Schemas["AgreementSummary"];
+export type ComparedAnswers = Schemas["ComparedAnswers"];
+export type ComparedImage = Schemas["ComparedImage"];
+export type ComparedImages = Schemas["ComparedImages"];
+export type ComparedThing = Schemas["OneThing"];
+export type Estimate = Schemas["Estimate"];
+export type OverlapState = ComparedImage["overlap"];
+export type Settlement = Schemas["Settlement"];
 export type GoldFigures = Schemas["GoldFigures"];
 export type GoldSummary = Schemas["GoldSummary"];
 export type MaskSample = Schemas["MaskSample"];
@@ -103,6 +112,13 @@ export const STATE_NAMES: Readonly<Record<ImageState, string>> = {
   approved: "Approved",
   returned: "Returned",
   skipped: "Skipped",
+};
+/** How far an image is on which several people work, as people read it. */
+export const OVERLAP_NAMES: Readonly<Record<OverlapState, string>> = {
+  open: "Not begun",
+  begun: "In work",
+  ready: "To settle",
+  settled: "Settled",
 };
 /** Whether somebody has to work on an image that is in this state. */
 export const isOpenWork = (state: ImageState): boolean => state === "waiting" || state === "returned";

@@ -2,10 +2,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import {
   auditPath,
+  agreementPath,
   imagePath,
   learningPath,
   projectPath,
   routeOf,
+  settlePath,
   statisticsPath,
   trashPath,
   webhooksPath,
@@ -43,6 +45,8 @@ describe("routeOf", () => {
     expect(routeOf(learningPath(3))).toEqual({ page: "learning", projectId: 3 });
     expect(routeOf(auditPath(3))).toEqual({ page: "audit", projectId: 3 });
     expect(routeOf(auditPath(null))).toEqual({ page: "audit", projectId: null });
+    expect(routeOf(agreementPath(3))).toEqual({ page: "agreement", projectId: 3 });
+    expect(routeOf(settlePath(3, 4))).toEqual({ page: "settle", projectId: 3, imageId: 4 });
     expect(routeOf(webhooksPath(3))).toEqual({ page: "webhooks", projectId: 3 });
     expect(routeOf(trashPath(3))).toEqual({ page: "trash", projectId: 3 });
     expect(routeOf(imagePath(3, 4))).toEqual({ page: "annotate", projectId: 3, imageId: 4 });

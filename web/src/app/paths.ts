@@ -15,6 +15,8 @@ export type Route =
   | { page: "statistics"; projectId: number }
   | { page: "learning"; projectId: number }
   | { page: "verification"; projectId: number }
+  | { page: "agreement"; projectId: number }
+  | { page: "settle"; projectId: number; imageId: number }
   | { page: "webhooks"; projectId: number }
   | { page: "trash"; projectId: number }
   | { page: "annotate"; projectId: number; imageId: number }
@@ -39,6 +41,10 @@ export function routeOf(address: string, root = ROOT): Route {
   if (learning) return { page: "learning", projectId: Number(learning[1]) };
   const grid = /^\/projects\/(\d+)\/verification\/?$/.exec(path);
   if (grid) return { page: "verification", projectId: Number(grid[1]) };
+  const agreement = /^\/projects\/(\d+)\/agreement(?:\/(\d+))?\/?$/.exec(path);
+  if (agreement?.[2])
+    return { page: "settle", projectId: Number(agreement[1]), imageId: Number(agreement[2]) };
+  if (agreement) return { page: "agreement", projectId: Number(agreement[1]) };
   const hooks = /^\/projects\/(\d+)\/webhooks\/?$/.exec(path);
   if (hooks) return { page: "webhooks", projectId: Number(hooks[1]) };
   const trash = /^\/projects\/(\d+)\/trash\/?$/.exec(path);
@@ -67,6 +73,8 @@ export const verificationPath = (projectId: number) => `${ROOT}/projects/${proje
 /** An object on its image, from where one comes back to `back`, an address of the verification grid. */
 export const fixPath = (projectId: number, imageId: number, object: string, back: string) =>
   `${ROOT}/projects/${projectId}/images/${imageId}?${new URLSearchParams({ object, back })}`;
+export const agreementPath = (projectId: number) => `${ROOT}/projects/${projectId}/agreement`;
+export const settlePath = (projectId: number, imageId: number) => `${agreementPath(projectId)}/${imageId}`;
 export const webhooksPath = (projectId: number) => `${ROOT}/projects/${projectId}/webhooks`;
 export const trashPath = (projectId: number) => `${ROOT}/projects/${projectId}/trash`;
 /** @param listing in which one walks from there to the next and back */

@@ -1,6 +1,7 @@
 /** What every page needs, made once and handed down through Svelte's context. */
 import { getContext, setContext } from "svelte";
 import { AuditClient } from "../api/audit.ts";
+import { AgreementClient } from "../api/agreement.ts";
 import { Client } from "../api/client.ts";
 import { ExportsClient } from "../api/exports.ts";
 import { Http } from "../api/http.ts";
@@ -28,6 +29,7 @@ export interface Services {
   exports: ExportsClient;
   learning: LearningClient;
   verification: VerificationClient;
+  agreement: AgreementClient;
   webhooks: WebhooksClient;
   trash: TrashClient;
   account: Account;
@@ -64,6 +66,7 @@ export function createServices(): Services {
     exports: new ExportsClient(http),
     learning: new LearningClient(http),
     verification: new VerificationClient(http),
+    agreement: new AgreementClient(http),
     webhooks: new WebhooksClient(http),
     trash: new TrashClient(http),
     account,

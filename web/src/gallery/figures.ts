@@ -1,5 +1,12 @@
 /** Figures as people read them. */
-import { type Effort, type Forecast, type ImageState, type Progress, STATE_NAMES } from "../api/types.ts";
+import {
+  type Effort,
+  type Estimate,
+  type Forecast,
+  type ImageState,
+  type Progress,
+  STATE_NAMES,
+} from "../api/types.ts";
 
 const LOOKS: readonly [ImageState, color: string, dash: number[]][] = [
   ["waiting", "var(--text-faint)", []],
@@ -32,6 +39,9 @@ export const ratio = (value: number | null): string =>
   value === null
     ? "–"
     : value.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+/** A measure with its 95 % interval, where there is one. */
+export const withInterval = ({ value, low, high }: Estimate): string =>
+  low === null || high === null ? ratio(value) : `${ratio(value)} (${ratio(low)}–${ratio(high)})`;
 export const dayText = (day: string): string =>
   new Date(`${day}T00:00:00Z`).toLocaleDateString(undefined, { dateStyle: "medium", timeZone: "UTC" });
 

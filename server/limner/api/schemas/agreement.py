@@ -179,12 +179,14 @@ class OneMask(Answer):
 class OneThing(Answer):
     """Masks of the same thing, at most one of each person, and what stands for all of them.
 
-    ``consensus`` has the pixels that most of them have. ``agreed``: more than half of the people marked it, and most
-    gave it this category. ``iou`` is the mean over each two; null where only one person marked it.
+    ``consensus`` has the pixels that most of them have, ``disputed`` those that some have and others have not.
+    ``agreed``: more than half of the people marked it, and most gave it this category. ``iou`` is the mean over each
+    two; null where only one person marked it.
     """
 
     masks: list[OneMask]
     consensus: Segmentation
+    disputed: Segmentation
     category_id: int | None
     agreed: bool
     iou: float | None
@@ -203,6 +205,7 @@ class OneThing(Answer):
                 for user_id, mask in thing.masks
             ],
             consensus=segmentation_of(thing.consensus),
+            disputed=segmentation_of(thing.disputed),
             category_id=thing.category_id,
             agreed=thing.agreed,
             iou=thing.iou,

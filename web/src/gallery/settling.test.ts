@@ -1,0 +1,89 @@
+import { expect, it } from "vitest";
+import type { ComparedAnswers } from "../api/types.ts";
+import { options, peopleOf, proposed, settlement, shownAs, takenFrom } from "./settling.ts";
+
+const [ADA, BO, EVE] = [1, 2, 3];
+const segmentation = { size: [4, 4] as [number, number], counts: "0" };
+
+function thing(category_id: number | null, ...masks: [id: number, user: number, category: number | null][]) {
+  return {
+    masks: masks.map(([id, user_id, category]) => ({ id, user_id, category_id: category, segmentation })),
+    consensus: segmentation,
+    disputed: segmentation,
+    category_id,
+    agreed: masks.length > 1,
+    iou: masks.length > 1 ? 0.8 : null,
+  };
+}
+
+function compared(...people: number[]): ComparedAnswers {
+  return {
+    image_id: 9,
+    file_name: "a.png",
+    width: 4,
+    height: 4,
+    revision: 5,
+    overlap: "ready",
+    answers: people.map((user_id) => ({
+      copy_id: 100 + user_id,
+      revision: user_id,
+      user_id,
+      name: `Person ${user_id}`,
+      skipped: user_id === EVE,
+      note: "",
+      masks: 1,
+    })),
+    things: [thing(7, [30, BO, 7]), thing(6, [12, ADA, 6], [31, BO, 7])],
+  };
+}
+
+it("proposes what most people marked, and nobody counts who skipped", () => {
+  const both = compared(ADA, BO, EVE);
+  expect(peopleOf(both)).toBe(2);
+  expect(proposed(both)).toEqual([
+    { taken: "nothing", category: 7 },
+    { taken: "consensus", category: 6 },
+  ]);
+  expect(proposed(compared(BO, EVE))[0]).toEqual({ taken: "consensus", category: 7 });
+});
+
+it("takes all that one person made, with their categories, and leaves out the rest", () => {
+  expect(takenFrom(compared(ADA, BO), BO)).toEqual([
+    { taken: BO, category: 7 },
+    { taken: BO, category: 7 },
+  ]);
+  expect(takenFrom(compared(ADA, BO), ADA)).toEqual([
+    { taken: "nothing", category: 7 },
+    { taken: ADA, category: 6 },
+  ]);
+});
+
+it("offers a consensus only where there are two masks", () => {
+  const [alone, both] = compared(ADA, BO).things;
+  expect(options(alone!)).toEqual(["nothing", BO]);
+  expect(options(both!)).toEqual(["nothing", "consensus", ADA, BO]);
+  expect(shownAs(alone!, { taken: "consensus", category: null })).toBe(BO);
+  expect(shownAs(both!, { taken: "consensus", category: null })).toBe("consensus");
+});
+
+it("sends what was seen, and the masks of what was chosen from the bottom to the top", () => {
+  const seen = compared(ADA, BO);
+  const all = [
+    { taken: BO, category: 7 },
+    { taken: "consensus" as const, category: null },
+  ];
+  expect(settlement(seen, all, "approved")).toEqual({
+    revision: 5,
+    seen: [
+      { copy_id: 101, revision: 1 },
+      { copy_id: 102, revision: 2 },
+    ],
+    masks: [
+      { annotations: [12, 31], category_id: null },
+      { annotations: [30], category_id: 7 },
+    ],
+    state: "approved",
+  });
+  const none = seen.things.map(() => ({ taken: "nothing" as const, category: null }));
+  expect(settlement(seen, none, "submitted").masks).toEqual([]);
+});
