@@ -36,6 +36,8 @@ from limner.store.tables import (
     LoginSession,
     Membership,
     ProviderIdentity,
+    OverlapAnswer,
+    OverlapPair,
     Snapshot,
     Suggestion,
     User,
@@ -66,6 +68,8 @@ NOT_OF_ROWS = {
     "getOwnStatistics",
     "getLearningStages",
     "getErrorRates",
+    "getAgreement",
+    "compareAnswers",
 }
 NOT_ROWS = {"permissions"}  # fields of a fixed length
 
@@ -143,6 +147,15 @@ def _gold_score(copy_id: int, project_id: int, user_id: int) -> GoldScore:
     )
 
 
+def _overlap(project_id: int, image_id: int, copies: tuple[int, int]) -> list[OverlapAnswer | OverlapPair]:
+    first, second = copies
+    pair = OverlapPair(first_id=first, second_id=second, image_id=image_id, project_id=project_id)
+    pair.first_user_id, pair.second_user_id = 1, 2
+    pair.matches, pair.only_first, pair.only_second = [[1, 2, 0.9, 0.8, 1, 1]], [1], []
+    answers = [OverlapAnswer(copy_id=copy, image_id=image_id, user_id=1, revision=1) for copy in copies]
+    return [*answers, pair]
+
+
 def _audit_entry(user_id: int, project_id: int) -> AuditEntry:
     return AuditEntry(
         user_id=user_id,
@@ -185,6 +198,8 @@ def fill(services: Services, ids: Mapping[str, int], numbers: range) -> None:
             put_in_trash(session, add_image(session, ids["project_id"], doomed)[0], user.id)
             copy = copy_for(session, image, user.id)
             session.add(_gold_score(copy.id, ids["project_id"], user.id))
+            image.overlap = "ready"
+            session.add_all(_overlap(ids["project_id"], image.id, (copy.id, copy_for(session, image, owner.id).id)))
             thread = begin_thread(session, first, str(uuid.uuid4()), "look", user.id, About())
             comments.answer(session, first, thread, str(uuid.uuid4()), "where?", owner.id)
             session.add(_audit_entry(user.id, ids["project_id"]))
