@@ -355,7 +355,9 @@ def test_answers_and_figures_go_with_the_image_and_with_the_project(
     script: FlaskClient, ada: Person, mia: Person, answered: int, services: Services
 ) -> None:
     assert script.delete(f"/api/v1/images/{answered}").status_code == 204
+    assert compare_submitted(services.database) == 0
     assert mia.client.get(f"{mia.project}/overlap").json["total"] == 0
+    assert mia.client.get(f"{mia.project}/statistics/agreement").json["pairs"] == []
 
     assert script.delete(ada.project).status_code == 204
     with services.database.read() as session:

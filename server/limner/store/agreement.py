@@ -58,7 +58,7 @@ def uncompared(session: Session) -> Sequence[int]:
         select(copy.id)
         .join(original, original.id == copy.copy_of)
         .outerjoin(OverlapAnswer, OverlapAnswer.copy_id == copy.id)
-        .where(copy.copy_of.is_not(None), original.overlap.is_not(None))
+        .where(copy.copy_of.is_not(None), original.overlap.is_not(None), original.trashed.is_(None))
         .where(
             or_(
                 and_(OverlapAnswer.copy_id.is_(None), copy.state.in_(IN)),
@@ -117,6 +117,8 @@ def keep(session: Session, copy_id: int, answers: Sequence[Answer], compared: Ma
     if copy is None or copy.copy_of is None:
         return  # deleted meanwhile
     image = lock_image(session, copy.copy_of)
+    if image.trashed is not None:
+        return  # compared when it is restored
     session.execute(delete(OverlapPair).where(or_(OverlapPair.first_id == copy_id, OverlapPair.second_id == copy_id)))
     by_copy = {each.copy_id: each for each in answers}
     mine = by_copy.get(copy_id)
@@ -138,7 +140,8 @@ def keep(session: Session, copy_id: int, answers: Sequence[Answer], compared: Ma
 
 def pairs_of(session: Session, project_id: int) -> Sequence[Pair]:
     """How people compare on the images of a project, image by image."""
-    found = select(OverlapPair).where(OverlapPair.project_id == project_id)
+    found = select(OverlapPair).join(Image, Image.id == OverlapPair.image_id)
+    found = found.where(OverlapPair.project_id == project_id, Image.trashed.is_(None))
     return [
         Pair(
             row.image_id,
