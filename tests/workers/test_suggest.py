@@ -28,6 +28,7 @@ from limner.service.accounts import local_actor
 from limner.service.suggestions import list_suggestions
 from limner.service.wiring import open_services
 from limner.suggesting.protocol import (
+    Assessed,
     Cancel,
     Cancelled,
     ExampleMask,
@@ -44,7 +45,7 @@ from limner.suggesting.protocol import (
 from limner.train.detector.writing import Origin, write_detector
 from limner.vocabulary import rle
 from limner.vocabulary.specs import IMAGE_EMBEDDINGS
-from limner.vocabulary.suggested import Detected, Everything, Similar
+from limner.vocabulary.suggested import Assess, Detected, Everything, Similar
 from limner.workers import segmenters
 from limner.workers import suggest as module
 from limner.workers.suggest import Worker
@@ -294,3 +295,20 @@ def test_a_project_gets_suggestions_from_the_command_line(
         assert any(row.origin == "detector" for row in found.suggestions)
     finally:
         services.database.close()
+
+
+def test_an_assessment_says_how_sure_the_model_is_and_pools_the_embedding(bench: Bench) -> None:
+    sha256 = bench.image(picture())
+    asked = suggest(sha256).model_copy(update={"request": Assess()})
+    loading, *progress, answer = bench.ask(asked)
+    assert isinstance(answer, Assessed)
+    assert (loading, progress[-1]) == (Loading(id=1), Progress(id=1, done=16, total=16))
+    means = [0.6 + 0.01 * 32 * (column + 0.5) / 4 for column in range(4)]  # the best mask's, by the x of the point
+    assert answer.predicted_iou == pytest.approx(np.mean(np.clip(means, 0, 1)), abs=1e-4)
+    assert 0 < answer.stability <= 1
+    assert 0.25 < answer.agreement < 1  # disks of radii 1, 1.5 and 2, cut by the border
+    assert len(answer.vector) == 3
+    assert answer.stored is not None
+    again = bench.ask(asked.model_copy(update={"id": 2}))[-1]
+    assert isinstance(again, Assessed)
+    assert (again.vector, again.stored) == (answer.vector, None)

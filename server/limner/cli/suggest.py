@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from limner.access import Actor
     from limner.service.jobs import Job
     from limner.service.wiring import Services
+    from limner.vocabulary.states import RankBy
     from limner.vocabulary.suggested import SuggestRequest
 
 LOOK_EVERY = 0.3  # s
@@ -87,6 +88,32 @@ def detector(context: click.Context, name: str, called: str | None, objectness: 
     """
     with open_home(home) as (services, actor):
         failed = run_job(services, actor, name, Detected(detector=called, objectness=objectness))
+    if failed:
+        context.exit(1)
+
+
+@suggest.command()
+@click.argument("name", metavar="PROJECT")
+@click.option(
+    "--by",
+    type=click.Choice(["both", "uncertainty", "diversity"]),
+    default="both",
+    show_default=True,
+    help="How unsure the model is, how unlike an image is to others, or both.",
+)
+@HOME
+@click.pass_context
+def rank(context: click.Context, name: str, by: RankBy, home: Path | None) -> None:
+    """Rank the images of PROJECT, a name or an id, that have no masks by what they would teach its model.
+
+    Suggests no masks: it gives the gallery, and what people are handed, the order "most informative".
+    """
+    from limner.service.projects import find_project
+    from limner.service.suggestions import start_ranking
+
+    with open_home(home) as (services, actor):
+        job = start_ranking(services, actor, find_project(services, actor, name), by)
+        failed = follow_job(services, actor, job)
     if failed:
         context.exit(1)
 

@@ -77,7 +77,7 @@ def finish_if_done(session: Session, job: Job) -> bool:
     if job.state != "running" or open_items(session, job.id):
         return False
     job.state, job.total, job.updated = "done", job.done + job.failed, utc_now()
-    undone = "looked through" if job.kind == "suggest" else "encoded"
+    undone = "looked through" if job.kind in ("suggest", "rank") else "encoded"
     job.message = f"{job.failed} image{'s' if job.failed > 1 else ''} could not be {undone}." if job.failed else ""
     announce_job(session, job)
     return True

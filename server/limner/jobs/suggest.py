@@ -28,15 +28,17 @@ from limner.store.examples import StoredMask, examples_of, refused_of
 from limner.store.images import get_image
 from limner.store.jobs import announce_job, create_job, get_job, jobs_in_state, lock_job
 from limner.store.projects import get_project
+from limner.store.ranking import NewAssessment, forget_ranks, put_assessment, put_ranks, ranking_of
 from limner.store.suggestions import NewSuggestion, replace_suggestions
-from limner.store.tables import Image, Job, JobItem
+from limner.store.tables import Image, ImageAssessment, Job, JobItem
 from limner.store.types import JSON_OBJECT, UtcDateTime, utc_now
 from limner.store.upsert import insert_for
 from limner.vocabulary.events import SuggestionsEvent
 from limner.vocabulary.states import SuggestionActivity
-from limner.vocabulary.suggested import Marked, MarkedObject, Similar
+from limner.vocabulary.suggested import Assess, Marked, MarkedObject, Similar
 
 KIND = "suggest"
+RANK = "rank"  # jobs that assess all images, and then rank them
 WINDOW = 500  # images made items of in one transaction
 
 logger = structlog.get_logger(__name__)
@@ -116,13 +118,16 @@ def _asked(image_id: int, column: Any) -> Any:
 def start_suggest(session: Session, project_id: int, payload: SuggestPayload) -> Job:
     """Start a job that makes suggestions for all images of a project, also those that are added while it runs.
 
+    Where the payload asks for assessments, the job is one that ranks them in the end.
+
     Raises:
         NotFound: no such project.
         Conflict: the project has an unfinished job of this kind.
     """
     get_project(session, project_id)
     total = session.scalar(select(func.count(Image.id)).where(Image.project_id == project_id)) or 0
-    job = create_job(session, project_id, KIND, total, payload.model_dump(mode="json"))
+    kind = RANK if isinstance(payload.request, Assess) else KIND
+    job = create_job(session, project_id, kind, total, payload.model_dump(mode="json"))
     announce_job(session, job)
     return job
 
@@ -168,7 +173,8 @@ def start_marked(
 def make_items(session: Session, job: Job) -> bool:
     """Make items of the next images of a running job; end the job when there are no more.
 
-    A job of what files mark had all its items from the start.
+    A job of what files mark had all its items from the start. One that ranks is not ended: :meth:`SuggestQueue.claim`
+    does what is left; images that the model has assessed before count as done.
 
     Returns:
         Whether items were made.
@@ -183,7 +189,8 @@ def make_items(session: Session, job: Job) -> bool:
     window = select(Image.id).where(Image.project_id == job.project_id, Image.id > job.cursor)
     last = session.scalar(select(func.max(window.order_by(Image.id).limit(WINDOW).subquery().c.id)))
     if last is None:
-        finish_if_done(session, job)
+        if job.kind != RANK:
+            finish_if_done(session, job)
         return False
     now = literal(utc_now(), UtcDateTime)
     items: dict[Any, Any] = {
@@ -200,13 +207,17 @@ def make_items(session: Session, job: Job) -> bool:
         JobItem.created: now,
     }
     images = select(*items.values()).where(Image.project_id == job.project_id, Image.id > job.cursor, Image.id <= last)
+    if job.kind == RANK:
+        known = select(ImageAssessment.image_id).where(ImageAssessment.model_sha256 == payload.model_sha256)
+        some = session.scalar(select(func.count()).select_from(images.where(Image.id.in_(known)).subquery())) or 0
+        images = images.where(Image.id.not_in(known))
+        job.done += some
     made = session.execute(
         insert(JobItem).from_select(list(items), images.order_by(Image.id), include_defaults=False),
         execution_options={"preserve_rowcount": True},
     )
     count = cast("CursorResult[Any]", made).rowcount
-    left = job.total - job.done - job.failed
-    job.total += max(0, count - left)  # images were added since it was counted
+    job.total = max(job.total, job.done + job.failed + count)  # images were added since it was counted
     job.cursor = last
     return True
 
@@ -227,7 +238,11 @@ class SuggestQueue:
         while True:
             with self.database.read() as session:
                 kind = queue.next_kind(session, queue.open_kinds(session, SUGGEST))
-                jobs = [] if kind else [job.id for job in jobs_in_state(session, KIND, "running")]
+                running = (
+                    [] if kind else [job for each in (KIND, RANK) for job in jobs_in_state(session, each, "running")]
+                )
+                jobs = [job.id for job in running]
+                assessed = [job.id for job in running if job.kind == RANK]
             if kind:
                 with self.database.write(durable=False) as session:
                     claims = queue.claim(session, [kind], 1, self.holder)
@@ -236,8 +251,11 @@ class SuggestQueue:
                 if not claims:
                     return None
                 continue  # the image was deleted
-            made = [self._make_items(job_id) for job_id in jobs]
-            if not any(made):
+            made = {job_id: self._make_items(job_id) for job_id in jobs}
+            for job_id in assessed:
+                if not made[job_id]:
+                    self._rank(job_id)
+            if not any(made.values()):
                 return None
 
     def heartbeat(self, item: SuggestItem) -> bool:
@@ -262,12 +280,29 @@ class SuggestQueue:
                 add_embeddings(session, EmbeddingKey.of(item.model_sha256), [encoded])
             if row is None or not self._exists(session, item.image.id):
                 return None
+            request = item.payload.request
+            if isinstance(request, Assess):
+                raise TypeError("An assessment is no list of suggestions.")
             known = _with_known_categories(session, item.home_id, found)
-            count = replace_suggestions(session, item.image.id, item.payload.request.source, known)
+            count = replace_suggestions(session, item.image.id, request.source, known)
             self._done(session, item)
             event = SuggestionsEvent(image_id=item.image.id, state="ready", found=count)
             add_event(session, event, item.image.project_id)
         return count
+
+    def settle_assessment(
+        self, item: SuggestItem, assessment: NewAssessment, encoded: MadeEmbedding | None = None
+    ) -> bool:
+        """Write down what a model says of an image; whether the item is still ours."""
+        with self.database.write() as session:
+            row = session.scalar(select(JobItem).where(JobItem.id == item.id, JobItem.holder == self.holder))
+            if encoded is not None:
+                add_embeddings(session, EmbeddingKey.of(item.model_sha256), [encoded])
+            if row is None or not self._exists(session, item.image.id):
+                return False
+            put_assessment(session, item.image.id, assessment)
+            self._done(session, item)
+        return True
 
     def fail(self, item: SuggestItem, message: str, *, lasting: bool) -> None:
         """There are no suggestions for an image. Of one that somebody asked for, nothing is kept."""
@@ -324,6 +359,26 @@ class SuggestQueue:
             make_items(session, job)
         if job.state != "done":  # if it is, that was told
             announce_job(session, job)
+
+    def _rank(self, job_id: int) -> None:
+        """All images are assessed: rank them, some at a time, and end the job. What is cut off is done again."""
+        with self.database.read() as session:
+            job = get_job(session, job_id)
+            if queue.open_items(session, job_id):
+                return
+            payload = SuggestPayload.model_validate(job.payload)
+            by = payload.request.by if isinstance(payload.request, Assess) else "both"
+            order = ranking_of(session, job.project_id, payload.model_sha256, by)
+        forgotten = WINDOW
+        while forgotten == WINDOW:
+            with self.database.write() as session:
+                forgotten = forget_ranks(session, job.project_id, WINDOW)
+        for start in range(0, len(order), WINDOW):
+            some = order[start : start + WINDOW]
+            with self.database.write() as session:
+                put_ranks(session, [(number, start + at, far) for at, (number, far) in enumerate(some, start=1)])
+        with self.database.write() as session:
+            finish_if_done(session, get_job(session, job_id))
 
     def _make_items(self, job_id: int) -> bool:
         with self.database.write() as session:

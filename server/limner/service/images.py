@@ -26,6 +26,7 @@ from limner.store import listing as listed
 from limner.store.copies import home_of, original_of
 from limner.store.embeddings import encoded_among
 from limner.store.marks import marks_of
+from limner.store.ranking import RankedImage, ranks_of
 from limner.store.tables import Image
 from limner.store.work import works_of
 from limner.vocabulary.events import ImageMark, ImageWork
@@ -46,6 +47,7 @@ class ImageInfo:
     embedding: EmbeddingState
     is_gold: bool  # as far as whoever asks may know
     overlap: OverlapState | None  # likewise
+    rank: RankedImage | None  # why it has its place in the order of what teaches most, if it has one
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,7 @@ def _described(context: Services, session: Session, rows: Sequence[Image], *, bl
     open_ones = {Target(row.sha256, key.model_sha256) for row in rows if row.sha256 not in encoded}
     states = {target.image_sha256: state for target, state in context.encoder.queued(open_ones).items()}
     states |= dict.fromkeys(encoded, EmbeddingState("ready"))
-    marks, works = marks_of(session, rows), works_of(session, rows)
+    marks, works, ranks = marks_of(session, rows), works_of(session, rows), ranks_of(session, rows)
     home = home_of(session, rows[0])
     return [
         ImageInfo(
@@ -205,6 +207,7 @@ def _described(context: Services, session: Session, rows: Sequence[Image], *, bl
             states.get(row.sha256, EmbeddingState("none")),
             row.is_gold and not blind,
             None if blind else cast("OverlapState | None", row.overlap),
+            ranks.get(row.id),
         )
         for row in rows
     ]

@@ -80,7 +80,7 @@ def list_failures(context: Services, actor: Actor, job_id: int) -> Sequence[JobF
     with context.database.read() as session:
         job = access_job(session, actor, job_id, Permission.VIEW)
         items = control.failures_of(session, job.id, MAX_FAILURES)
-        if job.kind == "suggest":
+        if job.kind in ("suggest", "rank"):
             numbers = [int(item.key) for item in items]
             called = file_names_of(session, numbers)
             return [

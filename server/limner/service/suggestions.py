@@ -20,8 +20,8 @@ from limner.store.examples import examples_of
 from limner.store.suggestions import suggestions_of
 from limner.store.tables import Job, Suggestion
 from limner.vocabulary.events import PublishedEvent, SuggestionsEvent
-from limner.vocabulary.states import SuggestionActivity
-from limner.vocabulary.suggested import Detected, Similar, SuggestRequest
+from limner.vocabulary.states import RankBy, SuggestionActivity
+from limner.vocabulary.suggested import Assess, Detected, Similar, SuggestRequest
 
 __all__ = [
     "DetectorCard",
@@ -31,6 +31,7 @@ __all__ = [
     "list_suggestions",
     "request_suggestions",
     "similar_to_category",
+    "start_ranking",
     "start_suggesting",
 ]
 
@@ -109,6 +110,22 @@ def start_suggesting(context: Services, actor: Actor, project_id: int, request: 
     with context.database.write() as session:
         project = access_project(session, actor, project_id, Permission.RUN_JOBS)
         payload = _payload(context, session, project_id, key_of(context, project).model_sha256, request)
+        job = start_suggest(session, project_id, payload)
+    context.suggester.look_again()
+    return job
+
+
+def start_ranking(context: Services, actor: Actor, project_id: int, by: RankBy) -> Job:
+    """Start a job that ranks the images of a project by what they would teach the model that it uses now.
+
+    Raises:
+        NotFound: there is no such project that the actor may see.
+        Forbidden: the actor may not start jobs in it.
+        Conflict: it has an unfinished job of this kind.
+    """
+    with context.database.write() as session:
+        project = access_project(session, actor, project_id, Permission.RUN_JOBS)
+        payload = SuggestPayload(model_sha256=key_of(context, project).model_sha256, request=Assess(by=by))
         job = start_suggest(session, project_id, payload)
     context.suggester.look_again()
     return job

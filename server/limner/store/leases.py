@@ -249,6 +249,8 @@ def _order(project: Project, current: Image | None) -> tuple[InstrumentedAttribu
     match project.next_order:
         case "name":
             return Image.sort_name, current.sort_name if current else None
+        case "informative":
+            return Image.learning_rank, None  # always the best of those that are left
         case "random":
             seed = hashlib.sha256(f"{project.id} {project.next_seed}".encode()).hexdigest()
             return Image.sha256, current.sha256 if current else seed

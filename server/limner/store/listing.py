@@ -192,6 +192,7 @@ def _key(listing: Listing) -> ColumnElement[Any]:
         "name": Image.sort_name.expression,
         "state": _RANK,
         "objects": Image.annotation_count.expression,
+        "informative": Image.learning_rank.expression,
     }
     return columns[listing.order]
 
@@ -234,7 +235,13 @@ def _parse_cursor(session: Session, project_id: int, cursor: str, listing: Listi
         return _key_of(session, image, listing), image.id
     if fits and listing.order == "name" and "\0" not in key:
         return key, int(number)
-    if fits and listing.order in ("state", "objects") and key.isascii() and key.isdigit() and len(key) <= 9:
+    if (
+        fits
+        and listing.order in ("state", "objects", "informative")
+        and key.isascii()
+        and key.isdigit()
+        and len(key) <= 9
+    ):
         return int(key), int(number)
     raise InvalidInput(
         f"{shown(cursor)} is not a page cursor.", hint="Pass what `next` of the page before says, unchanged."

@@ -98,6 +98,18 @@ class Suggested(Message):
     stored: Stored | None
 
 
+class Assessed(Message):
+    """Child to parent: how sure the model is of the image, and the image's pooled embedding."""
+
+    kind: Literal["assessed"] = "assessed"
+    id: int
+    predicted_iou: float
+    stability: float
+    agreement: float
+    vector: tuple[float, ...]
+    stored: Stored | None
+
+
 class Cancelled(Message):
     """Child to parent: stopped, as it was told to."""
 
@@ -122,7 +134,7 @@ class Unusable(Message):
     message: str
 
 
-Answer = Suggested | Cancelled | Failed | Unusable
+Answer = Suggested | Assessed | Cancelled | Failed | Unusable
 Report = Ready | Broken | Loading | Progress | Answer
 Request = Suggest | Cancel
 

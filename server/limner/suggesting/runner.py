@@ -20,9 +20,11 @@ from limner.jobs.suggest import SuggestItem, SuggestQueue
 from limner.jobs.working import WorkLoop
 from limner.store.embeddings import MadeEmbedding
 from limner.store.examples import StoredMask
+from limner.store.ranking import NewAssessment
 from limner.store.suggestions import NewSuggestion
 from limner.suggesting.protocol import (
     Answer,
+    Assessed,
     Cancel,
     Cancelled,
     ExampleMask,
@@ -145,6 +147,8 @@ class SuggestionRunner:
         match answer:
             case Suggested():
                 self._settle(item, answer)
+            case Assessed():
+                self._settle_assessment(item, answer)
             case Unusable():
                 logger.error("no suggestions can be made", reason=answer.message)
                 self._work.stop(item, answer.message)
@@ -167,10 +171,12 @@ class SuggestionRunner:
             )
             for mask in answer.found
         ]
-        stored = answer.stored
-        encoded = None if stored is None else MadeEmbedding(item.image.sha256, stored.seconds, stored.bytes)
-        if self._work.settle(item, found, encoded) is None:
+        if self._work.settle(item, found, _made(item, answer)) is None:
             self._tell(item, "cancelled")
+
+    def _settle_assessment(self, item: SuggestItem, answer: Assessed) -> None:
+        facts = answer.predicted_iou, answer.stability, answer.agreement
+        self._work.settle_assessment(item, NewAssessment(item.model_sha256, *facts, answer.vector), _made(item, answer))
 
     def _ask(self, item: SuggestItem) -> Answer:
         """The process's answer.
@@ -220,7 +226,7 @@ class SuggestionRunner:
                     raise _BrokenError(report.message)
                 case Progress() if report.id == item.id:
                     self._tell(item, "running", done=report.done, total=report.total)
-                case Suggested() | Cancelled() | Failed() | Unusable() if report.id == item.id:
+                case Suggested() | Assessed() | Cancelled() | Failed() | Unusable() if report.id == item.id:
                     return report
 
     def _opened(self) -> BufferedChild[Report]:
@@ -263,6 +269,11 @@ class SuggestionRunner:
             {"image_id": item.image.id, "state": state, "done": done, "total": total, "error": error}
         )
         self._publish([PublishedEvent(None, item.image.project_id, event)])
+
+
+def _made(item: SuggestItem, answer: Suggested | Assessed) -> MadeEmbedding | None:
+    stored = answer.stored
+    return None if stored is None else MadeEmbedding(item.image.sha256, stored.seconds, stored.bytes)
 
 
 def _example(mask: StoredMask) -> ExampleMask:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from limner.vocabulary.states import ImageFilter
 
-ImageOrder = Literal["added", "name", "state", "objects"]
+ImageOrder = Literal["added", "name", "state", "objects", "informative"]
 WorkDone = Literal["approved", "finished", "annotated", "all"]
 
 MAX_SORT_KEY = 512  # characters; names that begin alike for longer stand in the order in which they came
@@ -27,8 +27,8 @@ class Listing:
         search: only those whose path has each of these words in it; lower and upper case are the same (with SQLite only
             for A to Z).
         folder: only those in this folder and the ones in it; a path without a slash at its end. Empty: everywhere.
-        order: by the time they were added, natural name, state of work or number of annotations. What is equal stands
-            in the order in which it was added.
+        order: by the time they were added, natural name, state of work, number of annotations, or by what they would
+            teach a model, as far as they were ranked. What is equal stands in the order in which it was added.
         descending: the other way round.
         person: the number of whoever ``state`` calls "me".
         blind: without gold images, unless there is work to do on them, and without those on whose copies people work:

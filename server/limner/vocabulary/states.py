@@ -16,7 +16,10 @@ OverlapState = Literal["open", "begun", "ready", "settled"]
 UNSETTLED: Sequence[OverlapState] = ("open", "begun", "ready")
 LEAST_PEOPLE, MOST_PEOPLE = 2, 10  # that work independently on one image
 ReturnedTo = Literal["author", "anyone", "me"]  # who is to go on with an image that is returned
-NextOrder = Literal["added", "name", "random"]  # in which images are handed out that are assigned to nobody
+NextOrder = Literal[
+    "added", "name", "random", "informative"
+]  # in which images are handed out that are assigned to nobody
+RankBy = Literal["both", "uncertainty", "diversity"]  # by what images are ranked that would teach a model
 WebhookEvent = Literal["image.submitted", "image.approved", "project.exported", "learning.done", "test"]
 DeliveryState = Literal["waiting", "delivered", "failed"]
 EffortBy = Literal["category", "person", "model", "day"]  # what makes a group of masks in statistics
@@ -26,5 +29,5 @@ VerdictFilter = Literal["any", "right", "wrong", "unverified", "mended"]
 VerificationBy = Literal["category", "person"]  # what makes a group of verified masks
 EmbeddingStateName = Literal["none", "waiting", "encoding", "ready", "failed"]
 EncoderStateName = Literal["starting", "ready", "failed"]
-JobKindName = Literal["precompute", "change_model", "suggest"]
+JobKindName = Literal["precompute", "change_model", "suggest", "rank"]
 JobStateName = Literal["running", "paused", "done", "cancelled", "failed"]

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from limner.vocabulary.rle import Rle, area, bbox, decode
+from limner.vocabulary.states import RankBy
 
 SAME = 0.7  # IoU above which two masks are of the same object
 MAX_POINTS_PER_SIDE = 64
@@ -81,8 +82,15 @@ class Marked(_Asked):
     digest: str = ""
 
 
+class Assess(_Asked):
+    """How sure the model is of an image, for ranking by what images would teach; no masks are suggested."""
+
+    source: Literal["rank"] = "rank"
+    by: RankBy = "both"
+
+
 SuggestRequest = Annotated[Everything | Similar | Detected, Field(discriminator="source")]  # what pages can ask for
-AnyRequest = Annotated[Everything | Similar | Detected | Marked, Field(discriminator="source")]
+AnyRequest = Annotated[Everything | Similar | Detected | Marked | Assess, Field(discriminator="source")]
 
 
 def mask_iou(a: Rle, b: Rle) -> float:

@@ -22,7 +22,9 @@ from limner.segment.automatic import AutomaticMaskGenerator
 from limner.segment.embedding import ImageEmbedding
 from limner.segment.predictor import Predictor
 from limner.segment.similar import SimilarFinder
+from limner.segment.uncertainty import assess
 from limner.suggesting.protocol import (
+    Assessed,
     Cancel,
     Cancelled,
     ExampleMask,
@@ -38,9 +40,9 @@ from limner.suggesting.protocol import (
     parse_request,
 )
 from limner.vocabulary import rle
-from limner.vocabulary.suggested import MAX_SUGGESTIONS, Detected, Everything, Marked, Similar
+from limner.vocabulary.suggested import MAX_SUGGESTIONS, Assess, Detected, Everything, Marked, Similar
 from limner.workers.child_main import run_child
-from limner.workers.segmenters import Segmenter, Segmenters, threads_of
+from limner.workers.segmenters import Opened, Segmenter, Segmenters, threads_of
 
 REPORT_EVERY = 8  # prompts
 
@@ -115,6 +117,8 @@ class Worker:
                     found = self._detected(request, segmenter.predictor, opened.embedding, detected)
                 case Marked() as marked:
                     found = self._marked(request, segmenter.predictor, opened.embedding, marked)
+                case Assess():
+                    return self._assessed(request.id, segmenter.predictor, opened)
             return Suggested(id=request.id, found=found[:MAX_SUGGESTIONS], stored=opened.stored)
         except _StoppedError:
             return Cancelled(id=request.id)
@@ -220,6 +224,17 @@ class Worker:
             )
             for each in sorted(found, key=lambda each: -each.score)
         ]
+
+    def _assessed(self, request_id: int, predictor: Predictor, opened: Opened) -> Assessed:
+        assessment = assess(predictor, opened.embedding, lambda done, total: self._progress(request_id, done, total))
+        return Assessed(
+            id=request_id,
+            predicted_iou=assessment.predicted_iou,
+            stability=assessment.stability,
+            agreement=assessment.agreement,
+            vector=tuple(assessment.vector.tolist()),
+            stored=opened.stored,
+        )
 
     def _progress(self, request_id: int, done: int, total: int) -> None:
         """Tell how far it is, or stop when nobody wants the answer any more."""

@@ -32,6 +32,7 @@ import type {
   ServerStatus,
   Session,
   SuggestionList,
+  RankBy,
   SuggestRequest,
   Thread,
   UndoSteps,
@@ -373,6 +374,14 @@ export class Client {
       this.api.POST("/api/v1/projects/{project_id}/jobs", {
         params: { path: { project_id: projectId } },
         body: { kind: "suggest", request },
+      }),
+    );
+  /** Orders the images of a project by what they would teach the model. */
+  rankImages = (projectId: number, by: RankBy) =>
+    body<Job>(
+      this.api.POST("/api/v1/projects/{project_id}/jobs", {
+        params: { path: { project_id: projectId } },
+        body: { kind: "rank", by },
       }),
     );
   steerJob = (id: number, action: "pause" | "resume" | "cancel" | "retry") =>

@@ -33,6 +33,7 @@ const ORDERS: readonly string[] = Object.keys({
   name: true,
   state: true,
   objects: true,
+  informative: true,
 } satisfies Record<Listing["order"], true>);
 const LONGEST = { search: 255, folder: 1024 } as const; // characters, as the server takes them
 

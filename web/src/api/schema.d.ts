@@ -1026,7 +1026,8 @@ export interface paths {
     put?: never;
     /**
      * Start work on all images of a project, also on those that are added while the job runs.
-     * @description `precompute` encodes them ahead of time, `suggest` looks for masks.
+     * @description `precompute` encodes them ahead of time, `suggest` looks for masks, `rank` orders them by what they would teach the
+     *     model.
      */
     post: operations["createJob"];
     delete?: never;
@@ -2312,6 +2313,7 @@ export interface components {
       open_threads: number;
       pages: number;
       project_id: number;
+      rank: components["schemas"]["ImageRank"] | null;
       revision: number;
       sha256: string;
       width: number;
@@ -2343,6 +2345,7 @@ export interface components {
       position: number;
       previous_id: number | null;
       project_id: number;
+      rank: components["schemas"]["ImageRank"] | null;
       revision: number;
       sha256: string;
       width: number;
@@ -2387,6 +2390,20 @@ export interface components {
       note: string;
       /** @enum {string} */
       state: "waiting" | "submitted" | "approved" | "returned" | "skipped";
+    };
+    /**
+     * @description Why an image is to be annotated early: its place from 1, and what that comes from, all but the place 0 to 1.
+     *
+     *     The model was asked with a few points: ``predicted_iou`` is how good it calls its masks, ``stability`` their IoU
+     *     between two thresholds, ``agreement`` that of a point's masks with each other. ``distance`` is how far its embedding
+     *     is from that of the nearest image that is annotated or comes before it.
+     */
+    ImageRank: {
+      agreement: number;
+      distance: number;
+      place: number;
+      predicted_iou: number;
+      stability: number;
     };
     /**
      * @description Who is to work on an image, and who has it now.
@@ -2484,7 +2501,7 @@ export interface components {
       failed: number;
       id: number;
       /** @enum {string} */
-      kind: "precompute" | "change_model" | "suggest";
+      kind: "precompute" | "change_model" | "suggest" | "rank";
       message: string;
       model: string | null;
       project_id: number;
@@ -2507,7 +2524,7 @@ export interface components {
       failed: number;
       id: number;
       /** @enum {string} */
-      kind: "precompute" | "change_model" | "suggest";
+      kind: "precompute" | "change_model" | "suggest" | "rank";
       message: string;
       model?: string | null;
       project_id: number;
@@ -3002,10 +3019,19 @@ export interface components {
       /** @default member */
       role: components["schemas"]["InstallationRole"];
     };
-    /** @description Work to start on a project; ``suggest`` takes what to look for, by default everything on a grid. */
+    /**
+     * @description Work to start on a project; ``suggest`` takes what to look for, by default everything on a grid.
+     *
+     *     ``rank`` takes by what: how unsure the model is, how unlike they are to others, or both.
+     */
     NewJob: {
+      /**
+       * @default both
+       * @enum {string}
+       */
+      by: "both" | "uncertainty" | "diversity";
       /** @enum {string} */
-      kind: "precompute" | "suggest";
+      kind: "precompute" | "suggest" | "rank";
       request?:
         | (
             | components["schemas"]["Everything"]
@@ -3218,7 +3244,7 @@ export interface components {
       model: components["schemas"]["ProjectModel"];
       name: string;
       /** @enum {string} */
-      next_order: "added" | "name" | "random";
+      next_order: "added" | "name" | "random" | "informative";
       next_seed: number;
       permissions: components["schemas"]["Permission"][];
       returned_count: number;
@@ -3229,7 +3255,7 @@ export interface components {
     ProjectChanges: {
       gold_share?: number | null;
       name?: string | null;
-      next_order?: ("added" | "name" | "random") | null;
+      next_order?: ("added" | "name" | "random" | "informative") | null;
       next_seed?: number | null;
     };
     /** @description One event of a project's stream. */
@@ -4427,7 +4453,7 @@ export interface operations {
           | "gold";
         search?: string;
         folder?: string;
-        order?: "added" | "name" | "state" | "objects";
+        order?: "added" | "name" | "state" | "objects" | "informative";
         descending?: boolean;
       };
       header?: never;
@@ -6209,7 +6235,7 @@ export interface operations {
           | "gold";
         search?: string;
         folder?: string;
-        order?: "added" | "name" | "state" | "objects";
+        order?: "added" | "name" | "state" | "objects" | "informative";
         descending?: boolean;
         after?: string | null;
         limit?: number;

@@ -40,6 +40,7 @@ export type ImageMark = Schemas["ImageMark"];
 export type ImageWork = Schemas["ImageWork"];
 export type NextImage = Schemas["NextImage"];
 export type NextOrder = Project["next_order"];
+export type RankBy = NonNullable<Schemas["NewJob"]["by"]>;
 export type Workers = Schemas["Workers"];
 export type Worker = Schemas["Worker"];
 export type NewAssignment = Pick<Schemas["NewAssignment"], "to"> & Partial<Schemas["NewAssignment"]>;

@@ -4,9 +4,10 @@ import type { ProjectStreams } from "../sync/streams.ts";
 import { GalleryImages } from "./images.svelte.ts";
 
 /** Where the newest job of a kind is kept. */
-const PLACES: Partial<Record<Job["kind"], "job" | "suggestJob">> = {
+const PLACES: Partial<Record<Job["kind"], "job" | "suggestJob" | "rankJob">> = {
   precompute: "job",
   suggest: "suggestJob",
+  rank: "rankJob",
 };
 
 const SETTLE = 400; // ms; many events in a row ask for the project's counts once
@@ -20,6 +21,8 @@ export class GalleryProject {
   change = $state.raw<Job | null>(null);
   /** The newest job that suggests masks. */
   suggestJob = $state.raw<Job | null>(null);
+  /** The newest job that ranks images by what they would teach the model. */
+  rankJob = $state.raw<Job | null>(null);
   /** Those that images are in. */
   folders = $state.raw<Folder[]>([]);
   readonly images: GalleryImages;
@@ -39,14 +42,18 @@ export class GalleryProject {
   async load(): Promise<void> {
     this.foldersStale = true;
     const [jobs] = await Promise.all([this.client.jobs(this.id), this.ask()]);
-    this.job = this.suggestJob = this.change = null;
+    this.job = this.suggestJob = this.rankJob = this.change = null;
     for (const each of jobs) this.take(each);
   }
 
   /** How a job stands now. */
   take(job: Job): void {
     const place = PLACES[job.kind] ?? "change";
-    if (job.id >= (this[place]?.id ?? 0)) this[place] = job;
+    const before = this[place];
+    if (job.id < (before?.id ?? 0)) return;
+    this[place] = job;
+    const ranked = job.kind === "rank" && job.state === "done" && before?.id === job.id && before.state !== "done";
+    if (ranked) void this.images.reload(); // in whatever order they are listed: each says why it has its rank
   }
 
   async refresh(): Promise<void> {

@@ -26,8 +26,11 @@ blueprint = APIBlueprint("jobs", __name__)
 def create_job(project_id: int, json_data: NewJob) -> Job:
     """Start work on all images of a project, also on those that are added while the job runs.
 
-    `precompute` encodes them ahead of time, `suggest` looks for masks.
+    `precompute` encodes them ahead of time, `suggest` looks for masks, `rank` orders them by what they would teach the
+    model.
     """
+    if json_data.kind == "rank":
+        return Job.model_validate(suggestions.start_ranking(services(), current_actor(), project_id, json_data.by))
     if json_data.kind == "suggest":
         request = json_data.request or Everything()
         return Job.model_validate(suggestions.start_suggesting(services(), current_actor(), project_id, request))

@@ -44,6 +44,21 @@ class ImageEmbedding(Answer):
     error: str | None
 
 
+class ImageRank(Answer):
+    """Why an image is to be annotated early: its place from 1, and what that comes from, all but the place 0 to 1.
+
+    The model was asked with a few points: ``predicted_iou`` is how good it calls its masks, ``stability`` their IoU
+    between two thresholds, ``agreement`` that of a point's masks with each other. ``distance`` is how far its embedding
+    is from that of the nearest image that is annotated or comes before it.
+    """
+
+    place: int
+    predicted_iou: float
+    stability: float
+    agreement: float
+    distance: float
+
+
 class Image(Answer):
     """An image after orientation; ``sha256`` and ``bytes`` are those of the uploaded file.
 
@@ -71,6 +86,7 @@ class Image(Answer):
     embedding: ImageEmbedding
     gold: bool
     overlap: OverlapState | None
+    rank: ImageRank | None
 
     @classmethod
     def of(cls, image: ImageInfo) -> Image:
@@ -95,6 +111,7 @@ class Image(Answer):
             embedding=ImageEmbedding(state=embedding.state, error=embedding.error),
             gold=image.is_gold,
             overlap=image.overlap,
+            rank=None if image.rank is None else ImageRank.model_validate(image.rank),
         )
 
 
@@ -153,7 +170,8 @@ class ListingQuery(Request):
     folder: FolderText = ""
     order: ImageOrder = Field(
         default="added",
-        description="name: natural, img2 before img10; objects: by their number; what is equal: as added",
+        description="name: natural, img2 before img10; objects: by their number; informative: by what they would teach "
+        "the model, as a job of the kind rank has found; what is equal: as added",
     )
     descending: bool = False
 

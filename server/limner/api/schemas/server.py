@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue, StringConstraints, model_validator
 from limner.access import InstallationRole, Permission
 from limner.api.schemas.base import Answer, Request
 from limner.vocabulary.events import EncoderStatus, Timestamp
-from limner.vocabulary.states import JobKindName, JobStateName
+from limner.vocabulary.states import JobKindName, JobStateName, RankBy
 from limner.vocabulary.suggested import SuggestRequest
 
 
@@ -118,15 +118,21 @@ class ModelList(Answer):
 
 
 class NewJob(Request):
-    """Work to start on a project; ``suggest`` takes what to look for, by default everything on a grid."""
+    """Work to start on a project; ``suggest`` takes what to look for, by default everything on a grid.
 
-    kind: Literal["precompute", "suggest"]
+    ``rank`` takes by what: how unsure the model is, how unlike they are to others, or both.
+    """
+
+    kind: Literal["precompute", "suggest", "rank"]
     request: SuggestRequest | None = None
+    by: RankBy = "both"
 
     @model_validator(mode="after")
     def _check_request(self) -> Self:
         if self.request is not None and self.kind != "suggest":
             raise ValueError("only jobs of the kind suggest take a request")
+        if "by" in self.model_fields_set and self.kind != "rank":
+            raise ValueError("only jobs of the kind rank take by")
         return self
 
 

@@ -1,8 +1,17 @@
 """Every table. The domain's rules live in the modules beside this package; here is what can be stored at all."""
 
-from limner.store.tables.base import IS_GONE, IS_OPEN, IS_UNCOUNTED, Base
+from limner.store.tables.base import IS_GONE, IS_OPEN, IS_UNCOUNTED, UNRANKED, Base
 from limner.store.tables.gold import GoldReference, GoldScore
-from limner.store.tables.images import Annotation, Comment, Edit, Embedding, Image, Judgement, Suggestion
+from limner.store.tables.images import (
+    Annotation,
+    Comment,
+    Edit,
+    Embedding,
+    Image,
+    ImageAssessment,
+    Judgement,
+    Suggestion,
+)
 from limner.store.tables.learning import LearningRun
 from limner.store.tables.overlap import OverlapAnswer, OverlapPair
 from limner.store.tables.people import (
@@ -26,6 +35,7 @@ __all__ = [
     "IS_GONE",
     "IS_OPEN",
     "IS_UNCOUNTED",
+    "UNRANKED",
     "Annotation",
     "ApiToken",
     "AuditEntry",
@@ -41,6 +51,7 @@ __all__ = [
     "GoldReference",
     "GoldScore",
     "Image",
+    "ImageAssessment",
     "ImageRollup",
     "Installation",
     "Invitation",

@@ -34,6 +34,7 @@ IS_UNCOUNTED = text("images.revision <> images.counted_revision")
 IS_GONE = text("image_rollups.gone")
 OPEN_IMAGES = "state IN ('waiting', 'returned')"  # those on which somebody has to work
 IS_OPEN = text(f"images.{OPEN_IMAGES}")  # the same of a query, in the words by which SQLite finds the partial indexes
+UNRANKED = 999_999_999  # learning rank of an image that has none: behind all others
 LONG_AGO = "1970-01-01 00:00:00.000000"
 NEVER_REUSE_IDS = {"sqlite_autoincrement": True}
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from limner.store.tables.base import LONG_AGO, NEVER_REUSE_IDS, OPEN_IMAGES, UNCOUNTED_IMAGES, Base, where
+from limner.store.tables.base import LONG_AGO, NEVER_REUSE_IDS, OPEN_IMAGES, UNCOUNTED_IMAGES, UNRANKED, Base, where
 from limner.store.types import (
     BIG_INTEGER,
     BigInt,
@@ -49,6 +49,8 @@ class Image(Base):
         Index("uq_images_project_id_file_name", "project_id", "file_name", unique=True),
         Index("ix_images_project_id_sort_name_id", "project_id", "sort_name", "id"),
         Index("ix_images_project_id_annotation_count_id", "project_id", "annotation_count", "id"),
+        Index("ix_images_project_id_learning_rank_id", "project_id", "learning_rank", "id"),
+        Index("ix_images_open_rank", "project_id", "learning_rank", "id", **where(OPEN_IMAGES)),
         NEVER_REUSE_IDS,
     )
 
@@ -84,6 +86,29 @@ class Image(Base):
     trashed_user_id: Mapped[int | None] = mapped_column(BIG_INTEGER)  # who put it there
     trashed_name: Mapped[str | None] = mapped_column(String(1024))  # its name before that
     overlap: Mapped[str | None] = mapped_column(String(16))  # states.OverlapState; none: one person works on it
+    # from 1, the most informative first: limner.store.ranking
+    learning_rank: Mapped[int] = mapped_column(default=UNRANKED, server_default=str(UNRANKED))
+
+
+class ImageAssessment(Base):
+    """What a model says of an image without being asked for anything in it: ``limner.segment.uncertainty``.
+
+    ``vector`` is the pooled embedding, float32 in little-endian bytes; ``distance`` is how far it is from the nearest
+    image that is annotated or ranked before it, 0 to 1, and none where the image is not ranked.
+    """
+
+    __tablename__ = "image_assessments"
+
+    image_id: Mapped[int] = mapped_column(
+        ForeignKey("images.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    model_sha256: Mapped[Sha256]
+    predicted_iou: Mapped[float]
+    stability: Mapped[float]
+    agreement: Mapped[float]
+    vector: Mapped[bytes]
+    distance: Mapped[float | None]
+    created: Mapped[Created]
 
 
 class Annotation(Base):

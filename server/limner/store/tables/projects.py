@@ -24,7 +24,7 @@ class Project(Base):
 
     __tablename__ = "projects"
     __table_args__ = (
-        CheckConstraint("next_order IN ('added', 'name', 'random')", name="next_order"),
+        CheckConstraint("next_order IN ('added', 'name', 'random', 'informative')", name="next_order"),
         Index("uq_projects_copies", "copies_of", "copies_for", unique=True, **where("copies_of IS NOT NULL")),
         Index("uq_projects_trash_of", "trash_of", unique=True, **where("trash_of IS NOT NULL")),
         NEVER_REUSE_IDS,
