@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from limner_onnx.check import relative_difference
 from limner_onnx.graphs import example_features
 
 OUTPUTS = Detections._fields
+HALVED = 1024  # numbers; smaller constants are not worth a cast
 MAX_DIFFERENCE = 1e-4  # of the range of torch's answers
 
 
@@ -62,6 +64,7 @@ def export_detector(detector: Detector, path: Path) -> float:
                 output_names=names,
                 dynamo=False,
             )
+        _halve(partial)
         with torch.inference_mode():
             expected = detector(features)
         found = OnnxDetector(partial, threads=1)({name: values.numpy() for name, values in features.items()})
@@ -72,6 +75,29 @@ def export_detector(detector: Detector, path: Path) -> float:
                 hint=f"At most {MAX_DIFFERENCE:.0e} is accepted. Are the weights finite?",
             )
     return largest
+
+
+def _halve(path: Path) -> None:
+    """Store constants in 16 bits, with a cast that a runtime does once, where that changes none of their values.
+
+    Weights of detectors are kept in 16 bits, so the graph needs no more either.
+    """
+    graph = onnx.load(path)
+    casts = []
+    for tensor in graph.graph.initializer:
+        if tensor.data_type != onnx.TensorProto.FLOAT:
+            continue
+        values = onnx.numpy_helper.to_array(tensor)
+        halved = values.astype(np.float16)
+        if values.size < HALVED or not np.array_equal(halved.astype(np.float32), values):
+            continue
+        name = tensor.name
+        tensor.CopyFrom(onnx.numpy_helper.from_array(halved, f"{name}.half"))
+        casts.append(onnx.helper.make_node("Cast", [tensor.name], [name], to=onnx.TensorProto.FLOAT))
+    for index, cast in enumerate(casts):
+        graph.graph.node.insert(index, cast)
+    onnx.checker.check_model(graph)
+    onnx.save(graph, path)
 
 
 class _Named(nn.Module):

@@ -72,6 +72,8 @@ class SuggestPayload(BaseModel):
     Attributes:
         model_sha256: of the weights that make the masks.
         detector_sha256: of the weights of the detector, where one is asked.
+        last_image: of a job of what files mark, the number of the last image that gets an item; None, in jobs of older
+            versions: all have theirs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -79,6 +81,7 @@ class SuggestPayload(BaseModel):
     model_sha256: str
     request: AnyRequest
     detector_sha256: str | None = None
+    last_image: int | None = None
 
 
 SUGGEST = "suggest:"  # how the kinds of items begin that ask for suggestions

@@ -6,7 +6,7 @@ window of images at a time, as those of ``precompute`` are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -132,21 +132,38 @@ def start_suggest(session: Session, project_id: int, payload: SuggestPayload) ->
     return job
 
 
-def start_marked(
-    session: Session, project_id: int, payload: SuggestPayload, marked: Mapping[int, Sequence[MarkedObject]]
-) -> Job:
-    """Start a job that makes masks of what files mark; all its items are made at once, each with its own objects.
+def start_marked(session: Session, project_id: int, payload: SuggestPayload, images: int) -> Job:
+    """Start a job that makes masks of what files mark; :func:`add_marked` gives it its items.
 
     Args:
         session: of a writing transaction.
         project_id: whose images they are.
-        payload: of the job, whose request names all objects by their digest.
-        marked: the objects, by the id of their image.
+        payload: of the job, whose request names all objects by their digest; with the last image.
+        images: how many will get items.
 
     Raises:
         Conflict: the project has an unfinished job of this kind.
     """
-    job = create_job(session, project_id, KIND, len(marked), payload.model_dump(mode="json"))
+    job = create_job(session, project_id, KIND, images, payload.model_dump(mode="json"))
+    announce_job(session, job)
+    return job
+
+
+def add_marked(session: Session, job: Job, marked: Sequence[tuple[int, Sequence[MarkedObject]]]) -> bool:
+    """Give a running job of what files mark the items of its next images, each with its own objects.
+
+    Args:
+        session: of a writing transaction.
+        job: made by :func:`start_marked`; its cursor is the last image that has an item.
+        marked: (number of an image, objects on it), ascending, ``WINDOW`` of them at most.
+
+    Returns:
+        Whether the job still goes on.
+    """
+    lock_job(session, job.id)
+    if job.state not in ("running", "paused"):
+        return False
+    payload = SuggestPayload.model_validate(job.payload)
     now = utc_now()
     rows = [
         {
@@ -154,7 +171,7 @@ def start_marked(
             "kind": suggest_kind(payload.model_sha256),
             "key": str(image_id),
             "priority": int(Priority.BULK),
-            "state": "waiting",
+            "state": "waiting" if job.state == "running" else "paused",
             "not_before": now,
             "attempts": 0,
             "crashes": 0,
@@ -162,19 +179,20 @@ def start_marked(
             "message": "",
             "created": now,
         }
-        for image_id, objects in sorted(marked.items())
+        for image_id, objects in marked
+        if image_id > job.cursor
     ]
-    for start in range(0, len(rows), WINDOW):
-        session.execute(insert(JobItem), rows[start : start + WINDOW])
-    announce_job(session, job)
-    return job
+    if rows:
+        session.execute(insert(JobItem), rows)
+        job.cursor = marked[-1][0]
+    return True
 
 
 def make_items(session: Session, job: Job) -> bool:
     """Make items of the next images of a running job; end the job when there are no more.
 
-    A job of what files mark had all its items from the start. One that ranks is not ended: :meth:`SuggestQueue.claim`
-    does what is left; images that the model has assessed before count as done.
+    A job of what files mark gets its items by :func:`add_marked`, and ends when it has had all. One that ranks is not
+    ended: :meth:`SuggestQueue.claim` does what is left; images that the model has assessed before count as done.
 
     Returns:
         Whether items were made.
@@ -184,7 +202,8 @@ def make_items(session: Session, job: Job) -> bool:
         return False
     payload = SuggestPayload.model_validate(job.payload)
     if isinstance(payload.request, Marked):
-        finish_if_done(session, job)
+        if payload.last_image is None or job.cursor >= payload.last_image:
+            finish_if_done(session, job)
         return False
     window = select(Image.id).where(Image.project_id == job.project_id, Image.id > job.cursor)
     last = session.scalar(select(func.max(window.order_by(Image.id).limit(WINDOW).subquery().c.id)))

@@ -13,14 +13,14 @@ from limner.formats.coco.matching import images_of_project
 from limner.formats.coco.report import SkipList, Skipped
 from limner.formats.importing import ImportFormat, Sources, read_marks
 from limner.jobs.kinds import SuggestPayload
-from limner.jobs.suggest import KIND, start_marked
+from limner.jobs.suggest import KIND, WINDOW, add_marked, start_marked
 from limner.service.annotating import apply_operation
 from limner.service.models import key_of
 from limner.service.projects import check_project
 from limner.service.wiring import Services
 from limner.store.annotations import annotations_of
 from limner.store.categories import announce_categories, create_category, list_categories
-from limner.store.jobs import unfinished_job
+from limner.store.jobs import get_job, unfinished_job
 from limner.store.suggestions import next_image_with_suggestions, suggestions_of
 from limner.store.tables import Job, Suggestion
 from limner.vocabulary.operations import CreateOperation, Provenance, Segmentation
@@ -60,6 +60,7 @@ def suggest_marked(
     """Start a job that has the project's model make masks of the boxes and outlines in files, as suggestions.
 
     Categories that the project lacks are created. The same files again, while their job is unfinished, are that job.
+    Items are made some images at a time, so that nobody who saves waits long; cut off in between, the same files go on.
 
     Raises:
         NotFound: there is no such project that the actor may see.
@@ -91,12 +92,20 @@ def suggest_marked(
         if missing:
             announce_categories(session, project_id)
         request = Marked(digest=digest.hexdigest())
-        payload = SuggestPayload(model_sha256=key_of(context, row).model_sha256, request=request)
+        payload = SuggestPayload(
+            model_sha256=key_of(context, row).model_sha256, request=request, last_image=max(marks.by_image)
+        )
         job = unfinished_job(session, project_id, KIND)
         if job is None or job.payload != payload.model_dump(mode="json"):  # another one is a conflict
-            job = start_marked(session, project_id, payload, _numbered(marks.by_image, known))
+            job = start_marked(session, project_id, payload, len(marks.by_image))
+    objects = _numbered(marks.by_image, known)
+    for start in range(0, len(objects), WINDOW):
+        with context.database.write() as session:
+            if not add_marked(session, get_job(session, job.id), objects[start : start + WINDOW]):
+                break
     context.suggester.look_again()
-    return MarkedJob(job, marks.count, skipped.summary())
+    with context.database.read() as session:
+        return MarkedJob(get_job(session, job.id), marks.count, skipped.summary())
 
 
 def accept_suggestions(
@@ -148,15 +157,18 @@ def accept_suggestions(
 
 def _numbered(
     marked: Mapping[int, Sequence[MarkedObject]], categories: Mapping[str, int]
-) -> Mapping[int, Sequence[MarkedObject]]:
-    """The objects with the ids of their categories in the project."""
-    return {
-        image_id: [
-            each.model_copy(update={"category_id": None if each.category is None else categories[each.category]})
-            for each in objects
-        ]
-        for image_id, objects in marked.items()
-    }
+) -> Sequence[tuple[int, Sequence[MarkedObject]]]:
+    """The objects of each image, by its number, with the ids of their categories in the project."""
+    return [
+        (
+            image_id,
+            [
+                each.model_copy(update={"category_id": None if each.category is None else categories[each.category]})
+                for each in objects
+            ],
+        )
+        for image_id, objects in sorted(marked.items())
+    ]
 
 
 def _creation(row: Suggestion, mask: Rle) -> CreateOperation:

@@ -3022,14 +3022,10 @@ export interface components {
     /**
      * @description Work to start on a project; ``suggest`` takes what to look for, by default everything on a grid.
      *
-     *     ``rank`` takes by what: how unsure the model is, how unlike they are to others, or both.
+     *     ``rank`` takes by what: how unsure the model is, how unlike they are to others, or by both, as usual.
      */
     NewJob: {
-      /**
-       * @default both
-       * @enum {string}
-       */
-      by: "both" | "uncertainty" | "diversity";
+      by?: ("both" | "uncertainty" | "diversity") | null;
       /** @enum {string} */
       kind: "precompute" | "suggest" | "rank";
       request?:

@@ -52,7 +52,8 @@ export class GalleryProject {
     const before = this[place];
     if (job.id < (before?.id ?? 0)) return;
     this[place] = job;
-    const ranked = job.kind === "rank" && job.state === "done" && before?.id === job.id && before.state !== "done";
+    const ranked =
+      job.kind === "rank" && job.state === "done" && before?.id === job.id && before.state !== "done";
     if (ranked) void this.images.reload(); // in whatever order they are listed: each says why it has its rank
   }
 

@@ -30,7 +30,8 @@ def create_job(project_id: int, json_data: NewJob) -> Job:
     model.
     """
     if json_data.kind == "rank":
-        return Job.model_validate(suggestions.start_ranking(services(), current_actor(), project_id, json_data.by))
+        by = json_data.by or "both"
+        return Job.model_validate(suggestions.start_ranking(services(), current_actor(), project_id, by))
     if json_data.kind == "suggest":
         request = json_data.request or Everything()
         return Job.model_validate(suggestions.start_suggesting(services(), current_actor(), project_id, request))

@@ -120,18 +120,18 @@ class ModelList(Answer):
 class NewJob(Request):
     """Work to start on a project; ``suggest`` takes what to look for, by default everything on a grid.
 
-    ``rank`` takes by what: how unsure the model is, how unlike they are to others, or both.
+    ``rank`` takes by what: how unsure the model is, how unlike they are to others, or by both, as usual.
     """
 
     kind: Literal["precompute", "suggest", "rank"]
     request: SuggestRequest | None = None
-    by: RankBy = "both"
+    by: RankBy | None = None
 
     @model_validator(mode="after")
     def _check_request(self) -> Self:
         if self.request is not None and self.kind != "suggest":
             raise ValueError("only jobs of the kind suggest take a request")
-        if "by" in self.model_fields_set and self.kind != "rank":
+        if self.by is not None and self.kind != "rank":
             raise ValueError("only jobs of the kind rank take by")
         return self
 

@@ -11,7 +11,10 @@ const project = { id: 3, image_count: 5 } as Project;
 const job = (state: Job["state"], message = ""): Job =>
   ({ id: 9, kind: "rank", state, done: 2, total: 5, failed: 0, message }) as Job;
 const person = userEvent.setup();
-const client = { rankImages: vi.fn(async () => job("running")), steerJob: vi.fn(async () => job("cancelled")) };
+const client = {
+  rankImages: vi.fn(async () => job("running")),
+  steerJob: vi.fn(async () => job("cancelled")),
+};
 
 function show(known: Job | null) {
   const onjob = vi.fn();
