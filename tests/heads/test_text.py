@@ -15,7 +15,8 @@ from PIL import Image
 
 from limner.cli import cli
 from limner.errors import InvalidInput, InvalidPrompt, LimnerError, MissingWeights, ModelError
-from limner.heads.text import TextDetector, family_of, meant, parse_phrases, text_detector_folder
+from limner.heads.text import TextDetector, meant
+from limner.models.text_detectors import family_of, parse_phrases, text_detector_folder
 from limner.vocabulary import rle
 from tests.heads.tiny_text import grounding_dino, owlv2
 

@@ -45,10 +45,11 @@ from limner.suggesting.protocol import (
 from limner.train.detector.writing import Origin, write_detector
 from limner.vocabulary import rle
 from limner.vocabulary.specs import IMAGE_EMBEDDINGS
-from limner.vocabulary.suggested import Assess, Detected, Everything, Similar
+from limner.vocabulary.suggested import Assess, Detected, Everything, Phrases, Similar
 from limner.workers import segmenters
 from limner.workers import suggest as module
 from limner.workers.suggest import Worker
+from tests.heads.tiny_text import grounding_dino
 from tests.workers.tiny import TINY, TinyModel
 
 MODEL, OTHER = "c" * 64, "e" * 64
@@ -312,3 +313,23 @@ def test_an_assessment_says_how_sure_the_model_is_and_pools_the_embedding(bench:
     again = bench.ask(asked.model_copy(update={"id": 2}))[-1]
     assert isinstance(again, Assessed)
     assert (again.vector, again.stored) == (answer.vector, None)
+
+
+def test_what_phrases_name_is_found_by_a_text_detector_and_given_its_category(bench: Bench) -> None:
+    grounding_dino(bench.settings.home / "text" / "dino")
+    request = Phrases(text="cat, red car", box_threshold=0.0, text_threshold=0.0)
+    asked = suggest(bench.image(picture(90, 120))).model_copy(
+        update={"request": request, "text_detector": "dino", "categories": {"cat": 4}}
+    )
+    *_, answer = bench.ask(asked)
+    assert isinstance(answer, Suggested)
+    assert answer.found
+    scores = [each.score for each in answer.found]
+    assert scores == sorted(scores, reverse=True)
+    for each in answer.found:
+        rle.validate({"size": list(each.size), "counts": each.counts}, (90, 120))
+        assert each.category_id == (4 if each.prompt["phrase"] == "cat" else None)
+        assert (len(each.prompt["box"]), each.prompt["detector"]) == (4, "dino")
+    *_, missing = bench.ask(asked.model_copy(update={"text_detector": "owl"}))
+    assert isinstance(missing, Unusable)
+    assert "no text detector called 'owl'" in missing.message

@@ -27,9 +27,10 @@ from limner.formats.importing import read_marks
 from limner.formats.sa1b import annotation_entry, document_bytes, image_entry
 from limner.formats.yolo import classes_yaml, line_of
 from limner.heads.annotating import BoxSource, DetectorSource, MarkedSource, TextSource
-from limner.heads.text import TextDetector, parse_phrases, text_detector_folder
+from limner.heads.text import TextDetector
 from limner.models.detectors import find_detector
 from limner.models.registry import load_model
+from limner.models.text_detectors import parse_phrases, text_detector_folder
 from limner.segment.predictor import Predictor
 from limner.vocabulary.devices import Device
 from limner.workers.encoder import choose_device

@@ -204,8 +204,9 @@ def _by_text(
     import numpy as np
 
     from limner.heads.annotating import TextSource
-    from limner.heads.text import TextDetector, parse_phrases, text_detector_folder
+    from limner.heads.text import TextDetector
     from limner.models.registry import load_model
+    from limner.models.text_detectors import parse_phrases, text_detector_folder
     from limner.segment.predictor import Predictor
     from limner.vocabulary import rle
     from limner.workers.encoder import choose_device

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from limner.cli.home import HOME, open_home
-from limner.vocabulary.suggested import MAX_POINTS_PER_SIDE, Detected, Everything
+from limner.vocabulary.suggested import (
+    BOX_THRESHOLD,
+    MAX_POINTS_PER_SIDE,
+    TEXT_THRESHOLD,
+    Detected,
+    Everything,
+    Phrases,
+)
 
 if TYPE_CHECKING:
     from limner.access import Actor
@@ -88,6 +95,34 @@ def detector(context: click.Context, name: str, called: str | None, objectness: 
     """
     with open_home(home) as (services, actor):
         failed = run_job(services, actor, name, Detected(detector=called, objectness=objectness))
+    if failed:
+        context.exit(1)
+
+
+@suggest.command()
+@click.argument("name", metavar="PROJECT")
+@click.argument("phrases")
+@click.option("--text-model", "called", help="A name in HOME/text.  [default: the only one]")
+@click.option("--box-threshold", type=click.FloatRange(0, 1), default=BOX_THRESHOLD, show_default=True)
+@click.option("--text-threshold", type=click.FloatRange(0, 1), default=TEXT_THRESHOLD, show_default=True)
+@HOME
+@click.pass_context
+def text(
+    context: click.Context,
+    name: str,
+    phrases: str,
+    called: str | None,
+    box_threshold: float,
+    text_threshold: float,
+    home: Path | None,
+) -> None:
+    """Suggest what PHRASES name ("cat, red car") on the images of PROJECT, a name or an id (needs limner[text]).
+
+    A phrase that is a category's name gives masks of it. Otherwise as `everything`.
+    """
+    request = Phrases(text=phrases, detector=called, box_threshold=box_threshold, text_threshold=text_threshold)
+    with open_home(home) as (services, actor):
+        failed = run_job(services, actor, name, request)
     if failed:
         context.exit(1)
 

@@ -17,14 +17,14 @@ from limner.errors import InvalidInput
 from limner.heads.files import load_detector
 from limner.heads.finding import DetectedFinder
 from limner.heads.labelled import masks_of_marked
-from limner.heads.text import BOX_THRESHOLD, TEXT_THRESHOLD, TextDetector
+from limner.heads.text import TextDetector
 from limner.models.detectors import InstalledDetector
 from limner.models.registry import LoadedModel
 from limner.segment.embedding import ImageEmbedding
 from limner.segment.of_boxes import Box, BoxMask, masks_of_boxes
 from limner.segment.predictor import Predictor
 from limner.vocabulary import rle
-from limner.vocabulary.suggested import MarkedObject
+from limner.vocabulary.suggested import BOX_THRESHOLD, TEXT_THRESHOLD, MarkedObject
 
 
 @dataclass(frozen=True)

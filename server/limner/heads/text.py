@@ -7,7 +7,6 @@ families are Grounding DINO (also MM-Grounding-DINO and LLMDet), OWLv2 and OmDet
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -18,21 +17,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from limner.errors import InvalidInput, MissingWeights, ModelError
+from limner.errors import ModelError
+from limner.models.text_detectors import family_of
 from limner.segment.automatic.boxes import suppress
 from limner.segment.of_boxes import Box
+from limner.vocabulary.suggested import BOX_THRESHOLD, TEXT_THRESHOLD
 
-FAMILIES = {
-    "grounding-dino": "Grounding DINO",
-    "mm-grounding-dino": "MM-Grounding-DINO or LLMDet",
-    "owlv2": "OWLv2",
-    "omdet-turbo": "OmDet-Turbo",
-}
-BOX_THRESHOLD, TEXT_THRESHOLD = 0.3, 0.25
 APART = 0.7  # IoU of boxes above which the better one stays
-MAX_PHRASES = 50  # at once; a caption of more does not fit what the text encoders take
-CONFIG = "config.json"
-FOLDER = "text"  # below a home
 
 
 @dataclass(frozen=True)
@@ -133,66 +124,6 @@ class TextDetector:
 def _apart(found: Sequence[TextBox]) -> list[TextBox]:
     boxes = np.asarray([each.box for each in found], np.float64).reshape(-1, 4)
     return [found[index] for index in suppress(boxes, np.asarray([each.score for each in found], np.float64), APART)]
-
-
-def text_detector_folder(home: Path, name: str | None) -> Path:
-    """The folder of a text detector: one that is given, or the one called so below ``<home>/text``.
-
-    Raises:
-        MissingWeights: there is none; or none was named, and there is not exactly one.
-    """
-    if name is not None and Path(name).is_dir():
-        return Path(name)
-    installed = {path.parent.name: path.parent for path in sorted((home / FOLDER).glob(f"*/{CONFIG}"))}
-    if name is None and len(installed) == 1:
-        return next(iter(installed.values()))
-    if name in installed:
-        return installed[name]
-    wanted = "No text detector was named" if name is None else f"There is no text detector called {name!r}"
-    raise MissingWeights(
-        f"{wanted}; {home / FOLDER} has {', '.join(installed) or 'none'}.",
-        hint="Give --text-model FOLDER: Grounding DINO, LLMDet, OWLv2 or OmDet-Turbo as transformers saves them.",
-    )
-
-
-def family_of(folder: Path) -> str:
-    """The family of the checkpoint in a folder.
-
-    Raises:
-        MissingWeights: there is none.
-        ModelError: it is of none that is known.
-    """
-    try:
-        family = json.loads((folder / CONFIG).read_bytes())["model_type"]
-    except FileNotFoundError as error:
-        raise MissingWeights(
-            f"There is no text detector in {folder}.", hint="Give a folder as transformers saves checkpoints."
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"{folder / CONFIG} describes no model: {error!r}.", hint="Save the checkpoint again."
-        ) from error
-    if family not in FAMILIES:
-        raise ModelError(
-            f"The model in {folder} is of the family {family!r}, which reads no text here.",
-            hint=f"Text detectors are {', '.join(FAMILIES.values())}.",
-        )
-    return str(family)
-
-
-def parse_phrases(text: str) -> list[str]:
-    """``"cat, red car"`` -> phrases in lower case, each once.
-
-    Raises:
-        InvalidInput: there are none, or too many.
-    """
-    phrases = list(dict.fromkeys(" ".join(part.lower().split()).strip(" .") for part in text.split(",")))
-    phrases = [phrase for phrase in phrases if phrase]
-    if not 0 < len(phrases) <= MAX_PHRASES:
-        raise InvalidInput(
-            f"{len(phrases)} phrases were given.", hint=f'Give 1 to {MAX_PHRASES}, with commas between: "cat, red car"'
-        )
-    return phrases
 
 
 def meant(said: str, phrases: Sequence[str]) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import IntEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from limner.encoding.states import Target
 from limner.store.embeddings import EmbeddingKey
@@ -72,6 +72,8 @@ class SuggestPayload(BaseModel):
     Attributes:
         model_sha256: of the weights that make the masks.
         detector_sha256: of the weights of the detector, where one is asked.
+        text_detector: name of the text detector, where one is asked.
+        categories: numbers of categories by phrase, where phrases are looked for.
         last_image: of a job of what files mark, the number of the last image that gets an item; None, in jobs of older
             versions: all have theirs.
     """
@@ -81,6 +83,8 @@ class SuggestPayload(BaseModel):
     model_sha256: str
     request: AnyRequest
     detector_sha256: str | None = None
+    text_detector: str | None = None
+    categories: Mapping[str, int] = Field(default_factory=dict)
     last_image: int | None = None
 
 

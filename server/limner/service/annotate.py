@@ -98,10 +98,10 @@ def suggest_marked(
         job = unfinished_job(session, project_id, KIND)
         if job is None or job.payload != payload.model_dump(mode="json"):  # another one is a conflict
             job = start_marked(session, project_id, payload, len(marks.by_image))
-    objects = _numbered(marks.by_image, known)
-    for start in range(0, len(objects), WINDOW):
+    numbered = _numbered(marks.by_image, known)
+    for start in range(0, len(numbered), WINDOW):
         with context.database.write() as session:
-            if not add_marked(session, get_job(session, job.id), objects[start : start + WINDOW]):
+            if not add_marked(session, get_job(session, job.id), numbered[start : start + WINDOW]):
                 break
     context.suggester.look_again()
     with context.database.read() as session:

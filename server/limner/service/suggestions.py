@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from limner.access import Actor, Permission, access_image, access_project
-from limner.errors import InvalidInput, MissingWeights
+from limner.errors import InvalidInput, MissingWeights, ModelError
 from limner.jobs.kinds import SuggestPayload
 from limner.jobs.suggest import activity_of, ask_for_image, cancel_for_image, start_suggest
 from limner.models.detectors import DetectorCard, choose_detector, usable_detectors
+from limner.models.text_detectors import choose_text_detector, parse_phrases, phrase_of
 from limner.service.models import key_in, key_of
 from limner.service.wiring import Services
 from limner.store.categories import list_categories
@@ -21,7 +22,7 @@ from limner.store.suggestions import suggestions_of
 from limner.store.tables import Job, Suggestion
 from limner.vocabulary.events import PublishedEvent, SuggestionsEvent
 from limner.vocabulary.states import RankBy, SuggestionActivity
-from limner.vocabulary.suggested import Assess, Detected, Similar, SuggestRequest
+from limner.vocabulary.suggested import Assess, Detected, Phrases, Similar, SuggestRequest
 
 __all__ = [
     "DetectorCard",
@@ -164,6 +165,8 @@ def _payload(
 ) -> SuggestPayload:
     """What is to be done, with the detector by its weights: another that comes later is not meant."""
     _check_examples(session, project_id, request)
+    if isinstance(request, Phrases):
+        return _text_payload(context, session, project_id, model_sha256, request)
     if not isinstance(request, Detected):
         return SuggestPayload(model_sha256=model_sha256, request=request)
     try:
@@ -172,6 +175,20 @@ def _payload(
         raise InvalidInput(error.message, hint=error.hint) from error
     sha256 = detector.card.weights_sha256
     return SuggestPayload(model_sha256=model_sha256, request=request, detector_sha256=sha256)
+
+
+def _text_payload(
+    context: Services, session: Session, project_id: int, model_sha256: str, request: Phrases
+) -> SuggestPayload:
+    """What is to be looked for by text; phrases that name categories are known to."""
+    phrases = parse_phrases(request.text)
+    try:
+        detector = choose_text_detector(context.settings.home, request.detector)
+    except ModelError as error:  # also that there is none
+        raise InvalidInput(error.message, hint=error.hint) from error
+    named = {phrase_of(category.name): category.id for category in list_categories(session, project_id)}
+    categories = {phrase: named[phrase] for phrase in phrases if phrase in named}
+    return SuggestPayload(model_sha256=model_sha256, request=request, text_detector=detector, categories=categories)
 
 
 def _check_examples(session: Session, project_id: int, request: SuggestRequest) -> None:

@@ -28,6 +28,8 @@ class Suggest(Message):
         examples: what is looked for, where the request is for similar objects.
         refused: what was found so before and was not meant.
         detector_sha256: of the weights of the detector that is asked, where the request is for one.
+        text_detector: name of the text detector that is asked, where the request is for phrases.
+        categories: numbers of categories by phrase.
         project_id: whose categories are meant.
     """
 
@@ -39,6 +41,8 @@ class Suggest(Message):
     examples: tuple[ExampleMask, ...] = ()
     refused: tuple[ExampleMask, ...] = ()
     detector_sha256: str | None = None
+    text_detector: str | None = None
+    categories: dict[str, int] = Field(default_factory=dict)
     project_id: int | None = None
 
 

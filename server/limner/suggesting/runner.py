@@ -195,6 +195,8 @@ class SuggestionRunner:
                 examples=tuple(map(_example, item.examples)),
                 refused=tuple(map(_example, item.refused)),
                 detector_sha256=item.payload.detector_sha256,
+                text_detector=item.payload.text_detector,
+                categories=dict(item.payload.categories),
                 project_id=item.home_id,
             )
         )

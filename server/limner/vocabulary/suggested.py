@@ -14,6 +14,7 @@ from limner.vocabulary.states import RankBy
 SAME = 0.7  # IoU above which two masks are of the same object
 MAX_POINTS_PER_SIDE = 64
 MAX_EXAMPLES = 32  # of one request
+BOX_THRESHOLD, TEXT_THRESHOLD = 0.3, 0.25  # of text detectors, unless told otherwise
 MAX_SUGGESTIONS = 1000  # of one run on one image; the best ones are kept
 
 
@@ -58,6 +59,20 @@ class Detected(_Asked):
     objectness: Annotated[float, Field(ge=0, le=1)] = 0.1
 
 
+class Phrases(_Asked):
+    """What phrases name, with commas between them: ``"cat, red car"``; a detector that reads text finds boxes.
+
+    A phrase that is the name of a category, in any capitals, gives masks of it. ``detector`` is the name of a text
+    detector; null: the only one. ``box_threshold`` is the least score of a box, ``text_threshold`` that of a word.
+    """
+
+    source: Literal["text"] = "text"
+    text: Annotated[str, Field(min_length=1, max_length=2000)]
+    detector: Annotated[str, Field(max_length=64)] | None = None
+    box_threshold: Annotated[float, Field(ge=0, le=1)] = BOX_THRESHOLD
+    text_threshold: Annotated[float, Field(ge=0, le=1)] = TEXT_THRESHOLD
+
+
 class MarkedObject(_Asked):
     """An object that a file marks: a box x0, y0, x1, y1 in image pixels, and the mask (RLE counts) where it has one.
 
@@ -89,8 +104,10 @@ class Assess(_Asked):
     by: RankBy = "both"
 
 
-SuggestRequest = Annotated[Everything | Similar | Detected, Field(discriminator="source")]  # what pages can ask for
-AnyRequest = Annotated[Everything | Similar | Detected | Marked | Assess, Field(discriminator="source")]
+SuggestRequest = Annotated[
+    Everything | Similar | Detected | Phrases, Field(discriminator="source")
+]  # what pages can ask for
+AnyRequest = Annotated[Everything | Similar | Detected | Phrases | Marked | Assess, Field(discriminator="source")]
 
 
 def mask_iou(a: Rle, b: Rle) -> float:

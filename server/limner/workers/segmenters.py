@@ -9,7 +9,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from limner.blobs import BlobStore, embedding_key, image_key
 from limner.config import Settings
@@ -18,9 +20,12 @@ from limner.encoding.wire import unpack
 from limner.errors import NotFound
 from limner.heads.detector import Detector
 from limner.heads.files import load_detector
+from limner.heads.text import TextDetector
+from limner.models.catalogue import check_name
 from limner.models.detectors import DetectorCard, detector_by_weights
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.models.registry import LoadedModel, load_by_weights
+from limner.models.text_detectors import text_detector_folder
 from limner.segment.embedding import ImageEmbedding
 from limner.segment.exemplars import Exemplar, exemplar
 from limner.segment.predictor import Predictor
@@ -122,8 +127,16 @@ class Segmenter:
                 self._exemplars.popitem(last=False)
         return self._exemplars[key]
 
+    def pixels(self, sha256: str) -> NDArray[np.uint8]:
+        """RGB (H, W, 3) of an image.
+
+        Raises:
+            NotFound, InvalidInput: as :meth:`open`.
+        """
+        return decode_image(self._blobs.get(image_key(sha256)), max_pixels=self._settings.max_pixels).rgb
+
     def _encode(self, sha256: str) -> bytes:
-        rgb = decode_image(self._blobs.get(image_key(sha256)), max_pixels=self._settings.max_pixels).rgb
+        rgb = self.pixels(sha256)
         encoder = Encoder(self._loaded.model, self._device, cpu_precision=self._loaded.cpu_precision)
         torch.set_num_threads(threads_of(self._settings))
         try:
@@ -147,6 +160,7 @@ class Segmenters:
         self._blobs = BlobStore(settings.resolved_blob_url)
         self._segmenters: OrderedDict[str, Segmenter] = OrderedDict()  # the one used last comes last
         self._detectors: OrderedDict[str, LoadedDetector] = OrderedDict()  # likewise
+        self._text: tuple[str, TextDetector] | None = None  # by its name
         self.device = choose_device(settings.device)
 
     def get(self, model_sha256: str, on_load: Callable[[], None]) -> Segmenter:
@@ -182,6 +196,19 @@ class Segmenters:
                 self._detectors.popitem(last=False)
         self._detectors.move_to_end(weights_sha256)
         return self._detectors[weights_sha256]
+
+    def text_detector(self, name: str) -> TextDetector:
+        """The text detector of this name; one stays loaded.
+
+        Raises:
+            ModelError: it is not there, cannot be loaded, or ``transformers`` is not installed.
+        """
+        if self._text is None or self._text[0] != name:
+            self._text = None  # so that both never need memory at once
+            gc.collect()
+            folder = text_detector_folder(self._settings.home, check_name(name))
+            self._text = name, TextDetector(folder, self.device)
+        return self._text[1]
 
 
 def threads_of(settings: Settings) -> int:

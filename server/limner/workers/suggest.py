@@ -18,8 +18,10 @@ from limner.config import Settings
 from limner.errors import InvalidInput, LimnerError, ModelError
 from limner.heads.finding import DetectedFinder
 from limner.heads.labelled import masks_of_marked
+from limner.models.text_detectors import parse_phrases
 from limner.segment.automatic import AutomaticMaskGenerator
 from limner.segment.embedding import ImageEmbedding
+from limner.segment.of_boxes import masks_of_boxes
 from limner.segment.predictor import Predictor
 from limner.segment.similar import SimilarFinder
 from limner.segment.uncertainty import assess
@@ -40,7 +42,7 @@ from limner.suggesting.protocol import (
     parse_request,
 )
 from limner.vocabulary import rle
-from limner.vocabulary.suggested import MAX_SUGGESTIONS, Assess, Detected, Everything, Marked, Similar
+from limner.vocabulary.suggested import MAX_SUGGESTIONS, Assess, Detected, Everything, Marked, Phrases, Similar
 from limner.workers.child_main import run_child
 from limner.workers.segmenters import Opened, Segmenter, Segmenters, threads_of
 
@@ -101,6 +103,9 @@ class Worker:
             segmenter = self._segmenters.get(request.model_sha256, lambda: self._send(Loading(id=request.id)))
             if request.detector_sha256 is not None:
                 self._segmenters.detector(request.detector_sha256)
+            if request.text_detector is not None:
+                self._send(Loading(id=request.id))
+                self._segmenters.text_detector(request.text_detector)
         except ModelError as error:
             return Unusable(id=request.id, message=str(error))
         except Exception as error:  # noqa: BLE001  (reported to the server, with the trace on stderr)
@@ -115,6 +120,8 @@ class Worker:
                     found = self._similar(request, segmenter, opened.embedding)
                 case Detected() as detected:
                     found = self._detected(request, segmenter.predictor, opened.embedding, detected)
+                case Phrases() as phrases:
+                    found = self._named(request, segmenter, opened.embedding, phrases)
                 case Marked() as marked:
                     found = self._marked(request, segmenter.predictor, opened.embedding, marked)
                 case Assess():
@@ -201,6 +208,36 @@ class Worker:
                 category_id=loaded.category_of(each.asked.category, request.project_id),
             )
             for each in finder.find(embedding, lambda done, total: self._progress(request.id, done, total))
+        ]
+
+    def _named(
+        self, request: Suggest, segmenter: Segmenter, embedding: ImageEmbedding, asked: Phrases
+    ) -> list[FoundMask]:
+        if request.text_detector is None:
+            raise InvalidInput("The request names no text detector.", hint="Server and worker differ in version.")
+        boxes = self._segmenters.text_detector(request.text_detector).find(
+            segmenter.pixels(request.image_sha256),
+            parse_phrases(asked.text),
+            box_threshold=asked.box_threshold,
+            text_threshold=asked.text_threshold,
+        )
+        found = masks_of_boxes(
+            segmenter.predictor,
+            embedding,
+            [(each.box, each.score, each) for each in boxes],
+            lambda done, total: self._progress(request.id, done, total),
+            threads=self._threads if self._segmenters.device.type == "cpu" else 1,
+        )
+        return [
+            FoundMask(
+                size=embedding.image_size,
+                counts=each.mask["counts"],
+                score=each.score,
+                stability=each.stability,
+                prompt={"box": list(each.asked.box), "phrase": each.asked.phrase, "detector": request.text_detector},
+                category_id=request.categories.get(each.asked.phrase),
+            )
+            for each in sorted(found, key=lambda each: -each.score)
         ]
 
     def _marked(

@@ -3033,6 +3033,7 @@ export interface components {
             | components["schemas"]["Everything"]
             | components["schemas"]["Similar"]
             | components["schemas"]["Detected"]
+            | components["schemas"]["Phrases"]
           )
         | null;
     };
@@ -3205,6 +3206,25 @@ export interface components {
       id: number;
       name: string;
       role: components["schemas"]["ProjectRole"];
+    };
+    /**
+     * @description What phrases name, with commas between them: ``"cat, red car"``; a detector that reads text finds boxes.
+     *
+     *     A phrase that is the name of a category, in any capitals, gives masks of it. ``detector`` is the name of a text
+     *     detector; null: the only one. ``box_threshold`` is the least score of a box, ``text_threshold`` that of a word.
+     */
+    Phrases: {
+      /** @default 0.3 */
+      box_threshold: number;
+      detector?: string | null;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      source: "text";
+      text: string;
+      /** @default 0.25 */
+      text_threshold: number;
     };
     /** @description How far a project is, for each day on which that changed; ``uncounted`` images changed seconds ago. */
     Progress: {
@@ -3651,7 +3671,8 @@ export interface components {
       request:
         | components["schemas"]["Everything"]
         | components["schemas"]["Similar"]
-        | components["schemas"]["Detected"];
+        | components["schemas"]["Detected"]
+        | components["schemas"]["Phrases"];
     };
     /**
      * @description Where an image stands with suggestions: ``done`` of ``total`` points while it runs, ``found`` once it is ready.

@@ -20,6 +20,9 @@ export const GRIDS = [8, 16, 32] as const; // points along each side
 /** Boxes that a detector is less sure of are not asked for. */
 export const OBJECTNESS = 0.1;
 
+/** Least scores of a box, and of a word of a phrase. */
+export const TEXT_THRESHOLDS = { box_threshold: 0.3, text_threshold: 0.25 } as const;
+
 const MAX_EXAMPLES = 32; // of one request, as the server takes them
 
 export class Suggesting {
@@ -86,6 +89,12 @@ export class Suggesting {
   /** By the project's newest detector, or one that came with Limner. */
   async detected(): Promise<void> {
     await this.ask({ source: "detector", objectness: OBJECTNESS });
+  }
+
+  /** @param text what phrases name, with commas between them; a detector that reads text finds it */
+  async named(text: string): Promise<void> {
+    const phrases = text.trim();
+    if (phrases) await this.ask({ source: "text", text: phrases, ...TEXT_THRESHOLDS });
   }
 
   async cancel(): Promise<void> {

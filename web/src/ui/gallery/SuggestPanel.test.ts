@@ -70,6 +70,24 @@ it("has a detector look that is chosen, and says what it learned from", async ()
   });
 });
 
+it("finds what phrases name, or the names of the categories", async () => {
+  show(null);
+  await person.click(screen.getByRole("button", { name: "Categories" }));
+  await person.click(screen.getByRole("button", { name: "Find by text" }));
+  expect(client.suggestOnAll).toHaveBeenCalledWith(3, {
+    source: "text",
+    text: "book, coin",
+    box_threshold: 0.3,
+    text_threshold: 0.25,
+  });
+});
+
+it("says of a detector that came with Limner that one of the project's own finds more", async () => {
+  client.detectors.mockResolvedValueOnce([{ ...detector("objects"), project_id: null }]);
+  show(null);
+  expect(await screen.findByText(/came with Limner and finds objects of any kind/)).toBeTruthy();
+});
+
 it("says how a detector is trained where there is none", async () => {
   show(null);
   expect(await screen.findByText("limner detector train --project 3")).toBeTruthy();
