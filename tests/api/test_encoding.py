@@ -175,6 +175,8 @@ def test_a_region_has_an_embedding_of_its_own(
     before = stored_files(settings)
     assert sum("embeddings" in name for name in before) == 3
     assert script.delete(f"/api/v1/images/{image['id']}").status_code == 204
+    trash = f"/api/v1/projects/{image['project_id']}/trash"
+    assert script.post(f"{trash}/delete", json={"image_ids": [image["id"]]}).status_code == 200
     sweep(services.database, services.blobs, "test", now=utc_now() + timedelta(hours=25))
     assert stored_files(settings) == set()
 
