@@ -81,6 +81,9 @@ def ask(app: APIFlask, client: FlaskClient, rows: Rows, leave_out: Collection[st
         "account.create_token": {"json": {"name": f"token {uuid.uuid4()}"}},
         "account.set_password": {"json": {"new": PASSWORD}},
         "account.update_account": {"json": {"name": f"name {uuid.uuid4()}"}},
+        "agreement.settle_image": {
+            "json": {"revision": 1, "seen": [{"copy_id": 1, "revision": 1}], "masks": []},
+        },
         "annotations.apply": {"json": creation(rows["category_id"]), "headers": {"If-Match": '"1"'}},
         "categories.create_category": {"json": {"name": f"dog {uuid.uuid4()}"}},
         "categories.update_category": {"json": {"name": "lynx"}},
