@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, tru
 from sqlalchemy.orm import Session
 
 from limner.errors import InvalidInput, NotFound
-from limner.store.leases import Among, is_held
 from limner.store.copies import worked_on_itself
+from limner.store.leases import Among, is_held
 from limner.store.tables import Image
 from limner.store.types import utc_now
 from limner.vocabulary.listing import EVERYTHING, Listing, folder_range, natural_key

@@ -365,6 +365,24 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/images/{image_id}/overlap": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What people made of an image independently, and what they agree on. */
+    get: operations["compareAnswers"];
+    /** Say what is on an image on which several people worked: consensus, one person's masks, or some of each. */
+    put: operations["settleImage"];
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/images/{image_id}/steps": {
     parameters: {
       query?: never;
@@ -1157,6 +1175,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/projects/{project_id}/overlap": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Images on which several people work or worked: those to be settled first, and of these the most disputed. */
+    get: operations["listOverlap"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/projects/{project_id}/snapshots": {
     parameters: {
       query?: never;
@@ -1169,6 +1204,40 @@ export interface paths {
     put?: never;
     /** Keep the annotations of a project as they stand now, under a name. */
     post: operations["takeSnapshot"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/statistics/agreement": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** How far people agree on images on which several worked independently. */
+    get: operations["getAgreement"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/statistics/agreement.csv": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** How every two people compare on every image, as CSV. */
+    get: operations["getAgreementTable"];
+    put?: never;
+    post?: never;
     delete?: never;
     options?: never;
     head?: never;
@@ -1699,6 +1768,36 @@ export interface components {
     AccountChanges: {
       name: string;
     };
+    /**
+     * @description How far people agree, over pairs of people on ``images``.
+     *
+     *     ``matched`` are pairs of masks of the same thing (IoU ≥ 0.5), ``unmatched`` masks for which the other person had
+     *     none. ``quality`` is panoptic quality: the sum of the matches' mask IoU over matched + unmatched / 2. ``mask_iou``,
+     *     ``boundary_iou`` and ``same_category`` are means over the matches, ``found`` is the share of masks that have one.
+     */
+    Agreement: {
+      boundary_iou: components["schemas"]["Estimate"];
+      found: components["schemas"]["Estimate"];
+      images: number;
+      mask_iou: components["schemas"]["Estimate"];
+      matched: number;
+      quality: components["schemas"]["Estimate"];
+      same_category: components["schemas"]["Estimate"];
+      unmatched: number;
+    };
+    /**
+     * @description How far people agree in a project; ``annotators`` is how many people can be handed such images.
+     *
+     *     ``alpha`` is Krippendorff's, of the categories that people gave to the same things; null where it is not defined.
+     */
+    AgreementSummary: {
+      alpha: number | null;
+      annotators: number;
+      categories: components["schemas"]["CategoryAgreement"][];
+      everybody: components["schemas"]["Agreement"];
+      images: components["schemas"]["OverlapCounts"];
+      pairs: components["schemas"]["PairAgreement"][];
+    };
     /** @description A mask with a category; area and bbox [x, y, width, height] are those of the mask. */
     Annotation: {
       area: number;
@@ -1791,6 +1890,7 @@ export interface components {
         | "image.restore"
         | "image.delete_for_good"
         | "image.return"
+        | "image.settle"
         | "images.gold"
         | "annotations.export"
         | "annotations.import"
@@ -1864,6 +1964,12 @@ export interface components {
       position: number;
       supercategory: string;
     };
+    /** @description How far people agree on masks of a category; 0 stands for none. */
+    CategoryAgreement: {
+      agreement: components["schemas"]["Agreement"];
+      category_id: number;
+      name: string;
+    };
     /** @description What to change about a category; what is left out stays. */
     CategoryChanges: {
       color?: string | null;
@@ -1927,6 +2033,11 @@ export interface components {
       provenance?: components["schemas"]["Provenance"] | null;
       segmentation?: components["schemas"]["Segmentation"] | null;
     };
+    /** @description Masks that people made, by their numbers: the consensus of them is to be on the image, in this category. */
+    ChosenMask: {
+      annotations: number[];
+      category_id: number | null;
+    };
     /** @description What somebody said (null: nobody is known), and when. */
     Comment: {
       by: string | null;
@@ -1944,6 +2055,32 @@ export interface components {
       event: "comments";
       image_id: number;
       open: number;
+    };
+    /** @description What people made of an image; things on which they do not agree come first. */
+    ComparedAnswers: {
+      answers: components["schemas"]["OneAnswer"][];
+      file_name: string;
+      height: number;
+      image_id: number;
+      /** @enum {string} */
+      overlap: "open" | "begun" | "ready" | "settled";
+      revision: number;
+      things: components["schemas"]["OneThing"][];
+      width: number;
+    };
+    /** @description An image on which several people work or worked: how many are done, and how far they agree (panoptic quality). */
+    ComparedImage: {
+      answers: number;
+      file_name: string;
+      image_id: number;
+      /** @enum {string} */
+      overlap: "open" | "begun" | "ready" | "settled";
+      quality: number | null;
+    };
+    /** @description Images on which several people work or worked, ``total`` of them; those to be settled and disputed first. */
+    ComparedImages: {
+      images: components["schemas"]["ComparedImage"][];
+      total: number;
     };
     /** @description An identity at a sign-in provider that signs one in; ``shown_as`` is what one is called there. */
     ConnectedIdentity: {
@@ -2191,6 +2328,12 @@ export interface components {
     ErrorRateList: {
       groups: components["schemas"]["ErrorRate"][];
     };
+    /** @description A ratio, 0 to 1, and its 95 % interval over images; null where it is not defined, or too little is known. */
+    Estimate: {
+      high: number | null;
+      low: number | null;
+      value: number | null;
+    };
     /** @description All masks that a regular grid of points finds: ``points_per_side`` points along each side. */
     Everything: {
       /** @default 16 */
@@ -2295,8 +2438,9 @@ export interface components {
      * @description An image after orientation; ``sha256`` and ``bytes`` are those of the uploaded file.
      *
      *     No other image of the project has its ``file_name``. Of the ``pages``, or frames, of the file it is the first.
-     *     ``open_threads`` counts threads of comments that nobody has resolved. ``gold``: annotators are measured by it; told
-     *     to those who review or read figures.
+     *     ``open_threads`` counts threads of comments that nobody has resolved. ``gold``: annotators are measured by it;
+     *     ``overlap``: how far it is when several people work on it, each on a copy; both told to those who review or read
+     *     figures.
      */
     Image: {
       annotation_count: number;
@@ -2311,6 +2455,7 @@ export interface components {
       id: number;
       mark: components["schemas"]["ImageMark"];
       open_threads: number;
+      overlap: ("open" | "begun" | "ready" | "settled") | null;
       pages: number;
       project_id: number;
       rank: components["schemas"]["ImageRank"] | null;
@@ -2340,6 +2485,7 @@ export interface components {
       next_id: number | null;
       next_waiting_id: number | null;
       open_threads: number;
+      overlap: ("open" | "begun" | "ready" | "settled") | null;
       pages: number;
       permissions: components["schemas"]["Permission"][];
       position: number;
@@ -2661,11 +2807,11 @@ export interface components {
        */
       folder: string;
       /**
-       * @description name: natural, img2 before img10; objects: by their number; what is equal: as added
+       * @description name: natural, img2 before img10; objects: by their number; informative: by what they would teach the model, as a job of the kind rank has found; what is equal: as added
        * @default added
        * @enum {string}
        */
-      order: "added" | "name" | "state" | "objects";
+      order: "added" | "name" | "state" | "objects" | "informative";
       /**
        * @description words, each of which is somewhere in the path; case does not count
        * @default
@@ -3109,6 +3255,38 @@ export interface components {
       /** @default false */
       give_back: boolean;
     };
+    /** @description Who made masks of an image on their copy, or skipped it: then ``note`` says why. */
+    OneAnswer: {
+      copy_id: number;
+      masks: number;
+      name: string;
+      note: string;
+      revision: number;
+      skipped: boolean;
+      user_id: number;
+    };
+    /** @description A mask that a person made. */
+    OneMask: {
+      category_id: number | null;
+      id: number;
+      segmentation: components["schemas"]["Segmentation"];
+      user_id: number;
+    };
+    /**
+     * @description Masks of the same thing, at most one of each person, and what stands for all of them.
+     *
+     *     ``consensus`` has the pixels that most of them have, ``disputed`` those that some have and others have not.
+     *     ``agreed``: more than half of the people marked it, and most gave it this category. ``iou`` is the mean over each
+     *     two; null where only one person marked it.
+     */
+    OneThing: {
+      agreed: boolean;
+      category_id: number | null;
+      consensus: components["schemas"]["Segmentation"];
+      disputed: components["schemas"]["Segmentation"];
+      iou: number | null;
+      masks: components["schemas"]["OneMask"][];
+    };
     Operation:
       | components["schemas"]["CreateOperation"]
       | components["schemas"]["UpdateOperation"]
@@ -3136,6 +3314,13 @@ export interface components {
       /** Format: uuid */
       suggestion: string;
     };
+    /** @description Images on which several people work, by how far they are. */
+    OverlapCounts: {
+      begun: number;
+      open: number;
+      ready: number;
+      settled: number;
+    };
     /**
      * @description What one did oneself in a project: masks by day, category and model, and what became of one's images.
      *
@@ -3147,6 +3332,13 @@ export interface components {
       by_model: components["schemas"]["Effort"][];
       gold: components["schemas"]["GoldFigures"] | null;
       reviews: components["schemas"]["Reviews"];
+    };
+    /** @description How two people agree; ``kappa`` is Cohen's, of categories: null where it is not defined. */
+    PairAgreement: {
+      agreement: components["schemas"]["Agreement"];
+      first: string;
+      kappa: number | null;
+      second: string;
     };
     /** @description A new password; the old one too, where there is one. */
     PasswordChange: {
@@ -3244,7 +3436,8 @@ export interface components {
      * @description A project, how much is in it, its model, its categories, and what one may do in it.
      *
      *     ``next_order`` is that in which images are handed out; a random one begins where ``next_seed`` says. ``gold_share``
-     *     of them, 0 to 1, are gold images; null for who is measured by these.
+     *     of them, 0 to 1, are gold images; null for who is measured by these. Of ``overlap_share`` of the images
+     *     ``overlap_people`` make annotations independently; null likewise.
      */
     Project: {
       annotated_count: number;
@@ -3262,6 +3455,8 @@ export interface components {
       /** @enum {string} */
       next_order: "added" | "name" | "random" | "informative";
       next_seed: number;
+      overlap_people: number | null;
+      overlap_share: number | null;
       permissions: components["schemas"]["Permission"][];
       returned_count: number;
       skipped_count: number;
@@ -3273,6 +3468,8 @@ export interface components {
       name?: string | null;
       next_order?: ("added" | "name" | "random" | "informative") | null;
       next_seed?: number | null;
+      overlap_people?: number | null;
+      overlap_share?: number | null;
     };
     /** @description One event of a project's stream. */
     ProjectEvent:
@@ -3470,6 +3667,11 @@ export interface components {
     SecretLink: {
       token: string;
     };
+    /** @description A copy, and its revision, that one looked at. */
+    SeenCopy: {
+      copy_id: number;
+      revision: number;
+    };
     /** @description A mask as compressed COCO RLE: ``size`` is [height, width] of the image. */
     Segmentation: {
       counts: string;
@@ -3515,6 +3717,21 @@ export interface components {
       name: string;
       role: components["schemas"]["InstallationRole"];
       storage_key: string;
+    };
+    /** @description The image's revision after it was settled. */
+    Settled: {
+      revision: number;
+    };
+    /** @description What is on an image on which several people worked, after what one saw: its revision, and those of the copies. */
+    Settlement: {
+      masks: components["schemas"]["ChosenMask"][];
+      revision: number;
+      seen: components["schemas"]["SeenCopy"][];
+      /**
+       * @default approved
+       * @enum {string}
+       */
+      state: "approved" | "submitted";
     };
     /** @description The token of a sign-in link, or else a name and a password. */
     SignIn: {
@@ -4225,6 +4442,7 @@ export interface operations {
               | "image.restore"
               | "image.delete_for_good"
               | "image.return"
+              | "image.settle"
               | "images.gold"
               | "annotations.export"
               | "annotations.import"
@@ -4305,6 +4523,7 @@ export interface operations {
               | "image.restore"
               | "image.delete_for_good"
               | "image.return"
+              | "image.settle"
               | "images.gold"
               | "annotations.export"
               | "annotations.import"
@@ -4792,6 +5011,72 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["OperationResult"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  compareAnswers: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        image_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ComparedAnswers"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  settleImage: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        image_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["Settlement"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["Settled"];
         };
       };
       /** @description What was wrong, and what would be right */
@@ -5759,6 +6044,8 @@ export interface operations {
               | "sign_in"
               | "sign_out"
               | "invitation.accept"
+              | "identity.connect"
+              | "identity.disconnect"
               | "account.rename"
               | "account.password"
               | "session.end"
@@ -5779,6 +6066,7 @@ export interface operations {
               | "image.restore"
               | "image.delete_for_good"
               | "image.return"
+              | "image.settle"
               | "images.gold"
               | "annotations.export"
               | "annotations.import"
@@ -5792,6 +6080,8 @@ export interface operations {
               | "webhook.create"
               | "webhook.change"
               | "webhook.delete"
+              | "model.pull"
+              | "model.cancel"
             )
           | null;
         since?: string | null;
@@ -5836,6 +6126,8 @@ export interface operations {
               | "sign_in"
               | "sign_out"
               | "invitation.accept"
+              | "identity.connect"
+              | "identity.disconnect"
               | "account.rename"
               | "account.password"
               | "session.end"
@@ -5856,6 +6148,7 @@ export interface operations {
               | "image.restore"
               | "image.delete_for_good"
               | "image.return"
+              | "image.settle"
               | "images.gold"
               | "annotations.export"
               | "annotations.import"
@@ -5869,6 +6162,8 @@ export interface operations {
               | "webhook.create"
               | "webhook.change"
               | "webhook.delete"
+              | "model.pull"
+              | "model.cancel"
             )
           | null;
         since?: string | null;
@@ -6859,6 +7154,37 @@ export interface operations {
       };
     };
   };
+  listOverlap: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ComparedImages"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
   listSnapshots: {
     parameters: {
       query?: never;
@@ -6912,6 +7238,68 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["Snapshot"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getAgreement: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["AgreementSummary"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getAgreementTable: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description A table with names first */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "text/csv": string;
         };
       };
       /** @description What was wrong, and what would be right */
