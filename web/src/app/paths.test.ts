@@ -1,11 +1,12 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import {
-  auditPath,
   agreementPath,
+  auditPath,
   imagePath,
   learningPath,
   projectPath,
+  type Route,
   routeOf,
   settlePath,
   statisticsPath,
@@ -61,4 +62,35 @@ it("no component names an address without the root under which a proxy may show 
   expect(files.length).toBeGreaterThan(20);
   const bare = files.filter((name) => /href="\/|\bgo\("\//.test(readFileSync(new URL(name, folder), "utf8")));
   expect(bare).toEqual([]);
+});
+
+it("the server answers every page's address with the page, so that it can be opened directly", () => {
+  const routes = new URL("../../../server/limner/api/blueprints/client.py", import.meta.url);
+  const rules = [...readFileSync(routes, "utf8").matchAll(/^@blueprint\.get\("([^"]+)"\)$/gm)].map(
+    (found) => found[1]!,
+  );
+  const opened = rules.map((rule) =>
+    routeOf(rule.replace(/<int:\w+>/g, "7").replace("<provider>", "company"), ""),
+  );
+  const pages: Record<Exclude<Route["page"], "unknown">, true> = {
+    login: true,
+    provider: true,
+    invitation: true,
+    account: true,
+    people: true,
+    models: true,
+    projects: true,
+    audit: true,
+    gallery: true,
+    statistics: true,
+    learning: true,
+    verification: true,
+    agreement: true,
+    settle: true,
+    webhooks: true,
+    trash: true,
+    annotate: true,
+  };
+  const found = new Set(opened.map((route) => route.page));
+  expect([...found].filter((page) => page !== "unknown").sort()).toEqual(Object.keys(pages).sort());
 });

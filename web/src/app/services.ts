@@ -1,7 +1,7 @@
 /** What every page needs, made once and handed down through Svelte's context. */
 import { getContext, setContext } from "svelte";
-import { AuditClient } from "../api/audit.ts";
 import { AgreementClient } from "../api/agreement.ts";
+import { AuditClient } from "../api/audit.ts";
 import { Client } from "../api/client.ts";
 import { ExportsClient } from "../api/exports.ts";
 import { Http } from "../api/http.ts";

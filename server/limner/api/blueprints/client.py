@@ -49,7 +49,10 @@ MEDIA_TYPES = {
 @blueprint.get("/projects/<int:project_id>/statistics")
 @blueprint.get("/projects/<int:project_id>/learning")
 @blueprint.get("/projects/<int:project_id>/verification")
+@blueprint.get("/projects/<int:project_id>/agreement")
+@blueprint.get("/projects/<int:project_id>/agreement/<int:image_id>")
 @blueprint.get("/projects/<int:project_id>/webhooks")
+@blueprint.get("/projects/<int:project_id>/trash")
 @blueprint.get("/projects/<int:project_id>/images/<int:image_id>")
 def page(project_id: int | None = None, image_id: int | None = None, provider: str | None = None) -> Response:
     """The page; its script reads the address and shows what belongs there, below the root that is written into it."""

@@ -88,7 +88,10 @@ it("says why one could not be had and what can be done, and tries again", async 
 });
 
 it("gives a model to a project that one manages", async () => {
-  const { client, toasts } = show([samlet, model("mine", { installed: true, bytes: 1e6, weights_sha256: "b" })]);
+  const { client, toasts } = show([
+    samlet,
+    model("mine", { installed: true, bytes: 1e6, weights_sha256: "b" }),
+  ]);
   expect(within(await card("samlet")).getByText("In use in Coins.")).toBeDefined();
   const mine = within(await card("mine"));
   await person.selectOptions(mine.getByRole("combobox"), "Coins");
