@@ -125,6 +125,8 @@ def ask(app: APIFlask, client: FlaskClient, rows: Rows, leave_out: Collection[st
         known = dict(rows)
         if rule.endpoint == "people.withdraw_invitation":
             known["invitation_id"] = rows["second_invitation_id"]
+        if rule.endpoint in ("server.pull_model", "server.cancel_pull"):
+            known["name"] = "mobile_sam"
 
         def value(match: re.Match[str], known: Rows = known) -> str:
             converter, arguments, name = match.groups()

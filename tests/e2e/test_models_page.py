@@ -37,6 +37,8 @@ def test_a_model_that_cannot_be_had_says_why_and_what_can_be_done(cut_off: Limne
     expect(alert).to_contain_text("no network: github.com could not be reached", timeout=120_000)
     expect(alert).to_contain_text("bring mobile_sam.pt here, and run: limner models add mobile_sam.pt")
     expect(mobile.get_by_role("button", name="Try again to get MobileSAM")).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390, "the message is wider than a phone"
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
     mobile.get_by_role("button", name="Do not get MobileSAM").click()
