@@ -233,6 +233,10 @@ def test_server_models_manifest_and_graphs(script: FlaskClient, services: Servic
         "weights_sha256": None,
         "bytes": None,
         "quality": {},
+        "bundled": False,
+        "download_bytes": 375_042_383,
+        "pull": None,
+        "source": "https://dl.fbaipublicfiles.com/segment_anything/sam_vit_b_01ec64.pth",
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid4, uuid5
 
-from limner.access import Actor, Permission, access_image, access_project
+from limner.access import Actor, Permission, access_image, access_job, access_project
 from limner.errors import InvalidInput
 from limner.formats.coco.matching import images_of_project
 from limner.formats.coco.report import SkipList, Skipped
@@ -20,7 +20,7 @@ from limner.service.projects import check_project
 from limner.service.wiring import Services
 from limner.store.annotations import annotations_of
 from limner.store.categories import announce_categories, create_category, list_categories
-from limner.store.jobs import get_job, unfinished_job
+from limner.store.jobs import unfinished_job
 from limner.store.suggestions import next_image_with_suggestions, suggestions_of
 from limner.store.tables import Job, Suggestion
 from limner.vocabulary.operations import CreateOperation, Provenance, Segmentation
@@ -101,11 +101,12 @@ def suggest_marked(
     numbered = _numbered(marks.by_image, known)
     for start in range(0, len(numbered), WINDOW):
         with context.database.write() as session:
-            if not add_marked(session, get_job(session, job.id), numbered[start : start + WINDOW]):
+            mine = access_job(session, actor, job.id, Permission.RUN_JOBS)
+            if not add_marked(session, mine, numbered[start : start + WINDOW]):
                 break
     context.suggester.look_again()
     with context.database.read() as session:
-        return MarkedJob(get_job(session, job.id), marks.count, skipped.summary())
+        return MarkedJob(access_job(session, actor, job.id, Permission.RUN_JOBS), marks.count, skipped.summary())
 
 
 def accept_suggestions(
