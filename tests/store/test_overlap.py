@@ -216,6 +216,15 @@ def test_what_was_returned_or_assigned_to_somebody_comes_first(shared: World, pe
         assert take_overlap(session, project, people[1], None) is not None
 
 
+def test_who_walks_a_list_is_handed_only_copies_of_what_is_in_it(shared: World, people: list[int]) -> None:
+    with shared.database.write() as session:
+        project = session.get_one(Project, shared.project_id)
+        copy = take_overlap(session, project, people[0], None, among=[Image.file_name == "4.png"])
+        assert copy is not None
+        assert original_of(session, copy).file_name == "4.png"
+        assert take_overlap(session, project, people[0], None, among=[Image.file_name == "no such.png"]) is None
+
+
 def test_images_on_which_somebody_worked_do_not_become_shared(world: World, people: list[int]) -> None:
     with world.database.write() as session:
         held, _ = add_image(session, world.project_id, file_of(1))
