@@ -158,6 +158,8 @@ def test_renewing_copies_only_what_is_new_and_drops_what_is_gone(
     first = {path: path.stat().st_mtime_ns for path in (made / "blobs").rglob("*") if path.is_file()}
     (old, kept) = script.get("/api/v1/projects/1/images").json["images"]
     assert script.delete(f"/api/v1/images/{old['id']}").status_code == 204
+    gone = {"image_ids": [old["id"]]}  # what is in the trash is backed up too
+    assert script.post("/api/v1/projects/1/trash/delete", json=gone).json["done"] == [old["id"]]
     new = upload(png_bytes(HEIGHT, WIDTH, 7), "7.png")["image"]
     report = back_up(filled.database, filled.blobs, filled.settings.home, made)
     assert (report.copied, report.missing) == (3, ())
