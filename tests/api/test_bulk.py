@@ -149,3 +149,9 @@ def test_images_are_skipped_for_a_reason(ada: Person, images: list[int], path: s
     assert "say it in note" in str(answer.json)
     body["change"]["note"] = "no cats"  # type: ignore[call-overload, index]
     assert ada.client.post(f"{path}/images/change", json=body).json["done"] == images
+
+
+def test_a_folder_or_words_that_are_no_text_are_refused(script: FlaskClient, project: dict[str, Any]) -> None:
+    for wrong in ({"folder": []}, {"search": 7}):
+        body = {"image_ids": None, "change": {"action": "delete"}} | wrong
+        assert script.post(f"/api/v1/projects/{project['id']}/images/change", json=body).status_code == 422

@@ -28,6 +28,7 @@ PLAIN_VIEW = """
 """
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 DECODER_SCRIPT = re.compile(r"/worker-[^/]+\.js$")  # the threads of the runtime are workers too, with another script
+LARGEST_SCALE = 64  # as in web/src/canvas/view.ts
 MARGIN = 16  # px of the screen around a fitted image
 expect.set_options(timeout=TIMEOUT)
 
@@ -71,7 +72,7 @@ class AnnotatePage:
         """Left and top of the image on the screen, and screen pixels per image pixel: fitted and centred."""
         box = self.stage.bounding_box()
         assert box is not None
-        scale = min((box["width"] - 2 * MARGIN) / self.width, (box["height"] - 2 * MARGIN) / self.height)
+        scale = min((box["width"] - 2 * MARGIN) / self.width, (box["height"] - 2 * MARGIN) / self.height, LARGEST_SCALE)
         expect(self.page.get_by_role("contentinfo")).to_contain_text(re.compile(rf"\b{int(100 * scale + 0.5)} %"))
         left = box["x"] + (box["width"] - self.width * scale) / 2
         return left, box["y"] + (box["height"] - self.height * scale) / 2, scale

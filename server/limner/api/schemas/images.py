@@ -18,10 +18,15 @@ from limner.vocabulary.states import EmbeddingStateName, ImageFilter, OverlapSta
 MAX_PAGE = 200
 MAX_FOLDERS = 1000
 
+
+def _nfc(value: object) -> object:
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+
+
 # Names are kept in NFC, and without control characters.
 NameQuery = Annotated[
     str,
-    BeforeValidator(lambda text: unicodedata.normalize("NFC", text)),
+    BeforeValidator(_nfc),
     StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$"),
 ]
 
