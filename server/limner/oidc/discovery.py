@@ -47,19 +47,28 @@ def read_metadata(provider: Provider) -> Metadata:
     issuer = found.get("issuer")
     if issuer != provider.issuer:
         raise unusable(provider.label, url, f"it calls itself {issuer!r}, and the settings {provider.issuer!r}")
-    required = {name: found.get(name) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
-    optional = {name: found.get(name) for name in ("userinfo_endpoint", "end_session_endpoint")}
-    for name, address in (required | {key: each for key, each in optional.items() if each is not None}).items():
-        problem = address_problem(address) if isinstance(address, str) else "it is missing"
-        if problem:
+
+    def address(name: str) -> str:
+        given = found.get(name)
+        problem = address_problem(given) if isinstance(given, str) else "it is missing"
+        if problem or not isinstance(given, str):
             raise unusable(provider.label, url, f"{name}: {problem}")
+        return given
+
+    def optional(name: str) -> str | None:
+        return None if found.get(name) is None else address(name)
+
     offered = _texts(found.get("id_token_signing_alg_values_supported", ["RS256"]))
     algorithms = tuple(each for each in ALGORITHMS if each in offered)
     if not algorithms:
         raise unusable(provider.label, url, f"it signs ID tokens with {', '.join(offered) or 'nothing'} only")
     return Metadata(
-        **{**required, **optional},  # type: ignore[arg-type]  # texts, as was just seen
         issuer=provider.issuer,
+        authorization_endpoint=address("authorization_endpoint"),
+        token_endpoint=address("token_endpoint"),
+        jwks_uri=address("jwks_uri"),
+        userinfo_endpoint=optional("userinfo_endpoint"),
+        end_session_endpoint=optional("end_session_endpoint"),
         algorithms=algorithms,
         token_auth_methods=_texts(found.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])),
         names_issuer=found.get("authorization_response_iss_parameter_supported") is True,

@@ -6,6 +6,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from sqlalchemy.orm import Session
 
@@ -64,7 +65,7 @@ def mark_images(
 
     def one(session: Session, image_id: int) -> bool:
         image = _inside(access_image(session, actor, image_id, Permission.ANNOTATE, lock=True), project_id)
-        was: tuple[ImageState, str] = (image.state, image.state_note)  # type: ignore[assignment]  # a column of strings
+        was = (cast(ImageState, image.state), image.state_note)
         if was == (state, note) or (was[0] == state and not note):
             return False
         operation = MarkOperation(kind="mark", uid=uuid.uuid4(), state=state, note=note)

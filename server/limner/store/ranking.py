@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import Table, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from limner.quality.informative import rank, uncertainty_of
+from limner.store.rows import IMAGES
 from limner.store.tables import IS_OPEN, UNRANKED, Image, ImageAssessment
 from limner.store.types import utc_now
 from limner.vocabulary.states import RankBy
 
 VECTOR = np.dtype("<f4")
+_ASSESSMENTS = cast(Table, ImageAssessment.__table__)
 
 
 @dataclass(frozen=True)
@@ -110,13 +113,11 @@ def put_ranks(session: Session, ranks: Sequence[tuple[int, int, float]]) -> None
     """Give images their places; (number, place, distance) each."""
     connection = session.connection()
     connection.execute(
-        update(Image.__table__).where(Image.id == bindparam("row")).values(learning_rank=bindparam("place")),  # type: ignore[arg-type]
+        update(IMAGES).where(IMAGES.c.id == bindparam("row")).values(learning_rank=bindparam("place")),
         [{"row": number, "place": place} for number, place, _ in ranks],
     )
     connection.execute(
-        update(ImageAssessment.__table__)  # type: ignore[arg-type]
-        .where(ImageAssessment.image_id == bindparam("row"))
-        .values(distance=bindparam("far")),
+        update(_ASSESSMENTS).where(_ASSESSMENTS.c.image_id == bindparam("row")).values(distance=bindparam("far")),
         [{"row": number, "far": distance} for number, _, distance in ranks],
     )
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 
@@ -21,7 +22,7 @@ from limner.heads.labelled import masks_of_marked
 from limner.models.text_detectors import parse_phrases
 from limner.segment.automatic import AutomaticMaskGenerator
 from limner.segment.embedding import ImageEmbedding
-from limner.segment.of_boxes import masks_of_boxes
+from limner.segment.of_boxes import BoxMask, masks_of_boxes
 from limner.segment.predictor import Predictor
 from limner.segment.similar import SimilarFinder
 from limner.segment.uncertainty import assess
@@ -229,13 +230,11 @@ class Worker:
             threads=self._threads if self._segmenters.device.type == "cpu" else 1,
         )
         return [
-            FoundMask(
-                size=embedding.image_size,
-                counts=each.mask["counts"],
-                score=each.score,
-                stability=each.stability,
-                prompt={"box": list(each.asked.box), "phrase": each.asked.phrase, "detector": request.text_detector},
-                category_id=request.categories.get(each.asked.phrase),
+            _mask_of_box(
+                embedding,
+                each,
+                {"box": list(each.asked.box), "phrase": each.asked.phrase, "detector": request.text_detector},
+                request.categories.get(each.asked.phrase),
             )
             for each in sorted(found, key=lambda each: -each.score)
         ]
@@ -251,14 +250,7 @@ class Worker:
             threads=self._threads if self._segmenters.device.type == "cpu" else 1,
         )
         return [
-            FoundMask(
-                size=embedding.image_size,
-                counts=each.mask["counts"],
-                score=each.score,
-                stability=each.stability,
-                prompt={"box": list(each.asked.box)},
-                category_id=each.asked.category_id,
-            )
+            _mask_of_box(embedding, each, {"box": list(each.asked.box)}, each.asked.category_id)
             for each in sorted(found, key=lambda each: -each.score)
         ]
 
@@ -288,6 +280,19 @@ class Worker:
 
 def _mask(example: ExampleMask) -> rle.Rle:
     return rle.Rle(size=list(example.size), counts=example.counts)
+
+
+def _mask_of_box(
+    embedding: ImageEmbedding, found: BoxMask[Any], prompt: dict[str, Any], category_id: int | None
+) -> FoundMask:
+    return FoundMask(
+        size=embedding.image_size,
+        counts=found.mask["counts"],
+        score=found.score,
+        stability=found.stability,
+        prompt=prompt,
+        category_id=category_id,
+    )
 
 
 def _rle(mask: object) -> tuple[tuple[int, int], str]:
