@@ -129,7 +129,7 @@ def test_who_waits_too_long_to_write_is_told_to_come_again_and_holds_up_nobody(t
 def test_bulk_work_finds_how_much_fits_into_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     monkeypatch.setattr(turns.time, "thread_time", lambda: clock[0])
-    pace = Pace(most=100)
+    pace = Pace(100, lambda: 0)
     sizes = []
     for seconds_each in [0.000999] * 6 + [0.1] * 2 + [0.0] * 10:
         sizes.append(pace.size)
@@ -139,24 +139,39 @@ def test_bulk_work_finds_how_much_fits_into_a_turn(monkeypatch: pytest.MonkeyPat
     assert max(sizes) == 100
 
 
+def test_turns_of_bulk_work_are_as_short_as_a_save_while_others_save(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, saves = [0.0], [0]
+    monkeypatch.setattr(turns.time, "thread_time", lambda: clock[0])
+    pace = Pace(100, lambda: saves[0], first=20)
+    sizes = []
+    for saved in [0, 1, 1, 0, 0, 0, 0]:
+        saves[0] += saved
+        with pace.turn():
+            clock[0] += pace.size * 0.000999
+        sizes.append(pace.size)
+    assert sizes == [20, 4, 4, 8, 16, 20, 20]
+
+
 def test_waiting_for_the_lock_or_for_a_processor_does_not_make_turns_smaller() -> None:
-    pace = Pace(most=100)
+    pace = Pace(100, lambda: 0)
     for _ in range(5):
         with pace.turn():
             time.sleep(0.03)
     assert pace.size == 100
 
 
-def test_bulk_work_rests_as_long_as_it_worked_while_others_save_and_only_then(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bulk_work_rests_twice_as_long_as_it_worked_while_others_save_and_only_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     clock, saves, rests = [0.0], [0], list[float]()
     monkeypatch.setattr(turns.time, "thread_time", lambda: clock[0])
     monkeypatch.setattr(turns.time, "sleep", rests.append)
     courtesy = Courtesy(lambda: saves[0])
-    for worked, saved in [(0.03, 0), (0.03, 1), (0.005, 1), (0.03, 0), (0.03, 0), (5.0, 1)]:
+    for worked, saved in [(0.03, 0), (0.03, 1), (0.003, 1), (0.03, 0), (0.03, 0), (5.0, 1)]:
         clock[0] += worked
         saves[0] += saved
         courtesy.pause()
-    assert rests == pytest.approx([0.03, 0.035, turns.LONGEST_REST]), "a little work is not worth a rest yet"
+    assert rests == pytest.approx([0.06, 0.066, turns.LONGEST_REST]), "a little work is not worth a rest yet"
 
 
 def test_work_in_bulk_does_not_count_as_saving(tmp_path: Path) -> None:

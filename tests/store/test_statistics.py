@@ -22,7 +22,7 @@ from limner.store.images import add_image, delete_image, lock_image
 from limner.store.operations import apply_operation
 from limner.store.people import add_person
 from limner.store.projects import delete_project
-from limner.store.rollup import MAX_CLICKS, MAX_SECONDS, roll_up, uncounted
+from limner.store.rollup import MAX_CLICKS, MAX_SECONDS, count_due, roll_up, uncounted
 from limner.store.statistics import (
     ProgressDay,
     effort,
@@ -117,8 +117,13 @@ def test_after_random_work_the_sums_are_those_of_the_rows(world: World, seed: in
         image_id, user_id = rng.choice(images), rng.choice(people)
         work(world, expected, rng, image_id, user_id, categories)
         if rng.random() < 0.1:
+            limit = rng.choice([1, 2, 100])
+            with world.database.read() as session:
+                counted = count_due(session, limit)
+            if rng.random() < 0.3:  # somebody goes on in between
+                work(world, expected, rng, image_id, user_id, categories)
             with world.database.write() as session:
-                roll_up(session, rng.choice([1, 2, 100]))
+                roll_up(session, counted, limit)
         if step in (60, 120):
             with world.database.write() as session:
                 delete_image(session, lock_image(session, images[0]))

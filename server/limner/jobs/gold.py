@@ -6,7 +6,6 @@ import threading
 
 from limner.quality.matching import score
 from limner.store import Database, gold
-from limner.store.turns import Courtesy
 
 
 def score_submitted(database: Database, stopping: threading.Event | None = None) -> int:
@@ -15,7 +14,7 @@ def score_submitted(database: Database, stopping: threading.Event | None = None)
     Returns:
         How many copies there were.
     """
-    courtesy = Courtesy(lambda: database.saves)
+    courtesy = database.courtesy()
     with database.read() as session:
         due = gold.unscored(session)
     scored = 0

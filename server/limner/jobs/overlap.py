@@ -6,7 +6,6 @@ import threading
 
 from limner.quality.overlap import compare
 from limner.store import Database, agreement
-from limner.store.turns import Courtesy
 
 
 def compare_submitted(database: Database, stopping: threading.Event | None = None) -> int:
@@ -15,7 +14,7 @@ def compare_submitted(database: Database, stopping: threading.Event | None = Non
     Returns:
         How many copies there were.
     """
-    courtesy = Courtesy(lambda: database.saves)
+    courtesy = database.courtesy()
     with database.read() as session:
         due = agreement.uncompared(session)
     compared = 0

@@ -9,8 +9,7 @@ from limner.jobs.leases import end_leases
 from limner.jobs.overlap import compare_submitted
 from limner.jobs.periodic import Periodic
 from limner.store import Database
-from limner.store.rollup import is_due, roll_up
-from limner.store.turns import Courtesy, Pace
+from limner.store.rollup import count_due, is_due, roll_up
 
 COUNT_EVERY = 5.0  # s
 MOST_AT_ONCE = 500  # images in one transaction
@@ -22,14 +21,17 @@ def count_changes(database: Database, stopping: threading.Event | None = None) -
     Returns:
         How many there were.
     """
-    pace, courtesy = Pace(MOST_AT_ONCE), Courtesy(lambda: database.saves)
+    pace, courtesy = database.pace(MOST_AT_ONCE), database.courtesy()
     counted = 0
     while stopping is None or not stopping.is_set():
+        most = pace.size
+        with database.read() as session:  # an image of ten thousand masks takes longer than others should wait
+            found = count_due(session, most, courtesy.pause)
         with database.write(bulk=True, durable=False) as session, pace.turn():  # what is lost is counted again
-            done = roll_up(session, pace.size)
-        if not done:
-            break
+            done = roll_up(session, found, most)
         counted += done
+        if done < most:  # while people save there is always one more: it is counted next time
+            break
         courtesy.pause()
     return counted
 

@@ -8,7 +8,6 @@ from limner.jobs.sweep import unreference
 from limner.store import Database
 from limner.store.images import delete_image
 from limner.store.trash import due
-from limner.store.turns import Courtesy, Pace
 
 MOST_AT_ONCE = 200  # images in one transaction
 
@@ -19,7 +18,7 @@ def delete_expired(database: Database, now: datetime | None = None) -> int:
     Returns:
         How many images that were.
     """
-    pace, courtesy = Pace(MOST_AT_ONCE), Courtesy(lambda: database.saves)
+    pace, courtesy = database.pace(MOST_AT_ONCE), database.courtesy()
     deleted = 0
     while True:
         with database.read() as session:

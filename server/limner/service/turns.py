@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from limner.errors import LimnerError, Unavailable
 from limner.store import Database
-from limner.store.turns import Courtesy, Pace
 
 MOST_AT_ONCE = 200  # images in one transaction
 MOST = 10_000  # images in one request
@@ -57,7 +56,7 @@ def in_turns(
         more: whether there are more after these.
         end_turn: the last thing in each transaction.
     """
-    pace, courtesy = Pace(MOST_AT_ONCE), Courtesy(lambda: database.saves)
+    pace, courtesy = database.pace(MOST_AT_ONCE), database.courtesy()
     done: list[int] = []
     refused: dict[tuple[str, str], tuple[LimnerError, list[int]]] = {}
     place, end = 0, time.monotonic() + SECONDS

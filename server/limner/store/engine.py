@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from limner.atomic import PRIVATE
 from limner.errors import InvalidInput
 from limner.store.events import notify_pending, take_pending
-from limner.store.turns import FairLock
+from limner.store.turns import Courtesy, FairLock, Pace
 from limner.vocabulary.events import PublishedEvent
 
 BUSY_TIMEOUT_MS = 30_000
@@ -120,6 +120,14 @@ class Database:
         self.saves += not bulk
         if events and self._on_commit is not None:
             self._on_commit(events)
+
+    def pace(self, most: int) -> Pace:
+        """How much of work in bulk fits into one transaction, of ``most`` items at most."""
+        return Pace(most, lambda: self.saves)
+
+    def courtesy(self) -> Courtesy:
+        """Lets work in bulk give way to who saves."""
+        return Courtesy(lambda: self.saves)
 
     def ping(self) -> None:
         """Make sure that the database answers.

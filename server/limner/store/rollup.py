@@ -7,7 +7,7 @@ nothing more for it. An image that is gone leaves its row, which says what is to
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Self
@@ -30,6 +30,7 @@ from limner.store.tables import (
 from limner.store.upsert import insert_for
 
 ROLLUP_LOCK = 0x6C696D03  # PostgreSQL advisory lock: one transaction at a time changes the sums
+ROWS_AT_ONCE = 200  # annotations in memory
 MAX_SECONDS = 86_400  # of work on one mask that count, and
 MAX_CLICKS = 1_000_000  # clicks on it: whatever else a script claims must not spoil the sums
 
@@ -71,20 +72,25 @@ class Contributions:
             self.states[state_key] += times * count
 
 
-def roll_up(session: Session, limit: int) -> int:
-    """Bring the sums up to date with some images that changed, or are gone.
+@dataclass(frozen=True)
+class Counted:
+    """What an image adds as it was at a revision."""
 
-    Returns:
-        How many; 0: there are none, or another process is about it.
+    revision: int
+    contributions: Contributions
+
+
+def count_due(session: Session, limit: int, on_row: Callable[[], None] = lambda: None) -> dict[int, Counted]:
+    """Count some images that changed since they were counted, by number; nothing is written and nobody waits for it.
+
+    Args:
+        session: sees one snapshot.
+        limit: images at most.
+        on_row: called after every annotation.
     """
-    if session.get_bind().dialect.name == "postgresql" and not session.scalar(
-        text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": ROLLUP_LOCK}
-    ):
-        return 0
     due = session.execute(
         select(
             Image.id,
-            Image.project_id,
             Image.revision,
             Image.created,
             Image.state,
@@ -94,33 +100,56 @@ def roll_up(session: Session, limit: int) -> int:
         )
         .where(IS_UNCOUNTED)
         .limit(limit)
-        .with_for_update(skip_locked=True)
     ).all()
-    numbers = [row.id for row in due]
+    found = contributions_of(session, due, on_row)
+    return {image.id: Counted(image.revision, found[image.id]) for image in due}
+
+
+def roll_up(session: Session, counted: Mapping[int, Counted], limit: int) -> int:
+    """Put what was counted into the sums, and take out images that are gone. An image that changed meanwhile stays due.
+
+    Args:
+        session: writes.
+        counted: of :func:`count_due`.
+        limit: images at most that are gone.
+
+    Returns:
+        How many were put in or taken out; 0: there are none, or another process is about it.
+    """
+    if session.get_bind().dialect.name == "postgresql" and not session.scalar(
+        text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": ROLLUP_LOCK}
+    ):
+        return 0
+    rows = session.execute(
+        select(Image.id, Image.project_id, Image.revision)
+        .where(Image.id.in_(counted), IS_UNCOUNTED)
+        .with_for_update(skip_locked=True)
+    )
+    projects = {row.id: row.project_id for row in rows if row.revision == counted[row.id].revision}
     before = {
-        row.image_id: row for row in session.scalars(select(ImageRollup).where(ImageRollup.image_id.in_(numbers)))
+        row.image_id: row for row in session.scalars(select(ImageRollup).where(ImageRollup.image_id.in_(projects)))
     }
-    gone = session.scalars(select(ImageRollup).where(IS_GONE).limit(limit - len(due))).all()
+    gone = session.scalars(select(ImageRollup).where(IS_GONE).limit(limit)).all()
     changes: dict[int, Contributions] = defaultdict(Contributions)
     for rollup in [*before.values(), *gone]:
         changes[rollup.project_id].add(Contributions.from_json(rollup.counted), -1)
     session.execute(delete(ImageRollup).where(ImageRollup.image_id.in_([row.image_id for row in gone])))
-    counted = contributions_of(session, due)
-    for row in due:
-        changes[row.project_id].add(counted[row.id])
-        rollup = before.get(row.id) or ImageRollup(image_id=row.id, project_id=row.project_id)
-        rollup.counted = counted[row.id].to_json()
+    for number, project_id in projects.items():
+        contributions = counted[number].contributions
+        changes[project_id].add(contributions)
+        rollup = before.get(number) or ImageRollup(image_id=number, project_id=project_id)
+        rollup.counted = contributions.to_json()
         session.add(rollup)
     session.flush()
     for project_id in sorted(changes):
         _add_to_sums(session, project_id, changes[project_id])
     session.execute(
         update(Image)
-        .where(Image.id.in_(numbers))
+        .where(Image.id.in_(projects))
         .values(counted_revision=Image.revision)
         .execution_options(synchronize_session=False)
     )
-    return len(due) + len(gone)
+    return len(projects) + len(gone)
 
 
 def is_due(session: Session) -> bool:
@@ -137,12 +166,15 @@ def uncounted(session: Session, project_id: int) -> int:
     return int(session.scalar(changed) or 0) + int(session.scalar(gone) or 0)
 
 
-def contributions_of(session: Session, images: Sequence[Any]) -> Mapping[int, Contributions]:
+def contributions_of(
+    session: Session, images: Sequence[Any], on_row: Callable[[], None] = lambda: None
+) -> Mapping[int, Contributions]:
     """What images add as they are stored, by number: from their annotations and their history.
 
     Args:
         session: where to look.
         images: rows with ``id``, ``created``, ``state``, ``state_changed``, ``state_user_id`` and ``author_id``.
+        on_row: called after every annotation.
     """
     found = {image.id: Contributions() for image in images}
     numbers = list(found)
@@ -157,7 +189,8 @@ def contributions_of(session: Session, images: Sequence[Any]) -> Mapping[int, Co
     masks = select(
         Annotation.image_id, Annotation.uid, Annotation.category_id, Annotation.provenance, Annotation.created
     ).where(Annotation.image_id.in_(numbers), Annotation.deleted.is_(None))
-    for mask in session.execute(masks):
+    for mask in session.execute(masks.execution_options(yield_per=ROWS_AT_ONCE)):
+        on_row()
         provenance = mask.provenance or {}
         seconds, clicks = provenance.get("seconds"), provenance.get("clicks")
         key = (

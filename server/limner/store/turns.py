@@ -10,7 +10,8 @@ from contextlib import contextmanager
 
 from limner.errors import Unavailable
 
-BULK_SECONDS = 0.02  # that work in bulk may hold the lock at a time, while people save
+BULK_SECONDS = 0.02  # that work in bulk may hold the lock at a time
+BESIDE_SECONDS = 0.004  # the same while people save: about as long as a save, which may have to wait for it
 LONGEST_REST = 0.1  # s
 
 
@@ -70,13 +71,20 @@ class Pace:
     Processor time counts. Waiting for the lock, or for a processor on a busy machine, says nothing about the work, and
     turns of one item each would only add what every turn costs besides.
 
+    Args:
+        most: items in one transaction.
+        saves: how many transactions of others there have been: while these are made, turns are shorter.
+        first: items in the first transaction.
+
     Attributes:
         size: items to write in the next transaction, ≥ 1.
     """
 
-    def __init__(self, most: int, first: int = 8) -> None:
+    def __init__(self, most: int, saves: Callable[[], int], first: int = 8) -> None:
         self.size = min(first, most)
         self._most = most
+        self._saves = saves
+        self._seen = saves()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -84,12 +92,14 @@ class Pace:
         started = time.thread_time()
         yield
         seconds = max(time.thread_time() - started, 1e-6)
-        fitting = int(self.size * BULK_SECONDS / seconds)
+        saves = self._saves()
+        fitting = int(self.size * (BULK_SECONDS if saves == self._seen else BESIDE_SECONDS) / seconds)
+        self._seen = saves
         self.size = max(1, min(fitting, 2 * self.size, self._most))
 
 
 class Courtesy:
-    """Lets work in bulk give way: while people save, it rests for as long as it has worked.
+    """Lets work in bulk give way: while people save, it rests for twice as long as it has worked.
 
     It would otherwise take the interpreter's lock from every save several times, each time for milliseconds.
 
@@ -105,10 +115,10 @@ class Courtesy:
     def pause(self) -> None:
         """Call it often, and never while holding a lock."""
         worked = time.thread_time() - self._worked_from
-        if worked < BULK_SECONDS:
+        if worked < BESIDE_SECONDS:
             return
         saves = self._saves()
         if saves != self._seen:
-            time.sleep(min(worked, LONGEST_REST))
+            time.sleep(min(2 * worked, LONGEST_REST))
         self._seen = saves
         self._worked_from = time.thread_time()

@@ -46,7 +46,6 @@ from limner.formats.json_stream import iterate_arrays
 from limner.store import Database
 from limner.store.categories import announce_categories, create_category, list_categories
 from limner.store.projects import get_project
-from limner.store.turns import Courtesy
 
 SPOOL_BYTES = 1 << 24  # checked annotations beyond this go to a temporary file
 MAX_CATEGORIES = 50_000  # of a file; they are kept in memory
@@ -123,7 +122,7 @@ def import_coco(
     with database.read() as session:
         get_project(session, project_id)
         project = images_of_project(session, project_id)
-    courtesy = Courtesy(lambda: database.saves)
+    courtesy = database.courtesy()
     with checked_coco(file, project, skipped, named=named, boxes=boxes, on_entry=courtesy.pause) as read:
         names = [category.name for category in read.categories if category.name is not None]
         if preview:

@@ -18,7 +18,6 @@ from limner.formats.coco.report import SkipList
 from limner.store import Database
 from limner.store.operations import Prepared, announce_annotations, apply_operations, prepare
 from limner.store.tables import Annotation, Image
-from limner.store.turns import Courtesy, Pace
 from limner.vocabulary.operations import (
     CreateOperation,
     Operation,
@@ -114,11 +113,12 @@ class Writer:
 
     def write_all(self, annotations: Iterator[Checked]) -> None:
         """Add annotations, sorted by image, and tell the pages about the images that changed."""
-        pace, courtesy = Pace(MAX_BATCH), Courtesy(lambda: self._database.saves)
+        pace, courtesy = self._database.pace(MAX_BATCH), self._database.courtesy()
         while batch := list(islice(annotations, pace.size)):
             ready = [self._ready(checked) for checked in batch]
-            with self._database.read() as session:  # of a large image it takes longer than others should wait
-                self._see(session, batch[0].image_id)
+            if batch[0].uid is None:  # what is there is looked for among all that the image has
+                with self._database.read() as session:  # of a large image it takes longer than others should wait
+                    self._see(session, batch[0].image_id)
             with pace.turn():
                 self._write(ready)
             courtesy.pause()
