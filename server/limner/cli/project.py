@@ -186,6 +186,8 @@ def _summary(document: str, report: ImportReport) -> str:
     size = f"{report.annotations} annotations on {report.images} images, {report.categories} categories"
     if not report.preview:
         lines = [f"{document}: {size}"]
+        if report.statements:
+            lines.append(f"  whether all of a category are annotated on an image: {report.statements} times said")
     else:
         lines = [f"{document}: would add {size}; {report.unmatched} images are not in the project"]
         counts = sorted(report.by_category.items(), key=lambda each: (-each[1], each[0] or ""))

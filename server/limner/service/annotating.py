@@ -19,6 +19,7 @@ from limner.access.transitions import check_transition
 from limner.service.audit import log_action
 from limner.service.wiring import Services
 from limner.store.annotations import AnnotationState, ImageAnnotations, annotations_of
+from limner.store.exhaustivity import Said
 from limner.store.leases import renew
 from limner.store.operations import Applied, Prepared, prepare
 from limner.store.operations import apply_operation as apply
@@ -28,7 +29,7 @@ from limner.store.work import announce_work
 from limner.vocabulary.operations import MarkOperation, Operation
 from limner.vocabulary.states import ImageState
 
-__all__ = ["AnnotationState", "Applied", "ImageAnnotations", "apply_operation", "list_annotations"]
+__all__ = ["AnnotationState", "Applied", "ImageAnnotations", "Said", "apply_operation", "list_annotations"]
 
 
 def list_annotations(context: Services, actor: Actor, image_id: int) -> ImageAnnotations:

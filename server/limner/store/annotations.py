@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, true, tuple_
 from sqlalchemy.orm import Session
 
+from limner.store.exhaustivity import Said, said_of
 from limner.store.images import get_image
 from limner.store.marks import mark_of
 from limner.store.rows import AnyAnnotation
@@ -50,12 +51,14 @@ class ImageAnnotations:
         revision: its number of edits; marks count too.
         mark: how far the work on the image is.
         annotations: from the bottom to the top.
+        exhaustivity: of which categories somebody has said whether all of them are annotated.
     """
 
     image_id: int
     revision: int
     mark: ImageMark
     annotations: Sequence[AnnotationState]
+    exhaustivity: Sequence[Said]
 
 
 def state_of(annotation: AnyAnnotation, height: int, width: int) -> AnnotationState:
@@ -121,7 +124,8 @@ def annotations_of(session: Session, image_id: int) -> ImageAnnotations:
         .order_by(Annotation.position, Annotation.id)
     )
     states = [state_of(row, image.height, image.width) for row in rows]
-    return ImageAnnotations(image_id, image.revision, mark_of(session, image), states)
+    mark, said = mark_of(session, image), said_of(session, image_id)
+    return ImageAnnotations(image_id, image.revision, mark, states, said)
 
 
 def iterate_images(

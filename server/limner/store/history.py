@@ -15,7 +15,7 @@ from limner.store.annotations import AnnotationState, MaskFacts, set_mask, state
 from limner.store.rows import AnyAnnotation, AnyImage, new_annotation
 from limner.store.tables import Annotation, Edit, Image
 
-ON_NO_ANNOTATION = ("mark", "verdict")  # kinds of edits
+ON_NO_ANNOTATION = ("mark", "verdict", "exhaustivity")  # kinds of edits
 EDITS_AT_ONCE = 20  # in memory while a history is read
 MAX_MASKS = 8_000_000  # characters of the masks in one page of a history
 
@@ -48,13 +48,14 @@ class Change:
 
     Attributes:
         revision: of the image, after it.
-        kind: what was done: create, update, delete, restore or mark.
-        uid: of the annotation; None when the image itself was marked.
+        kind: what was done: create, update, delete, restore, mark or exhaustivity.
+        uid: of the annotation; None when something was said of the image itself.
         changed: what of the annotation an update changed, by the names of the operation.
         user_id: who did it; None when nobody is known.
         created: when.
         annotation: as it stood after the edit, and one that was deleted as it stood before; None of a mark.
         mark: (state, note) that the image was given; None of anything else.
+        exhaustivity: (category, whether all of it are annotated, None: not known) that was said; None of anything else.
     """
 
     revision: int
@@ -65,6 +66,7 @@ class Change:
     created: datetime
     annotation: AnnotationState | None
     mark: tuple[str, str] | None
+    exhaustivity: tuple[int, bool | None] | None
 
 
 def changes_of(
@@ -84,7 +86,7 @@ def changes_of(
     """
     found = select(Edit.revision, Edit.kind, Edit.uid).where(Edit.image_id == image.id, Edit.kind != "verdict")
     if uid is not None:
-        found = found.where(Edit.uid == uid, Edit.kind != "mark")
+        found = found.where(Edit.uid == uid, Edit.kind.not_in(ON_NO_ANNOTATION))
     if before is not None:
         found = found.where(Edit.revision < before)
     rows = session.execute(found.order_by(Edit.revision.desc()).limit(limit + 1)).all()
@@ -147,16 +149,17 @@ def _size(kept: tuple[Edit, _Past | None]) -> int:
 
 
 def _change(edit: Edit, past: _Past | None, current: Annotation | None, image: Image) -> Change:
-    mark = edit.kind == "mark"
+    mark, exhaustivity = edit.kind == "mark", edit.kind == "exhaustivity"
     return Change(
         revision=edit.revision,
         kind=edit.kind,
-        uid=None if mark else edit.uid,
+        uid=None if mark or exhaustivity else edit.uid,
         changed=tuple(sorted(edit.payload["changes"])) if edit.kind == "update" else (),
         user_id=edit.user_id,
         created=edit.created,
         annotation=_state(past, current, image) if past and current else None,
         mark=(edit.payload["state"], edit.payload["note"]) if mark else None,
+        exhaustivity=(edit.payload["category_id"], edit.payload["exhaustive"]) if exhaustivity else None,
     )
 
 

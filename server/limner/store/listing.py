@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from limner.errors import InvalidInput, NotFound
 from limner.store.copies import worked_on_itself
+from limner.store.exhaustivity import of_category
 from limner.store.leases import Among, is_held
 from limner.store.tables import Image
 from limner.store.types import utc_now
@@ -171,6 +172,8 @@ def conditions(project_id: int, listing: Listing) -> list[ColumnElement[bool]]:
         if keys is not None:
             found += [Image.sort_name >= keys[0], Image.sort_name < keys[1]]
         found.append(func.substr(Image.file_name, 1, len(beginning)) == beginning)
+    if listing.category is not None:
+        found.append(of_category(listing.category, listing.exhaustive))
     return found
 
 

@@ -14,6 +14,7 @@ from limner.store import rows
 from limner.store.annotations import AnnotationState, MaskFacts, mask_facts, state_of
 from limner.store.copies import home_of
 from limner.store.events import add_event
+from limner.store.exhaustivity import reopen, say
 from limner.store.history import annotation_at, apply_payload
 from limner.store.marks import mark_of, set_mark
 from limner.store.rows import AnnotationRow, AnyImage, EarlierEdit
@@ -25,6 +26,7 @@ from limner.vocabulary.events import AnnotationsEvent
 from limner.vocabulary.geometry import Region
 from limner.vocabulary.operations import (
     CreateOperation,
+    ExhaustivityOperation,
     MarkOperation,
     Operation,
     UpdateOperation,
@@ -100,11 +102,13 @@ class Applied:
         revision: of the image, after the operation.
         annotation: as it stood after the operation; None when it is deleted, or the operation marked the image.
         replayed: whether the operation had been applied before and nothing was written now.
+        reopened: categories of which others had said that all are annotated, which it has reopened.
     """
 
     revision: int
     annotation: AnnotationState | None
     replayed: bool
+    reopened: Sequence[int] = ()
 
 
 def apply_operation(
@@ -151,7 +155,7 @@ def apply_operation(
     on.write()
     announce_annotations(session, on.image)
     after = state_of(annotation, on.image.height, on.image.width) if annotation and not annotation.deleted else None
-    return Applied(on.image.revision, after, replayed=False)
+    return Applied(on.image.revision, after, replayed=False, reopened=on.reopened)
 
 
 def apply_operations(
@@ -191,6 +195,8 @@ class _ImageOperations:
         self._new: list[AnnotationRow] = []
         self._changed: dict[str, AnnotationRow] = {}
         self._edits: list[dict[str, Any]] = []
+        self._touched: set[int] = set()  # categories of which the image has other objects now
+        self.reopened: Sequence[int] = ()
 
     def earlier(self, operation_id: str, operation: Operation) -> EarlierEdit | None:
         """The edit that this operation left behind when it was applied before.
@@ -222,6 +228,10 @@ class _ImageOperations:
                 tell_mark(self._session, image, self._user_id, now)
         elif isinstance(operation, VerdictOperation):
             set_refused(self._session, image.id, str(operation.uid), refused=operation.refused)
+        elif isinstance(operation, ExhaustivityOperation):
+            self.write()  # what was done before it must not reopen it
+            said = {"category_id": operation.category_id, "exhaustive": operation.exhaustive}
+            payload["before"] = say(self._session, image.id, user_id=self._user_id, **said)
         else:
             annotation = self._changed_annotation(operation, prepared, now)
             if image.state == "approved":  # what was approved is not what is there now
@@ -252,6 +262,9 @@ class _ImageOperations:
         for annotation in self._changed.values():
             rows.store_annotation(self._session, annotation)
         rows.insert_edits(self._session, self._edits)
+        if self._touched:
+            self.reopened = reopen(self._session, self.image.id, self._touched, self._user_id)
+            self._touched.clear()
         self._new.clear()
         self._changed.clear()
         self._edits.clear()
@@ -283,6 +296,7 @@ class _ImageOperations:
         else:
             annotation = self._existing_annotation(uid, deleted=operation.kind == "restore")
         annotation.updated = now
+        category_before = annotation.category_id
         if operation.kind == "delete":
             annotation.deleted = now
             image.annotation_count -= 1
@@ -293,6 +307,8 @@ class _ImageOperations:
             apply_payload(annotation, operation.kind, prepared.payload, prepared.mask)
             if not _CONTENT.isdisjoint(prepared.payload.get("changes", prepared.payload)):
                 annotation.content_revision = image.revision + 1  # this edit's
+        if operation.kind != "update" or annotation.category_id != category_before:
+            self._touched |= {each for each in (category_before, annotation.category_id) if each is not None}
         if operation.kind != "update":
             follow_annotation(self._session, annotation)
         known = self._known

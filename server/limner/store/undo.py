@@ -17,7 +17,8 @@ MAX_CHARACTERS = 2_000_000  # of the masks among them
 EDITS_AT_ONCE = 20
 
 Fields = Mapping[str, Any]
-_INVERSE = {"create": "delete", "restore": "delete", "delete": "restore", "update": "update", "verdict": "verdict"}
+_INVERSE = {"create": "delete", "restore": "delete", "delete": "restore", "update": "update"}
+_INVERSE |= {kind: kind for kind in ("verdict", "exhaustivity")}  # said otherwise
 _CONTENT = ("category_id", "segmentation", "iscrowd", "attributes", "provenance", "position")
 
 
@@ -26,8 +27,8 @@ class PastOperation:
     """One operation of a step, with what it changed.
 
     Attributes:
-        kind: create, update, delete, restore or verdict.
-        uid: of the annotation; of the suggestion for a verdict.
+        kind: create, update, delete, restore, verdict or exhaustivity.
+        uid: of the annotation; of the suggestion for a verdict; of what was said for exhaustivity.
         before: the fields that it changed as they were; None where there was no annotation.
         after: the same as they are since; None where there is no annotation any more.
     """
@@ -36,6 +37,11 @@ class PastOperation:
     uid: str
     before: Fields | None
     after: Fields | None
+
+    @property
+    def subject(self) -> object:
+        """What it is about: the annotation or suggestion, or the category."""
+        return self.after["category_id"] if self.kind == "exhaustivity" and self.after else self.uid
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ class _Fold:
         operation = self._operation(edit)
         step = edit.payload.get("step")
         if edit.user_id != self._user_id or step is None:
-            self._changed_by_others(edit)
+            self._changed_by_others(edit, operation)
         elif step["way"] == "undone" and _takes_back(operation, step["id"], self.done, self.undone):
             _move(step["id"], self.done, self.undone)
         elif step["way"] == "redone" and _does_again(operation, step["id"], self.undone, self.done):
@@ -110,9 +116,13 @@ class _Fold:
         else:
             self.done.append(PastStep(step_id, (operation,)))
 
-    def _changed_by_others(self, edit: Edit) -> None:
+    def _changed_by_others(self, edit: Edit, operation: PastOperation) -> None:
         for steps in (self.done, self.undone):
-            touching = [index for index, step in enumerate(steps) if edit.uid in (each.uid for each in step.operations)]
+            touching = [
+                index
+                for index, step in enumerate(steps)
+                if operation.subject in (each.subject for each in step.operations)
+            ]
             if touching:
                 del steps[: touching[-1] + 1]
                 self.ended_by = (edit.user_id, edit.created)
@@ -122,6 +132,10 @@ class _Fold:
         if kind == "verdict":
             refused = edit.payload["refused"]
             return PastOperation(kind, uid, {"refused": not refused}, {"refused": refused})
+        if kind == "exhaustivity":
+            category = {"category_id": edit.payload["category_id"]}
+            was, said = edit.payload["before"], edit.payload["exhaustive"]
+            return PastOperation(kind, uid, {**category, "exhaustive": was}, {**category, "exhaustive": said})
         known = self._content.setdefault(uid, {})
         if kind == "update":
             changes = edit.payload["changes"]
@@ -191,7 +205,7 @@ def _content_before(session: Session, image_id: int, edits: Sequence[Edit]) -> d
         first.setdefault(edit.uid, edit)
     content = {}
     for uid, edit in first.items():
-        if edit.kind not in ("create", "verdict"):
+        if edit.kind not in ("create", "verdict", "exhaustivity"):
             content[uid] = _content_at(session, image_id, uid, edit.revision)
     return content
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from limner.vocabulary.states import ImageFilter
+from limner.vocabulary.states import ExhaustivityFilter, ImageFilter
 
 ImageOrder = Literal["added", "name", "state", "objects", "informative"]
 WorkDone = Literal["approved", "finished", "annotated", "all"]
@@ -27,6 +27,9 @@ class Listing:
         search: only those whose path has each of these words in it; lower and upper case are the same (with SQLite only
             for A to Z).
         folder: only those in this folder and the ones in it; a path without a slash at its end. Empty: everywhere.
+        category: only those with annotations of this category or, with ``exhaustive``, those of which it is so.
+        exhaustive: whether all of the category are annotated, as people say. ``unknown``: nobody has said so, or it was
+            reopened.
         order: by the time they were added, natural name, state of work, number of annotations, or by what they would
             teach a model, as far as they were ranked. What is equal stands in the order in which it was added.
         descending: the other way round.
@@ -38,6 +41,8 @@ class Listing:
     state: ImageFilter = "all"
     search: str = ""
     folder: str = ""
+    category: int | None = None
+    exhaustive: ExhaustivityFilter = "any"
     order: ImageOrder = "added"
     descending: bool = False
     person: int | None = None

@@ -214,10 +214,29 @@ class VerdictOperation(_Closed):
     step: OfStep = None
 
 
+class ExhaustivityOperation(_Closed):
+    """Say whether all objects of a category are annotated on the image, or (null) that nobody knows.
+
+    ``uid`` names what is said, not an annotation; taking it back is the same operation with what was said before.
+    """
+
+    kind: Literal["exhaustivity"]
+    uid: UUID
+    category_id: WholeNumber
+    exhaustive: Annotated[bool, Strict()] | None
+    step: OfStep = None
+
+
 Operation = TypeAliasType(
     "Operation",
     Annotated[
-        CreateOperation | UpdateOperation | DeleteOperation | RestoreOperation | MarkOperation | VerdictOperation,
+        CreateOperation
+        | UpdateOperation
+        | DeleteOperation
+        | RestoreOperation
+        | MarkOperation
+        | VerdictOperation
+        | ExhaustivityOperation,
         Field(discriminator="kind"),
     ],
 )

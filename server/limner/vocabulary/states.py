@@ -26,6 +26,7 @@ EffortBy = Literal["category", "person", "model", "day"]  # what makes a group o
 MaskVerdict = Literal["right", "wrong"]  # what somebody who verifies masks says of one
 # Of masks in the verification grid: all, by the verdict on them as they are, without one, wrong once and changed since.
 VerdictFilter = Literal["any", "right", "wrong", "unverified", "mended"]
+ExhaustivityFilter = Literal["any", "yes", "no", "unknown"]  # whether all of a category are annotated on an image
 VerificationBy = Literal["category", "person"]  # what makes a group of verified masks
 EmbeddingStateName = Literal["none", "waiting", "encoding", "ready", "failed"]
 EncoderStateName = Literal["starting", "ready", "failed"]

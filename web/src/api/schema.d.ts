@@ -1819,9 +1819,10 @@ export interface components {
       /** Format: date-time */
       updated: string;
     };
-    /** @description The annotations of an image and its mark at a revision. */
+    /** @description The annotations of an image and its mark at a revision, and of which categories all are said to be there. */
     AnnotationList: {
       annotations: components["schemas"]["Annotation"][];
+      exhaustivity: components["schemas"]["Exhaustivity"][];
       image_id: number;
       mark: components["schemas"]["ImageMark"];
       revision: number;
@@ -1986,7 +1987,8 @@ export interface components {
      * @description One edit, and who made it (null: nobody is known).
      *
      *     ``annotation`` is how it stood after the edit, and one that was deleted as it stood before; an update names in
-     *     ``changed`` what it changed. ``mark`` is there when the image itself was marked, and then there is no ``uid``.
+     *     ``changed`` what it changed. ``mark`` is there when the image itself was marked, ``exhaustivity`` when something was
+     *     said of a category, and then there is no ``uid``.
      */
     Change: {
       annotation: components["schemas"]["Annotation"] | null;
@@ -1994,11 +1996,17 @@ export interface components {
       at: string;
       by: string | null;
       changed: ("attributes" | "category_id" | "iscrowd" | "position" | "provenance" | "segmentation")[];
+      exhaustivity: components["schemas"]["ChangedExhaustivity"] | null;
       /** @enum {string} */
-      kind: "create" | "update" | "delete" | "restore" | "mark";
+      kind: "create" | "update" | "delete" | "restore" | "mark" | "exhaustivity";
       mark: components["schemas"]["ChangedMark"] | null;
       revision: number;
       uid: string | null;
+    };
+    /** @description What was said of a category: whether all of it are annotated (null: nobody knows). */
+    ChangedExhaustivity: {
+      category_id: number;
+      exhaustive: boolean | null;
     };
     /** @description How many images a request changed. */
     ChangedImages: {
@@ -2345,6 +2353,38 @@ export interface components {
       source: "everything";
     };
     /**
+     * @description Whether all of a category are annotated on an image, as somebody said: ``by`` (null: nobody is known), ``at``.
+     *
+     *     ``exhaustive`` is null when somebody else has changed which objects there are since: ``reopened_by``,
+     *     ``reopened_at``.
+     */
+    Exhaustivity: {
+      /** Format: date-time */
+      at: string;
+      by: string | null;
+      category_id: number;
+      exhaustive: boolean | null;
+      reopened_at: string | null;
+      reopened_by: string | null;
+    };
+    /**
+     * @description Say whether all objects of a category are annotated on the image, or (null) that nobody knows.
+     *
+     *     ``uid`` names what is said, not an annotation; taking it back is the same operation with what was said before.
+     */
+    ExhaustivityOperation: {
+      category_id: number;
+      exhaustive: boolean | null;
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      kind: "exhaustivity";
+      step?: components["schemas"]["Step"] | null;
+      /** Format: uuid */
+      uid: string;
+    };
+    /**
      * @description What an export would hold, and what it would leave out.
      *
      *     ``empty`` counts images without annotations among the ``images``, ``bytes`` is the size of their uploaded files.
@@ -2567,6 +2607,7 @@ export interface components {
      * @description How much an import brought, or, as a preview, would bring.
      *
      *     ``unmatched`` are images of the files that the project does not have, or that are not clear; ``skipped`` names them.
+     *     ``statements`` are those that all, or not all, of a category are annotated on an image.
      */
     ImportResult: {
       annotations: number;
@@ -2577,6 +2618,7 @@ export interface components {
       images: number;
       preview: boolean;
       skipped: components["schemas"]["Skipped"][];
+      statements: number;
       unmatched: number;
     };
     /** @description How pixels become the encoder's input: a square of so many px, see ``ImageGeometry``; (value - mean) / std. */
@@ -2799,8 +2841,16 @@ export interface components {
     };
     /** @description Which images of a project are listed, and in which order. */
     ListingQuery: {
+      /** @description only images with annotations of this category; with `exhaustive`: see there */
+      category?: number | null;
       /** @default false */
       descending: boolean;
+      /**
+       * @description only images on which, as people say, all of `category` are annotated (yes), not all (no), or of which nobody knows (unknown), whether or not they have annotations of it
+       * @default any
+       * @enum {string}
+       */
+      exhaustive: "any" | "yes" | "no" | "unknown";
       /**
        * @description only images in this folder and the folders in it
        * @default
@@ -2913,10 +2963,18 @@ export interface components {
     ManyChange: {
       /** @default 0 */
       after: number;
+      /** @description only images with annotations of this category; with `exhaustive`: see there */
+      category?: number | null;
       change:
         | components["schemas"]["MarkMany"]
         | components["schemas"]["AssignMany"]
         | components["schemas"]["DeleteMany"];
+      /**
+       * @description only images on which, as people say, all of `category` are annotated (yes), not all (no), or of which nobody knows (unknown), whether or not they have annotations of it
+       * @default any
+       * @enum {string}
+       */
+      exhaustive: "any" | "yes" | "no" | "unknown";
       /**
        * @description only images in this folder and the folders in it
        * @default
@@ -3293,16 +3351,22 @@ export interface components {
       | components["schemas"]["DeleteOperation"]
       | components["schemas"]["RestoreOperation"]
       | components["schemas"]["MarkOperation"]
-      | components["schemas"]["VerdictOperation"];
+      | components["schemas"]["VerdictOperation"]
+      | components["schemas"]["ExhaustivityOperation"];
     /** @description One operation and the id under which it may be repeated. */
     OperationRequest: {
       operation: components["schemas"]["Operation"];
       /** Format: uuid */
       operation_id: string;
     };
-    /** @description What an operation led to; ``replayed`` says that it had been applied before. */
+    /**
+     * @description What an operation led to; ``replayed`` says that it had been applied before.
+     *
+     *     ``reopened`` are categories of which others had said that all are annotated, and of which this changed an object.
+     */
     OperationResult: {
       annotation: components["schemas"]["Annotation"] | null;
+      reopened: number[];
       replayed: boolean;
       revision: number;
     };
@@ -3658,6 +3722,11 @@ export interface components {
     ReviewsList: {
       people: components["schemas"]["Reviews"][];
     };
+    /** @description What is said of a category: whether all of it are annotated (null: nobody knows). */
+    SaidExhaustivity: {
+      category_id: number;
+      exhaustive: boolean | null;
+    };
     /**
      * @description What a token may be used for, at most: never more than the person it belongs to may do.
      * @enum {string}
@@ -3843,12 +3912,14 @@ export interface components {
      * @description One operation of a step.
      *
      *     ``fields`` are what an annotation gets by taking the step back or, of one that was taken back, by doing it again;
-     *     null where it gets nothing new. ``refused`` is the same of a verdict on a suggestion, null of anything else.
+     *     null where it gets nothing new. ``refused`` is the same of a verdict on a suggestion, and ``exhaustivity`` of what
+     *     was said of a category, null of anything else.
      */
     StepOperation: {
+      exhaustivity: components["schemas"]["SaidExhaustivity"] | null;
       fields: components["schemas"]["Changes"] | null;
       /** @enum {string} */
-      kind: "create" | "update" | "delete" | "restore" | "verdict";
+      kind: "create" | "update" | "delete" | "restore" | "verdict" | "exhaustivity";
       refused: boolean | null;
       /** Format: uuid */
       uid: string;
@@ -4689,6 +4760,8 @@ export interface operations {
           | "gold";
         search?: string;
         folder?: string;
+        category?: number | null;
+        exhaustive?: "any" | "yes" | "no" | "unknown";
         order?: "added" | "name" | "state" | "objects" | "informative";
         descending?: boolean;
       };
@@ -6299,8 +6372,6 @@ export interface operations {
   exportProject: {
     parameters: {
       query?: {
-        format?: "coco" | "sa1b" | "panoptic" | "yolo" | "png";
-        which?: "approved" | "finished" | "annotated" | "all";
         state?:
           | "all"
           | "annotated"
@@ -6317,6 +6388,10 @@ export interface operations {
           | "gold";
         search?: string;
         folder?: string;
+        category?: number | null;
+        exhaustive?: "any" | "yes" | "no" | "unknown";
+        format?: "coco" | "sa1b" | "panoptic" | "yolo" | "png";
+        which?: "approved" | "finished" | "annotated" | "all";
         segmentation?: ("rle" | "polygon") | null;
         tolerance?: number;
         skipped?: boolean;
@@ -6355,8 +6430,6 @@ export interface operations {
   previewExport: {
     parameters: {
       query?: {
-        format?: "coco" | "sa1b" | "panoptic" | "yolo" | "png";
-        which?: "approved" | "finished" | "annotated" | "all";
         state?:
           | "all"
           | "annotated"
@@ -6373,6 +6446,10 @@ export interface operations {
           | "gold";
         search?: string;
         folder?: string;
+        category?: number | null;
+        exhaustive?: "any" | "yes" | "no" | "unknown";
+        format?: "coco" | "sa1b" | "panoptic" | "yolo" | "png";
+        which?: "approved" | "finished" | "annotated" | "all";
         segmentation?: ("rle" | "polygon") | null;
         tolerance?: number;
         skipped?: boolean;
@@ -6410,8 +6487,6 @@ export interface operations {
   measureTolerance: {
     parameters: {
       query?: {
-        format?: "coco" | "sa1b" | "panoptic" | "yolo" | "png";
-        which?: "approved" | "finished" | "annotated" | "all";
         state?:
           | "all"
           | "annotated"
@@ -6428,6 +6503,10 @@ export interface operations {
           | "gold";
         search?: string;
         folder?: string;
+        category?: number | null;
+        exhaustive?: "any" | "yes" | "no" | "unknown";
+        format?: "coco" | "sa1b" | "panoptic" | "yolo" | "png";
+        which?: "approved" | "finished" | "annotated" | "all";
         segmentation?: ("rle" | "polygon") | null;
         tolerance?: number;
         skipped?: boolean;
@@ -6547,6 +6626,8 @@ export interface operations {
           | "gold";
         search?: string;
         folder?: string;
+        category?: number | null;
+        exhaustive?: "any" | "yes" | "no" | "unknown";
         order?: "added" | "name" | "state" | "objects" | "informative";
         descending?: boolean;
         after?: string | null;

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from limner.api.schemas.base import Answer, Request
-from limner.service.annotating import AnnotationState, Applied, ImageAnnotations
+from limner.service.annotating import AnnotationState, Applied, ImageAnnotations, Said
 from limner.vocabulary.events import ImageMark, Timestamp
 from limner.vocabulary.operations import Operation, Provenance, Segmentation
 from limner.vocabulary.rle import Rle
@@ -49,13 +49,41 @@ class Annotation(Answer):
         )
 
 
+class Exhaustivity(Answer):
+    """Whether all of a category are annotated on an image, as somebody said: ``by`` (null: nobody is known), ``at``.
+
+    ``exhaustive`` is null when somebody else has changed which objects there are since: ``reopened_by``,
+    ``reopened_at``.
+    """
+
+    category_id: int
+    exhaustive: bool | None
+    by: str | None
+    at: Timestamp
+    reopened_by: str | None
+    reopened_at: Timestamp | None
+
+    @classmethod
+    def of(cls, said: Said) -> Exhaustivity:
+        """What was said, as it is told to clients."""
+        return cls(
+            category_id=said.category_id,
+            exhaustive=said.exhaustive,
+            by=said.by,
+            at=said.at,
+            reopened_by=said.reopened_by,
+            reopened_at=said.reopened_at,
+        )
+
+
 class AnnotationList(Answer):
-    """The annotations of an image and its mark at a revision."""
+    """The annotations of an image and its mark at a revision, and of which categories all are said to be there."""
 
     image_id: int
     revision: int
     mark: ImageMark
     annotations: list[Annotation]
+    exhaustivity: list[Exhaustivity]
 
     @classmethod
     def of(cls, found: ImageAnnotations) -> AnnotationList:
@@ -65,6 +93,7 @@ class AnnotationList(Answer):
             revision=found.revision,
             mark=found.mark,
             annotations=[Annotation.of(state) for state in found.annotations],
+            exhaustivity=[Exhaustivity.of(said) for said in found.exhaustivity],
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -80,17 +109,22 @@ class OperationRequest(Request):
 
 
 class OperationResult(Answer):
-    """What an operation led to; ``replayed`` says that it had been applied before."""
+    """What an operation led to; ``replayed`` says that it had been applied before.
+
+    ``reopened`` are categories of which others had said that all are annotated, and of which this changed an object.
+    """
 
     revision: int
     annotation: Annotation | None
     replayed: bool
+    reopened: list[int]
 
     @classmethod
     def of(cls, applied: Applied) -> OperationResult:
         """The outcome as it is told to clients."""
         annotation = Annotation.of(applied.annotation) if applied.annotation else None
-        return cls(revision=applied.revision, annotation=annotation, replayed=applied.replayed)
+        reopened = list(applied.reopened)
+        return cls(revision=applied.revision, annotation=annotation, replayed=applied.replayed, reopened=reopened)
 
 
 def segmentation_of(rle: Rle) -> Segmentation:

@@ -7,14 +7,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, Strict, model_validator
 
 from limner.api.schemas.base import Answer, Request
-from limner.api.schemas.images import FolderText, SearchText
+from limner.api.schemas.images import FilterQuery
 from limner.api.schemas.trash import ManyResult
 from limner.api.schemas.work import Number
 from limner.service.bulk import Changed, ManyImages
 from limner.service.turns import MOST
-from limner.vocabulary.listing import Listing
 from limner.vocabulary.operations import Note
-from limner.vocabulary.states import ImageFilter, ImageState
+from limner.vocabulary.states import ImageState
 
 
 class MarkMany(Request):
@@ -44,7 +43,7 @@ class DeleteMany(Request):
     action: Literal["delete"]
 
 
-class ManyChange(Request):
+class ManyChange(FilterQuery):
     """What to do to images: those of these numbers or, without numbers, all that this filter lists.
 
     ``after``: go on after this number.
@@ -52,15 +51,11 @@ class ManyChange(Request):
 
     change: Annotated[MarkMany | AssignMany | DeleteMany, Field(discriminator="action")]
     image_ids: list[Number] | None = Field(max_length=MOST)
-    state: ImageFilter = "all"
-    search: SearchText = ""
-    folder: FolderText = ""
     after: Annotated[int, Strict(), Field(ge=0, lt=2**63)] = 0
 
     def images(self) -> ManyImages:
         """The images, for the service."""
-        listing = Listing(state=self.state, search=self.search, folder=self.folder.strip("/"))
-        return ManyImages(self.image_ids, listing, self.after)
+        return ManyImages(self.image_ids, self.filtered(), self.after)
 
 
 class EarlierImages(Answer):

@@ -7,14 +7,14 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from limner.api.schemas.base import Answer, Request
-from limner.api.schemas.images import FolderText, SearchText
+from limner.api.schemas.images import FilterQuery
 from limner.formats.coco import ImportReport
 from limner.formats.dataset import Split
 from limner.formats.exports import MAX_TOLERANCE, ExportChoice, ExportFormat
 from limner.formats.importing import Boxes, ImportFormat
 from limner.service.export_preview import ExportPreview as Preview
-from limner.vocabulary.listing import ImageChoice, Listing, WorkDone
-from limner.vocabulary.states import ImageFilter, ImageState
+from limner.vocabulary.listing import ImageChoice, WorkDone
+from limner.vocabulary.states import ImageState
 
 
 class Skipped(Answer):
@@ -35,6 +35,7 @@ class ImportResult(Answer):
     """How much an import brought, or, as a preview, would bring.
 
     ``unmatched`` are images of the files that the project does not have, or that are not clear; ``skipped`` names them.
+    ``statements`` are those that all, or not all, of a category are annotated on an image.
     """
 
     format: ImportFormat
@@ -44,6 +45,7 @@ class ImportResult(Answer):
     unmatched: int
     annotations: int
     by_category: list[CategoryCount]
+    statements: int
     skipped: list[Skipped]
 
     @classmethod
@@ -67,11 +69,11 @@ class ImportQuery(Request):
     preview: bool = False
 
 
-class ExportQuery(Request):
+class ExportQuery(FilterQuery):
     """What to export, and how.
 
     ``which`` images: approved ones, finished (approved or submitted), annotated (with annotations, or finished without
-    any) or all; of these, those that ``state``, ``search`` and ``folder`` list, and without ``skipped`` none that was
+    any) or all; of these, those that the filter lists, and without ``skipped`` none that was
     skipped. In COCO, masks are written as RLE, which is exact, or as polygons; polygons, YOLO's too, are exact unless a
     ``tolerance`` in pixels lets them have fewer corners. ``images`` says whether the images themselves come along: by
     default with YOLO, and with label maps where names differ. ``split`` divides them by their bytes, as percentages for
@@ -80,9 +82,6 @@ class ExportQuery(Request):
 
     format: ExportFormat = "coco"
     which: WorkDone = "all"
-    state: ImageFilter = "all"
-    search: SearchText = ""
-    folder: FolderText = ""
     segmentation: Literal["rle", "polygon"] | None = None
     tolerance: Annotated[float, Field(ge=0, le=MAX_TOLERANCE)] = 0.0
     skipped: bool = True
@@ -96,12 +95,11 @@ class ExportQuery(Request):
             InvalidInput: when it does not go together.
         """
         split = None if self.split is None else Split.parse(self.split)
-        listing = Listing(state=self.state, search=self.search, folder=self.folder.strip("/"))
         choice = ExportChoice(
             self.format,
             self.segmentation or "rle",
             self.tolerance,
-            ImageChoice(self.which, self.skipped, listing),
+            ImageChoice(self.which, self.skipped, self.filtered()),
             self.images,
             split,
         )

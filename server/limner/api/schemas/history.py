@@ -17,7 +17,7 @@ from limner.vocabulary.states import ImageState
 MAX_CHANGES = 100
 
 ChangedField = Literal["attributes", "category_id", "iscrowd", "position", "provenance", "segmentation"]
-Kind = Literal["create", "update", "delete", "restore", "mark"]
+Kind = Literal["create", "update", "delete", "restore", "mark", "exhaustivity"]
 
 
 class HistoryQuery(Request):
@@ -37,11 +37,19 @@ class ChangedMark(Answer):
     note: str
 
 
+class ChangedExhaustivity(Answer):
+    """What was said of a category: whether all of it are annotated (null: nobody knows)."""
+
+    category_id: int
+    exhaustive: bool | None
+
+
 class Change(Answer):
     """One edit, and who made it (null: nobody is known).
 
     ``annotation`` is how it stood after the edit, and one that was deleted as it stood before; an update names in
-    ``changed`` what it changed. ``mark`` is there when the image itself was marked, and then there is no ``uid``.
+    ``changed`` what it changed. ``mark`` is there when the image itself was marked, ``exhaustivity`` when something was
+    said of a category, and then there is no ``uid``.
     """
 
     revision: int
@@ -52,11 +60,13 @@ class Change(Answer):
     at: Timestamp
     annotation: Annotation | None
     mark: ChangedMark | None
+    exhaustivity: ChangedExhaustivity | None
 
     @classmethod
     def of(cls, change: ChangeFacts, by: str | None) -> Change:
         """The edit as it is told to clients."""
         mark = None if change.mark is None else ChangedMark(state=cast(ImageState, change.mark[0]), note=change.mark[1])
+        said = change.exhaustivity
         return cls(
             revision=change.revision,
             kind=cast(Kind, change.kind),
@@ -66,6 +76,7 @@ class Change(Answer):
             at=change.created,
             annotation=Annotation.of(change.annotation) if change.annotation else None,
             mark=mark,
+            exhaustivity=None if said is None else ChangedExhaustivity(category_id=said[0], exhaustive=said[1]),
         )
 
 

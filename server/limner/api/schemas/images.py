@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from limner.access import Permission
 from limner.api.schemas.base import Answer, ErrorInfo, Request
@@ -13,7 +14,7 @@ from limner.encoding.wire import Dtype
 from limner.service.images import ImageInfo, ImagePlace
 from limner.vocabulary.events import ImageMark, ImageWork, Timestamp
 from limner.vocabulary.listing import ImageOrder, Listing
-from limner.vocabulary.states import EmbeddingStateName, ImageFilter, OverlapState
+from limner.vocabulary.states import EmbeddingStateName, ExhaustivityFilter, ImageFilter, OverlapState
 
 MAX_PAGE = 200
 MAX_FOLDERS = 1000
@@ -167,12 +168,41 @@ class FolderList(Answer):
     folders: list[Folder]
 
 
-class ListingQuery(Request):
-    """Which images of a project are listed, and in which order."""
+class FilterQuery(Request):
+    """Which images of a project are meant."""
 
     state: ImageFilter = "all"
     search: SearchText = ""
     folder: FolderText = ""
+    category: Annotated[int, Field(ge=1, lt=2**63)] | None = Field(
+        default=None, description="only images with annotations of this category; with `exhaustive`: see there"
+    )
+    exhaustive: ExhaustivityFilter = Field(
+        default="any",
+        description="only images on which, as people say, all of `category` are annotated (yes), not all (no), or of "
+        "which nobody knows (unknown), whether or not they have annotations of it",
+    )
+
+    @model_validator(mode="after")
+    def _check_category(self) -> Self:
+        if self.exhaustive != "any" and self.category is None:
+            raise ValueError("exhaustive is said of a category: name it in category")
+        return self
+
+    def filtered(self) -> Listing:
+        """What was asked for, without slashes around the folder, as added."""
+        return Listing(
+            state=self.state,
+            search=self.search,
+            folder=self.folder.strip("/"),
+            category=self.category,
+            exhaustive=self.exhaustive,
+        )
+
+
+class ListingQuery(FilterQuery):
+    """Which images of a project are listed, and in which order."""
+
     order: ImageOrder = Field(
         default="added",
         description="name: natural, img2 before img10; objects: by their number; informative: by what they would teach "
@@ -181,14 +211,8 @@ class ListingQuery(Request):
     descending: bool = False
 
     def listing(self) -> Listing:
-        """What was asked for, without slashes around the folder."""
-        return Listing(
-            state=self.state,
-            search=self.search,
-            folder=self.folder.strip("/"),
-            order=self.order,
-            descending=self.descending,
-        )
+        """What was asked for."""
+        return replace(self.filtered(), order=self.order, descending=self.descending)
 
 
 class ImageQuery(ListingQuery):

@@ -10,20 +10,29 @@ from limner.service.undo import OwnSteps, PastOperation, PastStep
 from limner.vocabulary.events import Timestamp
 from limner.vocabulary.operations import Changes
 
-Kind = Literal["create", "update", "delete", "restore", "verdict"]
+Kind = Literal["create", "update", "delete", "restore", "verdict", "exhaustivity"]
+
+
+class SaidExhaustivity(Answer):
+    """What is said of a category: whether all of it are annotated (null: nobody knows)."""
+
+    category_id: int
+    exhaustive: bool | None
 
 
 class StepOperation(Answer):
     """One operation of a step.
 
     ``fields`` are what an annotation gets by taking the step back or, of one that was taken back, by doing it again;
-    null where it gets nothing new. ``refused`` is the same of a verdict on a suggestion, null of anything else.
+    null where it gets nothing new. ``refused`` is the same of a verdict on a suggestion, and ``exhaustivity`` of what
+    was said of a category, null of anything else.
     """
 
     kind: Kind
     uid: UUID
     fields: Changes | None
     refused: bool | None
+    exhaustivity: SaidExhaustivity | None
 
     @classmethod
     def of(cls, operation: PastOperation, *, is_done: bool) -> StepOperation:
@@ -31,9 +40,13 @@ class StepOperation(Answer):
         fields = operation.before if is_done else operation.after
         if operation.kind == "verdict":
             refused = fields["refused"] if fields else None
-            return cls(kind="verdict", uid=UUID(operation.uid), fields=None, refused=refused)
+            return cls(kind="verdict", uid=UUID(operation.uid), fields=None, refused=refused, exhaustivity=None)
+        if operation.kind == "exhaustivity":
+            said = SaidExhaustivity.model_validate(fields)
+            return cls(kind="exhaustivity", uid=UUID(operation.uid), fields=None, refused=None, exhaustivity=said)
         changes = Changes.model_validate(fields) if fields else None
-        return cls(kind=cast(Kind, operation.kind), uid=UUID(operation.uid), fields=changes, refused=None)
+        kind, uid = cast(Kind, operation.kind), UUID(operation.uid)
+        return cls(kind=kind, uid=uid, fields=changes, refused=None, exhaustivity=None)
 
 
 class UndoStep(Answer):

@@ -16,10 +16,12 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from limner.formats.coco.exhaustivity import with_exhaustivity
 from limner.formats.coco.polygons import polygons_of
 from limner.store import Database
 from limner.store.annotations import EVERY_IMAGE, AnnotationState, iterate_annotations, iterate_images
 from limner.store.categories import ensure_unlabelled_number, list_categories
+from limner.store.exhaustivity import is_said_in
 from limner.store.projects import get_project
 from limner.store.tables import Annotation, Category, Image
 from limner.vocabulary import rle
@@ -46,7 +48,8 @@ def export_coco(
     edges of pixels, holes joined to the outline by a cut of no width (``limner.formats.coco.polygons``): pycocotools
     gives back the same pixels, unless a ``tolerance`` in pixels lets them be simpler. Empty masks stay RLE. Annotations
     without a category have a category of their own, which is listed only when it is needed. Of all images those come
-    along of which ``chosen`` holds.
+    along of which ``chosen`` holds; what people said of their exhaustivity stands in them as LVIS says it
+    (``limner.formats.coco.exhaustivity``).
 
     Raises:
         NotFound: no such project; at the first chunk.
@@ -90,10 +93,15 @@ def _lines(
     yield f'{{\n"info":{_json(info)},\n"licenses":[],\n'
     yield from _array("categories", _categories(session, project_id))
     yield ",\n"
-    images = iterate_images(session, project_id, chosen=chosen)
-    yield from _array("images", (_image(image, files) for image in images if files is None or image.id in files))
-    yield ",\n"
     numbers = category_numbers(session, project_id)
+    found = iterate_images(session, project_id, chosen=chosen)
+    images = (image for image in found if files is None or image.id in files)
+    if is_said_in(session, project_id):
+        listed = with_exhaustivity(session, images, numbers)
+        yield from _array("images", ({**_image(image, files), **lists} for image, lists in listed))
+    else:
+        yield from _array("images", (_image(image, files) for image in images))
+    yield ",\n"
     states = iterate_annotations(session, project_id, chosen=chosen)
     kept = (state for state in states if files is None or state.image_id in files)
     yield from _array("annotations", (_annotation(state, numbers, masks) for state in kept))

@@ -25,6 +25,7 @@ from typing import IO
 import numpy as np
 
 from limner.errors import InvalidFile
+from limner.formats.coco.exhaustivity import FileStatements, Statements, count_new, write_statements
 from limner.formats.coco.matching import ImageIndex, ProjectImages, images_of_project
 from limner.formats.coco.preview import Preview
 from limner.formats.coco.reading import (
@@ -129,11 +130,13 @@ def import_coco(
             seen = Preview(database, project_id, skipped)
             seen.see_all(read.by_image())
             created, result = seen.missing(names), seen.result
+            statements = count_new(database, project_id, read.statements)
         else:
             created, category_ids = ensure_categories(database, project_id, read.categories)
             writer = Writer(database, user_id, category_ids, skipped)
             writer.write_all(read.by_image())
             result = writer.result
+            statements = write_statements(database, category_ids, read.statements, user_id)
     return ImportReport(
         created,
         len(result.images),
@@ -141,6 +144,7 @@ def import_coco(
         skipped.summary(),
         unmatched=read.unmatched,
         by_category=dict(result.by_category),
+        statements=statements,
         preview=preview,
     )
 
@@ -153,11 +157,13 @@ class CheckedFile:
         categories: that can be used.
         unmatched: images of the file that are none of the project, or not clear.
         by_image: all annotations that can be used, image after image.
+        statements: what the file says of the exhaustivity of images.
     """
 
     categories: Sequence[CocoCategory]
     unmatched: int
     by_image: Callable[[], Iterator[Checked]]
+    statements: Statements
 
 
 @contextmanager
@@ -183,24 +189,30 @@ def checked_coco(
     Raises:
         InvalidFile: the file is no COCO file, or cut.
     """
-    categories = _Categories()
-    images = ImageIndex(_read_tables(file, categories, skipped), project, skipped)
+    categories, said = _Categories(), FileStatements()
+    images = ImageIndex(_read_tables(file, categories, skipped, said), project, skipped)
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spooled:
         spool = _Spool(spooled)
-        for checked in _checked_annotations(file, categories, images, skipped, named=named, boxes=boxes):
+        for checked in _checked_annotations(file, categories, images, skipped, said, named=named, boxes=boxes):
             spool.add(checked)
             on_entry()
-        yield CheckedFile(list(categories.usable.values()), images.unmatched, spool.by_image)
+        found = {number: image.id for number, image in images.found.items()}
+        statements = said.statements(found, {each.id: each.name for each in categories.usable.values()}, skipped)
+        yield CheckedFile(list(categories.usable.values()), images.unmatched, spool.by_image, statements)
 
 
-def _read_tables(file: IO[bytes], categories: _Categories, skipped: SkipList) -> Iterator[CocoImage]:
+def _read_tables(
+    file: IO[bytes], categories: _Categories, skipped: SkipList, said: FileStatements
+) -> Iterator[CocoImage]:
     """The images of the file one after the other; on the way its categories are put into ``categories``."""
     counts = {"categories": 0, "images": 0}
     for name, entry in _arrays(file, counts):
         index, counts[name] = counts[name], counts[name] + 1
         try:
             if name == "images":
-                yield read_image(entry, index)
+                image = read_image(entry, index)
+                said.see_image(image.id, image.fields, skipped)
+                yield image
             else:
                 _add_category(categories, read_category(entry, index), skipped)
         except BadEntry as error:
@@ -229,18 +241,27 @@ def _add_category(categories: _Categories, category: CocoCategory, skipped: Skip
 
 
 def _checked_annotations(
-    file: IO[bytes], categories: _Categories, images: ImageIndex, skipped: SkipList, *, named: bool, boxes: Boxes
+    file: IO[bytes],
+    categories: _Categories,
+    images: ImageIndex,
+    skipped: SkipList,
+    said: FileStatements,
+    *,
+    named: bool,
+    boxes: Boxes,
 ) -> Iterator[Checked]:
     """What is to be imported, in the order of the file."""
     for index, (_, entry) in enumerate(_arrays(file, ("annotations",))):
+        annotation = checked = None
         try:
             annotation = read_annotation(entry, index, named=named)
             checked = _check(annotation, categories, images, skipped, boxes)
         except BadEntry as error:
             skipped.add("annotation", error.label.removeprefix("Annotation "), f"it {error.why}")
-        else:
-            if checked is not None:
-                yield checked
+        if annotation is not None:
+            said.see_annotation(annotation.image_id, annotation.category_id, usable=checked is not None)
+        if checked is not None:
+            yield checked
 
 
 def _check(

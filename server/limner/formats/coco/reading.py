@@ -6,8 +6,10 @@ Whatever is wrong with an entry is a :class:`BadEntry`, that names it by its pla
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NoReturn, TypeGuard
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
@@ -49,12 +51,13 @@ class CocoCategory:
 
 @dataclass(frozen=True)
 class CocoImage:
-    """An image of the file; ``size`` and ``sha256`` when the file tells them."""
+    """An image of the file; ``size`` and ``sha256`` when the file tells them. ``fields`` are all of its entry."""
 
     id: int
     file_name: str
     size: Size | None
     sha256: str | None
+    fields: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def read_image(entry: object, index: int) -> CocoImage:
         BadEntry: when it is not one.
     """
     label, fields = _fields("Image", entry, index)
-    file_name = fields.get("file_name")
+    file_name = fields.get("file_name", _path_of(fields.get("coco_url")))
     if not isinstance(file_name, str) or not file_name:
         _refuse(label, f"has the file_name {shown(file_name)}", "Give the name under which the project has the image.")
     _storable_text(label, "file_name", file_name)
@@ -128,7 +131,12 @@ def read_image(entry: object, index: int) -> CocoImage:
         size = (int(height), int(width))
     sha256 = fields.get("sha256")
     content = sha256.lower() if isinstance(sha256, str) and sha256 else None
-    return CocoImage(_id(label, fields, "id"), file_name, size, content)
+    return CocoImage(_id(label, fields, "id"), file_name, size, content, fields)
+
+
+def _path_of(url: object) -> str | None:
+    """LVIS names images by their addresses: ``http://images.cocodataset.org/train2017/000000391895.jpg``."""
+    return urlsplit(url).path.lstrip("/") if isinstance(url, str) else None
 
 
 def read_annotation(entry: object, index: int, *, named: bool = False) -> CocoAnnotation:

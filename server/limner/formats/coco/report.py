@@ -32,6 +32,7 @@ class ImportReport:
         format: of the files.
         unmatched: images of the files that the project does not have, or that are not clear.
         by_category: how many of the annotations are of each category, by name; None is those without one.
+        statements: that all of a category, or not all, are annotated on an image; written.
         preview: nothing was written; the numbers are what an import would bring.
     """
 
@@ -42,6 +43,7 @@ class ImportReport:
     format: str = "coco"
     unmatched: int = 0
     by_category: dict[str | None, int] = field(default_factory=dict)
+    statements: int = 0
     preview: bool = False
 
 

@@ -125,6 +125,7 @@ def _import_coco_files(
             report.skipped,
             unmatched=total.unmatched + report.unmatched,
             by_category=counts,
+            statements=total.statements + report.statements,
             preview=preview,
         )
     return total

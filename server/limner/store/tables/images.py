@@ -194,6 +194,31 @@ class Judgement(Base):
     created: Mapped[Created]
 
 
+class Exhaustivity(Base):
+    """Whether all objects of a category are annotated on an image, as somebody said: ``limner.store.exhaustivity``.
+
+    Where there is no row, or it was reopened, nobody knows.
+    """
+
+    __tablename__ = "exhaustivity"
+    __table_args__ = (
+        CheckConstraint("reopened IS NULL OR exhaustive", name="reopened"),
+        Index("ix_exhaustivity_category_id_image_id", "category_id", "image_id"),
+    )
+
+    image_id: Mapped[int] = mapped_column(
+        ForeignKey("images.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    category_id: Mapped[int] = mapped_column(
+        ForeignKey("categories.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    exhaustive: Mapped[bool]
+    user_id: Mapped[int | None] = mapped_column(BIG_INTEGER)  # who said so
+    said: Mapped[Moment]
+    reopened: Mapped[datetime | None]  # since when somebody else has changed which objects of the category there are
+    reopened_user_id: Mapped[int | None] = mapped_column(BIG_INTEGER)
+
+
 class Edit(Base):
     """An operation as it was acknowledged. Rows are only ever added; together they are the history of the image."""
 
