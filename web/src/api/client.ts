@@ -192,7 +192,7 @@ export class Client {
     body<ManyChanged>(
       this.api.POST("/api/v1/projects/{project_id}/images/change", {
         params: { path: { project_id: projectId } },
-        body: { state: "all", search: "", folder: "", after: 0, ...question },
+        body: { state: "all", search: "", folder: "", exhaustive: "any", after: 0, ...question },
       }),
     );
   deleteImage = (id: number) =>

@@ -8,6 +8,8 @@ it.each<[Partial<Listing>, string]>([
     { search: "a b&c", folder: "cam 1/ö", order: "name", descending: true },
     "?search=a+b%26c&folder=cam+1%2F%C3%B6&order=name&descending=true",
   ],
+  [{ category: 7 }, "?category=7"],
+  [{ category: 7, exhaustive: "unknown" }, "?category=7&exhaustive=unknown"],
 ])("stands in the address as far as it is not the usual: %j", (chosen, address) => {
   const listing = { ...EVERYTHING, ...chosen };
   expect(addressOf(listing)).toBe(address);
@@ -17,5 +19,7 @@ it.each<[Partial<Listing>, string]>([
 
 it("leaves out what an address says that no list is called", () => {
   expect(listingOf("?state=odd&order=&descending=yes&decoder=cpu")).toEqual(EVERYTHING);
+  expect(listingOf("?category=cat&exhaustive=unknown")).toEqual(EVERYTHING);
+  expect(listingOf("?category=-1")).toEqual(EVERYTHING);
   expect(listingOf(`?search=${"x".repeat(300)}`).search).toHaveLength(255);
 });

@@ -2,12 +2,18 @@
 import type { paths } from "./schema.d.ts";
 
 type Query = NonNullable<paths["/api/v1/images/{image_id}"]["get"]["parameters"]["query"]>;
-export type Listing = { readonly [Name in keyof Query]-?: NonNullable<Query[Name]> };
+type Said = { readonly [Name in keyof Query]-?: NonNullable<Query[Name]> };
+export type Listing = Omit<Said, "category"> & {
+  /** Only images with objects of it or, with `exhaustive`, those of which that much is known of it; null: all. */
+  readonly category: number | null;
+};
 
 export const EVERYTHING: Listing = {
   state: "all",
   search: "",
   folder: "",
+  category: null,
+  exhaustive: "any",
   order: "added",
   descending: false,
 };
@@ -35,6 +41,12 @@ const ORDERS: readonly string[] = Object.keys({
   objects: true,
   informative: true,
 } satisfies Record<Listing["order"], true>);
+const EXHAUSTIVE: readonly string[] = Object.keys({
+  any: true,
+  yes: true,
+  no: true,
+  unknown: true,
+} satisfies Record<Listing["exhaustive"], true>);
 const LONGEST = { search: 255, folder: 1024 } as const; // characters, as the server takes them
 
 /** What an address says after its question mark; what it says otherwise than this page would is left out. */
@@ -45,17 +57,21 @@ export function listingOf(address: string): Listing {
     return value !== null && known.includes(value) ? (value as T) : usual;
   };
   const text = (name: "search" | "folder") => (said.get(name) ?? "").slice(0, LONGEST[name]);
+  const number = Number(said.get("category") ?? "");
+  const category = Number.isSafeInteger(number) && number > 0 ? number : EVERYTHING.category;
   return {
     state: one("state", STATES, EVERYTHING.state),
     search: text("search"),
     folder: text("folder"),
+    category,
+    exhaustive: category === null ? "any" : one("exhaustive", EXHAUSTIVE, EVERYTHING.exhaustive),
     order: one("order", ORDERS, EVERYTHING.order),
     descending: said.get("descending") === "true",
   };
 }
 
 /** Only what differs from {@link EVERYTHING}. */
-export function queryOf(listing: Listing): Partial<Listing> {
+export function queryOf(listing: Listing): Partial<Said> {
   const names = Object.keys(EVERYTHING) as (keyof Listing)[];
   return Object.fromEntries(
     names.filter((name) => listing[name] !== EVERYTHING[name]).map((name) => [name, listing[name]]),

@@ -146,8 +146,21 @@ export type AnnotationContent = Pick<
 /** Refuses a suggestion, or takes that back; `uid` is the suggestion's. */
 export type VerdictOperation = { kind: "verdict"; uid: string; refused: boolean };
 
+/** What somebody said of a category on an image, and who reopened it. */
+export type Exhaustivity = Schemas["Exhaustivity"];
+
+/** Says whether all of a category are annotated on the image; null: nobody knows. `uid` names what is said. */
+export type ExhaustivityOperation = {
+  kind: "exhaustivity";
+  uid: string;
+  category_id: number;
+  exhaustive: boolean | null;
+};
+
 /** One undoable, idempotent change. The queue gives it its operation id. */
-export type Operation = (AnnotationOperation | VerdictOperation) & { step?: OperationStep };
+export type Operation = (AnnotationOperation | VerdictOperation | ExhaustivityOperation) & {
+  step?: OperationStep;
+};
 
 /** The step of its author's undo history that an operation is part of, and whether that was done, undone or done again. */
 export type OperationStep = Schemas["Step"];

@@ -83,9 +83,10 @@ export class GalleryImages {
 
   /** There is a new image. @returns whether it is in its place already, or none of these */
   add(id: number, image?: ProjectImage): boolean {
-    const { order, descending, state, search, folder } = this.listing;
+    const { order, descending, state, search, folder, category, exhaustive } = this.listing;
     if (this.known.has(id) || !this.counted) return true;
     if (!FOR_NEW.has(state)) return true;
+    if (category !== null && exhaustive !== "unknown") return true; // it has no object, and nobody has looked
     if (order !== "added" || search || folder) return false; // only the server knows where it stands, and whether it does
     this.known.add(id);
     this.list = descending ? [image, ...this.list] : [...this.list, image];

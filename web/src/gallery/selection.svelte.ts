@@ -53,10 +53,10 @@ export class ImageSelection {
   }
 
   /** What the server is asked about. */
-  question(listing: Listing): Pick<ManyQuestion, "image_ids" | "state" | "search" | "folder"> {
+  question(listing: Listing): Omit<ManyQuestion, "change"> {
     if (!this.all) return { image_ids: [...this.ids] };
-    const { state, search, folder } = queryOf(listing);
-    return { image_ids: null, ...(state && { state }), ...(search && { search }), ...(folder && { folder }) };
+    const { order, descending, ...filter } = queryOf(listing);
+    return { image_ids: null, ...filter };
   }
 }
 

@@ -10,16 +10,28 @@ import { NO_PROMPTS, type PromptPoint, type Prompts } from "../core/prompts.ts";
 import type { Rle } from "../core/rle.ts";
 import type { Annotation, Operation } from "./types.ts";
 
+/** By category: whether all of it are annotated on the image, as somebody said. What is missing nobody knows. */
+export type Exhaustive = ReadonlyMap<number, boolean>;
+export const NOTHING_SAID: Exhaustive = new Map();
+
 export interface Document extends Draft {
   readonly annotations: readonly Annotation[];
   /** uids of suggestions that were refused here. */
   readonly refused: readonly string[];
+  readonly exhaustive: Exhaustive;
 }
+
+/** A document without what is being drawn. */
+type Settled = Pick<Document, "annotations"> & Partial<Pick<Document, "refused" | "exhaustive">>;
 
 export type DocumentStep = Step<Document, Operation>;
 
-export function openDocument(annotations: readonly Annotation[], refused: readonly string[] = []): Document {
-  return { annotations, refused, ...NO_DRAFT };
+export function openDocument(
+  annotations: readonly Annotation[],
+  refused: readonly string[] = [],
+  exhaustive = NOTHING_SAID,
+): Document {
+  return { annotations, refused, exhaustive, ...NO_DRAFT };
 }
 
 /** Whether an object is being drawn. */
@@ -30,16 +42,16 @@ export const hasDraft: (document: Document) => boolean = isDrawn;
  * to it than that it was reopened.
  */
 export function withDraft(
-  { annotations, refused = [] }: Pick<Document, "annotations"> & Partial<Pick<Document, "refused">>,
+  { annotations, refused = [], exhaustive = NOTHING_SAID }: Settled,
   { prompts, edited, shown, reopenedUid, startedAt }: Draft,
 ): Document {
   const known = annotations.some(({ uid }) => uid === reopenedUid);
   if (reopenedUid === null || known)
-    return { annotations, refused, prompts, edited, shown, reopenedUid, startedAt };
+    return { annotations, refused, exhaustive, prompts, edited, shown, reopenedUid, startedAt };
   const worked = edited !== null || prompts.points.length > 0 || prompts.box !== null;
   return worked
-    ? { annotations, refused, prompts, edited, shown, reopenedUid: null, startedAt }
-    : openDocument(annotations, refused);
+    ? { annotations, refused, exhaustive, prompts, edited, shown, reopenedUid: null, startedAt }
+    : openDocument(annotations, refused, exhaustive);
 }
 
 /** A mask made by hand for the object being drawn; what was asked of the model is settled with it. */
@@ -115,7 +127,7 @@ export function create(before: Document, annotation: Annotation): DocumentStep {
   const placed = onTop(before, annotation);
   return {
     before,
-    after: openDocument([...before.annotations, placed], before.refused),
+    after: openDocument([...before.annotations, placed], before.refused, before.exhaustive),
     forward: [{ kind: "create", ...placed }],
     backward: [{ kind: "delete", uid }],
     again: [{ kind: "restore", uid }],
@@ -162,6 +174,33 @@ export function refuse(before: Document, uid: string): DocumentStep {
     forward: refusal,
     backward: [{ kind: "verdict", uid, refused: false }],
     again: refusal,
+  };
+}
+
+/** With what is said of one more category; null: nobody knows. */
+export function withSaid(known: Exhaustive, categoryId: number, exhaustive: boolean | null): Exhaustive {
+  const said = new Map(known);
+  if (exhaustive === null) said.delete(categoryId);
+  else said.set(categoryId, exhaustive);
+  return said;
+}
+
+/** Say whether all of a category are annotated, or that nobody knows. */
+export function sayExhaustive(
+  before: Document,
+  uid: string,
+  categoryId: number,
+  exhaustive: boolean | null,
+): DocumentStep {
+  const say = (value: boolean | null): Operation[] => [
+    { kind: "exhaustivity", uid, category_id: categoryId, exhaustive: value },
+  ];
+  return {
+    before,
+    after: { ...before, exhaustive: withSaid(before.exhaustive, categoryId, exhaustive) },
+    forward: say(exhaustive),
+    backward: say(before.exhaustive.get(categoryId) ?? null),
+    again: say(exhaustive),
   };
 }
 

@@ -2,7 +2,7 @@
 
 import type { AnnotationContent, UndoSteps } from "../api/types.ts";
 import { History } from "../core/history.ts";
-import { type Document, type DocumentStep, findAnnotation, withDraft } from "./document.ts";
+import { type Document, type DocumentStep, findAnnotation, withDraft, withSaid } from "./document.ts";
 import type { Annotation, Operation } from "./types.ts";
 
 type UndoStep = UndoSteps["done"][number];
@@ -21,6 +21,7 @@ const INVERSE = {
   delete: "restore",
   update: "update",
   verdict: "verdict",
+  exhaustivity: "exhaustivity",
 } as const;
 
 /**
@@ -105,7 +106,7 @@ function changed(
 function applied(
   document: Document,
   kind: Exclude<StepOperation["kind"], "create">,
-  { uid, fields, refused }: StepOperation,
+  { uid, fields, refused, exhaustivity: said }: StepOperation,
 ): Change | null {
   const known = findAnnotation(document, uid);
   switch (kind) {
@@ -115,6 +116,16 @@ function applied(
         document: { ...document, refused: refused ? [...others, uid] : others },
         operation: { kind, uid, refused: refused === true },
         inverse: { kind, uid, refused: refused !== true },
+      };
+    }
+    case "exhaustivity": {
+      if (!said) return null;
+      const { category_id, exhaustive } = said;
+      const now = document.exhaustive.get(category_id) ?? null;
+      return {
+        document: { ...document, exhaustive: withSaid(document.exhaustive, category_id, exhaustive) },
+        operation: { kind, uid, category_id, exhaustive },
+        inverse: { kind, uid, category_id, exhaustive: now },
       };
     }
     case "delete":
@@ -150,7 +161,7 @@ function applied(
 }
 
 const having = (document: Document, annotations: readonly Annotation[]): Document =>
-  withDraft({ annotations, refused: document.refused }, document);
+  withDraft({ annotations, refused: document.refused, exhaustive: document.exhaustive }, document);
 
 /** From the bottom to the top. */
 function placed(annotations: readonly Annotation[], annotation: Annotation): readonly Annotation[] {

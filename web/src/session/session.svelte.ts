@@ -4,6 +4,7 @@
  */
 
 import { isDrawn, type KeptDraft, type KeptOutline, NO_DRAFT } from "../core/draft.ts";
+import { newUuid } from "../core/ids.ts";
 import type { Region } from "../core/region.ts";
 import type { Decoder } from "../decoder/decoder.ts";
 import type { Manifest } from "../decoder/manifest.ts";
@@ -142,6 +143,7 @@ export class Session implements DrawingHost, MaskHost {
     annotations: readonly Annotation[],
     kept: KeptDraft | null = null,
     refused: readonly string[] = [],
+    exhaustive = edit.NOTHING_SAID,
   ): void {
     const draft = this.readOnly ? null : kept;
     this.turnToImage(image, draft?.region ?? null);
@@ -149,7 +151,7 @@ export class Session implements DrawingHost, MaskHost {
     const startedAt = draft?.startedAt == null ? null : this.effort.clock.fromWall(draft.startedAt);
     const drawn = draft && isDrawn(draft) ? { ...draft, startedAt } : null;
     this.resumeOutline(draft?.outline ?? null, drawn ? null : startedAt);
-    this.store.startWith(edit.withDraft({ annotations, refused }, drawn ?? NO_DRAFT));
+    this.store.startWith(edit.withDraft({ annotations, refused, exhaustive }, drawn ?? NO_DRAFT));
   }
 
   close(): void {
@@ -179,9 +181,15 @@ export class Session implements DrawingHost, MaskHost {
   }
 
   /** The server's state replaces ours (another writer won, or an event came in); prompts stay, the history starts anew. */
-  replaceAnnotations(annotations: readonly Annotation[]): void {
+  replaceAnnotations(annotations: readonly Annotation[], exhaustive = this.store.document.exhaustive): void {
     const { document } = this.store;
-    this.store.startWith(edit.withDraft({ annotations, refused: document.refused }, document));
+    this.store.startWith(edit.withDraft({ annotations, refused: document.refused, exhaustive }, document));
+  }
+
+  /** Say whether all of a category are annotated on the image, or (null) that nobody knows. */
+  sayExhaustive(categoryId: number, exhaustive: boolean | null): void {
+    if (!this.image) return;
+    this.store.commit(edit.sayExhaustive(this.store.document, newUuid(), categoryId, exhaustive));
   }
 
   setCategories(categories: readonly SessionCategory[]): void {

@@ -15,6 +15,8 @@ export class FakeServer {
   /** What was said about the image, in order */
   readonly marks: ImageState[] = [];
   readonly verdicts = new Map<string, boolean>();
+  /** Of categories; null where it was reopened. */
+  readonly said = new Map<number, boolean | null>();
   requests = 0;
   /** Runs after each operation that came over the network, before its answer. */
   afterStore: () => void = () => {};
@@ -38,13 +40,22 @@ export class FakeServer {
     );
     annotations.sort((a, b) => a.position - b.position || a.id - b.id);
     const mark = { state: this.marks.at(-1) ?? "waiting", note: "", by: null, at: null } as const;
-    return { image_id: this.imageId, revision: this.revision, mark, annotations };
+    const exhaustivity = [...this.said].map(([category_id, exhaustive]) => ({
+      category_id,
+      exhaustive,
+      by: null,
+      at: "",
+      reopened_by: null,
+      reopened_at: null,
+    }));
+    return { image_id: this.imageId, revision: this.revision, mark, annotations, exhaustivity };
   }
 
   /** Somebody else's operation, based on the current revision. */
   store(operation: Operation | MarkOperation): void {
     if (operation.kind === "mark") this.marks.push(operation.state);
     else if (operation.kind === "verdict") this.verdicts.set(operation.uid, operation.refused);
+    else if (operation.kind === "exhaustivity") this.said.set(operation.category_id, operation.exhaustive);
     else this.rows.set(operation.uid, applyOperation(this.rows.get(operation.uid), operation));
     this.revision += 1;
   }
@@ -85,7 +96,7 @@ export class FakeServer {
     if (ifMatch !== `"${this.revision}"`) return problem(412, "stale_revision", { current: this.current() });
     if (categoryOf(operation) === 404) return problem(422, "unknown_category");
     if (operation.kind === "mark" && operation.note === "refuse me") return problem(422, "invalid_input");
-    const fresh = ["create", "mark", "verdict"].includes(operation.kind);
+    const fresh = ["create", "mark", "verdict", "exhaustivity"].includes(operation.kind);
     if (!fresh && !this.rows.has(operation.uid)) return problem(404, "not_found");
     this.store(operation);
     this.log.push(id);

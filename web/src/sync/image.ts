@@ -1,6 +1,8 @@
 /** One open image: what this tab believes its annotations to be, and the operations that it adds. */
 import type {
   AnnotationContent,
+  Exhaustivity,
+  ExhaustivityOperation,
   ImageAnnotations,
   ImageMark,
   MarkOperation,
@@ -31,6 +33,8 @@ export class ImageSync {
   private readonly ids = new Map<string, number>();
   /** Of suggestions, by uid: whether this browser has refused them, as far as it has said something. */
   private readonly verdicts = new Map<string, boolean>();
+  /** By category: whether all of it are annotated, with what this browser has said. */
+  private said: ReadonlyMap<number, boolean> = new Map();
   private pending: readonly StoredOperation[];
   private seen: number;
   private latest: number;
@@ -76,6 +80,14 @@ export class ImageSync {
   /** Called with the mark as the server knows it, unless this browser has said something else since. */
   onMark: ((mark: ImageMark) => void) | null = null;
 
+  /** Called with what the server knows of who said of which category that all of it are annotated. */
+  onExhaustivity: ((said: readonly Exhaustivity[]) => void) | null = null;
+
+  /** By category: whether all of it are annotated, whether or not the server knows yet. */
+  get exhaustive(): ReadonlyMap<number, boolean> {
+    return this.said;
+  }
+
   /** The newest revision that this tab has heard of. */
   get revision(): number {
     return this.latest;
@@ -106,6 +118,7 @@ export class ImageSync {
    */
   async record(operations: readonly Operation[], draft: KeptDraft | null = null): Promise<void> {
     const before = operations.map(({ uid }) => [uid, this.beliefs.get(uid), this.verdicts.get(uid)] as const);
+    const { said } = this;
     try {
       await this.keep(
         operations.map((operation) => this.entryOf(operation)),
@@ -113,6 +126,7 @@ export class ImageSync {
       );
     } catch (error) {
       for (const [uid, belief, verdict] of before) this.restore(uid, belief, verdict);
+      this.said = said;
       throw error;
     }
   }
@@ -177,10 +191,21 @@ export class ImageSync {
       this.verdicts.set(operation.uid, operation.refused);
       return { imageId, writer, seen, operation, before: null, after: null };
     }
+    if (operation.kind === "exhaustivity") {
+      this.say(operation);
+      return { imageId, writer, seen, operation, before: null, after: null };
+    }
     const known = this.beliefs.get(operation.uid);
     const next = applyOperation(known, operation);
     this.beliefs.set(operation.uid, next);
     return { imageId, writer, seen, operation, before: print(visible(known)), after: visible(next) };
+  }
+
+  private say({ category_id, exhaustive }: ExhaustivityOperation): void {
+    const said = new Map(this.said);
+    if (exhaustive === null) said.delete(category_id);
+    else said.set(category_id, exhaustive);
+    this.said = said;
   }
 
   private restore(uid: string, belief: Belief | undefined, verdict: boolean | undefined): void {
@@ -233,6 +258,7 @@ export class ImageSync {
       this.onRemote?.(this.annotations());
     } else this.stillWaiting(pending);
     if (!this.mark) this.onMark?.(current.mark);
+    this.onExhaustivity?.(current.exhaustivity);
   }
 
   /** These operations of the image are all that wait. */
@@ -264,6 +290,11 @@ export class ImageSync {
       this.beliefs.set(annotation.uid, { content: contentOf(annotation), deleted: false });
       this.ids.set(annotation.uid, annotation.id);
     }
+    this.said = new Map(
+      current.exhaustivity.flatMap(({ category_id, exhaustive }) =>
+        exhaustive === null ? [] : [[category_id, exhaustive] as const],
+      ),
+    );
     this.mark = null;
     for (const { operation, after, state } of this.pending) {
       if (operation.kind === "mark") {
@@ -274,6 +305,10 @@ export class ImageSync {
         this.verdicts.set(operation.uid, operation.refused);
         continue;
       }
+      if (operation.kind === "exhaustivity") {
+        this.say(operation);
+        continue;
+      }
       const known = this.beliefs.get(operation.uid);
       // What was made before a reload can name an annotation that somebody has deleted since: show the maker's state.
       const base = known ?? (after ? { content: after, deleted: false } : undefined);
@@ -282,9 +317,9 @@ export class ImageSync {
   }
 
   private fingerprint(): string {
-    return this.annotations()
-      .map((each) => `${each.uid} ${each.position} ${print(each)}`)
-      .join("\n");
+    const annotations = this.annotations().map((each) => `${each.uid} ${each.position} ${print(each)}`);
+    const said = [...this.said].sort(([a], [b]) => compare(a, b));
+    return [...annotations, JSON.stringify(said)].join("\n");
   }
 }
 

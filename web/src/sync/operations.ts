@@ -65,6 +65,11 @@ export function groupBy<T>(rows: readonly T[], key: (row: T) => string): Map<str
   return groups;
 }
 
+/** Whether it changes an annotation, rather than saying something of the image or of a suggestion. */
+export function isOnAnnotation(operation: Operation | MarkOperation): operation is AnnotationOperation {
+  return !["mark", "verdict", "exhaustivity"].includes(operation.kind);
+}
+
 type Update = Extract<Operation, { kind: "update" }>;
 
 const isNewMask = (operation: Operation | MarkOperation): operation is Update =>
@@ -99,7 +104,7 @@ export function merged(first: QueuedOperation, second: QueuedOperation): QueuedO
 export function operationsAtOnce(held: readonly QueuedOperation[]): Operation[] {
   const [first] = held;
   const mine = held.at(-1)?.after ?? null;
-  if (!first || first.operation.kind === "mark" || first.operation.kind === "verdict") return [];
+  if (!first || !isOnAnnotation(first.operation)) return [];
   const { kind, uid } = first.operation;
   if (mine === null) return kind === "create" ? [] : [{ kind: "delete", uid }];
   if (kind === "create") return [{ kind, uid, ...contentOf(mine) }];

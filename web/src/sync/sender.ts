@@ -1,6 +1,12 @@
 /** Sends one image's waiting operations in order, and decides what each answer means. */
 import { ApiError, NetworkError } from "../api/errors.ts";
-import type { ImageAnnotations, MarkOperation, Operation, VerdictOperation } from "../api/types.ts";
+import type {
+  ExhaustivityOperation,
+  ImageAnnotations,
+  MarkOperation,
+  Operation,
+  VerdictOperation,
+} from "../api/types.ts";
 import type { Problem, StoredOperation } from "./database.ts";
 import type { Acknowledgement, OperationStore } from "./store.ts";
 
@@ -24,8 +30,12 @@ export interface SenderEvents {
   superseded(marks: readonly StoredOperation[]): void;
   /** The server will never take it, and it is not waiting any more. */
   markRefused(sent: StoredOperation, mark: MarkOperation, problem: Problem): void;
-  /** The same of a verdict: what it was on may be suggested again. */
-  verdictRefused(sent: StoredOperation, verdict: VerdictOperation, problem: Problem): void;
+  /** The same of a verdict, what it was on may be suggested again, and of what was said of a category. */
+  statementRefused(
+    sent: StoredOperation,
+    statement: VerdictOperation | ExhaustivityOperation,
+    problem: Problem,
+  ): void;
   rebased(imageId: number, writer: string, current: ImageAnnotations): void;
 }
 
@@ -74,9 +84,9 @@ export async function drain(
       if (head.operation.kind === "mark") {
         await store.forget(head);
         events.markRefused(head, head.operation, problem);
-      } else if (head.operation.kind === "verdict") {
+      } else if (head.operation.kind === "verdict" || head.operation.kind === "exhaustivity") {
         await store.forget(head);
-        events.verdictRefused(head, head.operation, problem);
+        events.statementRefused(head, head.operation, problem);
       } else {
         await store.refuse(head, problem);
       }

@@ -15,6 +15,8 @@ import { begin, heldOf, type Next, newestLike, nextOf, type Stores, stored } fro
 export interface Acknowledgement {
   revision: number;
   annotation: Annotation | null;
+  /** Categories of which others had said that all are annotated, until this operation. */
+  reopened?: readonly number[];
 }
 
 /** The object that a writer is drawing on an image, from now on; none with `row` null. */
@@ -169,7 +171,7 @@ export class OperationStore {
     await done;
   }
 
-  /** Forget a mark or a verdict that the server will never take. */
+  /** Forget a mark or a statement that the server will never take. */
   async forget(refused: StoredOperation): Promise<void> {
     await this.database.delete("operations", refused.sequence);
   }

@@ -228,6 +228,7 @@ export class Synchroniser {
       const message: TabMessage = { kind: "acknowledged", imageId, uid: operation.uid, revision, annotation };
       this.open.get(imageId)?.acknowledged(sent, answer);
       this.tell(message);
+      if (answer.reopened?.length) this.askAgain(imageId);
       void this.run(this.status.publish());
     },
     superseded: (marks) => {
@@ -241,9 +242,14 @@ export class Synchroniser {
       this.takeMarkBack(imageId, mark.uid);
       this.options.onMarkRefused(imageId, mark, problem);
     },
-    verdictRefused: ({ operationId }, _verdict, { message, hint }) => {
+    statementRefused: ({ imageId, operationId }, { kind }, { message, hint }) => {
       this.made.delete(operationId);
-      this.options.onError(new Error(`A suggestion could not be refused: ${message} ${hint}`.trim()));
+      const what =
+        kind === "verdict"
+          ? "A suggestion could not be refused"
+          : "What you said of a category does not hold";
+      this.options.onError(new Error(`${what}: ${message} ${hint}`.trim()));
+      if (kind === "exhaustivity") this.askAgain(imageId);
     },
     rebased: (imageId, _writer, current) => {
       this.tell({ kind: "moved", imageId, current });
@@ -255,7 +261,12 @@ export class Synchroniser {
   private takeMarkBack(imageId: number, uid: string): void {
     const image = this.open.get(imageId);
     image?.markRefused(uid);
-    if (image) void this.run(this.notice(imageId, Number.MAX_SAFE_INTEGER));
+    this.askAgain(imageId);
+  }
+
+  /** Something else of the image has changed on the server than what was sent. */
+  private askAgain(imageId: number): void {
+    if (this.open.has(imageId)) void this.run(this.notice(imageId, Number.MAX_SAFE_INTEGER));
   }
 
   private async hear(message: TabMessage): Promise<void> {

@@ -4,6 +4,7 @@ import { explain } from "../api/errors.ts";
 import type { Listing } from "../api/listing.ts";
 import {
   type AnnotationContent,
+  type Exhaustivity,
   type ImageDetails,
   type ImageMark,
   type ImageState,
@@ -13,6 +14,7 @@ import {
   type UndoSteps,
 } from "../api/types.ts";
 import type { KeptDraft } from "../core/draft.ts";
+import type { Exhaustive } from "../session/document.ts";
 import type { Annotation, Operation, OperationStep } from "../session/types.ts";
 import type { ImageSync } from "../sync/image.ts";
 import type { Synchroniser } from "../sync/synchroniser.ts";
@@ -26,8 +28,10 @@ export interface OpenImageHost {
   synchroniser(): Promise<Pick<Synchroniser, "openImage" | "closeImage" | "notice">>;
   /** The name of who works here. */
   me(): string;
-  /** Annotations other than those on the screen. */
-  replace(annotations: readonly Annotation[]): void;
+  /** Other annotations, or other things said of categories, than those on the screen. */
+  replace(annotations: readonly Annotation[], exhaustive: Exhaustive): void;
+  /** Somebody has changed which objects of a category there are, after others had said that all are annotated. */
+  reopened(said: Exhaustivity): void;
   /** The annotations on the screen are now what the server has, or will be once `settled` resolves. */
   based(imageId: number, settled: Promise<void>): void;
   tell(message: string): void;
@@ -41,12 +45,16 @@ export interface Opened {
   readonly draft: KeptDraft | null;
   /** uids of suggestions that this browser has refused and the server may not know of yet. */
   readonly refused: readonly string[];
+  /** By category: whether all of it are annotated, as far as anybody has said, likewise. */
+  readonly exhaustive: Exhaustive;
   /** Resolves once the server has all of it. */
   readonly settled: Promise<void>;
 }
 
 export class OpenImage {
   details = $state.raw<ImageDetails | null>(null);
+  /** Who said of which category that all of it are annotated, as the server knows it. */
+  exhaustivity = $state.raw<readonly Exhaustivity[]>([]);
   private sync: ImageSync | null = null;
   /** Counts images opened and closed: what comes for an earlier one is dropped. */
   private turn = 0;
@@ -71,16 +79,19 @@ export class OpenImage {
     }
     this.sync = sync;
     this.details = this.marked(details);
+    this.exhaustivity = current.exhaustivity;
     sync.onRemote = (annotations) => {
-      this.host.replace(annotations);
+      this.host.replace(annotations, sync.exhaustive);
       this.host.based(id, sync.settled);
     };
     sync.onMark = (mark) => this.take(mark);
+    sync.onExhaustivity = (said) => this.takeSaid(said);
     return {
       details: this.details,
       annotations: sync.annotations(),
       draft: sync.draft,
       refused: sync.refused,
+      exhaustive: sync.exhaustive,
       settled: sync.settled,
     };
   }
@@ -124,7 +135,7 @@ export class OpenImage {
       const { message } = explain(error);
       this.host.fail(new Error(`A change could not be kept in this browser: ${message}`));
       if (operations.length === 0) return; // only the draft: it is still on the screen
-      if (this.sync?.imageId === imageId) this.host.replace(this.sync.annotations());
+      if (this.sync?.imageId === imageId) this.host.replace(this.sync.annotations(), this.sync.exhaustive);
     }
   }
 
@@ -176,6 +187,12 @@ export class OpenImage {
     if (taken)
       this.host.tell(`${work.held_by} has this image now. What you save is kept, and may meet theirs.`);
     this.details = { ...details, work };
+  }
+
+  private takeSaid(said: readonly Exhaustivity[]): void {
+    const held = new Set(this.exhaustivity.filter((each) => each.exhaustive).map((each) => each.category_id));
+    this.exhaustivity = said;
+    for (const each of said) if (each.reopened_at && held.has(each.category_id)) this.host.reopened(each);
   }
 
   private take(mark: ImageMark): void {

@@ -13,6 +13,7 @@ const annotations = (revision = 4): ImageAnnotations => ({
   revision,
   mark: WAITING,
   annotations: [],
+  exhaustivity: [],
 });
 
 let sync: ImageSync;
@@ -33,6 +34,7 @@ beforeEach(async () => {
     synchroniser: async () => ({ openImage: async () => sync, closeImage: vi.fn(), notice: vi.fn() }),
     me: () => "ann",
     replace: vi.fn(),
+    reopened: vi.fn(),
     based: vi.fn(),
     tell: (message) => void said.push(message),
     fail: (error) => void said.push(String(error)),

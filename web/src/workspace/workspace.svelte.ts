@@ -3,6 +3,7 @@ import { tick } from "svelte";
 import { ApiError, explain } from "../api/errors.ts";
 import {
   type Category,
+  type Exhaustivity,
   type ImageDetails,
   type ImageState,
   isOpenWork,
@@ -16,6 +17,7 @@ import { CloserLook, encodeRegion } from "./closer-look.svelte.ts";
 import { Comments } from "./comments.svelte.ts";
 import { EmbeddingWaits } from "./embedding-waits.ts";
 import { Engine } from "./engine.svelte.ts";
+import { reopenedText } from "./exhaustivity.ts";
 import { Handouts } from "./handouts.ts";
 import { History } from "./history.svelte.ts";
 import { ImageCache } from "./image-cache.ts";
@@ -123,7 +125,8 @@ export class Workspace {
       marks: this.marks,
       synchroniser: () => saving.ready(),
       me: () => services.account.name,
-      replace: (annotations) => this.session.replaceAnnotations(annotations),
+      replace: (annotations, exhaustive) => this.session.replaceAnnotations(annotations, exhaustive),
+      reopened: (said) => this.tell(reopenedText(said, this.session.list.categories)),
       based: (...at) => void this.ownSteps.load(...at),
       tell: (message) => this.tell(message),
       fail: (error) => toasts.error(error),
@@ -175,6 +178,11 @@ export class Workspace {
 
   get image(): ImageDetails | null {
     return this.opened.details;
+  }
+
+  /** Who said of which category that all of it are annotated, as the server knows it. */
+  get exhaustivity(): readonly Exhaustivity[] {
+    return this.opened.exhaustivity;
   }
 
   /** What the person may do with the open image. */
@@ -323,9 +331,9 @@ export class Workspace {
   private async openAnnotations(id: number, loading: Promise<ImageDetails>): Promise<void> {
     const opened = await this.opened.open(id, loading);
     if (!opened) return;
-    const { details, annotations, draft, refused, settled } = opened;
+    const { details, annotations, draft, refused, exhaustive, settled } = opened;
     const image = { id, width: details.width, height: details.height };
-    this.session.open(image, annotations, draft, refused);
+    this.session.open(image, annotations, draft, refused, exhaustive);
     if (details.revision > 0 || annotations.length > 0) void this.ownSteps.load(id, settled);
     if (!this.session.readOnly) this.suggesting.open(id);
     this.comments.show(id);

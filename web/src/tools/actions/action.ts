@@ -59,6 +59,10 @@ export interface Page {
   tellSaving(): void;
   /** Go to the field that finds a category. */
   findCategory(): void;
+  /** Whether there is a category of which they can say whether all of it are annotated. */
+  readonly canSayExhaustive: boolean;
+  /** Say that all of the category are annotated, or not all; the same again takes it back. */
+  sayExhaustive(exhaustive: boolean): void;
   /** Whether they may say something about the image. */
   readonly canComment: boolean;
   /** Say something about the selected object, the place that is pointed at, or else the image. */

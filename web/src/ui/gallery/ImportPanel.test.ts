@@ -19,6 +19,7 @@ const report = (fields: Partial<ImportSummary>): ImportSummary => ({
   unmatched: 1,
   annotations: 5,
   by_category: [{ category: "cat", annotations: 5 }],
+  statements: 0,
   skipped: [],
   ...fields,
 });
