@@ -39,7 +39,7 @@ def test_own_steps_say_what_taking_them_back_changes_and_nothing_else(annotator:
     found = steps(annotator)
     assert [step["id"] for step in found["done"]] == ids
     create, update, delete = (step["operations"][0] for step in found["done"])
-    assert create == {"kind": "create", "uid": uid, "fields": None, "refused": None}
+    assert create == {"kind": "create", "uid": uid, "fields": None, "refused": None, "exhaustivity": None}
     assert update["fields"] == {"category_id": category}
     assert (delete["fields"]["segmentation"], delete["fields"]["category_id"]) == (mask_rle(), None)
 
@@ -47,7 +47,7 @@ def test_own_steps_say_what_taking_them_back_changes_and_nothing_else(annotator:
     assert annotator.send({"operation_id": new_uid(), "operation": back}, 3).status_code == 200
     found = steps(annotator)
     assert [[step["id"] for step in found[way]] for way in ("done", "undone")] == [ids[:2], ids[2:]]
-    assert found["undone"][0]["operations"] == [{"kind": "delete", "uid": uid, "fields": None, "refused": None}]
+    assert found["undone"][0]["operations"] == [{"kind": "delete", "uid": uid, "fields": None, "refused": None, "exhaustivity": None}]
 
 
 def test_whoever_changed_the_same_object_since_is_named(annotator: Annotator, project: Json) -> None:

@@ -31,6 +31,13 @@ export class Saving {
     return this.synchroniser;
   }
 
+  /** What the server does not have, as a file that whoever manages the project can bring in. */
+  async unsentFile(name: string): Promise<Blob> {
+    const changes = await (await this.synchroniser).unsent();
+    const file = { format: "limner unsent changes", version: 1, user: name, changes };
+    return new Blob([JSON.stringify(file)], { type: "application/json" });
+  }
+
   /** Try again now: after a login, or when the network is back. */
   async flush(): Promise<void> {
     await (await this.synchroniser).flush();

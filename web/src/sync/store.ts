@@ -58,6 +58,11 @@ export class OperationStore {
     return next;
   }
 
+  /** Everything that the server does not have, in the order in which it was made. */
+  async all(): Promise<StoredOperation[]> {
+    return stored(await this.database.getAll("operations"));
+  }
+
   overview(): Promise<Overview> {
     return overview(this.database);
   }

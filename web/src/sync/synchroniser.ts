@@ -1,5 +1,5 @@
 /** Gets what was made in this browser to the server: at once when it can, later when it cannot, never twice. */
-import type { Annotation, ImageAnnotations, MarkOperation } from "../api/types.ts";
+import type { Annotation, ImageAnnotations, MarkOperation, Operation } from "../api/types.ts";
 import type { Problem, QueuedOperation } from "./database.ts";
 import type { Drafts } from "./drafts.ts";
 import { ImageSync } from "./image.ts";
@@ -17,6 +17,14 @@ type TabMessage =
   | { kind: "superseded"; operationIds: readonly string[] }
   | { kind: "mark_refused"; imageId: number; uid: string }
   | { kind: "moved"; imageId: number; current: ImageAnnotations };
+
+/** One operation as the server takes it: the id has it applied once, whoever sends it, and however often. */
+export interface UnsentChange {
+  image_id: number;
+  operation_id: string;
+  created: string;
+  operation: Operation | MarkOperation;
+}
 
 export interface SynchroniserOptions {
   /** What the store and the drafts are in. */
@@ -128,6 +136,17 @@ export class Synchroniser {
     this.status.trouble = null;
     for (const imageId of await this.options.store.imagesWaiting()) this.drainImage(imageId);
     await this.status.publish();
+  }
+
+  /** Everything that this browser keeps and the server does not have, in the order in which it was made. */
+  async unsent(): Promise<UnsentChange[]> {
+    const kept = await this.options.store.all();
+    return kept.map(({ imageId, operationId, operation, created }) => ({
+      image_id: imageId,
+      operation_id: operationId,
+      created: new Date(created).toISOString(),
+      operation,
+    }));
   }
 
   /** Resolves when nothing is being sent: everything is stored, held, or waits for the network. */
