@@ -47,7 +47,9 @@ def test_own_steps_say_what_taking_them_back_changes_and_nothing_else(annotator:
     assert annotator.send({"operation_id": new_uid(), "operation": back}, 3).status_code == 200
     found = steps(annotator)
     assert [[step["id"] for step in found[way]] for way in ("done", "undone")] == [ids[:2], ids[2:]]
-    assert found["undone"][0]["operations"] == [{"kind": "delete", "uid": uid, "fields": None, "refused": None, "exhaustivity": None}]
+    assert found["undone"][0]["operations"] == [
+        {"kind": "delete", "uid": uid, "fields": None, "refused": None, "exhaustivity": None}
+    ]
 
 
 def test_whoever_changed_the_same_object_since_is_named(annotator: Annotator, project: Json) -> None:

@@ -253,3 +253,25 @@ def revoke_token(name: str, home: Path | None, person: str | None) -> None:
     """Make the token called NAME worthless."""
     with _open(home) as opened:
         own_account.revoke_token(opened.database, opened.of(person), name)
+
+
+@user.command("bring-in")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@HOME
+def bring_in(file: Path, home: Path | None) -> None:
+    """Apply what somebody's browser could not send, from the FILE that it saved.
+
+    Each change is applied once, also when the browser sends it after all; they count as yours.
+    """
+    from limner.cli.home import open_home
+    from limner.service.unsent import bring_in as apply
+
+    with open_home(home) as (services, actor):
+        done = apply(services, actor, file.read_bytes())
+    click.echo(
+        f"Of {done.user}: {done.applied} changes applied, {done.known} there already, {len(done.refused)} refused."
+    )
+    for each in done.refused:
+        click.echo(f"  image {each.image_id}, {each.kind}: {each.why}", err=True)
+    if done.refused:
+        raise SystemExit(1)
