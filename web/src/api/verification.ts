@@ -3,7 +3,7 @@ import createClient from "openapi-fetch";
 import type { Http } from "./http.ts";
 import { ROOT } from "./root.ts";
 import type { paths } from "./schema.d.ts";
-import type { MaskSample, MaskVerdict, VerifiedMask } from "./types.ts";
+import type { ErrorRate, ErrorRatesBy, MaskSample, MaskVerdict, VerifiedMask } from "./types.ts";
 
 /** Which masks are looked at. `category` and `person` 0: of none, of somebody who is not known; null: of all. */
 export interface SampleQuery {
@@ -69,6 +69,14 @@ export class VerificationClient {
       params: { path: { project_id: projectId }, query: asked(query) },
     });
     return answer.data as MaskSample;
+  }
+
+  /** How the masks of each category, or of each person, were judged; that with most errors first. */
+  async rates(projectId: number, by: ErrorRatesBy): Promise<ErrorRate[]> {
+    const answer = await this.api.GET("/api/v1/projects/{project_id}/statistics/verification", {
+      params: { path: { project_id: projectId }, query: { by } },
+    });
+    return (answer.data as { groups: ErrorRate[] }).groups;
   }
 
   /** @param tell whether a mask that is wrong begins a thread of comments on the object */

@@ -34,6 +34,13 @@ export const secondsPerMask = ({ timed, seconds }: Effort): string =>
 export const clicksPerMask = ({ clicked, clicks }: Effort): string => (clicked ? one(clicks / clicked) : "–");
 export const percent = (share: number | null): string =>
   share === null ? "–" : share.toLocaleString(undefined, { style: "percent", maximumFractionDigits: 0 });
+/** The share of errors with its 95 % interval, for people. */
+export function rateText(share: number | null, low: number, high: number): string {
+  if (share === null) return "–";
+  const exact = (value: number) =>
+    value.toLocaleString(undefined, { style: "percent", maximumFractionDigits: 1 });
+  return `${exact(share)} (${exact(low)}–${exact(high)})`;
+}
 /** A measure from −1 to 1. */
 export const ratio = (value: number | null): string =>
   value === null
