@@ -1,7 +1,8 @@
-"""A day of five people on one server, each in a browser of their own: at its end the database has exactly what they did.
+"""A day of five people, each in a browser of their own: at its end the database has exactly what they did.
 
-An owner, a manager, a reviewer and two annotators work on the same project. One annotator loses the network in the middle
-and comes back; the other one is disabled with work that was not sent, which is kept, said, and brought in from a file.
+An owner, a manager, a reviewer and two annotators work on the same project. One annotator loses the network in the
+middle and comes back; the other one is disabled with work that was not sent, which is kept, said, and brought in from
+a file.
 """
 
 from __future__ import annotations
