@@ -47,7 +47,9 @@ def test_changes_are_applied_in_their_order_and_once(
     assert script.get(f"/api/v1/images/{image['id']}/annotations").json["revision"] == 4
 
 
-def test_what_cannot_be_applied_is_named_and_the_rest_is(services: Services, owner: Actor, image: Json) -> None:
+def test_what_cannot_be_applied_is_named_and_the_rest_is(
+    services: Services, owner: Actor, script: FlaskClient, image: Json
+) -> None:
     unknown = {"operation_id": str(uuid.uuid4()), "operation": {"kind": "delete", "uid": str(uuid.uuid4())}}
     done = bring_in(services, owner, file_of((image["id"], unknown), (10**6, creation()), (image["id"], creation())))
     assert (done.applied, [(each.image_id, each.kind) for each in done.refused]) == (
@@ -55,6 +57,7 @@ def test_what_cannot_be_applied_is_named_and_the_rest_is(services: Services, own
         [(image["id"], "delete"), (10**6, "create")],
     )
     assert all(each.why for each in done.refused)
+    assert script.get(f"/api/v1/images/{image['id']}").json["work"]["held_by"] is None  # nobody works on it by that
 
 
 @pytest.mark.parametrize("document", [b"", b"[]", b'{"format": "coco"}', file_of((0, creation())), file_of((1, {}))])

@@ -8,6 +8,7 @@ a file.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from limner.store.tables import Annotation, AuditEntry, Comment, Edit, Image, In
 from tests.conftest import png_bytes
 from tests.e2e.annotate_page import PLAIN_VIEW, AnnotatePage
 from tests.e2e.api import Api, database_of, sign_in_link
-from tests.e2e.conftest import TIMEOUT, VIEWPORT, new_profile
+from tests.e2e.conftest import FAILED, TIMEOUT, VIEWPORT, new_profile
 from tests.e2e.server import LimnerServer
 from tests.e2e.waiting import wait_until
 
@@ -84,13 +85,16 @@ class Day:
         api.upload(self.project_id, {name: png_bytes(seed=seed) for seed, name in enumerate(IMAGES)})
         self.url = f"{server.address}/projects/{self.project_id}"
         self.errors: list[str] = []
+        self.people: list[Somebody] = []
 
     def begin(self, name: str, context: BrowserContext) -> Somebody:
         context.add_init_script(PLAIN_VIEW)
         page = context.new_page()
         page.on("pageerror", lambda error: self.errors.append(f"{name}: {error}"))
         self.open_until.callback(context.close)
-        return Somebody(name, context, page)
+        person = Somebody(name, context, page)
+        self.people.append(person)
+        return person
 
     def join(self, role: str, link: str) -> Somebody:
         """Follow an invitation in a browser of one's own."""
@@ -131,11 +135,16 @@ class Day:
 
 
 @pytest.fixture
-def day(server: LimnerServer, browser: Browser) -> Iterator[Day]:
+def day(server: LimnerServer, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Day]:
+    """Of a day that fails, what the pages said is logged; errors on a page fail it."""
     with ExitStack() as open_until:
         made = Day(server, browser, open_until)
         yield made
-        assert made.errors == []
+        if request.node.stash.get(FAILED, False):
+            for person in made.people:
+                said = person.page.locator("body").inner_text()
+                logging.getLogger(__name__).error("%s, %s:\n%s", person.name, person.page.url, said)
+    assert made.errors == []
 
 
 def secret(page: Page) -> str:
@@ -176,9 +185,10 @@ def test_five_people_work_through_a_day(day: Day, server: LimnerServer, browser:
     shares.get_by_label("At most").fill("2")
     shares.get_by_role("button", name="Assign", exact=True).click()
     shares.get_by_text("2 images assigned.").wait_for()
+    ann.page.get_by_role("button", name="annotating").click()
+    ann.at("c.png")  # and the other one is reserved for her
     ben.page.get_by_role("button", name="annotating").click()
     ben.at("a.png")
-    ann.page.get_by_role("button", name="annotating").click()
     ann.paint("c.png", 16, 1)
     ann.page.keyboard.press("Control+Enter")
     ann.at("d.png")
@@ -339,9 +349,9 @@ def check_the_evening(day: Day, session: Session) -> None:
         or (each.target == "person" and each.target_id in people)
     ]
     assert told == [
-        ("admin", "project.create"), ("admin", "invitation.create"), ("Mia", "invitation.accept"),
-        ("Mia", "invitation.create"), ("Rob", "invitation.accept"),
-        ("Mia", "invitation.create"), ("Ann", "invitation.accept"),
-        ("Mia", "invitation.create"), ("Ben", "invitation.accept"),
+        ("admin", "project.create"), ("admin", "invitation.create"), ("Mia", "invitation.accept"), ("Mia", "sign_in"),
+        ("Mia", "invitation.create"), ("Rob", "invitation.accept"), ("Rob", "sign_in"),
+        ("Mia", "invitation.create"), ("Ann", "invitation.accept"), ("Ann", "sign_in"),
+        ("Mia", "invitation.create"), ("Ben", "invitation.accept"), ("Ben", "sign_in"),
         ("Rob", "image.return"), ("admin", "person.change"),
     ]  # fmt: skip

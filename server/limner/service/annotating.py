@@ -79,11 +79,17 @@ def apply_within(
     operation: Operation,
     revision: int | None,
     prepared: Prepared | None = None,
+    *,
+    takes: bool = True,
 ) -> Applied:
-    """As :func:`apply_operation`, as a part of a transaction; ``revision`` None: whatever edits the image has."""
+    """As :func:`apply_operation`, as a part of a transaction; ``revision`` None: whatever edits the image has.
+
+    Without ``takes`` the actor does not have the image afterwards, unless they had it before.
+    """
     image = access_locked_image_row(session, actor, image_id, Permission.ANNOTATE)
     before = (image.lease_user_id, image.assigned_user_id)
-    changed = [] if isinstance(operation, MarkOperation) else [*renew(session, image, actor.user_id)]
+    works = takes and not isinstance(operation, MarkOperation)
+    changed = [*renew(session, image, actor.user_id)] if works else []
 
     def check(image: AnyImage, operation: Operation) -> None:
         if isinstance(operation, MarkOperation):

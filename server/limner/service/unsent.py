@@ -77,9 +77,8 @@ def bring_in(context: Services, actor: Actor, document: bytes) -> BroughtIn:
     for change in file.changes:
         try:
             with context.database.write() as session:
-                done = apply_within(
-                    session, actor, change.image_id, str(change.operation_id), change.operation, revision=None
-                )
+                number, operation_id = change.image_id, str(change.operation_id)
+                done = apply_within(session, actor, number, operation_id, change.operation, None, takes=False)
         except LimnerError as error:
             refused.append(Refused(change.image_id, change.operation.kind, f"{error.message} {error.hint}".strip()))
         else:
