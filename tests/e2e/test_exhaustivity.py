@@ -102,6 +102,7 @@ def test_somebody_else_who_adds_one_reopens_it_and_both_see_that(
     page = context.new_page()
     page.goto(f"{cats.url}/images/{cats.images[0]}")
     toggle = page.get_by_role("button", name="All of “cat” are annotated here")
+    expect(toggle).to_be_enabled()
     toggle.press("Enter")
     cats.come(page, [True, None, None])
     mask = dict(rle.encode(np.ones((48, 64), np.bool_)))

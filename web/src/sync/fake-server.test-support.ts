@@ -112,7 +112,7 @@ export class FakeServer {
 }
 
 function categoryOf(operation: Operation | MarkOperation): number | null | undefined {
-  if (operation.kind === "create") return operation.category_id;
+  if (operation.kind === "create" || operation.kind === "exhaustivity") return operation.category_id;
   return operation.kind === "update" ? operation.changes.category_id : null;
 }
 

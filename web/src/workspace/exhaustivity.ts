@@ -29,6 +29,7 @@ export function reopenedText({ category_id, by, reopened_by }: Exhaustivity, cat
 
 export interface ExhaustivityHost {
   readonly session: {
+    readonly image: object | null;
     readonly list: { readonly categories: Categories };
     readonly store: { readonly document: { readonly exhaustive: Exhaustive } };
     sayExhaustive(categoryId: number, exhaustive: boolean | null): void;
@@ -50,6 +51,11 @@ export class ExhaustivityStatements {
   get walking(): boolean {
     const { category, exhaustive } = this.host.listing();
     return category !== null && exhaustive !== "any";
+  }
+
+  /** Whether an image is open of which it can be said. */
+  get ready(): boolean {
+    return this.host.session.image !== null;
   }
 
   /** The category that is meant: the one that is walked for, or else the one that is chosen. */

@@ -190,9 +190,10 @@ export class OpenImage {
   }
 
   private takeSaid(said: readonly Exhaustivity[]): void {
-    const held = new Set(this.exhaustivity.filter((each) => each.exhaustive).map((each) => each.category_id));
+    const known = new Map(this.exhaustivity.map((each) => [each.category_id, each.reopened_at]));
     this.exhaustivity = said;
-    for (const each of said) if (each.reopened_at && held.has(each.category_id)) this.host.reopened(each);
+    for (const each of said)
+      if (each.reopened_at && each.reopened_at !== known.get(each.category_id)) this.host.reopened(each);
   }
 
   private take(mark: ImageMark): void {

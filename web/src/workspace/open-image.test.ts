@@ -110,3 +110,33 @@ it("restores what was deleted before this page knew it", async () => {
     [["a", 3]],
   ]);
 });
+
+describe("what was said of a category", () => {
+  const entry = { category_id: 3, exhaustive: true, by: "ann", at: "", reopened_by: null, reopened_at: null };
+  const reopened = { ...entry, exhaustive: null, reopened_by: "bob", reopened_at: "2026-01-01T11:00:00Z" };
+
+  it("is told once when somebody reopens it, also when it was said here a moment ago", async () => {
+    const heard: unknown[] = [];
+    sync.onExhaustivity = null;
+    image = new OpenImage({
+      listing: () => EVERYTHING,
+      client: { annotations: async () => annotations(), image: async () => answer },
+      marks,
+      synchroniser: async () => ({ openImage: async () => sync, closeImage: vi.fn(), notice: vi.fn() }),
+      me: () => "ann",
+      replace: vi.fn(),
+      reopened: (told) => heard.push(told),
+      based: vi.fn(),
+      tell: vi.fn(),
+      fail: vi.fn(),
+    });
+    await image.open(7, Promise.resolve(details()));
+    await image.record(7, [{ kind: "exhaustivity", uid: "s", category_id: 3, exhaustive: true }], null);
+    expect([...sync.exhaustive]).toEqual([[3, true]]);
+    sync.merge({ ...annotations(6), exhaustivity: [reopened] }, []);
+    sync.merge({ ...annotations(7), exhaustivity: [reopened] }, []);
+    expect([heard, [...sync.exhaustive], image.exhaustivity]).toEqual([[reopened], [], [reopened]]);
+    sync.merge({ ...annotations(8), exhaustivity: [entry] }, []);
+    expect([heard.length, [...sync.exhaustive]]).toEqual([1, [[3, true]]]);
+  });
+});
