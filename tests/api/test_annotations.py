@@ -58,7 +58,13 @@ def test_create_and_read(annotator: Annotator, project: Json) -> None:
     assert made["area"] == int(mask.sum())
     read = annotator.read()
     assert read.headers["ETag"] == '"1"'
-    assert read.json == {"image_id": annotator.image_id, "revision": 1, "mark": UNMARKED, "annotations": [made], "exhaustivity": []}
+    assert read.json == {
+        "image_id": annotator.image_id,
+        "revision": 1,
+        "mark": UNMARKED,
+        "annotations": [made],
+        "exhaustivity": [],
+    }
 
 
 def test_a_retry_gives_the_same_answer_and_one_row(annotator: Annotator) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, exists, not_, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, not_, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from limner.store.names import names_of_users
@@ -92,7 +92,7 @@ def reopen(session: Session, image_id: int, category_ids: Collection[int], user_
     Returns:
         The categories of which that was so.
     """
-    by_others = or_(Exhaustivity.user_id.is_(None), Exhaustivity.user_id != user_id) if user_id is not None else True
+    by_others = true() if user_id is None else or_(Exhaustivity.user_id.is_(None), Exhaustivity.user_id != user_id)
     changed = (
         update(Exhaustivity)
         .where(
@@ -129,8 +129,9 @@ def categories_on(session: Session, image_ids: Collection[int]) -> Mapping[int, 
     found = select(Annotation.image_id, Annotation.category_id).distinct()
     present = found.where(Annotation.image_id.in_(image_ids), Annotation.deleted.is_(None))
     categories: dict[int, set[int]] = {}
-    for image_id, category_id in session.execute(present.where(Annotation.category_id.is_not(None))):
-        categories.setdefault(image_id, set()).add(category_id)
+    for image_id, category_id in session.execute(present):
+        if category_id is not None:
+            categories.setdefault(image_id, set()).add(category_id)
     return {image_id: frozenset(each) for image_id, each in categories.items()}
 
 

@@ -230,8 +230,8 @@ class _ImageOperations:
             set_refused(self._session, image.id, str(operation.uid), refused=operation.refused)
         elif isinstance(operation, ExhaustivityOperation):
             self.write()  # what was done before it must not reopen it
-            said = {"category_id": operation.category_id, "exhaustive": operation.exhaustive}
-            payload["before"] = say(self._session, image.id, user_id=self._user_id, **said)
+            category_id, exhaustive = operation.category_id, operation.exhaustive
+            payload["before"] = say(self._session, image.id, category_id, self._user_id, exhaustive=exhaustive)
         else:
             annotation = self._changed_annotation(operation, prepared, now)
             if image.state == "approved":  # what was approved is not what is there now

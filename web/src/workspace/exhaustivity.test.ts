@@ -96,7 +96,7 @@ it("is undone and done again, on the server too", () => {
 
 it("says who said it, or who reopened it, as long as that is what holds", () => {
   told = [REOPENED];
-  expect(statements.why(1)).toMatch(/^Reopened: Ben changed which there are on .+, after Ada had said/);
+  expect(statements.why(1)).toMatch(/^Reopened: Ben changed which there are, .+\. Ada had said “all”\.$/);
   statements.say(1, true); // the server has not told of that yet
   expect(statements.why(1)).toBe("");
   told = [{ ...REOPENED, exhaustive: true, reopened_by: null, reopened_at: null }];

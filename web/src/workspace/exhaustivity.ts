@@ -77,7 +77,7 @@ export class ExhaustivityStatements {
       new Date(when).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
     const who = told.by ?? "Somebody";
     if (!told.reopened_at) return `${who}, ${at(told.at)}`;
-    return `Reopened: ${told.reopened_by ?? "Somebody"} changed which there are on ${at(told.reopened_at)}, after ${who} had said that all are annotated.`;
+    return `Reopened: ${told.reopened_by ?? "Somebody"} changed which there are, ${at(told.reopened_at)}. ${who} had said “all”.`;
   }
 
   /** Of one category; the same again: nobody knows. */

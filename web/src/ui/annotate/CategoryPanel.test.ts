@@ -125,7 +125,7 @@ it("asks of the chosen category whether all are annotated, and says who reopened
   ];
   session.chooseCategory(7);
   const group = within(await screen.findByRole("group", { name: "Whether all of “car” are annotated here" }));
-  expect(group.getByText(/Reopened: Ben changed which there are on .*, after Ada had said/)).toBeTruthy();
+  expect(group.getByText(/Reopened: Ben changed which there are, .*\. Ada had said “all”/)).toBeTruthy();
   await person.click(group.getByRole("button", { name: "Not all" }));
   expect([...session.store.document.exhaustive]).toEqual([[7, false]]);
   expect(group.queryByText(/Reopened/)).toBeNull();
