@@ -56,6 +56,7 @@ def test_an_export_can_be_imported_again(script: FlaskClient, project: Json, ima
             "unmatched": 0,
             "annotations": 1,
             "by_category": [{"category": "cat", "annotations": 1}],
+            "statements": 0,
             "skipped": [],
         }
         copied = script.get(f"/api/v1/images/{twin['id']}/annotations").json["annotations"]

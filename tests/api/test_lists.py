@@ -22,6 +22,7 @@ from limner.store.categories import create_category
 from limner.store.comments import About, begin_thread
 from limner.store.copies import copy_for
 from limner.store.embeddings import EmbeddingKey
+from limner.store.exhaustivity import say
 from limner.store.images import NewImage, add_image, lock_image
 from limner.store.operations import apply_operation
 from limner.store.projects import create_project
@@ -176,9 +177,10 @@ def fill(services: Services, ids: Mapping[str, int], numbers: range) -> None:
         for number in numbers:
             other = create_project(session, f"Project {number}")
             create_category(session, other.id, "cat")
-            create_category(session, ids["project_id"], f"Category {number}")
+            category = create_category(session, ids["project_id"], f"Category {number}")
             session.add(user := User(name=f"user {number}", role="member", storage_key=f"user {number}"))
             session.flush()
+            say(session, ids["image_id"], category.id, user.id, exhaustive=True)
             sha256 = f"{number:064x}"
             owner = ensure_local_admin(session)
             session.add(Membership(project_id=ids["project_id"], user_id=user.id, role="annotator"))
