@@ -55,6 +55,7 @@ NEEDS = {
     "images.get_thumbnail": Permission.VIEW,
     "images.list_images": Permission.VIEW,
     "images.list_folders": Permission.VIEW,
+    "images.list_tags": Permission.VIEW,
     "images.upload_images": Permission.MANAGE_IMAGES,
     "imports.import_annotations": Permission.IMPORT,
     "jobs.act_on_job": Permission.RUN_JOBS,

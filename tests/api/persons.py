@@ -76,6 +76,7 @@ def everything_said(person: Person) -> dict[str, Any]:
         for path in (
             "images",
             "folders",
+            "tags",
             "assignments",
             "jobs",
             "statistics/progress",

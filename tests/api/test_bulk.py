@@ -155,3 +155,49 @@ def test_a_folder_or_words_that_are_no_text_are_refused(script: FlaskClient, pro
     for wrong in ({"folder": []}, {"search": 7}):
         body = {"image_ids": None, "change": {"action": "delete"}} | wrong
         assert script.post(f"/api/v1/projects/{project['id']}/images/change", json=body).status_code == 422
+
+
+def tags(client: FlaskClient, path: str) -> list[list[str]]:
+    return [image["tags"] for image in client.get(f"{path}/images").json["images"]]
+
+
+def test_images_are_tagged_and_untagged_exactly_as_is_told(ada: Person, path: str, images: list[int]) -> None:
+    wet = {"action": "tag", "tag": "  wet  road "}
+    assert change(ada.client, path, images[:1], wet)["done"] == images[:1]
+    assert change(ada.client, path, images[:2], wet)["done"] == images[1:2], "what has it is not changed: Undo is exact"
+    assert tags(ada.client, path) == [["wet road"], ["wet road"], [], []]
+    assert ada.client.get(f"/api/v1/images/{images[0]}").json["tags"] == ["wet road"]
+    assert ada.client.get(f"{path}/tags").json["tags"] == [{"tag": "wet road", "images": 2}]
+
+    off = {"action": "untag", "tag": "wet road"}
+    assert change(ada.client, path, images[1:], off)["done"] == images[1:2]
+    assert tags(ada.client, path) == [["wet road"], [], [], []]
+
+
+def test_a_tag_is_a_filter_of_lists_neighbours_and_further_changes(ada: Person, path: str, images: list[int]) -> None:
+    change(ada.client, path, [images[0], images[3]], {"action": "tag", "tag": "wet"})
+    change(ada.client, path, None, {"action": "tag", "tag": "boxed"}, tag="wet", folder="box")
+    assert tags(ada.client, path) == [["wet"], [], [], ["boxed", "wet"]]
+    page = ada.client.get(f"{path}/images?tag=wet&counted=true").json
+    assert ([image["id"] for image in page["images"]], page["total"]) == ([images[0], images[3]], 2)
+    first = ada.client.get(f"/api/v1/images/{images[0]}?tag=wet").json
+    assert (first["next_id"], first["position"]) == (images[3], 1)
+    assert ada.client.get(f"{path}/images?tag={'x' * 65}").status_code == 422
+
+
+def test_who_may_not_annotate_may_not_tag(
+    app: APIFlask, services: Services, project: dict[str, Any], path: str, images: list[int]
+) -> None:
+    vic = person(app, services, project, "Vic", ProjectRole.VIEWER)
+    answer = change(vic.client, path, images, {"action": "tag", "tag": "wet"})
+    assert (answer["done"], answer["refused"][0]["image_ids"]) == ([], images)
+    assert tags(vic.client, path) == [[], [], [], []]
+
+
+@pytest.mark.parametrize("tag", ["", "   ", "x" * 65, "a\x07b", 7, None])
+def test_what_is_no_tag_is_refused_whole(ada: Person, path: str, images: list[int], tag: object) -> None:
+    body = {"image_ids": images, "change": {"action": "tag", "tag": tag}}
+    answer = ada.client.post(f"{path}/images/change", json=body)
+    assert answer.status_code == 422
+    assert "tag" in answer.text
+    assert tags(ada.client, path) == [[], [], [], []]

@@ -44,6 +44,7 @@ from limner.store.tables import (
     User,
     Webhook,
 )
+from limner.store.tags import add_tag
 from limner.store.trash import put_in_trash
 from limner.store.types import utc_now
 from limner.store.webhooks import create_webhook, deliver, find_webhook
@@ -204,6 +205,7 @@ def fill(services: Services, ids: Mapping[str, int], numbers: range) -> None:
             session.add_all(_overlap(ids["project_id"], image.id, (copy.id, copy_for(session, image, owner.id).id)))
             thread = begin_thread(session, first, str(uuid.uuid4()), "look", user.id, About())
             comments.answer(session, first, thread, str(uuid.uuid4()), "where?", owner.id)
+            add_tag(session, first.id, f"tag {number}")
             session.add(_audit_entry(user.id, ids["project_id"]))
             session.add(_job(ids["project_id"]))
             session.add(_learning_run(ids["project_id"], user.id))

@@ -53,3 +53,35 @@ def test_a_snapshot_never_changes_and_one_that_is_not_there_is_said_with_those_t
         run("snapshot", "Cats", "first")
     with pytest.raises(NotFound, match=r"no snapshot 'second'.*There are: 'first'"):
         run("diff", "Cats", "second")
+
+
+def test_tags_come_and_go_with_coco_files_are_listed_and_choose_what_is_exported(cats: Path) -> None:
+    document = json.loads(write_coco(cats / "tagged.json", "a.png").read_text())
+    document["images"][0]["tags"] = ["night", "cafe\u0301", "night", 7, "x" * 65]
+    (cats / "tagged.json").write_text(json.dumps(document))
+
+    assert ", 2 tags" in run("import", "Cats", cats / "tagged.json", "--preview").output
+    assert run("tags", "Cats").output == "", "a preview writes nothing"
+    said = run("import", "Cats", cats / "tagged.json").output
+    assert ", 2 tags" in said
+    assert "left out tag of a.png: The tag 7 is no text." in said
+    assert "has 65 characters" in said
+    assert " tags" not in run("import", "Cats", cats / "tagged.json").output.splitlines()[0], "there already"
+    assert run("tags", "Cats").output == "caf\u00e9\t1 images\nnight\t1 images\n"
+
+    run("export", "Cats", "--which", "all", "--out", cats / "all.json")
+    images = json.loads((cats / "all.json").read_text())["images"]
+    assert [(image["file_name"], image.get("tags")) for image in images] == [
+        ("a.png", ["caf\u00e9", "night"]),
+        ("b.png", None),
+    ]
+    run("export", "Cats", "--which", "all", "--tag", "night", "--out", cats / "night.json")
+    assert [image["file_name"] for image in json.loads((cats / "night.json").read_text())["images"]] == ["a.png"]
+
+    run("snapshot", "Cats", "tagged")
+    run("snapshot", "Cats", "tagged", "--out", cats / "tagged.json")
+    assert (cats / "tagged.json").read_bytes() == (cats / "all.json").read_bytes()
+
+    run("create", "Again")
+    run("import", "Again", cats / "photos", cats / "all.json")
+    assert run("tags", "Again").output == run("tags", "Cats").output

@@ -30,6 +30,7 @@ from limner.vocabulary.events import (
     Event,
     ImageEvent,
     ImageMark,
+    ImageTags,
     JobEvent,
     LearningEvent,
     ModelEvent,
@@ -39,6 +40,7 @@ from limner.vocabulary.events import (
     ServerEvent,
     StartEvent,
     SuggestionsEvent,
+    TagsEvent,
     WorkEvent,
 )
 from limner.vocabulary.learning import LearningProgress
@@ -59,6 +61,7 @@ ONE_OF_EACH: list[Event] = [
     WorkEvent(
         images=[ChangedWork(image_id=1, assigned_to=None, held_by="ada", held_until=NOW, reserved=True)],
     ),
+    TagsEvent(images=[ImageTags(image_id=1, tags=["blurred", "night"])]),
     EmbeddingEvent(image_id=1, state="failed", error="truncated"),
     RegionEvent(image_id=1, state="ready", error=None, region="0,0,32,32"),
     SuggestionsEvent(image_id=1, state="running", done=1, total=2, found=0, error=None),

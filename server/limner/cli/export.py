@@ -57,6 +57,7 @@ ExportFormat = Literal["coco", "sa1b", "panoptic", "yolo", "png"]
 )
 @click.option("--search", default="", metavar="WORDS", help="Only images with these words in their paths.")
 @click.option("--folder", default="", metavar="PATH", help="Only images in this folder and the folders in it.")
+@click.option("--tag", default="", metavar="TAG", help="Only images that have this tag.")
 @click.option(
     "--skipped/--no-skipped", default=True, show_default=True, help="With images that were skipped, or without."
 )
@@ -76,6 +77,7 @@ def export(
     which: WorkDone,
     search: str,
     folder: str,
+    tag: str,
     skipped: bool,
     images: bool | None,
     split: str | None,
@@ -94,8 +96,9 @@ def export(
     from limner.service.export_preview import measure_tolerance, preview_export
     from limner.service.projects import find_project
     from limner.vocabulary.listing import ImageChoice, Listing
+    from limner.vocabulary.names import one_line
 
-    among = ImageChoice(which, skipped, Listing(search=search, folder=folder.strip("/")))
+    among = ImageChoice(which, skipped, Listing(search=search, folder=folder.strip("/"), tag=one_line(tag)))
     choice = ExportChoice(form, segmentation, tolerance, among, images, None if split is None else Split.parse(split))
     choice.check()
     with open_home(home) as (services, actor):

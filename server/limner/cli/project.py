@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from limner.service.exchange import ImportReport
     from limner.service.wiring import Services
 
+MOST_TAGS = 10_000  # that are listed
+
 
 @click.group()
 def project() -> None:
@@ -94,6 +96,22 @@ def model(name: str, model: str | None, follow: bool, at_once: bool, home: Path 
                 f"{found.row.name} uses {change.used.card.name} until its images are encoded, {change.job.total} of "
                 f"them (job {change.job.id}); a server that runs on this home does that."
             )
+
+
+@project.command()
+@click.argument("name", metavar="PROJECT")
+@HOME
+def tags(name: str, home: Path | None) -> None:
+    """List the tags that images of PROJECT, a name or an id, have, and how many have each.
+
+    `limner project export --tag TAG` exports only images that have it.
+    """
+    from limner.service.images import list_tags
+    from limner.service.projects import find_project
+
+    with open_home(home) as (services, actor):
+        for tag, images in list_tags(services, actor, find_project(services, actor, name), MOST_TAGS):
+            click.echo(f"{tag}\t{images} images")
 
 
 @project.command("import")
@@ -184,6 +202,7 @@ def _import_images(services: Services, actor: Actor, project_id: int, found: Fou
 
 def _summary(document: str, report: ImportReport) -> str:
     size = f"{report.annotations} annotations on {report.images} images, {report.categories} categories"
+    size += f", {report.tags} tags" if report.tags else ""
     if not report.preview:
         lines = [f"{document}: {size}"]
         if report.statements:

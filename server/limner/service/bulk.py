@@ -1,4 +1,4 @@
-"""The same done to many images of a project: marked, assigned, put into the trash. Each is checked as if alone."""
+"""The same done to many images of a project: marked, assigned, tagged, deleted. Each is checked as if alone."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ from limner.service.trash import Withdrawn, forget, put_in_trash
 from limner.service.turns import MOST, Outcome, in_turns
 from limner.service.wiring import Services
 from limner.service.work import check_worker
+from limner.store.copies import original_of
 from limner.store.listing import numbers_of
 from limner.store.tables import Image
+from limner.store.tags import add_tag, announce_tags, remove_tag
 from limner.store.work import announce_work
 from limner.vocabulary.listing import Listing
+from limner.vocabulary.names import clean_tag
 from limner.vocabulary.operations import MarkOperation
 from limner.vocabulary.states import ImageState
 
@@ -114,6 +117,32 @@ def assign_images(context: Services, actor: Actor, project_id: int, images: Many
 
     outcome = in_turns(context.database, numbers, one, more=more, end_turn=announce)
     return Changed(outcome, [Earlier(ids, assigned_user_id=user_id) for user_id, ids in before.items()])
+
+
+def tag_images(
+    context: Services, actor: Actor, project_id: int, images: ManyImages, tag: str, *, put: bool = True
+) -> Changed:
+    """Put a tag on many images, or take it off them. A copy on which somebody works stands for its original.
+
+    Raises:
+        NotFound: there is no such project that the actor may see.
+        InvalidInput: the tag is none that can be kept.
+    """
+    tag, changed = clean_tag(tag), list[int]()
+
+    def one(session: Session, image_id: int) -> bool:
+        image = _inside(original_of(session, access_image(session, actor, image_id, Permission.ANNOTATE)), project_id)
+        if not (add_tag if put else remove_tag)(session, image.id, tag):
+            return False
+        changed.append(image.id)
+        return True
+
+    def announce(session: Session) -> None:
+        announce_tags(session, project_id, changed)
+        changed.clear()
+
+    numbers, more = _chosen(context, actor, project_id, images)
+    return Changed(in_turns(context.database, numbers, one, more=more, end_turn=announce), ())
 
 
 def delete_images(context: Services, actor: Actor, project_id: int, images: ManyImages) -> Changed:

@@ -28,6 +28,7 @@ from limner.store.embeddings import encoded_among
 from limner.store.marks import marks_of
 from limner.store.ranking import RankedImage, ranks_of
 from limner.store.tables import Image
+from limner.store.tags import count_tags, tags_of
 from limner.store.work import works_of
 from limner.vocabulary.events import ImageMark, ImageWork
 from limner.vocabulary.listing import Listing
@@ -48,6 +49,7 @@ class ImageInfo:
     is_gold: bool  # as far as whoever asks may know
     overlap: OverlapState | None  # likewise
     rank: RankedImage | None  # why it has its place in the order of what teaches most, if it has one
+    tags: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,18 @@ def list_folders(context: Services, actor: Actor, project_id: int, limit: int) -
         return listed.folders_of(session, project_id, limit)
 
 
+def list_tags(context: Services, actor: Actor, project_id: int, limit: int) -> Sequence[tuple[str, int]]:
+    """(tag, how many images have it) of a project, in alphabetical order; at most so many.
+
+    Raises:
+        NotFound: there is no such project that the actor may see.
+    """
+    with context.database.read() as session:
+        access_project(session, actor, project_id, Permission.VIEW)
+        listing, _ = seen_by(session, actor, project_id, EVERYTHING)
+        return count_tags(session, project_id, listing, limit)
+
+
 def image_row(context: Services, actor: Actor, image_id: int) -> Image:
     """What is stored of an image, for whoever wants its files.
 
@@ -197,7 +211,7 @@ def _described(context: Services, session: Session, rows: Sequence[Image], *, bl
     states = {target.image_sha256: state for target, state in context.encoder.queued(open_ones).items()}
     states |= dict.fromkeys(encoded, EmbeddingState("ready"))
     marks, works, ranks = marks_of(session, rows), works_of(session, rows), ranks_of(session, rows)
-    home = home_of(session, rows[0])
+    home, tags = home_of(session, rows[0]), tags_of(session, rows)
     return [
         ImageInfo(
             row,
@@ -208,6 +222,7 @@ def _described(context: Services, session: Session, rows: Sequence[Image], *, bl
             row.is_gold and not blind,
             None if blind else cast("OverlapState | None", row.overlap),
             ranks.get(row.id),
+            tags[row.id],
         )
         for row in rows
     ]

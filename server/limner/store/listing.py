@@ -13,7 +13,7 @@ from limner.errors import InvalidInput, NotFound
 from limner.store.copies import worked_on_itself
 from limner.store.exhaustivity import of_category
 from limner.store.leases import Among, is_held
-from limner.store.tables import Image
+from limner.store.tables import Image, ImageTag
 from limner.store.types import utc_now
 from limner.vocabulary.listing import EVERYTHING, Listing, folder_range, natural_key
 from limner.vocabulary.names import shown
@@ -166,6 +166,8 @@ def conditions(project_id: int, listing: Listing) -> list[ColumnElement[bool]]:
     found += [
         _among(project_id, listing, Image.file_name.icontains(word, autoescape=True)) for word in listing.search.split()
     ]
+    if listing.tag:  # looked up in its own index, whatever the order
+        found.append(Image.id.in_(select(ImageTag.image_id).where(ImageTag.tag == listing.tag)))
     if listing.folder:
         beginning = f"{listing.folder}/"
         keys = folder_range(listing.folder)  # for the index; what is not told apart by keys is by names

@@ -119,6 +119,20 @@ class WorkEvent(_Fact):
     images: list[ChangedWork]
 
 
+class ImageTags(_Fact):
+    """All tags of an image, ascending."""
+
+    image_id: int
+    tags: list[str]
+
+
+class TagsEvent(_Fact):
+    """Images got tags or lost some; none are named when they are so many that lists are to be read again."""
+
+    event: Literal["tags"] = "tags"
+    images: list[ImageTags]
+
+
 class EmbeddingEvent(_Fact):
     """Where an image stands with the encoder."""
 
@@ -218,6 +232,7 @@ Event = (
     | AnnotationsEvent
     | CommentsEvent
     | WorkEvent
+    | TagsEvent
     | EmbeddingEvent
     | RegionEvent
     | SuggestionsEvent

@@ -30,6 +30,7 @@ class Listing:
         category: only those with annotations of this category or, with ``exhaustive``, those of which it is so.
         exhaustive: whether all of the category are annotated, as people say. ``unknown``: nobody has said so, or it was
             reopened.
+        tag: only those that have this tag, exactly as it is written. Empty: with any or none.
         order: by the time they were added, natural name, state of work, number of annotations, or by what they would
             teach a model, as far as they were ranked. What is equal stands in the order in which it was added.
         descending: the other way round.
@@ -43,6 +44,7 @@ class Listing:
     folder: str = ""
     category: int | None = None
     exhaustive: ExhaustivityFilter = "any"
+    tag: str = ""
     order: ImageOrder = "added"
     descending: bool = False
     person: int | None = None

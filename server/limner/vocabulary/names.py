@@ -14,6 +14,7 @@ from limner.errors import InvalidInput
 MAX_PART_BYTES = 255  # of a file's or folder's own name: the limit of ext4, XFS, APFS and NTFS
 MAX_PATH = 1024  # characters of the whole relative path
 MAX_TEXT = 255  # characters of a category's name
+MAX_TAG = 64  # characters of an image's tag
 SHOWN = 80  # characters of a name in a message
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -109,6 +110,20 @@ def check_text(text: str, what: str) -> str:
             hint="Use one line of Unicode text without tabs, line breaks and other control characters.",
         )
     return text
+
+
+def clean_tag(text: str) -> str:
+    """A tag as it is kept: one line in NFC.
+
+    Raises:
+        InvalidInput: when it is empty, longer than :data:`MAX_TAG`, has control characters or is not Unicode.
+    """
+    tag = one_line(text)
+    if len(tag) > MAX_TAG:
+        raise InvalidInput(
+            f"The tag {shown(tag)} has {len(tag)} characters.", hint=f"A tag is a word or a few: give 1 to {MAX_TAG}."
+        )
+    return check_text(tag, "tag")
 
 
 def shown(value: object) -> str:

@@ -13,9 +13,10 @@ from limner.api.files import blob_response
 from limner.api.guard import requires
 from limner.api.openapi import binary_response, upload_body
 from limner.api.schemas.base import ErrorInfo
-from limner.api.schemas.bulk import AssignMany, DeleteMany, ManyChange, ManyChanged, MarkMany
+from limner.api.schemas.bulk import AssignMany, DeleteMany, ManyChange, ManyChanged, MarkMany, TagMany
 from limner.api.schemas.images import (
     MAX_FOLDERS,
+    MAX_TAGS,
     Folder,
     FolderList,
     Image,
@@ -23,6 +24,8 @@ from limner.api.schemas.images import (
     ImageList,
     ImageQuery,
     ListingQuery,
+    Tag,
+    TagList,
     UploadResult,
     UploadResults,
 )
@@ -69,6 +72,16 @@ def list_folders(project_id: int) -> FolderList:
     return FolderList(folders=[Folder(path=path, images=count) for path, count in found])
 
 
+@blueprint.get("/projects/<int:project_id>/tags")
+@requires(Permission.VIEW)
+@blueprint.output(TagList)
+@blueprint.doc(operation_id="listTags")
+def list_tags(project_id: int) -> TagList:
+    """The tags that images of the project have."""
+    found = images.list_tags(services(), current_actor(), project_id, MAX_TAGS)
+    return TagList(tags=[Tag(tag=tag, images=count) for tag, count in found])
+
+
 @blueprint.post("/projects/<int:project_id>/images")
 @requires(Permission.MANAGE_IMAGES)
 @blueprint.output(UploadResults)
@@ -100,6 +113,8 @@ def change_images(project_id: int, json_data: ManyChange) -> ManyChanged:
             return ManyChanged.told(bulk.assign_images(*of, change.to))
         case DeleteMany():
             return ManyChanged.told(bulk.delete_images(*of))
+        case TagMany():
+            return ManyChanged.told(bulk.tag_images(*of, change.tag, put=change.action == "tag"))
 
 
 @blueprint.get("/images/<int:image_id>")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, Strict, model_validator
+from pydantic import BeforeValidator, Field, Strict, StringConstraints, model_validator
 
 from limner.api.schemas.base import Answer, Request
 from limner.api.schemas.images import FilterQuery
@@ -12,8 +12,15 @@ from limner.api.schemas.trash import ManyResult
 from limner.api.schemas.work import Number
 from limner.service.bulk import Changed, ManyImages
 from limner.service.turns import MOST
+from limner.vocabulary.names import MAX_TAG, one_line
 from limner.vocabulary.operations import Note
 from limner.vocabulary.states import ImageState
+
+TagText = Annotated[
+    str,
+    BeforeValidator(lambda value: one_line(value) if isinstance(value, str) else value),
+    StringConstraints(strict=True, min_length=1, max_length=MAX_TAG, pattern=r"^[^\x00-\x1f\x7f]*$"),
+]
 
 
 class MarkMany(Request):
@@ -43,13 +50,21 @@ class DeleteMany(Request):
     action: Literal["delete"]
 
 
+class TagMany(Request):
+    """Give them a tag, or take it off them."""
+
+    action: Literal["tag", "untag"]
+    tag: TagText
+
+
+class ManyChange(FilterQuery):
 class ManyChange(FilterQuery):
     """What to do to images: those of these numbers or, without numbers, all that this filter lists.
 
     ``after``: go on after this number.
     """
 
-    change: Annotated[MarkMany | AssignMany | DeleteMany, Field(discriminator="action")]
+    change: Annotated[MarkMany | AssignMany | DeleteMany | TagMany, Field(discriminator="action")]
     image_ids: list[Number] | None = Field(max_length=MOST)
     after: Annotated[int, Strict(), Field(ge=0, lt=2**63)] = 0
 

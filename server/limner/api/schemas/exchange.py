@@ -36,6 +36,7 @@ class ImportResult(Answer):
 
     ``unmatched`` are images of the files that the project does not have, or that are not clear; ``skipped`` names them.
     ``statements`` are those that all, or not all, of a category are annotated on an image.
+    ``tags`` counts those that images got and did not have yet.
     """
 
     format: ImportFormat
@@ -46,6 +47,7 @@ class ImportResult(Answer):
     annotations: int
     by_category: list[CategoryCount]
     statements: int
+    tags: int
     skipped: list[Skipped]
 
     @classmethod

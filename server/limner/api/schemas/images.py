@@ -14,10 +14,12 @@ from limner.encoding.wire import Dtype
 from limner.service.images import ImageInfo, ImagePlace
 from limner.vocabulary.events import ImageMark, ImageWork, Timestamp
 from limner.vocabulary.listing import ImageOrder, Listing
+from limner.vocabulary.names import MAX_TAG, one_line
 from limner.vocabulary.states import EmbeddingStateName, ExhaustivityFilter, ImageFilter, OverlapState
 
 MAX_PAGE = 200
 MAX_FOLDERS = 1000
+MAX_TAGS = 1000
 
 
 def _nfc(value: object) -> object:
@@ -35,6 +37,12 @@ SearchText = Annotated[
     NameQuery,
     StringConstraints(max_length=255),
     Field(description="words, each of which is somewhere in the path; case does not count"),
+]
+TagQuery = Annotated[
+    str,
+    BeforeValidator(lambda value: one_line(value) if isinstance(value, str) else value),
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=MAX_TAG),
+    Field(description="only images that have this tag"),
 ]
 FolderText = Annotated[
     NameQuery,
@@ -93,6 +101,7 @@ class Image(Answer):
     gold: bool
     overlap: OverlapState | None
     rank: ImageRank | None
+    tags: list[str]
 
     @classmethod
     def of(cls, image: ImageInfo) -> Image:
@@ -118,6 +127,7 @@ class Image(Answer):
             gold=image.is_gold,
             overlap=image.overlap,
             rank=None if image.rank is None else ImageRank.model_validate(image.rank),
+            tags=list(image.tags),
         )
 
 
@@ -168,12 +178,26 @@ class FolderList(Answer):
     folders: list[Folder]
 
 
+class Tag(Answer):
+    """A word that images of a project were given; ``images`` says how many."""
+
+    tag: str
+    images: int
+
+
+class TagList(Answer):
+    """Tags in alphabetical order; of very many the first ones."""
+
+    tags: list[Tag]
+
+
 class FilterQuery(Request):
     """Which images of a project are meant."""
 
     state: ImageFilter = "all"
     search: SearchText = ""
     folder: FolderText = ""
+    tag: TagQuery = ""
     category: Annotated[int, Field(ge=1, lt=2**63)] | None = Field(
         default=None, description="only images with annotations of this category; with `exhaustive`: see there"
     )
@@ -197,6 +221,7 @@ class FilterQuery(Request):
             folder=self.folder.strip("/"),
             category=self.category,
             exhaustive=self.exhaustive,
+            tag=self.tag,
         )
 
 

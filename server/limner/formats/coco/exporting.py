@@ -8,9 +8,10 @@ whatever is edited meanwhile.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import tee
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, select
@@ -24,6 +25,7 @@ from limner.store.categories import ensure_unlabelled_number, list_categories
 from limner.store.exhaustivity import is_said_in
 from limner.store.projects import get_project
 from limner.store.tables import Annotation, Category, Image
+from limner.store.tags import with_tags
 from limner.vocabulary import rle
 
 Segmentations = Literal["rle", "polygon"]
@@ -96,16 +98,29 @@ def _lines(
     numbers = category_numbers(session, project_id)
     found = iterate_images(session, project_id, chosen=chosen)
     images = (image for image in found if files is None or image.id in files)
-    if is_said_in(session, project_id):
-        listed = with_exhaustivity(session, images, numbers)
-        yield from _array("images", ({**_image(image, files), **lists} for image, lists in listed))
-    else:
-        yield from _array("images", (_image(image, files) for image in images))
+    yield from _array("images", _image_entries(session, project_id, images, numbers, files))
     yield ",\n"
     states = iterate_annotations(session, project_id, chosen=chosen)
     kept = (state for state in states if files is None or state.image_id in files)
     yield from _array("annotations", (_annotation(state, numbers, masks) for state in kept))
     yield "\n}\n"
+
+
+def _image_entries(
+    session: Session,
+    project_id: int,
+    images: Iterable[Image],
+    numbers: Mapping[int | None, int],
+    files: Mapping[int, str] | None,
+) -> Iterator[_Entry]:
+    """With their tags and, in a project in which anybody has said so, the categories that are complete on them."""
+    if not is_said_in(session, project_id):
+        yield from (_image(image, tags, files) for image, tags in with_tags(session, images))
+        return
+    first, second = tee(images)  # both read a batch ahead, no more
+    said = with_exhaustivity(session, second, numbers)
+    for (image, tags), (_, lists) in zip(with_tags(session, first), said, strict=True):
+        yield {**_image(image, tags, files), **lists}
 
 
 def _array(name: str, entries: Iterable[_Entry]) -> Iterator[str]:
@@ -177,14 +192,15 @@ def _category(category: Category) -> _Entry:
     }
 
 
-def _image(image: Image, files: Mapping[int, str] | None) -> _Entry:
-    return {
+def _image(image: Image, tags: Sequence[str], files: Mapping[int, str] | None) -> _Entry:
+    entry: _Entry = {
         "id": image.id,
         "file_name": image.file_name if files is None else files[image.id],
         "width": image.width,
         "height": image.height,
         "sha256": image.sha256,
     }
+    return {**entry, "tags": list(tags)} if tags else entry  # no part of COCO, as the hash
 
 
 def _annotation(state: AnnotationState, numbers: Mapping[int | None, int], masks: _Masks) -> _Entry:

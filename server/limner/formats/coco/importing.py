@@ -16,7 +16,7 @@ from __future__ import annotations
 import io
 import tempfile
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -42,6 +42,7 @@ from limner.formats.coco.reading import (
     with_rectangle,
 )
 from limner.formats.coco.report import ImportReport, SkipList
+from limner.formats.coco.tagging import put_tags
 from limner.formats.coco.writing import Checked, Writer
 from limner.formats.json_stream import iterate_arrays
 from limner.store import Database
@@ -100,7 +101,8 @@ def import_coco(
 ) -> ImportReport:
     """Add the annotations of a COCO file to the images that the project has.
 
-    Images are found as :mod:`limner.formats.coco.matching` says, categories by name, and created when they are missing.
+    Images are found as :mod:`limner.formats.coco.matching` says, and get the tags that the file gives them; categories
+    by name, and are created when they are missing.
     Masks may be polygons or RLE, compressed or not; ``iscrowd`` is kept whatever the encoding. Images that the project
     does not have, annotations without a mask and entries that cannot be used are left out and reported.
 
@@ -137,6 +139,7 @@ def import_coco(
             writer.write_all(read.by_image())
             result = writer.result
             statements = write_statements(database, category_ids, read.statements, user_id)
+        tags = put_tags(database, project_id, read.tags, skipped, preview=preview)
     return ImportReport(
         created,
         len(result.images),
@@ -146,6 +149,7 @@ def import_coco(
         by_category=dict(result.by_category),
         statements=statements,
         preview=preview,
+        tags=tags,
     )
 
 
@@ -156,12 +160,14 @@ class CheckedFile:
     Attributes:
         categories: that can be used.
         unmatched: images of the file that are none of the project, or not clear.
+        tags: of images of the project, by their number.
         by_image: all annotations that can be used, image after image.
         statements: what the file says of the exhaustivity of images.
     """
 
     categories: Sequence[CocoCategory]
     unmatched: int
+    tags: Mapping[int, Sequence[str]]
     by_image: Callable[[], Iterator[Checked]]
     statements: Statements
 
@@ -198,7 +204,7 @@ def checked_coco(
             on_entry()
         found = {number: image.id for number, image in images.found.items()}
         statements = said.statements(found, {each.id: each.name for each in categories.usable.values()}, skipped)
-        yield CheckedFile(list(categories.usable.values()), images.unmatched, spool.by_image, statements)
+        yield CheckedFile(list(categories.usable.values()), images.unmatched, images.tags, spool.by_image, statements)
 
 
 def _read_tables(

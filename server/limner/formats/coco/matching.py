@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from limner.errors import InvalidInput
 from limner.formats.coco.reading import CocoImage
 from limner.formats.coco.report import SkipList
+from limner.formats.coco.tagging import usable_tags
 from limner.store.tables import Image
 from limner.vocabulary.names import clean_file_name
 
@@ -84,9 +85,12 @@ class ImageIndex:
         self._skipped = skipped
         self._claims: dict[int, _Claim] = {}
         self._occurrences: Counter[str] = Counter()  # of last parts that the project knows
+        self._tags: dict[int, Sequence[str]] = {}  # by the file's id, of images that have any
         ids = array("q")
         for entry in entries:
             ids.append(entry.id)
+            if entry.tags:
+                self._tags[entry.id] = usable_tags(entry.file_name, entry.tags, skipped)
             self._claim(entry)
         self._known, counts = np.unique(np.frombuffer(ids, np.int64), return_counts=True)
         self.found = self._settle()
@@ -98,6 +102,15 @@ class ImageIndex:
     def unmatched(self) -> int:
         """How many images of the file are none of the project, or not clear."""
         return len(self._known) - len(self.found)
+
+    @property
+    def tags(self) -> Mapping[int, Sequence[str]]:
+        """The tags that the file gives to images of the project, by their number there."""
+        found: dict[int, dict[str, None]] = {}
+        for number, tags in self._tags.items():
+            if number in self.found:
+                found.setdefault(self.found[number].id, {}).update(dict.fromkeys(tags))
+        return {number: list(tags) for number, tags in found.items() if tags}
 
     def lists(self, image_id: int) -> bool:
         """Whether the file lists an image of this id."""

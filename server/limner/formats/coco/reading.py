@@ -58,6 +58,7 @@ class CocoImage:
     size: Size | None
     sha256: str | None
     fields: Mapping[str, object] = field(default_factory=dict)
+    tags: tuple[object, ...] = ()  # as they stand in the file
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,9 @@ def read_image(entry: object, index: int) -> CocoImage:
         size = (int(height), int(width))
     sha256 = fields.get("sha256")
     content = sha256.lower() if isinstance(sha256, str) and sha256 else None
-    return CocoImage(_id(label, fields, "id"), file_name, size, content, fields)
+    tags = fields.get("tags")  # no part of COCO: where it is no list, others mean something else
+    listed = tuple(tags) if isinstance(tags, list) else ()
+    return CocoImage(_id(label, fields, "id"), file_name, size, content, fields, listed)
 
 
 def _path_of(url: object) -> str | None:

@@ -33,6 +33,7 @@ class ImportReport:
         unmatched: images of the files that the project does not have, or that are not clear.
         by_category: how many of the annotations are of each category, by name; None is those without one.
         statements: that all of a category, or not all, are annotated on an image; written.
+        tags: that images got and lacked.
         preview: nothing was written; the numbers are what an import would bring.
     """
 
@@ -45,6 +46,7 @@ class ImportReport:
     by_category: dict[str | None, int] = field(default_factory=dict)
     statements: int = 0
     preview: bool = False
+    tags: int = 0
 
 
 @dataclass
@@ -55,7 +57,7 @@ class SkipList:
     _counts: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def add(self, kind: str, name: str, why: str) -> None:
-        """Leave out ``name``, an "image", an "annotation", a "category" or a "part"."""
+        """Leave out ``name``, an "image", an "annotation", a "category", a "tag" or a "part"."""
         key = (kind, _short(why))
         if key not in self._counts and len(self._counts) >= MAX_REASONS:
             key = (kind, OTHER_REASONS)

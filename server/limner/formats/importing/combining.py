@@ -127,6 +127,7 @@ def _import_coco_files(
             by_category=counts,
             statements=total.statements + report.statements,
             preview=preview,
+            tags=total.tags + report.tags,
         )
     return total
 

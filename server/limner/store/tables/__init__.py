@@ -10,6 +10,7 @@ from limner.store.tables.images import (
     Exhaustivity,
     Image,
     ImageAssessment,
+    ImageTag,
     Judgement,
     Suggestion,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "Image",
     "ImageAssessment",
     "ImageRollup",
+    "ImageTag",
     "Installation",
     "Invitation",
     "Job",

@@ -20,6 +20,7 @@ from limner.store.types import (
     SortKey,
     Uuid,
 )
+from limner.vocabulary.names import MAX_TAG
 
 
 class Image(Base):
@@ -88,6 +89,18 @@ class Image(Base):
     overlap: Mapped[str | None] = mapped_column(String(16))  # states.OverlapState; none: one person works on it
     # from 1, the most informative first: limner.store.ranking
     learning_rank: Mapped[int] = mapped_column(default=UNRANKED, server_default=str(UNRANKED))
+
+
+class ImageTag(Base):
+    """A word on an image, as ``vocabulary.names.clean_tag`` gives it. A copy has those of its original."""
+
+    __tablename__ = "image_tags"
+    __table_args__ = (Index("ix_image_tags_tag", "tag", "image_id"),)
+
+    image_id: Mapped[int] = mapped_column(
+        ForeignKey("images.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    tag: Mapped[str] = mapped_column(String(MAX_TAG), primary_key=True)
 
 
 class ImageAssessment(Base):
