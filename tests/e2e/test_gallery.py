@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from io import BytesIO
 
@@ -38,6 +39,14 @@ def written(server: LimnerServer) -> list[int]:
     tables = ("images", "annotations", "edits", "events WHERE kind <> 'embedding'", "jobs")
     with database_of(server) as session:
         return [session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() for table in tables]
+
+
+def number_of(server: LimnerServer, project_id: int, tile_number: int) -> int:
+    """The image's number in the database."""
+    found = text("SELECT id FROM images WHERE project_id = :project_id AND file_name = :name")
+    with database_of(server) as session:
+        name = f"tile-{tile_number:04}.png"
+        return int(session.execute(found, {"project_id": project_id, "name": name}).scalar_one())
 
 
 def test_looking_through_hundreds_of_images_writes_nothing(
@@ -145,6 +154,56 @@ def test_many_images_are_chosen_by_mouse_and_keys_changed_and_taken_back(
     expect(tile(9)).to_have_accessible_name(re.compile("skipped: no objects"))
     log.get_by_role("button", name="Undo").click()
     expect(tile(9)).not_to_have_accessible_name(re.compile("skipped"))
+
+
+def test_tags_are_given_to_many_filter_what_is_walked_and_follow_what_others_do(
+    server: LimnerServer, page: Page, large_project: int
+) -> None:
+    page.goto(f"{server.address}/projects/{large_project}")
+    tile = lambda number: page.get_by_role("link", name=re.compile(f"tile-{number:04}.png"))  # noqa: E731
+    bar = page.get_by_role("toolbar", name="Chosen images")
+    tile(2).click(modifiers=["Control"])
+    tile(5).click(modifiers=["Control"])
+    bar.get_by_role("button", name="Tag…").click()
+    dialog = page.get_by_role("dialog", name="Tag 2 images")
+    dialog.get_by_role("combobox", name="Tag").fill("night")
+    page.keyboard.press("Enter")
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("2 images tagged “night”.")
+    expect(tile(5)).to_have_accessible_name(re.compile("tagged night"))
+    log.get_by_role("button", name="Undo").click()
+    expect(tile(5)).not_to_have_accessible_name(re.compile("tagged"))
+
+    api = Api(server)
+
+    def others(action: str, *tiles: int) -> None:
+        change = {"action": action, "tag": "night"}
+        body = {"image_ids": [number_of(server, large_project, number) for number in tiles], "change": change}
+        api.post(f"/projects/{large_project}/images/change", json.dumps(body).encode())
+
+    others("tag", 2, 5, 7)
+    expect(tile(7)).to_have_accessible_name(re.compile("tagged night"))
+    page.get_by_role("combobox", name="Tag").select_option("night")
+    expect(page.get_by_role("list", name="Images").get_by_role("listitem")).to_have_count(3)
+    expect(page).to_have_url(re.compile(r"\?tag=night$"))
+
+    tile(2).click()
+    page.get_by_role("heading", name="tile-0002.png").wait_for()
+    page.keyboard.press("d")
+    page.get_by_role("heading", name="tile-0005.png").wait_for()
+    page.get_by_role("button", name="Tags: night").click()
+    tags = page.get_by_role("dialog", name="Tags of this image")
+    tags.get_by_role("combobox", name="New tag").fill(" wet   road ")
+    page.keyboard.press("Enter")
+    expect(tags.get_by_role("listitem")).to_have_text(["night", "wet road"])
+    tags.get_by_role("button", name="Remove the tag night").click()
+    expect(tags.get_by_role("listitem")).to_have_text(["wet road"])
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Tags: wet road").wait_for()
+    page.keyboard.press("d")
+    page.get_by_role("heading", name="tile-0007.png").wait_for()
+    others("untag", 7)
+    page.get_by_role("button", name="Tags: none yet").wait_for()
 
 
 def test_a_deleted_image_waits_in_the_trash_and_a_deleted_project_says_what_is_lost(

@@ -34,6 +34,7 @@ import type {
   Session,
   SuggestionList,
   SuggestRequest,
+  Tag,
   Thread,
   UndoSteps,
   Workers,
@@ -114,6 +115,11 @@ export class Client {
     const answer = this.api.GET("/api/v1/projects/{project_id}/folders", { params });
     return (await body<{ folders: Folder[] }>(answer)).folders;
   };
+  /** In alphabetical order. */
+  tags = async (projectId: number) => {
+    const params = { path: { project_id: projectId } };
+    return (await body<{ tags: Tag[] }>(this.api.GET("/api/v1/projects/{project_id}/tags", { params }))).tags;
+  };
   /** A page of what is listed. @param page where it begins and how long it is; `counted`: with how many there are in all */
   images = (
     projectId: number,
@@ -192,7 +198,7 @@ export class Client {
     body<ManyChanged>(
       this.api.POST("/api/v1/projects/{project_id}/images/change", {
         params: { path: { project_id: projectId } },
-        body: { state: "all", search: "", folder: "", exhaustive: "any", after: 0, ...question },
+        body: { state: "all", search: "", folder: "", tag: "", exhaustive: "any", after: 0, ...question },
       }),
     );
   deleteImage = (id: number) =>

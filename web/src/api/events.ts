@@ -19,6 +19,7 @@ const NAMES = [
   "annotations",
   "comments",
   "work",
+  "tags",
   "embedding",
   "region",
   "suggestions",

@@ -5,8 +5,8 @@ it.each<[Partial<Listing>, string]>([
   [{}, ""],
   [{ state: "waiting" }, "?state=waiting"],
   [
-    { search: "a b&c", folder: "cam 1/ö", order: "name", descending: true },
-    "?search=a+b%26c&folder=cam+1%2F%C3%B6&order=name&descending=true",
+    { search: "a b&c", folder: "cam 1/ö", tag: "night", order: "name", descending: true },
+    "?search=a+b%26c&folder=cam+1%2F%C3%B6&tag=night&order=name&descending=true",
   ],
   [{ category: 7 }, "?category=7"],
   [{ category: 7, exhaustive: "unknown" }, "?category=7&exhaustive=unknown"],

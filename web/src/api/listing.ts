@@ -14,6 +14,7 @@ export const EVERYTHING: Listing = {
   folder: "",
   category: null,
   exhaustive: "any",
+  tag: "",
   order: "added",
   descending: false,
 };
@@ -47,7 +48,7 @@ const EXHAUSTIVE: readonly string[] = Object.keys({
   no: true,
   unknown: true,
 } satisfies Record<Listing["exhaustive"], true>);
-const LONGEST = { search: 255, folder: 1024 } as const; // characters, as the server takes them
+const LONGEST = { search: 255, folder: 1024, tag: 64 } as const; // characters, as the server takes them
 
 /** What an address says after its question mark; what it says otherwise than this page would is left out. */
 export function listingOf(address: string): Listing {
@@ -56,7 +57,7 @@ export function listingOf(address: string): Listing {
     const value = said.get(name);
     return value !== null && known.includes(value) ? (value as T) : usual;
   };
-  const text = (name: "search" | "folder") => (said.get(name) ?? "").slice(0, LONGEST[name]);
+  const text = (name: keyof typeof LONGEST) => (said.get(name) ?? "").slice(0, LONGEST[name]);
   const number = Number(said.get("category") ?? "");
   const category = Number.isSafeInteger(number) && number > 0 ? number : EVERYTHING.category;
   return {
@@ -65,6 +66,7 @@ export function listingOf(address: string): Listing {
     folder: text("folder"),
     category,
     exhaustive: category === null ? "any" : one("exhaustive", EXHAUSTIVE, EVERYTHING.exhaustive),
+    tag: text("tag"),
     order: one("order", ORDERS, EVERYTHING.order),
     descending: said.get("descending") === "true",
   };

@@ -102,7 +102,7 @@ export function obstacle({ split, shares, format }: ExportForm): string {
 
 /** The question to the server. Only what matters for the format is in it. */
 export function exportQuery(form: ExportForm, listing: Listing): ExportQuery {
-  const { state, search, folder, category, exhaustive } = queryOf(listing);
+  const { state, search, folder, category, exhaustive, tag } = queryOf(listing);
   const { withImages } = FORMATS[form.format];
   const split = withImages && form.split;
   const shares = form.shares[2] > 0 ? form.shares : form.shares.slice(0, 2);
@@ -116,6 +116,7 @@ export function exportQuery(form: ExportForm, listing: Listing): ExportQuery {
       ...(folder && { folder }),
       ...(category && { category }),
       ...(exhaustive && { exhaustive }),
+      ...(tag && { tag }),
     }),
     ...(form.format === "coco" && form.polygons && { segmentation: "polygon" as const }),
     ...(writesPolygons(form) && form.tolerance > 0 && { tolerance: form.tolerance }),

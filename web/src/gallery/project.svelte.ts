@@ -1,5 +1,5 @@
 import type { Client } from "../api/client.ts";
-import type { Folder, Job, Project, ProjectImage } from "../api/types.ts";
+import type { Folder, Job, Project, ProjectImage, Tag } from "../api/types.ts";
 import type { ProjectStreams } from "../sync/streams.ts";
 import { GalleryImages } from "./images.svelte.ts";
 
@@ -25,8 +25,11 @@ export class GalleryProject {
   rankJob = $state.raw<Job | null>(null);
   /** Those that images are in. */
   folders = $state.raw<Folder[]>([]);
+  /** That images have. */
+  tags = $state.raw<Tag[]>([]);
   readonly images: GalleryImages;
   private foldersStale = true;
+  private tagsStale = true;
   private asked = 0;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private listTimer: ReturnType<typeof setTimeout> | null = null;
@@ -40,7 +43,7 @@ export class GalleryProject {
   }
 
   async load(): Promise<void> {
-    this.foldersStale = true;
+    this.foldersStale = this.tagsStale = true;
     const [jobs] = await Promise.all([this.client.jobs(this.id), this.ask()]);
     this.job = this.suggestJob = this.rankJob = this.change = null;
     for (const each of jobs) this.take(each);
@@ -90,7 +93,7 @@ export class GalleryProject {
         else if (action === "restored")
           this.reloadSoon(); // it is not the last one
         else this.adopt(image_id);
-        this.foldersStale = true;
+        this.foldersStale = this.tagsStale = true;
         this.refreshSoon();
       },
       categories: () => this.refreshSoon(),
@@ -102,6 +105,12 @@ export class GalleryProject {
       work: ({ images }) => {
         if (images.length === 0) void this.catchUp();
         for (const { image_id, ...work } of images) this.images.change(image_id, { work });
+      },
+      tags: ({ images }) => {
+        if (images.length === 0) this.reloadSoon();
+        for (const { image_id, tags } of images) this.images.change(image_id, { tags });
+        this.tagsStale = true;
+        this.refreshSoon();
       },
       embedding: ({ image_id, state, error }) => {
         this.images.change(image_id, { embedding: { state, error: error ?? null } });
@@ -138,13 +147,15 @@ export class GalleryProject {
   /** Answers may overtake each other: only that to the latest question counts. */
   private async ask(): Promise<void> {
     const question = ++this.asked;
-    const stale = this.foldersStale;
-    this.foldersStale = false;
-    const [project, folders] = await Promise.all([
+    const { foldersStale, tagsStale } = this;
+    this.foldersStale = this.tagsStale = false;
+    const [project, folders, tags] = await Promise.all([
       this.client.project(this.id),
-      stale ? this.client.folders(this.id) : this.folders,
+      foldersStale ? this.client.folders(this.id) : this.folders,
+      tagsStale ? this.client.tags(this.id) : this.tags,
     ]);
-    if (stale) this.folders = folders;
+    if (foldersStale) this.folders = folders;
+    if (tagsStale) this.tags = tags;
     if (question === this.asked) this.project = project;
   }
 }

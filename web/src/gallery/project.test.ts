@@ -12,6 +12,7 @@ it.each(["load", "refresh"] as const)("shows the answer to the latest question a
   const client = {
     project: () => new Promise<Project>((resolve) => answers.push(resolve)),
     folders: async () => [],
+    tags: async () => [],
     jobs: async () => [],
   };
   const gallery = new GalleryProject(client as unknown as Client, 1, vi.fn());
@@ -28,6 +29,7 @@ it.each(["start", "reset"] as const)("catches up with what happened before the e
   const client = {
     project: async () => named(name),
     folders: async () => [],
+    tags: async () => [],
     jobs: async () => [],
     images: async () => ({
       images: [{ id: 5, annotation_count: annotated } as ProjectImage],
@@ -52,7 +54,12 @@ it.each(["start", "reset"] as const)("catches up with what happened before the e
 it("shows the categories that others have made", async () => {
   vi.useFakeTimers();
   let name = "before";
-  const client = { project: async () => named(name), folders: async () => [], jobs: async () => [] };
+  const client = {
+    project: async () => named(name),
+    folders: async () => [],
+    tags: async () => [],
+    jobs: async () => [],
+  };
   const gallery = new GalleryProject(client as unknown as Client, 1, vi.fn());
   await gallery.load();
   name = "after";
@@ -72,6 +79,7 @@ it("tells jobs that suggest masks from those that encode, and keeps the newest o
   const client = {
     project: async () => named("it"),
     folders: async () => [],
+    tags: async () => [],
     jobs: async () => [job(1, "suggest"), job(2, "precompute"), job(3, "suggest")],
   };
   const gallery = new GalleryProject(client as unknown as Client, 1, vi.fn());
@@ -92,6 +100,7 @@ it("puts an image that is restored in its place, and does not add it at the end"
   const client = {
     project: async () => named("it"),
     folders: async () => [],
+    tags: async () => [],
     jobs: async () => [],
     images: async () => ({ images: listed as ProjectImage[], next: null, total: listed.length }),
   };
@@ -106,4 +115,38 @@ it("puts an image that is restored in its place, and does not add it at the end"
   await vi.runAllTimersAsync();
   vi.useRealTimers();
   expect(gallery.images.list.map((each) => each?.id)).toEqual([1, 2, 3]);
+});
+
+it("knows at once which tags images got, and reads the list again when there are too many to name", async () => {
+  vi.useFakeTimers();
+  let [tags, read] = [[{ tag: "wet", images: 1 }], 0];
+  const client = {
+    project: async () => named("it"),
+    folders: async () => [],
+    tags: async () => tags,
+    jobs: async () => [],
+    images: async () => {
+      read += 1;
+      return { images: [{ id: 5, tags: [] as string[] } as ProjectImage], next: null, total: 1 };
+    },
+  };
+  const gallery = new GalleryProject(client as unknown as Client, 1, vi.fn());
+  await Promise.all([gallery.load(), gallery.images.reset()]);
+  expect(gallery.tags).toEqual([{ tag: "wet", images: 1 }]);
+  let handlers: ProjectEvents = {};
+  const listen = (_project: number, given: ProjectEvents) => {
+    handlers = given;
+    return () => undefined;
+  };
+  const stop = gallery.listen({ listen } as unknown as ProjectStreams);
+  tags = [{ tag: "dry", images: 2 }];
+  handlers.tags?.({ images: [{ image_id: 5, tags: ["dry"] }] });
+  expect(gallery.images.list[0]?.tags).toEqual(["dry"]);
+  await vi.runAllTimersAsync();
+  expect([gallery.tags, read]).toEqual([tags, 1]);
+  handlers.tags?.({ images: [] });
+  await vi.runAllTimersAsync();
+  stop();
+  vi.useRealTimers();
+  expect(read).toBe(2);
 });

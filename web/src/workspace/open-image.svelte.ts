@@ -8,6 +8,7 @@ import {
   type ImageDetails,
   type ImageMark,
   type ImageState,
+  type ImageTags,
   type ImageWork,
   isOpenWork,
   type ReturnedTo,
@@ -194,6 +195,13 @@ export class OpenImage {
     this.exhaustivity = said;
     for (const each of said)
       if (each.reopened_at && each.reopened_at !== known.get(each.category_id)) this.host.reopened(each);
+  }
+
+  /** The server has told which tags images have. */
+  hearTags(images: readonly ImageTags[]): void {
+    const { details } = this;
+    const told = images.find((each) => each.image_id === details?.id);
+    if (details && told) this.details = { ...details, tags: told.tags };
   }
 
   private take(mark: ImageMark): void {

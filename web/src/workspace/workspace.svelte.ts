@@ -164,6 +164,7 @@ export class Workspace {
         },
         comments: ({ image_id }) => this.comments.hear(image_id),
         work: ({ images }) => this.opened.hearWork(images),
+        tags: ({ images }) => this.opened.hearTags(images),
         access: () => void this.heedRights(),
         start: () => this.catchUp(),
         reset: () => this.catchUp(),

@@ -58,7 +58,6 @@ class TagMany(Request):
 
 
 class ManyChange(FilterQuery):
-class ManyChange(FilterQuery):
     """What to do to images: those of these numbers or, without numbers, all that this filter lists.
 
     ``after``: go on after this number.

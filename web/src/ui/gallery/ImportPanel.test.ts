@@ -16,6 +16,7 @@ const report = (fields: Partial<ImportSummary>): ImportSummary => ({
   preview: true,
   categories: 1,
   images: 2,
+  tags: 0,
   unmatched: 1,
   annotations: 5,
   by_category: [{ category: "cat", annotations: 5 }],

@@ -13,7 +13,7 @@ afterEach(cleanup);
 it("opens the filters as a sheet from one button, which names what is chosen and closes at Escape's event", async () => {
   const onchange = vi.fn();
   const listing = { ...EVERYTHING, state: "submitted", folder: "a/b" } as const;
-  render(ListBar, { props: { project, listing, folders: [{ path: "a/b", images: 2 }], onchange } });
+  render(ListBar, { props: { project, listing, folders: [{ path: "a/b", images: 2 }], tags: [], onchange } });
   await person.click(screen.getByRole("button", { name: "Filters: Submitted, a/b" }));
   const sheet = within(screen.getByRole("dialog", { name: "Filters" }));
   await person.click(sheet.getByRole("button", { name: /^Approved/ }));
