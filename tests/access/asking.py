@@ -102,6 +102,7 @@ def ask(app: APIFlask, client: FlaskClient, rows: Rows, leave_out: Collection[st
         "suggestions.request_suggestions": {"json": {"request": {"source": "everything"}}},
         "trash.delete_for_good": {"json": {"image_ids": []}},
         "trash.restore": {"json": {"image_ids": []}},
+        "images.get_masks_picture": {"query_string": {"revision": 1}},
         "verification.get_crop": {"query_string": {"revision": 1}},
         "verification.get_error_rates": {"query_string": {"by": "person"}},
         "verification.judge_mask": {"json": {"revision": 1, "verdict": "wrong"}},

@@ -53,6 +53,7 @@ NEEDS = {
     "images.get_file": Permission.VIEW,
     "images.get_image": Permission.VIEW,
     "images.get_thumbnail": Permission.VIEW,
+    "images.get_masks_picture": Permission.VIEW,
     "images.list_images": Permission.VIEW,
     "images.list_folders": Permission.VIEW,
     "images.list_tags": Permission.VIEW,

@@ -178,11 +178,16 @@ def display_bytes(data: bytes, decoded: DecodedImage) -> tuple[bytes, str]:
     return buffer.getvalue(), MEDIA_TYPES["JPEG"]
 
 
+def thumbnail_size(height: int, width: int) -> tuple[int, int]:
+    """(height, width) of the thumbnail of an image of this height and width."""
+    scale = min(1.0, THUMBNAIL_SIDE / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
 def thumbnail_bytes(decoded: DecodedImage) -> bytes:
     """A small WebP, the longest side at most 320 pixels; smaller images keep their size."""
     image = decoded.picture
-    scale = min(1.0, THUMBNAIL_SIDE / max(image.size))
-    width, height = (max(1, round(side * scale)) for side in image.size)
+    height, width = thumbnail_size(image.height, image.width)
     small = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=80, method=4, icc_profile=decoded.icc_profile)

@@ -14,7 +14,7 @@ from limner.store.exhaustivity import Said, said_of
 from limner.store.images import get_image
 from limner.store.marks import mark_of
 from limner.store.rows import AnyAnnotation
-from limner.store.tables import Annotation, Image
+from limner.store.tables import Annotation, Category, Image
 from limner.vocabulary import rle
 from limner.vocabulary.events import ImageMark
 from limner.vocabulary.rle import Rle
@@ -109,6 +109,17 @@ def annotations_of_uids(session: Session, uids: Collection[str]) -> dict[str, An
     """The annotations of these uids, wherever they are, deleted ones too: uid -> row."""
     rows = session.scalars(select(Annotation).where(Annotation.uid.in_(uids)))
     return {row.uid: row for row in rows}
+
+
+def largest_masks(session: Session, image_id: int, limit: int) -> Sequence[tuple[Annotation, str | None]]:
+    """(annotation, colour of its category) of the largest masks of an image, at most so many, the largest first."""
+    found = (
+        select(Annotation, Category.color)
+        .outerjoin(Category, Category.id == Annotation.category_id)
+        .where(Annotation.image_id == image_id, Annotation.deleted.is_(None))
+        .order_by(Annotation.area.desc(), Annotation.id)
+    )
+    return [(row, color) for row, color in session.execute(found.limit(limit))]
 
 
 def annotations_of(session: Session, image_id: int) -> ImageAnnotations:

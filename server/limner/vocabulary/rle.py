@@ -64,6 +64,14 @@ def decode_part(rle: Rle, left: int, top: int, width: int, height: int) -> NDArr
     return columns[:, top : top + height].T
 
 
+def sample(rle: Rle, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """The mask at these rows of pixels and columns: (len(rows), len(columns)) bool. Never unpacked as a whole."""
+    ends = np.cumsum(counts_of(rle))
+    places = columns[None, :] * rle["size"][0] + rows[:, None]  # (rows, columns), of the pixels in their order
+    run = np.searchsorted(ends, places.ravel(), side="right")
+    return (run % 2 == 1).reshape(places.shape)
+
+
 def counts_of(rle: Rle) -> Counts:
     """The run lengths of an RLE, starting with background."""
     return _decompress(rle["counts"])[0]

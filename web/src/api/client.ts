@@ -396,6 +396,9 @@ export class Client {
 
 /* Addresses that the browser itself loads: images, downloads, the event stream, uploads. */
 export const imageFile = (id: number) => `${ROOT}/api/v1/images/${id}/file`;
+/** Of an image at this revision; `look`: another one when colours of categories have changed. As large as the thumbnail. */
+export const imageMasks = (id: number, revision: number, look: string) =>
+  `${ROOT}/api/v1/images/${id}/masks?revision=${revision}&look=${look}`;
 export const imageThumbnail = (id: number) => `${ROOT}/api/v1/images/${id}/thumbnail`;
 /** @param after number of the last event that is known; null when none is */
 export const projectEvents = (projectId: number, after: string | null) =>

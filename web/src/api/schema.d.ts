@@ -348,6 +348,27 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/images/{image_id}/masks": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * The masks in the colours of their categories, as large as the thumbnail on which they belong.
+     * @description What is answered for the image's present revision never changes and is kept by browsers; for any other revision the
+     *     present masks are sent, and not kept.
+     */
+    get: operations["getMasksPicture"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/images/{image_id}/operations": {
     parameters: {
       query?: never;
@@ -5047,6 +5068,40 @@ export interface operations {
           [name: string]: unknown;
         };
         content?: never;
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  getMasksPicture: {
+    parameters: {
+      query: {
+        revision: number;
+        look?: string;
+      };
+      header?: never;
+      path: {
+        image_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The masks, on nothing */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "image/png": string;
+        };
       };
       /** @description What was wrong, and what would be right */
       default: {

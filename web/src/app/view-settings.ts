@@ -28,6 +28,8 @@ export interface ViewSettings {
   readonly paceHint: boolean;
   /** Whether to ask before an image without masks is submitted. */
   readonly askEmpty: boolean;
+  /** Whether the gallery's tiles show the masks of their images. */
+  readonly tileMasks: boolean;
   readonly keys: PresetName;
   /** Keys that the person chose instead of the preset's. */
   readonly bindings: Bindings;
@@ -48,6 +50,7 @@ export const DEFAULTS: ViewSettings = {
   foldCategories: false,
   paceHint: true,
   askEmpty: true,
+  tileMasks: true,
   keys: "limner",
   bindings: {},
 };

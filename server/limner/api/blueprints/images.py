@@ -9,7 +9,7 @@ from werkzeug.datastructures import FileStorage
 from limner.access import Permission
 from limner.api.auth import current_actor
 from limner.api.context import services
-from limner.api.files import blob_response
+from limner.api.files import IMMUTABLE, blob_response
 from limner.api.guard import requires
 from limner.api.openapi import binary_response, upload_body
 from limner.api.schemas.base import ErrorInfo
@@ -24,6 +24,7 @@ from limner.api.schemas.images import (
     ImageList,
     ImageQuery,
     ListingQuery,
+    MasksQuery,
     Tag,
     TagList,
     UploadResult,
@@ -34,6 +35,7 @@ from limner.blobs import display_key, thumbnail_key
 from limner.errors import InvalidInput
 from limner.service import bulk, images, trash
 from limner.service.projects import check_project
+from limner.service.tile_masks import tile_masks
 from limner.vocabulary.names import clean_file_name, printable
 
 blueprint = APIBlueprint("images", __name__)
@@ -154,6 +156,32 @@ def get_thumbnail(image_id: int) -> Response:
     row = images.image_row(services(), current_actor(), image_id)
     key = thumbnail_key(row.sha256)
     return blob_response(lambda: services().blobs.open(key), f"{row.sha256}-thumbnail", "image/webp")
+
+
+@blueprint.get("/images/<int:image_id>/masks")
+@requires(Permission.VIEW)
+@blueprint.input(MasksQuery, location="query")
+@blueprint.doc(operation_id="getMasksPicture", responses=binary_response("image/png", "The masks, on nothing"))
+def get_masks_picture(image_id: int, query_data: MasksQuery) -> Response:
+    """The masks in the colours of their categories, as large as the thumbnail on which they belong.
+
+    What is answered for the image's present revision never changes and is kept by browsers; for any other revision the
+    present masks are sent, and not kept.
+    """
+    asked = query_data.revision
+    tag = f"{image_id}-{asked}-{query_data.look}-masks"
+    known = asked if request.if_none_match.contains(tag) else None
+    picture = tile_masks(services(), current_actor(), image_id, known)
+    if picture.png is None:
+        response = Response(status=304)
+    else:
+        response = Response(picture.png, mimetype="image/png")
+    if picture.revision != asked:
+        response.headers["Cache-Control"] = "no-store"
+        return response
+    response.set_etag(tag)
+    response.headers["Cache-Control"] = IMMUTABLE
+    return response
 
 
 def _ingest(project_id: int, part: FileStorage) -> UploadResult:

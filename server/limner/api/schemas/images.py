@@ -251,6 +251,16 @@ class ImageQuery(ListingQuery):
     counted: bool = Field(default=False, description="say in `total` how many are listed in all")
 
 
+class MasksQuery(Request):
+    """Which state of the image is meant.
+
+    ``look`` is part of the address only: whoever shows pictures gives another one when colours of categories change.
+    """
+
+    revision: Annotated[int, Field(ge=0, lt=2**31)]
+    look: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{0,64}$")] = ""
+
+
 class UploadResult(Answer):
     """What became of one uploaded file.
 

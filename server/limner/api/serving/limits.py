@@ -32,6 +32,7 @@ LANES: dict[str, Lane] = {
     "client.file": Lane.FILE,
     "images.get_file": Lane.FILE,
     "images.get_thumbnail": Lane.FILE,
+    "images.get_masks_picture": Lane.FILE,
     "verification.get_crop": Lane.FILE,
     "embeddings.get_embedding": Lane.FILE,
     "server.get_graph": Lane.FILE,
