@@ -22,7 +22,7 @@ Mask = NDArray[np.bool_]
 # Masks are measured on the screen: strong enough to be told from any picture, and nothing else changes or lies over it.
 PLAIN_VIEW = """
     if (localStorage.getItem("limner-view") === null) {
-        const plain = { opacity: 0.6, dim: false, barsAtObject: false, askEmpty: false };
+        const plain = { opacity: 0.6, dim: false, barsAtObject: false, askEmpty: false, coached: true };
         localStorage.setItem("limner-view", JSON.stringify(plain));
     }
 """

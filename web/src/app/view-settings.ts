@@ -30,6 +30,8 @@ export interface ViewSettings {
   readonly askEmpty: boolean;
   /** Whether the gallery's tiles show the masks of their images. */
   readonly tileMasks: boolean;
+  /** Whether the marks of the first image were read, done or sent away. */
+  readonly coached: boolean;
   readonly keys: PresetName;
   /** Keys that the person chose instead of the preset's. */
   readonly bindings: Bindings;
@@ -51,6 +53,7 @@ export const DEFAULTS: ViewSettings = {
   paceHint: true,
   askEmpty: true,
   tileMasks: true,
+  coached: false,
   keys: "limner",
   bindings: {},
 };

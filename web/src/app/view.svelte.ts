@@ -19,10 +19,10 @@ export class View {
     this.#showTheme();
   }
 
-  /** As it was at first; theme and keys stay. */
+  /** As it was at first; theme and keys stay, and what was read once does not come back. */
   reset(): void {
-    const { theme, keys, bindings } = this.settings;
-    this.change({ ...DEFAULTS, theme, keys, bindings });
+    const { theme, keys, bindings, coached } = this.settings;
+    this.change({ ...DEFAULTS, theme, keys, bindings, coached });
   }
 
   /** The tokens follow: styles/tokens.css. */
