@@ -156,6 +156,45 @@ def test_many_images_are_chosen_by_mouse_and_keys_changed_and_taken_back(
     expect(tile(9)).not_to_have_accessible_name(re.compile("skipped"))
 
 
+def test_a_marquee_chooses_what_it_touches_and_scrolls_along(
+    server: LimnerServer, page: Page, large_project: int
+) -> None:
+    page.goto(f"{server.address}/projects/{large_project}")
+    tile = lambda number: page.get_by_role("link", name=re.compile(f"tile-{number:04}.png"))  # noqa: E731
+    bar = page.get_by_role("toolbar", name="Chosen images")
+    first, third = (tile(number).bounding_box() for number in (0, 2))
+    assert first
+    assert third
+    page.mouse.move(first["x"] + 30, first["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(third["x"] + 30, third["y"] + 40, steps=4)
+    page.mouse.up()
+    expect(bar).to_contain_text("3 chosen")
+    expect(page).to_have_url(re.compile(f"/projects/{large_project}$"))  # the mouse was on tiles, which are links
+
+    page.keyboard.down("Control")
+    page.mouse.move(first["x"] - 6, first["y"] + 300)
+    page.mouse.down()
+    page.mouse.move(third["x"] + 30, 719, steps=4)
+    page.wait_for_function("() => scrollY > 1500")
+    page.mouse.up()
+    page.keyboard.up("Control")
+    expect(bar).to_contain_text(re.compile(r"\b[3-9]\d chosen"))
+    bar.get_by_role("button", name="Choose none").click()
+
+    page.keyboard.press("Home")
+    page.evaluate("() => scrollTo(0, 0)")
+    page.mouse.move(first["x"] + 30, first["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(third["x"] + 30, third["y"] + 40, steps=4)
+    expect(bar).to_contain_text("3 chosen")
+    page.keyboard.press("Escape")
+    expect(bar).to_have_count(0)
+    page.mouse.up()
+    expect(bar).to_have_count(0)
+    expect(page).to_have_url(re.compile(f"/projects/{large_project}$"))
+
+
 def test_tags_are_given_to_many_filter_what_is_walked_and_follow_what_others_do(
     server: LimnerServer, page: Page, large_project: int
 ) -> None:

@@ -40,6 +40,18 @@ export class ImageSelection {
     this.all = false;
   }
 
+  /** Choose just these. */
+  choose(ids: readonly number[]): void {
+    this.all = false;
+    this.ids = new Set(ids);
+  }
+
+  /** Have all images from the first to the last of these places read. */
+  async read(places: readonly number[]): Promise<void> {
+    const [first, last] = [places[0], places.at(-1)];
+    if (first !== undefined && last !== undefined) await this.between(first, last);
+  }
+
   chooseAll(): void {
     this.all = true;
     this.ids = new Set();

@@ -70,3 +70,14 @@ it("says what was done, and what was refused by reason", () => {
     "",
   ]);
 });
+
+it("chooses just what a marquee touches, in place of all, once what it touches was read", async () => {
+  const { between, selection } = fresh();
+  selection.chooseAll();
+  selection.choose([7, 8]);
+  expect([selection.all, [...selection.ids]]).toEqual([false, [7, 8]]);
+  await selection.read([2, 3, 6, 7]);
+  expect(between).toHaveBeenCalledExactlyOnceWith(2, 7);
+  await selection.read([]);
+  expect(between).toHaveBeenCalledOnce();
+});
