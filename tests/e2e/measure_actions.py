@@ -1,0 +1,229 @@
+"""Actions that a practised annotator needs: 30 objects of five classes, with corrections.
+
+``python -m tests.e2e.measure_actions`` starts a server of its own with a made-up picture whose masks are known, and
+draws every object in three ways: of one class with Enter (what other tools are usually counted by); of five classes,
+each chosen before its mask is drawn; of five classes, each given by the digit that accepts the mask. An action is a
+click or a key. After each click the mask on the screen is compared with the true one; below an IoU of 0.8 the annotator
+corrects: a click in the middle of the largest part that is missing, or with the right button in what is too much.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import tempfile
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from playwright.sync_api import expect, sync_playwright
+
+from limner.vocabulary import rle
+from tests.e2e.annotate_page import AnnotatePage, Mask
+from tests.e2e.api import Api, Project
+from tests.e2e.gauges import Table, launch, signed_in_page
+from tests.e2e.server import LimnerServer, start_server, stop_server
+
+CLASSES = ("disc", "square", "triangle", "star", "ring")
+COLORS = ((214, 92, 60), (70, 140, 210), (90, 170, 90), (230, 190, 70), (160, 90, 170))
+COLUMNS, CELL = 6, 150  # px
+GOOD_ENOUGH = 0.8  # IoU with the true mask; below it is corrected
+MOST_CORRECTIONS = 3
+
+
+@dataclass(frozen=True)
+class Thing:
+    """An object of the picture: its class, from 0, and its true mask (H, W)."""
+
+    kind: int
+    mask: Mask
+
+
+@dataclass
+class Count:
+    """Actions of one way through the picture."""
+
+    clicks: int = 0
+    keys: int = 0
+    corrections: int = 0
+
+    @property
+    def actions(self) -> int:
+        return self.clicks + self.keys
+
+
+def shape(kind: int, height: int, width: int, x: int, y: int, reach: int, turn: float) -> Mask:
+    """One object around (x, y), ``reach`` pixels in every direction."""
+    mask = np.zeros((height, width), np.uint8)
+    if kind in (0, 4):
+        cv2.circle(mask, (x, y), reach, 1, -1)
+        if kind == 4:
+            cv2.circle(mask, (x, y), reach // 2, 0, -1)
+        return mask.astype(bool)
+    corners = {1: 4, 2: 3, 3: 10}[kind]
+    angles = turn + 2 * np.pi * np.arange(corners) / corners
+    reaches = np.where(np.arange(corners) % 2 & (kind == 3), reach * 0.5, reach)
+    points = np.stack([x + reaches * np.cos(angles), y + reaches * np.sin(angles)], axis=1)
+    cv2.fillPoly(mask, [points.astype(np.int32)], 1)
+    return mask.astype(bool)
+
+
+def scene(count: int) -> tuple[bytes, list[Thing]]:
+    """A PNG with so many objects on rough ground, neighbours of different classes; and the objects."""
+    chance = np.random.default_rng(5)
+    height, width = CELL * -(-count // COLUMNS), CELL * COLUMNS
+    pixels = 120 + chance.normal(0, 12, (height, width, 3))
+    things = []
+    for index in range(count):
+        column, row = index % COLUMNS, index // COLUMNS
+        x, y = (int((place + 0.5) * CELL + chance.integers(-15, 16)) for place in (column, row))
+        kind = (index + row) % len(CLASSES)
+        reach, turn = int(chance.integers(35, 56)), chance.uniform(0, 2 * np.pi)
+        thing = Thing(kind, shape(kind, height, width, x, y, reach, turn))
+        pixels[thing.mask] = COLORS[thing.kind] + chance.normal(0, 14, (int(thing.mask.sum()), 3))
+        things.append(thing)
+    file = io.BytesIO()
+    Image.fromarray(np.clip(cv2.GaussianBlur(pixels, (0, 0), 1.2), 0, 255).astype(np.uint8)).save(file, "PNG")
+    return file.getvalue(), things
+
+
+def iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Intersection over union, 1 for two empty masks."""
+    union = int((one | other).sum())
+    return 1.0 if union == 0 else int((one & other).sum()) / union
+
+
+def middle(mask: Mask) -> tuple[float, float, int]:
+    """(x, y) of the pixel that is farthest from the mask's edge, and how many pixels the mask has."""
+    deep = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    y, x = np.unravel_index(int(deep.argmax()), deep.shape)
+    return float(x) + 0.5, float(y) + 0.5, int(mask.sum())
+
+
+class Annotator:
+    """Draws the objects of a picture and counts what that takes."""
+
+    def __init__(self, work: AnnotatePage) -> None:
+        self._work = work
+        self.count = Count()
+
+    def press(self, key: str) -> None:
+        self._work.page.keyboard.press(key)
+        self.count.keys += 1
+
+    def draw(self, thing: Thing) -> None:
+        """Click until the mask on the screen is good enough."""
+        self._work.leave()
+        before = self._work.picture()
+        x, y, _ = middle(thing.mask)
+        self._click(x, y, "left")
+        for _ in range(MOST_CORRECTIONS):
+            self._work.leave()
+            shown = self._work.shown_mask(before)
+            if iou(shown, thing.mask) >= GOOD_ENOUGH:
+                return
+            missing, surplus = middle(thing.mask & ~shown), middle(shown & ~thing.mask)
+            too_much = surplus[2] > missing[2]
+            self._click(*(surplus if too_much else missing)[:2], "right" if too_much else "left")
+            self.count.corrections += 1
+
+    def _click(self, x: float, y: float, button: str) -> None:
+        self._work.page.mouse.click(*self._work.at(x, y), button="right" if button == "right" else "left")
+        self.count.clicks += 1
+        expect(self._work.candidates.first).to_be_visible()
+        self._work.page.wait_for_timeout(300)  # the answer to this click is on the screen
+
+
+def one_class(annotator: Annotator, things: Sequence[Thing]) -> None:
+    annotator.press("1")
+    for thing in things:
+        annotator.draw(thing)
+        annotator.press("Enter")
+
+
+def class_before(annotator: Annotator, things: Sequence[Thing]) -> None:
+    chosen = None
+    for thing in things:
+        if thing.kind != chosen:
+            annotator.press(str(thing.kind + 1))
+            chosen = thing.kind
+        annotator.draw(thing)
+        annotator.press("Enter")
+
+
+def digit_accepts(annotator: Annotator, things: Sequence[Thing]) -> None:
+    for thing in things:
+        annotator.draw(thing)
+        annotator.press(str(thing.kind + 1))
+
+
+WAYS = {
+    "one class, Enter": one_class,
+    "five classes, chosen before": class_before,
+    "five classes, digit accepts": digit_accepts,
+}
+
+
+def project_of(server: LimnerServer, name: str) -> Project:
+    """An empty project with the five classes."""
+    api = Api(server)
+    project_id = api.create_project(name, CLASSES)
+    return Project(f"{server.address}/projects/{project_id}", lambda images: api.upload(project_id, images))
+
+
+def annotations(server: LimnerServer, image_id: int) -> list[dict[str, Any]]:
+    """What the server has of an image."""
+    headers = {"Authorization": f"Bearer {Api(server).token}"}
+    request = urllib.request.Request(f"{server.address}/api/v1/images/{image_id}/annotations", headers=headers)
+    with urllib.request.urlopen(request) as answer:
+        found: list[dict[str, Any]] = json.load(answer)["annotations"]
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--objects", type=int, default=30)
+    options = parser.parse_args()
+    png, things = scene(options.objects)
+    server = start_server(Path(tempfile.mkdtemp()) / "home")
+    table = Table("way                        ", "objects", "clicks", "keys", "corrected", "per object", "mean IoU")
+    try:
+        with sync_playwright() as playwright:
+            browser = launch(playwright)
+            for way, go in WAYS.items():
+                project = project_of(server, way)
+                project.upload({"objects.png": png})
+                page = signed_in_page(browser, server)
+                work = AnnotatePage(page, project, "objects.png")
+                annotator = Annotator(work)
+                go(annotator, things)
+                expect(work.objects.first).to_be_visible()
+                work.saved()
+                made = annotations(server, int(page.url.rsplit("/", 1)[-1]))
+                masks = [rle.decode(each["segmentation"]) for each in made]
+                overlaps = [max(iou(mask, thing.mask) for mask in masks) for thing in things]
+                count = annotator.count
+                table.row(
+                    way.ljust(27),
+                    str(len(made)),
+                    str(count.clicks),
+                    str(count.keys),
+                    str(count.corrections),
+                    f"{count.actions / len(things):.2f}",
+                    f"{np.mean(overlaps):.3f}",
+                )
+                page.context.close()
+            browser.close()
+    finally:
+        stop_server(server)
+
+
+if __name__ == "__main__":
+    main()
