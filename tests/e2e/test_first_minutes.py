@@ -1,4 +1,4 @@
-"""The first minutes: an empty project says what to do, the first image shows three marks, a tile shows what was drawn."""
+"""The first minutes: an empty project says what to do, the first image shows three marks, tiles show masks."""
 
 from __future__ import annotations
 
@@ -78,12 +78,12 @@ def test_three_marks_are_brought_on_by_what_one_does_and_never_come_back(project
     masks = tile.locator("img.masks")
     page.wait_for_function("(image) => image.complete", arg=masks.element_handle())
     assert masks.evaluate(IS_PAINTED)
-    page.get_by_role("button", name="Masks", pressed=True).click()
+    page.get_by_role("button", name="Masks", exact=True, pressed=True).click()
     expect(masks).to_have_count(0)
     page.reload()
     tile.wait_for()
     expect(masks).to_have_count(0)
-    page.get_by_role("button", name="Masks", pressed=False).click()
+    page.get_by_role("button", name="Masks", exact=True, pressed=False).click()
     expect(masks).to_have_count(1)
 
 

@@ -24,7 +24,7 @@ OUT_OF_REACH = """() => {
   const lost = [];
   for (const control of document.querySelectorAll("button, a[href], select, summary, input:not([type=file])")) {
     if (!control.checkVisibility({ visibilityProperty: true }) || control.closest(".visually-hidden")) continue;
-    if (control.matches(".skip, [disabled]") || control.getBoundingClientRect().width <= 1) continue;
+    if (control.matches(".skip-link, [disabled]") || control.getBoundingClientRect().width <= 1) continue;
     control.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
     const { left, top, width, height } = control.getBoundingClientRect();
     const hit = document.elementFromPoint(left + width / 2, top + height / 2);
@@ -102,6 +102,7 @@ def test_a_large_screen_shows_more_tiles_and_larger_words(
     context.set_default_timeout(TIMEOUT)
     page = context.new_page()
     page.goto(sign_in_link(server))
+    page.get_by_role("heading", name="Projects").wait_for()
     page.goto(project.url)
     tile = page.get_by_role("link", name=re.compile("cat.png"))
     tile.wait_for()
