@@ -3,8 +3,9 @@
 ``python -m tests.e2e.measure_actions`` starts a server of its own with a made-up picture whose masks are known, and
 draws every object in three ways: of one class with Enter (what other tools are usually counted by); of five classes,
 each chosen before its mask is drawn; of five classes, each given by the digit that accepts the mask. An action is a
-click or a key. After each click the mask on the screen is compared with the true one; below an IoU of 0.8 the annotator
-corrects: a click in the middle of the largest part that is missing, or with the right button in what is too much.
+click or a key. After each click the mask on the screen is compared with the true one, but for five pixels at its edge.
+Where more than a tenth of the object is missing or too much, the annotator corrects: a click in the middle of what is
+missing, or with the right button in what is too much, three times at most.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ from tests.e2e.server import LimnerServer, start_server, stop_server
 CLASSES = ("disc", "square", "triangle", "star", "ring")
 COLORS = ((214, 92, 60), (70, 140, 210), (90, 170, 90), (230, 190, 70), (160, 90, 170))
 COLUMNS, CELL = 6, 150  # px
-GOOD_ENOUGH = 0.8  # IoU with the true mask; below it is corrected
+EDGE = 5  # px of the image: as near to the true edge an outline on the screen says nothing
+WORTH_IT = 0.1  # of the object's size: what is missing or too much beyond that is corrected
 MOST_CORRECTIONS = 3
 
 
@@ -122,14 +124,17 @@ class Annotator:
         """Click until the mask on the screen is good enough."""
         self._work.leave()
         before = self._work.picture()
-        x, y, _ = middle(thing.mask)
+        x, y, size = middle(thing.mask)
+        reach = np.ones((2 * EDGE + 1, 2 * EDGE + 1), np.uint8)
+        inner = cv2.erode(thing.mask.astype(np.uint8), reach).astype(bool)
+        outer = cv2.dilate(thing.mask.astype(np.uint8), reach).astype(bool)
         self._click(x, y, "left")
         for _ in range(MOST_CORRECTIONS):
             self._work.leave()
             shown = self._work.shown_mask(before)
-            if iou(shown, thing.mask) >= GOOD_ENOUGH:
+            missing, surplus = middle(inner & ~shown), middle(shown & ~outer)
+            if max(missing[2], surplus[2]) <= WORTH_IT * size:
                 return
-            missing, surplus = middle(thing.mask & ~shown), middle(shown & ~thing.mask)
             too_much = surplus[2] > missing[2]
             self._click(*(surplus if too_much else missing)[:2], "right" if too_much else "left")
             self.count.corrections += 1
@@ -138,7 +143,7 @@ class Annotator:
         self._work.page.mouse.click(*self._work.at(x, y), button="right" if button == "right" else "left")
         self.count.clicks += 1
         expect(self._work.candidates.first).to_be_visible()
-        self._work.page.wait_for_timeout(300)  # the answer to this click is on the screen
+        self._work.page.wait_for_timeout(200)  # the answer to this click is on the screen
 
 
 def one_class(annotator: Annotator, things: Sequence[Thing]) -> None:
