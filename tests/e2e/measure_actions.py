@@ -192,7 +192,7 @@ def project_of(server: LimnerServer, name: str) -> Project:
     return Project(f"{server.address}/projects/{project_id}", lambda images: api.upload(project_id, images))
 
 
-def annotations(server: LimnerServer, image_id: int) -> list[dict[str, Any]]:
+def masks_on(server: LimnerServer, image_id: int) -> list[dict[str, Any]]:
     """What the server has of an image."""
     headers = {"Authorization": f"Bearer {Api(server).token}"}
     request = urllib.request.Request(f"{server.address}/api/v1/images/{image_id}/annotations", headers=headers)
@@ -221,7 +221,7 @@ def main() -> None:
                 WAYS[way](annotator, things)
                 expect(work.objects.first).to_be_visible()
                 work.saved()
-                made = annotations(server, int(page.url.rsplit("/", 1)[-1]))
+                made = masks_on(server, int(page.url.rsplit("/", 1)[-1]))
                 masks = [rle.decode(each["segmentation"]) for each in made]
                 overlaps = [max(iou(mask, thing.mask) for mask in masks) for thing in things]
                 count = annotator.count
