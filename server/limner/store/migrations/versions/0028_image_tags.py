@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0028_image_tags"
-down_revision = "0026_ranking"
+down_revision = "0027_exhaustivity"
 branch_labels = None
 depends_on = None
 
