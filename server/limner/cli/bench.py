@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from limner.atomic import write_file
+from limner.cli.bench_engine import engine
 from limner.config import Settings
 
 if TYPE_CHECKING:
@@ -340,3 +341,6 @@ def bench_detector(
             head = " " * len(head)
         if json_path is not None:  # each time, so that a long run that is stopped was not for nothing
             write_file(json_path, (json.dumps({"results": measured}, indent=2) + "\n").encode())
+
+
+bench.add_command(engine)

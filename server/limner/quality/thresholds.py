@@ -1,8 +1,8 @@
 """From which score on suggestions are worth looking at, learned from those that people accepted and refused.
 
-Acceptance is taken to rise with the score and to do nothing else: isotonic regression by pooling adjacent violators (Ayer
-et al. 1955; for scores of classifiers Zadrozny & Elkan 2002, "Transforming classifier scores into accurate multiclass
-probability estimates"). The threshold is the least score whose chance of being accepted reaches a wanted one.
+Acceptance is taken to rise with the score and to do nothing else: isotonic regression by pooling adjacent violators
+(Ayer et al. 1955; for scores of classifiers Zadrozny & Elkan 2002, "Transforming classifier scores into accurate
+multiclass probability estimates"). The threshold is the least score that is accepted with the chance that is wanted.
 """
 
 from __future__ import annotations

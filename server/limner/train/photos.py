@@ -36,6 +36,7 @@ class Photo:
     image_path: Path
     source: str  # where it comes from, as its JSON says; otherwise the folder's name
     held_out: bool
+    sha256: str  # of the photo as it was uploaded; decides whether it is held out
     segmentations: tuple[rle.Rle, ...]
     size: tuple[int, int]  # height, width
 
@@ -177,10 +178,12 @@ def _read(document: Path) -> Photo:
     except InvalidRle as error:
         raise InvalidFile(f"{document}: {error.message}", hint=error.hint) from error
     image_path = _image_beside(document, image.get("file_name"))
+    sha256 = _sha256(image, image_path)
     return Photo(
         image_path=image_path,
         source=str(content.get("source") or document.parent.name),
-        held_out=is_held_out(_sha256(image, image_path)),
+        held_out=is_held_out(sha256),
+        sha256=sha256,
         segmentations=tuple(mask for mask in masks if rle.area(mask)),
         size=size,
     )
