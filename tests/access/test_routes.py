@@ -114,6 +114,7 @@ NEEDS = {
     "statistics.get_reviews": Permission.READ_STATISTICS,
     "suggestions.cancel_suggestions": Permission.ANNOTATE,
     "suggestions.list_detectors": Permission.VIEW,
+    "suggestions.list_thresholds": Permission.VIEW,
     "suggestions.list_suggestions": Permission.VIEW,
     "suggestions.request_suggestions": Permission.ANNOTATE,
     "trash.delete_for_good": Permission.MANAGE_IMAGES,

@@ -60,6 +60,7 @@ NOT_OF_ROWS = {
     "previewExport",
     "listOwnSteps",
     "listDetectors",
+    "listTextThresholds",
     "listModels",
     "listSignInProviders",
     "getManifest",

@@ -11,7 +11,10 @@ from sqlalchemy import select
 
 from limner.models import text_detectors
 from limner.service.wiring import Services
-from limner.store.tables import Job, JobItem
+from limner.store.suggestions import NewSuggestion, replace_suggestions
+from limner.store.tables import Job, JobItem, Suggestion
+from limner.store.types import utc_now
+from tests.api.conftest import mask_rle
 
 ASKED = {"source": "text", "text": "Cat, red  car"}
 
@@ -40,7 +43,64 @@ def test_phrases_are_asked_of_the_detector_that_there_is_and_categories_known(
         payloads = [session.scalars(select(JobItem)).one().payload, session.scalars(select(Job)).one().payload]
     for payload in payloads:
         assert (payload["text_detector"], payload["categories"]) == ("dino", {"cat": cat})
-    assert [payload["request"]["box_threshold"] for payload in payloads] == [0.3, 0.5]
+    assert [payload["request"]["box_threshold"] for payload in payloads] == [None, 0.5]
+
+
+def decide(
+    services: Services, image_id: int, category_id: int, decisions: list[tuple[float, str]], first_mask: int = 0
+) -> None:
+    """What the detector "dino" found, with how sure it was of each box and what somebody decided."""
+    found = [
+        NewSuggestion(
+            mask_rle(first_mask + number),  # type: ignore[arg-type]
+            score=0.5,
+            model_sha256="0" * 64,
+            prompt={"box": [0, 0, 9, 9], "confidence": confidence, "phrase": "cat", "detector": "dino"},
+            category_id=category_id,
+        )
+        for number, (confidence, _) in enumerate(decisions)
+    ]
+    with services.database.write() as session:
+        replace_suggestions(session, image_id, "text", found)
+        rows = session.scalars(select(Suggestion).where(Suggestion.state == "open").order_by(Suggestion.id)).all()
+        for row, (_, state) in zip(rows, decisions, strict=True):
+            row.state, row.decided = state, utc_now()
+
+
+def test_thresholds_of_categories_are_learned_from_what_was_accepted_and_refused(
+    script: FlaskClient, project: dict[str, Any], image: dict[str, Any], services: Services, detector: Path
+) -> None:
+    (cat,) = (each["id"] for each in project["categories"])
+    address = f"/api/v1/projects/{project['id']}/text-thresholds"
+    assert script.get(address).json == {"thresholds": []}
+    decide(services, image["id"], cat, [(0.35, "refused")] * 6)
+    few = {"detector": "dino", "category_id": cat, "box_threshold": 0.3, "fitted": False, "accepted": 0, "refused": 6}
+    assert script.get(address).json == {"thresholds": [few]}
+    decide(services, image["id"], cat, [(0.35, "refused")] * 8 + [(0.6, "accepted")] * 12, 6)
+    learned = few | {"box_threshold": 0.6, "fitted": True, "accepted": 12, "refused": 14}
+    assert script.get(address).json == {"thresholds": [learned]}
+
+    assert ask(script, image).status_code == 202
+    with services.database.read() as session:
+        payload = session.scalars(select(JobItem)).one().payload
+    assert payload["box_thresholds"] == {"cat": 0.6}, "of the red car nothing is known"
+    assert ask(script, image, box_threshold=0.2).status_code == 202
+    with services.database.read() as session:
+        payload = session.scalars(select(JobItem)).one().payload
+    assert payload["box_thresholds"] == {}, "somebody has said which one is wanted"
+
+
+def test_thresholds_of_one_text_detector_are_not_those_of_another(
+    script: FlaskClient, project: dict[str, Any], image: dict[str, Any], services: Services, detector: Path
+) -> None:
+    (cat,) = (each["id"] for each in project["categories"])
+    decide(services, image["id"], cat, [(0.35, "refused")] * 10 + [(0.6, "accepted")] * 12)
+    other = detector.with_name("owl")
+    other.mkdir()
+    (other / "config.json").write_text('{"model_type": "owlv2"}')
+    assert ask(script, image, detector="owl").status_code == 202
+    with services.database.read() as session:
+        assert session.scalars(select(JobItem)).one().payload["box_thresholds"] == {}
 
 
 def test_without_a_detector_the_answer_says_what_to_do(script: FlaskClient, image: dict[str, Any]) -> None:

@@ -330,6 +330,15 @@ def test_what_phrases_name_is_found_by_a_text_detector_and_given_its_category(be
         rle.validate({"size": list(each.size), "counts": each.counts}, (90, 120))
         assert each.category_id == (4 if each.prompt["phrase"] == "cat" else None)
         assert (len(each.prompt["box"]), each.prompt["detector"]) == (4, "dino")
+        assert 0 <= each.prompt["confidence"] <= 1
+    phrase = answer.found[0].prompt["phrase"]
+    sure = sorted(each.prompt["confidence"] for each in answer.found if each.prompt["phrase"] == phrase)
+    assert len(sure) > 1
+    thresholds = {"cat": 0.0, "red car": 0.0} | {phrase: sure[-1]}
+    *_, fewer = bench.ask(asked.model_copy(update={"box_thresholds": thresholds}))
+    assert isinstance(fewer, Suggested)
+    left = {each.prompt["confidence"] for each in fewer.found if each.prompt["phrase"] == phrase}
+    assert left == {sure[-1]}
     *_, missing = bench.ask(asked.model_copy(update={"text_detector": "owl"}))
     assert isinstance(missing, Unusable)
     assert "no text detector called 'owl'" in missing.message

@@ -103,7 +103,11 @@ def detector(context: click.Context, name: str, called: str | None, objectness: 
 @click.argument("name", metavar="PROJECT")
 @click.argument("phrases")
 @click.option("--text-model", "called", help="A name in HOME/text.  [default: the only one]")
-@click.option("--box-threshold", type=click.FloatRange(0, 1), default=BOX_THRESHOLD, show_default=True)
+@click.option(
+    "--box-threshold",
+    type=click.FloatRange(0, 1),
+    help=f"Least score of a box.  [default: of categories what was learned from decisions, otherwise {BOX_THRESHOLD}]",
+)
 @click.option("--text-threshold", type=click.FloatRange(0, 1), default=TEXT_THRESHOLD, show_default=True)
 @HOME
 @click.pass_context
@@ -112,7 +116,7 @@ def text(
     name: str,
     phrases: str,
     called: str | None,
-    box_threshold: float,
+    box_threshold: float | None,
     text_threshold: float,
     home: Path | None,
 ) -> None:

@@ -74,6 +74,7 @@ class SuggestPayload(BaseModel):
         detector_sha256: of the weights of the detector, where one is asked.
         text_detector: name of the text detector, where one is asked.
         categories: numbers of categories by phrase, where phrases are looked for.
+        box_thresholds: least scores of boxes by phrase, where they were learned; others have the request's.
         last_image: of a job of what files mark, the number of the last image that gets an item; None, in jobs of older
             versions: all have theirs.
     """
@@ -85,6 +86,7 @@ class SuggestPayload(BaseModel):
     detector_sha256: str | None = None
     text_detector: str | None = None
     categories: Mapping[str, int] = Field(default_factory=dict)
+    box_thresholds: Mapping[str, float] = Field(default_factory=dict)
     last_image: int | None = None
 
 

@@ -13,28 +13,43 @@ from limner.jobs.kinds import SuggestPayload
 from limner.jobs.suggest import activity_of, ask_for_image, cancel_for_image, start_suggest
 from limner.models.detectors import DetectorCard, choose_detector, usable_detectors
 from limner.models.text_detectors import choose_text_detector, parse_phrases, phrase_of
+from limner.quality.thresholds import Decision, Threshold, fit_threshold
 from limner.service.models import key_in, key_of
 from limner.service.wiring import Services
 from limner.store.categories import list_categories
 from limner.store.copies import home_of
 from limner.store.examples import examples_of
-from limner.store.suggestions import suggestions_of
+from limner.store.suggestions import phrase_decisions, suggestions_of
 from limner.store.tables import Job, Suggestion
 from limner.vocabulary.events import PublishedEvent, SuggestionsEvent
 from limner.vocabulary.states import RankBy, SuggestionActivity
-from limner.vocabulary.suggested import Assess, Detected, Phrases, Similar, SuggestRequest
+from limner.vocabulary.suggested import BOX_THRESHOLD, Assess, Detected, Phrases, Similar, SuggestRequest
 
 __all__ = [
+    "CategoryThreshold",
     "DetectorCard",
     "ImageSuggestions",
     "cancel_suggestions",
     "list_detectors",
     "list_suggestions",
+    "list_thresholds",
     "request_suggestions",
     "similar_to_category",
     "start_ranking",
     "start_suggesting",
 ]
+
+
+MOST_DECISIONS = 5000  # of a project that thresholds are learned from, the newest ones
+
+
+@dataclass(frozen=True)
+class CategoryThreshold:
+    """The least score of a text detector's boxes of a category."""
+
+    detector: str
+    category_id: int
+    threshold: Threshold
 
 
 @dataclass(frozen=True)
@@ -145,6 +160,17 @@ def list_detectors(context: Services, actor: Actor, project_id: int) -> Sequence
     return [each.card for each in usable_detectors(context.settings.home, project_id, model_sha256)]
 
 
+def list_thresholds(context: Services, actor: Actor, project_id: int) -> Sequence[CategoryThreshold]:
+    """The least scores of boxes that text detectors find, of each category that people have decided about.
+
+    Raises:
+        NotFound: there is no such project that the actor may see.
+    """
+    with context.database.read() as session:
+        access_project(session, actor, project_id, Permission.VIEW)
+        return _thresholds(session, project_id)
+
+
 def similar_to_category(context: Services, actor: Actor, project_id: int, name: str) -> Similar:
     """The request for what looks like the objects of a category.
 
@@ -188,7 +214,33 @@ def _text_payload(
         raise InvalidInput(error.message, hint=error.hint) from error
     named = {phrase_of(category.name): category.id for category in list_categories(session, project_id)}
     categories = {phrase: named[phrase] for phrase in phrases if phrase in named}
-    return SuggestPayload(model_sha256=model_sha256, request=request, text_detector=detector, categories=categories)
+    thresholds: dict[str, float] = {}
+    if request.box_threshold is None:
+        learned = {
+            each.category_id: each.threshold.value
+            for each in _thresholds(session, project_id)
+            if each.detector == detector and each.threshold.fitted
+        }
+        thresholds = {phrase: learned[number] for phrase, number in categories.items() if number in learned}
+    return SuggestPayload(
+        model_sha256=model_sha256,
+        request=request,
+        text_detector=detector,
+        categories=categories,
+        box_thresholds=thresholds,
+    )
+
+
+def _thresholds(session: Session, project_id: int) -> list[CategoryThreshold]:
+    """Of each detector and category about which somebody has decided, by their names and numbers."""
+    decisions: dict[tuple[str, int], list[Decision]] = {}
+    for each in phrase_decisions(session, project_id, MOST_DECISIONS):
+        decision = Decision(each.confidence, each.accepted)
+        decisions.setdefault((each.detector, each.category_id), []).append(decision)
+    return [
+        CategoryThreshold(detector, category_id, fit_threshold(found, BOX_THRESHOLD))
+        for (detector, category_id), found in sorted(decisions.items())
+    ]
 
 
 def _check_examples(session: Session, project_id: int, request: SuggestRequest) -> None:

@@ -135,6 +135,37 @@ def follow_annotation(session: Session, annotation: AnyAnnotation) -> None:
     )
 
 
+@dataclass(frozen=True)
+class PhraseDecision:
+    """What somebody decided about what a text detector found: how sure that was of the box, and of which category."""
+
+    detector: str
+    category_id: int
+    confidence: float
+    accepted: bool
+
+
+def phrase_decisions(session: Session, project_id: int, limit: int) -> Sequence[PhraseDecision]:
+    """The newest decisions in a project about what phrases named that are categories, at most so many."""
+    rows = session.execute(
+        select(Suggestion.prompt, Suggestion.category_id, Suggestion.state)
+        .join(Image, Image.id == Suggestion.image_id)
+        .where(
+            Image.project_id == project_id,
+            Suggestion.origin == "text",
+            Suggestion.state.in_(("accepted", "refused")),
+            Suggestion.category_id.is_not(None),
+        )
+        .order_by(Suggestion.decided.desc(), Suggestion.id.desc())
+        .limit(limit)
+    )
+    return [
+        PhraseDecision(str(prompt["detector"]), category_id, float(prompt["confidence"]), state == "accepted")
+        for prompt, category_id, state in rows
+        if category_id is not None and "confidence" in prompt and "detector" in prompt  # older ones lack the first
+    ]
+
+
 def count_suggestions(session: Session, image_id: int) -> dict[SuggestionState, int]:
     """How many suggestions of an image are in each state."""
     rows = session.execute(

@@ -30,6 +30,7 @@ class Suggest(Message):
         detector_sha256: of the weights of the detector that is asked, where the request is for one.
         text_detector: name of the text detector that is asked, where the request is for phrases.
         categories: numbers of categories by phrase.
+        box_thresholds: least scores of boxes by phrase; others have the request's.
         project_id: whose categories are meant.
     """
 
@@ -43,6 +44,7 @@ class Suggest(Message):
     detector_sha256: str | None = None
     text_detector: str | None = None
     categories: dict[str, int] = Field(default_factory=dict)
+    box_thresholds: dict[str, float] = Field(default_factory=dict)
     project_id: int | None = None
 
 

@@ -197,6 +197,7 @@ class SuggestionRunner:
                 detector_sha256=item.payload.detector_sha256,
                 text_detector=item.payload.text_detector,
                 categories=dict(item.payload.categories),
+                box_thresholds=dict(item.payload.box_thresholds),
                 project_id=item.home_id,
             )
         )

@@ -43,7 +43,16 @@ from limner.suggesting.protocol import (
     parse_request,
 )
 from limner.vocabulary import rle
-from limner.vocabulary.suggested import MAX_SUGGESTIONS, Assess, Detected, Everything, Marked, Phrases, Similar
+from limner.vocabulary.suggested import (
+    BOX_THRESHOLD,
+    MAX_SUGGESTIONS,
+    Assess,
+    Detected,
+    Everything,
+    Marked,
+    Phrases,
+    Similar,
+)
 from limner.workers.child_main import run_child
 from limner.workers.segmenters import Opened, Segmenter, Segmenters, threads_of
 
@@ -216,12 +225,16 @@ class Worker:
     ) -> list[FoundMask]:
         if request.text_detector is None:
             raise InvalidInput("The request names no text detector.", hint="Server and worker differ in version.")
-        boxes = self._segmenters.text_detector(request.text_detector).find(
+        phrases = parse_phrases(asked.text)
+        usual = BOX_THRESHOLD if asked.box_threshold is None else asked.box_threshold
+        least = {phrase: request.box_thresholds.get(phrase, usual) for phrase in phrases}
+        answers = self._segmenters.text_detector(request.text_detector).find(
             segmenter.pixels(request.image_sha256),
-            parse_phrases(asked.text),
-            box_threshold=asked.box_threshold,
+            phrases,
+            box_threshold=min(least.values()),
             text_threshold=asked.text_threshold,
         )
+        boxes = [each for each in answers if each.score >= least[each.phrase]]
         found = masks_of_boxes(
             segmenter.predictor,
             embedding,
@@ -233,7 +246,12 @@ class Worker:
             _mask_of_box(
                 embedding,
                 each,
-                {"box": list(each.asked.box), "phrase": each.asked.phrase, "detector": request.text_detector},
+                {
+                    "box": list(each.asked.box),
+                    "confidence": each.asked.score,
+                    "phrase": each.asked.phrase,
+                    "detector": request.text_detector,
+                },
                 request.categories.get(each.asked.phrase),
             )
             for each in sorted(found, key=lambda each: -each.score)

@@ -12,7 +12,14 @@ from limner.access import Permission
 from limner.api.auth import current_actor
 from limner.api.context import services
 from limner.api.guard import requires
-from limner.api.schemas.suggestions import Detector, DetectorList, SuggestionList, SuggestionRequest
+from limner.api.schemas.suggestions import (
+    Detector,
+    DetectorList,
+    SuggestionList,
+    SuggestionRequest,
+    TextThreshold,
+    TextThresholdList,
+)
 from limner.service import suggestions
 
 blueprint = APIBlueprint("suggestions", __name__)
@@ -55,3 +62,13 @@ def list_detectors(project_id: int) -> DetectorList:
     """The detectors that a project can use with its model."""
     found = suggestions.list_detectors(services(), current_actor(), project_id)
     return DetectorList(detectors=[Detector.of(card) for card in found])
+
+
+@blueprint.get("/projects/<int:project_id>/text-thresholds")
+@requires(Permission.VIEW)
+@blueprint.output(TextThresholdList)
+@blueprint.doc(operation_id="listTextThresholds")
+def list_thresholds(project_id: int) -> TextThresholdList:
+    """From which score on boxes of text detectors are suggested, by category, learned from what people decided."""
+    found = suggestions.list_thresholds(services(), current_actor(), project_id)
+    return TextThresholdList(thresholds=[TextThreshold.of(each) for each in found])

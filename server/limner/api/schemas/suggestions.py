@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from limner.api.schemas.base import Answer, Request
-from limner.service.suggestions import DetectorCard, ImageSuggestions
+from limner.service.suggestions import CategoryThreshold, DetectorCard, ImageSuggestions
 from limner.vocabulary.events import Timestamp
 from limner.vocabulary.operations import Segmentation
 from limner.vocabulary.states import SuggestionActivity, SuggestionOrigin
@@ -67,6 +67,39 @@ class DetectorList(Answer):
     """The detectors of a project; the one that is used unless another is named comes first."""
 
     detectors: list[Detector]
+
+
+class TextThreshold(Answer):
+    """The least score of a text detector's boxes of a category, where none is asked for.
+
+    ``fitted`` says whether it was learned from the suggestions that people accepted and refused, so many of each; with
+    few of them it is the usual one.
+    """
+
+    detector: str
+    category_id: int
+    box_threshold: float
+    fitted: bool
+    accepted: int
+    refused: int
+
+    @classmethod
+    def of(cls, found: CategoryThreshold) -> TextThreshold:
+        """The threshold as it is told to clients."""
+        return cls(
+            detector=found.detector,
+            category_id=found.category_id,
+            box_threshold=found.threshold.value,
+            fitted=found.threshold.fitted,
+            accepted=found.threshold.accepted,
+            refused=found.threshold.refused,
+        )
+
+
+class TextThresholdList(Answer):
+    """Thresholds of the categories that people have decided about."""
+
+    thresholds: list[TextThreshold]
 
 
 class SuggestionRequest(Request):
