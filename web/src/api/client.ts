@@ -35,6 +35,7 @@ import type {
   SuggestionList,
   SuggestRequest,
   Tag,
+  TextThreshold,
   Thread,
   UndoSteps,
   Workers,
@@ -373,6 +374,14 @@ export class Client {
       this.api.GET("/api/v1/projects/{project_id}/detectors", { params }),
     );
     return found.detectors;
+  };
+  /** From which score on boxes of text detectors are suggested, of the categories that people have decided about. */
+  textThresholds = async (projectId: number) => {
+    const params = { path: { project_id: projectId } };
+    const found = await body<{ thresholds: TextThreshold[] }>(
+      this.api.GET("/api/v1/projects/{project_id}/text-thresholds", { params }),
+    );
+    return found.thresholds;
   };
   /** @param request by default everything on a grid */
   suggestOnAll = (projectId: number, request: SuggestRequest | null = null) =>

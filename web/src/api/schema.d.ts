@@ -1452,6 +1452,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/projects/{project_id}/text-thresholds": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** From which score on boxes of text detectors are suggested, by category, learned from what people decided. */
+    get: operations["listTextThresholds"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/projects/{project_id}/trash": {
     parameters: {
       query?: never;
@@ -3488,11 +3505,11 @@ export interface components {
      * @description What phrases name, with commas between them: ``"cat, red car"``; a detector that reads text finds boxes.
      *
      *     A phrase that is the name of a category, in any capitals, gives masks of it. ``detector`` is the name of a text
-     *     detector; null: the only one. ``box_threshold`` is the least score of a box, ``text_threshold`` that of a word.
+     *     detector; null: the only one. ``box_threshold`` is the least score of a box; null: of categories what was learned
+     *     from the suggestions that people accepted and refused, of other phrases 0.3. ``text_threshold`` is that of a word.
      */
     Phrases: {
-      /** @default 0.3 */
-      box_threshold: number;
+      box_threshold?: number | null;
       detector?: string | null;
       /**
        * @description discriminator enum property added by openapi-typescript
@@ -4004,6 +4021,24 @@ export interface components {
       state: "waiting" | "running" | "ready" | "failed" | "cancelled";
       /** @default 0 */
       total: number;
+    };
+    /**
+     * @description The least score of a text detector's boxes of a category, where none is asked for.
+     *
+     *     ``fitted`` says whether it was learned from the suggestions that people accepted and refused, so many of each; with
+     *     few of them it is the usual one.
+     */
+    TextThreshold: {
+      accepted: number;
+      box_threshold: number;
+      category_id: number;
+      detector: string;
+      fitted: boolean;
+      refused: number;
+    };
+    /** @description Thresholds of the categories that people have decided about. */
+    TextThresholdList: {
+      thresholds: components["schemas"]["TextThreshold"][];
     };
     /**
      * @description A thread, by the number of the comment that begins it; ``comments`` begin with that, and are never empty.
@@ -7782,6 +7817,37 @@ export interface operations {
         };
         content: {
           "text/csv": string;
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  listTextThresholds: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["TextThresholdList"];
         };
       };
       /** @description What was wrong, and what would be right */

@@ -97,6 +97,7 @@ export type ServerStatus = Schemas["ServerStatus"];
 export type SignInProvider = Schemas["SignInProvider"];
 export type Session = Schemas["Session"];
 export type Detector = Schemas["Detector"];
+export type TextThreshold = Schemas["TextThreshold"];
 export type Suggestion = Schemas["Suggestion"];
 export type SuggestionList = Schemas["SuggestionList"];
 export type Webhook = Schemas["Webhook"];

@@ -20,8 +20,8 @@ export const GRIDS = [8, 16, 32] as const; // points along each side
 /** Boxes that a detector is less sure of are not asked for. */
 export const OBJECTNESS = 0.1;
 
-/** Least scores of a box, and of a word of a phrase. */
-export const TEXT_THRESHOLDS = { box_threshold: 0.3, text_threshold: 0.25 } as const;
+/** Least scores of a box (what was learned of each category, otherwise the usual one), and of a word of a phrase. */
+export const TEXT_THRESHOLDS = { box_threshold: null, text_threshold: 0.25 } as const;
 
 const MAX_EXAMPLES = 32; // of one request, as the server takes them
 

@@ -8,23 +8,35 @@ measured in all three stages on the same photos, which nothing here learns from.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from limner.bench import similar
 from limner.bench.detector import Embedded
-from limner.bench.engine.annotator import Annotated, OpenImage, Wish, as_suggested, by_hand, prefilled, verified
+from limner.bench.engine.annotator import (
+    Annotated,
+    Mask,
+    OpenImage,
+    Suggested,
+    Wish,
+    as_suggested,
+    by_hand,
+    prefilled,
+    verified,
+)
 from limner.bench.engine.cost import Cost
 from limner.bench.engine.domains import Domain
 from limner.bench.engine.figures import bins_as_json, stage_figures
 from limner.bench.engine.learning import Collected, Recipe, learn_detector, learn_model
 from limner.heads.detector import Detector
 from limner.heads.finding import DetectedFinder
+from limner.heads.proposing import Proposal
 from limner.models.registry import LoadedModel
 from limner.quality.thresholds import Decision, calibration, fit_threshold
 from limner.segment.embedding import ImageEmbedding
+from limner.segment.of_boxes import BoxMask
 from limner.segment.predictor import Predictor
 from limner.train.comparison import compare
 from limner.train.detector.examples import Example
@@ -144,7 +156,8 @@ def run_domain(
         say(f"{domain.name}: round {number}, annotating {len(part)} photos")
         fresh = everything.part(len(collected), len(collected) + len(part))
         stage = "by hand" if number == 1 else "prefilled"
-        works = [_annotate(state, fresh, index, plan, stage) for index in range(len(fresh))]
+        annotator = replace(state, detector=None) if number == 1 else state
+        works = [_collect(annotator, fresh, index, plan) for index in range(len(fresh))]
         collected += [
             Collected(photo, [kept.mask for kept in each.kept]) for photo, each in zip(part, works, strict=True)
         ]
@@ -180,29 +193,57 @@ def run_domain(
 
 
 def _measured(state: _State, photos: _Photos, plan: Plan) -> dict[str, Any]:
-    """All three stages on all photos; those with suggestions only where there is a detector."""
-    stages = ("by hand", "prefilled", "verified") if state.detector is not None else ("by hand",)
-    works = {stage: [_annotate(state, photos, index, plan, stage) for index in range(len(photos))] for stage in stages}
-    decisions = [decision for each in works.get("verified", []) for decision in each.decisions]
+    """All three stages on all photos; those with suggestions only where there is a detector.
+
+    Acceptance by score is that of everything the detector finds, not only of what lies above the threshold.
+    """
+    works: dict[str, list[Annotated]] = {}
+    decisions: list[Decision] = []
+    answers: list[list[Answer]] = []
+    for index in range(len(photos)):
+        objects = _opened(state, photos, index)
+        works.setdefault("by hand", []).append(by_hand(state.subject, objects, state.wish, plan.cost))
+        if state.detector is None:
+            continue
+        found = _found(state, state.detector, photos, index, plan.threads)
+        answers.append([Answer(each.score, mask=each.mask) for each in found])
+        suggestions = _shown(found)
+        filled = prefilled(state.subject, suggestions, objects, state.wish, plan.cost)
+        works.setdefault("prefilled", []).append(filled)
+        works.setdefault("verified", []).append(verified(suggestions, objects, state.wish, plan.cost))
+        decisions += verified(suggestions, objects, replace(state.wish, threshold=0.0), plan.cost).decisions
     return {
         "state": state.name,
         "threshold": state.wish.threshold,
         "stages": [asdict(stage_figures(stage, results)) for stage, results in works.items()],
         "acceptance": bins_as_json(calibration(decisions)),
-        "detector": None if state.detector is None else _detector_figures(state, state.detector, photos, plan.threads),
+        "detector": None if state.detector is None else _detector_figures(state.detector, photos, answers),
     }
 
 
-def _annotate(state: _State, photos: _Photos, index: int, plan: Plan, stage: str) -> Annotated:
-    photo, embedding = photos.photos[index], photos.embedding(index)
-    objects = photo.masks()
-    state.subject.look_at(photo.image(), embedding)
-    if stage == "by hand" or state.detector is None:
+def _opened(state: _State, photos: _Photos, index: int) -> list[Mask]:
+    """Show a photo to the annotator; its objects."""
+    photo = photos.photos[index]
+    state.subject.look_at(photo.image(), photos.embedding(index))
+    return photo.masks()
+
+
+def _found(state: _State, detector: Detector, photos: _Photos, index: int, threads: int) -> Sequence[BoxMask[Proposal]]:
+    """What the detector finds on a photo, also what it is not sure of."""
+    return DetectedFinder(state.predictor, detector, least=LEAST, threads=threads).find(photos.embedding(index))
+
+
+def _shown(found: Sequence[BoxMask[Proposal]]) -> list[Suggested]:
+    """What becomes suggestions of it."""
+    return [as_suggested(each.mask, each.score) for each in found if each.asked.objectness >= OBJECTNESS]
+
+
+def _collect(state: _State, photos: _Photos, index: int, plan: Plan) -> Annotated:
+    """Annotate a photo that is learned from: prefilled where there is a detector of the project's own."""
+    objects = _opened(state, photos, index)
+    if state.detector is None:
         return by_hand(state.subject, objects, state.wish, plan.cost)
-    finder = DetectedFinder(state.predictor, state.detector, least=OBJECTNESS, threads=plan.threads)
-    suggestions = [as_suggested(each.mask, each.score) for each in finder.find(embedding)]
-    if stage == "verified":
-        return verified(suggestions, objects, state.wish, plan.cost)
+    suggestions = _shown(_found(state, state.detector, photos, index, plan.threads))
     return prefilled(state.subject, suggestions, objects, state.wish, plan.cost)
 
 
@@ -219,16 +260,11 @@ def _learned_wish(plan: Plan, works: Sequence[Annotated]) -> Wish:
     return Wish(plan.wish.iou, plan.wish.clicks, learned.value)
 
 
-def _detector_figures(state: _State, detector: Detector, photos: _Photos, threads: int) -> dict[str, Any]:
+def _detector_figures(detector: Detector, photos: _Photos, answers: Sequence[Sequence[Answer]]) -> dict[str, Any]:
     """Its boxes, and the masks that the model makes of them, on the measured photos."""
-    examples = photos.examples
-    finder = DetectedFinder(state.predictor, detector, least=LEAST, threads=threads)
-    answers = [
-        [Answer(each.score, mask=each.mask) for each in finder.find(photos.embedding(index))]
-        for index in range(len(photos))
-    ]
-    masks = judge(answers, [example.masks for example in examples])
-    return {"boxes": asdict(measure_boxes(detector, examples, photos.embedded.read)), "masks": asdict(masks)}
+    boxes = measure_boxes(detector, photos.examples, photos.embedded.read)
+    masks = judge(answers, [example.masks for example in photos.examples])
+    return {"boxes": asdict(boxes), "masks": asdict(masks)}
 
 
 def _compared(before: LoadedModel, after: LoadedModel, photos: _Photos) -> dict[str, Any]:

@@ -27,6 +27,7 @@ const job = (state: Job["state"], message = ""): Job =>
 const person = userEvent.setup();
 const client = {
   detectors: vi.fn(async (): Promise<Detector[]> => []),
+  textThresholds: vi.fn(async () => []),
   suggestOnAll: vi.fn(async () => job("running")),
   steerJob: vi.fn(async () => job("cancelled")),
 };
@@ -77,7 +78,7 @@ it("finds what phrases name, or the names of the categories", async () => {
   expect(client.suggestOnAll).toHaveBeenCalledWith(3, {
     source: "text",
     text: "book, coin",
-    box_threshold: 0.3,
+    box_threshold: null,
     text_threshold: 0.25,
   });
 });
