@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from limner.cli.detector_recipe import make
 from limner.cli.home import HOME
 from limner.config import Settings
 from limner.errors import InvalidInput
@@ -16,6 +17,9 @@ CHECKPOINTS = "training"  # folder of the home where unfinished runs lie
 @click.group()
 def detector() -> None:
     """Train detectors on the masks of a project, and list them."""
+
+
+detector.add_command(make)
 
 
 @detector.command("list")

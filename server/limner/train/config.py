@@ -10,10 +10,12 @@ import tomllib
 import types
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from limner.errors import InvalidFile
 from limner.sam.samlet import SamletConfig
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -139,15 +141,25 @@ def read_config(path: Path) -> TrainConfig:
     Raises:
         InvalidFile: when it is missing, no TOML, or a key is missing, unknown or of the wrong kind.
     """
+    config = read_toml(TrainConfig, path)
+    _check(config, path)
+    return config
+
+
+def read_toml(kind: type[T], path: Path) -> T:
+    """A TOML file as the dataclass ``kind``.
+
+    Raises:
+        InvalidFile: when it is missing, no TOML, or a key is missing, unknown or of the wrong kind.
+    """
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise InvalidFile(f"{path} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidFile(f"{path} is no valid TOML: {error}.") from error
-    config: TrainConfig = _parse(TrainConfig, table, where=str(path))
-    _check(config, path)
-    return config
+    content: T = _parse(kind, table, where=str(path))
+    return content
 
 
 def _check(config: TrainConfig, path: Path) -> None:

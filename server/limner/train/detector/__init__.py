@@ -5,5 +5,6 @@
 ``losses``    how far it is from that
 ``training``  the run: steps, checkpoints, an orderly stop
 ``judging``   AP, AR and recall on images that were not learned from
+``recipe``    a detector of no project, from photos with masks, as a file says
 ``writing``   the detector as a folder with weights, graph and card
 """
