@@ -54,3 +54,26 @@ def test_uncertainty_is_one_minus_the_mean() -> None:
     assert uncertainty_of(1.0, 1.0, 1.0) == 0
     assert uncertainty_of(0.4, 0.5, 0.6) == pytest.approx(0.5)
     assert uncertainty_of(-1.0, 0.0, 0.0) == 1
+
+
+def test_images_like_those_whose_masks_took_many_clicks_count_as_more_uncertain() -> None:
+    annotated = np.asarray([[1, 0], [0, 1]], np.float32)
+    vectors = np.asarray([[1, 0.1], [0.1, 1]], np.float32)
+    ranking = rank(np.full(2, 0.4), vectors, annotated, "uncertainty", clicks=np.asarray([6.0, 1.0]))
+    assert ranking.order.tolist() == [0, 1]
+    assert ranking.clicks is not None
+    assert ranking.clicks.tolist() == pytest.approx([6.0, 1.0], abs=0.01)
+    turned = rank(np.full(2, 0.4), vectors, annotated, "uncertainty", clicks=np.asarray([1.0, 6.0]))
+    assert turned.order.tolist() == [1, 0]
+    surer = rank(np.asarray([0.0, 0.9]), vectors, annotated, "uncertainty", clicks=np.asarray([2.0, 1.0]))
+    assert surer.order.tolist() == [1, 0], "how unsure the model is counts as much"
+
+
+def test_without_known_clicks_only_the_model_says_how_uncertain_images_are() -> None:
+    annotated = np.asarray([[1, 0], [0, 1]], np.float32)
+    unknown = rank(np.asarray([0.1, 0.9]), COMPASS[:2], annotated, "uncertainty", clicks=np.full(2, np.nan))
+    assert unknown.clicks is None
+    assert unknown.order.tolist() == [1, 0]
+    one = rank(np.full(6, 0.4), COMPASS, annotated, "uncertainty", clicks=np.asarray([np.nan, 0.0]))
+    assert one.clicks is not None
+    assert one.clicks.tolist() == [1.0] * 6, "a mask that was taken as it was suggested counts as one click"

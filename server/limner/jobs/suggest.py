@@ -395,7 +395,7 @@ class SuggestQueue:
         for start in range(0, len(order), WINDOW):
             some = order[start : start + WINDOW]
             with self.database.write() as session:
-                put_ranks(session, [(number, start + at, far) for at, (number, far) in enumerate(some, start=1)])
+                put_ranks(session, some, start + 1)
         with self.database.write() as session:
             finish_if_done(session, get_job(session, job_id))
 

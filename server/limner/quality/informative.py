@@ -2,7 +2,8 @@
 
 Uncertainty sampling (Lewis & Gale 1994) and the greedy k-centre choice of core sets (Sener & Savarese 2018,
 arXiv:1708.00489) in one: the next image is the one with the largest product of uncertainty and distance to the nearest
-image that is annotated or comes before it. Nothing here has seen a mask that a person drew: it is a guess.
+image that is annotated or comes before it. Where it is known how many clicks masks took so far, images that look like
+those with many count as more uncertain. That is all that is known of people's masks: it is a guess.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from limner.vocabulary.states import RankBy
 
 SPREAD = 1000  # images that are chosen one after the other; those behind them no longer keep apart from each other
 TINY = 1e-8  # keeps what has no length from being divided by it
+LIKENESS = 0.1  # of cosines: how much more an image counts that is more alike, where clicks are expected
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,12 @@ class Ranking:
     Attributes:
         order: (N,), their indices.
         distances: (N,), by index: 0 to 1, from the nearest image that is annotated or comes before in the order.
+        clicks: (N,), by index: that a mask is expected to take; None where nothing is known of any.
     """
 
     order: NDArray[np.int64]
     distances: NDArray[np.float64]
+    clicks: NDArray[np.float64] | None = None
 
 
 def uncertainty_of(predicted_iou: float, stability: float, agreement: float) -> float:
@@ -42,6 +46,7 @@ def rank(
     annotated: NDArray[np.float32],
     by: RankBy = "both",
     spread: int = SPREAD,
+    clicks: NDArray[np.float64] | None = None,
 ) -> Ranking:
     """Order images by what they would teach; of equals, those that come first stay first.
 
@@ -51,10 +56,14 @@ def rank(
         annotated: (M, D), those of images that are annotated.
         by: what counts; ``both`` is the product.
         spread: so many are chosen one after the other, which costs N · D each.
+        clicks: (M,), that a mask took on the annotated images; NaN where that is not known.
     """
     count = len(uncertainties)
     directions = _directions(np.concatenate([vectors, annotated]).astype(np.float32))
     own, known = directions[:count], directions[count:]
+    expected = None if clicks is None else _expected_clicks(own, known, clicks)
+    if expected is not None:
+        uncertainties = (uncertainties + 1 - 1 / expected) / 2
     distances = np.ones(count)
     for start in range(0, len(known), 256):  # some at a time: the product is (N, 256)
         distances = np.minimum(distances, _distance(own @ known[start : start + 256].T).min(1))
@@ -69,7 +78,7 @@ def rank(
     left = np.flatnonzero(~chosen)
     worth = _worth(uncertainties, distances, by)[left]
     order += left[np.argsort(-worth, kind="stable")].tolist()
-    return Ranking(np.asarray(order, np.int64), distances)
+    return Ranking(np.asarray(order, np.int64), distances, expected)
 
 
 def _worth(uncertainties: NDArray[np.float64], distances: NDArray[np.float64], by: RankBy) -> NDArray[np.float64]:
@@ -80,6 +89,24 @@ def _worth(uncertainties: NDArray[np.float64], distances: NDArray[np.float64], b
             return distances
         case "both":
             return uncertainties * distances
+
+
+def _expected_clicks(
+    own: NDArray[np.float32], known: NDArray[np.float32], clicks: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """(N,), at least 1: the mean of what masks took on annotated images, those that look alike counting most.
+
+    The weights are a softmax of the cosines over ``LIKENESS`` (Nadaraya 1964 and Watson 1964, with that kernel).
+    """
+    told = np.isfinite(clicks)
+    if not told.any():
+        return None
+    expected = np.empty(len(own))
+    for start in range(0, len(own), 256):  # some at a time: the product is (256, M)
+        cosines = (own[start : start + 256] @ known[told].T).astype(np.float64)
+        weights = np.exp((cosines - cosines.max(1, keepdims=True)) / LIKENESS)
+        expected[start : start + 256] = (weights @ clicks[told]) / weights.sum(1)
+    return np.maximum(expected, 1.0)
 
 
 def _directions(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 
 from limner.quality.informative import rank, uncertainty_of
 from limner.store.rows import IMAGES
-from limner.store.tables import IS_OPEN, UNRANKED, Image, ImageAssessment
+from limner.store.tables import IS_OPEN, UNRANKED, Annotation, Image, ImageAssessment
 from limner.store.types import utc_now
 from limner.vocabulary.states import RankBy
 
 VECTOR = np.dtype("<f4")
+MOST_MASKS = 20_000  # the newest ones of a project, whose clicks are looked at
 _ASSESSMENTS = cast(Table, ImageAssessment.__table__)
 
 
@@ -39,6 +40,7 @@ class RankedImage:
     Attributes:
         place: from 1.
         distance: from the nearest image that is annotated or comes before it, 0 to 1.
+        clicks: that a mask took on annotated images that look like it; None where that is not known.
     """
 
     place: int
@@ -46,6 +48,7 @@ class RankedImage:
     stability: float
     agreement: float
     distance: float
+    clicks: float | None
 
 
 def put_assessment(session: Session, image_id: int, new: NewAssessment) -> None:
@@ -63,16 +66,27 @@ def put_assessment(session: Session, image_id: int, new: NewAssessment) -> None:
             agreement=agreement,
             vector=vector,
             distance=None,
+            clicks=None,
             created=utc_now(),
         )
     )
     session.flush()
 
 
-def ranking_of(session: Session, project_id: int, model_sha256: str, by: RankBy) -> Sequence[tuple[int, float]]:
-    """(number, distance) of the images of a project that wait and have no annotations, the most informative first.
+@dataclass(frozen=True)
+class Ranked:
+    """An image in the order: its number, and what :class:`RankedImage` says of it that other images decide."""
 
-    Images that a person has annotated, or finished without finding anything, are what the others keep away from.
+    image_id: int
+    distance: float
+    clicks: float | None
+
+
+def ranking_of(session: Session, project_id: int, model_sha256: str, by: RankBy) -> Sequence[Ranked]:
+    """The images of a project that wait and have no annotations, the most informative first.
+
+    Images that a person has annotated, or finished without finding anything, are what the others keep away from; how
+    many clicks their masks took says how many these will take.
     """
     columns = (
         Image.id,
@@ -95,8 +109,33 @@ def ranking_of(session: Session, project_id: int, model_sha256: str, by: RankBy)
         return []
     uncertainties = np.asarray([uncertainty_of(*row[1:4]) for row in rows])
     vectors, annotated = (_stacked([row.vector for row in each], len(rows[0].vector)) for each in (rows, done))
-    ranking = rank(uncertainties, vectors, annotated, by)
-    return [(rows[index].id, float(ranking.distances[index])) for index in ranking.order]
+    taken = _clicks_of(session, project_id)
+    clicks = np.asarray([taken.get(row.id, np.nan) for row in done])
+    ranking = rank(uncertainties, vectors, annotated, by, clicks=clicks)
+    return [
+        Ranked(
+            rows[index].id,
+            float(ranking.distances[index]),
+            None if ranking.clicks is None else float(ranking.clicks[index]),
+        )
+        for index in ranking.order.tolist()
+    ]
+
+
+def _clicks_of(session: Session, project_id: int) -> Mapping[int, float]:
+    """Mean clicks of the masks of an image, by its number, where they are known; of the newest masks of a project."""
+    rows = session.execute(
+        select(Annotation.image_id, Annotation.provenance)
+        .join(Image, Image.id == Annotation.image_id)
+        .where(Image.project_id == project_id, Annotation.deleted.is_(None))
+        .order_by(Annotation.id.desc())
+        .limit(MOST_MASKS)
+    )
+    clicks: dict[int, list[int]] = {}
+    for image_id, provenance in rows:
+        if (taken := (provenance or {}).get("clicks")) is not None:
+            clicks.setdefault(image_id, []).append(taken)
+    return {image_id: sum(each) / len(each) for image_id, each in clicks.items()}
 
 
 def forget_ranks(session: Session, project_id: int, limit: int) -> int:
@@ -105,20 +144,24 @@ def forget_ranks(session: Session, project_id: int, limit: int) -> int:
     numbers = list(session.scalars(ranked))
     if numbers:
         session.execute(update(Image).where(Image.id.in_(numbers)).values(learning_rank=UNRANKED))
-        session.execute(update(ImageAssessment).where(ImageAssessment.image_id.in_(numbers)).values(distance=None))
+        session.execute(
+            update(ImageAssessment).where(ImageAssessment.image_id.in_(numbers)).values(distance=None, clicks=None)
+        )
     return len(numbers)
 
 
-def put_ranks(session: Session, ranks: Sequence[tuple[int, int, float]]) -> None:
-    """Give images their places; (number, place, distance) each."""
+def put_ranks(session: Session, ranked: Sequence[Ranked], first: int) -> None:
+    """Give images places one after the other, the first of them this one."""
     connection = session.connection()
     connection.execute(
         update(IMAGES).where(IMAGES.c.id == bindparam("row")).values(learning_rank=bindparam("place")),
-        [{"row": number, "place": place} for number, place, _ in ranks],
+        [{"row": each.image_id, "place": place} for place, each in enumerate(ranked, start=first)],
     )
     connection.execute(
-        update(_ASSESSMENTS).where(_ASSESSMENTS.c.image_id == bindparam("row")).values(distance=bindparam("far")),
-        [{"row": number, "far": distance} for number, _, distance in ranks],
+        update(_ASSESSMENTS)
+        .where(_ASSESSMENTS.c.image_id == bindparam("row"))
+        .values(distance=bindparam("far"), clicks=bindparam("taken")),
+        [{"row": each.image_id, "far": each.distance, "taken": each.clicks} for each in ranked],
     )
 
 
@@ -130,7 +173,7 @@ def ranks_of(session: Session, images: Sequence[Image]) -> Mapping[int, RankedIm
     rows = session.scalars(select(ImageAssessment).where(ImageAssessment.image_id.in_(places)))
     return {
         row.image_id: RankedImage(
-            places[row.image_id], row.predicted_iou, row.stability, row.agreement, row.distance or 0.0
+            places[row.image_id], row.predicted_iou, row.stability, row.agreement, row.distance or 0.0, row.clicks
         )
         for row in rows
     }

@@ -2616,14 +2616,16 @@ export interface components {
       state: "waiting" | "submitted" | "approved" | "returned" | "skipped";
     };
     /**
-     * @description Why an image is to be annotated early: its place from 1, and what that comes from, all but the place 0 to 1.
+     * @description Why an image is to be annotated early: its place from 1, and what that comes from, shares from 0 to 1.
      *
      *     The model was asked with a few points: ``predicted_iou`` is how good it calls its masks, ``stability`` their IoU
      *     between two thresholds, ``agreement`` that of a point's masks with each other. ``distance`` is how far its embedding
-     *     is from that of the nearest image that is annotated or comes before it.
+     *     is from that of the nearest image that is annotated or comes before it. ``clicks`` are those that masks took on
+     *     annotated images that look like it; null where none are known.
      */
     ImageRank: {
       agreement: number;
+      clicks: number | null;
       distance: number;
       place: number;
       predicted_iou: number;

@@ -107,7 +107,8 @@ class ImageAssessment(Base):
     """What a model says of an image without being asked for anything in it: ``limner.segment.uncertainty``.
 
     ``vector`` is the pooled embedding, float32 in little-endian bytes; ``distance`` is how far it is from the nearest
-    image that is annotated or ranked before it, 0 to 1, and none where the image is not ranked.
+    image that is annotated or ranked before it, 0 to 1, and none where the image is not ranked. ``clicks`` are
+    those that a mask of it is expected to take, and none where nothing is known of other masks.
     """
 
     __tablename__ = "image_assessments"
@@ -121,6 +122,7 @@ class ImageAssessment(Base):
     agreement: Mapped[float]
     vector: Mapped[bytes]
     distance: Mapped[float | None]
+    clicks: Mapped[float | None]
     created: Mapped[Created]
 
 
