@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0029_expected_clicks"
-down_revision = "0026_ranking"
+down_revision = "0028_image_tags"
 branch_labels = None
 depends_on = None
 
