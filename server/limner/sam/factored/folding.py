@@ -21,7 +21,7 @@ class Folded(nn.Module):
     """The constants as buffers, in the number format of the model's weights. C = 256 channels, 8 heads of 16."""
 
     no_mask: Tensor  # (C, 1), n
-    to_base2: Tensor  # (C, C), C₀G₁C₀
+    gain1: Tensor  # (C, 1), G₁
     of_image: Tensor  # (F, C), all prepared products of A, each the rows that `product_rows` says
     of_positions: Tensor  # (640, C), all prepared products of PE
     out1: Tensor  # (8, 16, F₁), W_O of block 1, through all that reads X₁ and X₂; see `reads1`
@@ -124,7 +124,7 @@ class Folded(nn.Module):
         see1 = torch.cat([k1, v1, q1])
         return {
             "no_mask": no_mask[:, None],
-            "to_base2": to_base2,
+            "gain1": g1[:, None],
             "of_image": torch.cat(list(products.values())),
             "of_positions": torch.cat([k1, q1, k2, q2, k3]),
             "out1": self.by_head((through1 @ out1).T),

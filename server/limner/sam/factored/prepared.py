@@ -62,7 +62,8 @@ def prepare(
     # Slices, one by one: a kernel that split them would have more tensors than WebGPU gives it.
     of = {name: products[rows] for name, rows in folded.product_rows.items()}
     key1_pe, query1_pe = products_of_positions.chunk(2)
-    bases = (image - image.mean(0, keepdim=True), folded.to_base2 @ image)  # (C, M) each, C₀A and B₂
+    base1 = _centred(image)  # (C, M), C₀A
+    bases = (base1, _centred(folded.gain1 * base1))  # and B₂
     norms = [base.square().sum(0, keepdim=True) for base in bases]
     upscaled = of["upscaled"].view(SUB_PIXELS, -1, h, w)[:, :, :valid_h, :valid_w].unbind()
     return Prepared(
@@ -84,3 +85,8 @@ def prepare(
         mask_dot_base=of["mask_dot_base"].view(2, MASK_CHANNELS, -1),
         constants=torch.cat([*norms, of["constants"]]),
     )
+
+
+def _centred(columns: Tensor) -> Tensor:
+    """C₀ of (C, M), without a multiplication of matrices."""
+    return columns - columns.mean(0, keepdim=True)
