@@ -125,6 +125,20 @@ describe("the decoder's client", () => {
     expect(states).toHaveLength(4);
   });
 
+  it("runs as many threads as were the fastest when it was tried here", async () => {
+    const memory = {
+      getItem: (key: string) => (key.includes(MANIFEST.weights_sha256) ? "1" : null),
+      setItem: vi.fn(),
+    };
+    client = new DecoderClient(start, { isolated: true, cores: 2, memory });
+    await client.loadModel(MANIFEST, new ArrayBuffer(1), new ArrayBuffer(1));
+    expect(backends.at(-1)!.load.mock.lastCall).toEqual(expect.arrayContaining(["wasm", 1]));
+    expect(client.info).toMatchObject({ threads: 1, threadsTried: true });
+    const other = { ...MANIFEST, weights_sha256: "c".repeat(64) };
+    await client.loadModel(other, new ArrayBuffer(1), new ArrayBuffer(1));
+    expect(client.info).toMatchObject({ threads: 2, threadsTried: false });
+  });
+
   it("runs one thread on a page that is not isolated", () => {
     const single = new DecoderClient(start, { isolated: false, cores: 16 });
     expect(single.info).toMatchObject({ threads: 1, isolated: false });

@@ -6,8 +6,10 @@ import { type DecoderPrompts, modelInputs } from "../core/prompts.ts";
 import type { Answering, Decoded, Decoder, DecoderInfo, DecoderState, ProviderWish } from "./decoder.ts";
 import { checkEmbedding } from "./embedding.ts";
 import { asDecoderError, DecoderError } from "./errors.ts";
+import type { DecodeInputs } from "./graphs.ts";
 import { DecoderHost, type StartedWorker, type StartWorker } from "./host.ts";
 import type { Manifest } from "./manifest.ts";
+import { type Click, ThreadChoice } from "./threads.ts";
 import type { DecoderWorker } from "./worker.ts";
 
 const MAX_THREADS = 4; // more do not help a graph of this size
@@ -25,6 +27,10 @@ export class DecoderClient implements Decoder {
   info: DecoderInfo;
   private readonly host: DecoderHost;
   private readonly wish: ProviderWish;
+  private readonly mostThreads: number;
+  private readonly threads: ThreadChoice;
+  /** What a click takes besides its prompts, as far as it is there. */
+  private opened: Partial<Omit<Click, "inputs">> = {};
   private readonly listeners = new Set<(info: DecoderInfo) => void>();
   /** What `info.state` is as long as the worker lives. */
   private state: DecoderState = "empty";
@@ -40,13 +46,23 @@ export class DecoderClient implements Decoder {
       isolated,
       cores,
       wish = "wasm",
+      memory = null,
       now,
-    }: { isolated: boolean; cores: number; wish?: ProviderWish; now?: () => number },
+    }: {
+      isolated: boolean;
+      cores: number;
+      wish?: ProviderWish;
+      memory?: Pick<Storage, "getItem" | "setItem"> | null;
+      now?: () => number;
+    },
   ) {
     this.wish = wish;
+    this.mostThreads = isolated ? Math.min(MAX_THREADS, cores) : 1;
+    this.threads = new ThreadChoice(start, this.mostThreads, memory);
     this.info = {
       state: "empty",
-      threads: isolated ? Math.min(MAX_THREADS, cores) : 1,
+      threads: this.mostThreads,
+      threadsTried: false,
       isolated,
       provider: "wasm",
       fallback: null,
@@ -74,16 +90,20 @@ export class DecoderClient implements Decoder {
   async loadModel(manifest: Manifest, prepareGraph: ArrayBuffer, decodeGraph: ArrayBuffer): Promise<void> {
     this.closeImage();
     this.manifest = null;
-    this.update({ state: "loading", message: null });
+    this.threads.cancel();
+    const tried = this.threads.known(manifest);
+    const threads = tried ?? this.mostThreads;
+    this.update({ state: "loading", message: null, threads, threadsTried: tried !== null });
     let answering: Answering;
     try {
-      answering = await this.host.load(manifest, prepareGraph, decodeGraph, this.wish, this.info.threads);
+      answering = await this.host.load(manifest, prepareGraph, decodeGraph, this.wish, threads);
     } catch (error) {
       const failure = asDecoderError(error, "broken_model", `The decoder of ${manifest.title} does not load`);
       this.update({ state: "failed", message: failure.message });
       throw failure;
     }
     this.manifest = manifest;
+    this.opened = { manifest, prepareGraph, decodeGraph };
     this.update({ state: "idle", ...answering });
   }
 
@@ -129,6 +149,7 @@ export class DecoderClient implements Decoder {
     try {
       const prepareMs = await this.host.open(embedding);
       if (generation !== this.generation) return false;
+      this.opened = { ...this.opened, embedding };
       this.update({ state: "ready", prepareMs });
       return true;
     } catch (error) {
@@ -151,8 +172,11 @@ export class DecoderClient implements Decoder {
       try {
         const { input, prompts: taken } = this.manifest!;
         const inputs = modelInputs(prompts, new ImageGeometry(image, input), taken);
-        const decoded = await this.host.decode({ ...inputs, mask: taken.mask ? prompts.mask : null });
+        const asked = { ...inputs, mask: taken.mask ? prompts.mask : null };
+        this.threads.cancel();
+        const decoded = await this.host.decode(asked);
         const stale = generation !== this.generation;
+        if (!stale && this.info.provider === "wasm") this.tryThreadsLater(asked);
         if (!stale) this.update({ lastDecodeMs: decoded.milliseconds });
         request.resolve(stale ? null : decoded);
       } catch (error) {
@@ -163,8 +187,15 @@ export class DecoderClient implements Decoder {
     this.inFlight = null;
   }
 
+  private tryThreadsLater(inputs: DecodeInputs): void {
+    const { manifest, prepareGraph, decodeGraph, embedding } = this.opened;
+    if (!manifest || !prepareGraph || !decodeGraph || !embedding) return;
+    this.threads.later({ manifest, prepareGraph, decodeGraph, embedding, inputs });
+  }
+
   /** @returns the new generation: answers of older ones are stale */
   private forgetImage(): number {
+    this.threads.cancel();
     this.waiting?.resolve(null);
     this.waiting = null;
     return ++this.generation;
@@ -195,6 +226,7 @@ export function createDecoder(): Decoder {
     isolated: globalThis.crossOriginIsolated,
     cores: navigator.hardwareConcurrency,
     wish: asked === "auto" || asked === "webgpu" ? asked : "wasm",
+    memory: localStorage,
   });
 }
 

@@ -35,6 +35,8 @@ export interface DecoderInfo extends Answering {
   /** `empty`: no model; `idle`: a model, no image; `ready`: answers prompts. */
   readonly state: DecoderState;
   readonly threads: number;
+  /** Whether so many were the fastest when it was tried here; else it is as many as are sensible. */
+  readonly threadsTried: boolean;
   /** False when the page is not cross-origin isolated, so that there is one thread only. */
   readonly isolated: boolean;
   readonly lastDecodeMs: number | null;

@@ -20,6 +20,7 @@ export class FakeDecoder implements Decoder {
   info: DecoderInfo = {
     state: "ready",
     threads: 1,
+    threadsTried: false,
     isolated: false,
     provider: "wasm",
     fallback: null,

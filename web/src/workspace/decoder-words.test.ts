@@ -5,6 +5,7 @@ import { decoderFigures, decoderTrouble } from "./decoder-words.ts";
 const INFO: DecoderInfo = {
   state: "ready",
   threads: 2,
+  threadsTried: false,
   isolated: true,
   provider: "wasm",
   fallback: null,
@@ -16,6 +17,11 @@ const INFO: DecoderInfo = {
 it.each<[Partial<DecoderInfo>, string, string]>([
   [{}, "", "On the processor with 2 threads; last answer in 148 ms"],
   [{ lastDecodeMs: null, threads: 1 }, "", "On the processor with 1 thread"],
+  [
+    { lastDecodeMs: null, threads: 1, threadsTried: true },
+    "",
+    "On the processor with 1 thread, the fastest number that was tried",
+  ],
   [
     { provider: "webgpu", threads: 1, isolated: false },
     "",

@@ -13,8 +13,9 @@ export function decoderTrouble(info: DecoderInfo | undefined): string {
 export function decoderFigures(info: DecoderInfo | undefined): string {
   if (!info || info.state === "empty" || info.state === "loading" || info.state === "failed") return "";
   const threads = `${info.threads} ${info.threads === 1 ? "thread" : "threads"}`;
+  const tried = info.threadsTried ? ", the fastest number that was tried" : "";
   const where =
-    info.provider === "webgpu" ? "On the graphics card (WebGPU)" : `On the processor with ${threads}`;
+    info.provider === "webgpu" ? "On the graphics card (WebGPU)" : `On the processor with ${threads}${tried}`;
   const parts = [info.fallback ? `${where}: ${info.fallback}` : where];
   if (info.lastDecodeMs !== null) parts.push(`last answer in ${Math.round(info.lastDecodeMs)} ms`);
   return parts.join("; ");
