@@ -1,7 +1,7 @@
 """``limner bench encoder``: what encoding one image costs, model by model.
 
-SAM's ViTs and MobileSAM are compared with their published packages on the same weights; every other model, and
-MobileSAM where its package is not installed, with itself, run in the plainest way: torch in float32, channels first,
+SAM's ViTs, MobileSAM and SAM 2.1 are compared with their published packages on the same weights; every other model, and
+these where their package is not installed, with itself, run in the plainest way: torch in float32, channels first,
 each layer by itself. Each is run in the ways that Limner could take, so that the card of a model can say which is the
 cheapest.
 """
@@ -79,14 +79,13 @@ def reference_encoding(family: str, home: Path, threads: int) -> Encode:
 
         return plain
     reference = original.build()
-    # Not strict: MobileSAM's package also has the head of a classifier, which no image encoding uses.
+    # Not strict: MobileSAM's package also has the head of a classifier, and SAM 2's what it needs for video.
     reference.load_state_dict(model.state_dict(), strict=False)
     reference.eval()
 
     @torch.inference_mode()
     def encode() -> Tensor:
-        embeddings: Tensor = reference.image_encoder(pixels)
-        return embeddings.flatten()
+        return original.encode(reference, pixels)
 
     return encode
 

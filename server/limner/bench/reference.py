@@ -1,4 +1,4 @@
-"""The published packages ``segment-anything`` and ``MobileSAM`` as the references to measure against.
+"""The published packages ``segment-anything``, ``MobileSAM`` and ``sam2`` as the references to measure against.
 
 They import a few names of torchvision and timm; where those are missing they are stood in for, so that a comparison
 needs nothing but the package itself.
@@ -12,12 +12,14 @@ import sys
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from limner.bench import reference_sam2
 from limner.errors import Unavailable
 from limner.segment.automatic.boxes import suppress
 
@@ -105,24 +107,39 @@ class Published:
     Attributes:
         package: its name.
         build: makes a model with random weights.
+        encode: has it encode an image (1, 3, S, S), to all values of its features, (N,).
     """
 
     package: str
     build: Callable[[], Any]
+    encode: Callable[[Any, Tensor], Tensor]
+
+
+def _encode(model: Any, pixels: Tensor) -> Tensor:
+    embeddings: Tensor = model.image_encoder(pixels)
+    return embeddings.flatten()
 
 
 def published(family: str) -> Published | None:
-    """How a family was published; None for families without a package, and where MobileSAM's is not installed.
+    """How a family was published; None for families without a package, and where it is not installed.
 
-    MobileSAM's package is in no registry and used where somebody installed it; SAM's comes with the development extra.
+    SAM's package comes with the development extra; MobileSAM's, which is in no registry, and SAM 2's are used where
+    somebody installed them.
 
     Raises:
         Unavailable: for a family of SAM, when its package is not installed.
     """
     if family.startswith("sam_vit"):
-        return Published("segment-anything", reference_package().sam_model_registry[family.removeprefix("sam_")])
+        return Published(
+            "segment-anything", reference_package().sam_model_registry[family.removeprefix("sam_")], _encode
+        )
     if family == "mobile_sam" and importlib.util.find_spec("mobile_sam") is not None:
         _stand_in_for(_TORCHVISION)
         _stand_in_for(_TIMM)
-        return Published("MobileSAM", importlib.import_module("mobile_sam").sam_model_registry["vit_t"])
+        return Published("MobileSAM", importlib.import_module("mobile_sam").sam_model_registry["vit_t"], _encode)
+    if family in reference_sam2.SIZES and importlib.util.find_spec("sam2") is not None:
+        _stand_in_for(reference_sam2.HYDRA)
+        _stand_in_for(reference_sam2.IOPATH)
+        size = reference_sam2.SIZES[family]
+        return Published("sam2", partial(reference_sam2.build, size), reference_sam2.encode)
     return None
