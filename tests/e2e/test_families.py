@@ -1,4 +1,7 @@
-"""Other families in the page, with seeded weights: a project uses one, then another, without a restart."""
+"""Every family in the page, with seeded weights: a project uses one, then another, then the next project, without a restart.
+
+Of families with several sizes one is enough: they differ in numbers only.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ from tests.sam.reference import lively
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(scope="module", params=["sam2_1_tiny", "efficientvit_sam_l0"])
+@pytest.fixture(scope="module", params=["sam2_1_tiny", "efficientvit_sam_l0", "mobile_sam", "sam_vit_b"])
 def seeded(request: pytest.FixtureRequest, server: LimnerServer, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A checkpoint in the form of the published ones, installed while the server runs; its name and title."""
     family: str = request.param

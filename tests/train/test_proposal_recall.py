@@ -81,7 +81,16 @@ def test_the_command_proposes_and_measures(tmp_path: Path) -> None:
         "annotations": [{"segmentation": _box(60, 50, 100, 100)}],
     }
     (tmp_path / "square.json").write_text(json.dumps(document))
-    run = ["proposals", str(tmp_path), "--points-per-side", "4", "--out", str(tmp_path / "out")]
+    run = [
+        "proposals",
+        str(tmp_path),
+        "--points-per-side",
+        "4",
+        "--out",
+        str(tmp_path / "out"),
+        "--detector",
+        "objects",
+    ]
     done = CliRunner().invoke(
         cli, [*run, "--json", str(tmp_path / "figures.json"), "--home", str(tmp_path)], catch_exceptions=False
     )
@@ -89,6 +98,9 @@ def test_the_command_proposes_and_measures(tmp_path: Path) -> None:
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert (figures["photos"], figures["masks"]) == (1, 1)
     assert figures["AR@1000 large"] > 0.5
+    assert figures["detector"]["name"] == "objects"
+    assert figures["detector"]["proposals"] <= 100
+    assert figures["detector"]["AR@100"] > 0.5
     written = json.loads((tmp_path / "out" / "square.json").read_text())
     scores = [entry["score"] for entry in written["annotations"]]
     assert len(scores) == figures["proposals"]

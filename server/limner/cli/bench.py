@@ -85,7 +85,7 @@ def wire(photos: Path, model: str, images: int, prompts: int, home: Path | None,
 @click.option("--rounds", default=3, show_default=True, help="Timed encodings of each contender.")
 @click.option("--family", "families", multiple=True, default=("samlet", "mobile_sam", "sam_vit_b"), show_default=True)
 def encoder(json_path: Path | None, home: Path | None, threads: int, rounds: int, families: tuple[str, ...]) -> None:
-    """Encode one image: torch, bfloat16 and onnxruntime, and the published package for SAM."""
+    """Encode one image: torch, bfloat16 and onnxruntime, and the published package of SAM, MobileSAM or SAM 2."""
     from limner.bench.encoder import run
 
     _finish(run(home or Settings().home, threads, rounds, families), json_path)
@@ -118,7 +118,13 @@ def statistics(json_path: Path | None, annotations: int) -> None:
 @click.option("--home", type=click.Path(path_type=Path), default=None, help="Where models are installed.")
 @click.option("--threads", default=1, show_default=True, help="CPU threads.")
 @click.option("--rounds", default=3, show_default=True, help="Timed encodings.")
-@click.option("--family", "families", multiple=True, default=("samlet", "mobile_sam", "sam_vit_b"), show_default=True)
+@click.option(
+    "--family",
+    "families",
+    multiple=True,
+    default=("samlet", "mobile_sam", "efficientvit_sam_l0", "sam2_1_tiny", "sam2_1_small", "sam_vit_b"),
+    show_default=True,
+)
 @click.option("--photos", "folders", multiple=True, type=click.Path(path_type=Path), help="For mIoU: DIR of evaluate.")
 @click.option("--images", default=5, show_default=True, help="Held-out photos of each source, at most.")
 @click.option("--masks", default=5, show_default=True, help="Masks of each photo, at most.")

@@ -15,6 +15,7 @@ from limner.vocabulary.devices import Device
 if TYPE_CHECKING:
     from limner.segment.automatic import AutomaticMask
     from limner.train.photos import Photo
+    from limner.train.proposal_recall import Proposed
 
 
 @click.command()
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--points-per-side", type=click.IntRange(1, 256), default=64, show_default=True, help="Of the grid.")
 @click.option("--pred-iou", type=click.FloatRange(0, 1), help="Least predicted IoU.  [default: the model's card]")
 @click.option("--stability", type=click.FloatRange(0, 1), help="Least stability.  [default: the model's card]")
+@click.option("--detector", "detector_name", metavar="NAME", help="Measure masks of a detector's boxes beside them.")
 @click.option("--held-out", is_flag=True, help="Only photos that are never trained on, without near-copies.")
 @click.option("--images", type=click.IntRange(1), help="At most so many photos of each source.")
 @click.option(
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Where models are installed.")
 def proposals(
     folders: tuple[Path, ...],
+    detector_name: str | None,
     held_out: bool,
     images: int | None,
     out: Path | None,
@@ -47,13 +50,17 @@ def proposals(
     """Propose masks for photos with known masks (X.jpg beside X.json) and measure the average recall.
 
     At most 1,000 masks per photo, ranked by the mean of predicted IoU and stability. AR@N is the recall of the best N,
-    averaged over IoU thresholds from .50 to .95; sizes are COCO's.
+    averaged over IoU thresholds from .50 to .95; sizes are COCO's. Of the boxes of a detector (as ``objects``,
+    which comes with Limner) the best 100 of each photo are made masks by the same model.
     """
     import torch
     from tqdm import tqdm
 
     from limner.atomic import write_file
     from limner.formats.files import FileNames
+    from limner.heads.annotating import DetectorSource
+    from limner.heads.proposing import LEAST_OBJECTNESS
+    from limner.models.detectors import find_detector
     from limner.models.registry import load_model
     from limner.segment.predictor import Predictor
     from limner.segment.proposals import proposal_generator, ranked, score_of
@@ -73,28 +80,45 @@ def proposals(
     if not photos:
         raise InvalidInput("No photo has masks to compare with.", hint="X.jpg needs an X.json in SA-1B's form.")
     loaded = load_model(settings.model, settings.home)
+    predictor = Predictor(loaded, device=choose_device(settings.device))
+    detector = None
+    if detector_name is not None:
+        installed = find_detector(settings.home, detector_name)
+        detector = DetectorSource(installed, loaded, predictor, LEAST_OBJECTNESS, threads)
     generator = proposal_generator(
-        Predictor(loaded, device=choose_device(settings.device)),
+        predictor,
         options["points_per_side"],
         options["pred_iou"],
         options["stability"],
     )
-    measured, names = [], FileNames()
+    measured, detected, names = [], [], FileNames()
     for photo in tqdm(photos, unit="image", disable=None):
-        found = ranked(generator.generate(photo.image()))
+        rgb = photo.image()
+        found = ranked(generator.generate(rgb))
         if out is not None:
             _write(out / f"{names.of(photo.image_path.name)}.json", photo, found)
         masks: list[Any] = [mask["segmentation"] for mask in found]
         measured.append(Proposed(photo.size, photo.segmentations, masks, [score_of(mask) for mask in found]))
-    figures = average_recall(measured)
+        if detector is not None:
+            seen = detector.find(photo.image_path.name, rgb, predictor.embed(rgb))
+            masks, scores = [each.mask for each in seen], [each.score for each in seen]
+            detected.append(Proposed(photo.size, photo.segmentations, masks, scores))
+    content = {"model": loaded.name, "photos": len(measured), **_told(loaded.name, measured, average_recall(measured))}
+    if detected:
+        told = _told(f"the detector {detector_name}", detected, average_recall(detected))
+        content["detector"] = {"name": detector_name, **told}
+    if json_path is not None:
+        write_file(json_path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def _told(name: str, measured: list[Proposed], figures: dict[str, float]) -> dict[str, float]:
+    """Print the figures; give them, and what they are of."""
     number = sum(len(each.proposals) for each in measured) / len(measured)
     truth = sum(len(each.truth) for each in measured)
-    click.echo(f"{loaded.name}: {number:.0f} proposals per photo, {truth} masks on {len(measured)} photos")
-    for name, value in figures.items():
-        click.echo(f"{name:<16}{value:6.3f}")
-    if json_path is not None:
-        content = {"model": loaded.name, "photos": len(measured), "masks": truth, "proposals": number, **figures}
-        write_file(json_path, (json.dumps(content, indent=2) + "\n").encode())
+    click.echo(f"{name}: {number:.0f} proposals per photo, {truth} masks on {len(measured)} photos")
+    for label, value in figures.items():
+        click.echo(f"{label:<16}{value:6.3f}")
+    return {"masks": truth, "proposals": number, **figures}
 
 
 def _write(target: Path, photo: Photo, found: list[AutomaticMask]) -> None:
