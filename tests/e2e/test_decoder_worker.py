@@ -9,6 +9,7 @@ from playwright.sync_api import Page, Worker, expect
 
 from tests.e2e.annotate_page import DECODER_SCRIPT, AnnotatePage, decoder_of
 from tests.e2e.api import Project
+from tests.e2e.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -49,5 +50,23 @@ def test_a_decoder_that_keeps_crashing_is_left_alone_and_says_so(page: Page, pro
     expect(decoder).to_have_attribute("title", re.compile("killed by a test.*Reload the page"))
     page.reload()
     annotate.wait_until_ready()
+    page.mouse.click(*annotate.at(200, 150))
+    expect(annotate.candidates.first).to_be_visible()
+
+
+def test_the_number_of_threads_is_tried_while_it_is_quiet_and_holds_from_then_on(page: Page, project: Project) -> None:
+    page.add_init_script("Object.defineProperty(navigator, 'hardwareConcurrency', { value: 2 })")
+    page.clock.install()
+    annotate = AnnotatePage(page, project, "cat.png")
+    model = page.get_by_test_id("model")
+    expect(model).to_have_attribute("title", re.compile("On the processor with 2 threads(;|$)"))
+    page.mouse.click(*annotate.at(200, 150))
+    expect(annotate.candidates.first).to_be_visible()
+    page.clock.fast_forward(20_000)
+    tried = "Object.keys(localStorage).some((key) => key.startsWith('limner.threads.2.'))"
+    wait_until(page, lambda: page.evaluate(tried), "a number of threads was chosen")
+    page.reload()
+    annotate.wait_until_ready()
+    expect(model).to_have_attribute("title", re.compile("with [12] threads?, the fastest number that was tried"))
     page.mouse.click(*annotate.at(200, 150))
     expect(annotate.candidates.first).to_be_visible()

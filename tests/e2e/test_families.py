@@ -1,4 +1,4 @@
-"""Every family in the page, with seeded weights: a project uses one, then another, then the next project, without a restart.
+"""Every family in the page, with seeded weights, in one project after another and without a restart of the server.
 
 Of families with several sizes one is enough: they differ in numbers only.
 """
