@@ -13,9 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limner.sam.common import NumberedMlp
+from limner.sam.cpu.attention import attend
+from limner.sam.cpu.fused import dense
 
 POOLED_STAGES = 3  # of the four stages, those whose first block halves the map
-POOL = 2
 PATCH_STRIDE = 4  # model pixels per cell of the first stage
 
 
@@ -120,9 +121,9 @@ class MultiScaleBlock(nn.Module):
         """(B, h, w, C) -> (B, h', w', C')."""
         normed = self.norm1(x)
         if self.widened:
-            x = self.proj(normed)
+            x = dense(normed, self.proj)
             x = pooled(x) if self.pooled else x
-        height, width = x.shape[1:3]
+        height, width = map(int, x.shape[1:3])
         if self.window:
             windows, grid = in_windows(normed, self.window)
             y = self.attn(windows)
@@ -144,27 +145,33 @@ class MultiScaleAttention(nn.Module):
         self.proj = nn.Linear(out, out)
 
     def forward(self, x: Tensor) -> Tensor:
-        B, h, w, _ = x.shape
-        query, key, value = self.qkv(x).view(B, h * w, 3, self.heads, -1).unbind(2)  # (B, M, heads, d) each
+        B, h, w, _ = map(int, x.shape)  # plain numbers: a traced graph is of one size
+        query, key, value = dense(x, self.qkv).view(B, h, w, 3, -1).unbind(3)  # (B, h, w, C) each
         if self.pooled:
-            query = pooled(query.reshape(B, h, w, -1))
-            h, w = query.shape[1:3]
-            query = query.reshape(B, h * w, self.heads, -1)
-        answer = F.scaled_dot_product_attention(query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2))
-        joined: Tensor = self.proj(answer.transpose(1, 2).reshape(B, h, w, -1))
-        return joined
+            query = pooled(query)
+        h, w = map(int, query.shape[1:3])
+        answer = attend(self._by_head(query), self._by_head(key), self._by_head(value))  # (B·heads, h·w, d)
+        joined = answer.view(B, self.heads, h * w, -1).transpose(1, 2).reshape(B, h, w, -1)
+        return dense(joined, self.proj)
+
+    def _by_head(self, x: Tensor) -> Tensor:
+        """(B, h, w, C) -> (B·heads, h·w, d)."""
+        B, h, w, C = map(int, x.shape)
+        return x.reshape(B, h * w, self.heads, C // self.heads).transpose(1, 2).flatten(0, 1)
 
 
 def pooled(x: Tensor) -> Tensor:
     """The largest of each 2 × 2 cells of (B, h, w, C)."""
-    return F.max_pool2d(x.permute(0, 3, 1, 2), POOL, POOL).permute(0, 2, 3, 1)
+    rows = torch.maximum(x[:, :-1:2], x[:, 1::2])
+    return torch.maximum(rows[:, :, :-1:2], rows[:, :, 1::2])
 
 
 def in_windows(x: Tensor, side: int) -> tuple[Tensor, tuple[int, int]]:
     """(B, h, w, C) -> windows (B · rows · columns, side, side, C), padded with zeros, and (rows, columns)."""
-    B, h, w, C = x.shape
+    B, h, w, C = map(int, x.shape)
     rows, columns = -(-h // side), -(-w // side)
-    x = F.pad(x, (0, 0, 0, columns * side - w, 0, rows * side - h))
+    if h % side or w % side:
+        x = F.pad(x, (0, 0, 0, columns * side - w, 0, rows * side - h))
     windows = x.view(B, rows, side, columns, side, C).transpose(2, 3).reshape(-1, side, side, C)
     return windows, (rows, columns)
 

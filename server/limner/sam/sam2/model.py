@@ -36,9 +36,9 @@ class ImageEncoder(nn.Module):
         self.trunk = Hiera(config)
         self.neck = FeaturePyramid(config.widths, DIM)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, 3, S, S) -> maps at strides 4, 8 and 16."""
-        maps: tuple[Tensor, Tensor, Tensor] = self.neck(self.trunk(images))
+    def forward(self, images: Tensor, after4: nn.Conv2d, after8: nn.Conv2d) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, 3, S, S) -> maps at strides 4, 8 and 16, the first two through a convolution of the decoder's."""
+        maps: tuple[Tensor, Tensor, Tensor] = self.neck(self.trunk(images), after4, after8)
         return maps
 
 
@@ -73,11 +73,12 @@ class Sam2(PromptableModel):
         self.no_mem_embed = nn.Parameter(torch.zeros(1, 1, DIM))
 
     def encode(self, images: Tensor) -> Features:
-        at4, at8, at16 = self.image_encoder(images)
+        decoder = self.sam_mask_decoder
+        at4, at8, at16 = self.image_encoder(images, decoder.conv_s0, decoder.conv_s1)
         return {
             IMAGE_EMBED: at16 + self.no_mem_embed.view(1, -1, 1, 1),
-            HIGH_RES_0: self.sam_mask_decoder.conv_s0(at4),
-            HIGH_RES_1: self.sam_mask_decoder.conv_s1(at8),
+            HIGH_RES_0: at4,
+            HIGH_RES_1: at8,
         }
 
     def decode(self, features: Features, prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
