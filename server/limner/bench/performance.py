@@ -42,17 +42,17 @@ NOTES = """
   then costs in onnxruntime-web what the exact one costs (5.7 ns per value; degree 4, with an error of 3e-6, 5.0).
   Approximations were tried against what the exporter accepts, 1e-4 of the largest logit: onnxruntime's FastGelu (1.5 ns
   where the exact one takes 3.6, on a quieter machine: it would take a seventh off a click) is wrong by 2.4e-4 and would
-  be refused; polynomials of degree 2 and 3 in x² are within 8e-5 and 4e-5 at 2.9 and 3.1 ns, a twentieth of a click, but
-  leave the function beyond |x| of about 11, and what keeps them from there costs the rest of the gain.
+  be refused; polynomials of degree 2 and 3 in x² are within 8e-5 and 4e-5 at 2.9 and 3.1 ns, a twentieth of a click,
+  but leave the function beyond |x| of about 11, and what keeps them from there costs the rest of the gain.
 - `prepare` is one large multiplication (1,701 × 256 × 4,096), which runs at the processor's speed without fused
-  multiply-add, which onnxruntime-web is not built with. It is why opening an image costs more than one official click. A
-  second multiplication of 256 × 256 × 4,096 was only centring and a gain, and is gone: 118 ms became 103 in one run.
+  multiply-add, which onnxruntime-web is not built with. It is why opening an image costs more than one official click.
+  A second multiplication of 256 × 256 × 4,096 was only centring and a gain, and is gone: 118 ms became 103 in one run.
 - Graphs that onnxruntime has optimised beforehand load in about 100 to 140 ms instead of 250 to 310 (SAM ViT-B, both
   graphs), and answer as fast. They are 10.6 MB larger, since products of the positional encoding are then in them
   instead of being computed from constants; without those, they are computed on every click (70 ms instead of 43). A
   tenth of a start is not worth 10.6 MB on the way to everybody: graphs are sent as they are.
-- How many threads are fastest is tried, once for each model in a browser: 1, 2 and as many as are sensible answer the last
-  click again, in workers of their own, when nobody has asked for anything for 20 s. More threads are taken where they
+- How many threads are fastest is tried, once for each model in a browser: 1, 2 and as many as are sensible answer the
+  last click again, in workers of their own, when nobody has asked for anything for 20 s. More threads are taken where they
   need less than nine tenths of the time. What came out holds from the next time on (`web/src/decoder/threads.ts`); the
   tooltip of the model's name in the status bar says so.
 - The page decodes on the processor, which is what is measured here. `?decoder=auto` in its address tries WebGPU, where

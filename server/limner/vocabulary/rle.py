@@ -69,7 +69,8 @@ def sample(rle: Rle, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDA
     ends = np.cumsum(counts_of(rle))
     places = columns[None, :] * rle["size"][0] + rows[:, None]  # (rows, columns), of the pixels in their order
     run = np.searchsorted(ends, places.ravel(), side="right")
-    return (run % 2 == 1).reshape(places.shape)
+    inside: NDArray[np.bool_] = run % 2 == 1
+    return inside.reshape(places.shape)
 
 
 def counts_of(rle: Rle) -> Counts:

@@ -1452,6 +1452,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/projects/{project_id}/tags": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** The tags that images of the project have. */
+    get: operations["listTags"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/projects/{project_id}/text-thresholds": {
     parameters: {
       query?: never;
@@ -2539,6 +2556,7 @@ export interface components {
       rank: components["schemas"]["ImageRank"] | null;
       revision: number;
       sha256: string;
+      tags: string[];
       width: number;
       work: components["schemas"]["ImageWork"];
     };
@@ -2572,6 +2590,7 @@ export interface components {
       rank: components["schemas"]["ImageRank"] | null;
       revision: number;
       sha256: string;
+      tags: string[];
       width: number;
       work: components["schemas"]["ImageWork"];
     };
@@ -2631,6 +2650,11 @@ export interface components {
       predicted_iou: number;
       stability: number;
     };
+    /** @description All tags of an image, ascending. */
+    ImageTags: {
+      image_id: number;
+      tags: string[];
+    };
     /**
      * @description Who is to work on an image, and who has it now.
      *
@@ -2648,6 +2672,7 @@ export interface components {
      *
      *     ``unmatched`` are images of the files that the project does not have, or that are not clear; ``skipped`` names them.
      *     ``statements`` are those that all, or not all, of a category are annotated on an image.
+     *     ``tags`` counts those that images got and did not have yet.
      */
     ImportResult: {
       annotations: number;
@@ -2659,6 +2684,7 @@ export interface components {
       preview: boolean;
       skipped: components["schemas"]["Skipped"][];
       statements: number;
+      tags: number;
       unmatched: number;
     };
     /** @description How pixels become the encoder's input: a square of so many px, see ``ImageGeometry``; (value - mean) / std. */
@@ -2925,6 +2951,11 @@ export interface components {
         | "returned_to_me"
         | "commented"
         | "gold";
+      /**
+       * @description only images that have this tag
+       * @default
+       */
+      tag: string;
     };
     /** @description A browser in which one is signed in; ``key`` names it, ``current`` is the one that asks. */
     LoginSession: {
@@ -3008,7 +3039,8 @@ export interface components {
       change:
         | components["schemas"]["MarkMany"]
         | components["schemas"]["AssignMany"]
-        | components["schemas"]["DeleteMany"];
+        | components["schemas"]["DeleteMany"]
+        | components["schemas"]["TagMany"];
       /**
        * @description only images on which, as people say, all of `category` are annotated (yes), not all (no), or of which nobody knows (unknown), whether or not they have annotations of it
        * @default any
@@ -3044,6 +3076,11 @@ export interface components {
         | "returned_to_me"
         | "commented"
         | "gold";
+      /**
+       * @description only images that have this tag
+       * @default
+       */
+      tag: string;
     };
     /** @description What became of many images, each for itself; ``earlier`` is for who takes it back. */
     ManyChanged: {
@@ -3584,6 +3621,7 @@ export interface components {
       | components["schemas"]["AnnotationsEvent"]
       | components["schemas"]["CommentsEvent"]
       | components["schemas"]["WorkEvent"]
+      | components["schemas"]["TagsEvent"]
       | components["schemas"]["EmbeddingEvent"]
       | components["schemas"]["RegionEvent"]
       | components["schemas"]["SuggestionsEvent"]
@@ -4023,6 +4061,33 @@ export interface components {
       state: "waiting" | "running" | "ready" | "failed" | "cancelled";
       /** @default 0 */
       total: number;
+    };
+    /** @description A word that images of a project were given; ``images`` says how many. */
+    Tag: {
+      images: number;
+      tag: string;
+    };
+    /** @description Tags in alphabetical order; of very many the first ones. */
+    TagList: {
+      tags: components["schemas"]["Tag"][];
+    };
+    /** @description Give them a tag, or take it off them. */
+    TagMany: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      action: "tag" | "untag";
+      tag: string;
+    };
+    /** @description Images got tags or lost some; none are named when they are so many that lists are to be read again. */
+    TagsEvent: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      event: "tags";
+      images: components["schemas"]["ImageTags"][];
     };
     /**
      * @description The least score of a text detector's boxes of a category, where none is asked for.
@@ -4818,6 +4883,7 @@ export interface operations {
           | "gold";
         search?: string;
         folder?: string;
+        tag?: string;
         category?: number | null;
         exhaustive?: "any" | "yes" | "no" | "unknown";
         order?: "added" | "name" | "state" | "objects" | "informative";
@@ -6480,6 +6546,7 @@ export interface operations {
           | "gold";
         search?: string;
         folder?: string;
+        tag?: string;
         category?: number | null;
         exhaustive?: "any" | "yes" | "no" | "unknown";
         format?: "coco" | "sa1b" | "panoptic" | "yolo" | "png";
@@ -6538,6 +6605,7 @@ export interface operations {
           | "gold";
         search?: string;
         folder?: string;
+        tag?: string;
         category?: number | null;
         exhaustive?: "any" | "yes" | "no" | "unknown";
         format?: "coco" | "sa1b" | "panoptic" | "yolo" | "png";
@@ -6595,6 +6663,7 @@ export interface operations {
           | "gold";
         search?: string;
         folder?: string;
+        tag?: string;
         category?: number | null;
         exhaustive?: "any" | "yes" | "no" | "unknown";
         format?: "coco" | "sa1b" | "panoptic" | "yolo" | "png";
@@ -6718,6 +6787,7 @@ export interface operations {
           | "gold";
         search?: string;
         folder?: string;
+        tag?: string;
         category?: number | null;
         exhaustive?: "any" | "yes" | "no" | "unknown";
         order?: "added" | "name" | "state" | "objects" | "informative";
@@ -7819,6 +7889,37 @@ export interface operations {
         };
         content: {
           "text/csv": string;
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  listTags: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["TagList"];
         };
       };
       /** @description What was wrong, and what would be right */

@@ -12,7 +12,6 @@ from limner.formats.coco.report import SkipList
 from limner.store import Database
 from limner.store.tables import Image
 from limner.store.tags import MAX_TAGS, add_tag, announce_tags, tags_of
-from limner.store.turns import Courtesy, Pace
 from limner.vocabulary.names import clean_tag, shown
 
 MAX_BATCH = 200  # images in one transaction
@@ -44,7 +43,7 @@ def put_tags(
     With ``preview`` nothing is written.
     """
     count, rest = 0, iter(sorted(tags))
-    pace, courtesy = Pace(MAX_BATCH), Courtesy(lambda: database.saves)
+    pace, courtesy = database.pace(MAX_BATCH), database.courtesy()
     while numbers := list(islice(rest, pace.size)):
         if preview:
             count += _missing(database, numbers, tags)

@@ -6,7 +6,7 @@ import { EVERYTHING } from "../../api/listing.ts";
 import type { Project } from "../../api/types.ts";
 import ListBar from "./ListBar.svelte";
 
-const project = { image_count: 9, gold_share: null } as Project;
+const project = { image_count: 9, gold_share: null, categories: [] as Project["categories"] } as Project;
 const person = userEvent.setup();
 afterEach(cleanup);
 
