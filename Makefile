@@ -26,7 +26,7 @@ GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 
 BIN     := $(VENV)/bin
 STATIC  := server/limner/static/index.html
-WEB_SOURCES := $(shell find web/src web/public -type f 2>/dev/null) web/index.html web/vite.config.ts web/package.json
+WEB_SOURCES := $(shell find web/src web/public web/messages -type f -not -path "web/src/texts/generated/*" 2>/dev/null) web/index.html web/vite.config.ts web/package.json web/project.inlang/settings.json
 
 .PHONY: run test test-cluster quick check format audit bench soak wheel train train-gpu client browser python-tests web-tests clean
 

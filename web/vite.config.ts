@@ -1,3 +1,4 @@
+import { paraglideVitePlugin } from "@inlang/paraglide-js";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 import { precompress } from "./plugins/precompress.ts";
@@ -10,8 +11,19 @@ const ISOLATION = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
+/** The functions of the texts, made from messages/; `npm run texts` makes the same ones without Vite. */
+const texts = paraglideVitePlugin({
+  project: "./project.inlang",
+  outdir: "./src/texts/generated",
+  strategy: ["globalVariable", "baseLocale"],
+  outputStructure: "locale-modules",
+  emitTsDeclarations: true,
+  emitReadme: false,
+  emitPrettierIgnore: false,
+});
+
 export default defineConfig({
-  plugins: [svelte(), precompress({ minBytes: 1024 })],
+  plugins: [texts, svelte(), precompress({ minBytes: 1024 })],
   base: "./", // the server puts the path of the installation before it
   build: {
     outDir: "../server/limner/static",

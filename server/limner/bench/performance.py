@@ -52,9 +52,9 @@ NOTES = """
   instead of being computed from constants; without those, they are computed on every click (70 ms instead of 43). A
   tenth of a start is not worth 10.6 MB on the way to everybody: graphs are sent as they are.
 - How many threads are fastest is tried, once for each model in a browser: 1, 2 and as many as are sensible answer the
-  last click again, in workers of their own, when nobody has asked for anything for 20 s. More threads are taken where they
-  need less than nine tenths of the time. What came out holds from the next time on (`web/src/decoder/threads.ts`); the
-  tooltip of the model's name in the status bar says so.
+  last click again, in workers of their own, when nobody has asked for anything for 20 s. More threads are taken where
+  they need less than nine tenths of the time. What came out holds from the next time on (`web/src/decoder/threads.ts`);
+  the tooltip of the model's name in the status bar says so.
 - The page decodes on the processor, which is what is measured here. `?decoder=auto` in its address tries WebGPU, where
   prepared tensors stay on the graphics card. It is an experiment: small models of Samlet's and of SAM's kind are tested
   on the page with a card that Chromium emulates, where all logits and scores must agree with the processor's to 1e-4 of

@@ -1,5 +1,6 @@
 /** How things are shown, most of them on the annotate page. It never touches data, and stays with this browser. */
 
+import { isLocale, type Locale } from "../texts/locale.ts";
 import { type Command, commandNamed } from "../tools/actions/table.ts";
 import type { Bindings } from "../tools/keys.ts";
 import { PRESETS, type PresetName } from "../tools/presets.ts";
@@ -7,6 +8,8 @@ import { PRESETS, type PresetName } from "../tools/presets.ts";
 export const THEMES = ["system", "light", "dark"] as const;
 
 export interface ViewSettings {
+  /** Of the page's texts, dates and numbers. */
+  readonly language: Locale | "browser";
   readonly theme: (typeof THEMES)[number];
   /** Of the fill of saved masks, 0 to 1. */
   readonly opacity: number;
@@ -38,6 +41,7 @@ export interface ViewSettings {
 }
 
 export const DEFAULTS: ViewSettings = {
+  language: "browser",
   theme: "system",
   opacity: 0.25,
   outlineOnly: false,
@@ -72,6 +76,7 @@ export function parseSettings(text: string | null): ViewSettings {
     if (typeof value === typeof usual && isInRange(name, value)) settings[name] = value;
   }
   if (!(THEMES as readonly unknown[]).includes(settings.theme)) settings.theme = DEFAULTS.theme;
+  if (!isLocale(settings.language)) settings.language = DEFAULTS.language;
   if (settings.colouring !== "instance") settings.colouring = DEFAULTS.colouring;
   if (!Object.hasOwn(PRESETS, settings.keys as string)) settings.keys = DEFAULTS.keys;
   settings.bindings = parseBindings(saved.bindings);

@@ -19,10 +19,16 @@ export class View {
     this.#showTheme();
   }
 
-  /** As it was at first; theme and keys stay, and what was read once does not come back. */
+  /** Loads the page again, in that language. */
+  chooseLanguage(language: ViewSettings["language"]): void {
+    this.change({ language });
+    location.reload();
+  }
+
+  /** As it was at first; language, theme and keys stay, and what was read once does not come back. */
   reset(): void {
-    const { theme, keys, bindings, coached } = this.settings;
-    this.change({ ...DEFAULTS, theme, keys, bindings, coached });
+    const { language, theme, keys, bindings, coached } = this.settings;
+    this.change({ ...DEFAULTS, language, theme, keys, bindings, coached });
   }
 
   /** The tokens follow: styles/tokens.css. */
