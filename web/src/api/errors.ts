@@ -1,5 +1,6 @@
 /** Everything that can go wrong between this page and the server is one of two errors. */
 
+import { m } from "../texts/messages.ts";
 export interface ErrorBody {
   error: { code: string; message: string; hint?: string; details?: Record<string, unknown> };
 }
@@ -26,7 +27,7 @@ export class ApiError extends Error {
 export class NetworkError extends Error {
   override readonly name = "NetworkError";
   readonly code = "no_answer";
-  readonly hint = "Check that the server is running and that this computer is online.";
+  readonly hint = m.errors_no_answer_hint();
 }
 
 function isErrorBody(body: unknown): body is ErrorBody {
@@ -42,11 +43,11 @@ export function errorFrom(response: Response, body: unknown): ApiError {
     const { code, message, hint, details } = body.error;
     return new ApiError(code, message, hint ?? "", response.status, details ?? {}, retryAfter);
   }
-  const message = `The server answered ${response.status} ${response.statusText}`.trim();
+  const message = m.errors_unexpected_status({ status: `${response.status} ${response.statusText}`.trim() });
   return new ApiError(
     "unexpected_answer",
     message,
-    "Look at the server's log.",
+    m.errors_unexpected_status_hint(),
     response.status,
     {},
     retryAfter,

@@ -1,4 +1,5 @@
 /** The one way from this page to the server: adds the CSRF token, turns failures into errors, survives a lost login. */
+import { m } from "../texts/messages.ts";
 import { errorFrom, NetworkError } from "./errors.ts";
 
 export type Fetch = (request: Request) => Promise<Response>;
@@ -57,7 +58,7 @@ export class Http {
       return await this.options.fetch(new Request(request, { signal }));
     } catch (error) {
       if (original.signal.aborted) throw error;
-      throw new NetworkError("The server cannot be reached.", { cause: error });
+      throw new NetworkError(m.errors_no_answer(), { cause: error });
     }
   }
 }

@@ -1,4 +1,5 @@
 /** The API's vocabulary: short names for what `schema.d.ts` describes, which is generated from the server. */
+import { m, said } from "../texts/messages.ts";
 import type { components, operations, paths } from "./schema.d.ts";
 
 type Schemas = components["schemas"];
@@ -112,20 +113,20 @@ export type UploadResult = Schemas["UploadResult"];
 /** How far the work on an image is. */
 export type ImageState = ImageMark["state"];
 /** States as people read them, on every page. */
-export const STATE_NAMES: Readonly<Record<ImageState, string>> = {
-  waiting: "To do",
-  submitted: "Submitted",
-  approved: "Approved",
-  returned: "Returned",
-  skipped: "Skipped",
-};
+export const STATE_NAMES: Readonly<Record<ImageState, string>> = said({
+  waiting: m.app_state_waiting,
+  submitted: m.app_state_submitted,
+  approved: m.app_state_approved,
+  returned: m.app_state_returned,
+  skipped: m.app_state_skipped,
+});
 /** How far an image is on which several people work, as people read it. */
-export const OVERLAP_NAMES: Readonly<Record<OverlapState, string>> = {
-  open: "Not begun",
-  begun: "In work",
-  ready: "To settle",
-  settled: "Settled",
-};
+export const OVERLAP_NAMES: Readonly<Record<OverlapState, string>> = said({
+  open: m.app_overlap_open,
+  begun: m.app_overlap_begun,
+  ready: m.app_overlap_ready,
+  settled: m.app_overlap_settled,
+});
 /** Whether somebody has to work on an image that is in this state. */
 export const isOpenWork = (state: ImageState): boolean => state === "waiting" || state === "returned";
 export type ImageFilter =

@@ -1,4 +1,5 @@
 /** Uploading one file with progress: XMLHttpRequest, because fetch does not report how much it has sent. */
+import { m } from "../texts/messages.ts";
 import { projectUpload } from "./client.ts";
 import { ApiError, type ErrorBody, NetworkError } from "./errors.ts";
 import type { UploadResult } from "./types.ts";
@@ -17,7 +18,7 @@ export function uploadImage(
     request.setRequestHeader("X-CSRFToken", csrfToken);
     request.responseType = "json";
     request.upload.onprogress = ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0);
-    request.onerror = () => reject(new NetworkError("The connection broke during the upload."));
+    request.onerror = () => reject(new NetworkError(m.errors_upload_broken()));
     request.onload = () => {
       const body = request.response as { results?: UploadResult[] } | ErrorBody | null;
       const result = body && "results" in body ? body.results?.[0] : undefined;
@@ -33,7 +34,7 @@ export function uploadImage(
 function uploadError(status: number, body: ErrorBody | null): ApiError {
   const {
     code = "unexpected_answer",
-    message = `The server answered ${status}`,
+    message = m.errors_unexpected_status({ status }),
     hint = "",
   } = body?.error ?? {};
   return new ApiError(code, message, hint, status);

@@ -1,25 +1,28 @@
 /** What roles and scopes are called for people, and what each is for. */
+
 import { ROOT } from "../api/root.ts";
 import type { ProjectRole, Scope } from "../api/types.ts";
+import { moment as written } from "../texts/format.ts";
+import { m } from "../texts/messages.ts";
 
-export const PROJECT_ROLES: readonly [ProjectRole, string, string][] = [
-  ["manager", "Manager", "images, categories, exports, members"],
-  ["reviewer", "Reviewer", "reviews what was submitted, may annotate"],
-  ["annotator", "Annotator", "draws masks and submits images"],
-  ["viewer", "Viewer", "looks, and changes nothing"],
+export const projectRoles = (): readonly [role: ProjectRole, name: string, what: string][] => [
+  ["manager", m.app_role_manager(), m.app_role_manager_hint()],
+  ["reviewer", m.app_role_reviewer(), m.app_role_reviewer_hint()],
+  ["annotator", m.app_role_annotator(), m.app_role_annotator_hint()],
+  ["viewer", m.app_role_viewer(), m.app_role_viewer_hint()],
 ];
 
-export const SCOPES: readonly [Scope, string][] = [
-  ["all", "Everything that you may do"],
-  ["read", "Read projects, images and annotations"],
-  ["annotate", "Read, and write annotations"],
-  ["exchange", "Read, import and export"],
-  ["manage", "Manage projects"],
-  ["metrics", "Read the server's metrics"],
+export const scopes = (): readonly [scope: Scope, what: string][] => [
+  ["all", m.app_scope_all()],
+  ["read", m.app_scope_read()],
+  ["annotate", m.app_scope_annotate()],
+  ["exchange", m.app_scope_exchange()],
+  ["manage", m.app_scope_manage()],
+  ["metrics", m.app_scope_metrics()],
 ];
 
 /** The address that leads to a page with a secret, which servers never see: it is behind the #. */
 export const secretLink = (page: "login" | "invitation", token: string) =>
   `${location.origin}${ROOT}/${page}#token=${encodeURIComponent(token)}`;
 
-export const moment = (at: string | null | undefined) => (at ? new Date(at).toLocaleString() : "never");
+export const moment = (at: string | null | undefined) => (at ? written(at) : m.app_never());

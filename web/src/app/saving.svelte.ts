@@ -8,11 +8,21 @@ import type { SyncState } from "../sync/status.ts";
 import { OperationStore } from "../sync/store.ts";
 import { Synchroniser } from "../sync/synchroniser.ts";
 import { tidy } from "../sync/tidy.ts";
+import { m } from "../texts/messages.ts";
 import type { Account } from "./account.svelte.ts";
 
 export type { Conflict } from "../sync/overview.ts";
 
 const isNotFound = (error: unknown) => error instanceof ApiError && error.status === 404;
+
+/** That the server would not take what somebody said of an image. */
+const MARK_REFUSED = {
+  waiting: m.errors_mark_refused_waiting,
+  submitted: m.errors_mark_refused_submitted,
+  approved: m.errors_mark_refused_approved,
+  returned: m.errors_mark_refused_returned,
+  skipped: m.errors_mark_refused_skipped,
+};
 
 /** The durable queue of this browser and its state, for the pages. */
 export class Saving {
@@ -90,10 +100,9 @@ export class Saving {
         this.onMarkRefused(imageId);
         const name = await client.image(imageId).then(
           (image) => image.file_name,
-          () => `Image ${imageId}`,
+          () => m.errors_image_unnamed({ id: imageId }),
         );
-        const said = state === "waiting" ? "taken back" : state;
-        onError(new Error(`${name} could not be ${said}, it stays as it was. ${message} ${hint}`.trim()));
+        onError(new Error(MARK_REFUSED[state]({ image: name, reason: `${message} ${hint}` }).trim()));
       },
       onState: (state) => {
         this.state = state;

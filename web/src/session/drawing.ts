@@ -5,6 +5,7 @@ import { newUuid } from "../core/ids.ts";
 import type { PointLabel, Prompts } from "../core/prompts.ts";
 import { area, type Rle } from "../core/rle.ts";
 import type { Manifest } from "../decoder/manifest.ts";
+import { m } from "../texts/messages.ts";
 import type { AnnotationList } from "./annotation-list.svelte.ts";
 import { type Answer, maskOf } from "./answers.ts";
 import { type Decodes, isQuestion } from "./decodes.svelte.ts";
@@ -137,7 +138,7 @@ export class Drawing {
     if (this.host.draft.isUnchanged) this.drop();
     else if (!this.host.draft.decoding) this.complainOf(this.save());
     else if (this.host.decoderIsReady) this.early = { ...this.early, accepts: true };
-    else this.host.complain("The image is still being prepared. Accept the mask once it appears.");
+    else this.host.complain(m.annotate_accept_not_prepared());
   }
 
   /**
@@ -156,7 +157,7 @@ export class Drawing {
     if (!annotation || !this.host.image || uid === this.host.draft.reopenedUid || !this.host.isFree(uid))
       return;
     if (!this.host.model) {
-      this.host.complain("The model is still loading. Reopen the mask once it is there.");
+      this.host.complain(m.annotate_reopen_model_loading());
       return;
     }
     const draft = draftOf(annotation, this.host.viewpoint.region, this.host.model);

@@ -8,6 +8,7 @@ import type { KeptOutline, Outline } from "../core/draft.ts";
 import type { ImagePoint } from "../core/geometry.ts";
 import { maskFromRings, type Ring, ringsFromMask } from "../core/polygon.ts";
 import { simplify } from "../core/simplify.ts";
+import { m } from "../texts/messages.ts";
 import { HandOptions } from "./hand-options.svelte.ts";
 import { type MaskHost, MaskTarget } from "./mask-target.ts";
 import type { Reshaper } from "./reshaper.ts";
@@ -131,10 +132,8 @@ export class MaskEditor {
   fillAt(at: ImagePoint, drops: boolean): void {
     const target = this.target.find();
     const filled = target?.mask && (drops ? dropIslandAt(target.mask, at) : fillHoleAt(target.mask, at));
-    if (!target?.mask)
-      this.target.complain("Select an object, or draw one: the fill tool works on its holes.");
-    else if (!filled)
-      this.target.complain(drops ? "No part of the mask is here." : "No hole of the mask is here.");
+    if (!target?.mask) this.target.complain(m.annotate_fill_no_object());
+    else if (!filled) this.target.complain(drops ? m.annotate_fill_no_part() : m.annotate_fill_no_hole());
     else if (this.target.mayChange(target.uid)) this.target.apply(filled);
   }
 

@@ -2,6 +2,7 @@
 
 import { ColumnMask } from "../core/column-mask.ts";
 import { replaced } from "../core/combine.ts";
+import { m } from "../texts/messages.ts";
 import type { AnnotationList } from "./annotation-list.svelte.ts";
 import * as edit from "./document.ts";
 import type { DocumentStore } from "./document-store.svelte.ts";
@@ -95,7 +96,7 @@ export class MaskTarget {
     if (settled.mask === before) return;
     if (settled.mask.isEmpty) {
       store.commit(edit.remove(document, uid));
-      this.host.notify({ level: "info", message: "The object had no pixels left and was deleted." });
+      this.host.notify({ level: "info", message: m.annotate_object_emptied() });
       return;
     }
     const annotation = edit.findAnnotation(document, uid)!;
@@ -106,7 +107,7 @@ export class MaskTarget {
 
   mayChange(uid: string | null): boolean {
     const locked = uid !== null && this.host.list.isLocked(uid);
-    if (locked) this.complain("This object is locked. Unlock it in the list to change it.");
+    if (locked) this.complain(m.annotate_object_locked());
     return !locked;
   }
 

@@ -1,28 +1,30 @@
 /** Why what is drawn cannot be saved as it is. A command in braces stands for its key, whichever that is. */
 
+import { m, said } from "../texts/messages.ts";
+
 export interface Obstacle {
   readonly message: string;
   /** What would be right. */
   readonly hint: string;
 }
 
-export const UNANSWERED: Obstacle = {
-  message: "The model has not answered yet.",
-  hint: "Wait until the mask is there.",
-};
-export const EMPTY_ANSWER: Obstacle = {
-  message: "This mask is empty.",
-  hint: "Press {cycle} for another one, move the points, or press {drop} to discard it.",
-};
-export const NOTHING_LEFT: Obstacle = {
-  message: "Nothing is left of this mask.",
-  hint: "Paint something, or press {drop} to discard it.",
-};
-export const COVERED: Obstacle = {
-  message: "Other objects cover all of this mask, and “Stop there” or a lock protects them.",
-  hint: "Choose another way at other objects, or press {drop} to discard it.",
-};
-export const OPEN_POLYGON: Obstacle = {
-  message: "A polygon is not closed yet.",
-  hint: "Close it with {accept}, or press {drop} to discard it.",
-};
+export const UNANSWERED: Obstacle = said({
+  message: m.annotate_unanswered,
+  hint: m.annotate_unanswered_hint,
+});
+export const EMPTY_ANSWER: Obstacle = said({
+  message: m.annotate_mask_empty,
+  hint: m.annotate_mask_empty_hint,
+});
+export const NOTHING_LEFT: Obstacle = said({
+  message: m.annotate_mask_nothing_left,
+  hint: m.annotate_mask_nothing_left_hint,
+});
+export const COVERED: Obstacle = said({
+  message: m.annotate_mask_covered,
+  hint: m.annotate_mask_covered_hint,
+});
+export const OPEN_POLYGON: Obstacle = said({
+  message: m.annotate_polygon_open,
+  hint: m.annotate_polygon_open_hint,
+});

@@ -3,6 +3,7 @@
 import { ColumnMask } from "../core/column-mask.ts";
 import { type Reshaping, reshape } from "../core/morphology.ts";
 import type { Rle } from "../core/rle.ts";
+import { m } from "../texts/messages.ts";
 
 export type Reshaper = (mask: ColumnMask, how: Reshaping, radius: number) => Promise<ColumnMask>;
 
@@ -20,7 +21,7 @@ export const reshapeInBackground: Reshaper = async (mask, how, radius) => {
   try {
     return await new Promise((resolve, reject) => {
       worker.onmessage = ({ data }: MessageEvent<Rle>) => resolve(ColumnMask.from(data));
-      worker.onerror = ({ message }) => reject(new Error(`The mask could not be changed: ${message}`));
+      worker.onerror = ({ message }) => reject(new Error(m.annotate_reshape_failed({ reason: message })));
       const request: ReshapeRequest = { mask: mask.toRle(), how, radius };
       worker.postMessage(request);
     });

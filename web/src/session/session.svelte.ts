@@ -8,6 +8,7 @@ import { newUuid } from "../core/ids.ts";
 import type { Region } from "../core/region.ts";
 import type { Decoder } from "../decoder/decoder.ts";
 import type { Manifest } from "../decoder/manifest.ts";
+import { m } from "../texts/messages.ts";
 import { AnnotationList } from "./annotation-list.svelte.ts";
 import { Decodes } from "./decodes.svelte.ts";
 import * as edit from "./document.ts";
@@ -266,7 +267,7 @@ export class Session implements DrawingHost, MaskHost {
   isFree(uid: string): boolean {
     if (!this.mayChange()) return false;
     const locked = this.list.isLocked(uid);
-    if (locked) this.complain("This object is locked. Unlock it in the list to change it.");
+    if (locked) this.complain(m.annotate_object_locked());
     return !locked;
   }
 
@@ -341,7 +342,7 @@ export class Session implements DrawingHost, MaskHost {
   }
 
   private tellCategoryIsGone(): void {
-    const message = "The category of what you were drawing was deleted. Choose another one.";
+    const message = m.annotate_draft_category_gone();
     this.notify({ level: "error", message });
   }
 }

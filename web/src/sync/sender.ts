@@ -1,4 +1,5 @@
 /** Sends one image's waiting operations in order, and decides what each answer means. */
+
 import { ApiError, NetworkError } from "../api/errors.ts";
 import type {
   ExhaustivityOperation,
@@ -7,6 +8,7 @@ import type {
   Operation,
   VerdictOperation,
 } from "../api/types.ts";
+import { m } from "../texts/messages.ts";
 import type { Problem, StoredOperation } from "./database.ts";
 import type { Acknowledgement, OperationStore } from "./store.ts";
 
@@ -39,11 +41,11 @@ export interface SenderEvents {
   rebased(imageId: number, writer: string, current: ImageAnnotations): void;
 }
 
-const OVERTAKEN: Problem = {
+const overtaken = (): Problem => ({
   code: "stale_revision",
-  message: "Somebody else has changed or decided on this image meanwhile.",
-  hint: "Look at it as it is now, then decide again.",
-};
+  message: m.errors_overtaken(),
+  hint: m.errors_overtaken_hint(),
+});
 
 const TRY_AGAIN = new Set([408, 425, 429]);
 
@@ -70,7 +72,7 @@ export async function drain(
         const { operation } = head;
         if (isDecision(operation)) {
           await store.forget(head);
-          events.markRefused(head, operation, OVERTAKEN);
+          events.markRefused(head, operation, overtaken());
         }
         await store.rebase(imageId, head.writer, current);
         events.rebased(imageId, head.writer, current);

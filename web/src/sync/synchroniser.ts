@@ -1,5 +1,7 @@
 /** Gets what was made in this browser to the server: at once when it can, later when it cannot, never twice. */
+
 import type { Annotation, ImageAnnotations, MarkOperation, Operation } from "../api/types.ts";
+import { m } from "../texts/messages.ts";
 import type { Problem, QueuedOperation } from "./database.ts";
 import type { Drafts } from "./drafts.ts";
 import { ImageSync } from "./image.ts";
@@ -79,8 +81,7 @@ export class Synchroniser {
       this.status.showUnkept(this.made.size);
     };
     storage.onStuck = (reason) => {
-      const advice = "Leave this tab open: your work goes on here, and is sent once the storage is back.";
-      options.onError(new Error(`This browser keeps nothing any more (${String(reason)}). ${advice}`));
+      options.onError(new Error(m.errors_storage_stuck({ reason: String(reason) })));
     };
     storage.onBack = () => this.keepAgain();
   }
@@ -263,11 +264,12 @@ export class Synchroniser {
     },
     statementRefused: ({ imageId, operationId }, { kind }, { message, hint }) => {
       this.made.delete(operationId);
-      const what =
-        kind === "verdict"
-          ? "A suggestion could not be refused"
-          : "What you said of a category does not hold";
-      this.options.onError(new Error(`${what}: ${message} ${hint}`.trim()));
+      const reason = `${message} ${hint}`.trim();
+      this.options.onError(
+        new Error(
+          kind === "verdict" ? m.errors_refusing_failed({ reason }) : m.errors_statement_failed({ reason }),
+        ),
+      );
       if (kind === "exhaustivity") this.askAgain(imageId);
     },
     rebased: (imageId, _writer, current) => {

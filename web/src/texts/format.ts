@@ -62,6 +62,10 @@ export const moment = (at: string): string =>
 export const briefMoment = (at: string): string =>
   dateFormat({ dateStyle: "medium", timeStyle: "short" }).format(new Date(at));
 
+/** The time of day to the second, from an ISO 8601 text or milliseconds. */
+export const timeOfDay = (at: string | number): string =>
+  dateFormat({ hour: "numeric", minute: "numeric", second: "numeric" }).format(new Date(at));
+
 /** A calendar day of UTC, given as 2026-11-29: Nov 29, 2026 */
 export const day = (date: string): string =>
   dateFormat({ dateStyle: "medium", timeZone: "UTC" }).format(new Date(`${date}T00:00:00Z`));

@@ -15,13 +15,15 @@ const SPOKEN = [
   "placeholder",
   "title",
 ];
-/** What is not translated: the name of the product, and what is typed or sent as it stands. */
-const UNTRANSLATED = ["code", "kbd", "Logo"];
+/** What is typed or sent as it stands is not translated. */
+const UNTRANSLATED = ["code", "kbd"];
 
 type Node = { readonly type: string; readonly [field: string]: unknown };
 const isNode = (value: unknown): value is Node =>
   typeof value === "object" && value !== null && typeof (value as Node).type === "string";
-const hasLetters = (text: string) => /\p{L}/u.test(text.replaceAll(/&\w+;/g, ""));
+/** A word, other than the product's name; single letters are signs, such as those of coordinates. */
+const hasLetters = (text: string) =>
+  /\p{L}{2}/u.test(text.replaceAll(/&\w+;/g, "")) && text.trim() !== "Limner";
 const isSentence = (text: string) => /^\p{Lu}/u.test(text) || /\p{L} /u.test(text);
 
 /** The literal texts that an expression may come to. */

@@ -1,17 +1,16 @@
+import { m } from "../texts/messages.ts";
+
 /** What hands and fingers do; these stay as they are. */
-export const GESTURES: readonly { readonly hand: string; readonly does: string }[] = [
-  { hand: "Click or tap", does: "Foreground point; on a marker: remove it" },
-  { hand: "Right, Shift or Alt + click; long press", does: "Background point" },
-  { hand: "Drag", does: "Box; on a marker: move it" },
-  {
-    hand: "Click, double click on a saved object",
-    does: "Select it, go on drawing it; again: the next below",
-  },
-  { hand: "Alt + click on a saved object", does: "Begin a new object on top of it" },
-  { hand: "Alt, Ctrl or right (hold)", does: "Brush takes away; polygon cuts out; fill removes a part" },
-  { hand: "Shift + click", does: "With brush or eraser: straight stroke from the last one" },
-  { hand: "Wheel, pinch", does: "Zoom at the cursor" },
-  { hand: "Middle drag, two fingers", does: "Move the image" },
-  { hand: "Pen", does: "Its pressure scales the brush, its other end erases; a palm beside it does nothing" },
-  { hand: "Shift + arrows", does: "Point with the keyboard; with Ctrl pixel by pixel" },
+export const GESTURES: readonly { readonly hand: () => string; readonly does: () => string }[] = [
+  { hand: m.tools_hand_click, does: m.tools_hand_click_does },
+  { hand: m.tools_hand_right, does: m.tools_hand_right_does },
+  { hand: m.tools_hand_drag, does: m.tools_hand_drag_does },
+  { hand: m.tools_hand_object, does: m.tools_hand_object_does },
+  { hand: m.tools_hand_alt, does: m.tools_hand_alt_does },
+  { hand: m.tools_hand_hold, does: m.tools_hand_hold_does },
+  { hand: m.tools_hand_shift, does: m.tools_hand_shift_does },
+  { hand: m.tools_hand_wheel, does: m.tools_hand_wheel_does },
+  { hand: m.tools_hand_middle, does: m.tools_hand_middle_does },
+  { hand: m.tools_hand_pen, does: m.tools_hand_pen_does },
+  { hand: m.tools_hand_arrows, does: m.tools_hand_arrows_does },
 ];

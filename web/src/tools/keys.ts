@@ -1,5 +1,6 @@
 /** The keyboard: how pressed keys are written, and which command they mean. */
 
+import { m } from "../texts/messages.ts";
 import { ACTIONS, type Command, commandNamed, nameOfCommand } from "./actions/table.ts";
 
 /**
@@ -44,28 +45,30 @@ export function chordOf(pressed: KeyInput): Chord | null {
 /** Why a chord cannot get another meaning; empty when it can. */
 export function refusal(pressed: KeyInput): string {
   const chord = chordOf(pressed);
-  if (chord === null) return "Keys with Alt belong to the desktop.";
-  if (OF_THE_BROWSER.test(chord)) return `The browser keeps ${written(chord)} for itself.`;
-  return OF_THE_POINTER.test(chord) ? "Shift and arrows point at the image." : "";
+  if (chord === null) return m.tools_key_refused_alt();
+  if (OF_THE_BROWSER.test(chord)) return m.tools_key_refused_browser({ key: written(chord) });
+  return OF_THE_POINTER.test(chord) ? m.tools_key_refused_pointer() : "";
 }
 
-const NAMES: Readonly<Record<string, string>> = {
-  " ": "Space",
-  Escape: "Esc",
-  Delete: "Del",
-  ArrowLeft: "←",
-  ArrowRight: "→",
-  ArrowUp: "↑",
-  ArrowDown: "↓",
-  PageUp: "Page ↑",
-  PageDown: "Page ↓",
+const NAMES: Readonly<Record<string, () => string>> = {
+  " ": m.tools_key_space,
+  Escape: () => "Esc",
+  Delete: m.tools_key_delete,
+  Backspace: m.tools_key_backspace,
+  Home: m.tools_key_home,
+  ArrowLeft: () => "←",
+  ArrowRight: () => "→",
+  ArrowUp: () => "↑",
+  ArrowDown: () => "↓",
+  PageUp: m.tools_key_page_up,
+  PageDown: m.tools_key_page_down,
 };
 
 /** For people. */
 export function written(chord: Chord): string {
-  const [, modifiers, key] = /^((?:Ctrl\+)?(?:Shift\+)?)(.+)$/s.exec(chord)!;
-  const name = NAMES[key!] ?? (key!.length === 1 ? key!.toUpperCase() : key!);
-  return `${modifiers!.replaceAll("+", " + ")}${name}`;
+  const [, control, shift, key] = /^(Ctrl\+)?(Shift\+)?(.+)$/s.exec(chord)!;
+  const name = NAMES[key!]?.() ?? (key!.length === 1 ? key!.toUpperCase() : key!);
+  return [control && m.tools_key_ctrl(), shift && m.tools_key_shift(), name].filter(Boolean).join(" + ");
 }
 
 /** For the attribute aria-keyshortcuts. */
@@ -132,7 +135,9 @@ export class Keymap {
   inText(text: string): string {
     return text.replace(/\{(\w+)\}/g, (braced, name: string) => {
       const command = commandNamed(name);
-      return command ? this.labelOf(command) || `“${nameOfCommand(command)}”` : braced;
+      return command
+        ? this.labelOf(command) || m.tools_command_quoted({ name: nameOfCommand(command) })
+        : braced;
     });
   }
 }

@@ -1,9 +1,11 @@
 /** Looking closer: a part of a large image is encoded on its own, and the decoder answers from that. */
+
 import type { Client } from "../api/client.ts";
 import type { ImageBox } from "../core/geometry.ts";
 import { around, extentOf, type Region, regionFor, regionText } from "../core/region.ts";
 import type { Decoder } from "../decoder/decoder.ts";
 import type { Session } from "../session/session.svelte.ts";
+import { m } from "../texts/messages.ts";
 import { type EmbeddingWaits, whenEncoded } from "./embedding-waits.ts";
 
 const POLL = 1500; // ms, in case the event stream is down
@@ -48,7 +50,7 @@ export class CloserLook {
     const { image } = this.session;
     if (!image || !this.surroundings.whole()) return;
     if (!region) {
-      this.surroundings.tell("Zoom in on something small first: what is seen here needs no closer look.");
+      this.surroundings.tell(m.annotate_closer_zoom_first());
       return;
     }
     this.reset();

@@ -1,22 +1,27 @@
 /** How the decoder does, in words. */
+
 import type { DecoderInfo } from "../decoder/decoder.ts";
+import { m } from "../texts/messages.ts";
 
 /** What somebody who draws has to know of it; "" when it answers as it should. */
 export function decoderTrouble(info: DecoderInfo | undefined): string {
-  if (!info || info.state === "empty" || info.state === "loading") return "Loading the model…";
-  if (info.state === "failed") return "Model stopped";
-  if (info.provider === "wasm" && !info.isolated) return "Slow: page is not isolated";
+  if (!info || info.state === "empty" || info.state === "loading") return m.annotate_decoder_loading();
+  if (info.state === "failed") return m.annotate_decoder_stopped();
+  if (info.provider === "wasm" && !info.isolated) return m.annotate_decoder_slow();
   return "";
 }
 
 /** Where it answers and how fast, for whoever asks. */
 export function decoderFigures(info: DecoderInfo | undefined): string {
   if (!info || info.state === "empty" || info.state === "loading" || info.state === "failed") return "";
-  const threads = `${info.threads} ${info.threads === 1 ? "thread" : "threads"}`;
-  const tried = info.threadsTried ? ", the fastest number that was tried" : "";
   const where =
-    info.provider === "webgpu" ? "On the graphics card (WebGPU)" : `On the processor with ${threads}${tried}`;
+    info.provider === "webgpu"
+      ? m.annotate_decoder_on_card()
+      : info.threadsTried
+        ? m.annotate_decoder_on_processor_tried({ count: info.threads })
+        : m.annotate_decoder_on_processor({ count: info.threads });
   const parts = [info.fallback ? `${where}: ${info.fallback}` : where];
-  if (info.lastDecodeMs !== null) parts.push(`last answer in ${Math.round(info.lastDecodeMs)} ms`);
+  if (info.lastDecodeMs !== null)
+    parts.push(m.annotate_decoder_last_answer({ milliseconds: Math.round(info.lastDecodeMs) }));
   return parts.join("; ");
 }

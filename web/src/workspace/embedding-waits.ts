@@ -1,6 +1,8 @@
 /** Waiting for embeddings that the encoder has not made yet. */
+
 import { ApiError } from "../api/errors.ts";
 import type { EmbeddingAnswer } from "../api/types.ts";
+import { m } from "../texts/messages.ts";
 
 export type Pending = Exclude<EmbeddingAnswer, { state: "ready" }>;
 
@@ -25,7 +27,7 @@ export async function whenEncoded({ ask, wait, onPending, signal }: Asking): Pro
       return answer.bytes;
     }
     if (answer.state === "failed") {
-      throw new ApiError("encoder_failed", answer.error ?? "This image could not be prepared.", "", 500);
+      throw new ApiError("encoder_failed", answer.error ?? m.annotate_prepare_failed(), "", 500);
     }
     onPending(answer);
     await wait();

@@ -5,6 +5,8 @@ import type { Change, ImageHistory } from "../api/types.ts";
 import { bringBack, isAs } from "../session/restoring.ts";
 import type { Session } from "../session/session.svelte.ts";
 import type { Annotation } from "../session/types.ts";
+import { moment } from "../texts/format.ts";
+import { m } from "../texts/messages.ts";
 
 export interface HistoryHost {
   readonly client: Pick<Client, "history">;
@@ -85,7 +87,7 @@ export class History {
     const { session } = this.host;
     if (!annotation) return;
     if (session.draft.reopenedUid === annotation.uid) {
-      session.complain("This object is being drawn. Accept or discard that first.");
+      session.complain(m.annotate_restore_drawn());
       return;
     }
     const { category_id } = annotation;
@@ -98,9 +100,8 @@ export class History {
     const done = session.changeObjects([once.uid], (document) => bringBack(document, once, soFar, asDeleted));
     if (!done) return;
     session.selection.select(once.uid);
-    const when = new Date(at).toLocaleString();
-    const category = isGone ? " Its category is there no more." : "";
-    this.host.tell(`The object is as it was on ${when}.${category} {undo} takes that back.`);
+    const told = isGone ? m.annotate_restored_no_category : m.annotate_restored;
+    this.host.tell(told({ when: moment(at) }));
   }
 
   dispose(): void {

@@ -9,6 +9,7 @@ import {
   type ReturnedTo,
 } from "../api/types.ts";
 import type { Obstacle } from "../session/obstacles.ts";
+import { m } from "../texts/messages.ts";
 
 export interface MarkHost {
   readonly image: ImageDetails | null;
@@ -47,8 +48,6 @@ interface Question {
   readonly mark: ImageMark;
 }
 
-export const BACK_TO_LIST = "The arrow at the top left leads back to the list, where others can be chosen.";
-
 export class MarkActions {
   private question = $state.raw<Question | null>(null);
 
@@ -85,13 +84,13 @@ export class MarkActions {
   async submit(): Promise<void> {
     if (this.submitting || !this.host.image) return;
     if (!this.host.ready) {
-      this.host.tell("The image is still loading. Submit it once it is there.");
+      this.host.tell(m.annotate_submit_loading());
       return;
     }
     this.submitting = true;
     try {
       const obstacle = this.host.keep();
-      if (obstacle) this.host.tell(`Not submitted. ${obstacle.message}`, obstacle.hint);
+      if (obstacle) this.host.tell(m.annotate_not_submitted({ reason: obstacle.message }), obstacle.hint);
       else if (this.host.empty && this.host.asksEmpty) this.ask("empty");
       else await this.settle("submitted", "");
     } finally {
@@ -128,8 +127,10 @@ export class MarkActions {
   private async settle(state: "submitted" | "skipped", note: string): Promise<void> {
     const { image } = this.host;
     if (!image || !(await this.host.mark(state, note))) return;
-    if (isOpenWork(image.mark.state))
-      this.host.offer(`${image.file_name} is ${state}.`, () => this.takeBack(image));
+    if (isOpenWork(image.mark.state)) {
+      const told = state === "submitted" ? m.annotate_image_is_submitted : m.annotate_image_is_skipped;
+      this.host.offer(told({ image: image.file_name }), () => this.takeBack(image));
+    }
     await this.goOn();
   }
 
@@ -151,7 +152,7 @@ export class MarkActions {
   async approve(): Promise<void> {
     if (this.submitting || !this.host.image) return;
     if (!this.host.ready) {
-      this.host.tell("The image is still loading. Approve it once it is there.");
+      this.host.tell(m.annotate_approve_loading());
       return;
     }
     this.submitting = true;
@@ -164,16 +165,14 @@ export class MarkActions {
 
   /** Open the next image that was submitted. */
   async goOnReviewing(): Promise<void> {
-    const none = this.host.listed
-      ? "No other image of this list is submitted."
-      : "No other image is submitted.";
+    const none = this.host.listed ? m.annotate_none_submitted_listed() : m.annotate_none_submitted();
     await this.goTo(() => this.host.nextSubmitted(), none);
   }
 
   /** Open the next image that the person is handed. */
   async goOn(): Promise<void> {
-    const where = this.host.listed ? " in this list" : "";
-    await this.goTo(() => this.host.nextWaiting(), `There is no other image for you to work on${where}.`);
+    const none = this.host.listed ? m.annotate_none_to_work_on_listed() : m.annotate_none_to_work_on();
+    await this.goTo(() => this.host.nextWaiting(), none);
   }
 
   /** Without the server, the next image: it may have been loaded ahead. */
@@ -183,12 +182,12 @@ export class MarkActions {
     try {
       const next = await find();
       if (this.host.image?.id !== image.id) return; // the person went elsewhere meanwhile
-      if (next === null) this.host.tell(none, this.host.listed ? BACK_TO_LIST : "");
+      if (next === null) this.host.tell(none, this.host.listed ? m.annotate_back_to_list_hint() : "");
       else this.host.go(next);
     } catch (error) {
       if (!(error instanceof NetworkError)) this.host.fail(error);
       else if (image.next_id !== null) this.host.go(image.next_id);
-      else this.host.tell("The server cannot be reached. This was the last image.");
+      else this.host.tell(m.annotate_last_image_offline());
     }
   }
 }

@@ -2,7 +2,8 @@ import { describe, expect, it, vi } from "vitest";
 import { NetworkError } from "../api/errors.ts";
 import type { ImageDetails } from "../api/types.ts";
 import * as obstacles from "../session/obstacles.ts";
-import { BACK_TO_LIST, MarkActions, type MarkHost } from "./mark-actions.svelte.ts";
+import { m } from "../texts/messages.ts";
+import { MarkActions, type MarkHost } from "./mark-actions.svelte.ts";
 
 const image = (id: number, state = "waiting") => ({ id, next_id: id + 1, mark: { state } }) as ImageDetails;
 
@@ -228,7 +229,7 @@ it("says of a list that it has no other image, and how another one is chosen", a
   await actions.goOn();
   await actions.goOnReviewing();
   expect(tell.mock.calls).toEqual([
-    ["There is no other image for you to work on in this list.", BACK_TO_LIST],
-    ["No other image of this list is submitted.", BACK_TO_LIST],
+    ["There is no other image for you to work on in this list.", m.annotate_back_to_list_hint()],
+    ["No other image of this list is submitted.", m.annotate_back_to_list_hint()],
   ]);
 });

@@ -1,6 +1,7 @@
 /** What the mask panel says while the model has suggested nothing: always true of what the canvas shows. */
 
 import type { Session } from "../session/session.svelte.ts";
+import { m } from "../texts/messages.ts";
 
 interface Seen extends Pick<Session, "tool"> {
   readonly draft: Pick<Session["draft"], "active" | "decoding" | "canAccept" | "reopenedUid">;
@@ -15,20 +16,15 @@ interface Seen extends Pick<Session, "tool"> {
 export function maskHint(session: Seen, byHand: boolean, encoded: boolean, touch = false): string {
   const { active, decoding, canAccept, reopenedUid } = session.draft;
   if (decoding) {
-    return encoded ? "Looking for the mask…" : "The mask appears here as soon as the image is prepared.";
+    return encoded ? m.annotate_hint_looking() : m.annotate_hint_once_prepared();
   }
   if (active && canAccept) {
-    return reopenedUid
-      ? "The object as you changed it by hand. Go on painting, or click with Points to refine it."
-      : "A new mask, painted by hand. Go on painting, or click with Points to refine it.";
+    return reopenedUid ? m.annotate_hint_changed_by_hand() : m.annotate_hint_new_by_hand();
   }
-  if (active) return "The object as it was saved. Click to add or take away, or change it by hand.";
-  if (byHand && session.selection.uid)
-    return "What you paint goes into the selected object and is saved at once.";
-  if (byHand) return "Paint a new mask, or select an object to change it.";
-  if (session.tool === "box") return "Drag a box around an object, or click two corners.";
-  if (encoded && touch) return "Tap an object, or drag a box around it. A finger that rests takes away.";
-  return encoded
-    ? "Point at an object: the mask under the pointer shows before you click. Drag for a box."
-    : "The image is being prepared. You can set points already.";
+  if (active) return m.annotate_hint_as_saved();
+  if (byHand && session.selection.uid) return m.annotate_hint_into_selected();
+  if (byHand) return m.annotate_hint_paint();
+  if (session.tool === "box") return m.annotate_hint_box();
+  if (encoded && touch) return m.annotate_hint_tap();
+  return encoded ? m.annotate_hint_point() : m.annotate_hint_preparing();
 }

@@ -1,4 +1,5 @@
 /** The open image as this page knows it: its details and mark, and the way of every change of it to the server. */
+
 import type { Client } from "../api/client.ts";
 import { explain } from "../api/errors.ts";
 import type { Listing } from "../api/listing.ts";
@@ -19,6 +20,7 @@ import type { Exhaustive } from "../session/document.ts";
 import type { Annotation, Operation, OperationStep } from "../session/types.ts";
 import type { ImageSync } from "../sync/image.ts";
 import type { Synchroniser } from "../sync/synchroniser.ts";
+import { m } from "../texts/messages.ts";
 import type { Marks } from "./marks.ts";
 
 export interface OpenImageHost {
@@ -129,12 +131,12 @@ export class OpenImage {
     step: OperationStep | null = null,
   ): Promise<void> {
     try {
-      if (this.sync?.imageId !== imageId) throw new Error("This image is no longer open.");
+      if (this.sync?.imageId !== imageId) throw new Error(m.annotate_image_closed());
       const made = step ? operations.map((operation) => ({ ...operation, step })) : operations;
       await this.sync.record(made, draft);
     } catch (error) {
       const { message } = explain(error);
-      this.host.fail(new Error(`A change could not be kept in this browser: ${message}`));
+      this.host.fail(new Error(m.annotate_change_not_kept({ reason: message })));
       if (operations.length === 0) return; // only the draft: it is still on the screen
       if (this.sync?.imageId === imageId) this.host.replace(this.sync.annotations(), this.sync.exhaustive);
     }
@@ -159,7 +161,7 @@ export class OpenImage {
       await this.host.marks.say(sync, state, note, to);
       return true;
     } catch (error) {
-      this.host.fail(new Error(`The image could not be marked: ${explain(error).message}`));
+      this.host.fail(new Error(m.annotate_mark_failed({ reason: explain(error).message })));
       if (this.details?.id === details.id) this.details = { ...this.details, mark: details.mark };
       return false;
     }
@@ -185,8 +187,7 @@ export class OpenImage {
     const me = this.host.me();
     const taken =
       work.held_by !== null && work.held_by !== me && work.held_by !== details.work.held_by && !work.reserved;
-    if (taken)
-      this.host.tell(`${work.held_by} has this image now. What you save is kept, and may meet theirs.`);
+    if (taken) this.host.tell(m.annotate_taken_over({ name: work.held_by! }));
     this.details = { ...details, work };
   }
 
@@ -208,8 +209,7 @@ export class OpenImage {
     const { details } = this;
     if (!details) return;
     const sentBack = isOpenWork(mark.state) && mark.at !== details.mark.at && !isOpenWork(details.mark.state);
-    const now = mark.state === "returned" ? "was returned" : "is to do again";
-    if (sentBack) this.host.tell(`This image ${now}${mark.note ? `: ${mark.note}` : "."}`);
+    if (sentBack) this.host.tell(toldOf(mark));
     this.details = { ...details, mark };
   }
 
@@ -219,4 +219,11 @@ export class OpenImage {
     if (!said) return details;
     return { ...details, mark: { ...details.mark, state: said.state, note: said.note } };
   }
+}
+
+/** That there is more to do on an image. */
+function toldOf({ state, note }: ImageMark): string {
+  if (state === "returned")
+    return note ? m.annotate_told_returned_note({ note }) : m.annotate_told_returned();
+  return note ? m.annotate_told_again_note({ note }) : m.annotate_told_again();
 }

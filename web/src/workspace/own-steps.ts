@@ -3,9 +3,8 @@
 import type { Client } from "../api/client.ts";
 import { NetworkError } from "../api/errors.ts";
 import type { UndoSteps } from "../api/types.ts";
-
-const UNKNOWN =
-  "What you did here before is not known: the server could not be reached. Open the image again to undo it.";
+import { briefMoment } from "../texts/format.ts";
+import { m } from "../texts/messages.ts";
 
 export interface OwnStepsHost {
   readonly client: Pick<Client, "ownSteps">;
@@ -35,7 +34,8 @@ export class OwnSteps {
       if (turn === this.turn) this.host.precede(steps, this.explained(steps.ended_by));
     } catch (error) {
       if (turn !== this.turn) return;
-      if (error instanceof NetworkError) this.host.precede({ done: [], undone: [] }, UNKNOWN);
+      if (error instanceof NetworkError)
+        this.host.precede({ done: [], undone: [] }, m.annotate_steps_unknown());
       else this.host.fail(error);
     }
   }
@@ -47,10 +47,8 @@ export class OwnSteps {
 
   private explained(ended: UndoSteps["ended_by"]): string {
     if (!ended) return "";
-    const when = new Date(ended.at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-    if (ended.by === this.host.me())
-      return `On ${when} a script or an import of yours changed what you did before: that cannot be undone any more.`;
-    const who = ended.by ?? "Somebody";
-    return `${who} changed what you did before, on ${when}: that cannot be undone any more.`;
+    const when = briefMoment(ended.at);
+    if (ended.by === this.host.me()) return m.annotate_steps_ended_by_script({ when });
+    return m.annotate_steps_ended_by({ name: ended.by ?? m.annotate_somebody(), when });
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Decoder } from "../decoder/decoder.ts";
 import type { Session } from "../session/session.svelte.ts";
+import { m } from "../texts/messages.ts";
 import type { Objects } from "./objects.svelte.ts";
 import { decodeAgain, type Found, type Propagation } from "./propagate.ts";
 
@@ -43,11 +44,10 @@ export class Propagator {
 }
 
 function reported({ sure, unsure }: Found, count: number): [message: string, hint: string] {
-  const objects = count === 1 ? "object" : "objects";
-  const saved = `${sure.length} of ${count} ${objects} found here.`;
-  if (unsure.length === 0) return [saved, sure.length > 0 ? "{undo} takes them back." : ""];
-  const rest =
-    unsure.length === 1 ? "One is uncertain and not saved" : `${unsure.length} are uncertain and not saved`;
-  const which = unsure.length === 1 ? "it is only suggested" : "the first is only suggested";
-  return [`${saved} ${rest}: ${which}.`, "{accept} keeps it, {drop} drops it."];
+  const saved = m.annotate_propagated({ found: sure.length, count });
+  if (unsure.length === 0) return [saved, sure.length > 0 ? m.annotate_propagated_undo_hint() : ""];
+  return [
+    m.annotate_propagated_unsure({ found: saved, count: unsure.length }),
+    m.annotate_propagated_unsure_hint(),
+  ];
 }

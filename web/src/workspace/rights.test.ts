@@ -10,7 +10,7 @@ describe("what somebody may do with an image", () => {
   });
 
   it("is what the project says until the image is there", () => {
-    expect(rightsOn(null, may("project:view"))).toMatchObject({ annotates: false, readOnly: MAY_LOOK });
+    expect(rightsOn(null, may("project:view"))).toMatchObject({ annotates: false, readOnly: MAY_LOOK() });
     expect(rightsOn(null, may("project:view", "annotations:write")).readOnly).toBe("");
   });
 
@@ -20,7 +20,7 @@ describe("what somebody may do with an image", () => {
       annotates: false,
       reviews: false,
       comments: false,
-      readOnly: NOT_THEIRS,
+      readOnly: NOT_THEIRS(),
     });
     expect(rightsOn(project, project)).toEqual({
       annotates: true,
@@ -32,6 +32,6 @@ describe("what somebody may do with an image", () => {
 
   it("may be to comment and not to draw", () => {
     const role = may("project:view", "comments:write");
-    expect(rightsOn(role, role)).toMatchObject({ annotates: false, comments: true, readOnly: MAY_LOOK });
+    expect(rightsOn(role, role)).toMatchObject({ annotates: false, comments: true, readOnly: MAY_LOOK() });
   });
 });

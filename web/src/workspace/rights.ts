@@ -1,5 +1,7 @@
 /** What the person of this page may do with the open image, as the server says it: the one place where the page decides that. */
+
 import type { ImageDetails, Permission, Project } from "../api/types.ts";
+import { m } from "../texts/messages.ts";
 
 export interface Rights {
   /** They may change masks, submit, skip, and be handed images. */
@@ -11,8 +13,8 @@ export interface Rights {
   readonly readOnly: string;
 }
 
-export const MAY_LOOK = "View only: you are a viewer in this project. A manager can make you an annotator.";
-export const NOT_THEIRS = "View only: somebody else draws on this copy of the image, unseen by others.";
+export const MAY_LOOK = m.annotate_rights_viewer;
+export const NOT_THEIRS = m.annotate_rights_copy;
 
 /** The image knows best; until it is there the project does, and until that is, nothing is refused. */
 export function rightsOn(
@@ -28,6 +30,6 @@ export function rightsOn(
     annotates,
     reviews: may("annotations:review"),
     comments: may("comments:write"),
-    readOnly: annotates ? "" : elsewhere ? NOT_THEIRS : MAY_LOOK,
+    readOnly: annotates ? "" : elsewhere ? NOT_THEIRS() : MAY_LOOK(),
   };
 }

@@ -1,4 +1,5 @@
 /** Finding a command in the sheet of keys: by what it does or by its keys. */
+import { GROUP_NAMES } from "../tools/actions/action.ts";
 import type { NamedAction } from "../tools/actions/table.ts";
 import { type Keymap, written } from "../tools/keys.ts";
 
@@ -9,7 +10,10 @@ export function found(info: NamedAction, keymap: Keymap, text: string): boolean 
   const keys = keymap.keysOf(info.command).map((chord) => plain(written(chord)));
   // One sign is a key; as a part of words it would find nearly everything.
   if (wanted.length === 1) return keys.some((key) => key === wanted || key.endsWith(` ${wanted}`));
-  return plain(`${info.does} ${info.group}`).includes(wanted) || keys.some((key) => key.includes(wanted));
+  return (
+    plain(`${info.does()} ${GROUP_NAMES[info.group]()}`).includes(wanted) ||
+    keys.some((key) => key.includes(wanted))
+  );
 }
 
 /** "Ctrl + Z", "ctrl+z" and "Ctrl Z" are the same. */

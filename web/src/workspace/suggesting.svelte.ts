@@ -3,6 +3,7 @@
 import type { Client } from "../api/client.ts";
 import type { ProjectEvent, SuggestRequest } from "../api/types.ts";
 import type { Session } from "../session/session.svelte.ts";
+import { m } from "../texts/messages.ts";
 
 export type SuggestionsTold = Pick<
   Extract<ProjectEvent, { event: "suggestions" }>,
@@ -68,9 +69,9 @@ export class Suggesting {
     else {
       const asked = this.progress !== null;
       this.progress = null;
-      if (state === "failed") this.fail(new Error(`Nothing could be suggested: ${error}`));
+      if (state === "failed") this.fail(new Error(m.annotate_suggesting_failed({ reason: error ?? "" })));
       if (state === "ready") {
-        if (asked && found === 0) this.tell("Nothing was found here.");
+        if (asked && found === 0) this.tell(m.annotate_suggesting_none());
         void this.load();
       }
     }

@@ -1,4 +1,5 @@
 /** The annotate page without its pixels: brings picture, embedding and annotations of an image together. */
+
 import { tick } from "svelte";
 import { ApiError, explain } from "../api/errors.ts";
 import {
@@ -13,6 +14,7 @@ import {
 import type { Services } from "../app/services.ts";
 import { WorkClock, watchWork } from "../session/pace.ts";
 import { createSession, type Session } from "../session/session.svelte.ts";
+import { m } from "../texts/messages.ts";
 import { CloserLook, encodeRegion } from "./closer-look.svelte.ts";
 import { Comments } from "./comments.svelte.ts";
 import { EmbeddingWaits } from "./embedding-waits.ts";
@@ -83,8 +85,7 @@ export class Workspace {
         else toasts.info(text);
       },
       onOutside: () => void this.closer.leave(),
-      onRemoved: (count, undo) =>
-        toasts.offer(count === 1 ? "Removed." : `${count} objects were removed.`, undo),
+      onRemoved: (count, undo) => toasts.offer(m.annotate_removed({ count }), undo),
       onCategory: (id) => this.lastCategory.remember(id),
       clock,
       readOnly: () => this.rights.readOnly,
@@ -243,8 +244,8 @@ export class Workspace {
     this.giveBack();
     if (this.session.draft.active && !this.session.readOnly) {
       const obstacle = this.session.drawing.keep();
-      if (!obstacle) this.tell("What you were drawing was kept.");
-      else this.tell("What you were drawing waits on its image.", obstacle.message);
+      if (!obstacle) this.tell(m.annotate_draft_kept());
+      else this.tell(m.annotate_draft_waits(), obstacle.message);
     }
     this.closer.reset();
     this.ownSteps.forget();
@@ -302,14 +303,14 @@ export class Workspace {
     }
     const { readOnly } = this.session;
     if (readOnly === before || !this.wanted) return;
-    if (readOnly) this.tell(readOnly, "What you were drawing is kept in this browser.");
+    if (readOnly) this.tell(readOnly, m.annotate_draft_in_browser());
     await this.reload();
   }
 
   private turnOver(): boolean {
     if (!this.engine.turnOver()) return false;
     this.cache.clear();
-    this.tell(`This project uses another model from now on: ${this.project?.model.title ?? ""}.`);
+    this.tell(m.annotate_model_changed({ model: this.project?.model.title ?? "" }));
     return true;
   }
 
@@ -338,7 +339,7 @@ export class Workspace {
     if (details.revision > 0 || annotations.length > 0) void this.ownSteps.load(id, settled);
     if (!this.session.readOnly) this.suggesting.open(id);
     this.comments.show(id);
-    if (draft && !this.session.readOnly) this.tell("What you were drawing here is back. {drop} discards it.");
+    if (draft && !this.session.readOnly) this.tell(m.annotate_draft_back());
     if (this.engine.ready) this.session.embeddingReady();
     const fresh = await this.opened.refresh();
     if (fresh) void this.prefetchAround(fresh);

@@ -2,10 +2,20 @@
 
 import type { PointLabel } from "../../core/prompts.ts";
 import type { Session } from "../../session/session.svelte.ts";
+import { m } from "../../texts/messages.ts";
 import type { Toolbox } from "../toolbox.svelte.ts";
 
 export const GROUPS = ["Drawing", "Tools", "Clean-up", "Objects", "Suggestions", "Images and view"] as const;
 export type Group = (typeof GROUPS)[number];
+/** For people. */
+export const GROUP_NAMES: Readonly<Record<Group, () => string>> = {
+  Drawing: m.tools_group_drawing,
+  Tools: m.tools_group_tools,
+  "Clean-up": m.tools_group_clean_up,
+  Objects: m.tools_group_objects,
+  Suggestions: m.tools_group_suggestions,
+  "Images and view": m.tools_group_view,
+};
 
 /** What shows the image. */
 export interface Viewer {
@@ -88,7 +98,7 @@ export interface Action {
   readonly group: Group;
   readonly command: string;
   /** For people: what it does. */
-  readonly does: string;
+  readonly does: () => string;
   /** Unless somebody chose others. */
   readonly keys: readonly string[];
   /** It changes the image, or what is drawn on it: nothing for who may only look. */

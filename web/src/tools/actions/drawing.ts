@@ -3,6 +3,7 @@
 import { BACKGROUND, FOREGROUND } from "../../core/prompts.ts";
 import { isHandTool } from "../../session/mask-target.ts";
 import type { ToolName } from "../../session/types.ts";
+import { m } from "../../texts/messages.ts";
 import type { Action, ActionContext } from "./action.ts";
 
 const hasCandidates = ({ session: { draft } }: ActionContext) =>
@@ -18,7 +19,7 @@ export const DRAWING = [
   {
     group: "Drawing",
     command: "cycle",
-    does: "Next candidate; without a mask being drawn: next suggestion by score",
+    does: m.tools_cycle,
     keys: ["Tab"],
     possible: hasChoice,
     run: (context) => choose(context, 1),
@@ -26,7 +27,7 @@ export const DRAWING = [
   {
     group: "Drawing",
     command: "cycleBack",
-    does: "Previous candidate, or suggestion",
+    does: m.tools_cycle_back,
     keys: ["Shift+Tab"],
     possible: hasChoice,
     run: (context) => choose(context, -1),
@@ -34,7 +35,7 @@ export const DRAWING = [
   {
     group: "Drawing",
     command: "accept",
-    does: "Accept the mask, or the suggestion that is lit; with a selected object: go on drawing it",
+    does: m.tools_accept,
     keys: ["Enter", "n"],
     changes: true,
     possible: ({ session, tools }) =>
@@ -55,7 +56,7 @@ export const DRAWING = [
   {
     group: "Drawing",
     command: "drop",
-    does: "Discard the mask; unselect",
+    does: m.tools_drop,
     keys: ["Escape"],
     run: ({ session, tools }) => {
       if (tools.cancel()) return;
@@ -66,7 +67,7 @@ export const DRAWING = [
   {
     group: "Drawing",
     command: "removeLastPrompt",
-    does: "Remove the last prompt",
+    does: m.tools_remove_last_prompt,
     keys: ["Backspace"],
     changes: true,
     run: ({ session, tools }) => {
@@ -76,7 +77,7 @@ export const DRAWING = [
   {
     group: "Drawing",
     command: "undo",
-    does: "Undo",
+    does: m.tools_undo,
     keys: ["Ctrl+z"],
     changes: true,
     run: ({ session }) => session.undo(),
@@ -84,7 +85,7 @@ export const DRAWING = [
   {
     group: "Drawing",
     command: "redo",
-    does: "Redo",
+    does: m.tools_redo,
     keys: ["Ctrl+Shift+z", "Ctrl+y"],
     changes: true,
     run: ({ session }) => session.store.redo(),
@@ -92,7 +93,7 @@ export const DRAWING = [
   {
     group: "Drawing",
     command: "foregroundHere",
-    does: "Foreground point where the keyboard points",
+    does: m.tools_foreground_here,
     keys: ["+"],
     changes: true,
     possible: isReady,
@@ -101,7 +102,7 @@ export const DRAWING = [
   {
     group: "Drawing",
     command: "backgroundHere",
-    does: "Background point where the keyboard points",
+    does: m.tools_background_here,
     keys: ["-"],
     changes: true,
     possible: isReady,
@@ -109,7 +110,7 @@ export const DRAWING = [
   },
 ] as const satisfies readonly Action[];
 
-const tool = <Name extends ToolName>(command: Name, does: string, key: string) =>
+const tool = <Name extends ToolName>(command: Name, does: () => string, key: string) =>
   ({
     group: "Tools",
     command,
@@ -121,7 +122,7 @@ const tool = <Name extends ToolName>(command: Name, does: string, key: string) =
 
 const brush = <Name extends string>(
   command: Name,
-  does: string,
+  does: () => string,
   key: string,
   direction: 1 | -1,
   big: boolean,
@@ -136,20 +137,20 @@ const brush = <Name extends string>(
   }) as const satisfies Action;
 
 export const TOOLS = [
-  tool("points", "Points", "q"),
-  tool("box", "Box", "w"),
-  tool("brush", "Brush", "b"),
-  tool("eraser", "Eraser", "e"),
-  tool("polygon", "Polygon", "p"),
-  tool("fill", "Fill a hole", "f"),
-  tool("vertices", "Move corners", "v"),
-  brush("smaller", "Smaller brush", "[", -1, false),
-  brush("larger", "Larger brush", "]", 1, false),
-  brush("muchSmaller", "Much smaller brush", "{", -1, true),
-  brush("muchLarger", "Much larger brush", "}", 1, true),
+  tool("points", m.tools_points, "q"),
+  tool("box", m.tools_box, "w"),
+  tool("brush", m.tools_brush, "b"),
+  tool("eraser", m.tools_eraser, "e"),
+  tool("polygon", m.tools_polygon, "p"),
+  tool("fill", m.tools_fill, "f"),
+  tool("vertices", m.tools_vertices, "v"),
+  brush("smaller", m.tools_smaller, "[", -1, false),
+  brush("larger", m.tools_larger, "]", 1, false),
+  brush("muchSmaller", m.tools_much_smaller, "{", -1, true),
+  brush("muchLarger", m.tools_much_larger, "}", 1, true),
 ] as const;
 
-const reshape = <Name extends "grow" | "shrink" | "smooth">(command: Name, does: string, key: string) =>
+const reshape = <Name extends "grow" | "shrink" | "smooth">(command: Name, does: () => string, key: string) =>
   ({
     group: "Clean-up",
     command,
@@ -164,7 +165,7 @@ export const CLEAN_UP = [
   {
     group: "Clean-up",
     command: "fillHoles",
-    does: "Fill all small holes",
+    does: m.tools_fill_holes,
     keys: ["Shift+f"],
     changes: true,
     possible: hasMask,
@@ -173,13 +174,13 @@ export const CLEAN_UP = [
   {
     group: "Clean-up",
     command: "dropIslands",
-    does: "Remove all small parts",
+    does: m.tools_drop_islands,
     keys: ["Shift+d"],
     changes: true,
     possible: hasMask,
     run: ({ session }) => session.masks.dropIslands(),
   },
-  reshape("grow", "Grow the mask", "g"),
-  reshape("shrink", "Shrink the mask", "s"),
-  reshape("smooth", "Smooth the mask", "m"),
+  reshape("grow", m.tools_grow, "g"),
+  reshape("shrink", m.tools_shrink, "s"),
+  reshape("smooth", m.tools_smooth, "m"),
 ] as const satisfies readonly Action[];

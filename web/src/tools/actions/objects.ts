@@ -1,5 +1,6 @@
 /** Actions on saved objects. With several selected, they mean all of them. */
 
+import { m } from "../../texts/messages.ts";
 import type { Action, ActionContext } from "./action.ts";
 
 const some = ({ objects }: ActionContext) => objects.selected.length > 0;
@@ -10,7 +11,7 @@ const category = <Position extends number>(position: Position) =>
   ({
     group: "Objects",
     command: `category${position}`,
-    does: `Category ${position + 1}; with a mask being drawn: accept it there`,
+    does: () => m.tools_category({ number: position + 1 }),
     keys: [`${(position + 1) % 10}`],
     changes: true,
     possible: ({ session }) => session.list.categories.length > position,
@@ -28,7 +29,7 @@ export const OBJECTS = [
   {
     group: "Objects",
     command: "selectAll",
-    does: "Select all objects",
+    does: m.tools_select_all,
     keys: ["Ctrl+a"],
     run: ({ session: { list, selection } }) => {
       const uids = list.annotations.map(({ uid }) => uid);
@@ -38,7 +39,7 @@ export const OBJECTS = [
   {
     group: "Objects",
     command: "copy",
-    does: "Copy the selected objects",
+    does: m.tools_copy,
     keys: ["Ctrl+c"],
     possible: some,
     run: ({ objects }) => objects.copy(),
@@ -46,7 +47,7 @@ export const OBJECTS = [
   {
     group: "Objects",
     command: "paste",
-    does: "Paste, here or on another image",
+    does: m.tools_paste,
     keys: ["Ctrl+v"],
     changes: true,
     possible: ({ objects }) => objects.clipboard.length > 0,
@@ -55,7 +56,7 @@ export const OBJECTS = [
   {
     group: "Objects",
     command: "duplicate",
-    does: "Duplicate the selected objects",
+    does: m.tools_duplicate,
     keys: ["Ctrl+d"],
     changes: true,
     possible: some,
@@ -67,7 +68,7 @@ export const OBJECTS = [
   {
     group: "Objects",
     command: "propagate",
-    does: "Find the selected objects on the next image",
+    does: m.tools_propagate,
     keys: ["Ctrl+b"],
     changes: true,
     possible: some,
@@ -76,7 +77,7 @@ export const OBJECTS = [
   {
     group: "Objects",
     command: "remove",
-    does: "Delete the selected objects",
+    does: m.tools_remove,
     keys: ["Delete"],
     changes: true,
     possible: some,
@@ -85,14 +86,14 @@ export const OBJECTS = [
   {
     group: "Objects",
     command: "hide",
-    does: "Hide or show the selected objects; without any: all",
+    does: m.tools_hide,
     keys: ["h"],
     run: ({ objects }) => objects.toggleHidden(),
   },
   {
     group: "Objects",
     command: "lock",
-    does: "Lock or unlock the selected objects",
+    does: m.tools_lock,
     keys: ["l"],
     changes: true,
     possible: some,
@@ -101,14 +102,14 @@ export const OBJECTS = [
   {
     group: "Objects",
     command: "history",
-    does: "Who changed the selected object, and what it was before; without one: the image",
+    does: m.tools_history,
     keys: ["Shift+h"],
     run: ({ page }) => page.openHistory(),
   },
   {
     group: "Objects",
     command: "raise",
-    does: "Down the list: paint the selected object above the next",
+    does: m.tools_raise,
     keys: ["Ctrl+ArrowDown"],
     changes: true,
     possible: one,
@@ -117,7 +118,7 @@ export const OBJECTS = [
   {
     group: "Objects",
     command: "lower",
-    does: "Up the list: paint the selected object below the one before",
+    does: m.tools_lower,
     keys: ["Ctrl+ArrowUp"],
     changes: true,
     possible: one,
@@ -156,7 +157,7 @@ export const OBJECTS = [
   {
     group: "Objects",
     command: "findCategory",
-    does: "Find a category by typing",
+    does: m.tools_find_category,
     keys: ["/"],
     changes: true,
     run: ({ page }) => page.findCategory(),

@@ -1,26 +1,27 @@
 /** Actions on images as a whole, and on how they are seen. */
 
+import { m } from "../../texts/messages.ts";
 import type { Action } from "./action.ts";
 
 export const PAGE = [
   {
     group: "Images and view",
     command: "next",
-    does: "Next image",
+    does: m.tools_next,
     keys: ["d", "ArrowRight"],
     run: ({ page }) => page.step(1),
   },
   {
     group: "Images and view",
     command: "previous",
-    does: "Previous image",
+    does: m.tools_previous,
     keys: ["a", "ArrowLeft"],
     run: ({ page }) => page.step(-1),
   },
   {
     group: "Images and view",
     command: "submit",
-    does: "Submit the image, go on to the next one to work on",
+    does: m.tools_submit,
     keys: ["Ctrl+Enter"],
     once: true, // a key that is held settles one image, not all that follow unseen
     possible: ({ page }) => page.canWork,
@@ -29,7 +30,7 @@ export const PAGE = [
   {
     group: "Images and view",
     command: "skip",
-    does: "Skip the image, and say why",
+    does: m.tools_skip,
     keys: ["Ctrl+Shift+Enter"],
     once: true,
     possible: ({ page }) => page.canWork,
@@ -38,7 +39,7 @@ export const PAGE = [
   {
     group: "Images and view",
     command: "nextWaiting",
-    does: "Next image to work on; nobody else is handed it meanwhile",
+    does: m.tools_next_waiting,
     keys: ["Shift+n"],
     once: true,
     possible: ({ page }) => page.canWork,
@@ -47,7 +48,7 @@ export const PAGE = [
   {
     group: "Images and view",
     command: "approve",
-    does: "Approve the image, go on to the next one that was submitted",
+    does: m.tools_approve,
     keys: ["Shift+y"],
     once: true,
     possible: ({ page }) => page.canApprove,
@@ -56,7 +57,7 @@ export const PAGE = [
   {
     group: "Images and view",
     command: "nextSubmitted",
-    does: "Next image that was submitted",
+    does: m.tools_next_submitted,
     keys: ["Shift+m"],
     once: true,
     run: ({ page }) => page.nextSubmitted(),
@@ -64,7 +65,7 @@ export const PAGE = [
   {
     group: "Images and view",
     command: "comment",
-    does: "Comment on the selected object, on the place that is pointed at, or on the image",
+    does: m.tools_comment,
     keys: ["Shift+c"],
     possible: ({ page }) => page.ready && page.canComment,
     run: ({ page }) => page.comment(),
@@ -72,7 +73,7 @@ export const PAGE = [
   {
     group: "Images and view",
     command: "nextComment",
-    does: "Next open comment",
+    does: m.tools_next_comment,
     keys: ["."],
     possible: ({ page }) => page.hasComments,
     run: ({ page }) => page.nextComment(),
@@ -80,28 +81,28 @@ export const PAGE = [
   {
     group: "Images and view",
     command: "fit",
-    does: "Fit the image",
+    does: m.tools_fit,
     keys: ["Home"],
     run: ({ viewer }) => viewer.fit(),
   },
   {
     group: "Images and view",
     command: "zoomIn",
-    does: "Zoom in",
+    does: m.tools_zoom_in,
     keys: ["PageUp"],
     run: ({ viewer }) => viewer.zoomStep(1),
   },
   {
     group: "Images and view",
     command: "zoomOut",
-    does: "Zoom out",
+    does: m.tools_zoom_out,
     keys: ["PageDown"],
     run: ({ viewer }) => viewer.zoomStep(-1),
   },
   {
     group: "Images and view",
     command: "zoomToSelection",
-    does: "Zoom to what is selected or drawn",
+    does: m.tools_zoom_to_selection,
     keys: ["z"],
     possible: ({ session }) => session.selection.uid !== null || session.draft.hasMask,
     run: ({ viewer }) => viewer.zoomToSelection(),
@@ -109,7 +110,7 @@ export const PAGE = [
   {
     group: "Images and view",
     command: "closer",
-    does: "Look closer at what is seen; again: the whole image",
+    does: m.tools_closer,
     keys: ["c"],
     changes: true,
     run: ({ page }) => page.lookCloser(),
@@ -117,7 +118,7 @@ export const PAGE = [
   {
     group: "Images and view",
     command: "peek",
-    does: "Hold: the image without masks",
+    does: m.tools_peek,
     keys: ["t"],
     run: ({ session }) => {
       session.peeking = true;
@@ -129,7 +130,7 @@ export const PAGE = [
   {
     group: "Images and view",
     command: "pan",
-    does: "Hold and drag: move the image",
+    does: m.tools_pan,
     keys: [" "],
     run: ({ tools }) => {
       tools.panning = true;
@@ -141,21 +142,21 @@ export const PAGE = [
   {
     group: "Images and view",
     command: "saving",
-    does: "Ask whether everything is saved",
+    does: m.tools_saving,
     keys: ["Ctrl+s"],
     run: ({ page }) => page.tellSaving(),
   },
   {
     group: "Images and view",
     command: "palette",
-    does: "Find and run any command",
+    does: m.tools_palette,
     keys: ["Ctrl+k"],
     run: ({ page }) => page.openPalette(),
   },
   {
     group: "Images and view",
     command: "sheet",
-    does: "All keys",
+    does: m.tools_sheet,
     keys: ["?"],
     run: ({ page }) => page.openSheet(),
   },

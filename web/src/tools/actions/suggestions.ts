@@ -1,5 +1,6 @@
 /** Actions on what machines propose. Enter takes a suggestion and Tab goes to the next one: see `accept` and `cycle`. */
 
+import { m } from "../../texts/messages.ts";
 import type { Action, ActionContext } from "./action.ts";
 
 const some = ({ session }: ActionContext) => session.suggestions.shown.length > 0;
@@ -8,7 +9,7 @@ export const SUGGESTIONS = [
   {
     group: "Suggestions",
     command: "findEverything",
-    does: "Find everything on this image",
+    does: m.tools_find_everything,
     keys: ["Shift+e"],
     changes: true,
     possible: ({ page }) => page.ready,
@@ -17,7 +18,7 @@ export const SUGGESTIONS = [
   {
     group: "Suggestions",
     command: "findSimilar",
-    does: "Find what looks like the selected objects",
+    does: m.tools_find_similar,
     keys: ["Shift+l"],
     changes: true,
     possible: ({ page, objects }) => page.ready && objects.selected.length > 0,
@@ -26,7 +27,7 @@ export const SUGGESTIONS = [
   {
     group: "Suggestions",
     command: "findDetected",
-    does: "Find what the project's detector sees",
+    does: m.tools_find_detected,
     keys: ["Shift+o"],
     changes: true,
     possible: ({ page }) => page.ready,
@@ -35,7 +36,7 @@ export const SUGGESTIONS = [
   {
     group: "Suggestions",
     command: "refuse",
-    does: "Refuse the suggestion that is lit",
+    does: m.tools_refuse,
     keys: ["x"],
     changes: true,
     possible: ({ session }) => session.suggestions.current !== null,
@@ -44,7 +45,7 @@ export const SUGGESTIONS = [
   {
     group: "Suggestions",
     command: "takeAll",
-    does: "Take all suggestions that are shown",
+    does: m.tools_take_all,
     keys: ["Shift+Enter"],
     changes: true,
     possible: some,
@@ -54,7 +55,7 @@ export const SUGGESTIONS = [
   {
     group: "Suggestions",
     command: "showSuggestions",
-    does: "Hide or show suggestions",
+    does: m.tools_show_suggestions,
     keys: ["Shift+s"],
     possible: ({ session }) => session.suggestions.open.length > 0,
     run: ({ session: { suggestions } }) => {

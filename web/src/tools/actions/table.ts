@@ -25,7 +25,7 @@ export function commandNamed(name: string): Command | null {
 }
 
 export const actionOf = (command: Command): NamedAction => BY_NAME.get(command)!;
-export const nameOfCommand = (command: Command): string => actionOf(command).does;
+export const nameOfCommand = (command: Command): string => actionOf(command).does();
 
 export function isPossible(command: Command, context: ActionContext): boolean {
   const { changes, possible } = actionOf(command);
