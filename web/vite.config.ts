@@ -43,6 +43,7 @@ export default defineConfig({
   test: {
     environment: "node",
     include: ["src/**/*.test.ts"],
+    setupFiles: ["src/texts/english.test-support.ts"],
     restoreMocks: true,
     testTimeout: 60_000, // nothing is measured here, and a busy machine is slow
   },

@@ -1,6 +1,8 @@
 /** Everything that can go wrong between this page and the server is one of two errors. */
 
+import { locale } from "../texts/locale.ts";
 import { m } from "../texts/messages.ts";
+
 export interface ErrorBody {
   error: { code: string; message: string; hint?: string; details?: Record<string, unknown> };
 }
@@ -54,10 +56,38 @@ export function errorFrom(response: Response, body: unknown): ApiError {
   );
 }
 
-/** Message and hint of any error, for a person. */
+/** What the server answers most, by its code. It says more itself, in English. */
+const BY_CODE: Readonly<Record<string, () => string>> = {
+  not_signed_in: m.errors_code_not_signed_in,
+  csrf_failed: m.errors_code_csrf_failed,
+  forbidden: m.errors_code_forbidden,
+  not_found: m.errors_code_not_found,
+  stale_revision: m.errors_code_stale_revision,
+  model_changed: m.errors_code_model_changed,
+  name_taken: m.errors_code_name_taken,
+  category_in_use: m.errors_code_category_in_use,
+  invalid_image: m.errors_code_invalid_image,
+  image_too_large: m.errors_code_image_too_large,
+  invalid_file: m.errors_code_invalid_file,
+  too_large: m.errors_code_too_large,
+  encoder_failed: m.errors_code_encoder_failed,
+  unavailable: m.errors_code_unavailable,
+  no_network: m.errors_code_no_network,
+  storage_full: m.errors_code_storage_full,
+  request_timeout: m.errors_code_request_timeout,
+  weak_password: m.errors_code_weak_password,
+  invalid_invitation: m.errors_code_invalid_invitation,
+  last_owner: m.errors_code_last_owner,
+  sign_in_failed: m.errors_code_sign_in_failed,
+};
+
+/** Message and hint of any error, for a person. The server speaks English: in other languages its words come after what they mean. */
 export function explain(error: unknown): { message: string; hint: string } {
-  if (error instanceof ApiError || error instanceof NetworkError) {
-    return { message: error.message, hint: error.hint };
+  if (error instanceof NetworkError) return { message: error.message, hint: error.hint };
+  if (error instanceof ApiError) {
+    const { message, hint } = error;
+    const said = locale() === "en" ? undefined : BY_CODE[error.code]?.();
+    return { message: said ? m.errors_server_said({ said, message }) : message, hint };
   }
   return { message: error instanceof Error ? error.message : String(error), hint: "" };
 }

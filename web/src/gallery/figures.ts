@@ -15,7 +15,14 @@ const LOOKS: readonly [ImageState, color: string, dash: number[]][] = [
   ["returned", "var(--bad)", [3, 3]],
   ["skipped", "var(--accent)", [12, 4, 3, 4]],
 ];
-export const STATES = LOOKS.map(([state, color, dash]) => ({ state, name: STATE_NAMES[state], color, dash }));
+export const STATES = LOOKS.map(([state, color, dash]) => ({
+  state,
+  get name() {
+    return STATE_NAMES[state];
+  },
+  color,
+  dash,
+}));
 
 /** One line of a chart: a value for each day. */
 export interface Line {

@@ -29,16 +29,23 @@ export function preferredLocale(wanted: readonly string[]): Locale {
 export const regionOf = (locale: Locale, wanted: readonly string[]): string =>
   wanted.find((tag) => primary(tag) === primary(locale)) ?? locale;
 
-let current: Locale = baseLocale;
+let current: Locale | null = null;
 let region: string = baseLocale;
 
-overwriteGetLocale(() => current);
-
 /** The language of the page. It does not change while the page stands: choosing another one loads it again. */
-export const locale = (): Locale => current;
+export function locale(): Locale {
+  if (current === null)
+    throw new Error("A text was asked for before the language is known: see messages/README.md.");
+  return current;
+}
+
+overwriteGetLocale(locale);
 
 /** The BCP 47 tag by which dates and numbers are written. */
-export const formattingLocale = (): string => region;
+export function formattingLocale(): string {
+  locale();
+  return region;
+}
 
 /** To be called before anything is shown. */
 export function speak(language: Locale, wanted: readonly string[]): void {
