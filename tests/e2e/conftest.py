@@ -15,6 +15,7 @@ from tests.e2e.server import LimnerServer, start_server, stop_server
 FLAGS = [
     "--headless",
     "--no-sandbox",
+    "--lang=en-US",  # whatever the machine speaks
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",

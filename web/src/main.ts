@@ -9,5 +9,5 @@ import App from "./ui/App.svelte";
 const target = document.getElementById("app");
 if (!target) throw new Error("index.html has no #app element to mount into");
 const services = createServices(); // sets the theme, before anything is painted
-speakAsChosen(services.view.settings);
+await speakAsChosen(services.view.settings, (error) => services.toasts.error(error));
 mount(App, { target, props: { services } });

@@ -1,4 +1,6 @@
-/** Tests read English, unless they choose another language. */
-import { speak } from "./locale.ts";
+/** Tests read English, unless they choose another language; all are loaded. */
+import { LANGUAGES, type Locale, speak } from "./locale.ts";
+import { loadTexts } from "./messages.ts";
 
+await Promise.all((Object.keys(LANGUAGES) as Locale[]).map(loadTexts));
 speak("en", ["en-US"]);

@@ -1,5 +1,5 @@
 /** Which language the page speaks: what the person chose, else the first one of the browser's that there is, else English. */
-import { baseLocale, type Locale, locales, overwriteGetLocale } from "./generated/runtime.js";
+import { baseLocale, type Locale, locales } from "./generated/runtime.js";
 
 export type { Locale };
 
@@ -39,15 +39,13 @@ export function locale(): Locale {
   return current;
 }
 
-overwriteGetLocale(locale);
-
 /** The BCP 47 tag by which dates and numbers are written. */
 export function formattingLocale(): string {
   locale();
   return region;
 }
 
-/** To be called before anything is shown. */
+/** To be called before anything is shown, once the texts are loaded. */
 export function speak(language: Locale, wanted: readonly string[]): void {
   current = language;
   region = regionOf(language, wanted);
