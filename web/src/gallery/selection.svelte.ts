@@ -1,5 +1,6 @@
 import { type Listing, queryOf } from "../api/listing.ts";
 import type { ManyDone, ManyQuestion, ProjectImage } from "../api/types.ts";
+import { m } from "../texts/messages.ts";
 
 /** Images of the gallery that are chosen: some, each by itself, or all that are listed, whether they are here or not. */
 export class ImageSelection {
@@ -72,11 +73,21 @@ export class ImageSelection {
   }
 }
 
-const images = (count: number) => `${count.toLocaleString()} ${count === 1 ? "image" : "images"}`;
+const TOLD = {
+  submitted: [m.gallery_told_submitted, m.gallery_told_submitted_none],
+  skipped: [m.gallery_told_skipped, m.gallery_told_skipped_none],
+  returned: [m.gallery_told_returned, m.gallery_told_returned_none],
+  trashed: [m.gallery_told_trashed, m.gallery_told_trashed_none],
+  assigned: [m.gallery_told_assigned, m.gallery_told_assigned_none],
+  freed: [m.gallery_told_freed, m.gallery_told_freed_none],
+} as const;
+/** What was done to many images; freed: anyone may have them. */
+export type DoneToMany = keyof typeof TOLD;
 
 /** What became of many images, in a sentence: "12 images submitted." */
-export function told({ done }: ManyDone, what: string): string {
-  return done.length === 0 ? `Nothing was ${what}.` : `${images(done.length)} ${what}.`;
+export function told({ done }: ManyDone, what: DoneToMany): string {
+  const [some, none] = TOLD[what];
+  return done.length === 0 ? none() : some({ count: done.length });
 }
 
 /** Why some were left as they are, in a sentence for each reason; empty when none was. */
@@ -84,7 +95,5 @@ export function refusals({ refused }: ManyDone): string {
   const counts = new Map<string, number>();
   for (const { error, image_ids } of refused)
     counts.set(error.message, (counts.get(error.message) ?? 0) + image_ids.length);
-  return [...counts]
-    .map(([reason, count]) => `${images(count)} left as ${count === 1 ? "it is" : "they are"}: ${reason}`)
-    .join(" ");
+  return [...counts].map(([reason, count]) => m.gallery_left_as_is({ reason, count })).join(" ");
 }

@@ -65,8 +65,8 @@ it("says what was done, and what was refused by reason", () => {
   };
   expect(told(done, "submitted")).toBe("2 images submitted.");
   expect(refusals(done)).toBe("2 images left as they are: No. 2 images left as they are: Not now.");
-  expect([told({ done: [], refused: [] }, "deleted"), refusals({ done: [1], refused: [] })]).toEqual([
-    "Nothing was deleted.",
+  expect([told({ done: [], refused: [] }, "trashed"), refusals({ done: [1], refused: [] })]).toEqual([
+    "Nothing was moved to the trash.",
     "",
   ]);
 });

@@ -1,5 +1,5 @@
 /** Numbers, sizes and dates as they are written in the language of the page. No other module formats them. */
-import { formattingLocale } from "./locale.ts";
+import { formattingLocale, locale } from "./locale.ts";
 
 const numbers = new Map<string, Intl.NumberFormat>();
 const dates = new Map<string, Intl.DateTimeFormat>();
@@ -69,3 +69,6 @@ export const timeOfDay = (at: string | number): string =>
 /** A calendar day of UTC, given as 2026-11-29: Nov 29, 2026 */
 export const day = (date: string): string =>
   dateFormat({ dateStyle: "medium", timeZone: "UTC" }).format(new Date(`${date}T00:00:00Z`));
+
+/** A label within a sentence or list: English makes it small, German keeps its nouns large. */
+export const amid = (label: string): string => (locale() === "en" ? label.toLowerCase() : label);
