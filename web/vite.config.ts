@@ -32,7 +32,10 @@ export default defineConfig({
     cssTarget: ["chrome123", "firefox120", "safari17.5"], // light-dark() as it is: rewritten, it would not follow color-scheme within the page
     assetsInlineLimit: 0, // the CSP allows no data: fonts or scripts, and files compress better
     chunkSizeWarningLimit: 700,
-    rolldownOptions: { checks: { pluginTimings: false } }, // compressing takes most of a build, as it must
+    rolldownOptions: {
+      checks: { pluginTimings: false }, // compressing takes most of a build, as it must
+      output: { codeSplitting: { groups: [{ name: "en", test: /generated\/messages\/en\.js$/ }] } }, // loaded beside the page
+    },
   },
   worker: { format: "es" },
   optimizeDeps: { exclude: ["onnxruntime-web"] },

@@ -108,6 +108,11 @@ def test_keys_view_and_panels_have_room_on_a_phone_in_every_language(
     project.add_photo("coffee.png")
     with reader_of(language, server, browser) as page:
         page.set_viewport_size(PHONE)
+        page.goto(project.url)
+        page.get_by_role("button", name=texts["gallery_head_start_button"]).wait_for()
+        page.get_by_role("link", name=re.compile("coffee.png")).wait_for()
+        assert fits(page)
+        assert violations(page) == []
         open_coffee(page, project)
         expect(page.get_by_role("contentinfo")).to_contain_text(texts["annotate_status_ready"])
         assert fits(page)

@@ -1,8 +1,8 @@
-/** Texts for people are in messages/, not in the components. */
+/** Texts for people are in messages/, not in components and modules. */
 import { readdirSync, readFileSync } from "node:fs";
 import { type AST, parse } from "svelte/compiler";
 import { describe, expect, it } from "vitest";
-import { TO_CONVERT } from "./to-convert.test-support.ts";
+import { SCRIPTS_TO_CONVERT, TO_CONVERT } from "./to-convert.test-support.ts";
 
 /** Attributes of elements that are read by people. */
 const SPOKEN = [
@@ -108,5 +108,65 @@ describe("the texts of the page", () => {
     ["<code>Authorization</code><style>p { color: red; }</style>", []],
   ])("are found in %s", (source, texts) => {
     expect(literalsIn(source)).toEqual(texts);
+  });
+});
+
+/** Sentences and titles of several words that are no text for people: names of formats and tools, groups of actions, keys of the storage. */
+const NAMES = /^(CVAT for images 1\.1|Images and view|Label Studio|Pascal VOC|limner .*)$/;
+const isText = (text: string) =>
+  (/^[“„]?\p{Lu}[\p{L}’']* .*\p{L}{2}/u.test(text) || /\p{L}{2,} \p{L}+ \p{L}{2,}/u.test(text)) &&
+  !NAMES.test(text.trim());
+
+/** What looks like a sentence in a script, other than what errors of the program itself say. */
+function sentencesIn(source: string): string[] {
+  const found: string[] = [];
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) {
+      for (const each of value) visit(each);
+      return;
+    }
+    if (!isNode(value)) return;
+    const made = isNode(value.callee) ? String(value.callee.name) : "";
+    if (
+      ["ImportDeclaration", "TSLiteralType", "ThrowStatement"].includes(value.type) ||
+      made.endsWith("Error")
+    )
+      return;
+    const text = value.type === "TemplateElement" ? (value.value as { cooked: string }).cooked : value.value;
+    if (["Literal", "TemplateElement"].includes(value.type) && typeof text === "string" && isText(text))
+      found.push(text);
+    for (const [field, child] of Object.entries(value)) if (field !== "metadata") visit(child);
+  };
+  const { instance, module } = parse(source, { modern: true }) as AST.Root;
+  visit(instance?.content);
+  visit(module?.content);
+  return found;
+}
+
+const SOURCES = new URL("../", import.meta.url);
+/** Pure and worker modules speak to other modules, not to people. */
+const NO_WORDS = /^(core|decoder|texts)\/|test|schema\.d\.ts/;
+const scripts = readdirSync(SOURCES, { recursive: true, encoding: "utf8" })
+  .filter((name) => /\.(ts|svelte)$/.test(name) && !NO_WORDS.test(name))
+  .sort();
+
+function sentencesOf(name: string): string[] {
+  const source = readFileSync(new URL(name, SOURCES), "utf8");
+  return sentencesIn(name.endsWith(".svelte") ? source : `<script lang="ts">\n${source}\n</script>`);
+}
+
+describe("the sentences of the page", () => {
+  it("are in no script but those that wait to be converted", () => {
+    const unconverted = scripts.filter((name) => sentencesOf(name).length > 0);
+    expect(unconverted).toEqual(SCRIPTS_TO_CONVERT);
+  });
+
+  it.each([
+    ['const a = "Drag a box around it.";', ["Drag a box around it."]],
+    ['const a = done ? "Nothing was done here." : "";', ["Nothing was done here."]],
+    ['throw new RangeError("There is no such mask."); const a = "ImageData";', []],
+    ['import a from "of many words"; fail(new Error("It went wrong."));', []],
+  ])("are found in %s", (script, texts) => {
+    expect(sentencesIn(`<script lang="ts">${script}</script>`)).toEqual(texts);
   });
 });

@@ -42,3 +42,29 @@ export const TO_CONVERT: readonly string[] = [
   "webhooks/WebhookForm.svelte",
   "webhooks/WebhookRow.svelte",
 ];
+
+/** Scripts and modules of which the same is true. */
+export const SCRIPTS_TO_CONVERT: readonly string[] = [
+  "gallery/audit.ts",
+  "gallery/exporting.ts",
+  "gallery/figures.ts",
+  "gallery/learning-figures.ts",
+  "gallery/model-figures.ts",
+  "gallery/webhooks.ts",
+  "ui/agreement/AgreementTable.svelte",
+  "ui/agreement/OverlapSettings.svelte",
+  "ui/gallery/AssignPanel.svelte",
+  "ui/gallery/ExportDialog.svelte",
+  "ui/gallery/ImportPanel.svelte",
+  "ui/gallery/RankPanel.svelte",
+  "ui/pages/LearningPage.svelte",
+  "ui/pages/ModelsPage.svelte",
+  "ui/pages/PeoplePage.svelte",
+  "ui/pages/SettlePage.svelte",
+  "ui/pages/TrashPage.svelte",
+  "ui/people/PasswordForm.svelte",
+  "ui/people/SecretDialog.svelte",
+  "ui/people/TokenForm.svelte",
+  "ui/statistics/GoldTable.svelte",
+  "ui/verification/CropGrid.svelte",
+];
