@@ -4,27 +4,31 @@ import type { Listing } from "../api/listing.ts";
 import type { Exhaustivity } from "../api/types.ts";
 import type { Exhaustive } from "../session/document.ts";
 import type { SessionCategory } from "../session/types.ts";
+import { briefMoment } from "../texts/format.ts";
+import { m } from "../texts/messages.ts";
 
 type Categories = readonly SessionCategory[];
 
 const nameOf = (id: number, categories: Categories): string =>
-  categories.find((each) => each.id === id)?.name ?? "a category that is gone";
+  categories.find((each) => each.id === id)?.name ?? m.annotate_change_category_gone();
 
 /** What was said, as the history has it. */
 export function saidText(
   { category_id, exhaustive }: Pick<Exhaustivity, "category_id" | "exhaustive">,
   categories: Categories,
 ): string {
-  const name = nameOf(category_id, categories);
-  if (exhaustive === null) return `Whether all of “${name}” are annotated: nobody knows`;
-  return exhaustive ? `All of “${name}” are annotated` : `Not all of “${name}” are annotated`;
+  const category = nameOf(category_id, categories);
+  if (exhaustive === null) return m.annotate_exhaustive_told_unknown({ category });
+  return exhaustive ? m.annotate_exhaustive_told({ category }) : m.annotate_exhaustive_told_not({ category });
 }
 
 /** Said when somebody has changed which objects there are after others had said that all are annotated. */
 export function reopenedText({ category_id, by, reopened_by }: Exhaustivity, categories: Categories): string {
-  const name = nameOf(category_id, categories);
-  const who = `${by ?? "Somebody"} had said that all of “${name}” are annotated here`;
-  return `${who}. ${reopened_by ?? "Somebody"} has changed which there are: somebody has to look again.`;
+  return m.annotate_exhaustive_reopened({
+    category: nameOf(category_id, categories),
+    name: by ?? m.app_somebody(),
+    changed_by: reopened_by ?? m.app_somebody(),
+  });
 }
 
 export interface ExhaustivityHost {
@@ -73,11 +77,13 @@ export class ExhaustivityStatements {
   why(categoryId: number): string {
     const told = this.host.told().find((each) => each.category_id === categoryId);
     if (!told || told.exhaustive !== this.known(categoryId)) return "";
-    const at = (when: string) =>
-      new Date(when).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-    const who = told.by ?? "Somebody";
-    if (!told.reopened_at) return `${who}, ${at(told.at)}`;
-    return `Reopened: ${told.reopened_by ?? "Somebody"} changed which there are, ${at(told.reopened_at)}. ${who} had said “all”.`;
+    const name = told.by ?? m.app_somebody();
+    if (!told.reopened_at) return m.annotate_exhaustive_by({ name, when: briefMoment(told.at) });
+    return m.annotate_exhaustive_by_reopened({
+      name,
+      changed_by: told.reopened_by ?? m.app_somebody(),
+      when: briefMoment(told.reopened_at),
+    });
   }
 
   /** Of one category; the same again: nobody knows. */

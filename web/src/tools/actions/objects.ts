@@ -137,7 +137,7 @@ export const OBJECTS = [
   {
     group: "Objects",
     command: "exhaustive",
-    does: "All of the category are annotated here; again: nobody knows",
+    does: m.tools_exhaustive,
     keys: ["Shift+a"],
     changes: true,
     once: true,
@@ -147,7 +147,7 @@ export const OBJECTS = [
   {
     group: "Objects",
     command: "notExhaustive",
-    does: "Not all of the category are annotated here; again: nobody knows",
+    does: m.tools_not_exhaustive,
     keys: ["Shift+w"],
     changes: true,
     once: true,
