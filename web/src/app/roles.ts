@@ -1,8 +1,8 @@
 /** What roles and scopes are called for people, and what each is for. */
 
 import { ROOT } from "../api/root.ts";
-import type { ProjectRole, Scope } from "../api/types.ts";
-import { moment as written } from "../texts/format.ts";
+import type { Person, ProjectRole, Scope } from "../api/types.ts";
+import { amid, moment as written } from "../texts/format.ts";
 import { m } from "../texts/messages.ts";
 
 export const projectRoles = (): readonly [role: ProjectRole, name: string, what: string][] => [
@@ -11,6 +11,18 @@ export const projectRoles = (): readonly [role: ProjectRole, name: string, what:
   ["annotator", m.app_role_annotator(), m.app_role_annotator_hint()],
   ["viewer", m.app_role_viewer(), m.app_role_viewer_hint()],
 ];
+
+const ROLES: Readonly<Record<ProjectRole | Person["role"], () => string>> = {
+  manager: m.app_role_manager,
+  reviewer: m.app_role_reviewer,
+  annotator: m.app_role_annotator,
+  viewer: m.app_role_viewer,
+  owner: m.app_role_owner,
+  member: m.app_role_member,
+};
+
+/** A role as it stands within a sentence. */
+export const roleWord = (role: ProjectRole | Person["role"]): string => amid(ROLES[role]());
 
 export const scopes = (): readonly [scope: Scope, what: string][] => [
   ["all", m.app_scope_all()],
