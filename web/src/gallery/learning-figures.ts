@@ -1,65 +1,70 @@
 /** Figures of learning runs as people read them. */
 import type { LearningRun, StageFigures } from "../api/types.ts";
+import { fixed, number } from "../texts/format.ts";
+import { m, said } from "../texts/messages.ts";
 import type { Line } from "./figures.ts";
 
-export const STAGE_NAMES: Readonly<Record<StageFigures["stage"], string>> = {
-  drawn: "1 Drawn with the model's help",
-  mixed: "2 Partly suggested",
-  verified: "3 Suggested and verified",
-};
-export const RUN_STATES: Readonly<Record<LearningRun["state"], string>> = {
-  waiting: "Queued",
-  running: "Training",
-  done: "Done",
-  cancelled: "Cancelled",
-  failed: "Failed",
-};
-const STEPS: Readonly<Record<LearningRun["progress"]["stage"], string>> = {
-  waiting: "Queued",
-  preparing: "Preparing",
-  encoding: "Preparing views of the images",
-  training: "Training",
-  measuring: "Measuring on held-out images",
-};
+export const STAGE_NAMES: Readonly<Record<StageFigures["stage"], string>> = said({
+  drawn: m.learning_stage_drawn,
+  mixed: m.learning_stage_mixed,
+  verified: m.learning_stage_verified,
+});
+export const RUN_STATES: Readonly<Record<LearningRun["state"], string>> = said({
+  waiting: m.learning_state_waiting,
+  running: m.learning_state_running,
+  done: m.learning_state_done,
+  cancelled: m.learning_state_cancelled,
+  failed: m.learning_state_failed,
+});
+const STEPS: Readonly<Record<LearningRun["progress"]["stage"], string>> = said({
+  waiting: m.learning_state_waiting,
+  preparing: m.learning_step_preparing,
+  encoding: m.learning_step_encoding,
+  training: m.learning_step_training,
+  measuring: m.learning_step_measuring,
+});
 
 /** Columns of the table of versions: name in the figures, as people read it. */
-export const MEASURES: Readonly<Record<LearningRun["kind"], readonly (readonly [string, string])[]>> = {
+export const MEASURES: Readonly<
+  Record<LearningRun["kind"], readonly (readonly [name: string, title: () => string])[]>
+> = {
   model: [
-    ["1", "1 click"],
-    ["3", "3 clicks"],
-    ["5", "5 clicks"],
-    ["box", "Box"],
+    ["1", m.learning_measure_1],
+    ["3", m.learning_measure_3],
+    ["5", m.learning_measure_5],
+    ["box", m.learning_measure_box],
   ],
   detector: [
-    ["ap", "AP"],
-    ["ap50", "AP50"],
-    ["ar100", "AR@100"],
-    ["recall", "Recall"],
+    ["ap", () => "AP"],
+    ["ap50", () => "AP50"],
+    ["ar100", () => "AR@100"],
+    ["recall", m.learning_measure_recall],
   ],
 };
 
-const three = (value: number) =>
-  value.toLocaleString(undefined, { minimumFractionDigits: 3, maximumFractionDigits: 3 });
+const three = (value: number) => fixed(value, 3);
 const signed = (value: number) => `${value < 0 ? "−" : "+"}${three(Math.abs(value))}`;
 
 export const isOpen = ({ state }: LearningRun): boolean => state === "waiting" || state === "running";
 
 export function timeLeft(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined) return "";
-  if (seconds < 90) return `about ${Math.max(1, Math.round(seconds))} s left`;
-  return `about ${Math.round(seconds / 60)} min left`;
+  if (seconds < 90) return m.learning_left_seconds({ seconds: Math.max(1, Math.round(seconds)) });
+  return m.learning_left_minutes({ minutes: number(Math.round(seconds / 60)) });
 }
 
 /** Where a run stands. */
 export function progressText({ state, progress }: LearningRun): string {
-  if (state === "waiting") return progress.stage === "waiting" ? "Waits for its turn" : "Waits to go on";
+  if (state === "waiting")
+    return progress.stage === "waiting" ? m.learning_waits_turn() : m.learning_waits_on();
   const { stage, step, steps, loss } = progress;
   const parts = [STEPS[stage]];
-  if (step > 0) parts.push(steps > 0 ? `${step} of ${steps}` : `step ${step}`);
-  if (typeof loss === "number") parts.push(`loss ${three(loss)}`);
+  if (step > 0)
+    parts.push(steps > 0 ? m.learning_progress_of({ step, steps }) : m.learning_progress_step({ step }));
+  if (typeof loss === "number") parts.push(m.learning_progress_loss({ loss: three(loss) }));
   const left = timeLeft(progress.remaining);
   if (left) parts.push(left);
-  return parts.join(", ");
+  return parts.reduce((before, next) => m.app_listed({ before, next }));
 }
 
 /** A figure of the result, with what it was before. */
@@ -72,15 +77,15 @@ export function measured({ figures }: LearningRun, name: string): string {
 
 /** Whether a version is better than what it was made from, and how sure that is. */
 export function verdict({ kind, figures }: LearningRun): string {
-  if (!figures.held_out) return "Not measured: no image is held out yet.";
-  const on = `${figures.measured ?? 0} masks of ${figures.held_out} held-out ${figures.held_out === 1 ? "image" : "images"}`;
+  if (!figures.held_out) return m.learning_verdict_unmeasured();
+  const on = { masks: number(figures.measured ?? 0), count: figures.held_out };
   const { mean } = figures.differences;
   if (kind === "model" && mean) {
-    const interval = `mean ${signed(mean.value)}, 95 % interval ${signed(mean.low)} to ${signed(mean.high)}`;
-    return `${figures.better ? "Better" : "Not shown to be better"}: ${interval}, on ${on}.`;
+    const shown = { mean: signed(mean.value), low: signed(mean.low), high: signed(mean.high), ...on };
+    return figures.better ? m.learning_verdict_better(shown) : m.learning_verdict_not_better(shown);
   }
-  if (figures.better === null || figures.better === undefined) return `The first one, on ${on}.`;
-  return `${figures.better ? "Higher" : "No higher"} AP than the one before, on ${on}.`;
+  if (figures.better === null || figures.better === undefined) return m.learning_verdict_first(on);
+  return figures.better ? m.learning_verdict_higher(on) : m.learning_verdict_no_higher(on);
 }
 
 const COLORS = ["var(--accent)", "var(--good)", "var(--warn)", "var(--bad)"];
@@ -95,7 +100,7 @@ export function roundLines(
   const [first] = known;
   const begins = first && Object.keys(first.run.figures.first).length > 0 ? first : null;
   const lines = MEASURES[kind].map(([name, title], index) => ({
-    name: title,
+    name: title(),
     color: COLORS[index] ?? "var(--text)",
     dash: index % 2 ? [8, 4] : [],
     values: [

@@ -1,25 +1,27 @@
 /** Models as people read about them. */
+
 import type { Model } from "../api/types.ts";
+import { megabytes } from "../texts/format.ts";
+import { m } from "../texts/messages.ts";
 
 /** What each family is for. Seconds are of one processor core for one image (docs/models.md). */
-const ABOUT: Readonly<Record<string, string>> = {
-  samlet: "Small and quick: an image is prepared in about 0.1 s. Came with Limner, so it needs no network.",
-  mobile_sam: "SAM's decoder with a small encoder: about 1 s to prepare an image without a graphics card.",
-  efficientvit_sam_l0: "SAM's decoder with a fast encoder that sees images at half of SAM's resolution.",
-  sam_vit_b: "The smallest SAM: about 12 s to prepare an image without a graphics card.",
-  sam_vit_l: "SAM in the middle size; meant for a graphics card.",
-  sam_vit_h: "SAM in its largest size; meant for a graphics card.",
-  sam2_1_tiny: "SAM 2.1 in its smallest size.",
-  sam2_1_small: "SAM 2.1 in its second size.",
-  sam2_1_base_plus: "SAM 2.1 in its third size; better with a graphics card.",
-  sam2_1_large: "SAM 2.1 in its largest size; meant for a graphics card.",
+const ABOUT: Readonly<Record<string, () => string>> = {
+  samlet: m.models_about_samlet,
+  mobile_sam: m.models_about_mobile_sam,
+  efficientvit_sam_l0: m.models_about_efficientvit_sam_l0,
+  sam_vit_b: m.models_about_sam_vit_b,
+  sam_vit_l: m.models_about_sam_vit_l,
+  sam_vit_h: m.models_about_sam_vit_h,
+  sam2_1_tiny: m.models_about_sam2_1_tiny,
+  sam2_1_small: m.models_about_sam2_1_small,
+  sam2_1_base_plus: m.models_about_sam2_1_base_plus,
+  sam2_1_large: m.models_about_sam2_1_large,
 };
 
 export const aboutModel = ({ family, name, bundled, installed }: Model): string =>
-  (installed && !bundled && name !== family ? "" : ABOUT[family]) ?? "";
+  (installed && !bundled && name !== family ? "" : ABOUT[family]?.()) ?? "";
 
-export const megabytes = (bytes: number): string =>
-  `${(bytes / 1e6).toLocaleString(undefined, { maximumFractionDigits: 1 })} MB`;
+export { megabytes };
 
 /** What was measured of it, by name. */
 export const figuresOf = ({ quality }: Model): readonly (readonly [string, number | string])[] =>
@@ -36,9 +38,11 @@ export function inOrder(models: readonly Model[]): Model[] {
 
 /** How far a model is that is fetched. */
 export function pullText({ done, total }: NonNullable<Model["pull"]>): string {
-  if (total !== null && done >= total) return "Checking and installing…";
-  if (done === 0) return "Waiting for the first bytes…";
-  return total === null ? `${megabytes(done)} so far` : `${megabytes(done)} of ${megabytes(total)}`;
+  if (total !== null && done >= total) return m.models_pull_installing();
+  if (done === 0) return m.models_pull_waiting();
+  return total === null
+    ? m.models_pull_so_far({ done: megabytes(done) })
+    : m.models_pull_of({ done: megabytes(done), total: megabytes(total) });
 }
 
 /** Whether nothing is there yet but what came with Limner. */
