@@ -70,6 +70,16 @@ CHOICES = {
     "which=finished&search=ed": {"submitted", "approved"},
     "which=all&folder=/shelf/": {"shelf/begun"},
     "which=approved&folder=shelf": set(),
+    "which=all&category={category}": {"submitted", "approved"},
+    "which=all&category={category}&exhaustive=unknown": {
+        "untouched",
+        "shelf/begun",
+        "submitted",
+        "negative",
+        "approved",
+        "skipped",
+    },
+    "which=all&category={category}&exhaustive=yes": set(),
 }
 
 
@@ -77,6 +87,7 @@ CHOICES = {
 def test_what_was_counted_is_what_comes(
     script: FlaskClient, project: Json, images: Mapping[str, int], query: str, names: set[str]
 ) -> None:
+    query = query.format(category=project["categories"][0]["id"])
     assert exported(script, project["id"], query) == names
     counted = preview(script, project["id"], query)
     drawn = names & {"shelf/begun", "submitted", "approved"}

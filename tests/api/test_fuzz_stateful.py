@@ -42,7 +42,9 @@ def test_no_sequence_of_requests_makes_the_server_fail(
     strategies = [
         schema[path][method.upper()].as_strategy(generation_mode=GenerationMode.POSITIVE) for path, method in OPERATIONS
     ]
-    requests = st.integers(0, len(strategies) - 1).flatmap(strategies.__getitem__)  # Hypothesis would print them all
+    requests = st.integers(0, len(strategies) - 1).flatmap(
+        lambda number: strategies[number]
+    )  # Hypothesis would print them all
 
     @hypothesis_settings(
         max_examples=20,

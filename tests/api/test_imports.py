@@ -57,6 +57,7 @@ def test_an_export_can_be_imported_again(script: FlaskClient, project: Json, ima
             "annotations": 1,
             "by_category": [{"category": "cat", "annotations": 1}],
             "statements": 0,
+            "tags": 0,
             "skipped": [],
         }
         copied = script.get(f"/api/v1/images/{twin['id']}/annotations").json["annotations"]

@@ -27,7 +27,12 @@ def send(client: FlaskClient, image_id: int, revision: int, state: str, note: st
 
 def test_a_project_says_how_far_it_is(browser: FlaskClient, project: dict[str, Any], upload: Upload) -> None:
     ids = [upload(png_bytes(seed=seed), f"{seed}.png")["image"]["id"] for seed in range(3)]
-    assert send(browser, ids[0], 0, "submitted").json == {"revision": 1, "annotation": None, "replayed": False}
+    assert send(browser, ids[0], 0, "submitted").json == {
+        "revision": 1,
+        "annotation": None,
+        "replayed": False,
+        "reopened": [],
+    }
     assert send(browser, ids[1], 0, "skipped", "blurry").status_code == 200
     counted = browser.get(f"/api/v1/projects/{project['id']}").json
     assert (counted["image_count"], counted["submitted_count"], counted["skipped_count"]) == (3, 1, 1)

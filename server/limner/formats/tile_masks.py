@@ -46,10 +46,10 @@ def draw_tile(masks: Sequence[TileMask], height: int, width: int, size: tuple[in
         _put(canvas, each, places[each.color], (height / size[0], width / size[1]))
     picture = Image.fromarray(canvas, "P")
     picture.putpalette(b"\0\0\0" + b"".join(bytes.fromhex(color[1:]) * 2 for color in colors[:_COLORS]))
-    written = io.BytesIO()
+    buffer = io.BytesIO()
     opacity = bytes([0]) + bytes([FILL, EDGE]) * min(len(colors), _COLORS)
-    picture.save(written, "PNG", transparency=opacity, compress_level=6)
-    return written.getvalue()
+    picture.save(buffer, "PNG", transparency=opacity, compress_level=6)
+    return buffer.getvalue()
 
 
 def _put(canvas: NDArray[np.uint8], each: TileMask, place: int, scale: tuple[float, float]) -> None:

@@ -138,12 +138,16 @@ def categories_on(session: Session, image_ids: Collection[int]) -> Mapping[int, 
 def of_category(category_id: int, exhaustive: ExhaustivityFilter) -> ColumnElement[bool]:
     """What holds of images with annotations of a category (``any``), or of which that much is known of it."""
     if exhaustive == "any":
-        return exists().where(
-            Annotation.image_id == Image.id, Annotation.category_id == category_id, Annotation.deleted.is_(None)
-        )
+        of_it = and_(Annotation.image_id == Image.id, Annotation.category_id == category_id)
+        return _is_any(of_it, Annotation.deleted.is_(None))
     known = and_(
         Exhaustivity.image_id == Image.id, Exhaustivity.category_id == category_id, Exhaustivity.reopened.is_(None)
     )
     if exhaustive == "unknown":
-        return not_(exists().where(known))
-    return exists().where(known, Exhaustivity.exhaustive.is_(exhaustive == "yes"))
+        return not_(_is_any(known))
+    return _is_any(known, Exhaustivity.exhaustive.is_(exhaustive == "yes"))
+
+
+def _is_any(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether there is such a row; what lists images may read the same table for another reason, and often does."""
+    return exists().where(*conditions).correlate(Image)
