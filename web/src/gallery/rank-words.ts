@@ -5,30 +5,26 @@ import { m } from "../texts/messages.ts";
 
 type Rank = NonNullable<ProjectImage["rank"]>;
 
-const percent = (share: number) => m.gallery_upload_percent({ percent: Math.round(100 * share) });
+const percent = (share: number) => m.annotate_percent({ percent: Math.round(100 * share) });
 
 /** All of it, in a sentence. */
-export function rankReason({
-  place,
-  predicted_iou: rated,
-  stability,
-  agreement,
-  distance,
-  clicks,
-}: Rank): string {
-  const all = {
+export function rankReason({ place, predicted_iou, stability, agreement, distance, clicks }: Rank): string {
+  const words = {
     place: number(place),
-    rated: percent(rated),
+    rated: percent(predicted_iou),
     stability: percent(stability),
     agreement: percent(agreement),
     distance: percent(distance),
   };
   return clicks === null
-    ? m.gallery_card_why(all)
-    : m.gallery_card_why_clicks({ ...all, clicks: fixed(clicks, 1) });
+    ? m.gallery_rank_reason(words)
+    : m.gallery_rank_reason_clicks({ ...words, clicks: fixed(clicks, 1) });
 }
 
 /** What fits on a card. */
-export function rankSummary({ place, predicted_iou: rated, distance }: Rank): string {
-  return m.gallery_card_rank({ place: number(place), rated: percent(rated), distance: percent(distance) });
-}
+export const rankSummary = ({ place, predicted_iou, distance }: Rank): string =>
+  m.gallery_rank_summary({
+    place: number(place),
+    rated: percent(predicted_iou),
+    distance: percent(distance),
+  });

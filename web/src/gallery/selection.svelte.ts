@@ -80,14 +80,16 @@ const TOLD = {
   trashed: [m.gallery_told_trashed, m.gallery_told_trashed_none],
   assigned: [m.gallery_told_assigned, m.gallery_told_assigned_none],
   freed: [m.gallery_told_freed, m.gallery_told_freed_none],
+  tagged: [m.gallery_told_tagged, m.gallery_told_tagged_none],
+  untagged: [m.gallery_told_untagged, m.gallery_told_untagged_none],
 } as const;
 /** What was done to many images; freed: anyone may have them. */
 export type DoneToMany = keyof typeof TOLD;
 
 /** What became of many images, in a sentence: "12 images submitted." */
-export function told({ done }: ManyDone, what: DoneToMany): string {
+export function told({ done }: ManyDone, what: DoneToMany, tag = ""): string {
   const [some, none] = TOLD[what];
-  return done.length === 0 ? none() : some({ count: done.length });
+  return done.length === 0 ? none({ tag }) : some({ count: done.length, tag });
 }
 
 /** Why some were left as they are, in a sentence for each reason; empty when none was. */
