@@ -1,6 +1,9 @@
 /** What an export can be: images, formats in plain words, and the question to the server that follows. */
+
 import { EVERYTHING, type Listing, queryOf } from "../api/listing.ts";
 import type { ExportPreview, ExportQuery, Project } from "../api/types.ts";
+import { amid, number } from "../texts/format.ts";
+import { m } from "../texts/messages.ts";
 
 export type Which = NonNullable<ExportQuery["which"]> | "listed";
 export type Format = NonNullable<ExportQuery["format"]>;
@@ -21,8 +24,8 @@ export interface ExportForm {
 }
 
 interface Description {
-  name: string;
-  words: string;
+  name: () => string;
+  words: () => string;
   sample: string;
   /** Whether the images can come along, and the parts of a split. */
   withImages: boolean;
@@ -30,34 +33,33 @@ interface Description {
 
 export const FORMATS: Readonly<Record<Format, Description>> = {
   coco: {
-    name: "COCO",
-    words: "One JSON file with every mask and all that is known of it. What most training code reads.",
+    name: () => "COCO",
+    words: m.exchange_format_coco,
     sample:
       '{"image_id": 7, "category_id": 1, "segmentation": {"counts": "Ybc0…", "size": [480, 640]}, "area": 9120}',
     withImages: true,
   },
   yolo: {
-    name: "YOLO",
-    words: "A text file of polygons for each image, and data.yaml. Trains with Ultralytics as it is.",
+    name: () => "YOLO",
+    words: m.exchange_format_yolo,
     sample: "0 0.1875 0.4166 0.2031 0.4020 0.2187 0.3958 …",
     withImages: true,
   },
   png: {
-    name: "Label maps",
-    words:
-      "Two PNG pictures for each image: the class of each pixel, and its object. Where masks overlap, the smaller is on top.",
+    name: m.exchange_format_labels,
+    words: m.exchange_format_png,
     sample: "classes/cat.png, instances/cat.png, labels.json",
     withImages: true,
   },
   panoptic: {
-    name: "Panoptic COCO",
-    words: "A PNG of objects for each image and one JSON. Where masks overlap, the smaller is on top.",
+    name: () => "Panoptic COCO",
+    words: m.exchange_format_panoptic,
     sample: '{"image_id": 7, "segments_info": [{"id": 1, "category_id": 1, "area": 9120}]}',
     withImages: false,
   },
   sa1b: {
-    name: "SA-1B",
-    words: "A JSON file for each image, every pixel exact, with the points that made each mask.",
+    name: () => "SA-1B",
+    words: m.exchange_format_sa1b,
     sample: '{"image": {"file_name": "cat.jpg"}, "annotations": [{"segmentation": {"counts": "Ybc0…"}}]}',
     withImages: false,
   },
@@ -95,9 +97,9 @@ export const bringsImages = ({ format, images, split }: ExportForm): boolean =>
 export function obstacle({ split, shares, format }: ExportForm): string {
   if (!split || !FORMATS[format].withImages) return "";
   const total = shares.reduce((sum, share) => sum + share, 0);
-  if (shares.some((share) => !Number.isInteger(share) || share < 0)) return "Shares are whole percentages.";
-  if (total !== 100) return `The shares add up to ${total}, not to 100.`;
-  return shares[0] > 0 ? "" : "Something has to be for training.";
+  if (shares.some((share) => !Number.isInteger(share) || share < 0)) return m.exchange_shares_whole();
+  if (total !== 100) return m.exchange_shares_total({ total });
+  return shares[0] > 0 ? "" : m.exchange_shares_training();
 }
 
 /** The question to the server. Only what matters for the format is in it. */
@@ -125,27 +127,31 @@ export function exportQuery(form: ExportForm, listing: Listing): ExportQuery {
   };
 }
 
-const number = (count: number, one: string, many = `${one}s`) =>
-  `${count.toLocaleString()} ${count === 1 ? one : many}`;
-
 /** "120 images with 840 masks"; what of that may surprise is said behind it. */
 export function summary({ images, annotations, empty }: ExportPreview): string {
-  const negatives = empty > 0 ? `; ${number(empty, "image")} of these without masks` : "";
-  return `${number(images, "image")} with ${number(annotations, "mask")}${negatives}`;
+  const counted = {
+    images: m.gallery_images_counted({ count: images }),
+    masks: m.gallery_masks_counted({ count: annotations }),
+  };
+  if (empty === 0) return m.exchange_summary(counted);
+  return m.exchange_summary_empty({ ...counted, negatives: m.gallery_images_counted({ count: empty }) });
 }
 
 /** What does not come along; empty when nothing stays behind. */
 export function leftBehind(preview: ExportPreview, names: Readonly<Record<string, string>>): string {
   const images = preview.left_out.reduce((sum, each) => sum + each.images, 0);
-  const states = preview.left_out.map(
-    (each) => `${each.images.toLocaleString()} ${names[each.state]?.toLowerCase()}`,
+  const states = preview.left_out.map((each) =>
+    m.exchange_left_state({ count: number(each.images), state: amid(names[each.state] ?? "") }),
   );
   const parts = [];
   if (images > 0)
     parts.push(
-      `${number(images, "image")} (${states.join(", ")}) with ${number(preview.left_out_annotations, "mask")}`,
+      m.exchange_left_images({
+        images: m.gallery_images_counted({ count: images }),
+        states: states.join(", "),
+        masks: m.gallery_masks_counted({ count: preview.left_out_annotations }),
+      }),
     );
-  if (preview.no_outline > 0)
-    parts.push(`${number(preview.no_outline, "crowd or empty mask", "crowds and empty masks")}`);
+  if (preview.no_outline > 0) parts.push(m.exchange_left_outlines({ count: preview.no_outline }));
   return parts.join("; ");
 }

@@ -2,11 +2,6 @@
 export const TO_CONVERT: readonly string[] = [
   "agreement/AnswersPicture.svelte",
   "agreement/OverlapSettings.svelte",
-  "gallery/ExportCounts.svelte",
-  "gallery/ExportDialog.svelte",
-  "gallery/ImportPanel.svelte",
-  "gallery/ImportReport.svelte",
-  "gallery/SnapshotList.svelte",
   "pages/AgreementPage.svelte",
   "pages/AuditPage.svelte",
   "pages/SettlePage.svelte",
@@ -24,13 +19,10 @@ export const TO_CONVERT: readonly string[] = [
 /** Scripts and modules of which the same is true. */
 export const SCRIPTS_TO_CONVERT: readonly string[] = [
   "gallery/audit.ts",
-  "gallery/exporting.ts",
   "gallery/figures.ts",
   "gallery/webhooks.ts",
   "ui/agreement/AgreementTable.svelte",
   "ui/agreement/OverlapSettings.svelte",
-  "ui/gallery/ExportDialog.svelte",
-  "ui/gallery/ImportPanel.svelte",
   "ui/pages/SettlePage.svelte",
   "ui/pages/TrashPage.svelte",
   "ui/statistics/GoldTable.svelte",
