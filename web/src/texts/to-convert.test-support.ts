@@ -6,25 +6,19 @@ export const TO_CONVERT: readonly string[] = [
   "pages/AuditPage.svelte",
   "pages/SettlePage.svelte",
   "pages/StatisticsPage.svelte",
-  "pages/TrashPage.svelte",
   "pages/VerificationPage.svelte",
-  "pages/WebhooksPage.svelte",
   "statistics/EffortTable.svelte",
   "statistics/GoldTable.svelte",
   "verification/CropGrid.svelte",
-  "webhooks/WebhookForm.svelte",
-  "webhooks/WebhookRow.svelte",
 ];
 
 /** Scripts and modules of which the same is true. */
 export const SCRIPTS_TO_CONVERT: readonly string[] = [
   "gallery/audit.ts",
   "gallery/figures.ts",
-  "gallery/webhooks.ts",
   "ui/agreement/AgreementTable.svelte",
   "ui/agreement/OverlapSettings.svelte",
   "ui/pages/SettlePage.svelte",
-  "ui/pages/TrashPage.svelte",
   "ui/statistics/GoldTable.svelte",
   "ui/verification/CropGrid.svelte",
 ];
