@@ -1,4 +1,5 @@
 /** Figures as people read them. */
+
 import {
   type Effort,
   type Estimate,
@@ -7,6 +8,8 @@ import {
   type Progress,
   STATE_NAMES,
 } from "../api/types.ts";
+import { day, fixed, rounded, percent as written } from "../texts/format.ts";
+import { m } from "../texts/messages.ts";
 
 const LOOKS: readonly [ImageState, color: string, dash: number[]][] = [
   ["waiting", "var(--text-faint)", []],
@@ -32,41 +35,33 @@ export interface Line {
   values: number[];
 }
 
-const one = (value: number) => value.toLocaleString(undefined, { maximumFractionDigits: 1 });
+const one = (value: number) => rounded(value, 1);
 
 /** Of the masks whose time is known. */
 export const secondsPerMask = ({ timed, seconds }: Effort): string =>
   timed ? `${one(seconds / timed)} s` : "–";
 /** Of the masks whose clicks are known. */
 export const clicksPerMask = ({ clicked, clicks }: Effort): string => (clicked ? one(clicks / clicked) : "–");
-export const percent = (share: number | null): string =>
-  share === null ? "–" : share.toLocaleString(undefined, { style: "percent", maximumFractionDigits: 0 });
+export const percent = (share: number | null): string => (share === null ? "–" : written(share));
 /** The share of errors with its 95 % interval, for people. */
 export function rateText(share: number | null, low: number, high: number): string {
   if (share === null) return "–";
-  const exact = (value: number) =>
-    value.toLocaleString(undefined, { style: "percent", maximumFractionDigits: 1 });
+  const exact = (value: number) => written(value, 1);
   return `${exact(share)} (${exact(low)}–${exact(high)})`;
 }
 /** A measure from −1 to 1. */
-export const ratio = (value: number | null): string =>
-  value === null
-    ? "–"
-    : value.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+export const ratio = (value: number | null): string => (value === null ? "–" : fixed(value, 2));
 /** A measure with its 95 % interval, where there is one. */
 export const withInterval = ({ value, low, high }: Estimate): string =>
   low === null || high === null ? ratio(value) : `${ratio(value)} (${ratio(low)}–${ratio(high)})`;
-export const dayText = (day: string): string =>
-  new Date(`${day}T00:00:00Z`).toLocaleDateString(undefined, { dateStyle: "medium", timeZone: "UTC" });
 
 export function forecastText({ open, per_day, ends }: Forecast): string {
-  if (open === 0) return "No image is open.";
-  const left = `${open.toLocaleString()} ${open === 1 ? "image is" : "images are"} open.`;
-  if (per_day <= 0) return `${left} None of them was finished in the last days, so there is no forecast.`;
-  const pace = `At the pace of the last days, ${one(per_day)} a day,`;
+  if (open === 0) return m.statistics_forecast_done();
+  if (per_day <= 0) return m.statistics_forecast_none({ count: open });
+  const pace = one(per_day);
   return ends
-    ? `${left} ${pace} the last one is done about ${dayText(ends)}.`
-    : `${left} ${pace} no end is in sight.`;
+    ? m.statistics_forecast_ends({ count: open, pace, day: day(ends) })
+    : m.statistics_forecast_endless({ count: open, pace });
 }
 
 /** Images in each state, from the first day to `today`, on which they stand as they did last. */
@@ -96,5 +91,5 @@ export function maskLine(groups: readonly Effort[]): { days: string[]; lines: Li
       days.push(new Date(at).toISOString().slice(0, 10));
   }
   const values = days.map((day) => counts.get(day) ?? 0);
-  return { days, lines: [{ name: "Masks", color: "var(--accent)", dash: [], values }] };
+  return { days, lines: [{ name: m.statistics_masks(), color: "var(--accent)", dash: [], values }] };
 }

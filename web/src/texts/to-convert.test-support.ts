@@ -7,18 +7,14 @@ export const TO_CONVERT: readonly string[] = [
   "pages/SettlePage.svelte",
   "pages/StatisticsPage.svelte",
   "pages/VerificationPage.svelte",
-  "statistics/EffortTable.svelte",
-  "statistics/GoldTable.svelte",
   "verification/CropGrid.svelte",
 ];
 
 /** Scripts and modules of which the same is true. */
 export const SCRIPTS_TO_CONVERT: readonly string[] = [
   "gallery/audit.ts",
-  "gallery/figures.ts",
   "ui/agreement/AgreementTable.svelte",
   "ui/agreement/OverlapSettings.svelte",
   "ui/pages/SettlePage.svelte",
-  "ui/statistics/GoldTable.svelte",
   "ui/verification/CropGrid.svelte",
 ];
