@@ -8,7 +8,4 @@ export const TO_CONVERT: readonly string[] = [
 ];
 
 /** Scripts and modules of which the same is true. */
-export const SCRIPTS_TO_CONVERT: readonly string[] = [
-  "gallery/audit.ts",
-  "ui/pages/SettlePage.svelte",
-];
+export const SCRIPTS_TO_CONVERT: readonly string[] = ["gallery/audit.ts", "ui/pages/SettlePage.svelte"];
