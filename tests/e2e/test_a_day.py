@@ -238,6 +238,7 @@ def test_five_people_work_through_a_day(day: Day, server: LimnerServer, browser:
     reviewer.page.goto(day.url)
     reviewer.page.get_by_role("button", name="Review 1").click()
     reviewer.page.get_by_role("heading", name="c.png").wait_for()
+    reviewer.page.get_by_role("button", name="Comments: 1 open").wait_for()  # before they are read the key finds none
     reviewer.page.keyboard.press(".")
     reviewer.page.get_by_text("Drawn now.").wait_for()
     reviewer.page.get_by_role("button", name="Resolve").click()

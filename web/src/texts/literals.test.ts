@@ -2,7 +2,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { type AST, parse } from "svelte/compiler";
 import { describe, expect, it } from "vitest";
-import { SCRIPTS_TO_CONVERT, TO_CONVERT } from "./to-convert.test-support.ts";
 
 /** Attributes of elements that are read by people. */
 const SPOKEN = [
@@ -89,15 +88,8 @@ const components = readdirSync(UI, { recursive: true, encoding: "utf8" })
   .sort();
 
 describe("the texts of the page", () => {
-  it.each(components.filter((name) => !TO_CONVERT.includes(name)))("are not in %s", (name) => {
+  it.each(components)("are not in %s", (name) => {
     expect(literalsIn(readFileSync(new URL(name, UI), "utf8"))).toEqual([]);
-  });
-
-  it("are still in the components that wait to be converted, and in no others", () => {
-    const unconverted = components.filter(
-      (name) => literalsIn(readFileSync(new URL(name, UI), "utf8")).length > 0,
-    );
-    expect(TO_CONVERT.filter((name) => !unconverted.includes(name))).toEqual([]);
   });
 
   it.each([
@@ -156,9 +148,8 @@ function sentencesOf(name: string): string[] {
 }
 
 describe("the sentences of the page", () => {
-  it("are in no script but those that wait to be converted", () => {
-    const unconverted = scripts.filter((name) => sentencesOf(name).length > 0);
-    expect(unconverted).toEqual(SCRIPTS_TO_CONVERT);
+  it("are in no script", () => {
+    expect(scripts.filter((name) => sentencesOf(name).length > 0)).toEqual([]);
   });
 
   it.each([

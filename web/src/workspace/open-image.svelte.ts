@@ -61,6 +61,8 @@ export class OpenImage {
   private sync: ImageSync | null = null;
   /** Counts images opened and closed: what comes for an earlier one is dropped. */
   private turn = 0;
+  /** What the server has told of images since they were asked for: an answer that was on its way meanwhile does not know it. */
+  private readonly told = new Map<number, Partial<Pick<ImageDetails, "tags" | "work">>>();
 
   constructor(private readonly host: OpenImageHost) {}
 
@@ -81,7 +83,7 @@ export class OpenImage {
       return null;
     }
     this.sync = sync;
-    this.details = this.marked(details);
+    this.details = this.marked({ ...details, ...this.told.get(id) });
     this.exhaustivity = current.exhaustivity;
     sync.onRemote = (annotations) => {
       this.host.replace(annotations, sync.exhaustive);
@@ -103,8 +105,10 @@ export class OpenImage {
   async refresh(): Promise<ImageDetails | null> {
     const { details: known, sync, turn } = this;
     if (!known || !sync) return null;
-    const details = await this.host.client.image(known.id, { listing: this.host.listing() });
+    this.told.delete(known.id);
+    const answer = await this.host.client.image(known.id, { listing: this.host.listing() });
     if (this.turn !== turn) return null;
+    const details = { ...answer, ...this.told.get(known.id) };
     const isOld = details.revision < sync.revision; // of its mark, more is known here
     this.details = isOld ? { ...details, mark: this.details!.mark } : this.marked(details);
     return this.details;
@@ -180,10 +184,11 @@ export class OpenImage {
 
   /** The server has told who has images, or is to work on them. */
   hearWork(images: readonly ({ image_id: number } & ImageWork)[]): void {
+    for (const { image_id: id, ...work } of images) this.told.set(id, { ...this.told.get(id), work });
     const { details } = this;
-    const told = images.find((each) => each.image_id === details?.id);
-    if (!details || !told) return;
-    const { image_id: _, ...work } = told;
+    const work =
+      details && images.some((each) => each.image_id === details.id) && this.told.get(details.id)?.work;
+    if (!work) return;
     const me = this.host.me();
     const taken =
       work.held_by !== null && work.held_by !== me && work.held_by !== details.work.held_by && !work.reserved;
@@ -200,6 +205,7 @@ export class OpenImage {
 
   /** The server has told which tags images have. */
   hearTags(images: readonly ImageTags[]): void {
+    for (const { image_id: id, tags } of images) this.told.set(id, { ...this.told.get(id), tags });
     const { details } = this;
     const told = images.find((each) => each.image_id === details?.id);
     if (details && told) this.details = { ...details, tags: told.tags };

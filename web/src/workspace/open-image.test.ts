@@ -97,6 +97,32 @@ describe("a mark", () => {
   });
 });
 
+describe("tags that somebody gives", () => {
+  const tags = (given: string[]) => image.hearTags([{ image_id: 7, tags: given }]);
+
+  it("stay when details that were asked for before arrive after them", async () => {
+    const refreshed = image.refresh();
+    tags(["night"]);
+    await refreshed;
+    expect(image.details!.tags).toEqual(["night"]);
+  });
+
+  it("while the image is loaded ahead are there when it is opened", async () => {
+    image.close();
+    const loading = Promise.resolve({ ...details(), tags: ["day"] });
+    tags(["night"]);
+    await image.open(7, loading);
+    expect(image.details!.tags).toEqual(["night"]);
+  });
+
+  it("give way to what the server says when it is asked anew", async () => {
+    tags(["night"]);
+    answer = { ...details(), tags: ["day"] };
+    await image.refresh();
+    expect(image.details!.tags).toEqual(["day"]);
+  });
+});
+
 it("restores what was deleted before this page knew it", async () => {
   const fields = { category_id: 3, segmentation: { size: [4, 4], counts: "00" }, iscrowd: 0, attributes: {} };
   const operations = [{ kind: "delete", uid: "a", fields: { ...fields, provenance: null }, refused: null }];
