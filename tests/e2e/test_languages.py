@@ -135,6 +135,25 @@ def test_keys_view_and_panels_have_room_on_a_phone_in_every_language(
             page.keyboard.press("Escape")
 
 
+PAGES = ["statistics", "learning", "agreement", "verification", "audit", "trash", "webhooks"]  # of a project
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_has_room_on_a_phone_in_every_language(
+    language: str, project: Project, server: LimnerServer, browser: Browser
+) -> None:
+    addresses = [f"{project.url}/{name}" for name in PAGES]
+    addresses += [f"{server.address}/{name}" for name in ("models", "people", "account", "audit")]
+    with reader_of(language, server, browser) as page:
+        page.set_viewport_size(PHONE)
+        for address in addresses:
+            page.goto(address)
+            page.get_by_role("heading", level=1).wait_for()
+            page.wait_for_load_state("networkidle")
+            page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")  # once all is laid out
+            assert violations(page) == [], address
+
+
 def test_a_command_is_found_by_its_german_name_and_a_key_is_written_as_on_a_german_keyboard(
     project: Project, server: LimnerServer, browser: Browser
 ) -> None:
