@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from flask.testing import FlaskClient
@@ -14,6 +14,7 @@ from limner.service.wiring import Services
 from limner.store.suggestions import NewSuggestion, replace_suggestions
 from limner.store.tables import Job, JobItem, Suggestion
 from limner.store.types import utc_now
+from limner.vocabulary.rle import Rle
 from tests.api.conftest import mask_rle
 
 ASKED = {"source": "text", "text": "Cat, red  car"}
@@ -52,7 +53,7 @@ def decide(
     """What the detector "dino" found, with how sure it was of each box and what somebody decided."""
     found = [
         NewSuggestion(
-            mask_rle(first_mask + number),  # type: ignore[arg-type]
+            cast(Rle, mask_rle(first_mask + number)),
             score=0.5,
             model_sha256="0" * 64,
             prompt={"box": [0, 0, 9, 9], "confidence": confidence, "phrase": "cat", "detector": "dino"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, ViewportSize, sync_playwright
@@ -56,9 +57,9 @@ def signed_in(server: LimnerServer, browser: Browser) -> Iterator[BrowserContext
     context.close()
 
 
-def new_profile(browser: Browser, link: str) -> BrowserContext:
-    """A browser profile that followed a sign-in link."""
-    context = browser.new_context(viewport=VIEWPORT, accept_downloads=True)
+def new_profile(browser: Browser, link: str, **options: Any) -> BrowserContext:
+    """A browser profile that followed a sign-in link; with options of Playwright's ``new_context``."""
+    context = browser.new_context(**{"viewport": VIEWPORT, "accept_downloads": True, **options})
     context.set_default_timeout(TIMEOUT)
     page = context.new_page()
     page.goto(link)

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.annotate_page import violations
 from tests.e2e.api import Project, sign_in_link
-from tests.e2e.conftest import TIMEOUT, VIEWPORT
+from tests.e2e.conftest import new_profile
 from tests.e2e.server import LimnerServer
 
 pytestmark = pytest.mark.e2e
@@ -28,12 +28,8 @@ IS_PAINTED = """(image) => {
 @pytest.fixture
 def newcomer(server: LimnerServer, browser: Browser) -> Iterator[Page]:
     """A tab of a browser that has never been here, signed in."""
-    context = browser.new_context(viewport=VIEWPORT)
-    context.set_default_timeout(TIMEOUT)
-    page = context.new_page()
-    page.goto(sign_in_link(server))
-    page.get_by_role("heading", name="Projects").wait_for()
-    yield page
+    context = new_profile(browser, sign_in_link(server))
+    yield context.new_page()
     context.close()
 
 

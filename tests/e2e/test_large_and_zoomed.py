@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.e2e.annotate_page import violations
 from tests.e2e.api import Project, sign_in_link
-from tests.e2e.conftest import TIMEOUT
+from tests.e2e.conftest import TIMEOUT, new_profile
 from tests.e2e.server import LimnerServer
 from tests.e2e.test_small_screens import fits
 
@@ -40,12 +40,8 @@ OUT_OF_REACH = """() => {
 def sized_page(server: LimnerServer, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A tab of a mouse user, signed in; zoom is a smaller page with more device pixels, as in a browser."""
     scale = 2 if request.param is ZOOMED else 1
-    context = browser.new_context(viewport=request.param, device_scale_factor=scale)
-    context.set_default_timeout(TIMEOUT)
-    page = context.new_page()
-    page.goto(sign_in_link(server))
-    page.get_by_role("heading", name="Projects").wait_for()
-    yield page
+    context = new_profile(browser, sign_in_link(server), viewport=request.param, device_scale_factor=scale)
+    yield context.new_page()
     context.close()
 
 

@@ -15,7 +15,7 @@ from limner.store.tables import ImageTag, User
 from limner.store.tags import MAX_TAGS, MOST_NAMED, add_tag, announce_tags, count_tags, remove_tag, tags_of, with_tags
 from limner.store.trash import put_in_trash, restore
 from limner.vocabulary.events import TagsEvent
-from limner.vocabulary.listing import EVERYTHING, Listing
+from limner.vocabulary.listing import EVERYTHING, ImageOrder, Listing
 from limner.vocabulary.names import MAX_TAG, clean_tag
 from tests.store.conftest import new_image
 
@@ -65,11 +65,11 @@ def test_what_is_no_tag_is_refused_by_name(given: str, said: str) -> None:
 
 @pytest.mark.parametrize("order", ["added", "name", "objects"])
 def test_a_tag_chooses_pages_counts_and_neighbours_alike_in_every_order(
-    database: Database, project_id: int, order: str
+    database: Database, project_id: int, order: ImageOrder
 ) -> None:
-    listing = Listing(tag="night", order=order)  # type: ignore[arg-type]
+    listing = Listing(tag="night", order=order)
     chosen = numbers(database, project_id, listing)
-    everything = numbers(database, project_id, Listing(order=order))  # type: ignore[arg-type]
+    everything = numbers(database, project_id, Listing(order=order))
     assert chosen == everything[1::2]
     with database.read() as session:
         assert count_images(session, project_id, listing) == 3

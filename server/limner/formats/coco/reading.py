@@ -6,7 +6,7 @@ Whatever is wrong with an entry is a :class:`BadEntry`, that names it by its pla
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NoReturn, TypeGuard
 from urllib.parse import urlsplit
@@ -58,7 +58,12 @@ class CocoImage:
     size: Size | None
     sha256: str | None
     fields: Mapping[str, object] = field(default_factory=dict)
-    tags: tuple[object, ...] = ()  # as they stand in the file
+
+    @property
+    def tags(self) -> Sequence[object]:
+        """As they stand in the file. They are no part of COCO: where they are no list, others mean something else."""
+        tags = self.fields.get("tags")
+        return tags if isinstance(tags, list) else ()
 
 
 @dataclass(frozen=True)
@@ -132,9 +137,7 @@ def read_image(entry: object, index: int) -> CocoImage:
         size = (int(height), int(width))
     sha256 = fields.get("sha256")
     content = sha256.lower() if isinstance(sha256, str) and sha256 else None
-    tags = fields.get("tags")  # no part of COCO: where it is no list, others mean something else
-    listed = tuple(tags) if isinstance(tags, list) else ()
-    return CocoImage(_id(label, fields, "id"), file_name, size, content, fields, listed)
+    return CocoImage(_id(label, fields, "id"), file_name, size, content, fields)
 
 
 def _path_of(url: object) -> str | None:

@@ -26,7 +26,8 @@ class FeaturePyramid(nn.Module):
         Nothing else reads these two, so that each gets both matrices multiplied together: the maps of ``dim`` channels
         between them, of which the finest is 67 MB, are never made.
         """
-        conv32, conv16, conv8, conv4 = (as_kind(level["conv"], nn.Conv2d) for level in self.convs)  # type: ignore[index]
+        levels = (as_kind(level, nn.ModuleDict)["conv"] for level in self.convs)
+        conv32, conv16, conv8, conv4 = (as_kind(conv, nn.Conv2d) for conv in levels)
         at4, at8, at16, at32 = maps
         coarse = _convolved(at16, conv16.weight.flatten(1), conv16.bias)
         coarser = _convolved(at32, conv32.weight.flatten(1), conv32.bias)
