@@ -29,6 +29,12 @@ export class Comments {
   /** What is on its way. */
   busy = $state.raw(false);
   readonly open = $derived(this.threads.filter((each) => each.resolved_at === null));
+  /** Those that the image shows, with their numbers: all that are open, and the one that is looked at. */
+  readonly pinned = $derived(
+    this.threads
+      .map((thread, index) => ({ thread, number: index + 1 }))
+      .filter(({ thread: { id, resolved_at } }) => resolved_at === null || id === this.current),
+  );
   private imageId = 0;
   private turn = 0;
   /** uid of what is being said, by where and how it is said: an answer that was lost does not say it twice. */
