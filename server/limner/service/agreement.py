@@ -19,9 +19,8 @@ from limner.store.categories import list_categories
 from limner.store.images import file_names_of
 from limner.store.names import names_of_users
 from limner.store.overlap import count_states
+from limner.vocabulary.names import NO_CATEGORY, NOBODY
 
-NOBODY = "somebody who is not known"
-NO_CATEGORY = "no category"
 COLUMNS = (
     "image_id",
     "file_name",

@@ -12,6 +12,7 @@ from limner.service.wiring import Services
 from limner.store import gold as store
 from limner.store.gold import GoldFigures
 from limner.store.names import names_of_users
+from limner.vocabulary.names import NOBODY
 
 COLUMNS = (
     "image_id",
@@ -25,7 +26,6 @@ COLUMNS = (
     "boundary_iou",
     "same_category",
 )
-NOBODY = "somebody who is not known"
 
 
 @dataclass(frozen=True)

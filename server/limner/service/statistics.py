@@ -16,11 +16,11 @@ from limner.store.categories import list_categories
 from limner.store.names import names_of_users
 from limner.store.statistics import Effort, Forecast, ProgressDay, Reviews
 from limner.store.types import utc_now
+from limner.vocabulary.names import NO_CATEGORY, NOBODY
 from limner.vocabulary.states import EffortBy, ImageState
 
 STATES = get_args(ImageState)
-NOBODY = "somebody who is not known"
-WITHOUT = {"category": "no category", "person": NOBODY, "model": "drawn without a model", "day": ""}
+WITHOUT = {"category": NO_CATEGORY, "person": NOBODY, "model": "drawn without a model", "day": ""}
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from limner.store.names import names_of_users
 from limner.store.tables import Annotation, Comment, Image
 from limner.store.verification import Choice, VerifiedCounts, VerifiedMask
 from limner.vocabulary.intervals import wilson
+from limner.vocabulary.names import NO_CATEGORY, NOBODY
 from limner.vocabulary.rle import Rle
 from limner.vocabulary.states import MaskVerdict, VerificationBy
 
@@ -39,8 +40,6 @@ __all__ = [
     "sample",
 ]
 
-NOBODY = "somebody who is not known"
-NO_CATEGORY = "no category"
 WRONG = "Judged wrong in the verification grid: mend the mask or its category, then resolve this."
 _THREADS = uuid.UUID("7c0f2a52-3c8e-4a7b-9a63-6a5d3d1f0b11")  # names the comments that judgements make
 

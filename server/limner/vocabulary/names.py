@@ -11,6 +11,8 @@ import unicodedata
 
 from limner.errors import InvalidInput
 
+NOBODY = "somebody who is not known"  # in place of a name, for who reads figures
+NO_CATEGORY = "no category"
 MAX_PART_BYTES = 255  # of a file's or folder's own name: the limit of ext4, XFS, APFS and NTFS
 MAX_PATH = 1024  # characters of the whole relative path
 MAX_TEXT = 255  # characters of a category's name

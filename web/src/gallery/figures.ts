@@ -37,6 +37,15 @@ export interface Line {
 
 const one = (value: number) => rounded(value, 1);
 
+const NAMELESS = {
+  category: m.statistics_no_category,
+  person: m.statistics_nobody,
+  model: m.statistics_no_model,
+};
+/** What a group is called; the server names those of no category, nobody and no model in English only. */
+export const groupName = (by: keyof typeof NAMELESS, key: string | number, name: string): string =>
+  key === "" || Number(key) === 0 ? NAMELESS[by]() : name;
+
 /** Of the masks whose time is known. */
 export const secondsPerMask = ({ timed, seconds }: Effort): string =>
   timed ? `${one(seconds / timed)} s` : "–";
