@@ -22,7 +22,7 @@ Timestamp = Annotated[datetime, WithJsonSchema({"type": "string", "format": "dat
 
 
 class _Fact(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True, defer_build=True)
 
 
 class ImageMark(_Fact):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 class Message(BaseModel):
     """One message; unknown fields are refused, since they mean that the two processes are of different versions."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     def line(self) -> bytes:
         """The message as one line."""

@@ -19,7 +19,7 @@ MAX_SUGGESTIONS = 1000  # of one run on one image; the best ones are kept
 
 
 class _Asked(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Everything(_Asked):

@@ -1,6 +1,8 @@
-"""What all tables share."""
+"""What all tables share.
 
-from __future__ import annotations
+The modules of this package do without ``from __future__ import annotations``: SQLAlchemy would compile the text of
+every column's type once more at each start.
+"""
 
 from datetime import datetime
 from typing import Any, ClassVar

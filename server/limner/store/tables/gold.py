@@ -1,7 +1,5 @@
 """Gold images: what is on them, kept as it was, and how work on copies of them compares with that."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index

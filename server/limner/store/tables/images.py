@@ -1,7 +1,5 @@
 """Images and what is on them."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

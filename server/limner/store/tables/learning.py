@@ -1,7 +1,5 @@
 """Learning runs of projects, and the versions of models that came of them."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text

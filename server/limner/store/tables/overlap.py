@@ -1,7 +1,5 @@
 """What several people made of the same image, each on a copy of their own, and how that compares by twos."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index

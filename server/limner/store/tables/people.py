@@ -1,7 +1,5 @@
 """People, and how they sign in; what they did is in the audit log."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint

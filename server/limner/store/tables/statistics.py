@@ -1,7 +1,5 @@
 """What each image adds to the figures of its project, and their sums."""
 
-from __future__ import annotations
-
 from datetime import date
 
 from sqlalchemy import ForeignKey, Index, String, false

@@ -1,7 +1,5 @@
 """Addresses outside that are told what happens in a project, and what they were told."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text

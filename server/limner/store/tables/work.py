@@ -1,7 +1,5 @@
 """Background work, who does it, and what pages hear."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
