@@ -24,6 +24,9 @@ GPU_RECIPE ?= server/limner/train/recipes/samlet-gpu.toml
 GPU_PACK   ?= runs/gpu-photos.zip
 GPU_PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 
+# Where no bytecode is kept, every server and child process that is started compiles all of Limner again.
+export PYTHONDONTWRITEBYTECODE :=
+
 BIN     := $(VENV)/bin
 STATIC  := server/limner/static/index.html
 WEB_SOURCES := $(shell find web/src web/public web/messages -type f -not -path "web/src/texts/generated/*" 2>/dev/null) web/index.html web/vite.config.ts web/package.json web/project.inlang/settings.json
