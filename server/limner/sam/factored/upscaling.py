@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limner.sam.common import LayerNorm2d
+from limner.sam.factored.gelu import gelu, gelu_scale
 from limner.sam.mask_decoder import MaskDecoder
 from limner.sam.model import PADDING_LOGIT
 
@@ -68,10 +69,11 @@ class Upscaling(nn.Module):
             fine: four of what SAM 2 adds in between.
         """
         _, vh, vw = bases[0].shape
+        weights = weights / gelu_scale()
         eps = self.norm.eps * inverse_scale.square()  # (1, v)
         quarters = []
         for index, (base, part) in enumerate(zip(bases, columns.chunk(SUB_PIXELS), strict=True)):
-            x, after = base.flatten(1) + part @ rows, self.up2_bias
+            x, after = torch.addmm(base.flatten(1), part, rows), self.up2_bias
             if fine is not None:
                 x = x + fine[index].before.flatten(1) * inverse_scale
                 after = fine[index].after.flatten(1)
@@ -90,9 +92,9 @@ class Upscaling(nn.Module):
         Returns:
             (4, masks, v): the sub-pixels of the second convolution, masks, cells.
         """
-        scale = torch.rsqrt(x.square().mean(0, keepdim=True) + eps)  # (1, v)
-        x = F.gelu(x * scale * self.norm.weight[:, None] + self.norm.bias[:, None])
-        x = F.gelu(torch.addmm(after, self.up2_matrix, x))  # (4·32, v)
+        scale, s = torch.rsqrt(x.square().mean(0, keepdim=True) + eps), gelu_scale()  # (1, v)
+        x = gelu(x * scale * (s * self.norm.weight[:, None]) + s * self.norm.bias[:, None])
+        x = gelu(torch.addmm(s * after, self.up2_matrix, x))  # (4·32, v)
         return weights @ x.view(SUB_PIXELS, weights.shape[1], -1)
 
 
