@@ -119,8 +119,9 @@ def _measure(page: Page, files: Files, reference: Reference, config: ModelConfig
         "image": _size(LARGE),
         "file": _embedding_file(name, 683, 1024),
     }
-    opened = turns.take(preview, fewer)
-    yield against("open an image that is encoded, to its first preview", opened, reference.title)
+    for ahead, what in ((False, "open an image that is encoded"), (True, "open an image that was prepared ahead")):
+        opened = turns.take({**preview, "ahead": ahead}, fewer)
+        yield against(f"{what}, to its first preview", opened, reference.title)
     if _travels_packed(config.features):
         read = turns.take({"kind": "read", "file": preview["file"]}, rounds)
         yield against("values of an embedding that has come", {**read, "reference": ([READ_BUDGET], None)}, "budget")

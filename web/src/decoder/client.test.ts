@@ -28,6 +28,8 @@ class FakeBackend implements DecoderBackend {
   readonly decodes: (Deferred<Decoded> & { inputs: DecodeInputs })[] = [];
   readonly opens: (Deferred<number> & { embedding: ArrayBuffer })[] = [];
   readonly loads: unknown[] = [];
+  /** What {@link prepareAhead} was asked for, as long as it is not opened. */
+  ahead: ArrayBuffer | null = null;
   terminated = false;
 
   constructor(readonly die: (reason: string) => void) {}
@@ -45,6 +47,14 @@ class FakeBackend implements DecoderBackend {
     const open = { ...deferred<number>(), embedding };
     this.opens.push(open);
     return open.promise;
+  };
+  prepareAhead = async (embedding: ArrayBuffer) => {
+    this.ahead = embedding;
+  };
+  openAhead = async () => {
+    const milliseconds = this.ahead && 33;
+    this.ahead = null;
+    return milliseconds;
   };
   decode = async (inputs: DecodeInputs) => {
     const decode = { ...deferred<Decoded>(), inputs };
@@ -123,6 +133,55 @@ describe("the decoder's client", () => {
     unsubscribe();
     client.closeImage();
     expect(states).toHaveLength(4);
+  });
+
+  it("opens what was prepared ahead without preparing it again", async () => {
+    await loadModel();
+    await openImage();
+    const next = embeddingFile();
+    client.prepareAhead(next);
+    client.closeImage();
+    expect(await client.openImage(next)).toBe(true);
+    expect(backend.opens).toHaveLength(0);
+    expect(client.info).toMatchObject({ state: "ready", prepareMs: 33 });
+    const opened = client.openImage(next); // opened once, it is no longer ahead
+    await until(() => backend.opens.length > 0);
+    backend.opens.pop()!.resolve(12);
+    expect(await opened).toBe(true);
+  });
+
+  it("prepares another image than the one that was prepared ahead", async () => {
+    await loadModel();
+    const next = embeddingFile();
+    client.prepareAhead(next);
+    await openImage();
+    expect(backend.ahead).toBe(next);
+    expect(await client.openImage(next)).toBe(true);
+    expect(client.info.prepareMs).toBe(33);
+  });
+
+  it("prepares an image itself when the worker that had it ahead has died", async () => {
+    await loadModel();
+    await openImage();
+    const next = embeddingFile();
+    client.prepareAhead(next);
+    await until(() => backend.ahead !== null);
+    backend.die("out of memory");
+    const second = await revived();
+    const opened = client.openImage(next);
+    await until(() => second.opens.length > 1);
+    second.opens[1]!.resolve(20);
+    expect(await opened).toBe(true);
+    expect(second.ahead).toBeNull();
+  });
+
+  it("prepares nothing ahead that is no embedding of its model, and says nothing of it", async () => {
+    client.prepareAhead(embeddingFile());
+    await loadModel();
+    client.prepareAhead(new ArrayBuffer(3));
+    await openImage();
+    expect(backend.ahead).toBeNull();
+    expect(client.info).toMatchObject({ state: "ready", message: null });
   });
 
   it("runs as many threads as were the fastest when it was tried here", async () => {

@@ -122,6 +122,17 @@ export class DecoderClient implements Decoder {
     return opened;
   }
 
+  prepareAhead(embedding: ArrayBuffer): void {
+    // On a graphics card a decode would wait for it, and nobody knows how much memory a card has.
+    if (!this.manifest || this.info.provider !== "wasm") return;
+    try {
+      checkEmbedding(embedding, this.manifest);
+    } catch {
+      return;
+    }
+    this.host.prepareAhead(embedding).catch(() => undefined); // a worker that stopped has been reported
+  }
+
   closeImage(): void {
     this.forgetImage();
     if (!this.manifest) return;

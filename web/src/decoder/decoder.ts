@@ -66,6 +66,11 @@ export interface Decoder {
    * @throws DecoderError for an embedding of another model, a broken file, or when no model is loaded.
    */
   openImage(embedding: ArrayBuffer): Promise<boolean>;
+  /**
+   * The image that will probably be opened next: `prepare` runs for it when nobody asks for anything, and {@link openImage}
+   * with this same buffer has nothing left to do. Whatever goes wrong with it, opening it will say.
+   */
+  prepareAhead(embedding: ArrayBuffer): void;
   /** Forget the open image, e.g. on navigation while the next embedding is still on its way. */
   closeImage(): void;
   /** @param image size of what the open embedding was made from */

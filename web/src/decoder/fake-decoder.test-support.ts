@@ -50,6 +50,7 @@ export class FakeDecoder implements Decoder {
   subscribe = () => () => undefined;
   loadModel = async () => undefined;
   openImage = async () => true;
+  prepareAhead = (_embedding: ArrayBuffer) => undefined;
   closeImage = () => undefined;
   dispose = () => undefined;
 }

@@ -14,8 +14,16 @@ export interface DecodeInputs extends ModelInputs {
   readonly mask: Float32Array | null;
 }
 
+interface PreparedImage {
+  readonly tensors: Readonly<Record<string, KeptTensor>>;
+  /** What it took. */
+  readonly milliseconds: number;
+}
+
 export class DecoderGraphs {
-  private prepared: Record<string, KeptTensor> | null = null;
+  private prepared: PreparedImage | null = null;
+  /** The image that will probably be opened next. */
+  private ahead: PreparedImage | null = null;
   private readonly ran = { prepare: false, decode: false };
   private readonly noMask: Values;
   /** WebGPU convolves no empty tensors: there the rows of an absent mask prompt are zeros instead of none. */
@@ -51,8 +59,32 @@ export class DecoderGraphs {
 
   /** Make this the image that {@link decode} answers for. The prepared tensors of the one before are dropped. */
   async prepare(embedding: ArrayBuffer): Promise<number> {
+    const [values, geometry] = await this.read(embedding);
+    return this.prepareValues(values, geometry);
+  }
+
+  /** Make this the image that {@link openAhead} opens. It takes as much memory as the open one. */
+  async prepareAhead(embedding: ArrayBuffer): Promise<void> {
+    const [values, geometry] = await this.read(embedding);
+    this.closeAhead();
+    this.ahead = await this.runPrepare(values, geometry);
+  }
+
+  /** Open what was prepared ahead. @returns milliseconds that `prepare` took then; null when there is none */
+  openAhead(): number | null {
+    const { ahead } = this;
+    if (!ahead) return null;
+    this.close();
+    this.prepared = ahead;
+    this.ahead = null;
+    return ahead.milliseconds;
+  }
+
+  private async read(
+    embedding: ArrayBuffer,
+  ): Promise<[values: Readonly<Record<string, Float32Array>>, geometry: ImageGeometry]> {
     const geometry = new ImageGeometry(imageSizeOf(embedding), this.manifest.input);
-    return this.prepareValues(await readEmbedding(embedding, this.manifest.features), geometry);
+    return [await readEmbedding(embedding, this.manifest.features), geometry];
   }
 
   private async prepareValues(
@@ -60,6 +92,14 @@ export class DecoderGraphs {
     geometry: ImageGeometry,
   ): Promise<number> {
     this.close();
+    this.prepared = await this.runPrepare(values, geometry);
+    return this.prepared.milliseconds;
+  }
+
+  private async runPrepare(
+    values: Readonly<Record<string, Float32Array>>,
+    geometry: ImageGeometry,
+  ): Promise<PreparedImage> {
     const { masks, features, graphs } = this.manifest;
     const valid = neededCells(geometry, masks.low_res_size, features[0]!.height);
     const inputs: Inputs = {
@@ -72,21 +112,26 @@ export class DecoderGraphs {
       valid_size: { data: BigInt64Array.of(BigInt(valid.height), BigInt(valid.width)), shape: [2] },
     };
     const start = performance.now();
-    this.prepared = await this.prepareGraph.run(only(graphs.prepare.inputs, inputs));
+    const tensors = await this.prepareGraph.run(only(graphs.prepare.inputs, inputs));
     this.ran.prepare = true;
-    return performance.now() - start;
+    return { tensors, milliseconds: performance.now() - start };
   }
 
   close(): void {
-    for (const tensor of Object.values(this.prepared ?? {})) tensor.dispose();
+    free(this.prepared);
     this.prepared = null;
+  }
+
+  closeAhead(): void {
+    free(this.ahead);
+    this.ahead = null;
   }
 
   async decode({ pointCoords, pointLabels, mask }: DecodeInputs): Promise<Decoded> {
     if (!this.prepared) throw new DecoderError("decode_failed", "No image is open.");
     const start = performance.now();
     const { low_res_masks, iou_predictions, object_score_logits } = await this.decodeGraph.run({
-      ...this.prepared,
+      ...this.prepared.tensors,
       ...only(this.manifest.graphs.decode.inputs, {
         point_coords: { data: pointCoords, shape: [1, pointLabels.length, 2] },
         point_labels: { data: pointLabels, shape: [1, pointLabels.length] },
@@ -107,8 +152,14 @@ export class DecoderGraphs {
   /** Frees the runtime's memory. */
   async release(): Promise<void> {
     this.close();
+    this.closeAhead();
     await this.prepareGraph.release();
     await this.decodeGraph.release();
+  }
+
+  /** Whether both graphs have been run. */
+  get warm(): boolean {
+    return this.ran.prepare && this.ran.decode;
   }
 
   /** The first run of a graph takes several times as long as the next: not while somebody waits for a mask. */
@@ -153,6 +204,10 @@ export class DecoderGraphs {
     const side = this.manifest.masks.low_res_size;
     return { data: logits, shape: [1, 1, side, side] };
   }
+}
+
+function free(image: PreparedImage | null): void {
+  for (const tensor of Object.values(image?.tensors ?? {})) tensor.dispose();
 }
 
 /** Numbers to try a graph with. */

@@ -23,6 +23,10 @@ export interface DecoderBackend {
   ): Promise<Answering>;
   /** @returns milliseconds that `prepare` took */
   open(embedding: ArrayBuffer): Promise<number>;
+  /** Resolves at once; it is done when nobody asks for anything, or not at all. */
+  prepareAhead(embedding: ArrayBuffer): Promise<void>;
+  /** Opens what was prepared ahead. @returns what `open` does; null when there is none */
+  openAhead(): Promise<number | null>;
   close(): Promise<void>;
   decode(inputs: DecodeInputs): Promise<Decoded>;
 }
@@ -59,13 +63,15 @@ interface Run extends StartedWorker {
 type Question<Answer> = (run: Run) => Promise<Answer>;
 type Model = Parameters<DecoderBackend["load"]>;
 
-export class DecoderHost implements DecoderBackend {
+export class DecoderHost implements Omit<DecoderBackend, "openAhead"> {
   private run: Run;
   /** Settles when the running worker has everything that the one before had. */
   private bringingBack: Promise<unknown> = Promise.resolve();
   private restarts: number[] = []; // times of those within the window
   private model: Model | null = null;
   private embedding: ArrayBuffer | null = null;
+  /** What the worker prepares, or has prepared, ahead. */
+  private ahead: ArrayBuffer | null = null;
   private failure: DecoderError | null = null;
   /** Why the graphics card is not tried again. */
   private cardFailed: string | null = null;
@@ -79,7 +85,7 @@ export class DecoderHost implements DecoderBackend {
   }
 
   async load(...model: Model): Promise<Answering> {
-    this.model = this.embedding = null;
+    this.model = this.embedding = this.ahead = null;
     const answering = await this.ask((run) => this.loadInto(run, model));
     this.model = model; // not before: a model that kills the worker is not brought back
     return answering;
@@ -87,9 +93,20 @@ export class DecoderHost implements DecoderBackend {
 
   async open(embedding: ArrayBuffer): Promise<number> {
     this.embedding = null;
-    const milliseconds = await this.ask(({ backend }) => backend.open(embedding));
+    const isAhead = this.ahead === embedding;
+    if (isAhead) this.ahead = null;
+    const milliseconds = await this.ask(
+      async ({ backend }) => (isAhead ? await backend.openAhead() : null) ?? backend.open(embedding),
+    );
     this.embedding = embedding;
     return milliseconds;
+  }
+
+  /** Opening this same buffer takes hardly any time then. */
+  async prepareAhead(embedding: ArrayBuffer): Promise<void> {
+    if (this.ahead === embedding) return;
+    this.ahead = embedding;
+    await this.ask(({ backend }) => backend.prepareAhead(embedding));
   }
 
   async close(): Promise<void> {
@@ -165,6 +182,7 @@ export class DecoderHost implements DecoderBackend {
       this.listener.stopped(this.failure);
       return;
     }
+    this.ahead = null;
     this.listener.restarting(reason);
     this.run = this.begin();
     this.bringingBack = this.bringBack();

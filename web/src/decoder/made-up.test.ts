@@ -44,6 +44,20 @@ beforeAll(async () => {
   await graphs.prepare(embedding);
 });
 
+it("gives the same for an image that was prepared ahead", async () => {
+  const asked = { pointCoords: new Float32Array([9, 7]), pointLabels: new Float32Array([1]), mask: null };
+  const before = await graphs.decode(asked);
+  await graphs.prepareAhead(bytes("embedding.safetensors").buffer);
+  expect((await graphs.decode(asked)).lowRes).toEqual(before.lowRes); // of the image that is open
+  graphs.close();
+  await expect(graphs.decode(asked)).rejects.toThrow("No image is open.");
+  expect(graphs.openAhead()).toBeGreaterThan(0);
+  const after = await graphs.decode(asked);
+  expect([after.lowRes, after.iou]).toEqual([before.lowRes, before.iou]);
+  expect(graphs.openAhead()).toBeNull();
+  expect((await graphs.decode(asked)).lowRes).toEqual(before.lowRes);
+});
+
 describe.each(cases)("points $points, box $box", (golden) => {
   const prompts: Prompts = {
     points: golden.points.map(([x, y], index) => ({ at: imagePoint(x, y), label: golden.labels[index]! })),

@@ -30,6 +30,8 @@ function start(died: (reason: string) => void) {
       return { provider: provider === "auto" ? "webgpu" : provider, fallback: null };
     },
     open: async () => 1,
+    prepareAhead: async () => undefined,
+    openAhead: async () => null,
     close: async () => undefined,
     decode: async () => ({
       lowRes: new Float32Array(),

@@ -7,10 +7,14 @@ import type { DecodeInputs, DecoderGraphs } from "./graphs.ts";
 import type { Manifest } from "./manifest.ts";
 
 let graphs: DecoderGraphs | null = null;
+/** Of the image that will probably be opened next, until it is prepared. */
+let coming: ArrayBuffer | null = null;
 let turn: Promise<unknown> = Promise.resolve();
+let inHand = 0; // requests that are not answered
 let idling: ReturnType<typeof setTimeout> | undefined;
 
 const IDLE = 100; // ms without a request: nobody waits for what is done then
+const LONG_IDLE = 500; // ms, for what takes as long as several clicks and is needed only with the next image
 
 const api = {
   /** Replaces the model that was loaded before. */
@@ -23,7 +27,7 @@ const api = {
   ): Promise<Answering> {
     return inTurn(async () => {
       await graphs?.release();
-      graphs = null;
+      graphs = coming = null;
       const choice = await loadGraphs(
         manifest,
         new Uint8Array(prepare),
@@ -32,18 +36,28 @@ const api = {
         threads,
       );
       graphs = choice.graphs;
-      whenIdle(() => choice.graphs.warmUp());
       return choice.answering;
     });
   },
 
   /** @returns milliseconds that `prepare` took */
   open(embedding: ArrayBuffer): Promise<number> {
+    return inTurn(() => loaded().prepare(embedding));
+  },
+
+  /** This image will probably be opened next: it is prepared when nobody asks for anything. */
+  prepareAhead(embedding: ArrayBuffer): Promise<void> {
     return inTurn(async () => {
-      const opened = loaded();
-      const milliseconds = await opened.prepare(embedding);
-      whenIdle(() => opened.warmUp());
-      return milliseconds;
+      coming = embedding;
+      graphs?.closeAhead(); // of another image
+    });
+  },
+
+  /** @returns what {@link open} does; null when nothing was prepared ahead */
+  openAhead(): Promise<number | null> {
+    return inTurn(async () => {
+      coming = null;
+      return loaded().openAhead();
     });
   },
 
@@ -60,14 +74,39 @@ const api = {
 /** On WebGPU a run gives way to others while it waits, and its runtime can do only one thing at a time. */
 function inTurn<Answer>(work: () => Promise<Answer>): Promise<Answer> {
   clearTimeout(idling);
-  const done = turn.then(work);
+  inHand += 1;
+  const done = turn.then(work).finally(() => {
+    inHand -= 1;
+    if (inHand === 0) waitUntilIdle();
+  });
   turn = done.catch(() => undefined); // whoever asked hears of it
   return done;
 }
 
-function whenIdle(work: () => Promise<void>): void {
+function waitUntilIdle(): void {
   clearTimeout(idling);
-  idling = setTimeout(() => void inTurn(work).catch(reportError), IDLE);
+  if (!graphs) return;
+  if (!graphs.warm) later(IDLE, warmUp);
+  else if (coming) later(LONG_IDLE, prepareComing);
+}
+
+function later(milliseconds: number, work: () => Promise<void>): void {
+  idling = setTimeout(() => void inTurn(work).catch(reportError), milliseconds);
+}
+
+async function warmUp(): Promise<void> {
+  await graphs?.warmUp();
+}
+
+async function prepareComing(): Promise<void> {
+  const embedding = coming;
+  coming = null;
+  try {
+    if (embedding) await graphs?.prepareAhead(embedding);
+  } catch (error) {
+    // A runtime that has stopped is of no use any more; of everything else whoever opens the image hears.
+    if (error instanceof Error && error.name === "RuntimeError") throw error;
+  }
 }
 
 function loaded(): DecoderGraphs {

@@ -117,6 +117,17 @@ export class Engine {
     }
   }
 
+  /** The embedding of the image that will probably be opened next, which may be on its way. */
+  async prepareAhead(loading: Promise<ArrayBuffer>): Promise<void> {
+    const { turn } = this;
+    try {
+      const [bytes] = await Promise.all([loading, this.loaded]);
+      if (this.turn === turn) this.decoder.prepareAhead(bytes);
+    } catch {
+      // Whoever opens the image hears of it.
+    }
+  }
+
   close(): void {
     this.turn += 1;
     this.embedding = null;

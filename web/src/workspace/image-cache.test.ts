@@ -50,6 +50,16 @@ describe("ImageCache", () => {
     ]);
   });
 
+  it("gives the embedding of an image that is loaded ahead, the one that opening it gives", async () => {
+    const { client } = fakeClient(new Map());
+    const cache = new ImageCache(client, waits, MODEL, () => EVERYTHING);
+    await cache.prefetchAround(await cache.look(4, vi.fn()).details, null);
+    expect(cache.embeddingAhead(9)).toBeNull();
+    const ahead = cache.embeddingAhead(5);
+    expect(ahead).not.toBeNull();
+    expect(await cache.look(5, vi.fn()).embedding).toBe(await ahead);
+  });
+
   it("prefetches what submitting opens before all others, and keeps it with them", async () => {
     const { client, asked, signals } = fakeClient(new Map());
     const cache = new ImageCache(client, waits, MODEL, () => EVERYTHING);

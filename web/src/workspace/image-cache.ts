@@ -53,6 +53,11 @@ export class ImageCache {
     if (previous !== null) await this.prefetch(previous);
   }
 
+  /** The embedding of an image that is loaded ahead, or on its way; null of any other. */
+  embeddingAhead(id: number): Promise<ArrayBuffer> | null {
+    return this.entries.get(id)?.embedding ?? null;
+  }
+
   /** @returns the image after `id`; null when there is none or it does not load: opening it will say why. */
   private async prefetch(id: number): Promise<number | null> {
     return await this.take(id, "prefetch").details.then(

@@ -348,7 +348,11 @@ export class Workspace {
   private async prefetchAround(image: ImageDetails): Promise<void> {
     const submits = isOpenWork(image.mark.state);
     const waiting = submits ? (this.handouts.ahead ?? image.next_waiting_id) : null;
-    if (this.wanted === image.id) await this.cache.prefetchAround(image, waiting);
+    if (this.wanted !== image.id) return;
+    await this.cache.prefetchAround(image, waiting);
+    const next = waiting ?? image.next_id;
+    const coming = next === null ? null : this.cache.embeddingAhead(next);
+    if (coming && this.wanted === image.id) await this.engine.prepareAhead(coming);
   }
 
   private async openPicture(id: number, file: Promise<Blob>): Promise<void> {

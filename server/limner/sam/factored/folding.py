@@ -22,7 +22,8 @@ class Folded(nn.Module):
 
     no_mask: Tensor  # (C, 1), n
     gain1: Tensor  # (C, 1), G₁
-    of_image: Tensor  # (F, C), all prepared products of A, each the rows that `product_rows` says
+    of_image: Tensor  # (F, C), all prepared products of A in all cells, each the rows that `product_rows` says
+    upscaled: Tensor  # (256, C), the first transposed convolution of A, for the cells that show the image
     of_positions: Tensor  # (640, C), all prepared products of PE
     out1: Tensor  # (8, 16, F₁), W_O of block 1, through all that reads X₁ and X₂; see `reads1`
     mask1: Tensor  # (16, F₁), W₃ through the same
@@ -101,7 +102,6 @@ class Folded(nn.Module):
             "query2": (q2 * g1) @ centre,
             "key3": (k3 * g2) @ to_base2,
             "value3": (v3 * g2) @ to_base2,
-            "upscaled": (up1_matrix * g2) @ to_base2,
             "out1_dot_base1": 2 * out1.T @ centre,
             "out1_dot_base2": 2 * out1.T @ both,
             "out2_dot_base2": 2 * out2.T @ to_base2,
@@ -126,6 +126,7 @@ class Folded(nn.Module):
             "no_mask": no_mask[:, None],
             "gain1": g1[:, None],
             "of_image": torch.cat(list(products.values())),
+            "upscaled": (up1_matrix * g2) @ to_base2,
             "of_positions": torch.cat([k1, q1, k2, q2, k3]),
             "out1": self.by_head((through1 @ out1).T),
             "mask1": (through1 @ mask_columns).T,

@@ -61,11 +61,12 @@ def prepare(
     products = folded.of_image @ image
     # Slices, one by one: a kernel that split them would have more tensors than WebGPU gives it.
     of = {name: products[rows] for name, rows in folded.product_rows.items()}
+    shown = image.view(-1, h, w)[:, :valid_h, :valid_w]  # (C, vh, vw); what is not upscaled is not multiplied
+    upscaled = (folded.upscaled @ shown.flatten(1)).view(SUB_PIXELS, -1, *shown.shape[1:]).unbind()
     key1_pe, query1_pe = products_of_positions.chunk(2)
     base1 = _centred(image)  # (C, M), C₀A
     bases = (base1, _centred(folded.gain1 * base1))  # and B₂
     norms = [base.square().sum(0, keepdim=True) for base in bases]
-    upscaled = of["upscaled"].view(SUB_PIXELS, -1, h, w)[:, :, :valid_h, :valid_w].unbind()
     return Prepared(
         key1=by_head(of["key1"] + key1_pe),
         value1=by_head(of["value1"]).transpose(1, 2).contiguous(),
