@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from limner.sam import relative_positions
+from limner.sam.cpu.attention import MANY_KEYS, attend
 from limner.sam.vit import Attention
 
 
@@ -39,3 +40,14 @@ def test_it_is_exact_to_a_hundred_thousandth(learning: bool, elements: int, monk
     attention.double()
     exact = torch.cat([written_out(attention, one[None].double()) for one in x])
     assert (fast - exact).abs().max() < 1e-5 * exact.abs().max()
+
+
+@pytest.mark.parametrize("keys", [70, MANY_KEYS + 5])
+@pytest.mark.parametrize("queries", [3, 700])
+def test_attention_without_positions_is_what_torch_computes(queries: int, keys: int) -> None:
+    torch.manual_seed(2)
+    q, k, v = torch.randn(3, queries, 24), torch.randn(3, keys, 24), torch.randn(3, keys, 24)
+    exact = torch.nn.functional.scaled_dot_product_attention(q.double(), k.double(), v.double())
+    with torch.inference_mode():
+        assert (attend(q, k, v) - exact).abs().max() < 1e-5 * exact.abs().max()
+    assert (attend(q, k, v) - exact).abs().max() < 1e-5 * exact.abs().max()  # with gradients

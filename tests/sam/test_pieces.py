@@ -12,6 +12,7 @@ from limner.sam.common import Mlp
 from limner.sam.cpu import pieces
 from limner.sam.cpu.fused import layers_one_by_one
 from limner.sam.cpu.pieces import by_rows, by_tokens
+from limner.sam.sam2.hiera import MultiScaleBlock
 from limner.sam.tiny_vit import ConvNorm, MBConv, PatchEmbed, PatchMerging
 
 EXACT = {"rtol": 1e-5, "atol": 1e-5}
@@ -107,3 +108,20 @@ def test_layers_by_tokens(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
         by_tokens(layers, tokens, 96)
     assert max(seen) <= 1100
     assert len(seen) == max(1, -(-count // 1100))
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+@pytest.mark.parametrize("height", [56, 64])
+def test_blocks_by_rows_of_windows(pooled: bool, height: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    block = MultiScaleBlock(24, 48 if pooled else 24, 2, 14, pooled=pooled).eval()
+    x = torch.randn(2, height, 64, 24)
+    with torch.inference_mode():
+        whole = block(x)
+        monkeypatch.setattr(pieces, "TOKENS_PIECE", 2 * 14 * 64 * block.mlp.hidden_dim)  # a row of windows at a time
+        calls: list[int] = []
+        layers = block._layers
+        monkeypatch.setattr(block, "_layers", lambda piece: calls.append(piece.shape[1]) or layers(piece))
+        torch.testing.assert_close(block(x), whole, **EXACT)
+    assert sum(calls) == height
+    assert len(calls) > 1
+    assert all(rows % 14 == 0 for rows in calls[:-1])

@@ -50,6 +50,14 @@ def dense(x: Tensor, layer: nn.Linear, activation: Activation = "none") -> Tenso
     return activate(layer(x), activation)
 
 
+def product(x: Tensor, matrix: Tensor) -> Tensor:
+    """(N, C) by (K, C) -> x · matrixᵀ, (N, K)."""
+    if not _for_onednn(x):
+        return F.linear(x, matrix)
+    answer: Tensor = torch.ops.mkldnn._linear_pointwise(x, matrix, None, "none", [], "none")
+    return answer
+
+
 def convolve(
     x: Tensor,
     weight: Tensor,

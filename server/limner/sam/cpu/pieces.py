@@ -40,6 +40,24 @@ def by_tokens(layers: Layers, tokens: Tensor, widest: int) -> Tensor:
     return torch.cat([layers(piece) for piece in rows]).view(*tokens.shape[:-1], -1)
 
 
+def by_window_rows(layers: Layers, x: Tensor, side: int, widest: int) -> Tensor:
+    """``layers(x)`` for layers that look at windows of ``side`` cells by themselves: (B, h, w, C) -> (B, h', w', C').
+
+    Args:
+        layers: what to compute; of a map with fewer rows, it gives as many fewer.
+        x: its input, whose rows are cut into windows from the top.
+        side: of a window.
+        widest: channels of the widest map inside.
+    """
+    if not encoding_on_cpu(x):
+        return layers(x)
+    batch, height, width, _ = x.shape
+    rows = max(1, TOKENS_PIECE // (batch * side * width * widest)) * side
+    if rows >= height:
+        return layers(x)
+    return torch.cat([layers(piece) for piece in torch.split(x, rows, dim=1)], dim=1)
+
+
 def by_rows(layers: Layers, x: Tensor, widest: int, *, stride: int = 1, training: bool = False) -> Tensor:
     """``layers(x)`` for padded convolutions: (B, C, H, W) -> (B, C', H/stride, W/stride).
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from limner.sam.common import NumberedMlp
 from limner.sam.cpu.attention import attend
 from limner.sam.cpu.fused import dense
+from limner.sam.cpu.pieces import by_window_rows
 
 POOLED_STAGES = 3  # of the four stages, those whose first block halves the map
 PATCH_STRIDE = 4  # model pixels per cell of the first stage
@@ -119,6 +120,10 @@ class MultiScaleBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, h, w, C) -> (B, h', w', C')."""
+        return by_window_rows(self._layers, x, self.window, self.mlp.hidden_dim) if self.window else self._layers(x)
+
+    def _layers(self, x: Tensor) -> Tensor:
+        """Of a whole map, or of some rows of windows."""
         normed = self.norm1(x)
         if self.widened:
             x = dense(normed, self.proj)
