@@ -13,7 +13,7 @@ from limner.bench import everything as everything_module
 from limner.bench import models
 from limner.bench.memory import compare_with_memory, cost_of
 from limner.cli.bench import bench
-from limner.errors import InvalidFile
+from limner.errors import InvalidFile, InvalidInput
 from limner.models.catalogue import KNOWN_MODELS
 from limner.models.registry import build_sam
 from tests.sam.reference import SMALL_B, reference_sam
@@ -65,6 +65,24 @@ def test_everything_compares_the_same_masks(tmp_path: Path, monkeypatch: pytest.
     ours, theirs = result["notes"].rsplit("; ", 1)[1].replace(" masks", "").split(" against ")
     assert int(ours) > 0
     assert abs(int(ours) - int(theirs)) <= 1
+
+
+def test_models_that_were_measured_are_not_measured_again(tmp_path: Path) -> None:
+    kept = tmp_path / "rows.json"
+    arguments = ["models", "--rounds", "1", "--home", str(tmp_path), "--json", str(kept)]
+    assert CliRunner().invoke(bench, [*arguments, "--family", "samlet"], catch_exceptions=False).exit_code == 0
+    content = json.loads(kept.read_text())
+    (row,) = content["rows"]
+    assert (row["name"], row["installed"]) == ("samlet", True)
+    assert row["encoder_seconds"] > 0
+    row["encoder_seconds"] = 77.0
+    kept.write_text(json.dumps(content))
+    again = CliRunner().invoke(bench, [*arguments, "--family", "samlet"], catch_exceptions=False)
+    assert "| 77.00 |" in again.output
+    other = CliRunner().invoke(bench, [*arguments, "--threads", "2"])
+    assert isinstance(other.exception, InvalidInput)
+    kept.write_text("[]")
+    assert isinstance(CliRunner().invoke(bench, arguments).exception, InvalidFile)
 
 
 def test_models_fill_their_table(tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ def mask_of_a_click(work: AnnotatePage, page: Page, server: LimnerServer) -> Mas
 def test_the_next_image_answers_as_if_it_had_been_opened_alone(
     project: Project, page: Page, server: LimnerServer
 ) -> None:
-    project.add_photo("coffee.png")
+    for photo in ("cat.png", "coffee.png"):  # images come in the order in which they were added
+        project.add_photo(photo)
     work = AnnotatePage(page, project, "cat.png")
     of_cat = mask_of_a_click(work, page, server)
     page.wait_for_timeout(4 * LONG_IDLE)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import torch
 
 from limner.atomic import write_file
 from limner.bench.encoder import SEED, encoding, installed_or_random
-from limner.errors import InvalidFile
+from limner.errors import InvalidFile, InvalidInput
 from limner.models.catalogue import FAMILIES, KNOWN_MODELS, InstalledModel, installed_models
 from limner.models.registry import LoadedModel, build_model
 from limner.sam.cpu.precision import encoding_precision
@@ -74,8 +75,55 @@ class Row:
         return f"| {' | '.join(cells)} |"
 
 
+class Kept:
+    """Rows in a file, each as soon as it is measured: all models together take longer than one may have to wait.
+
+    Args:
+        path: of the file; None keeps nothing.
+        settings: what rows must have been measured with.
+
+    Raises:
+        InvalidInput: the rows that are there were measured with other settings.
+        InvalidFile: it is no file of rows.
+    """
+
+    def __init__(self, path: Path | None, settings: dict[str, object]) -> None:
+        self._path, self._settings = path, settings
+        self._rows: dict[str, Row] = {}
+        if path is None or not path.exists():
+            return
+        try:
+            content = json.loads(path.read_text("utf-8"))
+            before = content["settings"]
+            self._rows = {row["name"]: Row(**row) for row in content["rows"]}
+        except (ValueError, KeyError, TypeError) as error:
+            raise InvalidFile(
+                f"{path} is no file of rows.", hint="Name one that this command wrote, or none."
+            ) from error
+        if before != settings:
+            raise InvalidInput(f"{path} was measured with {before}, not with {settings}.", hint="Name another file.")
+
+    def get(self, family: str) -> Row | None:
+        """The row of this model, if it was measured."""
+        return self._rows.get(family)
+
+    def add(self, row: Row) -> None:
+        """Keep a row."""
+        self._rows[row.name] = row
+        if self._path is not None:
+            content = {"settings": self._settings, "rows": [asdict(each) for each in self._rows.values()]}
+            write_file(self._path, (json.dumps(content, indent=2) + "\n").encode())
+
+
 def run(
-    home: Path, threads: int, rounds: int, timed: Sequence[str], folders: Sequence[Path], images: int, masks: int
+    home: Path,
+    threads: int,
+    rounds: int,
+    timed: Sequence[str],
+    folders: Sequence[Path],
+    images: int,
+    masks: int,
+    keep: Path | None = None,
 ) -> Iterable[Row]:
     """One row for every model that Limner knows.
 
@@ -88,11 +136,21 @@ def run(
             mIoU stays unknown.
         images: photos of each source, at most.
         masks: of each photo, at most.
+        keep: where measured rows are kept; those that are there already are not measured again.
+
+    Raises:
+        InvalidInput, InvalidFile: what is there cannot be gone on from.
     """
     torch.set_num_threads(threads)
+    of_photos = [str(folder.resolve()) for folder in folders]
+    settings: dict[str, object] = {"threads": threads, "rounds": rounds, "images": images, "masks": masks}
+    kept = Kept(keep, {**settings, "photos": of_photos})
     installed = {model.name: model for model in installed_models(home)}
     for family in FAMILIES:
         known = installed.get(family)
+        if (before := kept.get(family)) is not None:
+            yield before
+            continue
         if family not in timed and known is None:
             yield _untimed(family)
             continue
@@ -105,7 +163,7 @@ def run(
             onnx = open_encoder(model, Path(folder), threads) if way == "onnxruntime" else None
         encode = partial(onnx, pixels.numpy()) if onnx else encoding(model, pixels, precision)
         encode()
-        yield Row(
+        row = Row(
             name=family,
             megabytes=_megabytes(family, known),
             parameters=count_parameters(model) / 1e6,
@@ -116,6 +174,8 @@ def run(
             licence=_licence(family, known),
             installed=known is not None,
         )
+        kept.add(row)
+        yield row
 
 
 def table(rows: Iterable[Row]) -> str:

@@ -128,6 +128,7 @@ def statistics(json_path: Path | None, annotations: int) -> None:
 @click.option("--photos", "folders", multiple=True, type=click.Path(path_type=Path), help="For mIoU: DIR of evaluate.")
 @click.option("--images", default=5, show_default=True, help="Held-out photos of each source, at most.")
 @click.option("--masks", default=5, show_default=True, help="Masks of each photo, at most.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Keep each row here, and go on from there.")
 def models(
     page: Path | None,
     home: Path | None,
@@ -137,11 +138,12 @@ def models(
     folders: tuple[Path, ...],
     images: int,
     masks: int,
+    json_path: Path | None,
 ) -> None:
     """Compare all models: size, speed and, where their weights are installed, quality after 1, 3 and 5 clicks."""
     from limner.bench.models import run, table, write_into
 
-    markdown = table(run(home or Settings().home, threads, rounds, families, folders, images, masks))
+    markdown = table(run(home or Settings().home, threads, rounds, families, folders, images, masks, json_path))
     click.echo(markdown)
     if page is not None:
         write_into(page, markdown)
