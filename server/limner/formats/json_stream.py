@@ -49,13 +49,13 @@ def iterate_arrays(file: IO[bytes], names: Collection[str]) -> Iterator[tuple[st
         text.fail("The file goes on after its JSON object ended")
 
 
-def iterate_list(file: IO[bytes], max_element: int) -> Iterator[Any]:
-    """The elements of a JSON list, of at most ``max_element`` characters each.
+def iterate_list(file: IO[bytes]) -> Iterator[Any]:
+    """The elements of a JSON list.
 
     Raises:
         InvalidFile: as :func:`iterate_arrays`, when it is no list, or an element is larger.
     """
-    text = _Text(file, max_element)
+    text = _Text(file)
     yield from _elements(text, "The file")
     if text.peek():
         text.fail("The file goes on after its list ended")
@@ -96,9 +96,8 @@ def _pass_over(text: _Text) -> None:
 class _Text:
     """A window on the text of a file, moving forwards."""
 
-    def __init__(self, file: IO[bytes], max_element: int | None = None) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._max_element = MAX_ELEMENT if max_element is None else max_element
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self._json = json.JSONDecoder(parse_constant=self._refuse_constant, parse_float=self._finite)
         self._buffer = ""
@@ -139,8 +138,8 @@ class _Text:
             try:
                 value, end = self._json.raw_decode(self._buffer, self._position)
             except json.JSONDecodeError as error:
-                if len(self._buffer) - self._position > self._max_element:
-                    self.fail(f"The file holds a value of more than {self._max_element:,} characters")
+                if len(self._buffer) - self._position > MAX_ELEMENT:
+                    self.fail(f"The file holds a value of more than {MAX_ELEMENT:,} characters")
                 if not self._read():
                     self._position = error.pos
                     self.fail(f"The file is not valid JSON: {error.msg}")
@@ -164,7 +163,7 @@ class _Text:
         if self._ended:
             return False
         waiting = self._buffer[self._position :]
-        chunk = self._file.read(max(CHUNK_BYTES, min(len(waiting), self._max_element - len(waiting))))
+        chunk = self._file.read(max(CHUNK_BYTES, min(len(waiting), MAX_ELEMENT - len(waiting))))
         self._ended = not chunk
         try:
             text = self._decoder.decode(chunk, final=self._ended)

@@ -142,7 +142,12 @@ def read_image(entry: object, index: int) -> CocoImage:
 
 def _path_of(url: object) -> str | None:
     """LVIS names images by their addresses: ``http://images.cocodataset.org/train2017/000000391895.jpg``."""
-    return urlsplit(url).path.lstrip("/") if isinstance(url, str) else None
+    if not isinstance(url, str):
+        return None
+    try:
+        return urlsplit(url).path.lstrip("/")
+    except ValueError:  # an address with half of a bracket, for example
+        return None
 
 
 def read_annotation(entry: object, index: int, *, named: bool = False) -> CocoAnnotation:

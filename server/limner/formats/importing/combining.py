@@ -168,11 +168,16 @@ def write_coco(read: Iterable[ReadImage | ReadCategory], spool: IO[bytes], skipp
                 if category is None and annotation.category is not None:
                     skipped.add("annotation", annotation.name, "its category is no line of 1 to 255 characters")
                     continue
-                annotations += 1
                 number = categories.setdefault(category, len(categories))
-                spool.write(
-                    (b"," if annotations > 1 else b"") + _json(_annotation(annotation, images, annotations, number))
-                )
+                try:
+                    entry = _json(_annotation(annotation, images, annotations + 1, number))
+                except (ValueError, RecursionError) as error:  # what is no JSON would have the whole file refused
+                    deep = isinstance(error, RecursionError)
+                    why = "It is nested too deeply." if deep else "It has a number that is not finite."
+                    skipped.add("annotation", annotation.name, why)
+                    continue
+                annotations += 1
+                spool.write((b"," if annotations > 1 else b"") + entry)
         listed: list[dict[str, Any]] = [unlabelled_category(UNLABELLED_ID)]
         listed += [{"id": n, "name": name, "color": colors.get(name)} for name, n in categories.items() if name]
         spool.write(b'],"categories":' + _json(listed) + b',"images":[')

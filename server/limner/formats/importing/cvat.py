@@ -9,16 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import IO, Any
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 
 import numpy as np
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import iterparse
 
 from limner.errors import InvalidFile
 from limner.formats.importing.shapes import ellipse, number, of_box, pixels, placed, turned
-from limner.formats.importing.sources import MAX_DOCUMENT, SourceFile, Sources
+from limner.formats.importing.sources import SourceFile, Sources
 from limner.formats.importing.stream import ReadAnnotation, ReadCategory, ReadImage, Reading, Size
+from limner.formats.importing.xml_documents import iterate_xml
 from limner.vocabulary.names import shown
 
 COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -44,37 +43,24 @@ def read_cvat(sources: Sources, reading: Reading) -> Iterator[ReadImage | ReadCa
 
 
 def _read(file: SourceFile, opened: IO[bytes], reading: Reading) -> Iterator[ReadImage | ReadCategory]:
-    bounded = _Bounded(opened, file.shown)
     path: list[Element] = []
-    try:
-        for event, element in iterparse(bounded, events=("start", "end"), forbid_dtd=True):
-            if event == "start":
-                if not path and element.tag != "annotations":
-                    raise InvalidFile(
-                        f"{file.shown} begins with <{element.tag}>.", hint="CVAT's begin with <annotations>."
-                    )
-                path.append(element)
-                continue
-            path.pop()
-            bounded.rest()
-            if element.tag == "image" and len(path) == 1:
-                yield from _image(file, element, reading)
-            elif element.tag == "track" and len(path) == 1:
-                reading.leave_out("annotation", f"track {element.get('id', '')} of {file.shown}", A_TRACK)
-            elif element.tag == "label" and len(path) > 1 and path[1].tag == "meta":
-                name, color = element.findtext("name"), element.findtext("color")
-                if name:
-                    yield ReadCategory(name, color if color and COLOR.fullmatch(color) else None)
-            if len(path) == 1:
-                path[0].clear()
-    except ParseError as error:
-        raise InvalidFile(
-            f"{file.shown} is not well-formed XML: {error}.", hint="Export it from CVAT again."
-        ) from error
-    except DefusedXmlException as error:
-        raise InvalidFile(
-            f"{file.shown} declares a document type or entities.", hint="CVAT's files have none; remove <!DOCTYPE …>."
-        ) from error
+    for event, element in iterate_xml(file, opened):
+        if event == "start":
+            if not path and element.tag != "annotations":
+                raise InvalidFile(f"{file.shown} begins with <{element.tag}>.", hint="CVAT's begin with <annotations>.")
+            path.append(element)
+            continue
+        path.pop()
+        if element.tag == "image" and len(path) == 1:
+            yield from _image(file, element, reading)
+        elif element.tag == "track" and len(path) == 1:
+            reading.leave_out("annotation", f"track {element.get('id', '')} of {file.shown}", A_TRACK)
+        elif element.tag == "label" and len(path) > 1 and path[1].tag == "meta":
+            name, color = element.findtext("name"), element.findtext("color")
+            if name:
+                yield ReadCategory(name, color if color and COLOR.fullmatch(color) else None)
+        if len(path) == 1:
+            path[0].clear()
 
 
 def _image(file: SourceFile, image: Element, reading: Reading) -> Iterator[ReadImage]:
@@ -86,7 +72,7 @@ def _image(file: SourceFile, image: Element, reading: Reading) -> Iterator[ReadI
         reading.leave_out("image", image_name or f"{image.get('id')} of {file.shown}", error)
         return
     annotations = []
-    for index, shape in enumerate(image):
+    for index, shape in enumerate(image if reading.is_of(file_name, size) else ()):
         name = f"{index} ({shape.tag}) of {image_name}"
         if shape.tag in NOT_READ:
             reading.leave_out("annotation", name, NOT_READ[shape.tag])
@@ -146,23 +132,3 @@ def _mask(shape: Element, size: Size) -> Any:
         )
     flat = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
     return placed(flat.reshape(height, width), left, top, size)
-
-
-class _Bounded:
-    """A file of which only so much is read without an element ending: a value has to fit into memory."""
-
-    def __init__(self, file: IO[bytes], name: str) -> None:
-        self._file = file
-        self._name = name
-        self._read = 0
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size if size > 0 else 1 << 16)
-        self._read += len(data)
-        if self._read > MAX_DOCUMENT:
-            raise InvalidFile(f"{self._name} has an element without end.", hint="Export it from CVAT again.")
-        return data
-
-    def rest(self) -> None:
-        """An element has ended."""
-        self._read = 0

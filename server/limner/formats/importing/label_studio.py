@@ -22,7 +22,6 @@ from limner.formats.json_stream import iterate_list
 from limner.vocabulary import rle
 from limner.vocabulary.names import shown
 
-MAX_TASK = 1 << 26  # characters: brush masks are lists of numbers
 UPLOADED = re.compile(r"^[0-9a-f]{8}-")  # what Label Studio puts before the names of uploads
 SHAPES = ("brush", "polygon", "ellipse", "rectangle")
 PICTURE = re.compile(r"\.(jpe?g|png|webp|tiff?|bmp|jfif)$", re.IGNORECASE)
@@ -36,7 +35,7 @@ def read_label_studio(sources: Sources, reading: Reading) -> Iterator[ReadImage 
     """
     for file in sources.with_suffix(".json"):
         with file.open() as opened:
-            for index, task in enumerate(iterate_list(opened, MAX_TASK)):
+            for index, task in enumerate(iterate_list(opened)):
                 name = f"task {task.get('id', index) if isinstance(task, dict) else index} of {file.shown}"
                 try:
                     image = _image(name, task, reading)
@@ -59,6 +58,8 @@ def _image(name: str, task: Any, reading: Reading) -> ReadImage | None:
     if len(sizes) > 1:
         raise InvalidFile(f"Its regions are of images of {len(sizes)} sizes.", hint="Give tasks of one image each.")
     size = sizes.pop()
+    if not reading.is_of(file_name, size):
+        return ReadImage(file_name, size, [])
     labels = _labels(results)
     annotations = []
     for index, region in enumerate(regions):
@@ -79,10 +80,8 @@ def _names(task: dict[str, Any]) -> list[str]:
     given = data.get("image") or next((value for value in values if _is_picture(value)), None)
     names = []
     if isinstance(given, str):
-        parts = urlsplit(given)
-        path = (
-            parse_qs(parts.query).get("d", [unquote(parts.path)])[0].lstrip("/")
-        )  # local files: /data/local-files/?d=
+        address, query = _address(given)
+        path = parse_qs(query).get("d", [unquote(address)])[0].lstrip("/")  # local files: /data/local-files/?d=
         path = path.removeprefix("data/upload/")
         names = [path, re.sub(r"^[0-9]+/", "", path)]
     if isinstance(task.get("file_upload"), str):
@@ -98,8 +97,16 @@ def _names(task: dict[str, Any]) -> list[str]:
 
 
 def _is_picture(value: str) -> bool:
-    parts = urlsplit(value)
-    return any(PICTURE.search(unquote(text)) for text in (parts.path, parts.query))
+    return any(PICTURE.search(unquote(text)) for text in _address(value))
+
+
+def _address(text: str) -> tuple[str, str]:
+    """Path and query of what may be an address; the whole text as a path when it is none."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # half of a bracket, for example
+        return text, ""
+    return parts.path, parts.query
 
 
 def _results(name: str, annotations: Any, reading: Reading) -> list[dict[str, Any]]:

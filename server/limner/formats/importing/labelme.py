@@ -38,7 +38,8 @@ def read_labelme(sources: Sources, reading: Reading) -> Iterator[ReadImage | Rea
         except InvalidFile as error:
             reading.leave_out("document", file.shown, error)
             continue
-        yield ReadImage(image_name, size, list(_annotations(file, document["shapes"], size, reading)))
+        shapes = document["shapes"] if reading.is_of(image_name, size) else []
+        yield ReadImage(image_name, size, list(_annotations(file, shapes, size, reading)))
 
 
 def _document(file: SourceFile) -> dict[str, Any]:
@@ -146,7 +147,7 @@ def _mask(shape: dict[str, Any], points: list[tuple[float, float]], size: Size) 
                 raise InvalidFile("Its mask is larger than its image.", hint="Save the file again in labelme.")
             patch = np.asarray(picture.convert("L"), np.uint8) > 0
     except (binascii.Error, OSError, SyntaxError, ValueError, PillowImage.DecompressionBombError) as error:
-        raise InvalidFile(f"Its mask is no PNG in base64: {error}.", hint="Save the file again in labelme.") from error
+        raise InvalidFile("Its mask is no PNG in base64.", hint="Save the file again in labelme.") from error
     return placed(patch, round(points[0][0]), round(points[0][1]), size)
 
 

@@ -72,9 +72,10 @@ def _annotations(
             category = None if alone else _name(value, colors, names)
             yield ReadAnnotation(f"value {value} of {file.shown}", category, mask)
         return
-    objects, _ = LabelPng(beside).values()
-    if objects.shape != values.shape:
+    instances = LabelPng(beside)
+    if instances.size != picture.size:
         raise InvalidFile(f"{beside.shown} is of another size.", hint="Both maps have the size of their image.")
+    objects, _ = instances.values()
     for value, mask in masks_by_value(objects):
         number = int(values[_first_pixel(mask, values)])
         if number:

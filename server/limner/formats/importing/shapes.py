@@ -13,26 +13,30 @@ from limner.errors import InvalidFile
 from limner.formats.importing.stream import BOX_WITHOUT_MASK, ReadAnnotation, Reading, Size
 from limner.vocabulary import rle
 from limner.vocabulary.names import shown
+from limner.vocabulary.polygons import MAX_COORDINATE
 from limner.vocabulary.rle import Rle
 
 OFF_CIRCLE = 0.05  # px that a polygon may lie off the ellipse it stands for
+MAX_NUMBER = 1e12  # no coordinate, size or angle is larger; what is computed of such numbers stays finite
 Polygon = list[float]  # x0, y0, x1, y1, …
 
 
 def number(value: object, what: str) -> float:
-    """A finite number, also one that is written as text.
+    """A number, also one that is written as text.
 
     Raises:
-        InvalidFile: when it is none.
+        InvalidFile: when it is none, or beyond :data:`MAX_NUMBER`.
     """
     try:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise ValueError
         parsed = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise InvalidFile(f"Its {what} is {shown(value)}.", hint="Give a number.") from None
     if not math.isfinite(parsed):
         raise InvalidFile(f"Its {what} is {shown(value)}.", hint="Give a finite number.")
+    if abs(parsed) > MAX_NUMBER:
+        raise InvalidFile(f"Its {what} is {shown(value)}.", hint=f"Give a number of at most {MAX_NUMBER:g}.")
     return parsed
 
 
@@ -51,7 +55,7 @@ def rectangle(x0: float, y0: float, x1: float, y1: float) -> Polygon:
 
 def ellipse(x: float, y: float, rx: float, ry: float) -> Polygon:
     """An ellipse around (x, y) as a polygon that is at most :data:`OFF_CIRCLE` away from it."""
-    radius = max(abs(rx), abs(ry), 1.0)
+    radius = min(max(abs(rx), abs(ry), 1.0), MAX_COORDINATE)
     count = min(720, max(12, math.ceil(math.pi / math.acos(1 - OFF_CIRCLE / radius))))
     angles = np.linspace(0, 2 * np.pi, count, endpoint=False)
     corners = np.stack([x + rx * np.cos(angles), y + ry * np.sin(angles)], axis=1)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -20,15 +23,25 @@ MAX_FILES = 1_000_000  # of an archive
 MAX_RATIO = 200  # an archive may unpack to this many times its size
 SPARE_BYTES = 256 << 20  # and to this much more
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")  # the second of an empty one
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    RuntimeError,
+    OSError,
+    ValueError,
+    OverflowError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file; ``path`` is relative, with ``/`` between its parts."""
+    """One file; ``path`` is relative, with ``/`` between its parts. ``opener`` gives it from its beginning."""
 
     path: str
-    open: Callable[[], IO[bytes]]
+    opener: Callable[[], IO[bytes]]
 
     @property
     def shown(self) -> str:
@@ -39,6 +52,11 @@ class SourceFile:
     def suffix(self) -> str:
         """In lower case: ``.json``."""
         return PurePosixPath(self.path).suffix.lower()
+
+    def open(self) -> IO[bytes]:
+        """The file at its beginning, to be closed; opening and reading it raise as :meth:`read` where it is damaged."""
+        with _readable():
+            return cast(IO[bytes], _Guarded(self.opener()))
 
     def read(self, limit: int = MAX_DOCUMENT) -> bytes:
         """All of it.
@@ -53,16 +71,13 @@ class SourceFile:
 
     def head(self, count: int) -> bytes:
         """The first bytes of it, at most ``count``; raises as :meth:`read`."""
-        try:
-            with self.open() as file:
-                return file.read(count)
-        except _UNREADABLE as error:
-            raise InvalidFile(f"It cannot be read: {error}.", hint="Send the files or the archive again.") from error
+        with self.open() as file:
+            return file.read(count)
 
-    def text(self) -> str:
+    def text(self, limit: int = MAX_DOCUMENT) -> str:
         """All of it as text; raises as :meth:`read`, and when it is not UTF-8."""
         try:
-            return self.read().decode("utf-8-sig")
+            return self.read(limit).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise InvalidFile("It is not text in UTF-8.", hint="Save it as UTF-8.") from error
 
@@ -105,14 +120,14 @@ def of_stream(name: str, file: IO[bytes]) -> Sources:
     file.seek(0)
     if file.read(len(ZIP_MAGIC[0])) in ZIP_MAGIC:
         return Sources(_of_archive(file))
-    return Sources([SourceFile(name, lambda: cast(IO[bytes], _Borrowed(file)))])
+    return Sources([SourceFile(name, lambda: cast(IO[bytes], _Guarded(file, lent=True)))])
 
 
 def _of_archive(file: IO[bytes]) -> Iterator[SourceFile]:
     size = file.seek(0, io.SEEK_END)
     try:
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, zlib.error, ValueError, OSError) as error:
+    except _UNREADABLE as error:
         raise InvalidFile(f"The ZIP archive cannot be read: {error}.", hint="Pack the files again.") from error
     entries = [entry for entry in archive.infolist() if not entry.is_dir() and not _is_hidden(entry.filename)]
     if len(entries) > MAX_FILES:
@@ -129,12 +144,23 @@ def _is_hidden(path: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))
 
 
-class _Borrowed(io.BufferedIOBase):
-    """Reads from a stream that somebody else closes, from its beginning."""
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Whatever a damaged file or archive makes its reader raise is said as what it is."""
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise InvalidFile(f"It cannot be read: {error}.", hint="Send the files or the archive again.") from error
 
-    def __init__(self, file: IO[bytes]) -> None:
+
+class _Guarded(io.BufferedIOBase):
+    """Reads from a stream, and says what is damaged in it. A stream that is lent is left open."""
+
+    def __init__(self, file: IO[bytes], *, lent: bool = False) -> None:
         self._file = file
-        file.seek(0)
+        self._lent = lent
+        if lent:
+            file.seek(0)
 
     def readable(self) -> bool:
         return True
@@ -143,10 +169,17 @@ class _Borrowed(io.BufferedIOBase):
         return True
 
     def read(self, size: int | None = -1) -> bytes:
-        return self._file.read(-1 if size is None else size)
+        with _readable():
+            return self._file.read(-1 if size is None else size)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
+        with _readable():
+            return self._file.seek(offset, whence)
 
     def tell(self) -> int:
         return self._file.tell()
+
+    def close(self) -> None:
+        if not self._lent and not self.closed:
+            self._file.close()
+        super().close()

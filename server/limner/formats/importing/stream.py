@@ -79,6 +79,14 @@ class Reading:
     skipped: SkipList
     boxes: Boxes = "skip"
 
+    def is_of(self, file_name: str, size: Size) -> bool:
+        """Whether the project has an image of this name and (height, width).
+
+        What files say of any other is left out later. Its masks are therefore not read: files may tell any size, and a
+        mask of a size takes the memory of the size.
+        """
+        return self.images.size_of(file_name) == size
+
     def leave_out(self, kind: str, name: str, why: str | InvalidFile) -> None:
         """Note something that is not usable, an "annotation" or a "document" for example."""
         self.skipped.add(kind, name, f"{why.message} {why.hint}".strip() if isinstance(why, InvalidFile) else why)

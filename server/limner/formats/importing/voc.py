@@ -12,11 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
 from numpy.typing import NDArray
 
 from limner.errors import InvalidFile
@@ -25,6 +22,7 @@ from limner.formats.importing.names import image_paths
 from limner.formats.importing.shapes import masks_by_value, number, of_box, pixels
 from limner.formats.importing.sources import SourceFile, Sources
 from limner.formats.importing.stream import ReadAnnotation, ReadCategory, ReadImage, Reading, Size
+from limner.formats.importing.xml_documents import read_xml
 from limner.vocabulary import rle
 
 XML, OBJECTS, CLASSES, PICTURES = "annotations", "segmentationobject", "segmentationclass", "jpegimages"
@@ -129,6 +127,8 @@ def _image(files: _Files, labels: Sequence[_Label], reading: Reading) -> ReadIma
         size = picture.size
     if size is None:
         raise InvalidFile("It tells no size, and the project has no image of its name.", hint="Add the image first.")
+    if not reading.is_of(file_name, size):
+        return ReadImage(file_name, size, [])
     annotations = list(_masks(files, maps, labels, objects))
     masked = {int(each.name.split()[1]) for each in annotations} if OBJECTS in maps else set()
     for index, each in enumerate(objects, start=1):
@@ -230,12 +230,7 @@ def _labels(sources: Sources) -> list[_Label]:
 
 def _read_xml(file: SourceFile) -> tuple[str | None, Size | None, list[_Object]]:
     """Name and size of the image, when they are told, and the objects."""
-    try:
-        root: Element = fromstring(file.read(), forbid_dtd=True)
-    except ParseError as error:
-        raise InvalidFile(f"It is not well-formed XML: {error}.", hint="Write it again.") from error
-    except DefusedXmlException as error:
-        raise InvalidFile("It declares a document type or entities.", hint="Remove <!DOCTYPE …>.") from error
+    root = read_xml(file)
     if root.tag != "annotation":
         raise InvalidFile(f"It begins with <{root.tag}>.", hint="VOC's files begin with <annotation>.")
     size = None

@@ -25,6 +25,7 @@ CLASS_FILES = ("classes.txt", "obj.names")
 OTHER_TEXTS = (*CLASS_FILES, "train.txt", "val.txt", "test.txt", "labels.txt", "requirements.txt")
 SLACK = 0.01  # shares may be off by this much, as in Ultralytics
 MAX_CLASSES = 50_000
+MAX_LISTING = 1 << 19  # bytes of data.yaml: its reader takes 340 times as much
 
 
 def read_yolo(sources: Sources, reading: Reading) -> Iterator[ReadImage | ReadCategory]:
@@ -113,8 +114,9 @@ def _classes(sources: Sources) -> dict[int, str]:
 
     if (listing := sources.called("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")) is not None:
         try:
-            content = yaml.safe_load(listing.text())
-        except (yaml.YAMLError, RecursionError, ValueError) as error:
+            # Every value as its text: no tag is followed, and nothing is merged, which could grow without bounds.
+            content = yaml.load(listing.text(MAX_LISTING), yaml.BaseLoader)
+        except (yaml.YAMLError, RecursionError) as error:
             raise InvalidFile(f"{listing.shown} is not YAML: {error}".replace("\n", " "), hint="Mend it.") from error
         names = content.get("names") if isinstance(content, dict) else None
         if isinstance(names, list):
@@ -134,8 +136,8 @@ def _classes(sources: Sources) -> dict[int, str]:
 
 
 def _is_class(key: object, name: object) -> bool:
-    is_number = isinstance(key, int) or (isinstance(key, str) and key.isascii() and key.isdigit())
-    return is_number and not isinstance(key, bool) and isinstance(name, str | int | float)
+    is_number = isinstance(key, int) or (isinstance(key, str) and key.isascii() and key.isdigit() and len(key) < 10)
+    return is_number and isinstance(name, str)
 
 
 def _renamed(sources: Sources) -> dict[str, str]:
@@ -143,5 +145,9 @@ def _renamed(sources: Sources) -> dict[str, str]:
     listing = sources.called("names.csv")
     if listing is None:
         return {}
-    rows = list(csv.reader(io.StringIO(listing.text())))
-    return {str(PurePosixPath(row[1]).with_suffix("")): row[0] for row in rows[1:] if len(row) == 2}
+    try:
+        rows = list(csv.reader(io.StringIO(listing.text())))
+    except csv.Error as error:
+        raise InvalidFile(f"{listing.shown} is not CSV: {error}.", hint="Mend it, or leave it out.") from error
+    pairs = [(PurePosixPath(row[1]), row[0]) for row in rows[1:] if len(row) == 2]
+    return {str(path.with_suffix("")): name for path, name in pairs if path.name}

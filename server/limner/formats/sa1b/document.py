@@ -49,15 +49,19 @@ def open_document(data: bytes, name: str) -> Entry:
     """
     try:
         content = json.loads(data)
-        image, annotations = content["image"], content["annotations"]
-        image["height"], image["width"] = _pixels(image["height"]), _pixels(image["width"])
-        for annotation in annotations:
-            annotation["segmentation"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InvalidFile(
-            f"{name} is not in the form of SA-1B: {error!r}.",
-            hint='It needs {"image": {"height", "width"}, "annotations": [{"segmentation": {"size", "counts"}}]}.',
-        ) from error
+    except (ValueError, RecursionError) as error:
+        raise _other_form(name, f"it is not JSON: {error}") from error
+    image, annotations = (
+        (content.get("image"), content.get("annotations")) if isinstance(content, dict) else (None, None)
+    )
+    if not isinstance(image, dict) or not isinstance(annotations, list):
+        raise _other_form(name, "it has no image, or no list of annotations")
+    for side in ("height", "width"):
+        if isinstance(image.get(side), bool) or not isinstance(image.get(side), int) or image[side] < 1:
+            raise _other_form(name, f"the {side} of its image is {shown(image.get(side))}, no number of pixels")
+    for index, annotation in enumerate(annotations):
+        if not isinstance(annotation, dict) or "segmentation" not in annotation:
+            raise _other_form(name, f"annotation {index} has no segmentation")
     return dict(content)
 
 
@@ -81,7 +85,8 @@ def read_document(data: bytes, name: str) -> Entry:
     return content
 
 
-def _pixels(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{shown(value)} is no number of pixels")
-    return value
+def _other_form(name: str, why: str) -> InvalidFile:
+    return InvalidFile(
+        f"{name} is not in the form of SA-1B: {why}.",
+        hint='It needs {"image": {"height", "width"}, "annotations": [{"segmentation": {"size", "counts"}}]}.',
+    )
