@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import io
 import json
 import math
@@ -44,7 +45,7 @@ def read_labelme(sources: Sources, reading: Reading) -> Iterator[ReadImage | Rea
 
 def _document(file: SourceFile) -> dict[str, Any]:
     try:
-        document = json.loads(file.text())
+        document = json.loads(file.json().removeprefix(codecs.BOM_UTF8))
     except (ValueError, RecursionError) as error:
         raise InvalidFile(f"It is not JSON: {error}.", hint="Save it again in labelme.") from error
     if not isinstance(document, dict) or not isinstance(document.get("shapes"), list):

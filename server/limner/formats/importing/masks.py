@@ -8,6 +8,7 @@ category.
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -109,7 +110,7 @@ def _names(sources: Sources) -> dict[int, str]:
     """Names of numbers, but for that of the background."""
     if (listing := sources.called("labels.json")) is not None:
         try:
-            content = json.loads(listing.text())
+            content = json.loads(listing.json().removeprefix(codecs.BOM_UTF8))
         except (ValueError, RecursionError) as error:
             raise InvalidFile(f"{listing.shown} is not JSON: {error}.", hint='Give {"1": "cat", …}.') from error
         pairs = content.items() if isinstance(content, dict) else ()

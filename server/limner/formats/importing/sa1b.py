@@ -21,7 +21,7 @@ def read_sa1b(sources: Sources, reading: Reading) -> Iterator[ReadImage | ReadCa
     """
     for file in sources.with_suffix(".json"):
         try:
-            document = open_document(file.read(), file.shown)
+            document = open_document(file.json(), file.shown)
             name = _image_name(document["image"], file.shown)
         except InvalidFile as error:
             reading.leave_out("document", file.shown, error)

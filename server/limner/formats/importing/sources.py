@@ -19,6 +19,7 @@ from limner.formats.files import opener
 from limner.vocabulary.names import printable, shown
 
 MAX_DOCUMENT = 64 << 20  # bytes of a file that is read as a whole
+MAX_VALUES = 1_000_000  # of a JSON document that is read as a whole; each takes some hundred bytes of memory
 MAX_FILES = 1_000_000  # of an archive
 MAX_RATIO = 200  # an archive may unpack to this many times its size
 SPARE_BYTES = 256 << 20  # and to this much more
@@ -80,6 +81,13 @@ class SourceFile:
             return self.read(limit).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise InvalidFile("It is not text in UTF-8.", hint="Save it as UTF-8.") from error
+
+    def json(self) -> bytes:
+        """All of a JSON document, to be parsed as a whole; raises as :meth:`read`, and where that has too many values."""
+        data = self.read()
+        if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
+            raise InvalidFile(f"It holds more than {MAX_VALUES:,} values.", hint="Split it into several files.")
+        return data
 
 
 class Sources:

@@ -115,7 +115,7 @@ def _classes(sources: Sources) -> dict[int, str]:
     if (listing := sources.called("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")) is not None:
         try:
             # Every value as its text: no tag is followed, and nothing is merged, which could grow without bounds.
-            content = yaml.load(listing.text(MAX_LISTING), yaml.BaseLoader)
+            content = yaml.load(listing.text(MAX_LISTING), Loader=yaml.BaseLoader)  # noqa: S506
         except (yaml.YAMLError, RecursionError) as error:
             raise InvalidFile(f"{listing.shown} is not YAML: {error}".replace("\n", " "), hint="Mend it.") from error
         names = content.get("names") if isinstance(content, dict) else None
