@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from limner.encoding.orientation import TRANSPOSE, orientation_of
-from limner.encoding.sniffing import sniff
+from limner.encoding.sniffing import ACCEPTED, sniff
 from limner.encoding.tiff import opened_picture
 from limner.encoding.tones import flatten
 from limner.errors import ImageTooLarge, InvalidImage
@@ -196,6 +196,10 @@ def thumbnail_bytes(decoded: DecodedImage) -> bytes:
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
+    if min(width, height) < 1:
+        raise InvalidImage(
+            f"The image is {width} × {height} pixels large: it has none.", hint=f"Give a {ACCEPTED} file with a picture."
+        )
     if width * height > max_pixels or max(width, height) > MAX_SIDE:
         raise ImageTooLarge(
             f"The image is {width} × {height} pixels large.",

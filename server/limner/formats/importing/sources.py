@@ -83,7 +83,7 @@ class SourceFile:
             raise InvalidFile("It is not text in UTF-8.", hint="Save it as UTF-8.") from error
 
     def json(self) -> bytes:
-        """All of a JSON document, to be parsed as a whole; raises as :meth:`read`, and where that has too many values."""
+        """All of a JSON document, to be parsed as a whole; raises as :meth:`read`, and for too many values."""
         data = self.read()
         if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
             raise InvalidFile(f"It holds more than {MAX_VALUES:,} values.", hint="Split it into several files.")
