@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from limner.encoding.jpeg import check_scans
 from limner.encoding.orientation import TRANSPOSE, orientation_of
 from limner.encoding.sniffing import ACCEPTED, sniff
 from limner.encoding.tiff import opened_picture
@@ -103,6 +104,8 @@ def decode_image(data: bytes, *, max_pixels: int) -> DecodedImage:
 
 
 def _decode(data: bytes, file_format: str, max_pixels: int) -> DecodedImage:
+    if file_format == "JPEG":
+        check_scans(data)
     try:
         image = Image.open(io.BytesIO(data), formats=(file_format,))
     except Exception as error:  # Pillow's readers raise whatever they trip over
@@ -198,7 +201,8 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if min(width, height) < 1:
         raise InvalidImage(
-            f"The image is {width} × {height} pixels large: it has none.", hint=f"Give a {ACCEPTED} file with a picture."
+            f"The image is {width} × {height} pixels large: it has none.",
+            hint=f"Give a {ACCEPTED} file with a picture.",
         )
     if width * height > max_pixels or max(width, height) > MAX_SIDE:
         raise ImageTooLarge(

@@ -9,10 +9,12 @@ tifffile; the rest is refused with the name of its layout.
 from __future__ import annotations
 
 import io
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,13 +22,13 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from limner.encoding.orientation import TRANSPOSE
+from limner.encoding.tiff_limits import MAX_LOOKED_AT, check_inflated, check_tags
 from limner.encoding.tones import flatten, window
 from limner.errors import InvalidImage
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
 
-MAX_LOOKED_AT = 1000  # pages whose tags are read; those behind count as whole pages
 MAX_ARRAY_BYTES = 1 << 29  # of a picture that Pillow does not read
 
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
@@ -73,12 +75,15 @@ class TiffPicture:
             else:
                 with image:
                     image.seek(self.index)
+                    if image.size not in (self.size, self.size[::-1]):  # of two tags of one name each reads another
+                        raise OSError("it tells two sizes")
                     image.info.pop("xmp", None)  # see limner.encoding.images
                     image.load()  # turns it upright too
                     flat, _ = flatten(image, inverted=int(page.photometric) == WHITE_IS_ZERO)
                     profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA", "P") else None
                     return flat, profile or None
         _check_readable(page, len(data))
+        check_inflated(page, data)
         flat = _from_values(page, page.asarray(maxworkers=1))
         turned = flat.transpose(TRANSPOSE[self.orientation]) if self.orientation in TRANSPOSE else flat
         return turned, None
@@ -100,6 +105,8 @@ def opened_picture(data: bytes) -> Iterator[TiffPicture]:
     """
     import tifffile
 
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it has a line for every tag that it cannot read
+    check_tags(data)
     # tifffile's objects refer to each other: until they are collected, what is not closed keeps the bytes of the file.
     with io.BytesIO(data) as stream:
         yield _first_whole_page(tifffile.TiffFile(stream))
@@ -128,7 +135,7 @@ def _first_whole_page(file: TiffFile) -> TiffPicture:
 
 
 def _has_raw_data(preview: Any) -> bool:
-    return any(int(page.photometric) in CAMERA_RAW for page in preview.pages or ())
+    return any(int(page.photometric) in CAMERA_RAW for page in islice(preview.pages or (), MAX_LOOKED_AT))
 
 
 def _pillow_reads(file: TiffFile, page: Any) -> bool:
