@@ -10,11 +10,12 @@ import json
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -29,13 +30,14 @@ from limner.formats.exports import FOLDER_FORMATS, ExportChoice, export_files
 from limner.formats.files import ExportFile, FileNames, safe_path, write_folder, zip_chunks
 from limner.formats.importing import import_files, of_bytes
 from limner.formats.importing.sniffing import sniff
-from limner.formats.yolo import export_yolo
+from limner.formats.yolo import classes_yaml, export_yolo
 from limner.store import Database
 from limner.store.annotations import NOT_SKIPPED, AnnotationState, annotations_of
 from limner.store.images import NewImage, add_image
 from limner.store.migrate import migrate
 from limner.store.projects import create_project
 from limner.vocabulary import rle
+from limner.vocabulary.names import check_text, one_line
 from limner.vocabulary.operations import MarkOperation
 from tests.formats.test_coco import PROVENANCE, SIZES, World, new_world, random_mask
 
@@ -375,6 +377,28 @@ def test_folders_and_archives_hold_the_same(world: World, tmp_path: Path) -> Non
     for path, data in files.items():
         assert archive.read(path) == data == (tmp_path / "out" / path).read_bytes()
     assert b"".join(zip_chunks(written)) == b"".join(zip_chunks(written))
+
+
+DEVICES = ["con", "PRN.png", "Aux.tar.gz", "nul .png", "com1.png", "LPT9", "COM¹.png", "lpt³", "CONIN$.png", "conout$"]
+
+
+@pytest.mark.parametrize("device", [*DEVICES, "con." + "x" * 251])
+def test_no_file_or_folder_is_called_like_a_device_of_windows(device: str) -> None:
+    label = PurePosixPath(FileNames().of(f"{device}/{device}") + ".txt")
+    for path in (safe_path(device), safe_path(f"{device}/a.png"), label):
+        for part in path.parts:
+            assert part.startswith("_") or part == "a.png"
+            assert len(part.encode()) <= 255
+        assert safe_path(path.as_posix()) == path
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=60))
+def test_every_name_of_a_class_comes_out_of_yaml_as_it_was(text: str) -> None:
+    try:
+        name = check_text(one_line(text), "name")
+    except InvalidInput:
+        return
+    assert yaml.safe_load(classes_yaml([name]))["names"] == {0: name}
 
 
 def test_names_are_unique() -> None:

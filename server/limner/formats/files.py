@@ -14,7 +14,10 @@ from limner.vocabulary.names import MAX_PART_BYTES, cut_to_bytes
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that ZIP knows: the same content gives the same archive
 _UNSAFE = '<>:"|?*\\'  # in names of files on some system
-_DEVICES = {"con", "prn", "aux", "nul", *(f"{device}{number}" for device in ("com", "lpt") for number in range(10))}
+_DEVICES = {
+    *("con", "prn", "aux", "nul", "conin$", "conout$"),
+    *(f"{device}{number}" for device in ("com", "lpt") for number in "0123456789¹²³"),
+}
 _FILE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".txt", ".json")  # of files that exports write
 _COMPRESSED = (".png", ".jpg", ".jpeg", ".webp")  # already
 LEFTOVER_SECONDS = 3600  # nobody writes one file for as long
@@ -89,8 +92,14 @@ def safe_path(name: str) -> PurePosixPath:
     """A relative path below wherever it is put: no root, no drive, no ``..``, nothing that some system refuses."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
     clean = ["".join("_" if c in _UNSAFE or ord(c) < 32 else c for c in part).rstrip(". ") or "_" for part in parts]
-    clean = [f"_{part}" if part.split(".")[0].rstrip().casefold() in _DEVICES else part for part in clean]
+    clean = [_no_device(part) for part in clean]
     return PurePosixPath(*clean) if clean else PurePosixPath("_")
+
+
+def _no_device(part: str) -> str:
+    """A part of a path that Windows does not take for a device, whatever comes behind the first dot."""
+    is_device = part.split(".")[0].rstrip().casefold() in _DEVICES
+    return f"_{cut_to_bytes(part, MAX_PART_BYTES - 1)}" if is_device else part
 
 
 def write_folder(files: Iterable[ExportFile], folder: Path) -> int:

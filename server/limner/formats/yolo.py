@@ -9,6 +9,7 @@ both are left out. Attributes and provenance are lost.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Sequence
 
 from sqlalchemy import ColumnElement
@@ -23,6 +24,8 @@ from limner.store import Database
 from limner.store.annotations import EVERY_IMAGE, annotations_of, iterate_images
 from limner.store.projects import get_project
 from limner.vocabulary import rle
+
+_NOT_IN_YAML = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
 def export_yolo(
@@ -93,11 +96,16 @@ def joined(polygons: Sequence[Sequence[int]]) -> list[int]:
     return line
 
 
+def _yaml_text(text: str) -> str:
+    quoted = json.dumps(text, ensure_ascii=False)
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found.group()):04x}", quoted)
+
+
 def classes_yaml(classes: Sequence[str], split: Split | None = None, filled: Collection[str] = ()) -> bytes:
     """``data.yaml``. Without a ``path`` the folder of this file counts, wherever training starts.
 
-    JSON's strings are YAML's too. Trainers insist on images for training and validation: a part that has none is that
-    of the other.
+    JSON's strings are YAML's too, but for characters that YAML wants escaped. Trainers insist on images for training and
+    validation: a part that has none is that of the other.
     """
     folders = {"train": IMAGES, "val": IMAGES}
     if split is not None:
@@ -106,5 +114,5 @@ def classes_yaml(classes: Sequence[str], split: Split | None = None, filled: Col
         for part in ("train", "val"):
             folders.setdefault(part, f"{IMAGES}/{some[0]}" if some else IMAGES)
     parts = "".join(f"{part}: {folders[part]}\n" for part in ("train", "val", "test") if part in folders)
-    names = "".join(f"  {number}: {json.dumps(name, ensure_ascii=False)}\n" for number, name in enumerate(classes))
+    names = "".join(f"  {number}: {_yaml_text(name)}\n" for number, name in enumerate(classes))
     return f"{parts}names:{' {}' if not classes else ''}\n{names}".encode()
