@@ -104,8 +104,8 @@ def _yaml_text(text: str) -> str:
 def classes_yaml(classes: Sequence[str], split: Split | None = None, filled: Collection[str] = ()) -> bytes:
     """``data.yaml``. Without a ``path`` the folder of this file counts, wherever training starts.
 
-    JSON's strings are YAML's too, but for characters that YAML wants escaped. Trainers insist on images for training and
-    validation: a part that has none is that of the other.
+    JSON's strings are YAML's too, but for characters that YAML wants escaped. Trainers insist on images for training
+    and validation: a part that has none is that of the other.
     """
     folders = {"train": IMAGES, "val": IMAGES}
     if split is not None:
