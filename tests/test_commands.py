@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import sqlite3
 import subprocess
 import sys
 
 import click
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 
-from limner.cli import COMMANDS, cli
+from limner.cli import COMMANDS, _one_line, cli
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
@@ -38,3 +42,27 @@ def test_our_own_errors_are_one_line_and_exit_1() -> None:
     assert finished.returncode in (1, 2)
     assert "no-such-image.jpg" in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize("through_sqlalchemy", [False, True])
+def test_a_full_database_is_one_line_and_a_fault_of_ours_is_none(through_sqlalchemy: bool) -> None:
+    connection = sqlite3.connect(":memory:") if not through_sqlalchemy else create_engine("sqlite://").connect()
+
+    def error_of(*statements: str) -> Exception:
+        with pytest.raises((sqlite3.Error, DBAPIError)) as raised:
+            for statement in statements:
+                connection.execute(text(statement) if through_sqlalchemy else statement)  # type: ignore[arg-type]
+        return raised.value
+
+    full = error_of("PRAGMA max_page_count = 3", "CREATE TABLE t (x)", "INSERT INTO t VALUES (zeroblob(100000))")
+    said = "The database cannot be used: database or disk is full. Free some disk space and try again."
+    assert _one_line(full) == said
+    assert _one_line(error_of("SELECT nothing FROM nowhere")) is None
+    connection.close()
+
+
+def test_errors_of_the_system_are_one_line_with_or_without_a_file() -> None:
+    assert _one_line(OSError(errno.EACCES, "Permission denied", "/x")) == "/x: Permission denied."
+    assert "no space left" in str(_one_line(OSError(errno.ENOSPC, "No space left on device")))
+    assert _one_line(OSError("ours")) is None
+    assert _one_line(RuntimeError("ours")) is None

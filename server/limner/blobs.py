@@ -111,6 +111,10 @@ class BlobStore:
             self._store: Any = s3.open_prefix(url, **options)
         else:
             make_folder(self._folder, mode=0o700)
+            if not self._folder.is_dir():
+                raise InvalidInput(
+                    f"{self._folder} is a file.", hint="Blobs need a folder; name one in LIMNER_BLOB_URL."
+                )
             self._store = LocalStore(self._folder)
         self.url = url
 

@@ -47,7 +47,9 @@ class Settings(BaseSettings):
         client_folder: a built web client to serve instead of the one in the package.
     """
 
-    model_config = SettingsConfigDict(env_prefix="LIMNER_", frozen=True, ignored_types=(cached_property,))
+    model_config = SettingsConfigDict(
+        env_prefix="LIMNER_", env_ignore_empty=True, frozen=True, ignored_types=(cached_property,)
+    )
 
     home: Path = Field(default_factory=lambda: Path.home() / ".limner")
     database_url: str = ""
@@ -86,7 +88,8 @@ class Settings(BaseSettings):
     @property
     def resolved_database_url(self) -> str:
         """The SQLAlchemy URL in force. A plain ``postgresql://`` is given the psycopg 3 driver."""
-        url = self.database_url or f"sqlite:///{self.home / 'limner.db'}"
+        file = str(self.home / "limner.db").replace("%", "%25").replace("?", "%3F")  # which mean something in URLs
+        url = self.database_url or f"sqlite:///{file}"
         for scheme in ("postgres://", "postgresql://"):
             if url.startswith(scheme):
                 return "postgresql+psycopg://" + url.removeprefix(scheme)

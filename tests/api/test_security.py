@@ -213,10 +213,13 @@ def limner(settings: Settings, *arguments: str, **environment: str) -> subproces
         ({"LIMNER_DATABASE_URL": "postgresql://x:secret@127.0.0.1:9/x"}, "x:***@127.0.0.1:9/x cannot be opened"),
         ({"LIMNER_BLOB_URL": "ftp://files/x"}, "The blob URL ftp://files/x cannot be used"),
         ({"LIMNER_DATABASE_URL": "sqlite:////nowhere/limner.db"}, "/nowhere/limner.db cannot be opened"),
+        ({"LIMNER_DATABASE_URL": "sqlite://"}, "The database URL cannot be used: it names no file"),
+        ({"LIMNER_DATABASE_URL": "postgresql://x:secret@[::1/x"}, "The database URL cannot be used"),
+        ({"LIMNER_BLOB_URL": __file__}, "test_security.py is a file. Blobs need a folder"),
         ({"LIMNER_HOST": "192.0.2.1"}, "Name an address of this machine with --host"),
         ({"LIMNER_HOME": __file__}, "it is a file; name a folder with --home or LIMNER_HOME"),
     ],
-    ids=["number", "url", "away", "blobs", "folder", "address", "file"],
+    ids=["number", "url", "away", "blobs", "folder", "memory", "brackets", "blobs file", "address", "file"],
 )
 def test_what_keeps_it_from_starting_is_said_in_one_line(
     settings: Settings, environment: dict[str, str], said: str
@@ -227,6 +230,60 @@ def test_what_keeps_it_from_starting_is_said_in_one_line(
     assert said in run.stderr
     assert len(run.stderr.strip().splitlines()) == 1
     assert "secret" not in run.stderr
+
+
+@pytest.mark.parametrize("damage", ["garbage", "cut"])
+@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("project", "list"), ("backup", "copy")])
+def test_a_damaged_database_is_said_in_one_line(settings: Settings, damage: str, command: tuple[str, ...]) -> None:
+    stop(open_services(settings, encoder_command=FAKE_WORKER))
+    file = settings.home / "limner.db"
+    for beside in settings.home.glob("limner.db-*"):
+        beside.unlink()
+    if damage == "cut":
+        os.truncate(file, 5000)
+    else:
+        file.write_bytes(b"garbage" * 1000)
+    run = limner(settings, *command)
+    assert run.returncode == 1
+    assert run.stderr.startswith("limner: The database ")
+    assert len(run.stderr.strip().splitlines()) == 1
+    assert "backup" in run.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of a process")
+def test_a_command_on_a_disk_that_takes_nothing_more_says_so_in_one_line(settings: Settings) -> None:
+    stop(open_services(settings, encoder_command=FAKE_WORKER))
+    limited = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20)); sys.argv[0] = 'limner';"
+        "from limner.cli import main; main()"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", limited, "project", "create", "Cats"],
+        env=settings.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith("limner: The database ")
+    assert len(run.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["what?", "100%25", "ha#sh", "a b", "ünï", "amp&x=y", "semi;colon", "-dash"])
+def test_everything_lies_in_the_home_whatever_it_is_called(tmp_path: Path, name: str) -> None:
+    run = CliRunner().invoke(cli, ["project", "create", "Cats", "--home", str(tmp_path / name)])
+    assert run.exit_code == 0, run.output
+    assert (tmp_path / name / "limner.db").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_variable_that_is_empty_sets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Settings()
+    for name in ("HOME", "HOST", "PORT", "DATABASE_URL", "MAX_PIXELS"):
+        monkeypatch.setenv(f"LIMNER_{name}", "")
+    assert Settings() == before
+    assert Settings().host == "127.0.0.1", "an empty address would be every address of the machine"
 
 
 def test_a_home_that_is_a_file_and_a_newer_database_are_said(settings: Settings, tmp_path: Path) -> None:

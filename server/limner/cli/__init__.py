@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 from limner import __version__
-from limner.errors import LimnerError
+from limner.errors import LimnerError, StorageFull, is_disk_full
 from limner.startup import made_to_stay
 
 COMMANDS = {
@@ -41,6 +41,18 @@ COMMANDS = {
 
 
 WITH_THE_ENCODER = ("onnx", "onnxruntime", "torch")  # what a server without encoder does without
+
+
+_RESTORE = "Restore a backup (docs/backup.md)."
+_SQLITE_HINTS = {
+    5: "Another process writes for a long time; try again when it is through.",  # SQLITE_BUSY
+    8: "Have it and its folder belong to the user who starts Limner.",  # READONLY
+    10: "Look after the disk.",  # IOERR
+    11: _RESTORE,  # CORRUPT
+    13: "Free some disk space and try again.",  # FULL
+    14: "See that its folder is there and can be written.",  # CANTOPEN
+    26: _RESTORE,  # NOTADB
+}  # by the primary result code of SQLite
 
 
 class LazyGroup(click.Group):
@@ -86,17 +98,17 @@ def main() -> None:
                 if name in COMMANDS:
                     load(name)
         cli.main(prog_name="limner", standalone_mode=True)
-    except (LimnerError, OSError, ValueError) as error:
-        line = _one_line(error)
-        if line is None:
-            raise
-        click.echo(f"limner: {line}", err=True)
-        sys.exit(1)
     except ModuleNotFoundError as error:
         if error.name not in WITH_THE_ENCODER:
             raise
         click.echo(f"limner: this command needs {error.name}, which is not installed here.", err=True)
         click.echo("Install `limner` instead of `limner-server`, or `limner-server[encoder]`.", err=True)
+        sys.exit(1)
+    except Exception as error:
+        line = _one_line(error)
+        if line is None:
+            raise
+        click.echo(f"limner: {line}", err=True)
         sys.exit(1)
 
 
@@ -106,6 +118,10 @@ def _one_line(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
         return f"{error.filename}: {error.strerror}."
+    if isinstance(error, OSError) and is_disk_full(error):
+        return str(StorageFull.of(error))
+    if (database := _of_the_database(error)) is not None:
+        return database
     if type(error).__name__ == "ValidationError" and getattr(error, "title", "") == "Settings":
         from pydantic import ValidationError
 
@@ -113,4 +129,18 @@ def _one_line(error: Exception) -> str | None:
         problem = error.errors(include_url=False)[0]
         name = "_".join(map(str, problem["loc"])).upper()
         return f"LIMNER_{name}={problem['input']} cannot be used: {problem['msg']}."
+    return None
+
+
+def _of_the_database(error: Exception) -> str | None:
+    """What keeps SQLite from reading or writing its file, or PostgreSQL from answering; None for any other error."""
+    import sqlite3
+
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, sqlite3.Error):
+        hint = _SQLITE_HINTS.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
+        return None if hint is None else f"The database cannot be used: {cause}. {hint}"
+    if type(cause).__module__.startswith("psycopg") and type(cause).__name__ == "OperationalError":
+        first = str(cause).strip().partition("\n")[0]
+        return f"The database does not answer: {first}. See that it runs, and that LIMNER_DATABASE_URL is right."
     return None

@@ -62,7 +62,7 @@ class Database:
                 served = _served_engine(url)
                 self.engine = served.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 self.writing = self._noting = served
-        except (ArgumentError, ModuleNotFoundError) as error:
+        except (ArgumentError, ModuleNotFoundError, ValueError) as error:
             raise InvalidInput(
                 f"The database URL cannot be used: {error}.",
                 hint="Give sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME; "
@@ -148,7 +148,7 @@ def is_sqlite_url(url: str) -> bool:
     """Whether a URL names a SQLite database; one that is no URL does not."""
     try:
         return make_url(url).get_backend_name() == "sqlite"
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return False
 
 
@@ -168,6 +168,8 @@ def _sqlite_engine(url: str, begin: str, *pragmas: str) -> Engine:
     SQLAlchemy has an event for the beginning of a transaction, but an engine with one goes through all events at every
     statement, which makes each a third dearer.
     """
+    if make_url(url).database in (None, "", ":memory:"):
+        raise ValueError("it names no file")
     engine = create_engine(
         url,
         pool_size=POOL_SIZE,

@@ -9,7 +9,7 @@ from sqlite3 import Error as SQLiteError
 from typing import Any
 
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from limner.errors import Conflict, Unavailable
 from limner.store.engine import Database
@@ -32,11 +32,14 @@ def migrate(database: Database) -> None:
     try:
         if version(database) != NEWEST:
             upgrade(database)
-    except (OperationalError, SQLiteError) as error:
+    except (DatabaseError, SQLiteError) as error:
+        if type(error) not in (OperationalError, DatabaseError) and not isinstance(error, SQLiteError):
+            raise  # a fault of ours
         cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         raise Unavailable(
             f"The database {database.name} cannot be opened: {cause}.",
-            hint="See that it runs, and that LIMNER_DATABASE_URL and its folder's permissions are right.",
+            hint="See that it runs, and that LIMNER_DATABASE_URL and its folder's permissions are right; "
+            "a damaged one is restored from a backup.",
         ) from error
 
 
