@@ -48,13 +48,17 @@ def test_our_own_errors_are_one_line_and_exit_1() -> None:
 def test_a_full_database_is_one_line_and_a_fault_of_ours_is_none(through_sqlalchemy: bool) -> None:
     connection = sqlite3.connect(":memory:") if not through_sqlalchemy else create_engine("sqlite://").connect()
 
-    def error_of(*statements: str) -> Exception:
+    def execute(statement: str) -> None:
+        connection.execute(text(statement) if through_sqlalchemy else statement)  # type: ignore[arg-type]
+
+    def error_of(statement: str) -> Exception:
         with pytest.raises((sqlite3.Error, DBAPIError)) as raised:
-            for statement in statements:
-                connection.execute(text(statement) if through_sqlalchemy else statement)  # type: ignore[arg-type]
+            execute(statement)
         return raised.value
 
-    full = error_of("PRAGMA max_page_count = 3", "CREATE TABLE t (x)", "INSERT INTO t VALUES (zeroblob(100000))")
+    execute("PRAGMA max_page_count = 3")
+    execute("CREATE TABLE t (x)")
+    full = error_of("INSERT INTO t VALUES (zeroblob(100000))")
     said = "The database cannot be used: database or disk is full. Free some disk space and try again."
     assert _one_line(full) == said
     assert _one_line(error_of("SELECT nothing FROM nowhere")) is None
