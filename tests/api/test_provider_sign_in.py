@@ -15,6 +15,7 @@ from urllib.parse import unquote_plus
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
+from joserfc import jwt
 from joserfc.jwk import OctKey
 from sqlalchemy import select, update
 
@@ -22,7 +23,7 @@ from limner.api.app import create_app
 from limner.config import Settings
 from limner.service.running import stop
 from limner.service.wiring import Services, open_services
-from limner.store.tables import AuditEntry, LoginSession, PendingSignIn, User
+from limner.store.tables import AuditEntry, Image, LoginSession, PendingSignIn, User
 from limner.store.types import utc_now
 from tests.api.conftest import FAKE_WORKER
 from tests.provider import SECRET, FakeProvider, new_key, provider
@@ -523,6 +524,160 @@ def test_the_last_owner_stays_whatever_a_claim_says(browser: FlaskClient, compan
     assert sign_in(app.test_client(), company).json["session"]["user"]["role"] == "owner"
 
 
+CLAIMED = """
+role_claim = "groups"
+project_roles = [
+  { value = "cats", project = "Cats", role = "annotator" },
+  { value = "cat-leads", project = 1, role = "reviewer" },
+  { value = "dogs", project = "Dogs", role = "manager" },
+]
+invited = false
+"""
+BOTH_DATABASES = pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+
+
+def member_of(client: FlaskClient, project: dict[str, Any], name: str = "Ada") -> tuple[str, str | None] | None:
+    """(role, who gave it) of somebody in a project."""
+    found = client.get(f"/api/v1/projects/{project['id']}/members").json["members"]
+    return next(((each["role"], each["given_by"]) for each in found if each["name"] == name), None)
+
+
+@BOTH_DATABASES
+@pytest.mark.parametrize("rules", [CLAIMED])
+def test_a_claim_gives_roles_in_projects_changes_them_and_takes_them_away(
+    script: FlaskClient, anonymous: FlaskClient, company: FakeProvider, project: dict[str, Any], services: Services
+) -> None:
+    company.claims = {"groups": ["cats", "another"]}
+    user = sign_in(anonymous, company).json["session"]["user"]
+    assert user["role"] == "member"
+    assert member_of(script, project) == ("annotator", "Company")
+    (seen,) = anonymous.get("/api/v1/projects").json["projects"]
+    assert "annotations:write" in seen["permissions"]
+    assert "annotations:review" not in seen["permissions"]
+    company.claims = {"groups": ["cats", "cat-leads"]}  # the higher one of two
+    sign_in(anonymous, company)
+    assert member_of(script, project) == ("reviewer", "Company")
+    sign_in(anonymous, company)  # what is so already is not written down again
+    company.claims = {"groups": ["another"]}
+    assert error(sign_in(anonymous, company)) == (401, "not_admitted")  # nothing lets them in any more
+    assert member_of(script, project) is None
+    assert anonymous.get("/api/v1/projects").json["projects"] == []  # where they are signed in still
+    about = {"provider": "company"}
+    assert audited(services, "member.remove") == [{**about, "before": "reviewer"}]
+    assert audited(services, "member.set") == [
+        {**about, "role": "annotator"},
+        {**about, "role": "reviewer", "before": "annotator"},
+    ]
+
+
+@BOTH_DATABASES
+@pytest.mark.parametrize("rules", [CLAIMED.replace("invited = false", "")])
+@pytest.mark.parametrize("claims", [{"groups": []}, {"groups": None}, {"groups": {"cats": True}}, {}])
+def test_who_is_in_a_group_no_more_loses_its_role_with_the_next_sign_in_and_what_they_held(
+    script: FlaskClient,
+    anonymous: FlaskClient,
+    company: FakeProvider,
+    project: dict[str, Any],
+    image: dict[str, Any],
+    services: Services,
+    claims: dict[str, Any],
+) -> None:
+    company.claims = {"groups": "cats"}
+    token = sign_in(anonymous, company).json["session"]["csrf_token"]
+    headers = {"X-CSRFToken": token}
+    handed = anonymous.post(f"/api/v1/projects/{project['id']}/next", json={}, headers=headers)
+    assert handed.json["image_id"] == image["id"]
+    company.claims = claims
+    assert sign_in(anonymous, company).status_code == 200
+    assert anonymous.get("/api/v1/projects").json["projects"] == []
+    assert anonymous.get(f"/api/v1/images/{image['id']}").status_code == 404
+    with services.database.read() as session:
+        assert session.get_one(Image, image["id"]).lease_user_id is None
+    assert audited(services, "member.remove") == [{"provider": "company", "before": "annotator"}]
+
+
+@BOTH_DATABASES
+@pytest.mark.parametrize("rules", [CLAIMED.replace("invited = false", "")])
+def test_a_role_that_somebody_gave_stays_whatever_the_claim_says(
+    script: FlaskClient, anonymous: FlaskClient, company: FakeProvider, project: dict[str, Any], services: Services
+) -> None:
+    invite(script, project_id=project["id"], project_role="viewer", email="ada@example.org")
+    company.claims = {"groups": ["cat-leads"]}
+    sign_in(anonymous, company)
+    assert member_of(script, project) == ("viewer", None)
+    company.claims = {"groups": []}
+    sign_in(anonymous, company)
+    assert member_of(script, project) == ("viewer", None)
+    assert audited(services, "member.set") == audited(services, "member.remove") == []
+    members = f"/api/v1/projects/{project['id']}/members"
+    ada = next(each["user_id"] for each in script.get(members).json["members"] if each["name"] == "Ada")
+    assert script.delete(f"{members}/{ada}").status_code == 204
+    company.claims = {"groups": ["cats"]}
+    sign_in(anonymous, company)
+    assert member_of(script, project) == ("annotator", "Company")
+    assert script.post(members, json={"name": "Ada", "role": "manager"}).json["given_by"] is None
+    company.claims = {"groups": []}
+    sign_in(anonymous, company)
+    assert member_of(script, project) == ("manager", None)
+
+
+@pytest.mark.parametrize("rules", [CLAIMED])
+def test_a_group_whose_project_is_not_there_or_not_the_only_one_of_its_name_signs_in_all_the_same(
+    script: FlaskClient, anonymous: FlaskClient, company: FakeProvider, project: dict[str, Any]
+) -> None:
+    company.claims = {"groups": ["dogs"]}
+    assert sign_in(anonymous, company).json["session"]["user"]["role"] == "member"
+    assert anonymous.get("/api/v1/projects").json["projects"] == []
+    dogs = script.post("/api/v1/projects", json={"name": "Dogs"}).json
+    sign_in(anonymous, company)
+    assert member_of(script, dogs) == ("manager", "Company")
+    script.post("/api/v1/projects", json={"name": "Dogs"})  # which one is meant, nobody knows
+    assert sign_in(anonymous, company).status_code == 200
+    assert member_of(script, dogs) is None
+
+
+@BOTH_DATABASES
+@pytest.mark.parametrize("rules", [CLAIMED.replace("invited = false", "")])
+def test_an_identity_that_is_disconnected_takes_the_roles_along_that_it_gave(
+    script: FlaskClient, anonymous: FlaskClient, company: FakeProvider, project: dict[str, Any], services: Services
+) -> None:
+    company.claims = {"groups": ["cats"]}
+    headers = {"X-CSRFToken": sign_in(anonymous, company).json["session"]["csrf_token"]}
+    (identity,) = anonymous.get("/api/v1/account").json["identities"]
+    path = f"/api/v1/account/identities/{identity['id']}"
+    assert error(anonymous.delete(path, headers=headers)) == (409, "conflict")  # no password: nothing is changed
+    assert member_of(script, project) == ("annotator", "Company")
+    anonymous.put("/api/v1/account/password", json={"new": PASSWORD}, headers=headers)
+    assert anonymous.delete(path, headers=headers).status_code == 204
+    assert member_of(script, project) is None
+    assert audited(services, "member.remove") == [{"before": "annotator", "by": "disconnect"}]
+
+
+@BOTH_DATABASES
+@pytest.mark.parametrize("rules", [CLAIMED])
+def test_of_many_tabs_that_sign_in_at_once_each_finds_the_role(
+    script: FlaskClient, app: APIFlask, company: FakeProvider, project: dict[str, Any], services: Services
+) -> None:
+    company.claims = {"groups": ["cats"]}
+    first = app.test_client()
+    sign_in(first, company)
+    company.claims = {"groups": ["cat-leads"]}
+    tabs = []
+    for _ in range(6):
+        client = app.test_client()
+        tabs.append((client, come_back(client, company)))
+        nonce = company.nonce
+    with services.database.write() as session:  # the provider's answers carry one nonce: that of the last
+        session.execute(update(PendingSignIn).values(nonce=nonce))
+        challenge = session.scalars(select(PendingSignIn.verifier).order_by(PendingSignIn.created.desc())).first()
+        session.execute(update(PendingSignIn).values(verifier=challenge))
+    with ThreadPoolExecutor(6) as pool:
+        statuses = list(pool.map(lambda tab: tab[0].post(f"{BASE}/finish", json=tab[1]).status_code, tabs))
+    assert statuses == [200] * 6
+    assert member_of(script, project) == ("reviewer", "Company")
+    assert len(audited(services, "member.set")) == 2
+
+
 def test_signing_out_goes_on_at_the_provider_where_it_offers_that(
     script: FlaskClient, anonymous: FlaskClient, company: FakeProvider
 ) -> None:
@@ -532,8 +687,40 @@ def test_signing_out_goes_on_at_the_provider_where_it_offers_that(
     company.status = 500  # nobody is asked any more
     out = anonymous.delete("/api/v1/session", headers={"X-CSRFToken": token})
     back = "client_id=limner&post_logout_redirect_uri=http%3A%2F%2Flocalhost%2Flogin"
-    assert (out.status_code, out.json) == (200, {"address": f"{company.issuer}/end?a=b&{back}"})
+    begins, _, hint = out.json["address"].partition("&id_token_hint=")
+    assert (out.status_code, begins) == (200, f"{company.issuer}/end?a=b&{back}")
+    assert jwt.decode(hint, company.signs_with, algorithms=["ES256"]).claims["sub"] == "ada-1"
     assert anonymous.get("/api/v1/session").status_code == 401
+
+
+def test_an_id_token_is_in_no_cookie_and_goes_with_the_session(
+    script: FlaskClient, anonymous: FlaskClient, company: FakeProvider, services: Services
+) -> None:
+    invite(script, email="ada@example.org")
+    company.metadata = {"end_session_endpoint": f"{company.issuer}/end"}
+    company.claims = {"groups": ["g" * 100]}
+    answer = sign_in(anonymous, company)
+    assert sum(len(each) for each in answer.headers.getlist("Set-Cookie")) < 1000
+    with services.database.read() as session:
+        (kept,) = session.scalars(select(LoginSession.sign_out_address))
+    assert "id_token_hint=" in kept
+    token = answer.json["session"]["csrf_token"]
+    out = anonymous.delete("/api/v1/session", headers={"X-CSRFToken": token})
+    assert out.json == {"address": kept}
+    with services.database.read() as session:
+        assert session.scalars(select(LoginSession)).all() == []
+
+
+def test_an_id_token_that_is_too_long_for_an_address_is_left_out(
+    script: FlaskClient, anonymous: FlaskClient, company: FakeProvider
+) -> None:
+    invite(script, email="ada@example.org")
+    company.metadata = {"end_session_endpoint": f"{company.issuer}/end"}
+    company.claims = {"groups": ["g" * 100] * 50}
+    token = sign_in(anonymous, company).json["session"]["csrf_token"]
+    address = anonymous.delete("/api/v1/session", headers={"X-CSRFToken": token}).json["address"]
+    assert address.startswith(f"{company.issuer}/end?client_id=limner&")
+    assert "id_token_hint" not in address
 
 
 @pytest.mark.parametrize("rules", ["sign_out_at_provider = false"])

@@ -9,8 +9,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from limner.cli.oidc import oidc
+from limner.config import Settings
 from limner.errors import InvalidFile, InvalidInput, LimnerError, NotFound
 from limner.oidc import read_providers
+from limner.service.accounts import open_accounts
+from limner.store.projects import create_project
 from tests.provider import FakeProvider, provider
 
 Check = Callable[..., Result]
@@ -74,6 +77,30 @@ def test_what_is_wrong_is_said(
     assert any(said in line for line in wrong), result.output
 
 
+def test_projects_in_which_claims_give_roles_have_to_be_there_once(check: Check, tmp_path: Path) -> None:
+    more = """client_secret_env = "COMPANY_SECRET"
+role_claim = "groups"
+project_roles = [
+  { value = "cats", project = "Cats", role = "annotator" },
+  { value = "dogs", project = "Dogs", role = "annotator" },
+  { value = "birds", project = 7, role = "viewer" },
+]"""
+    names = ["Cats", "Dogs", "Dogs"]
+    with open_accounts(Settings(home=tmp_path)) as database, database.write() as session:
+        for name in names:
+            create_project(session, name)
+    result = check(more=more)
+    assert result.exit_code == 1
+    wrong = [line.strip() for line in result.output.splitlines() if "WRONG" in line]
+    assert wrong == [
+        "WRONG: project_roles for the value 'dogs': 2 projects are called 'Dogs'. Use an id: 2, 3.",
+        "WRONG: project_roles for the value 'birds': There is no project 7. There are: 1 'Cats', 2 'Dogs', 3 'Dogs'.",
+    ]
+    good = check(more=more.replace('"Dogs"', "3").replace("7", '"Cats"'))
+    assert good.exit_code == 0, good.output
+    assert "the projects in which its claims give roles are here" in good.output
+
+
 def test_a_provider_that_is_down_or_no_provider_at_all_is_said(check: Check, company: FakeProvider) -> None:
     company.status = 301
     assert "it answered 301" in check().output
@@ -104,6 +131,11 @@ GOOD = {"label": '"Company"', "issuer": '"https://id.example.org"', "client_id":
         ({"invited": "false"}, "nobody may sign in"),
         ({"role_claim": '"groups"'}, "need each other"),
         ({"role_claim": '"groups"', "roles": '{ a = "manager" }'}, "'owner' or 'member'"),
+        ({"project_roles": '[{ value = "a", project = "Cats", role = "viewer" }]'}, "need each other"),
+        ({"role_claim": '"g"', "project_roles": '[{ value = "a", project = "Cats", role = "owner" }]'}, "'manager', "),
+        ({"role_claim": '"g"', "project_roles": '[{ value = "a", project = 0, role = "viewer" }]'}, "project_roles.0"),
+        ({"role_claim": '"g"', "project_roles": '[{ project = "Cats", role = "viewer" }]'}, "project_roles.0.value"),
+        ({"role_claim": '"g"', "project_roles": '{ a = "viewer" }'}, "'project_roles'"),
         ({"client_secret_env": '"A"', "client_secret_file": '"b"'}, "not both"),
     ],
 )

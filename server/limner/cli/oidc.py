@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from limner.cli.home import HOME, settings_from
 from limner.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from limner.config import Settings
+    from limner.oidc import Provider
 
 
 @click.group()
@@ -40,10 +46,24 @@ def check(name: str | None, home: Path | None, address: str | None) -> None:
     good = True
     for provider in chosen:
         click.echo(f"[{provider.name}] {provider.label}")
-        for fine, what in check_provider(provider):
+        for fine, what in (*check_provider(provider), *_projects(settings, provider)):
             good &= fine
             click.echo(f"  {'ok' if fine else 'WRONG'}: {what}")
         click.echo(f"  register there: redirect URI {where}/login/{provider.name}")
         click.echo(f"                  post-logout redirect URI {where}/login")
     if not good:
         sys.exit(1)
+
+
+def _projects(settings: Settings, provider: Provider) -> Iterator[tuple[bool, str]]:
+    """Whether the projects are there in which claims give roles."""
+    from limner.service.accounts import open_accounts
+    from limner.service.claimed_roles import unknown_projects
+
+    if not provider.project_roles:
+        return
+    with open_accounts(settings) as database:
+        wrong = unknown_projects(database, provider)
+    yield from ((False, each) for each in wrong)
+    if not wrong:
+        yield True, "the projects in which its claims give roles are here"

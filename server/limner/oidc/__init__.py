@@ -4,11 +4,12 @@ The libraries that speak the protocol are imported when somebody first signs in 
 nobody does neither starts later nor holds them in memory.
 """
 
-from limner.oidc.providers import Provider, Providers, read_providers
+from limner.oidc.providers import ClaimedRole, Provider, Providers, read_providers
 from limner.oidc.relying_party import Begun, Identity, RelyingParties, RelyingParty, SignInFailed
 
 __all__ = [
     "Begun",
+    "ClaimedRole",
     "Identity",
     "Provider",
     "Providers",

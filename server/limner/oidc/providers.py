@@ -19,6 +19,22 @@ NAME = r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$"
 MAX_SECRET = 4096  # characters
 
 
+class ClaimedRole(BaseModel):
+    """What a value of the claim gives in a project.
+
+    Attributes:
+        value: of the claim.
+        project: its number, or its name.
+        role: there.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    value: Text
+    project: Annotated[int, Field(strict=True, ge=1, lt=2**63)] | Text
+    role: Literal["manager", "reviewer", "annotator", "viewer"]
+
+
 class Provider(BaseModel):
     """One provider, as its table says.
 
@@ -34,8 +50,11 @@ class Provider(BaseModel):
         invited: lets in whom an invitation is for: who comes by its link, or whose verified e-mail it names; and who is
             here already.
         domains: lets in everybody whose verified e-mail is of one of these, as a member.
-        role_claim: the claim whose values ``roles`` knows; dots lead into objects (``realm_access.roles``).
+        role_claim: the claim whose values ``roles`` and ``project_roles`` know; dots lead into objects
+            (``realm_access.roles``).
         roles: lets in who has one of these values, with this role in the installation, which follows the claim.
+        project_roles: lets in who has one of their values, as a member, with these roles in projects, which follow the
+            claim.
         sign_out_at_provider: whether signing out here goes on to sign out there, where the provider offers it.
     """
 
@@ -53,6 +72,7 @@ class Provider(BaseModel):
     domains: tuple[Text, ...] = ()
     role_claim: str = ""
     roles: Mapping[str, Literal["owner", "member"]] = Field(default_factory=dict)
+    project_roles: tuple[ClaimedRole, ...] = ()
     sign_out_at_provider: bool = True
 
     @field_validator("issuer")
@@ -84,10 +104,10 @@ class Provider(BaseModel):
     def _lets_somebody_in(self) -> Self:
         if self.client_secret_file is not None and self.client_secret_env is not None:
             raise ValueError("give client_secret_file or client_secret_env, not both")
-        if bool(self.role_claim) != bool(self.roles):
-            raise ValueError("role_claim and roles need each other")
-        if not (self.invited or self.domains or self.roles):
-            raise ValueError("nobody may sign in: allow invited, domains or roles")
+        if bool(self.role_claim) != bool(self.roles or self.project_roles):
+            raise ValueError("role_claim and what its values give (roles, project_roles) need each other")
+        if not (self.invited or self.domains or self.roles or self.project_roles):
+            raise ValueError("nobody may sign in: allow invited, domains, roles or project_roles")
         return self
 
     def secret(self) -> str | None:

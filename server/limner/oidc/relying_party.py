@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode
 
@@ -27,6 +27,7 @@ AUTH_METHODS = ("client_secret_basic", "client_secret_post")  # the first is wha
 LEEWAY = 60  # s, by which clocks may differ
 SECRET_BYTES = 32
 MAX_SUBJECT = 255  # characters, says OpenID Connect Core, section 2
+MAX_HINT = 4096  # characters: servers and proxies take addresses of 8 kB
 
 logger = structlog.get_logger(__name__)
 
@@ -58,6 +59,7 @@ class Identity:
         email: may be empty.
         email_verified: whether the provider says that it is theirs.
         roles: values of the claim that the settings name.
+        id_token: what says so, as it came; the provider knows by it which of its sessions is to end.
     """
 
     issuer: str
@@ -66,6 +68,7 @@ class Identity:
     email: str
     email_verified: bool
     roles: frozenset[str]
+    id_token: str = field(repr=False)
 
 
 class RelyingParties:
@@ -127,15 +130,15 @@ class RelyingParty:
             raise self._failed("the answer does not come from the provider that was asked")
         tokens = self._redeem(metadata, code, redirect_uri, verifier)
         claims = self._verified(metadata, tokens, nonce)
-        return self._identity(metadata, claims, tokens.get("access_token"))
+        return self._identity(metadata, claims, tokens)
 
-    def sign_out_address(self, back: str) -> str | None:
+    def sign_out_address(self, back: str, id_token: str) -> str | None:
         """Where signing out goes on at the provider (OpenID Connect RP-Initiated Logout 1.0), if it offers that.
-
-        No ID token is kept to name the person by: the provider may ask them.
 
         Args:
             back: where the browser comes back to.
+            id_token: of the sign-in. One that is too long for an address is left out; the provider may then ask people
+                whether they mean it.
 
         Raises:
             ProviderUnavailable: the provider cannot be asked.
@@ -143,8 +146,10 @@ class RelyingParty:
         end = self._discovered.metadata().end_session_endpoint
         if end is None or not self.provider.sign_out_at_provider:
             return None
-        sent = urlencode({"client_id": self.provider.client_id, "post_logout_redirect_uri": back})
-        return f"{end}{'&' if '?' in end else '?'}{sent}"
+        sent = {"client_id": self.provider.client_id, "post_logout_redirect_uri": back}
+        if len(id_token) <= MAX_HINT:
+            sent["id_token_hint"] = id_token
+        return f"{end}{'&' if '?' in end else '?'}{urlencode(sent)}"
 
     def _client(self, metadata: Metadata, secret: str | None, redirect_uri: str) -> Any:
         from authlib.oauth2.client import OAuth2Client
@@ -230,7 +235,8 @@ class RelyingParty:
         except (BadSignatureError, InvalidKeyIdError):
             return decode(self._discovered.keys(unlike=keys))
 
-    def _identity(self, metadata: Metadata, claims: Mapping[str, Any], access_token: object) -> Identity:
+    def _identity(self, metadata: Metadata, claims: Mapping[str, Any], tokens: Mapping[str, Any]) -> Identity:
+        access_token = tokens.get("access_token")
         wanted = ["name", "email"] + [self.provider.role_claim] * bool(self.provider.role_claim)
         missing = any(claim_at(claims, each) is None for each in wanted)
         if missing and metadata.userinfo_endpoint and isinstance(access_token, str):
@@ -250,6 +256,7 @@ class RelyingParty:
             email=email if isinstance(email, str) else "",
             email_verified=claims.get("email_verified") is True,
             roles=frozenset(each for each in listed if isinstance(each, str)),
+            id_token=tokens["id_token"],
         )
 
     def _failed(self, reason: str) -> SignInFailed:

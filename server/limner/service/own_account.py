@@ -10,6 +10,7 @@ from limner.access import Actor, Scope
 from limner.access.passwords import hash_password, is_password
 from limner.errors import Conflict, Forbidden, InvalidInput, NotFound
 from limner.service.audit import log_action
+from limner.service.claimed_roles import withdraw_claimed
 from limner.store import Database
 from limner.store import accounts as store
 from limner.store.identities import disconnect, list_identities
@@ -122,13 +123,14 @@ def end_other_sessions(database: Database, actor: Actor) -> None:
 
 
 def disconnect_identity(database: Database, actor: Actor, identity_id: int) -> None:
-    """Have an identity at a provider sign one in no more.
+    """Have an identity at a provider sign one in no more, and give one no roles in projects.
 
     Raises:
         NotFound: one has none of this number.
         Conflict: one has no password, and could not sign in any more.
     """
     with database.write() as session:
+        withdraw_claimed(session, actor, identity_id)
         row = disconnect(session, actor.user_id, identity_id)
         if get_user(session, actor.user_id).password_hash is None:
             raise Conflict("You have no password and could not sign in any more.", hint="Choose a password first.")

@@ -242,8 +242,8 @@ def withdraw(database: Database, actor: Actor, invitation_id: int, project_id: i
         log_action(session, actor, "invitation.withdraw", "invitation", invitation_id, project_id=project_id)
 
 
-def list_members(database: Database, actor: Actor, project_id: int) -> Sequence[tuple[User, str]]:
-    """Who has which role in a project.
+def list_members(database: Database, actor: Actor, project_id: int) -> Sequence[tuple[User, str, str | None]]:
+    """Who has which role in a project, and the issuer whose claims gave it; None: somebody did.
 
     Raises:
         NotFound: the actor may not see the project.

@@ -16,6 +16,7 @@ from limner.access import Actor, Credential
 from limner.errors import Forbidden, NotSignedIn
 from limner.oidc import Identity, Provider, RelyingParties, RelyingParty, SignInFailed
 from limner.service.audit import log_action
+from limner.service.claimed_roles import follow_claims, is_given_a_role
 from limner.service.sign_in import Origin, SignedIn
 from limner.service.sign_in import begin as begin_session
 from limner.store import Database
@@ -152,13 +153,15 @@ def finish(
     if pending.session_sha256 is not None:
         _connect(database, provider, identity, pending.session_sha256, actor, origin)
         return Finished(None)
-    sign_out = party.sign_out_address(signed_out_at)
+    sign_out = party.sign_out_address(signed_out_at, identity.id_token)
+    _refuse_who_left(database, provider, identity, origin)
     with database.write() as session:
         user, by = _person(session, provider, identity, pending.invitation_id)
         signed_in = begin_session(session, user, origin, by=by, provider=provider.name, sign_out=sign_out)
         if by != "provider":
             _log_newcomer(session, provider, identity, signed_in.actor, by)
         _follow_role(session, provider, identity, user, signed_in.actor)
+        follow_claims(session, provider, identity, user, signed_in.actor)
         return Finished(
             replace(signed_in, actor=replace(signed_in.actor, role=Actor.of(user, Credential.SESSION).role))
         )
@@ -169,7 +172,8 @@ def _connect(
 ) -> None:
     if actor is None or actor.key != session_sha256:
         raise NotSignedIn("You are not signed in any more.", hint="Sign in, and connect your account again.")
-    _check_known(provider, identity)
+    if not _may_come_back(provider, identity):
+        raise _not_admitted(provider, identity)
     with database.write() as session:
         user = get_user(session, actor.user_id)
         connect(session, user, identity.issuer, identity.subject, _shown(identity))
@@ -184,12 +188,24 @@ def _person(session: Session, provider: Provider, identity: Identity, invitation
         user, row = known
         if user.disabled is not None:
             raise NotSignedIn("This account is disabled.", hint="Ask an owner. What you did is kept.")
-        _check_known(provider, identity)
         note_identity(row, _shown(identity))
         return user, "provider"
     user, by = _newcomer(session, provider, identity, invitation_id)
     connect(session, user, identity.issuer, identity.subject, _shown(identity))
     return user, by
+
+
+def _refuse_who_left(database: Database, provider: Provider, identity: Identity, origin: Origin) -> None:
+    """Whom nothing lets in any more loses what claims gave them, too: they may be signed in elsewhere still."""
+    if _may_come_back(provider, identity):
+        return
+    with database.write() as session:
+        known = user_of_identity(session, identity.issuer, identity.subject)
+        if known is None or known[0].disabled is not None:
+            return
+        actor = replace(Actor.of(known[0], Credential.SESSION), request_id=origin.request_id)
+        follow_claims(session, provider, identity, known[0], actor)
+    raise _not_admitted(provider, identity)
 
 
 def _newcomer(session: Session, provider: Provider, identity: Identity, invitation_id: int | None) -> tuple[User, str]:
@@ -199,21 +215,25 @@ def _newcomer(session: Session, provider: Provider, identity: Identity, invitati
         invitation_id = found.id if found else None
     if provider.invited and invitation_id is not None:
         return accept_found(session, invitation_id, name), "invitation"
-    role = _role(provider, identity)
-    if role is None and not _of_a_domain(provider, identity):
+    if _has_a_role(provider, identity):
+        return add_person(session, name, _role(provider, identity) or "member"), "role"
+    if not _of_a_domain(provider, identity):
         raise _not_admitted(provider, identity)
-    return add_person(session, name, role or "member"), "role" if role else "domain"
+    return add_person(session, name, "member"), "domain"
 
 
-def _check_known(provider: Provider, identity: Identity) -> None:
+def _may_come_back(provider: Provider, identity: Identity) -> bool:
     """Who is here already was invited, or else must still have what let them in."""
-    if not (provider.invited or _role(provider, identity) or _of_a_domain(provider, identity)):
-        raise _not_admitted(provider, identity)
+    return provider.invited or _has_a_role(provider, identity) or _of_a_domain(provider, identity)
 
 
 def _role(provider: Provider, identity: Identity) -> str | None:
     granted = {provider.roles[value] for value in identity.roles if value in provider.roles}
     return "owner" if "owner" in granted else "member" if granted else None
+
+
+def _has_a_role(provider: Provider, identity: Identity) -> bool:
+    return _role(provider, identity) is not None or is_given_a_role(provider, identity)
 
 
 def _of_a_domain(provider: Provider, identity: Identity) -> bool:

@@ -176,15 +176,36 @@ def projects_of_people(session: Session) -> Mapping[int, Sequence[tuple[int, str
     return found
 
 
-def list_members(session: Session, project_id: int) -> Sequence[tuple[User, str]]:
-    """Who has which role in a project, by name."""
-    found = select(User, Membership.role).join(Membership, Membership.user_id == User.id)
+def list_members(session: Session, project_id: int) -> Sequence[tuple[User, str, str | None]]:
+    """Who has which role in a project, by name; and the issuer whose claims gave it, where people did not."""
+    found = (
+        select(User, Membership.role, ProviderIdentity.issuer)
+        .join(Membership, Membership.user_id == User.id)
+        .outerjoin(ProviderIdentity, ProviderIdentity.id == Membership.identity_id)
+    )
     return session.execute(found.where(Membership.project_id == project_id).order_by(User.name)).all()
 
 
-def set_member(session: Session, project_id: int, user: User, role: str) -> None:
-    """Give somebody a role in a project, in place of the one they had there."""
-    session.merge(Membership(project_id=project_id, user_id=user.id, role=role, created=utc_now()))
+def lock_memberships(session: Session, user_id: int) -> Mapping[int, Membership]:
+    """What somebody is in projects, by the project's number. Who else asks for it waits until this transaction ends."""
+    session.execute(select(User.id).where(User.id == user_id).with_for_update())
+    rows = session.scalars(select(Membership).where(Membership.user_id == user_id).with_for_update())
+    return {row.project_id: row for row in rows}
+
+
+def set_member(session: Session, project_id: int, user: User, role: str, identity_id: int | None = None) -> None:
+    """Give somebody a role in a project, in place of the one they had there.
+
+    Args:
+        session: of a writing transaction.
+        project_id: where.
+        user: whom.
+        role: which.
+        identity_id: of them at a provider whose claims give the role, and take it away; None: somebody gives it.
+    """
+    session.merge(
+        Membership(project_id=project_id, user_id=user.id, role=role, created=utc_now(), identity_id=identity_id)
+    )
     session.flush()
     if role == "viewer":
         give_back_all(session, user.id, project_id)

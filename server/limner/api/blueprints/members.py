@@ -30,7 +30,8 @@ blueprint = APIBlueprint("members", __name__)
 def list_members(project_id: int) -> MemberList:
     """Who has a role in the project."""
     found = service.list_members(services().database, current_actor(), project_id)
-    return MemberList(members=[Member.of(user, role) for user, role in found])
+    labels = {each.issuer: each.label for each in services().sign_in_providers.providers}
+    return MemberList(members=[Member.of(user, role, labels.get(issuer or "", issuer)) for user, role, issuer in found])
 
 
 @blueprint.post("/projects/<int:project_id>/members")

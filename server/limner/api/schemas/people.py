@@ -311,17 +311,24 @@ class InvitationAcceptance(Request):
 
 
 class Member(Answer):
-    """Somebody's role in a project."""
+    """Somebody's role in a project. ``given_by``: the sign-in provider whose claims gave it; none: somebody did."""
 
     user_id: int
     name: str
     role: ProjectRole
     disabled: bool
+    given_by: str | None
 
     @classmethod
-    def of(cls, user: User, role: str) -> Member:
+    def of(cls, user: User, role: str, given_by: str | None = None) -> Member:
         """The row as it is told to the project."""
-        return cls(user_id=user.id, name=user.name, role=ProjectRole(role), disabled=user.disabled is not None)
+        return cls(
+            user_id=user.id,
+            name=user.name,
+            role=ProjectRole(role),
+            disabled=user.disabled is not None,
+            given_by=given_by,
+        )
 
 
 class MemberList(Answer):

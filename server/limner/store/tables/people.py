@@ -137,6 +137,9 @@ class Membership(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     role: Mapped[str] = mapped_column(String(16))
     created: Mapped[Created]
+    identity_id: Mapped[int | None] = mapped_column(  # whose claims gave the role, and take it; none: people gave it
+        BIG_INTEGER, ForeignKey("provider_identities.id", ondelete="CASCADE"), index=True
+    )
 
 
 class Invitation(Base):
