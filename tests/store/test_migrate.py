@@ -18,7 +18,7 @@ from limner.store import Database
 from limner.store.installation import installation_id
 from limner.store.marks import marks_of
 from limner.store.migrate import NEWEST, SCRIPTS, migrate, migrating
-from limner.store.tables import Base, Image, Job, User
+from limner.store.tables import Base, Image, Job, Membership, User
 from tests.store.conftest import World
 
 
@@ -265,6 +265,26 @@ def test_the_administrator_of_before_becomes_an_owner_and_keeps_everything(datab
         assert [
             session.scalar(text(f"SELECT user_id FROM {t}")) for t in ("sessions", "api_tokens", "login_links")
         ] == [3] * 3
+
+
+def test_roles_in_projects_from_before_claims_gave_some_are_peoples_own(database: Database) -> None:
+    """SQLite makes the table anew."""
+    _migrate_to(database, "0029_expected_clicks", down=True)
+    with database.write() as session:
+        moment = "'2026-01-01 00:00:00+00:00'"
+        session.execute(
+            text(
+                f"INSERT INTO users (id, name, role, created, storage_key) VALUES (3, 'Ada', 'member', {moment}, 'ada')"
+            )
+        )
+        session.execute(text(f"INSERT INTO projects (id, name, created) VALUES (5, 'Cats', {moment})"))
+        session.execute(text(f"INSERT INTO memberships VALUES (5, 3, 'reviewer', {moment})"))
+    for _ in range(2):
+        migrate(database)
+        with database.read() as session:
+            (row,) = session.scalars(select(Membership)).all()
+            assert (row.project_id, row.user_id, row.role, row.identity_id) == (5, 3, "reviewer", None)
+        _migrate_to(database, "0029_expected_clicks", down=True)
 
 
 def test_images_that_were_sent_back_are_returned_ones(world: World) -> None:

@@ -1,5 +1,9 @@
-"""Roles in projects know which identity at a sign-in provider gave them."""
+"""Roles in projects know which identity at a sign-in provider gave them.
 
+SQLite adds no foreign key to a table that is there: the table, to which nothing refers, is made anew.
+"""
+
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0030_roles_by_claims"
@@ -7,19 +11,47 @@ down_revision = "0029_expected_clicks"
 branch_labels = None
 depends_on = None
 
+KEPT = "project_id, user_id, role, created"
+ROLES = "('manager', 'reviewer', 'annotator', 'viewer')"
+IDENTITY = "fk_memberships_identity_id"
+
 
 def upgrade() -> None:
     """All roles that there are were given by people."""
-    number = "INTEGER" if op.get_bind().dialect.name == "sqlite" else "BIGINT"
-    op.execute(
-        f"ALTER TABLE memberships ADD COLUMN identity_id {number} CONSTRAINT fk_memberships_identity_id"
-        " REFERENCES provider_identities (id) ON DELETE CASCADE"
-    )
+    if op.get_bind().dialect.name == "sqlite":
+        key = sa.ForeignKeyConstraint(["identity_id"], ["provider_identities.id"], name=IDENTITY, ondelete="CASCADE")
+        _make_anew(sa.Column("identity_id", sa.Integer(), nullable=True), key)
+    else:
+        op.add_column("memberships", sa.Column("identity_id", sa.BigInteger(), nullable=True))
+        op.create_foreign_key(
+            IDENTITY, "memberships", "provider_identities", ["identity_id"], ["id"], ondelete="CASCADE"
+        )
     op.create_index("ix_memberships_identity_id", "memberships", ["identity_id"])
 
 
 def downgrade() -> None:
     """Forget it; the roles stay."""
     op.drop_index("ix_memberships_identity_id", "memberships")
-    with op.batch_alter_table("memberships") as memberships:
-        memberships.drop_column("identity_id")
+    if op.get_bind().dialect.name == "sqlite":
+        _make_anew()
+    else:
+        op.drop_column("memberships", "identity_id")
+
+
+def _make_anew(*more: sa.schema.SchemaItem) -> None:
+    op.create_table(
+        "new_memberships",
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("role", sa.String(16), nullable=False),
+        sa.Column("created", sa.DateTime(timezone=True), nullable=False),
+        *more,
+        sa.CheckConstraint(f"role IN {ROLES}", name=op.f("ck_memberships_role")),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_memberships_project_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_memberships_user_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("project_id", "user_id", name="pk_memberships"),
+    )
+    op.execute(f"INSERT INTO new_memberships ({KEPT}) SELECT {KEPT} FROM memberships")
+    op.drop_table("memberships")
+    op.rename_table("new_memberships", "memberships")
+    op.create_index("ix_memberships_user_id", "memberships", ["user_id"])
