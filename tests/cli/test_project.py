@@ -18,6 +18,7 @@ from limner.cli import cli
 from limner.cli.home import open_home
 from limner.errors import InvalidFile, InvalidInput, NotFound
 from limner.service import trash
+from limner.store.exhaustivity import say
 from limner.vocabulary import rle
 
 
@@ -306,6 +307,31 @@ def test_an_export_says_before_what_it_leaves_out(home: Path, tmp_path: Path) ->
     assert images("--which", "finished") == []
     with pytest.raises(InvalidInput, match="tolerance is for polygons"):
         run("export", "Cats", "--tolerance", "1", "--out", tmp_path / "out.json")
+
+
+def test_an_export_may_be_of_one_category_and_of_what_people_say_of_it(home: Path, tmp_path: Path) -> None:
+    run("create", "Cats", "--category", "cat", "--category", "Dog")
+    for seed in range(3):
+        write_image(tmp_path / "photos" / f"{seed}.png", seed)
+    run("import", "Cats", tmp_path / "photos", write_coco(tmp_path / "coco.json", "0.png", "1.png"))
+    with open_home(None) as (services, _), services.database.write() as session:
+        say(session, 1, 1, None, exhaustive=True)
+        say(session, 3, 1, None, exhaustive=True)
+        say(session, 2, 1, None, exhaustive=False)
+
+    def images(*options: str) -> list[str]:
+        run("export", "Cats", "--which", "all", *options, "--out", tmp_path / "out.json")
+        return [image["file_name"] for image in json.loads((tmp_path / "out.json").read_bytes())["images"]]
+
+    assert images("--category", "CAT") == ["0.png", "1.png"]
+    assert images("--category", "Dog") == []
+    assert images("--category", "cat", "--exhaustive", "yes") == ["0.png", "2.png"]
+    assert images("--category", "cat", "--exhaustive", "no") == ["1.png"]
+    assert images("--category", "dog", "--exhaustive", "unknown") == ["0.png", "1.png", "2.png"]
+    with pytest.raises(NotFound, match=r"no category 'bird'. There are: 'cat', 'Dog'\."):
+        images("--category", "bird")
+    with pytest.raises(InvalidInput, match="Name it with --category"):
+        images("--exhaustive", "yes")
 
 
 def test_the_trash_is_listed_restored_and_emptied(home: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -9,10 +10,12 @@ import click
 
 from limner.atomic import write_file
 from limner.cli.home import HOME, open_home
+from limner.errors import InvalidInput
 
 if TYPE_CHECKING:
     from limner.service.export_preview import ExportPreview
     from limner.vocabulary.listing import WorkDone
+    from limner.vocabulary.states import ExhaustivityFilter
 
 ExportFormat = Literal["coco", "sa1b", "panoptic", "yolo", "png"]
 
@@ -59,6 +62,17 @@ ExportFormat = Literal["coco", "sa1b", "panoptic", "yolo", "png"]
 @click.option("--folder", default="", metavar="PATH", help="Only images in this folder and the folders in it.")
 @click.option("--tag", default="", metavar="TAG", help="Only images that have this tag.")
 @click.option(
+    "--category", metavar="NAME", help="Only images with objects of this category; with --exhaustive: see there."
+)
+@click.option(
+    "--exhaustive",
+    type=click.Choice(["any", "unknown", "yes", "no"]),
+    default="any",
+    show_default=True,
+    help="Only images on which, as people say, all of --category are annotated (yes), not all (no), or of which nobody"
+    " has checked it (unknown).",
+)
+@click.option(
     "--skipped/--no-skipped", default=True, show_default=True, help="With images that were skipped, or without."
 )
 @click.option(
@@ -78,6 +92,8 @@ def export(
     search: str,
     folder: str,
     tag: str,
+    category: str | None,
+    exhaustive: ExhaustivityFilter,
     skipped: bool,
     images: bool | None,
     split: str | None,
@@ -92,17 +108,24 @@ def export(
     from limner.formats.dataset import Split
     from limner.formats.exports import ExportChoice
     from limner.formats.files import write_folder
+    from limner.service.categories import find_category
     from limner.service.exchange import export_folder, export_stream
     from limner.service.export_preview import measure_tolerance, preview_export
     from limner.service.projects import find_project
     from limner.vocabulary.listing import ImageChoice, Listing
     from limner.vocabulary.names import one_line
 
-    among = ImageChoice(which, skipped, Listing(search=search, folder=folder.strip("/"), tag=one_line(tag)))
+    if exhaustive != "any" and category is None:
+        raise InvalidInput("--exhaustive is said of a category.", hint="Name it with --category.")
+    listing = Listing(search=search, folder=folder.strip("/"), tag=one_line(tag), exhaustive=exhaustive)
+    among = ImageChoice(which, skipped, listing)
     choice = ExportChoice(form, segmentation, tolerance, among, images, None if split is None else Split.parse(split))
     choice.check()
     with open_home(home) as (services, actor):
         project_id = find_project(services, actor, name)
+        if category is not None:
+            listing = replace(listing, category=find_category(services, actor, project_id, category))
+            choice = replace(choice, among=replace(among, listing=listing))
         click.echo(_counted(preview_export(services, actor, project_id, choice)), err=True)
         if choice.tolerance:
             cost = measure_tolerance(services, actor, project_id, choice)

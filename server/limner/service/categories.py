@@ -5,10 +5,29 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from limner.access import Actor, Permission, access_category, access_project
+from limner.errors import NotFound
 from limner.service.projects import CategoryInfo, NewCategory
 from limner.service.wiring import Services
 from limner.store import categories as store
 from limner.store.tables import Category
+from limner.vocabulary.names import folded, one_line
+
+
+def find_category(context: Services, actor: Actor, project_id: int, name: str) -> int:
+    """The number of the category of this name, however it is capitalised: what is typed on a command line.
+
+    Raises:
+        NotFound: there is no such project that the actor may see, or no such category; it says which there are.
+    """
+    with context.database.read() as session:
+        access_project(session, actor, project_id, Permission.VIEW)
+        known = store.list_categories(session, project_id)
+    found = [each for each in known if each.name == one_line(name)]
+    found = found or [each for each in known if folded(each.name) == folded(name)]
+    if not found:
+        names = ", ".join(repr(each.name) for each in known) or "none"
+        raise NotFound(f"The project has no category {name!r}.", hint=f"There are: {names}.")
+    return found[0].id
 
 
 def create_category(context: Services, actor: Actor, project_id: int, new: NewCategory) -> CategoryInfo:

@@ -3165,9 +3165,10 @@ export interface components {
       /** @default 0 */
       unambiguous: number;
     };
-    /** @description Somebody's role in a project. */
+    /** @description Somebody's role in a project. ``given_by``: the sign-in provider whose claims gave it; none: somebody did. */
     Member: {
       disabled: boolean;
+      given_by: string | null;
       name: string;
       role: components["schemas"]["ProjectRole"];
       user_id: number;

@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { cleanup, render, screen } from "@testing-library/svelte";
+import { cleanup, render, screen, within } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
 import { afterEach, expect, it, vi } from "vitest";
 import type { Client } from "../../api/client.ts";
@@ -56,6 +56,25 @@ it("shows what would come in before anything is written, then imports it", async
   expect(screen.getByRole("status").textContent).toContain("Imported 5 annotations on 2 images");
   expect(onimported).toHaveBeenCalledOnce();
   expect(screen.queryByRole("button", { name: /^Import/ })).toBeNull();
+});
+
+it("counts what a file says of whether all of a category are annotated, and imports no more than that", async () => {
+  importAnnotations.mockResolvedValueOnce(report({ annotations: 0, categories: 0, statements: 3, by_category: [] }));
+  await person.upload(show(), [file]);
+  expect((await screen.findByRole("status")).textContent).toContain(
+    "0 annotations on 2 images, 3 statements whether all of a category are annotated.",
+  );
+  importAnnotations.mockResolvedValueOnce(report({ preview: false, annotations: 0, categories: 0, statements: 1 }));
+  const panel = screen.getByRole("status").parentElement as HTMLElement;
+  await person.click(within(panel).getByRole("button", { name: "Import" }));
+  expect(screen.getByRole("status").textContent).toContain("1 statement whether all");
+});
+
+it("imports nothing where a file brings nothing", async () => {
+  importAnnotations.mockResolvedValueOnce(report({ annotations: 0, categories: 0, by_category: [] }));
+  await person.upload(show(), [file]);
+  const button = await screen.findByRole("button", { name: "Import 0 annotations" });
+  expect((button as HTMLButtonElement).disabled).toBe(true);
 });
 
 it("lets boxes become rectangles, and a preview be given up", async () => {
