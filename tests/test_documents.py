@@ -27,3 +27,10 @@ def test_the_tables_of_permissions_in_the_docs_are_those_of_the_code() -> None:
     text = (ROOT / "docs" / "people.md").read_text()
     tables = "\n\n".join((roles_table(), scopes_table(), transitions_table()))
     assert f"<!-- table: limner user roles -->\n{tables}\n<!-- end of table -->" in text
+
+
+def test_no_document_has_both_sides_of_a_merge() -> None:
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    assert len(documents) >= 15
+    sides = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
+    assert [path.name for path in documents if sides.search(path.read_text())] == []
