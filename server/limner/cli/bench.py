@@ -114,6 +114,19 @@ def statistics(json_path: Path | None, annotations: int) -> None:
 
 
 @bench.command()
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
+@click.option("--images", default=100_000, show_default=True, help="Of the project that is made.")
+@click.option("--annotations", default=1_000_000, show_default=True, help="Of all of them together.")
+@click.option("--database", "url", default="", help="Empty; the rows stay in it.  [default: SQLite, thrown away]")
+@click.option("--rounds", default=5, show_default=True, help="Times that each page is asked.")
+def pages(json_path: Path | None, images: int, annotations: int, url: str, rounds: int) -> None:
+    """Pages of a large project: the gallery and its filters, figures, verification, as the API answers them."""
+    from limner.bench.pages import run
+
+    _finish(run(images, annotations, url, rounds), json_path)
+
+
+@bench.command()
 @click.option("--markdown", "page", type=click.Path(path_type=Path, exists=True), help="Put the table into this page.")
 @click.option("--home", type=click.Path(path_type=Path), default=None, help="Where models are installed.")
 @click.option("--threads", default=1, show_default=True, help="CPU threads.")

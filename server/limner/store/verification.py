@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, case, func, select, true
+from sqlalchemy import ColumnElement, Select, String, case, cast, func, select
 from sqlalchemy.orm import Session, aliased
 
 from limner.errors import NotFound, StaleRevision
@@ -17,8 +17,9 @@ from limner.store.tables import Annotation, Edit, Image, Judgement
 from limner.store.types import utc_now
 from limner.vocabulary.states import MaskVerdict, VerdictFilter
 
-IDS_AT_ONCE = 20_000  # in memory while a sample is drawn
+IMAGES_AT_ONCE = 2_000  # the numbers of whose masks are in memory while a sample is drawn
 _NEWER = aliased(Judgement)
+_ITSELF = aliased(Annotation)
 _LATEST = (
     ~select(_NEWER.id)
     .where(_NEWER.annotation_id == Judgement.annotation_id, _NEWER.revision > Judgement.revision)
@@ -93,20 +94,36 @@ def draw(session: Session, project_id: int, choice: Choice) -> tuple[Sequence[in
     Returns:
         Numbers of annotations, and among how many they were drawn.
     """
+    of_image = func.aggregate_strings(cast(Annotation.id, String), ",")  # a row an image: a project has many masks
     statement = (
-        select(Annotation.id)
+        select(of_image)
         .join(Image, Image.id == Annotation.image_id)
         .where(Image.project_id == project_id, Image.state != "skipped", Annotation.deleted.is_(None), *_chosen(choice))
-        .execution_options(yield_per=IDS_AT_ONCE)
+        .group_by(Image.state, Image.id)  # along an index
+        .execution_options(yield_per=IMAGES_AT_ONCE)
     )
+    left_out = _verified(session, project_id) if choice.verdict == "unverified" else np.zeros(0, np.uint64)
     kept = np.zeros(0, np.uint64)
     population = 0
     for batch in session.scalars(statement).partitions():
-        population += len(batch)
-        numbers = np.concatenate([kept, np.asarray(batch, np.uint64)])
+        numbers = np.asarray(",".join(batch).split(","), np.uint64)
+        numbers = numbers[~np.isin(numbers, left_out)] if left_out.size else numbers
+        population += numbers.size
+        numbers = np.concatenate([kept, numbers])
         order = np.argsort(sample_keys(numbers, choice.seed), kind="stable")
         kept = numbers[order[: choice.size]]
     return [int(number) for number in kept], population
+
+
+def _verified(session: Session, project_id: int) -> NDArray[np.uint64]:
+    """Numbers of the masks of a project that were judged as they are."""
+    found = (
+        select(Judgement.annotation_id)
+        .join(_ITSELF, _ITSELF.id == Judgement.annotation_id)
+        .join(Image, Image.id == _ITSELF.image_id)
+        .where(Image.project_id == project_id, Judgement.revision == _ITSELF.content_revision)
+    )
+    return np.asarray(session.scalars(found).all(), np.uint64)
 
 
 def sample_keys(numbers: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
@@ -133,29 +150,17 @@ def _chosen(choice: Choice) -> list[ColumnElement[bool]]:
     if choice.person is not None:
         maker = _MADE_BY
         found.append(maker == choice.person)
-    found.append(_judged(choice.verdict))
+    if choice.verdict not in ("any", "unverified"):  # the latter are what is left of all: they are many
+        found.append(Annotation.id.in_(_judged(choice.verdict)))
     return found
 
 
-def _judged(verdict: VerdictFilter) -> ColumnElement[bool]:
-    now = select(Judgement.annotation_id).where(
-        Judgement.annotation_id == Annotation.id, Judgement.revision == Annotation.content_revision
-    )
-    match verdict:
-        case "any":
-            return true()
-        case "unverified":
-            return ~now.exists()
-        case "mended":
-            before = select(Judgement.id).where(
-                Judgement.annotation_id == Annotation.id,
-                Judgement.revision < Annotation.content_revision,
-                Judgement.verdict == "wrong",
-                _LATEST,
-            )
-            return before.exists()
-        case _:
-            return now.where(Judgement.verdict == verdict).exists()
+def _judged(verdict: VerdictFilter) -> Select[tuple[int]]:
+    """Numbers of annotations of which this was judged: looked up in the judgements, of which there are fewer."""
+    judged = select(Judgement.annotation_id).join(_ITSELF, _ITSELF.id == Judgement.annotation_id)
+    if verdict == "mended":
+        return judged.where(Judgement.revision < _ITSELF.content_revision, Judgement.verdict == "wrong", _LATEST)
+    return judged.where(Judgement.revision == _ITSELF.content_revision, Judgement.verdict == verdict)
 
 
 def verified_masks(session: Session, annotation_ids: Sequence[int]) -> Sequence[VerifiedMask]:
@@ -180,10 +185,10 @@ def verified_masks(session: Session, annotation_ids: Sequence[int]) -> Sequence[
     ).all()
     found = select(Judgement).where(Judgement.annotation_id.in_(annotation_ids)).order_by(Judgement.revision)
     latest: Mapping[int, Judgement] = {each.annotation_id: each for each in session.scalars(found)}
-    return [_verified(row, latest.get(row.id)) for row in rows]
+    return [_as_judged(row, latest.get(row.id)) for row in rows]
 
 
-def _verified(row: Any, latest: Judgement | None) -> VerifiedMask:
+def _as_judged(row: Any, latest: Judgement | None) -> VerifiedMask:
     holds = latest is not None and latest.revision == row.content_revision
     return VerifiedMask(
         annotation=row,

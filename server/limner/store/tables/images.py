@@ -130,14 +130,16 @@ class Annotation(Base):
     __tablename__ = "annotations"
     __table_args__ = (
         CheckConstraint("iscrowd IN (0, 1)", name="iscrowd"),
-        Index("ix_annotations_image_id_position", "image_id", "position"),
+        # Both answer without reading rows, which masks make long.
+        Index("ix_annotations_image_id_position_id", "image_id", "position", "id", "deleted"),
+        Index("ix_annotations_category_id_image_id", "category_id", "image_id", "deleted"),
         NEVER_REUSE_IDS,
     )
 
     id: Mapped[Id]
     uid: Mapped[Uuid] = mapped_column(unique=True)
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
-    category_id: Mapped[int | None] = mapped_column(ForeignKey("categories.id"), index=True)
+    category_id: Mapped[int | None] = mapped_column(ForeignKey("categories.id"))
     counts: Mapped[str] = mapped_column(Text)  # compressed COCO RLE at the image's full size
     area: Mapped[BigInt]
     bbox_x: Mapped[int]

@@ -1,4 +1,4 @@
-"""Roles in projects know which identity at a sign-in provider gave them.
+"""Roles in projects know which identity at a sign-in provider gave them; indexes tell what lists ask of annotations.
 
 SQLite adds no foreign key to a table that is there: the table, to which nothing refers, is made anew.
 """
@@ -6,13 +6,23 @@ SQLite adds no foreign key to a table that is there: the table, to which nothing
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0030_roles_by_claims"
+revision = "0030_claims_and_indexes"
 down_revision = "0029_expected_clicks"
 branch_labels = None
 depends_on = None
 
 KEPT = "project_id, user_id, role, created"
 ROLES = "('manager', 'reviewer', 'annotator', 'viewer')"
+ANNOTATIONS = {  # the wider index, and the one whose place it takes
+    "ix_annotations_category_id_image_id": (
+        ["category_id", "image_id", "deleted"],
+        ("ix_annotations_category_id", ["category_id"]),
+    ),
+    "ix_annotations_image_id_position_id": (
+        ["image_id", "position", "id", "deleted"],
+        ("ix_annotations_image_id_position", ["image_id", "position"]),
+    ),
+}
 IDENTITY = "fk_memberships_identity_id"
 
 
@@ -27,10 +37,16 @@ def upgrade() -> None:
             IDENTITY, "memberships", "provider_identities", ["identity_id"], ["id"], ondelete="CASCADE"
         )
     op.create_index("ix_memberships_identity_id", "memberships", ["identity_id"])
+    for name, (columns, (before, _)) in ANNOTATIONS.items():
+        op.create_index(name, "annotations", columns)
+        op.drop_index(before, "annotations")
 
 
 def downgrade() -> None:
     """Forget it; the roles stay."""
+    for name, (_, before) in ANNOTATIONS.items():
+        op.create_index(before[0], "annotations", before[1])
+        op.drop_index(name, "annotations")
     op.drop_index("ix_memberships_identity_id", "memberships")
     if op.get_bind().dialect.name == "sqlite":
         _make_anew()
