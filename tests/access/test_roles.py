@@ -88,6 +88,46 @@ def test_every_route_is_answered_as_the_table_of_permissions_says(
     }
 
 
+@pytest.mark.parametrize("role", ROLES, ids=str)
+def test_two_processes_on_one_database_answer_as_one(
+    role: ProjectRole | None,
+    app: APIFlask,
+    by_turns: type[FlaskClient],
+    script: FlaskClient,
+    services: Services,
+) -> None:
+    """A role that is given, changed and taken in one process counts in the other from the next request on."""
+    own, other = new_project(script), new_project(script)
+    user_id = person_with(services, "Ada")
+    client = client_of(app, services, user_id)
+    app.test_client_class = by_turns
+    both = app.test_client()
+    both.environ_base["HTTP_AUTHORIZATION"] = client.environ_base["HTTP_AUTHORIZATION"]
+    members = f"/api/v1/projects/{own['project_id']}/members"
+    here = f"/api/v1/projects/{own['project_id']}"
+    assert [both.get(here).status_code for _ in range(4)] == [404] * 4
+    for given in (ProjectRole.MANAGER, role):
+        if given is not None:
+            assert script.post(members, json={"name": "Ada", "role": given}).status_code == 200
+            assert [both.get(here).status_code for _ in range(4)] == [200] * 4
+    if role is None:
+        assert script.delete(f"{members}/{user_id}").status_code == 204
+        assert [both.get(here).status_code for _ in range(4)] == [404] * 4
+    installation = ROLE_PERMISSIONS[InstallationRole.MEMBER]
+    in_projects = [each for each in NEEDS if NEEDS[each] in INSTALLATION_WIDE]
+    before = rows_in(services)
+    strangers = ask(app, both, other, leave_out=in_projects)
+    assert {endpoint: seen(endpoint, answer) for endpoint, answer in strangers.items()} == {
+        endpoint: expected(endpoint, installation, frozenset()) for endpoint in strangers
+    }
+    assert rows_in(services) == before
+    mine = ask(app, both, own, leave_out=in_projects)
+    granted = PROJECT_ROLE_PERMISSIONS[role] if role is not None else frozenset()
+    assert {endpoint: seen(endpoint, answer) for endpoint, answer in mine.items()} == {
+        endpoint: expected(endpoint, installation, granted) for endpoint in mine
+    }
+
+
 def test_an_owner_may_do_everything_everywhere(app: APIFlask, script: FlaskClient, services: Services) -> None:
     rows = new_project(script)
     client = client_of(app, services, person_with(services, "Olga", InstallationRole.OWNER))

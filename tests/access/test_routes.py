@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,14 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from limner import service
 from limner.access import InstallationRole, Permission
 from limner.access.permissions import INSTALLATION_WIDE, ROLE_PERMISSIONS
 from limner.api.guard import OPEN_ENDPOINTS, check_routes, permission_of
 from limner.service.wiring import Services
+from limner.store.tables import Base
 from tests.access.asking import Answers, ask, rows_of
 
 # endpoint: what it needs. A new route is added here on purpose.
@@ -255,13 +256,9 @@ def test_the_service_has_no_other_way_from_an_id_to_a_row() -> None:
 
 
 def rows_in(services: Services) -> dict[str, list[str]]:
-    raw = services.database.engine.raw_connection()
-    try:
-        dump = list(raw.driver_connection.iterdump())  # type: ignore[union-attr]
-    finally:
-        raw.close()
-    found: dict[str, list[str]] = {}
-    for line in dump:
-        if (match := re.match(r'INSERT INTO "(\w+)"', line)) and match[1] != "sqlite_sequence":
-            found.setdefault(match[1], []).append(line)
-    return found
+    """Every row of every table, as text."""
+    with services.database.read() as session:
+        return {
+            name: sorted(repr(tuple(row)) for row in session.execute(select(table)))
+            for name, table in Base.metadata.tables.items()
+        }

@@ -26,6 +26,23 @@ FAKE_WORKER = (sys.executable, str(Path(__file__).with_name("fake_worker.py")))
 HEIGHT, WIDTH = 48, 64
 
 
+BOTH_DATABASES = pytest.mark.parametrize("kind_of_database", ["sqlite", "postgresql"])
+
+
+@pytest.fixture
+def kind_of_database() -> str:
+    """Which one the installation has; ``BOTH_DATABASES`` on a test, or on a module, has it run on each."""
+    return "sqlite"
+
+
+@pytest.fixture
+def settings(settings: Settings, kind_of_database: str, request: pytest.FixtureRequest) -> Settings:
+    """As ever, with the database of this kind."""
+    if kind_of_database == "sqlite":
+        return settings
+    return settings.model_copy(update={"database_url": request.getfixturevalue("new_postgres_database")()})
+
+
 @pytest.fixture
 def services(settings: Settings) -> Iterator[Services]:
     """Everything behind the application; the encoder has not been started, so what it is asked for waits."""

@@ -13,7 +13,9 @@ from limner.service.wiring import Services
 from limner.store.people import remove_member, set_member
 from limner.store.tables import User
 from tests.access.test_roles import client_of, person_with
-from tests.api.conftest import HEIGHT, WIDTH, creation, new_uid
+from tests.api.conftest import BOTH_DATABASES, HEIGHT, WIDTH, creation, new_uid
+
+pytestmark = BOTH_DATABASES
 
 Json = dict[str, Any]
 

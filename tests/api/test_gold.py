@@ -17,9 +17,11 @@ from limner.jobs.statistics import count_changes
 from limner.service.wiring import Services
 from limner.store.people import remove_member
 from limner.store.tables import GoldReference, GoldScore, Image, Project
-from tests.api.conftest import HEIGHT, WIDTH, Upload, creation
+from tests.api.conftest import BOTH_DATABASES, HEIGHT, WIDTH, Upload, creation
 from tests.api.persons import Person, draw, everything_said, mark, send
 from tests.conftest import png_bytes
+
+pytestmark = BOTH_DATABASES
 
 CAT, DOG = (4, 4, 20, 20), (34, 10, 20, 30)
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from typing import Any, get_args
 
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
+from limner.access import Permission, ProjectRole
+from limner.access.permissions import PROJECT_ROLE_PERMISSIONS
+from limner.access.transitions import TRANSITIONS
 from limner.service.wiring import Services
 from limner.store.accounts import create_api_token
 from limner.store.people import add_person, set_member
-from tests.api.conftest import Upload, creation, new_uid
+from limner.store.tables import Image
+from limner.vocabulary.states import ImageState
+from tests.api.conftest import BOTH_DATABASES, Upload, creation, new_uid
 from tests.conftest import png_bytes
+
+pytestmark = BOTH_DATABASES
 
 
 def send(client: FlaskClient, image_id: int, revision: int, state: str, note: str = "") -> Any:
@@ -107,6 +117,31 @@ def test_annotators_submit_and_reviewers_approve_and_return(
     assert [each["id"] for each in ada.get(f"{path}/images?state=approved").json["images"]] == [number]
 
 
+STATES = get_args(ImageState)
+
+
+@pytest.mark.parametrize("who", ProjectRole)
+def test_every_change_of_state_is_answered_as_the_table_says(
+    who: ProjectRole, role: Callable[[str, str], FlaskClient], image: dict[str, Any], services: Services
+) -> None:
+    client = role("Ada", who)
+    granted = PROJECT_ROLE_PERMISSIONS[who]
+    answers, wanted = {}, {}
+    for before, after in product(STATES, STATES):
+        with services.database.write() as session:
+            row = session.get_one(Image, image["id"])
+            row.state, revision = before, row.revision
+        answer = send(client, image["id"], revision, after, "why" if after in ("returned", "skipped") else "")
+        answers[before, after] = answer.status_code
+        needed = TRANSITIONS.get((before, after))
+        wanted[before, after] = 409 if needed is None else 200 if needed in granted else 403
+        now = client.get(f"/api/v1/images/{image['id']}").json["mark"]["state"]
+        assert now == (after if answer.status_code == 200 else before)
+    if Permission.ANNOTATE not in granted:
+        wanted = dict.fromkeys(wanted, 403)  # not even what cannot be is said to who may say nothing
+    assert answers == wanted
+
+
 def test_of_two_reviewers_the_second_sees_what_the_first_decided(
     role: Callable[[str, str], FlaskClient], image: dict[str, Any]
 ) -> None:
@@ -117,6 +152,28 @@ def test_of_two_reviewers_the_second_sees_what_the_first_decided(
     assert late.status_code == 412
     current = late.json["error"]["details"]["current"]["mark"]
     assert (current["state"], current["note"], current["by"]) == ("returned", "left ear", "Rob")
+
+
+def test_of_many_reviewers_who_decide_at_once_one_does(
+    role: Callable[[str, str], FlaskClient], image: dict[str, Any]
+) -> None:
+    number = image["id"]
+    assert send(role("Ada", "annotator"), number, 0, "submitted").status_code == 200
+    reviewers = [role(f"Rob {each}", "reviewer") for each in range(6)]
+    start = threading.Barrier(len(reviewers))
+
+    def decide(place: int) -> Any:
+        start.wait()
+        return send(reviewers[place], number, 1, "approved" if place % 2 else "returned", "no" * (1 - place % 2))
+
+    with ThreadPoolExecutor(len(reviewers)) as pool:
+        answers = list(pool.map(decide, range(len(reviewers))))
+    assert sorted(answer.status_code for answer in answers) == [200] + [412] * (len(reviewers) - 1)
+    won = next(place for place, answer in enumerate(answers) if answer.status_code == 200)
+    current = {
+        answer.json["error"]["details"]["current"]["mark"]["by"] for answer in answers if answer.status_code == 412
+    }
+    assert current == {f"Rob {won}"}
 
 
 def test_what_is_edited_after_it_was_approved_waits_for_approval_again(

@@ -17,9 +17,11 @@ from limner.jobs.overlap import compare_submitted
 from limner.jobs.statistics import count_changes
 from limner.service.wiring import Services
 from limner.store.tables import Image, OverlapAnswer, OverlapPair, Project
-from tests.api.conftest import HEIGHT, WIDTH, Upload, creation
+from tests.api.conftest import BOTH_DATABASES, HEIGHT, WIDTH, Upload, creation
 from tests.api.persons import Box, Person, box, draw, everything_said, mark, send
 from tests.conftest import png_bytes
+
+pytestmark = BOTH_DATABASES
 
 CAT, CAT_LOWER, DOG, SPOT = (4, 4, 20, 20), (4, 6, 20, 20), (34, 10, 20, 30), (0, 40, 8, 8)
 

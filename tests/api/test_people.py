@@ -6,6 +6,7 @@ import json
 import threading
 import unicodedata
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -14,11 +15,15 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from limner.service import streams
+from limner.config import Settings
+from limner.service import people, streams
+from limner.service.accounts import local_actor, open_accounts
 from limner.service.wiring import Services
 from limner.store.tables import ApiToken, Invitation, LoginSession
 from limner.store.types import utc_now
-from tests.api.conftest import creation, new_uid
+from tests.api.conftest import BOTH_DATABASES, creation, new_uid
+
+pytestmark = BOTH_DATABASES
 
 PASSWORD = "violet anchors hum quietly"
 Accept = Callable[..., FlaskClient]
@@ -230,6 +235,23 @@ def test_the_last_owner_stays(script: FlaskClient, accept: Accept) -> None:
     assert error(script.get("/api/v1/people")) == (403, "forbidden")  # no owner any more, from the next request on
 
 
+def test_of_two_owners_who_leave_at_once_one_stays(accept: Accept, script: FlaskClient, app: APIFlask) -> None:
+    olga = accept("Olga", role="owner")
+    number = user_id(olga)
+    start = threading.Barrier(2)
+
+    def leave(client: FlaskClient, who: int) -> int:
+        start.wait()
+        return client.patch(f"/api/v1/people/{who}", json={"role": "member"}).status_code
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(leave, (script, olga), (1, number)))
+    assert sorted(answers) == [200, 409]
+    stayed = script if answers[0] == 409 else olga
+    roles = [each["role"] for each in stayed.get("/api/v1/people").json["people"]]
+    assert sorted(roles) == ["member", "owner"]
+
+
 def test_members_come_and_go_in_a_project(accept: Accept, script: FlaskClient, project: dict[str, Any]) -> None:
     ada, bob = accept("Ada"), accept("Bob")
     path = f"/api/v1/projects/{project['id']}"
@@ -253,10 +275,15 @@ def test_members_come_and_go_in_a_project(accept: Accept, script: FlaskClient, p
 
 
 def test_a_revoked_role_ends_the_streams_at_once(
-    accept: Accept, script: FlaskClient, project: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    accept: Accept,
+    script: FlaskClient,
+    services: Services,
+    project: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Not when the next ping is due: the pause between pings is longer than the test may take."""
     monkeypatch.setattr(streams, "PING_SECONDS", 300.0)
+    services.events.start(lambda _: None)
     ada = accept("Ada", project_id=project["id"], project_role="annotator")
     number = user_id(ada)
     answer = ada.get(f"/api/v1/projects/{project['id']}/events", buffered=False)
@@ -278,6 +305,23 @@ def test_a_revoked_role_ends_the_streams_at_once(
     thread.join()
     assert told[-1].startswith("event: access\n")
     assert json.loads(told[-1].partition("data: ")[2])["user_id"] == number
+
+
+def test_a_role_that_another_process_took_ends_the_streams_when_they_look_again(
+    accept: Accept, services: Services, settings: Settings, project: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `limner user role ada none` does beside a running server: of SQLite nothing but the database tells of it."""
+    monkeypatch.setattr(streams, "PING_SECONDS", 0.2)  # 15 in a server
+    ada = accept("Ada", project_id=project["id"], project_role="annotator")
+    answer = ada.get(f"/api/v1/projects/{project['id']}/events", buffered=False)
+    chunks = iter(answer.response)
+    while b"event: start" not in next(chunks):
+        pass
+    with open_accounts(settings) as database:
+        people.remove_member(database, local_actor(database), project["id"], user_id(ada))
+    told = b"".join(chunks).decode()  # to its end
+    assert "event: access\n" in told
+    assert error(ada.get(f"/api/v1/projects/{project['id']}/events")) == (404, "not_found")
 
 
 def test_a_person_may_be_renamed_and_keeps_what_a_browser_keeps(accept: Accept) -> None:

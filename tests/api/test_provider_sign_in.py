@@ -25,7 +25,7 @@ from limner.service.running import stop
 from limner.service.wiring import Services, open_services
 from limner.store.tables import AuditEntry, Image, LoginSession, PendingSignIn, User
 from limner.store.types import utc_now
-from tests.api.conftest import FAKE_WORKER
+from tests.api.conftest import BOTH_DATABASES, FAKE_WORKER
 from tests.provider import SECRET, FakeProvider, new_key, provider
 
 PASSWORD = "violet anchors hum quietly"
@@ -42,19 +42,6 @@ def company() -> Iterator[FakeProvider]:
 def rules() -> str:
     """More lines of the provider's table; tests that need some override it by a mark."""
     return ""
-
-
-@pytest.fixture
-def database() -> str:
-    """Which one the installation has; tests override it by a mark."""
-    return "sqlite"
-
-
-@pytest.fixture
-def settings(settings: Settings, database: str, request: pytest.FixtureRequest) -> Settings:
-    if database == "sqlite":
-        return settings
-    return settings.model_copy(update={"database_url": request.getfixturevalue("new_postgres_database")()})
 
 
 @pytest.fixture
@@ -346,9 +333,9 @@ def test_what_a_browser_brings_is_good_once_and_in_that_browser_only(
     assert error(anonymous.post(f"{BASE}/finish", json=late)) == (401, "sign_in_failed")
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@BOTH_DATABASES
 def test_of_many_who_bring_the_same_at_once_one_is_signed_in(
-    script: FlaskClient, anonymous: FlaskClient, app: APIFlask, company: FakeProvider, database: str
+    script: FlaskClient, anonymous: FlaskClient, app: APIFlask, company: FakeProvider
 ) -> None:
     invite(script, email="ada@example.org")
     brought = come_back(anonymous, company)
@@ -533,7 +520,6 @@ project_roles = [
 ]
 invited = false
 """
-BOTH_DATABASES = pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 
 
 def member_of(client: FlaskClient, project: dict[str, Any], name: str = "Ada") -> tuple[str, str | None] | None:

@@ -46,6 +46,27 @@ def test_a_change_in_one_is_seen_by_a_page_of_the_other_at_once(servers: tuple[S
     assert (annotations["revision"], annotations["mark"]["state"]) == (2, "submitted")
 
 
+def test_a_role_that_is_taken_in_one_ends_the_streams_of_the_other_and_counts_at_once(
+    servers: tuple[Server, Server],
+) -> None:
+    here, there = servers
+    project = here.client.post("/api/v1/projects", json={"name": "Cats"}).json()["id"]
+    body = {"project_id": project, "project_role": "annotator"}
+    token = here.client.post("/api/v1/invitations", json=body).json()["token"]
+    ada = httpx.Client(base_url=there.client.base_url, timeout=60)
+    joined = {"token": token, "name": "Ada", "password": "violet anchors hum quietly"}
+    number = ada.post("/api/v1/invitation/accept", json=joined).json()["user"]["id"]
+    with ada.stream("GET", f"/api/v1/projects/{project}/events") as stream:
+        lines = stream.iter_lines()
+        assert _next(lines)["event"] == "start"
+        assert here.client.delete(f"/api/v1/projects/{project}/members/{number}").status_code == 204
+        told = [line.removeprefix("event: ") for line in lines if line.startswith(("event: ", ": ping"))]  # to its end
+    assert told[-1] == "access"
+    assert told[0] == "access", "it was told only when the stream looked at the store by itself"
+    assert ada.get(f"/api/v1/projects/{project}").status_code == 404
+    ada.close()
+
+
 def _mark() -> dict[str, Any]:
     return {"kind": "mark", "state": "submitted", "note": ""}
 

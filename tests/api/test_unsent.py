@@ -14,7 +14,9 @@ from limner.errors import InvalidFile
 from limner.service.accounts import local_actor
 from limner.service.unsent import bring_in
 from limner.service.wiring import Services
-from tests.api.conftest import creation
+from tests.api.conftest import BOTH_DATABASES, creation
+
+pytestmark = BOTH_DATABASES
 
 Json = dict[str, Any]
 

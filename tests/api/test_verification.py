@@ -14,9 +14,11 @@ from PIL import Image
 
 from limner.service.wiring import Services
 from limner.vocabulary.intervals import wilson
-from tests.api.conftest import creation, mask_rle
+from tests.api.conftest import BOTH_DATABASES, creation, mask_rle
 from tests.api.test_statistics import send
 from tests.api.test_work import annotator
+
+pytestmark = BOTH_DATABASES
 
 
 @pytest.fixture

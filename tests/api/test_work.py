@@ -13,8 +13,10 @@ from limner.service.wiring import Services
 from limner.store.accounts import create_api_token
 from limner.store.people import add_person, set_member
 from limner.store.tables import User
-from tests.api.conftest import Upload, creation, new_uid
+from tests.api.conftest import BOTH_DATABASES, Upload, creation, new_uid
 from tests.conftest import png_bytes
+
+pytestmark = BOTH_DATABASES
 
 
 @pytest.fixture
