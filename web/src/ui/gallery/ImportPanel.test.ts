@@ -59,12 +59,16 @@ it("shows what would come in before anything is written, then imports it", async
 });
 
 it("counts what a file says of whether all of a category are annotated, and imports no more than that", async () => {
-  importAnnotations.mockResolvedValueOnce(report({ annotations: 0, categories: 0, statements: 3, by_category: [] }));
+  importAnnotations.mockResolvedValueOnce(
+    report({ annotations: 0, categories: 0, statements: 3, by_category: [] }),
+  );
   await person.upload(show(), [file]);
   expect((await screen.findByRole("status")).textContent).toContain(
     "0 annotations on 2 images, 3 statements whether all of a category are annotated.",
   );
-  importAnnotations.mockResolvedValueOnce(report({ preview: false, annotations: 0, categories: 0, statements: 1 }));
+  importAnnotations.mockResolvedValueOnce(
+    report({ preview: false, annotations: 0, categories: 0, statements: 1 }),
+  );
   const panel = screen.getByRole("status").parentElement as HTMLElement;
   await person.click(within(panel).getByRole("button", { name: "Import" }));
   expect(screen.getByRole("status").textContent).toContain("1 statement whether all");
