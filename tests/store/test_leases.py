@@ -258,6 +258,22 @@ def test_who_comes_back_late_goes_on_unless_another_one_took_the_image(
         assert session.get_one(Image, first).annotation_count == 1
 
 
+@pytest.mark.parametrize("off", [SHORTEST / 2, -SHORTEST / 2])
+def test_processes_whose_clocks_differ_by_less_than_a_lease_hand_nothing_out_twice(
+    off: timedelta, world: World, people: Callable[[int], list[int]], images: list[int]
+) -> None:
+    ada, eve, bob = people(3)
+    there = [take(world, ada, after=off)[0]]
+    here = [take(world, eve)[0]]
+    for minute in range(1, 3):
+        pause = minute * SHORTEST / 4
+        there.append(take(world, ada, there[-1], pause + off)[0])
+        here.append(take(world, eve, here[-1], pause)[0])
+        assert end_leases(world.database, NOW + pause + off) == 0
+    assert set(there).isdisjoint(here)
+    assert set(take(world, bob)[:1]).isdisjoint({there[-1], here[-1]})
+
+
 @pytest.mark.parametrize("state", ["submitted", "skipped", "approved", "returned"])
 def test_a_lease_ends_when_the_work_does(
     state: str, world: World, people: Callable[[int], list[int]], images: list[int]

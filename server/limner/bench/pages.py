@@ -127,8 +127,8 @@ def _fill(database: Database, images: int, masks: int) -> int:
 
 
 def _pages(client: FlaskClient, project_id: int, image_id: int, size: str, rounds: int) -> Iterator[Result]:
-    project = client.get(f"/api/v1/projects/{project_id}").json
-    given = {"category": project["categories"][3]["id"], "image": image_id}
+    categories = client.get(f"/api/v1/projects/{project_id}").get_json()["categories"]
+    given = {"category": categories[3]["id"], "image": image_id}
     for page in PAGES:
         progress(page.name)
         paths = [each.format(**given) for each in page.asks]

@@ -7,6 +7,7 @@ another provider gave, stays as it is, whatever the claim says.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import structlog
 from sqlalchemy.orm import Session
@@ -55,7 +56,7 @@ def follow_claims(session: Session, provider: Provider, identity: Identity, user
         before = there.role if there else None
         if role == before or (there is not None and there.identity_id != identity_id):
             continue
-        about = {"project_id": project_id, "before": before, "provider": provider.name}
+        about: dict[str, Any] = {"project_id": project_id, "before": before, "provider": provider.name}
         if role is None:
             log_action(session, actor, "member.remove", "person", user.id, **about)
             remove_member(session, project_id, user.id)
@@ -68,8 +69,16 @@ def withdraw_claimed(session: Session, actor: Actor, identity_id: int) -> None:
     """Take the roles away that an identity of the actor gave them: it is about to be connected no more."""
     for project_id, row in lock_memberships(session, actor.user_id).items():
         if row.identity_id == identity_id:
-            about = {"project_id": project_id, "before": row.role, "by": "disconnect"}
-            log_action(session, actor, "member.remove", "person", actor.user_id, **about)
+            log_action(
+                session,
+                actor,
+                "member.remove",
+                "person",
+                actor.user_id,
+                project_id=project_id,
+                before=row.role,
+                by="disconnect",
+            )
             remove_member(session, project_id, actor.user_id)
 
 

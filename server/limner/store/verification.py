@@ -155,7 +155,7 @@ def _chosen(choice: Choice) -> list[ColumnElement[bool]]:
     return found
 
 
-def _judged(verdict: VerdictFilter) -> Select[tuple[int]]:
+def _judged(verdict: VerdictFilter) -> Select[Any]:
     """Numbers of annotations of which this was judged: looked up in the judgements, of which there are fewer."""
     judged = select(Judgement.annotation_id).join(_ITSELF, _ITSELF.id == Judgement.annotation_id)
     if verdict == "mended":
