@@ -31,6 +31,7 @@ class Settings(BaseSettings):
         host: interface to listen on.
         port: TCP port to listen on.
         workers: web processes that ``serve`` starts on one port; more than one needs PostgreSQL.
+        worker_only: what ``limner worker`` does, names of ``limner.vocabulary.duties`` with commas; empty: all.
         max_pixels: largest image accepted, in pixels.
         max_upload_bytes: largest request body accepted.
         encoder_threads: CPU threads of the encoder process; 0 leaves it to torch.
@@ -59,6 +60,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     workers: int = Field(default=1, ge=1, le=64)
+    worker_only: str = ""
     max_pixels: int = Field(default=100 * MEGAPIXEL, ge=1)
     max_upload_bytes: int = Field(default=1024 * MIB, ge=1)
     encoder_threads: int = Field(default=0, ge=0)

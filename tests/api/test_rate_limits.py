@@ -13,13 +13,14 @@ from limner.service.running import stop
 from limner.service.wiring import open_services
 from limner.store import Database
 from limner.store.migrate import migrate
+from limner.vocabulary.duties import NONE
 
 
 def test_signing_in_is_limited_over_all_processes(
     settings: Settings, new_postgres_database: Callable[[], str], client_folder: Path
 ) -> None:
     settings = settings.model_copy(update={"database_url": new_postgres_database()})
-    both = [open_services(settings, encodes=False) for _ in range(2)]
+    both = [open_services(settings, duties=NONE) for _ in range(2)]
     clients = [create_app(services, client_folder).test_client() for services in both]
     statuses = [clients[n % 2].post("/api/v1/session", json={"token": "wrong"}).status_code for n in range(20)]
     assert set(statuses) == {401}

@@ -19,7 +19,7 @@ from limner.encoding import dispatch as dispatch_module
 from limner.encoding import service as service_module
 from limner.encoding import supervisor as supervisor_module
 from limner.encoding import targets as targets_module
-from limner.encoding.ports import BulkQueue, Claimed
+from limner.encoding.ports import BulkQueue, Claimed, JobNews
 from limner.encoding.service import EmbeddingService
 from limner.encoding.states import EmbeddingState, EncodeEvent, EncodingStatus, ProcessStatus, Target
 from limner.encoding.targets import Targets
@@ -36,6 +36,7 @@ class FakeBulk:
 
     def __init__(self, targets: Sequence[Target] = ()) -> None:
         self.waiting = list(targets)
+        self.looks: list[Target] = []  # what others look at
         self.held: set[Target] = set()
         self.settled: list[EncodeEvent] = []
         self.transactions = 0
@@ -54,8 +55,12 @@ class FakeBulk:
     def leave(self) -> None:
         self._reach()
 
-    def claim(self, count: int, *, urgent: bool = False) -> list[Claimed]:
+    def claim(self, count: int, *, urgent: bool = False, leave_looks: bool = False) -> list[Claimed]:
         self._reach()
+        if self.looks and not leave_looks:
+            looks, self.looks = self.looks, []
+            self.held.update(looks)
+            return [Claimed(target, "look") for target in looks]
         if urgent:
             return []
         taken, self.waiting = self.waiting[:count], self.waiting[count:]
@@ -508,6 +513,62 @@ def test_what_is_looked_at_passes_bulk_work_and_is_settled_too(bench: Bench) -> 
     bench.wait(lambda: service.status().queue.done == 10 and len(bulk.settled) == 10)
     assert bench.taken()[5:7] == [[first], [looked]]
     assert target(looked) in {each.target for each in bulk.settled}
+
+
+def reported(bulk: FakeBulk, before: int) -> None:
+    """Wait until the dispatcher has said once more how the encoder stands."""
+    deadline = time.monotonic() + PATIENCE
+    while len(bulk.reports) == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_who_is_busy_leaves_looks_to_others_until_the_batch_is_done_and_begins_with_those_that_are_left(
+    bench: Bench,
+) -> None:
+    bulk = FakeBulk([target(bench.image(str(index))) for index in range(4 * BATCH)])
+    first, gate = bench.gate("gate")
+    bulk.waiting.insert(0, target(first))
+    service = bench.service("batch", bulk=bulk)
+    bench.wait(lambda: len(bulk.held) == 3 * BATCH)  # one batch in hand, two beside it
+    bulk.looks = [target(bench.image("looked"))]
+    service.on_job_news(JobNews("asked"))
+    for _ in range(2):  # what it claims it claims after its report
+        reports = len(bulk.reports)
+        service.look_again()
+        reported(bulk, reports)
+    assert len(bulk.looks) == 1, "another encoder may be free for it now"
+    open_gate(gate)
+    bench.wait(lambda: service.status().queue.done == 4 * BATCH + 2 and not bulk.held)
+    assert bench.taken()[1] == [bench.image("looked")], "not behind what was held already"
+
+
+def test_looks_of_which_no_news_came_are_found_between_two_batches(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch_module, "LOOKS_EVERY", 0.0)
+    bulk = FakeBulk([target(bench.image(str(index))) for index in range(4 * BATCH)])
+    first, gate = bench.gate("gate")
+    bulk.waiting.insert(0, target(first))
+    service = bench.service("batch", bulk=bulk)
+    bench.wait(lambda: len(bulk.held) == 3 * BATCH)
+    bulk.looks = [target(bench.image("looked"))]
+    open_gate(gate)
+    bench.wait(lambda: service.status().queue.done == 4 * BATCH + 2 and not bulk.held)
+    assert [bench.image("looked")] in bench.taken()[1:3]
+
+
+def test_who_was_to_ask_for_looks_goes_on_with_what_is_held_when_the_database_is_away(bench: Bench) -> None:
+    bulk = FakeBulk([target(bench.image(str(index))) for index in range(2 * BATCH)])
+    first, gate = bench.gate("gate")
+    bulk.waiting.insert(0, target(first))
+    service = bench.service("batch", bulk=bulk)
+    bench.wait(lambda: len(bulk.held) == 2 * BATCH + 1)
+    service.expect_looks()
+    bulk.away = True
+    open_gate(gate)
+    bench.wait(lambda: service.status().queue.done == 2 * BATCH + 1)
+    assert bulk.settled == []
 
 
 def test_results_wait_for_a_database_that_is_away_and_the_work_goes_on(bench: Bench) -> None:

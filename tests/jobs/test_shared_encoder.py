@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,9 +15,15 @@ from limner.config import Settings
 from limner.encoding.states import EmbeddingState, EncodeEvent, Target
 from limner.errors import InvalidInput, NotFound, Unavailable
 from limner.jobs.encoding import EncodingQueue
+from limner.jobs.precompute import start_precompute
 from limner.jobs.shared_encoder import SharedEncoder
-from limner.service.running import start, stop
+from limner.service.running import run_worker, start, stop
 from limner.service.wiring import Services, open_services
+from limner.store.embeddings import EmbeddingKey
+from limner.store.images import NewImage, add_image
+from limner.store.projects import create_project
+from limner.store.tables import Job
+from limner.vocabulary.duties import NONE, read_duties
 from tests.api.conftest import FAKE_WORKER
 from tests.conftest import TEST_MODEL_SHA256, install_card, png_bytes
 
@@ -31,7 +38,7 @@ def shared(settings: Settings, new_postgres_database: Callable[[], str]) -> Sett
 @pytest.fixture
 def web(shared: Settings) -> Iterator[Services]:
     """What a web process has that has no encoder."""
-    services = open_services(shared, encodes=False)
+    services = open_services(shared, duties=NONE)
     yield services
     stop(services)
 
@@ -146,6 +153,53 @@ def test_an_encoder_that_is_full_takes_only_what_somebody_waits_for(web: Service
     assert replace(queue, shared=False).claim(4, urgent=True) == []
 
 
+def test_an_encoder_that_is_busy_leaves_what_is_looked_at_to_others(web: Services) -> None:
+    ahead, looked_at, bulk = (image(web, seed) for seed in range(3))
+    web.encoder.request(of(bulk), "bulk")
+    web.encoder.request(of(ahead), "prefetch")
+    web.encoder.request(of(looked_at), "look")
+    busy, free = queue_of(web, "busy"), queue_of(web, "free")
+    assert [each.target for each in busy.claim(4, leave_looks=True)] == [of(ahead), of(bulk)]
+    assert [each.target for each in free.claim(4)] == [of(looked_at)]
+
+
+def test_a_reserved_encoder_leaves_jobs_to_others_and_does_not_judge_them(web: Services) -> None:
+    bulk, looked_at = image(web), image(web, 1)
+    with web.database.write() as session:
+        project = create_project(session, "Birds").id
+        add_image(session, project, NewImage("a.png", 64, 48, bulk, 5, "PNG", "image/png"))
+        job = start_precompute(session, project, EmbeddingKey.of(TEST_MODEL_SHA256), (1, 1)).id
+    reserved = replace(queue_of(web, "reserved"), reserved=True)
+    assert reserved.claim(4) == []
+    reserved.follow("The encoder is broken.", {})
+    with web.database.read() as session:
+        assert session.get_one(Job, job).state == "running"
+    web.encoder.request(of(looked_at), "look")
+    assert [each.target for each in reserved.claim(4)] == [of(looked_at)]
+    assert [each.target for each in queue_of(web, "here").claim(4)] == [of(bulk)]
+
+
+def test_a_worker_does_only_its_duties(shared: Settings, web: Services) -> None:
+    learner = open_services(shared, FAKE_WORKER, duties=read_duties("learning"))
+    start(learner)
+    assert isinstance(learner.encoder, SharedEncoder), "it has no encoder"
+    assert (learner.sweeper, learner.counter, learner.deliverer) == (None, None, None)
+    assert {"learning"} == {each.name for each in threading.enumerate()} & {"learning", "suggestions", "models"}
+    stop(learner)
+    first = image(web)
+    looker = open_services(shared, FAKE_WORKER, duties=read_duties("looks"))
+    start(looker)
+    web.encoder.request(of(first), "look")
+    wait(lambda: web.encoder.state(of(first)).state == "ready", "the embedding")
+    assert looker.sweeper is None
+    stop(looker)
+
+
+def test_a_duty_that_there_is_not_is_named(settings: Settings) -> None:
+    with pytest.raises(InvalidInput, match=r"no duty 'lerning'.*Name some of: looks, encoding, suggestions, learning"):
+        run_worker(settings.model_copy(update={"worker_only": "looks,lerning"}), None)
+
+
 def test_a_worker_of_the_same_name_takes_up_what_the_one_before_held(web: Services, worker: Services) -> None:
     first = image(web)
     web.encoder.request(of(first), "look")
@@ -168,7 +222,7 @@ def test_sqlite_is_refused_in_words_that_say_what_is_right(settings: Settings) -
     with pytest.raises(
         InvalidInput, match=r"needs PostgreSQL: SQLite serves one process.*LIMNER_DATABASE_URL=postgresql"
     ):
-        open_services(settings, encodes=False)
+        open_services(settings, duties=NONE)
 
 
 def test_without_any_encoder_it_says_so_after_a_while(web: Services, monkeypatch: pytest.MonkeyPatch) -> None:

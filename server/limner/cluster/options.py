@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from limner.config import Settings
 from limner.encoding.service import WORKER
 from limner.errors import InvalidInput
+from limner.vocabulary.duties import read_duties
 
 
 class RayOptions(BaseModel):
@@ -35,8 +36,9 @@ class RayOptions(BaseModel):
         """Itself.
 
         Raises:
-            InvalidInput: Ray is not installed, or an encoder cannot be given what it needs.
+            InvalidInput: Ray is not installed, a worker cannot be given what it needs, or there is no such duty.
         """
+        read_duties(settings.worker_only)
         if find_spec("ray") is None:
             raise InvalidInput("Ray is not installed here.", hint="Install it with: pip install 'limner[cluster]'")
         if self.gpus > 1 and self.gpus != int(self.gpus):

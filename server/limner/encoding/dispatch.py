@@ -2,6 +2,9 @@
 
 It acts when it is woken, and once in a while anyway: nothing depends on a single call getting through. When the
 database is away it tries again, with growing pauses, and keeps what it has to say.
+
+Several encoders may share the queue. What somebody looks at is claimed by one that could begin with it: who has a batch
+in hand leaves it to others until the batch is done, and then asks for it before the next batch begins.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import structlog
 from limner.encoding.ports import BulkQueue, Claimed, Subscriber
 from limner.encoding.states import EncodeEvent, EncodingStatus, Target
 
+LOOKS_EVERY = 5.0  # s, after which it asks for what others look at without having been told of it
 URGENT_AT_ONCE = 4  # targets claimed beyond what the encoder can take in, because somebody waits for them
 TICK = 2.0  # s, after which it looks for work without being woken
 HEARTBEAT = 15.0  # s, a quarter of a lease
@@ -29,6 +33,20 @@ class Served(Protocol):
 
     def wanted(self) -> int:
         """How many more targets of bulk work it could hold; 0 while it does not run."""
+        ...
+
+    def is_busy(self) -> bool:
+        """Whether something is in hand, so that nothing else can begin now. If not, nothing begins before
+        :meth:`go_on`, or before something is held.
+        """
+        ...
+
+    def expect_looks(self) -> None:
+        """Have what others look at be claimed before more of what is held begins."""
+        ...
+
+    def go_on(self) -> None:
+        """What others look at was claimed: begin with what comes next, if nothing is in hand."""
         ...
 
     def unusable(self) -> Mapping[str, str]:
@@ -69,6 +87,7 @@ class Dispatcher:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._heartbeat_due = 0.0
+        self._looks_due = 0.0
         self._holding = False  # whether there may be something to release
 
     def start(self) -> None:
@@ -114,6 +133,8 @@ class Dispatcher:
                 pause = FIRST_PAUSE
             except Exception:
                 logger.exception("the encoder's results could not be written down, or no work be claimed", retry=pause)
+                if not self._encoder.is_busy():
+                    self._encoder.go_on()  # with what is held already
                 self._stopping.wait(pause)
                 pause = min(2 * pause, LAST_PAUSE)
                 self._wake.set()
@@ -138,9 +159,19 @@ class Dispatcher:
             self._release()
         elif process.state == "ready":
             self._holding = True  # before, not after: a claim may be committed although its answer was lost
-            count = self._encoder.wanted()
-            if claimed := self._bulk.claim(count or URGENT_AT_ONCE, urgent=not count):
+            self._claim()
+            self._encoder.go_on()
+
+    def _claim(self) -> None:
+        count, busy = self._encoder.wanted(), self._encoder.is_busy()
+        if count or not busy:
+            claimed = self._bulk.claim(count or URGENT_AT_ONCE, urgent=not count, leave_looks=busy)
+            if claimed:
                 self._encoder.hold(claimed)
+        if not busy:
+            self._looks_due = time.monotonic() + LOOKS_EVERY
+        elif time.monotonic() >= self._looks_due:
+            self._encoder.expect_looks()
 
     def _deliver(self) -> None:
         with self._lock:

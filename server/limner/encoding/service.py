@@ -82,6 +82,7 @@ class EmbeddingService:
         self._supervisor = Supervisor(self, command, settings.environment, self._lock)
         self._ready: Ready | None = None
         self._models = KnownModels(settings.home)
+        self._looks_expected = False  # others look at something: it is asked for before more of what is held begins
         self._process_state: EncoderStateName = "starting"
         self._message = ""
         self._model_sha256: str | None = None
@@ -146,6 +147,7 @@ class EmbeddingService:
         elif news.kind == "jobs":
             self.look_again()
         else:
+            self.expect_looks()
             self._dispatcher.wake()
 
     def status(self) -> EncodingStatus:
@@ -223,6 +225,27 @@ class EmbeddingService:
             missing = 2 * at_once - self._targets.claimed_waiting
             return missing if missing >= at_once else 0
 
+    def is_busy(self) -> bool:
+        """Whether something is in hand, so that nothing else can begin now. If not, nothing begins before
+        :meth:`go_on`, or before something is held.
+        """
+        with self._lock:
+            busy = bool(self._targets.in_hand)
+            if not busy:
+                self._looks_expected = False  # what comes to be looked at from now on raises it again
+            return busy
+
+    def expect_looks(self) -> None:
+        """Have what others look at be claimed as soon as nothing is in hand, before more of what is held begins."""
+        with self._lock:
+            self._looks_expected = True
+
+    def go_on(self) -> None:
+        """What others look at was claimed: begin with what comes next, if nothing is in hand."""
+        with self._lock:
+            if not self._looks_expected:
+                self._feed()
+
     def unusable(self) -> Mapping[str, str]:
         """Models that could not be used when they were tried last, by the hash of their weights, and why."""
         with self._lock:
@@ -288,7 +311,8 @@ class EmbeddingService:
                 self._targets.done(report.target, report.seconds, report.bytes)
             case Failed():
                 self._targets.fail(report.target, report.message, lasting=report.lasting)
-        self._feed()
+        if not self._looks_expected:
+            self._feed()
         if not self._targets.in_hand:
             self._dispatcher.wake()  # a whole batch at a time is written down
 

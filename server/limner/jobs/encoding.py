@@ -48,12 +48,14 @@ class EncodingQueue:
         models: those that this process can encode with.
         holder: the name under which it holds items.
         shared: other processes may ask for embeddings through the table, and want to know how this encoder stands.
+        reserved: only for what somebody waits for; jobs are left to others.
     """
 
     database: Database
     models: Models
     holder: str
     shared: bool = False
+    reserved: bool = False
 
     @property
     def default(self) -> EmbeddingKey:
@@ -66,22 +68,24 @@ class EncodingQueue:
             with self.database.write(durable=False) as session:
                 queue.lose(session, queue.held_kinds(session, ENCODE, self.holder), self.holder)
 
-    def claim(self, count: int, *, urgent: bool = False) -> Sequence[Claimed]:
+    def claim(self, count: int, *, urgent: bool = False, leave_looks: bool = False) -> Sequence[Claimed]:
         """At most so many targets of one model; images of running jobs become items when none waits, unless only what
         is urgent counts.
         """
+        urgent = urgent or self.reserved
         if urgent and not self.shared:
             return []
         least = Priority.SOON if urgent else Priority.BULK
+        most = Priority.SOON if leave_looks else Priority.LOOK
         keys = self._keys()
         kinds = [encode_kind(key) for key in keys]
         while True:
             with self.database.read() as session:
-                kind = queue.next_kind(session, kinds, least=least)
+                kind = queue.next_kind(session, kinds, least=least, most=most)
                 jobs = [] if kind or urgent else encoding_jobs(session, "running", self.default)
             if kind:
                 with self.database.write(durable=False) as session:
-                    claims = queue.claim(session, [kind], count, self.holder, least=least)
+                    claims = queue.claim(session, [kind], count, self.holder, least=least, most=most)
                 return [
                     Claimed(encode_target(kind, claim.key), URGENCIES[claim.priority], claim.suspect)
                     for claim in claims
@@ -116,6 +120,8 @@ class EncodingQueue:
 
     def follow(self, trouble: str | None, unusable: Mapping[str, str]) -> None:
         """Stop running jobs that nobody can do, and have them go on when this process can."""
+        if self.reserved:
+            return
         keys = self._keys()
 
         def problem(key: EmbeddingKey) -> str | None:

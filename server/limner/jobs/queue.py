@@ -55,6 +55,7 @@ def claim(
     lease: timedelta = LEASE,
     now: datetime | None = None,
     least: Priority = Priority.BULK,
+    most: Priority = Priority.LOOK,
 ) -> list[Claim]:
     """Take items that wait, and those whose lease has run out, in the order of priority, then of time.
 
@@ -66,11 +67,12 @@ def claim(
         lease: until when they are the caller's, unless it sends a heartbeat.
         now: the present moment.
         least: nothing of lower priority than this.
+        most: nothing of higher priority than this.
     """
     now = now or utc_now()
     expire_leases(session, kinds, now)
     found: list[Row[*tuple[Any, ...]]] = []
-    for priority in [each for each in Priority if each <= least]:
+    for priority in [each for each in Priority if most <= each <= least]:
         for kind in kinds:
             if len(found) < count:
                 found += _waiting(session, kind, priority, count - len(found), now)
@@ -116,16 +118,20 @@ def claimable(
 
 
 def next_kind(
-    session: Session, kinds: Sequence[str], now: datetime | None = None, least: Priority = Priority.BULK
+    session: Session,
+    kinds: Sequence[str],
+    now: datetime | None = None,
+    least: Priority = Priority.BULK,
+    most: Priority = Priority.LOOK,
 ) -> str | None:
     """Of these kinds, the one whose turn it is: that of the item that comes first; None when none can be claimed."""
     now = now or utc_now()
-    for priority in [each for each in Priority if each <= least]:
+    for priority in [each for each in Priority if most <= each <= least]:
         found = [row for kind in kinds if (row := _first_waiting(session, kind, priority, now))]
         if found:
             return str((max(found) if priority == Priority.LOOK else min(found)).kind)
     lost = JobItem.kind.in_(kinds) & (JobItem.state == "running") & (JobItem.lease_until < now)
-    lost &= JobItem.priority <= least
+    lost &= JobItem.priority.between(most, least)
     return session.scalar(select(JobItem.kind).where(lost).limit(1))
 
 

@@ -9,16 +9,20 @@ from types import FrameType
 
 from limner.config import Settings
 from limner.service.wiring import Services, open_services, require_shared_database
+from limner.vocabulary.duties import read_duties
 
 
 def start(services: Services) -> None:
     """Hear of others, and start the encoder, which goes on with the jobs that were running."""
     services.events.start(services.encoder.on_job_news)
     services.encoder.start()
-    if services.sweeper is not None:  # otherwise another process does all work in the background
+    if "suggestions" in services.duties:
         services.suggester.start()
+    if "learning" in services.duties:
         services.learner.start()
+    if "upkeep" in services.duties:
         services.puller.start()
+    if services.sweeper is not None:
         services.sweeper.start()
     if services.counter is not None:
         services.counter.start()
@@ -43,7 +47,7 @@ def stop(services: Services) -> None:
 
 
 def run_worker(settings: Settings, name: str | None) -> None:
-    """Encode what is asked for in other processes, and sweep, until SIGTERM or Ctrl+C.
+    """Do what is asked for in other processes, until SIGTERM or Ctrl+C.
 
     Args:
         settings: where and what.
@@ -52,8 +56,10 @@ def run_worker(settings: Settings, name: str | None) -> None:
 
     Raises:
         InvalidInput: the database cannot be shared.
+        InvalidInput: there is no such duty.
         MissingWeights: the model is not installed.
     """
+    duties = read_duties(settings.worker_only)
     require_shared_database(settings, "A worker of its own")
     ended = threading.Event()
 
@@ -62,7 +68,7 @@ def run_worker(settings: Settings, name: str | None) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    services = open_services(settings, holder=name)
+    services = open_services(settings, holder=name, duties=duties)
     start(services)
     ended.wait()
     stop(services)

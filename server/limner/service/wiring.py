@@ -34,6 +34,7 @@ from limner.store.installation import installation_id
 from limner.store.migrate import migrate
 from limner.suggesting.runner import WORKER as SUGGESTING_WORKER
 from limner.suggesting.runner import SuggestionRunner
+from limner.vocabulary.duties import ALL, Duty
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,12 @@ class Services:
     """Everything that the functions of this package, and what calls them, may need.
 
     Attributes:
+        duties: what this process does in the background, once it is started.
         installation: UUID of the database.
         models: those that are installed, and which of them a project uses.
-        suggester: makes suggestions, once it is started; elsewhere it only hears that there is something to do.
-        learner: trains, once it is started; likewise.
-        puller: fetches models that somebody wants, once it is started; likewise.
+        suggester: makes suggestions, if that is its duty; elsewhere it only hears that there is something to do.
+        learner: trains; likewise.
+        puller: fetches models that somebody wants; likewise.
         sweeper: removes blobs that no row names; None where another process does.
         deliverer: delivers what webhooks are told; None where another process does.
         counter: keeps the sums of statistics up to date; None where another process does.
@@ -54,6 +56,7 @@ class Services:
     """
 
     settings: Settings
+    duties: frozenset[Duty]
     database: Database
     blobs: BlobStore
     encoder: Encoder
@@ -78,7 +81,7 @@ def open_services(
     pull_command: Sequence[str] = PULLING_WORKER,
     *,
     holder: str | None = None,
-    encodes: bool = True,
+    duties: frozenset[Duty] = ALL,
 ) -> Services:
     """Open the database (bringing it up to date) and the blobs, and prepare the encoder without starting it.
 
@@ -89,16 +92,18 @@ def open_services(
         learn_command: starts the process that trains, for each learning run.
         pull_command: starts the process that fetches a model.
         holder: the name under which this process holds work; by default one that nobody else has.
-        encodes: whether this process has an encoder, and sweeps; otherwise it shares those of others, which needs
-            PostgreSQL.
+        duties: what this process does in the background; without ``looks`` and ``encoding`` it shares the encoders of
+            others, which needs PostgreSQL.
 
     Raises:
         MissingWeights: the model is not installed.
         InvalidInput: nothing can be shared through this database.
         InvalidFile: the sign-in providers cannot be read.
     """
+    encodes = not duties.isdisjoint(("looks", "encoding"))
+    keeps_up = "upkeep" in duties
     if not encodes:
-        require_shared_database(settings, "A web process without an encoder")
+        require_shared_database(settings, "A process without an encoder")
     make_home(settings.home)
     models = Models(settings.home, catalogue.find_model(settings.model, settings.home))
     database, pages = open_events(settings.resolved_database_url)
@@ -113,7 +118,7 @@ def open_services(
         EmbeddingService(
             settings,
             blobs,
-            EncodingQueue(database, models, holder, shared=not database.is_sqlite),
+            EncodingQueue(database, models, holder, shared=not database.is_sqlite, reserved="encoding" not in duties),
             [EncoderNews(database, models, pages.publish)],
             command=encoder_command,
         )
@@ -122,6 +127,7 @@ def open_services(
     )
     return Services(
         settings=settings,
+        duties=duties,
         database=database,
         blobs=blobs,
         encoder=encoder,
@@ -133,10 +139,10 @@ def open_services(
         ),
         learner=LearningRunner(settings, database, pages.publish, holder, command=learn_command),
         puller=ModelPuller(settings, command=pull_command),
-        counter=Counter(database) if encodes else None,
-        sweeper=Sweeper(database, blobs, holder, embedding_cap) if encodes else None,
+        counter=Counter(database) if keeps_up else None,
+        sweeper=Sweeper(database, blobs, holder, embedding_cap) if keeps_up else None,
         embedding_cap=embedding_cap,
-        deliverer=Deliverer(database, holder, private=settings.webhooks_to_private) if encodes else None,
+        deliverer=Deliverer(database, holder, private=settings.webhooks_to_private) if keeps_up else None,
         events=pages,
         installation=installation,
         models=models,

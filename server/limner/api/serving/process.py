@@ -24,6 +24,7 @@ from limner.config import Settings, open_to_others
 from limner.service.running import start, stop
 from limner.service.wiring import open_services
 from limner.startup import made_to_stay
+from limner.vocabulary.duties import ALL, NONE
 
 FILES_OF_OUR_OWN = 500  # databases, spools, blobs
 
@@ -99,7 +100,7 @@ def serve_process(settings: Settings, listener: socket.socket, on_listening: Cal
     """Serve on a bound socket until a signal says stop. One of several web processes has no encoder of its own."""
     give_memory_back()
     limits = replace(Limits(), connections=min(Limits.connections, _most_connections()))
-    services = open_services(settings, encodes=settings.workers == 1)
+    services = open_services(settings, duties=ALL if settings.workers == 1 else NONE)
     remove_old_uploads(settings.home)
     start(services)
     if open_to_others(settings.home):
