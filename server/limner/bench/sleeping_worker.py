@@ -1,19 +1,23 @@
-"""An encoder's process that sleeps instead of encoding, for ``limner bench jobs``.
+"""An encoder's process that sleeps instead of encoding, so that the queue is measured and not this machine's cores.
 
-Arguments: a log of what it was given, the model's sha256, how many images it takes at once, and ``hang`` to hang once.
+Arguments: a log of what it was given, the model's sha256, how many images it takes at once, ``hang`` to hang once or
+nothing, and the seconds that an image takes; without these a batch takes ``SECONDS_PER_BATCH``. As the real one, it
+does not hold faults of the blob store against images.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
 
 from limner.blobs import BlobStore, embedding_key
 from limner.config import Settings
-from limner.encoding.protocol import Encode, Encoded, Ready, Report, parse_request
+from limner.encoding.protocol import Encode, Encoded, Failed, Ready, Report, parse_request
 from limner.encoding.states import Target
+from limner.errors import LimnerError
 from limner.models.manifest import (
     PREPROCESSING_VERSION,
     GraphFile,
@@ -25,6 +29,8 @@ from limner.models.manifest import (
 from limner.vocabulary.specs import FeatureSpec
 
 SECONDS_PER_BATCH = 0.05
+HEADER = b'{"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'
+EMBEDDING = len(HEADER).to_bytes(8, "little") + HEADER + b"x"  # the smallest file that is whole
 
 
 def _say(report: Report) -> None:
@@ -32,7 +38,7 @@ def _say(report: Report) -> None:
     sys.stdout.buffer.flush()
 
 
-def main(log: Path, model_sha256: str, batch_size: int, behaviour: str) -> None:
+def main(log: Path, model_sha256: str, batch_size: int, behaviour: str, seconds_each: float = 0.0) -> None:
     """Answer requests until there are no more."""
     blobs = BlobStore(Settings().resolved_blob_url)
     hangs = log.with_name("hangs")
@@ -42,16 +48,29 @@ def main(log: Path, model_sha256: str, batch_size: int, behaviour: str) -> None:
         request = parse_request(line)
         if not isinstance(request, Encode):  # there is one model
             continue
-        given = {"targets": _names(request.targets), "following": _names(request.following)}
+        given = {
+            "targets": _names(request.targets),
+            "following": _names(request.following),
+            "process": os.getpid(),
+            "began": time.time(),
+        }
         with log.open("a") as file:
             file.write(json.dumps(given) + "\n")
         if behaviour == "hang" and number == 2 and not hangs.exists():
             hangs.touch()
             time.sleep(3600)
-        time.sleep(SECONDS_PER_BATCH)
+        seconds = seconds_each * len(request.targets) or SECONDS_PER_BATCH
+        time.sleep(seconds)
         for target in request.targets:
-            blobs.put(embedding_key(target.image_sha256, model_sha256, PREPROCESSING_VERSION), b"embedding")
-            _say(Encoded(target=target, seconds=SECONDS_PER_BATCH / batch_size, bytes=9))
+            _say(_made(blobs, target, seconds / len(request.targets)))
+
+
+def _made(blobs: BlobStore, target: Target, seconds: float) -> Encoded | Failed:
+    try:
+        blobs.put(embedding_key(target.image_sha256, target.model_sha256, PREPROCESSING_VERSION), EMBEDDING)
+    except LimnerError as error:
+        return Failed(target=target, code=error.code, message=str(error), lasting=False)
+    return Encoded(target=target, seconds=seconds, bytes=len(EMBEDDING))
 
 
 def _write_manifest(home: Path, sha256: str) -> None:
@@ -80,4 +99,4 @@ def _names(targets: list[Target]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4])
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), *sys.argv[4:5], *map(float, sys.argv[5:6]))
