@@ -19,6 +19,7 @@ from limner.api.context import services
 from limner.api.guard import OPEN_ENDPOINTS, permission_of
 from limner.errors import Forbidden, NotSignedIn
 from limner.service.accounts import actor_of_session, actor_of_token
+from limner.tracing import begin_request
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRFToken"
@@ -40,6 +41,7 @@ def require_credentials() -> None:
         Forbidden: the route needs a permission in the installation that this person has not.
     """
     g.request_id = uuid4().hex
+    begin_request(g.request_id)
     if request.endpoint is None or request.endpoint in OPEN_ENDPOINTS:
         return  # an address that does not exist is answered 404 or 405 without credentials: that reveals nothing
     header = request.headers.get("Authorization", "")

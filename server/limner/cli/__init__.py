@@ -34,6 +34,7 @@ COMMANDS = {
     "serve": ("limner.cli.serve:serve", "Start the server."),
     "suggest": ("limner.cli.suggest:suggest", "Have masks suggested for the images of a project."),
     "sweep": ("limner.cli.sweep:sweep", "Remove files of images that were deleted."),
+    "trace": ("limner.cli.trace:trace", "Print the way of one image, from the logs of all processes."),
     "train": ("limner.cli.train:train", "Train or fine-tune a model."),
     "worker": ("limner.cli.worker:worker", "Encode for web processes on this machine or others."),
     "user": ("limner.cli.user:user", "Manage people and tokens."),

@@ -16,6 +16,7 @@ from limner.store.embeddings import EmbeddingKey
 from limner.store.tables import JobItem
 from limner.store.types import utc_now
 from limner.store.upsert import insert_for
+from limner.tracing import REQUEST, current_request, log_step
 
 CHANNEL = "limner_work"  # of PostgreSQL's NOTIFY: JobNews, for those who encode
 FAILED_FOR = timedelta(hours=1)  # after which what failed for good is tried again when somebody asks
@@ -27,7 +28,8 @@ def ask(session: Session, target: Target, urgency: Urgency) -> None:
     """Have a target made, or raise the priority of one that waits; wakes those who encode. On PostgreSQL."""
     now = utc_now()
     priority = int(PRIORITIES[urgency])
-    fixed = {"state": "waiting", "attempts": 0, "crashes": 0, "payload": {}, "message": "", "created": now}
+    payload = {REQUEST: number} if (number := current_request()) else {}
+    fixed = {"state": "waiting", "attempts": 0, "crashes": 0, "payload": payload, "message": "", "created": now}
     new = insert_for(session, JobItem).values(
         kind=_kind_of(target), key=encode_key(target), priority=priority, not_before=now, **fixed
     )
@@ -39,6 +41,7 @@ def ask(session: Session, target: Target, urgency: Urgency) -> None:
             set_={
                 "priority": priority,
                 "not_before": now,
+                "payload": payload,
                 "state": "waiting",
                 "attempts": case((again, 0), else_=JobItem.attempts),
             },
@@ -47,6 +50,20 @@ def ask(session: Session, target: Target, urgency: Urgency) -> None:
     )
     if changed is not None:
         tell(session, JobNews("asked"))
+        log_step("asked", target.image_sha256, urgency=urgency, region=str(target.region or ""))
+
+
+def requests_for(session: Session, targets: Collection[Target]) -> dict[Target, str]:
+    """The numbers of the requests in which targets were asked for that are not done."""
+    by_name = {(_kind_of(target), encode_key(target)): target for target in targets}
+    kinds, keys = {kind for kind, _ in by_name}, {key for _, key in by_name}
+    asked = select(JobItem.kind, JobItem.key, JobItem.payload).where(JobItem.kind.in_(kinds), JobItem.key.in_(keys))
+    rows = session.execute(asked.where(JobItem.job_id.is_(None))).all()
+    return {
+        by_name[row.kind, row.key]: str(row.payload[REQUEST])
+        for row in rows
+        if REQUEST in row.payload and (row.kind, row.key) in by_name
+    }
 
 
 def tell(session: Session, what: JobNews) -> None:

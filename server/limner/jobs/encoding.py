@@ -8,14 +8,13 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from limner.encoding.ports import Claimed
 from limner.encoding.states import EncodeEvent, EncodingStatus, Target
 from limner.jobs import queue
-from limner.jobs.asked import URGENCIES
+from limner.jobs.asked import URGENCIES, requests_for
 from limner.jobs.control import revive_jobs, stop_jobs
 from limner.jobs.kinds import ENCODE, Priority, encode_key, encode_kind, encode_target
 from limner.jobs.precompute import encoding_jobs, encoding_key, make_items
@@ -30,9 +29,8 @@ from limner.store.jobs import announce_job, get_job, lock_job
 from limner.store.projects import models_of
 from limner.store.tables import Job, JobItem
 from limner.store.types import utc_now
+from limner.tracing import REQUEST, log_step
 from limner.vocabulary.events import EmbeddingEvent
-
-logger = structlog.get_logger(__name__)
 
 
 def new_holder() -> str:
@@ -86,6 +84,11 @@ class EncodingQueue:
             if kind:
                 with self.database.write(durable=False) as session:
                     claims = queue.claim(session, [kind], count, self.holder, least=least, most=most)
+                for each in claims:
+                    if REQUEST in each.payload:
+                        log_step(
+                            "claimed", each.key.partition(":")[0], request=each.payload[REQUEST], holder=self.holder
+                        )
                 return [
                     Claimed(encode_target(kind, claim.key), URGENCIES[claim.priority], claim.suspect)
                     for claim in claims
@@ -113,10 +116,13 @@ class EncodingQueue:
         latest = {event.target: event for event in outcomes}
         jobs: set[int] = set()
         with self.database.write() as session:
+            requests = requests_for(session, latest.keys()) if self.shared else {}
             for model_sha256 in sorted({target.model_sha256 for target in latest}):
                 events = [event for event in latest.values() if event.target.model_sha256 == model_sha256]
                 jobs |= self._settle(session, EmbeddingKey.of(model_sha256), events)
             self._announce(session, [event for target, event in latest.items() if target.region is None], jobs)
+        for target, event in latest.items():
+            self._log(event, requests.get(target, ""))
 
     def follow(self, trouble: str | None, unusable: Mapping[str, str]) -> None:
         """Stop running jobs that nobody can do, and have them go on when this process can."""
@@ -189,8 +195,14 @@ class EncodingQueue:
             if event.state == "failed":
                 message = event.error or ""
                 jobs |= queue.fail(session, kind, [encode_key(event.target)], message, lasting=event.lasting)
-                logger.error("not encoded", target=event.target, error=event.error)
         return jobs
+
+    def _log(self, event: EncodeEvent, request: str) -> None:
+        said = {"request": request, "holder": self.holder, "region": str(event.target.region or "")}
+        if event.state == "ready":
+            log_step("encoded", event.target.image_sha256, seconds=event.seconds, bytes=event.bytes, **said)
+        else:
+            log_step("failed", event.target.image_sha256, error=event.error, **said)
 
     def _announce(self, session: Session, events: Sequence[EncodeEvent], jobs: Collection[int]) -> None:
         """Tell the pages; the last thing in the transaction, as :func:`add_events` asks."""

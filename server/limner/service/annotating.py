@@ -26,6 +26,7 @@ from limner.store.operations import apply_operation as apply
 from limner.store.people import get_user
 from limner.store.rows import AnyImage, store_image
 from limner.store.work import announce_work
+from limner.tracing import log_step
 from limner.vocabulary.operations import MarkOperation, Operation
 from limner.vocabulary.states import ImageState
 
@@ -68,7 +69,9 @@ def apply_operation(
         image = access_image_row(connection, actor, image_id, Permission.ANNOTATE)
     prepared = prepare(image.id, operation, image.height, image.width)  # takes its time: nobody waits for it
     with context.database.write() as session:
-        return apply_within(session, actor, image_id, operation_id, operation, revision, prepared)
+        applied = apply_within(session, actor, image_id, operation_id, operation, revision, prepared)
+    log_step("saved", image=image_id, operation=operation.kind, operation_id=operation_id)
+    return applied
 
 
 def apply_within(

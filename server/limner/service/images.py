@@ -30,6 +30,7 @@ from limner.store.ranking import RankedImage, ranks_of
 from limner.store.tables import Image
 from limner.store.tags import count_tags, tags_of
 from limner.store.work import works_of
+from limner.tracing import log_step
 from limner.vocabulary.events import ImageMark, ImageWork
 from limner.vocabulary.listing import Listing
 from limner.vocabulary.states import OverlapState
@@ -190,6 +191,7 @@ def add_image(
     with context.database.read() as session:
         access_project(session, actor, project_id, Permission.MANAGE_IMAGES)
     ingested = ingest_image(context, project_id, file_name, read, sha256)
+    log_step("added", sha256, image=ingested.image.id, project=project_id)
     with context.database.read() as session:
         image = _described(context, session, [ingested.image], blind=True)[0]
     return AddedImage(image, ingested.created, ingested.notes)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import sys
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 
 def configure_logging(level: int = logging.INFO) -> None:
@@ -16,6 +18,7 @@ def configure_logging(level: int = logging.INFO) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _name_process,
     ]
     renderer: list[Processor] = (
         [structlog.dev.ConsoleRenderer()]
@@ -37,3 +40,9 @@ def configure_logging(level: int = logging.INFO) -> None:
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _name_process(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Whose line it is, among those of all machines."""
+    line["process"] = f"{socket.gethostname()}:{os.getpid()}"
+    return line

@@ -19,6 +19,7 @@ from limner.encoding.wire import MEDIA_TYPE, Dtype, smaller
 from limner.errors import EncoderFailed, ModelChanged, NotFound
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.service.models import find_wanted
+from limner.tracing import log_step
 from limner.vocabulary.geometry import Region
 
 blueprint = APIBlueprint("embeddings", __name__)
@@ -37,7 +38,9 @@ def get_embedding(image_id: int, query_data: EmbeddingQuery) -> Response:
     wanted = find_wanted(services(), current_actor(), image_id, region, query_data.model)
     target = wanted.target
     response = _stored(target, query_data.dtype)
-    if response is None:
+    if response is not None:
+        log_step("sent", target.image_sha256, image=image_id, region=str(target.region or ""))
+    else:
         if target.model_sha256 != wanted.used:
             raise ModelChanged(
                 f"The project uses another model now than that with the weights {target.model_sha256[:12]}….",
