@@ -29,6 +29,8 @@ def test_all_questions_are_asked_among_few_rows_and_among_all(
     assert {each["case"].split(",")[0].split(" of ")[0] for each in results} == {
         "next",
         "gallery page",
+        "page",
+        "figures",
         "export shard",
         "sweep",
         "sum",

@@ -9,12 +9,14 @@ computing, so that the cores of this machine do not decide.
 from __future__ import annotations
 
 import argparse
+import logging
 import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from limner.service.logs import configure_logging
 from tests.cluster.arrangement import arranged
 from tests.cluster.faults import ACTORS, CPUS_OF_ACTOR, FAULTS, HEADER, run_fault
 from tests.cluster.figures import looks, looks_table, scaling, scaling_table
@@ -70,6 +72,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="an empty folder for homes and logs, which stays")
     parser.add_argument("parts", nargs="*", default=["faults", "looks", "scaling"], metavar="faults|looks|scaling")
     arguments = parser.parse_args()
+    configure_logging(logging.WARNING)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="limner-soak-", ignore_cleanup_errors=True) as folder:
         place = arguments.keep or Path(folder)

@@ -21,13 +21,14 @@ from limner.errors import InvalidInput
 from limner.formats.coco import export_coco
 from limner.jobs.embedding_cap import EmbeddingCap
 from limner.jobs.sweep import GRACE, sweep, unreference
-from limner.store import Database
+from limner.store import Database, statistics
 from limner.store.accounts import ensure_local_admin
+from limner.store.embeddings import EmbeddingKey
 from limner.store.engine import is_sqlite_url
 from limner.store.leases import take_next
 from limner.store.listing import page_images
 from limner.store.migrate import migrate
-from limner.store.projects import create_project, get_project
+from limner.store.projects import count_projects, create_project, get_project, list_projects
 from limner.store.tables import Embedding, Image, Project
 from limner.store.types import utc_now
 from limner.vocabulary.listing import ImageOrder, Listing
@@ -62,6 +63,17 @@ INSERT INTO embeddings (image_sha256, model_sha256, preprocessing_version, secon
 SELECT sha256, :model, 1, 0.1, :bytes, now(), now() - interval '1 day' * (id % 100 + 1),
   now() - interval '1 day' * (id % 100 + 1) FROM images WHERE project_id = :project AND id > :after
 """
+STATE_DAYS = """
+INSERT INTO state_days (project_id, day, before, after, user_id, author_id, images)
+SELECT :project, current_date - (id % 365)::int, CASE WHEN state = 'approved' THEN 'submitted' ELSE '' END, state,
+  id % 20, id % 19, count(*) FROM images WHERE project_id = :project GROUP BY 1, 2, 3, 4, 5, 6
+ON CONFLICT (project_id, day, before, after, user_id, author_id) DO UPDATE SET images = excluded.images
+"""
+EFFORT = """
+INSERT INTO effort_groups (project_id, user_id, category_id, model_sha256, masks, timed, milliseconds, clicked, clicks)
+SELECT :project, person, category, :model, 1000, 1000, 5000000, 1000, 2000
+FROM generate_series(1, 20) AS person, generate_series(1, 50) AS category ON CONFLICT DO NOTHING
+"""
 
 
 @dataclass(frozen=True)
@@ -91,6 +103,8 @@ class Scale:
                 session.execute(text(ANNOTATIONS), {**given, "masks": self.masks})
                 session.execute(text(EMBEDDINGS), {**given, "model": MODEL, "bytes": EMBEDDING_BYTES})
         with self.database.write() as session:
+            session.execute(text(STATE_DAYS), {"project": project_id})
+            session.execute(text(EFFORT), {"project": project_id, "model": MODEL})
             session.execute(text("ANALYZE"))
 
     def questions(self, project_id: int, shard_id: int) -> dict[str, Callable[[], object]]:
@@ -100,6 +114,8 @@ class Scale:
             "gallery page, as added": lambda: self._page(project_id, "added", self._somewhere(project_id)),
             "gallery page, by name": lambda: self._page(project_id, "name", self._somewhere(project_id)),
             "gallery page, by number of objects": lambda: self._page(project_id, "objects", None),
+            "page of projects": self._projects,
+            "figures of a project": lambda: self._figures(project_id),
             f"export shard of {SHARD_IMAGES:,} images": lambda: sum(map(len, export_coco(self.database, shard_id))),
             "sweep of 5 images": self._sweep,
             "sum of what embeddings take": lambda: EmbeddingCap(self.database, self.blobs, 0).taken(),
@@ -127,6 +143,20 @@ class Scale:
     def _page(self, project_id: int, order: ImageOrder, after: str | None) -> None:
         with self.database.read() as session:
             page_images(session, project_id, after, PAGE, Listing(order=order))
+
+    def _projects(self) -> None:
+        """Each with how many images it has in which state, and how many of them are encoded."""
+        with self.database.read() as session:
+            key = EmbeddingKey.of(MODEL)
+            count_projects(session, {project.id: key for project in list_projects(session)})
+
+    def _figures(self, project_id: int) -> None:
+        """What the page *Figures* asks: progress, when it ends, work by category and person, what reviews said."""
+        with self.database.read() as session:
+            statistics.forecast(statistics.progress(session, project_id), utc_now().date())
+            for by in ("category", "person"):
+                statistics.effort(session, project_id, by)
+            statistics.reviews(session, project_id)
 
     def _sweep(self) -> None:
         """Five images that no row names any more, due now."""

@@ -18,6 +18,7 @@ from limner.service.supervised import Supervised, pipe, told_to_stop
 from limner.service.wiring import require_shared_database
 
 LOOK_EVERY = 0.2  # s
+WHOLE_LOGS = {"RAY_DEDUP_LOGS": "0"}  # Ray would leave out lines of encoders that look alike: `limner trace` reads them
 END_PATIENCE = 45.0  # s, from SIGTERM to SIGKILL
 
 logger = structlog.get_logger(__name__)
@@ -38,7 +39,7 @@ def run_on_ray(settings: Settings, options: RayOptions) -> None:
         )
     with told_to_stop() as stopping, pipe() as (alive, _hold):
         command = [sys.executable, "-m", "limner.cluster.driver", options.model_dump_json(), str(alive)]
-        driver = Supervised("ray driver", command, settings.environment(), (alive,))
+        driver = Supervised("ray driver", command, {**WHOLE_LOGS, **settings.environment()}, (alive,))
         try:
             while not stopping.wait(LOOK_EVERY):
                 driver.look()
