@@ -6,6 +6,7 @@
 # make bench   measure: decoder, encoder, segmenting everything, all models
 # make audit   known vulnerabilities of what is installed, Python and web (asks PyPI and npm; needs the internet)
 # make soak    40 people save while the server is killed 30 times: is all there? up to 20 minutes, prints a table
+# make soak-cluster  parts of a cluster are killed in the middle of jobs: is all done, and nothing twice? a quarter of an hour
 # make wheel   dist/limner-*.whl with the web client and the model inside
 # make train   train Samlet further on this machine (see docs/samlet.md)
 # make train-gpu PHOTOS="a b"   nine minutes of training on a rented GPU; call it again to go on (see docs/samlet.md)
@@ -31,7 +32,7 @@ BIN     := $(VENV)/bin
 STATIC  := server/limner/static/index.html
 WEB_SOURCES := $(shell find web/src web/public web/messages -type f -not -path "web/src/texts/generated/*" 2>/dev/null) web/index.html web/vite.config.ts web/package.json web/project.inlang/settings.json
 
-.PHONY: run test test-cluster quick check format audit bench soak wheel train train-gpu client browser python-tests web-tests clean
+.PHONY: run test test-cluster quick check format audit bench soak soak-cluster wheel train train-gpu client browser python-tests web-tests clean
 
 run: $(VENV)/.installed $(STATIC)
 	$(BIN)/limner demo --home $(LIMNER_HOME) --host $(HOST) --port $(PORT)
@@ -87,6 +88,10 @@ audit: $(VENV)/.installed-dev web/node_modules/.installed
 
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.soak --writers 40 --kills 30
+
+# Through a real nginx, which `browser` installs.
+soak-cluster: $(VENV)/.installed-dev browser
+	$(BIN)/python -m tests.cluster.soak
 
 wheel: $(VENV)/.installed-dev $(STATIC)
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .

@@ -14,14 +14,16 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from limner.service.logs import configure_logging
 from tests.cluster.arrangement import arranged
-from tests.cluster.faults import ACTORS, CPUS_OF_ACTOR, FAULTS, HEADER, run_fault
+from tests.cluster.faults import ACTORS, CPUS_OF_ACTOR, FAULTS, HEADER, Fault, run_fault
 from tests.cluster.figures import looks, looks_table, scaling, scaling_table
 from tests.cluster.saving import Writers
 
+PARTS = ("faults", "looks", "scaling")
 EFFICIENCY = 0.9  # at least, from 1 to 16 actors
 LOOK_AMONG_OTHERS = 2.0  # times idle, at most, with an encoder for looks alone
 
@@ -31,7 +33,15 @@ def say(text: str = "") -> None:
     print(text, flush=True)  # noqa: T201
 
 
-def run(folder: Path, images: int, writers: int, patience: float, parts: list[str]) -> list[str]:
+def run(
+    folder: Path,
+    *,
+    images: int,
+    writers: int,
+    patience: float = 300,
+    parts: Sequence[str] = PARTS,
+    faults: Sequence[Fault] = FAULTS,
+) -> list[str]:
     """All of it; what is amiss."""
     amiss: list[str] = []
     with arranged(folder, ACTORS * CPUS_OF_ACTOR / 2) as arrangement:
@@ -39,7 +49,7 @@ def run(folder: Path, images: int, writers: int, patience: float, parts: list[st
             arrangement.start_worker(ACTORS, CPUS_OF_ACTOR)
             people = Writers(arrangement.web, writers)
             say(HEADER)
-            for fault in FAULTS:
+            for fault in faults:
                 outcome = run_fault(arrangement, fault, images, people, patience)
                 amiss += [f"{fault.name}: {each}" for each in outcome.amiss]
                 say(outcome.row())
@@ -70,14 +80,20 @@ def main() -> None:
     parser.add_argument("--writers", type=int, default=4, help="people who save all the time")
     parser.add_argument("--patience", type=float, default=300, help="seconds that a job may take after its fault")
     parser.add_argument("--keep", type=Path, help="an empty folder for homes and logs, which stays")
-    parser.add_argument("parts", nargs="*", default=["faults", "looks", "scaling"], metavar="faults|looks|scaling")
+    parser.add_argument("parts", nargs="*", default=PARTS, metavar="|".join(PARTS))
     arguments = parser.parse_args()
     configure_logging(logging.WARNING)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="limner-soak-", ignore_cleanup_errors=True) as folder:
         place = arguments.keep or Path(folder)
         place.mkdir(parents=True, exist_ok=True)
-        amiss = run(place, arguments.images, arguments.writers, arguments.patience, arguments.parts)
+        amiss = run(
+            place,
+            images=arguments.images,
+            writers=arguments.writers,
+            patience=arguments.patience,
+            parts=arguments.parts,
+        )
     say(f"\n{time.monotonic() - started:.0f} s")
     for each in amiss:
         say(f"amiss: {each}")
