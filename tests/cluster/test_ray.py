@@ -136,7 +136,7 @@ def test_encoders_on_the_cluster_share_a_job_go_on_when_killed_and_end_with_the_
     world.wait(lambda: world.job(job).done > 8, "the first embeddings")
     victim = world.encoder_processes()[0].parent()
     assert victim is not None
-    assert "EncoderActor" in " ".join(victim.cmdline())
+    assert "WorkerActor" in " ".join(victim.cmdline())
     victim.kill()
     world.wait(lambda: world.job(job).state == "done", "the end of the job")
     assert (world.job(job).done, world.job(job).failed, world.missing(job)) == (60, 0, [])

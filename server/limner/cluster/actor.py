@@ -33,7 +33,7 @@ class ActorReport:
     done: int
 
 
-class EncoderActor:
+class WorkerActor:
     """Does what it claims, from its making to its end. Ray makes it again when it is lost.
 
     Args:

@@ -20,7 +20,7 @@ import ray
 import structlog
 from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayActorError, RayError
 
-from limner.cluster.actor import ActorReport, EncoderActor
+from limner.cluster.actor import ActorReport, WorkerActor
 from limner.cluster.options import RayOptions
 from limner.config import Settings
 from limner.service.logs import configure_logging
@@ -82,7 +82,7 @@ class Encoders:
     def _make(self) -> Any:
         """An encoder; Ray finds a place for it, now or when there is one, and makes it again elsewhere when it dies."""
         taken = {"num_cpus": self._options.cpus, "num_gpus": self._options.gpus}
-        return ray.remote(EncoderActor).options(max_restarts=-1, **taken).remote(*self._given)
+        return ray.remote(WorkerActor).options(max_restarts=-1, **taken).remote(*self._given)
 
     def _hear(self, place: int, answer: Any) -> None:
         try:
