@@ -1,4 +1,4 @@
-"""All that a worker does is done on a real Ray cluster too, by the same code: everything, learning, detectors."""
+"""All that a worker does is done on a real Ray cluster too, by the same code: everything, learning, detectors, exports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from sqlalchemy import func, select
 
 from limner.access import Actor
 from limner.config import Settings
-from limner.service import learning, suggestions
+from limner.formats.exports import ExportChoice
+from limner.service import learning, sharded_exports, suggestions
 from limner.service.accounts import local_actor
 from limner.service.running import stop
 from limner.service.wiring import Services, open_services
@@ -56,7 +57,7 @@ def web(
 def worker(web: Services, cluster: RayCluster, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """``limner worker --ray`` with one actor that suggests and learns."""
     command = [sys.executable, "-m", "limner", "worker", "--ray", cluster.address]
-    command += ["--actors", "1", "--cpus", "1.5", "--only", "suggestions,learning"]
+    command += ["--actors", "1", "--cpus", "1.5", "--only", "suggestions,learning,exports"]
     with (tmp_path / "worker.log").open("w") as said:
         environment = {**web.settings.environment(), **cluster.environment}
         process = subprocess.Popen(command, env=environment, stdout=said, stderr=said)
@@ -79,7 +80,7 @@ def suggested(web: Services) -> int:
         return sum(len(suggestions_of(session, image)) for image in session.scalars(select(Image.id)))
 
 
-def test_everything_learning_and_detectors_are_done_by_a_worker_on_the_cluster(
+def test_everything_learning_detectors_and_exports_are_done_by_a_worker_on_the_cluster(
     web: Services, worker: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
     log, actor = tmp_path / "worker.log", local_actor(web.database)
@@ -101,7 +102,10 @@ def test_everything_learning_and_detectors_are_done_by_a_worker_on_the_cluster(
     done = _learned(web, actor, worker, log)
     assert (done.state, done.message) == ("done", "")
     assert finished(Detected(detector=done.result, objectness=0.0)), log.read_text()[-4000:]
-    assert "does learning, suggestions" in log.read_text()
+    written = sharded_exports.begin(web, actor, 1, ExportChoice(), 5).id
+    until(lambda: sharded_exports.find(web, actor, written).state == "done", worker, log)
+    assert sharded_exports.fetch(web, actor, written, tmp_path) == 3
+    assert "does exports, learning, suggestions" in log.read_text()
 
 
 def _learned(web: Services, actor: Actor, worker: subprocess.Popen[bytes], log: Path) -> learning.RunInfo:

@@ -13,10 +13,14 @@ from limner.cli.home import HOME, open_home
 from limner.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from limner.access import Actor
+    from limner.formats.exports import ExportChoice
     from limner.service.export_preview import ExportPreview
+    from limner.service.wiring import Services
     from limner.vocabulary.listing import WorkDone
     from limner.vocabulary.states import ExhaustivityFilter
 
+LOOK_EVERY = 0.2  # s
 ExportFormat = Literal["coco", "sa1b", "panoptic", "yolo", "png"]
 
 
@@ -81,6 +85,12 @@ ExportFormat = Literal["coco", "sa1b", "panoptic", "yolo", "png"]
     help="Export the images too (coco, yolo, png), upright and as annotated.  [default: with yolo]",
 )
 @click.option("--split", metavar="80/10/10", help="Percentages for training, validation and, maybe, test.")
+@click.option(
+    "--part-images",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="COCO in parts of N images each, in the folder --out; all workers of this installation write them.",
+)
 @HOME
 def export(
     name: str,
@@ -97,6 +107,7 @@ def export(
     skipped: bool,
     images: bool | None,
     split: str | None,
+    part_images: int | None,
     home: Path | None,
 ) -> None:
     """Write PROJECT, a name or an id, as a COCO file or in another format.
@@ -134,6 +145,9 @@ def export(
                 f"worst, {cost.corners} corners instead of {cost.exact_corners}, on {cost.masks} masks",
                 err=True,
             )
+        if part_images is not None:
+            _in_parts(services, actor, project_id, choice, part_images, out)
+            return
         if choice.is_one_file or out.suffix.lower() == ".zip":
             write_file(out, export_stream(services, actor, project_id, choice))
         else:
@@ -143,6 +157,31 @@ def export(
                 click.echo(f"{out / 'names.csv'}: images that are called otherwise here than in the project")
             return
     click.echo(f"{out}: {out.stat().st_size} bytes")
+
+
+def _in_parts(
+    services: Services, actor: Actor, project_id: int, choice: ExportChoice, images_each: int, out: Path
+) -> None:
+    """Write parts here and wherever else there are workers, and fetch them."""
+    import time
+
+    from tqdm import tqdm
+
+    from limner.atomic import make_folder
+    from limner.service import sharded_exports
+
+    make_folder(out)
+    job = sharded_exports.begin(services, actor, project_id, choice, images_each)
+    services.exporter.start()
+    try:
+        with tqdm(total=job.total, unit="part", disable=None) as bar:
+            while job.state == "running":
+                time.sleep(LOOK_EVERY)
+                job = sharded_exports.find(services, actor, job.id)
+                bar.update(job.done + job.failed - bar.n)
+    finally:
+        services.exporter.stop()
+    click.echo(f"{out}: {sharded_exports.fetch(services, actor, job.id, out)} parts")
 
 
 def _counted(preview: ExportPreview) -> str:

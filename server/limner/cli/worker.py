@@ -17,8 +17,8 @@ from limner.cli.home import settings_from
 @click.option(
     "--only",
     metavar="DUTIES",
-    help="Some of looks, encoding, suggestions, learning, upkeep, with commas: looks encodes nothing but what somebody "
-    "waits for.  [default: all]",
+    help="Some of looks, encoding, suggestions, learning, exports, upkeep, with commas: looks encodes nothing but what "
+    "somebody waits for.  [default: all]",
 )
 @click.option("--name", help="Holds work under this name, so that it is taken up at once after a restart.")
 @click.option(

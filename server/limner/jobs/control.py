@@ -25,6 +25,9 @@ ALLOWED: dict[JobAction, frozenset[JobStateName]] = {
     "retry": frozenset({"running", "done"}),
 }
 
+UNDONE = {"suggest": ("image", "looked through"), "rank": ("image", "looked through"), "export": ("part", "written")}
+"""What the items of jobs are, by their kind, and what did not become of those that failed; of others: encoded."""
+
 
 def act_on_job(session: Session, job: Job, action: JobAction) -> None:
     """Pause, resume or cancel a job, or have what failed in it tried again; tells the pages.
@@ -77,8 +80,8 @@ def finish_if_done(session: Session, job: Job) -> bool:
     if job.state != "running" or open_items(session, job.id):
         return False
     job.state, job.total, job.updated = "done", job.done + job.failed, utc_now()
-    undone = "looked through" if job.kind in ("suggest", "rank") else "encoded"
-    job.message = f"{job.failed} image{'s' if job.failed > 1 else ''} could not be {undone}." if job.failed else ""
+    things, undone = UNDONE.get(job.kind, ("image", "encoded"))
+    job.message = f"{job.failed} {things}{'s' if job.failed > 1 else ''} could not be {undone}." if job.failed else ""
     announce_job(session, job)
     return True
 

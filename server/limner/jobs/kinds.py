@@ -90,6 +90,9 @@ class SuggestPayload(BaseModel):
     last_image: int | None = None
 
 
+EXPORT = "export"  # items that ask for a part of an export; their keys name the job and the part
+
+
 SUGGEST = "suggest:"  # how the kinds of items begin that ask for suggestions
 
 

@@ -8,6 +8,7 @@ import structlog
 
 from limner.blobs import BlobStore
 from limner.jobs.embedding_cap import EmbeddingCap
+from limner.jobs.exported import remove_old_parts
 from limner.jobs.periodic import Periodic
 from limner.jobs.sweep import find_unreferenced, sweep
 from limner.jobs.trash import delete_expired
@@ -55,5 +56,7 @@ class Sweeper:
             logger.info("deleted for good what was in the trash for long enough", images=deleted)
         if removed := sweep(self._database, self._blobs, self._holder):
             logger.info("removed what is stored of images that nothing names", images=removed)
+        if removed := remove_old_parts(self._database, self._blobs):
+            logger.info("removed parts of exports that nobody fetched", exports=removed)
         if removed := self._cap.enforce():
             logger.info("removed embeddings: they take more than they may", embeddings=removed)

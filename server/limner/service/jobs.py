@@ -87,6 +87,8 @@ def list_failures(context: Services, actor: Actor, job_id: int) -> Sequence[JobF
                 JobFailure(number if number in called else None, called.get(number, ""), item.message)
                 for item, number in zip(items, numbers, strict=True)
             ]
+        if job.kind == "export":
+            return [JobFailure(None, item.key, item.message) for item in items]
         images = [encode_target(item.kind, item.key).image_sha256 for item in items]
         names = names_of(session, job.project_id, images)
     failures = []
@@ -100,5 +102,6 @@ def _after_change(context: Services, actor: Actor, job_id: int) -> Job:
     """Have the encoder act on it; the job as it is then."""
     context.encoder.look_again()
     context.suggester.look_again()
+    context.exporter.look_again()
     with context.database.read() as session:
         return access_job(session, actor, job_id, Permission.RUN_JOBS)

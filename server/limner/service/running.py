@@ -20,6 +20,8 @@ def start(services: Services) -> None:
         services.suggester.start()
     if "learning" in services.duties:
         services.learner.start()
+    if "exports" in services.duties:
+        services.exporter.start()
     if "upkeep" in services.duties:
         services.puller.start()
     if services.sweeper is not None:
@@ -37,6 +39,7 @@ def stop(services: Services) -> None:
     services.suggester.stop()
     services.learner.stop()
     services.puller.stop()
+    services.exporter.stop()
     if services.sweeper is not None:
         services.sweeper.stop()
     if services.counter is not None:

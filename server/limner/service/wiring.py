@@ -10,6 +10,7 @@ from limner.config import Settings, make_home
 from limner.encoding.ports import Encoder
 from limner.encoding.service import WORKER, EmbeddingService
 from limner.errors import InvalidInput
+from limner.formats.shards import ShardWriter
 from limner.jobs.embedding_cap import EmbeddingCap
 from limner.jobs.encoding import EncodingQueue, new_holder
 from limner.jobs.model_pulls import WORKER as PULLING_WORKER
@@ -48,6 +49,7 @@ class Services:
         suggester: makes suggestions, if that is its duty; elsewhere it only hears that there is something to do.
         learner: trains; likewise.
         puller: fetches models that somebody wants; likewise.
+        exporter: writes parts of exports; likewise.
         sweeper: removes blobs that no row names; None where another process does.
         deliverer: delivers what webhooks are told; None where another process does.
         counter: keeps the sums of statistics up to date; None where another process does.
@@ -63,6 +65,7 @@ class Services:
     suggester: SuggestionRunner
     learner: LearningRunner
     puller: ModelPuller
+    exporter: ShardWriter
     sweeper: Sweeper | None
     counter: Counter | None
     embedding_cap: EmbeddingCap
@@ -139,6 +142,7 @@ def open_services(
         ),
         learner=LearningRunner(settings, database, pages.publish, holder, command=learn_command),
         puller=ModelPuller(settings, command=pull_command),
+        exporter=ShardWriter(database, blobs, holder),
         counter=Counter(database) if keeps_up else None,
         sweeper=Sweeper(database, blobs, holder, embedding_cap) if keeps_up else None,
         embedding_cap=embedding_cap,

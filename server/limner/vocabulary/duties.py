@@ -6,10 +6,10 @@ from typing import Literal, get_args
 
 from limner.errors import InvalidInput
 
-Duty = Literal["looks", "encoding", "suggestions", "learning", "upkeep"]
+Duty = Literal["looks", "encoding", "suggestions", "learning", "exports", "upkeep"]
 """``looks``: encode what somebody waits for, and nothing else; ``encoding``: that and jobs; ``suggestions``:
-everything, similar objects, detectors, ranks; ``learning``: training; ``upkeep``: sweep, count, deliver webhooks, fetch
-models."""
+everything, similar objects, detectors, ranks; ``learning``: training; ``exports``: parts of exports; ``upkeep``: sweep,
+count, deliver webhooks, fetch models."""
 
 DUTIES: tuple[Duty, ...] = get_args(Duty)
 ALL: frozenset[Duty] = frozenset(DUTIES)

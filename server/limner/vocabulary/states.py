@@ -30,5 +30,5 @@ ExhaustivityFilter = Literal["any", "yes", "no", "unknown"]  # whether all of a 
 VerificationBy = Literal["category", "person"]  # what makes a group of verified masks
 EmbeddingStateName = Literal["none", "waiting", "encoding", "ready", "failed"]
 EncoderStateName = Literal["starting", "ready", "failed"]
-JobKindName = Literal["precompute", "change_model", "suggest", "rank"]
+JobKindName = Literal["precompute", "change_model", "suggest", "rank", "export"]
 JobStateName = Literal["running", "paused", "done", "cancelled", "failed"]

@@ -2755,7 +2755,7 @@ export interface components {
       failed: number;
       id: number;
       /** @enum {string} */
-      kind: "precompute" | "change_model" | "suggest" | "rank";
+      kind: "precompute" | "change_model" | "suggest" | "rank" | "export";
       message: string;
       model: string | null;
       project_id: number;
@@ -2778,7 +2778,7 @@ export interface components {
       failed: number;
       id: number;
       /** @enum {string} */
-      kind: "precompute" | "change_model" | "suggest" | "rank";
+      kind: "precompute" | "change_model" | "suggest" | "rank" | "export";
       message: string;
       model?: string | null;
       project_id: number;
