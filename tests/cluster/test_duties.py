@@ -1,4 +1,4 @@
-"""All that a worker does is done on a real Ray cluster too, by the same code: everything, learning, detectors, exports."""
+"""All that a worker does it does on a real Ray cluster too: everything, learning, detectors, exports."""
 
 from __future__ import annotations
 
