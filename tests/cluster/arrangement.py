@@ -98,6 +98,11 @@ class Arrangement:
         self.workers = []
         self.wait(lambda: not self.encoders(), "the end of the encoders")
 
+    def kill_workers(self) -> None:
+        """Whatever they have in hand."""
+        for worker in self.workers:
+            _end(worker)
+
     def encoders(self) -> list[psutil.Process]:
         """The processes that sleep instead of encoding; the parent of each is its actor."""
         return _processes(lambda command: str(self.log) in command and "limner.bench.sleeping_worker" in command)
@@ -237,7 +242,7 @@ def arranged(folder: Path, cpus: float) -> Iterator[Arrangement]:
         cluster.start_second()
         arrangement = Arrangement(folder, settings, postgres, cluster, door)
         stack.callback(arrangement.database.close)
-        stack.callback(lambda: [_end(worker) for worker in arrangement.workers])
+        stack.callback(arrangement.kill_workers)
         arrangement.start_web(stack)
         yield arrangement
 

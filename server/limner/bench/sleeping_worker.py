@@ -99,4 +99,4 @@ def _names(targets: list[Target]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), *sys.argv[4:5], *map(float, sys.argv[5:6]))
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4], float((*sys.argv[5:], 0)[0]))

@@ -16,11 +16,12 @@ def trace(image: str, logs: tuple[IO[str], ...]) -> None:
     LOGS are what the server and all workers wrote to standard error; without any, they are read from standard input:
     journalctl -u limner -o cat | limner trace 12
     """
+    import sys
     from itertools import chain
 
     from limner.service.traces import trace as find
 
-    found = find(chain.from_iterable(logs or (click.get_text_stream("stdin"),)), image)
+    found = find(chain.from_iterable(logs or (sys.stdin,)), image)
     for each in found:
         seconds = (each.moment - found[0].moment).total_seconds()
         more = " ".join(f"{name}={value}" for name, value in each.more.items())
