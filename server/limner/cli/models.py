@@ -11,6 +11,8 @@ from limner.cli.promotion import compare, promote, rollback
 from limner.config import Settings
 from limner.errors import NotFound
 from limner.models.catalogue import KNOWN_MODELS, InstalledModel, installed_models
+from limner.models.text_catalogue import KNOWN_TEXT_DETECTORS, KnownTextDetector
+from limner.models.text_detectors import installed_text_detectors
 
 home_option = click.option(
     "--home",
@@ -33,31 +35,44 @@ for command in (compare, promote, rollback):
 @home_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_models(home: Path | None, as_json: bool) -> None:
-    """Print the models that are installed, and those that can be pulled."""
-    installed = {model.name: model for model in installed_models(_home(home))}
+    """Print the models and the detectors that read text: those that are installed, and those that can be pulled."""
+    where = _home(home)
+    installed = {model.name: model for model in installed_models(where)}
     names = sorted({*installed, *KNOWN_MODELS})
+    text_folders = installed_text_detectors(where)
+    text_names = sorted({*text_folders, *KNOWN_TEXT_DETECTORS})
     if as_json:
-        click.echo(json.dumps({"models": [_facts(name, installed.get(name)) for name in names]}, indent=2))
+        facts = {
+            "models": [_facts(name, installed.get(name)) for name in names],
+            "text_detectors": [_text_facts(name, text_folders.get(name)) for name in text_names],
+        }
+        click.echo(json.dumps(facts, indent=2))
         return
-    width = max(len(name) for name in names)
+    width = max(len(name) for name in (*names, *text_names))
     for name in names:
         model = installed.get(name)
         if model is None:
-            known = KNOWN_MODELS[name]
-            size = "" if known.size is None else f" ({known.size / 1e6:.0f} MB)"
-            state = f"not installed{size}: limner models pull {name}"
+            state = _to_pull(name, KNOWN_MODELS[name].size)
         else:
             state = f"{'bundled' if model.bundled else 'installed'}, weights {model.card.weights_sha256[:12]}"
         click.echo(f"{name:<{width}}  {state}")
+    for name in text_names:
+        known = KNOWN_TEXT_DETECTORS.get(name)
+        state = "installed" if name in text_folders else _to_pull(name, known.size if known else None)
+        click.echo(f"{name:<{width}}  reads text; {state}")
 
 
 @models.command()
 @click.argument("name")
 @home_option
 def pull(name: str, home: Path | None) -> None:
-    """Download, check and install the model NAME; goes on where an earlier attempt stopped."""
+    """Download, check and install the model or text detector NAME; goes on where an earlier attempt stopped."""
+    if name in KNOWN_TEXT_DETECTORS:
+        _pull_text_detector(KNOWN_TEXT_DETECTORS[name], _home(home))
+        return
     if name not in KNOWN_MODELS:
-        raise NotFound(f"{name!r} cannot be pulled.", hint=f"These can: {', '.join(KNOWN_MODELS)}.")
+        names = ", ".join((*KNOWN_MODELS, *KNOWN_TEXT_DETECTORS))
+        raise NotFound(f"{name!r} cannot be pulled.", hint=f"These can: {names}.")
     from tqdm import tqdm
 
     from limner.models.install import pull as pull_model
@@ -135,6 +150,22 @@ def tune(name: str, photos: Path, home: Path | None) -> None:
     choose(find_model(name, where), found.way)
 
 
+def _pull_text_detector(known: KnownTextDetector, home: Path) -> None:
+    from tqdm import tqdm
+
+    from limner.models.text_pulls import pull_text_detector
+
+    with tqdm(total=known.size, unit="B", unit_scale=True, desc=known.name) as bar:
+        folder = pull_text_detector(known, home, lambda done: bar.update(done - bar.n))
+    click.echo(f"{known.name} is installed: {folder}")
+    packages = " ".join(("'limner[text]'", *known.needs))
+    click.echo(f"It needs these packages, where they are not installed yet: pip install {packages}")
+
+
+def _to_pull(name: str, size: int | None) -> str:
+    return f"not installed{'' if size is None else f' ({size / 1e6:.0f} MB)'}: limner models pull {name}"
+
+
 def _home(home: Path | None) -> Path:
     return home.expanduser().absolute() if home is not None else Settings().home
 
@@ -159,3 +190,17 @@ def _facts(name: str, model: InstalledModel | None) -> dict[str, object]:
         "licence": card.licence,
         "weights_sha256": card.weights_sha256,
     }
+
+
+def _text_facts(name: str, folder: Path | None) -> dict[str, object]:
+    known = KNOWN_TEXT_DETECTORS.get(name)
+    facts: dict[str, object] = {"name": name, "installed": folder is not None}
+    if known is not None:
+        facts |= {
+            "title": known.title,
+            "licence": known.licence,
+            "repository": known.repository,
+            "revision": known.revision,
+            "bytes": known.size,
+        }
+    return facts

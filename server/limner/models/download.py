@@ -19,7 +19,9 @@ TIMEOUT = 60  # seconds without a byte
 Progress = Callable[[int], object]  # told how many bytes are there
 
 
-def download(url: str, target: Path, sha256: str, size: int | None, progress: Progress) -> None:
+def download(
+    url: str, target: Path, sha256: str, size: int | None, progress: Progress, by_hand: str | None = None
+) -> None:
     """Fetch ``url`` into ``target``; what arrives is kept in ``target`` + ".part" until it is whole and right.
 
     A connection that breaks is taken up again as long as each attempt brings something.
@@ -30,6 +32,7 @@ def download(url: str, target: Path, sha256: str, size: int | None, progress: Pr
         sha256: what the file must hash to.
         size: how long the file must be, in bytes; as long as the server says when None.
         progress: called after each piece.
+        by_hand: what somebody can do who has the file from elsewhere, to complete "Or …"; for a model when None.
 
     Raises:
         NoNetwork: when the server cannot be reached, or breaks off without sending anything new.
@@ -42,7 +45,7 @@ def download(url: str, target: Path, sha256: str, size: int | None, progress: Pr
     make_folder(target.parent)
     part = target.with_name(target.name + ".part")
     if size is None:
-        size = _announced_size(url, target)
+        size = _announced_size(url, target, by_hand)
     have = part.stat().st_size if part.exists() else 0
     while have != size:
         if have > size:  # cannot be the beginning of this file
@@ -51,7 +54,7 @@ def download(url: str, target: Path, sha256: str, size: int | None, progress: Pr
         reason = _fetch_from(url, part, have, size, progress)
         now = part.stat().st_size if part.exists() else 0
         if now == have:
-            raise _unreachable(url, reason, target)
+            raise _unreachable(url, reason, target, by_hand)
         have = now
     progress(size)
     found = _sha256(part)
@@ -64,7 +67,7 @@ def download(url: str, target: Path, sha256: str, size: int | None, progress: Pr
     finish(part, target)
 
 
-def _announced_size(url: str, target: Path) -> int:
+def _announced_size(url: str, target: Path, by_hand: str | None) -> int:
     """How long the server says that the file is, in bytes; what it sends is not read."""
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as response:  # noqa: S310
@@ -72,11 +75,11 @@ def _announced_size(url: str, target: Path) -> int:
     except urllib.error.HTTPError as error:
         raise _not_there(url, error) from error
     except urllib.error.URLError as error:
-        raise _unreachable(url, str(error.reason), target) from error
+        raise _unreachable(url, str(error.reason), target, by_hand) from error
     except (OSError, http.client.HTTPException) as error:
-        raise _unreachable(url, str(error) or type(error).__name__, target) from error
+        raise _unreachable(url, str(error) or type(error).__name__, target, by_hand) from error
     if not length.isdecimal():
-        raise _unreachable(url, "it does not say how long the file is", target)
+        raise _unreachable(url, "it does not say how long the file is", target, by_hand)
     return int(length)
 
 
@@ -111,13 +114,13 @@ def _not_there(url: str, error: urllib.error.HTTPError) -> NotFound:
     )
 
 
-def _unreachable(url: str, reason: str, target: Path) -> NoNetwork:
+def _unreachable(url: str, reason: str, target: Path, by_hand: str | None) -> NoNetwork:
+    of_model = (
+        f"fetch {url} on a machine with internet, bring {target.name} here, and run: limner models add {target.name}"
+    )
     return NoNetwork(
         f"no network: {urlsplit(url).hostname} could not be reached ({reason}).",
-        hint=(
-            f"Try again later: it goes on where it stopped. Or fetch {url} on a machine with internet, bring "
-            f"{target.name} here, and run: limner models add {target.name}"
-        ),
+        hint=f"Try again later: it goes on where it stopped. Or {by_hand or of_model}",
     )
 
 

@@ -21,7 +21,10 @@ FAMILIES = {
 MAX_PHRASES = 50  # at once; a caption of more does not fit what the text encoders take
 CONFIG = "config.json"
 FOLDER = "text"  # below a home
-HOW = "Put a checkpoint of Grounding DINO, LLMDet, OWLv2 or OmDet-Turbo, as transformers saves it, there."
+HOW = (
+    "On the server: limner models pull grounding-dino-tiny (limner models list names the others). Or put a checkpoint "
+    "of Grounding DINO, LLMDet, OWLv2 or OmDet-Turbo, as transformers saves it, there."
+)
 
 
 def installed_text_detectors(home: Path) -> dict[str, Path]:
