@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import select
 
 from limner.errors import Conflict
-from limner.jobs import suggest
+from limner.jobs import suggest_jobs
 from limner.jobs.control import act_on_job
 from limner.jobs.kinds import SuggestPayload
-from limner.jobs.suggest import SuggestQueue, start_suggest
+from limner.jobs.suggest import SuggestQueue
+from limner.jobs.suggest_jobs import start_suggest
 from limner.store import Database
 from limner.store.images import NewImage, add_image, delete_image, get_image
 from limner.store.jobs import get_job
@@ -73,7 +74,7 @@ def listed(database: Database, project_id: int, *, descending: bool = False) -> 
 def test_images_are_ranked_when_all_are_assessed(
     database: Database, project_id: int, work: SuggestQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(suggest, "WINDOW", 2)
+    monkeypatch.setattr(suggest_jobs, "WINDOW", 2)
     job = start(database, project_id)
     assert listed(database, project_id) == [f"{index}.png" for index in range(5)]
     assert work_off(work) == [f"{index}.png" for index in range(5)]

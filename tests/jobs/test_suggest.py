@@ -7,10 +7,12 @@ import pytest
 from sqlalchemy import func, select
 
 from limner.errors import Conflict
-from limner.jobs import suggest
+from limner.jobs import suggest_jobs
 from limner.jobs.control import act_on_job, withdraw_image
 from limner.jobs.kinds import SuggestPayload
-from limner.jobs.suggest import SuggestQueue, activity_of, ask_for_image, cancel_for_image, start_suggest
+from limner.jobs.suggest import SuggestQueue
+from limner.jobs.suggest_jobs import start_suggest
+from limner.jobs.suggest_one import activity_of, ask_for_image, cancel_for_image
 from limner.store import Database
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, encoded_among
 from limner.store.images import NewImage, add_image, delete_image, get_image
@@ -79,7 +81,7 @@ def do_next(work: SuggestQueue) -> int | None:
 def test_a_job_goes_through_all_images_a_window_at_a_time(
     database: Database, project_id: int, work: SuggestQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(suggest, "WINDOW", 2)
+    monkeypatch.setattr(suggest_jobs, "WINDOW", 2)
     job = start(database, project_id)
     assert figures(database, job) == ("running", 0, 0, 5)
     done = []

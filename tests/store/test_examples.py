@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from limner.jobs.kinds import SuggestPayload
-from limner.jobs.suggest import SuggestQueue, ask_for_image
+from limner.jobs.suggest import SuggestQueue
+from limner.jobs.suggest_one import ask_for_image
 from limner.store import examples as module
 from limner.store.categories import create_category
 from limner.store.examples import examples_of, refused_of

@@ -15,7 +15,9 @@ from limner.blobs import BlobStore, image_key
 from limner.config import Settings
 from limner.jobs import working
 from limner.jobs.kinds import SuggestPayload
-from limner.jobs.suggest import SuggestQueue, ask_for_image, cancel_for_image, start_suggest
+from limner.jobs.suggest import SuggestQueue
+from limner.jobs.suggest_jobs import start_suggest
+from limner.jobs.suggest_one import ask_for_image, cancel_for_image
 from limner.store import Database
 from limner.store.embeddings import EmbeddingKey, encoded_among
 from limner.store.images import NewImage, add_image, get_image

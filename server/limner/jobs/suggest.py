@@ -1,24 +1,21 @@
-"""Suggestions as background work: for one image, which somebody looks at, and for all images of a project as a job.
+"""Suggestions that are to be made, of one image or of a project's: claimed, done, written down.
 
-The item of one image stands for itself, without a job, and comes before those of jobs. Items of a job are made a
-window of images at a time, as those of ``precompute`` are.
+``suggest_one`` asks for one image, ``suggest_jobs`` for all of a project; both make items, which are claimed here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
 
-import structlog
-from sqlalchemy import CursorResult, String, delete, func, insert, literal, select
-from sqlalchemy import cast as sql_cast
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from limner.errors import NotFound
 from limner.jobs import queue
-from limner.jobs.control import finish_if_done, stop_jobs
-from limner.jobs.kinds import SUGGEST, Priority, SuggestPayload, suggest_kind
+from limner.jobs.control import stop_jobs
+from limner.jobs.kinds import SUGGEST, SuggestPayload, suggest_kind
+from limner.jobs.suggest_jobs import KIND, RANK, make_items, rank_assessed
 from limner.store import Database
 from limner.store.categories import list_categories
 from limner.store.copies import home_of
@@ -26,22 +23,13 @@ from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
 from limner.store.events import add_event
 from limner.store.examples import StoredMask, examples_of, refused_of
 from limner.store.images import get_image
-from limner.store.jobs import announce_job, create_job, get_job, jobs_in_state, lock_job
-from limner.store.projects import get_project
-from limner.store.ranking import NewAssessment, forget_ranks, put_assessment, put_ranks, ranking_of
+from limner.store.jobs import announce_job, get_job, jobs_in_state, lock_job
+from limner.store.ranking import NewAssessment, put_assessment
 from limner.store.suggestions import NewSuggestion, replace_suggestions
-from limner.store.tables import Image, ImageAssessment, Job, JobItem
-from limner.store.types import JSON_OBJECT, UtcDateTime, utc_now
-from limner.store.upsert import insert_for
+from limner.store.tables import Image, JobItem
+from limner.store.types import utc_now
 from limner.vocabulary.events import SuggestionsEvent
-from limner.vocabulary.states import SuggestionActivity
-from limner.vocabulary.suggested import Assess, Marked, MarkedObject, Similar
-
-KIND = "suggest"
-RANK = "rank"  # jobs that assess all images, and then rank them
-WINDOW = 500  # images made items of in one transaction
-
-logger = structlog.get_logger(__name__)
+from limner.vocabulary.suggested import Assess, Similar
 
 
 @dataclass(frozen=True)
@@ -67,178 +55,6 @@ class SuggestItem:
     def model_sha256(self) -> str:
         """Of the weights that are to make the masks."""
         return self.payload.model_sha256
-
-
-def ask_for_image(session: Session, image: Image, payload: SuggestPayload) -> None:
-    """Have suggestions made for one image, before those of jobs. Asking again changes what waits, not what runs."""
-    now = utc_now()
-    rows = insert_for(session, JobItem).values(
-        kind=suggest_kind(payload.model_sha256),
-        key=str(image.id),
-        priority=int(Priority.SOON),
-        state="waiting",
-        not_before=now,
-        attempts=0,
-        crashes=0,
-        payload=payload.model_dump(mode="json"),
-        message="",
-        created=now,
-    )
-    session.execute(
-        rows.on_conflict_do_update(
-            index_elements=["kind", "key"],
-            index_where=JobItem.job_id.is_(None),
-            set_={"payload": rows.excluded.payload, "state": "waiting", "holder": None, "lease_until": None}
-            | {"not_before": now, "attempts": 0, "crashes": 0},
-            where=JobItem.state != "running",
-        )
-    )
-
-
-def activity_of(session: Session, image_id: int) -> SuggestionActivity | None:
-    """Whether an image that somebody asked suggestions for waits or is being worked on; None when it is neither."""
-    state = session.scalar(_asked(image_id, JobItem.state).where(JobItem.state.in_(("waiting", "running"))))
-    return cast(SuggestionActivity | None, state)
-
-
-def cancel_for_image(session: Session, image_id: int) -> bool:
-    """Nobody wants these suggestions any more; whether there was something to cancel."""
-    found = list(session.scalars(_asked(image_id, JobItem.id)))
-    if found:
-        session.execute(delete(JobItem).where(JobItem.id.in_(found)))
-    return bool(found)
-
-
-def _asked(image_id: int, column: Any) -> Any:
-    return select(column).where(
-        JobItem.kind.startswith(SUGGEST), JobItem.key == str(image_id), JobItem.job_id.is_(None)
-    )
-
-
-def start_suggest(session: Session, project_id: int, payload: SuggestPayload) -> Job:
-    """Start a job that makes suggestions for all images of a project, also those that are added while it runs.
-
-    Where the payload asks for assessments, the job is one that ranks them in the end.
-
-    Raises:
-        NotFound: no such project.
-        Conflict: the project has an unfinished job of this kind.
-    """
-    get_project(session, project_id)
-    total = session.scalar(select(func.count(Image.id)).where(Image.project_id == project_id)) or 0
-    kind = RANK if isinstance(payload.request, Assess) else KIND
-    job = create_job(session, project_id, kind, total, payload.model_dump(mode="json"))
-    announce_job(session, job)
-    return job
-
-
-def start_marked(session: Session, project_id: int, payload: SuggestPayload, images: int) -> Job:
-    """Start a job that makes masks of what files mark; :func:`add_marked` gives it its items.
-
-    Args:
-        session: of a writing transaction.
-        project_id: whose images they are.
-        payload: of the job, whose request names all objects by their digest; with the last image.
-        images: how many will get items.
-
-    Raises:
-        Conflict: the project has an unfinished job of this kind.
-    """
-    job = create_job(session, project_id, KIND, images, payload.model_dump(mode="json"))
-    announce_job(session, job)
-    return job
-
-
-def add_marked(session: Session, job: Job, marked: Sequence[tuple[int, Sequence[MarkedObject]]]) -> bool:
-    """Give a running job of what files mark the items of its next images, each with its own objects.
-
-    Args:
-        session: of a writing transaction.
-        job: made by :func:`start_marked`; its cursor is the last image that has an item.
-        marked: (number of an image, objects on it), ascending, ``WINDOW`` of them at most.
-
-    Returns:
-        Whether the job still goes on.
-    """
-    lock_job(session, job.id)
-    if job.state not in ("running", "paused"):
-        return False
-    payload = SuggestPayload.model_validate(job.payload)
-    now = utc_now()
-    rows = [
-        {
-            "job_id": job.id,
-            "kind": suggest_kind(payload.model_sha256),
-            "key": str(image_id),
-            "priority": int(Priority.BULK),
-            "state": "waiting" if job.state == "running" else "paused",
-            "not_before": now,
-            "attempts": 0,
-            "crashes": 0,
-            "payload": payload.model_copy(update={"request": Marked(objects=tuple(objects))}).model_dump(mode="json"),
-            "message": "",
-            "created": now,
-        }
-        for image_id, objects in marked
-        if image_id > job.cursor
-    ]
-    if rows:
-        session.execute(insert(JobItem), rows)
-        job.cursor = marked[-1][0]
-    return True
-
-
-def make_items(session: Session, job: Job) -> bool:
-    """Make items of the next images of a running job; end the job when there are no more.
-
-    A job of what files mark gets its items by :func:`add_marked`, and ends when it has had all. One that ranks is not
-    ended: :meth:`SuggestQueue.claim` does what is left; images that the model has assessed before count as done.
-
-    Returns:
-        Whether items were made.
-    """
-    lock_job(session, job.id)
-    if job.state != "running":
-        return False
-    payload = SuggestPayload.model_validate(job.payload)
-    if isinstance(payload.request, Marked):
-        if payload.last_image is None or job.cursor >= payload.last_image:
-            finish_if_done(session, job)
-        return False
-    window = select(Image.id).where(Image.project_id == job.project_id, Image.id > job.cursor)
-    last = session.scalar(select(func.max(window.order_by(Image.id).limit(WINDOW).subquery().c.id)))
-    if last is None:
-        if job.kind != RANK:
-            finish_if_done(session, job)
-        return False
-    now = literal(utc_now(), UtcDateTime)
-    items: dict[Any, Any] = {
-        JobItem.job_id: literal(job.id),
-        JobItem.kind: literal(suggest_kind(payload.model_sha256)),
-        JobItem.key: sql_cast(Image.id, String),
-        JobItem.priority: literal(int(Priority.BULK)),
-        JobItem.state: literal("waiting"),
-        JobItem.not_before: now,
-        JobItem.attempts: literal(0),
-        JobItem.crashes: literal(0),
-        JobItem.payload: literal(job.payload, JSON_OBJECT),
-        JobItem.message: literal(""),
-        JobItem.created: now,
-    }
-    images = select(*items.values()).where(Image.project_id == job.project_id, Image.id > job.cursor, Image.id <= last)
-    if job.kind == RANK:
-        known = select(ImageAssessment.image_id).where(ImageAssessment.model_sha256 == payload.model_sha256)
-        some = session.scalar(select(func.count()).select_from(images.where(Image.id.in_(known)).subquery())) or 0
-        images = images.where(Image.id.not_in(known))
-        job.done += some
-    made = session.execute(
-        insert(JobItem).from_select(list(items), images.order_by(Image.id), include_defaults=False),
-        execution_options={"preserve_rowcount": True},
-    )
-    count = cast("CursorResult[Any]", made).rowcount
-    job.total = max(job.total, job.done + job.failed + count)  # images were added since it was counted
-    job.cursor = last
-    return True
 
 
 @dataclass(frozen=True)
@@ -273,7 +89,7 @@ class SuggestQueue:
             made = {job_id: self._make_items(job_id) for job_id in jobs}
             for job_id in assessed:
                 if not made[job_id]:
-                    self._rank(job_id)
+                    rank_assessed(self.database, job_id)
             if not any(made.values()):
                 return None
 
@@ -378,26 +194,6 @@ class SuggestQueue:
             make_items(session, job)
         if job.state != "done":  # if it is, that was told
             announce_job(session, job)
-
-    def _rank(self, job_id: int) -> None:
-        """All images are assessed: rank them, some at a time, and end the job. What is cut off is done again."""
-        with self.database.read() as session:
-            job = get_job(session, job_id)
-            if queue.open_items(session, job_id):
-                return
-            payload = SuggestPayload.model_validate(job.payload)
-            by = payload.request.by if isinstance(payload.request, Assess) else "both"
-            order = ranking_of(session, job.project_id, payload.model_sha256, by)
-        forgotten = WINDOW
-        while forgotten == WINDOW:
-            with self.database.write() as session:
-                forgotten = forget_ranks(session, job.project_id, WINDOW)
-        for start in range(0, len(order), WINDOW):
-            some = order[start : start + WINDOW]
-            with self.database.write() as session:
-                put_ranks(session, some, start + 1)
-        with self.database.write() as session:
-            finish_if_done(session, get_job(session, job_id))
 
     def _make_items(self, job_id: int) -> bool:
         with self.database.write() as session:

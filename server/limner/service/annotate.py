@@ -13,7 +13,7 @@ from limner.formats.coco.matching import images_of_project
 from limner.formats.coco.report import SkipList, Skipped
 from limner.formats.importing import ImportFormat, Sources, read_marks
 from limner.jobs.kinds import SuggestPayload
-from limner.jobs.suggest import KIND, WINDOW, add_marked, start_marked
+from limner.jobs.suggest_jobs import KIND, WINDOW, add_marked, start_marked
 from limner.service.annotating import apply_operation
 from limner.service.models import key_of
 from limner.service.projects import check_project

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from limner.access import Actor, Permission, access_image, access_project
 from limner.errors import InvalidInput, MissingWeights, ModelError
 from limner.jobs.kinds import SuggestPayload
-from limner.jobs.suggest import activity_of, ask_for_image, cancel_for_image, start_suggest
+from limner.jobs.suggest_jobs import start_suggest
+from limner.jobs.suggest_one import activity_of, ask_for_image, cancel_for_image
 from limner.models.detectors import DetectorCard, choose_detector, usable_detectors
 from limner.models.text_detectors import choose_text_detector, parse_phrases, phrase_of
 from limner.quality.thresholds import Decision, Threshold, fit_threshold
