@@ -21,7 +21,7 @@ from limner.bench.engine.annotator import (
     prefilled,
     verified,
 )
-from limner.bench.engine.cost import Cost, with_changes
+from limner.bench.engine.cost import Brushing, Cost, with_changes
 from limner.bench.engine.domains import open_domain, write_scenes
 from limner.bench.engine.figures import stage_figures, table
 from limner.bench.engine.learning import Collected, Recipe, learn_model
@@ -39,7 +39,7 @@ from tests.tiny_samlet import TINY_SAMLET
 from tests.train.helpers import two_squares, write_photo
 
 Mask = NDArray[np.bool_]
-COST = Cost(first_click=1, further_click=10, verdict=100, brush=1000)
+COST = Cost(first_click=1, further_click=10, verdict=100, outline=1000, flat_brush=5000)
 
 
 class Obedient(OpenImage):
@@ -48,9 +48,15 @@ class Obedient(OpenImage):
     def __init__(self, answers: list[Mask]) -> None:
         self.answers = answers
         self.asked: list[int] = []
+        self.given: list[Mask | None] = []  # masks that came with the clicks
+
+    def mask_prompt(self, mask: Mask) -> NDArray[np.float32]:
+        return mask.astype(np.float32)
 
     def answer(self, prompts: Prompts, previous: NDArray[np.float32] | None) -> tuple[Mask, NDArray[np.float32]]:
+        assert prompts.has_mask == (previous is not None)
         self.asked.append(len(prompts.points))
+        self.given.append(None if previous is None else previous > 0)
         return self.answers[min(len(self.asked), len(self.answers)) - 1], np.zeros((4, 4), np.float32)
 
 
@@ -77,20 +83,61 @@ def test_clicks_go_on_until_the_mask_is_good_enough() -> None:
     assert result.kept[0].iou == pytest.approx(0.9)
 
 
-def test_where_clicks_are_not_enough_the_brush_makes_the_mask_good_enough_and_is_paid() -> None:
-    result = by_hand(Obedient([_box(0, 0, 20, 20)]), [WANTED], Wish(0.9, clicks=3), COST)
+def test_where_clicks_are_not_enough_the_brush_finishes_and_is_paid_by_the_outline_it_goes_along() -> None:
+    half = _box(10, 10, 20, 30)
+    result = by_hand(Obedient([half]), [WANTED], Wish(0.9, clicks=3), COST)
     (kept,) = result.kept
-    assert (kept.clicks, kept.brushed, result.seconds) == (3, True, 1121)
-    assert 0.9 <= kept.iou <= 1
-    assert kept.iou == mask_iou(kept.mask, WANTED)
+    assert (kept.clicks, kept.brushed, kept.brushing.strokes) == (3, True, 1)
+    assert kept.brushing.outline == pytest.approx((10 + 20 + 10) / 76, abs=0.03), "the right half of a square of 20"
+    assert result.seconds == pytest.approx(121 + 1000 * kept.brushing.outline)
+    assert result.flat_seconds == 121 + 5000
+    assert kept.iou == mask_iou(kept.mask, WANTED) == 1
 
 
 def test_the_brush_corrects_the_largest_error_first_and_no_more_than_is_needed() -> None:
     rough = WANTED | _box(40, 0, 60, 20) | _box(0, 35, 3, 38)
-    mended = brush(rough, WANTED, 0.9)
+    mended, brushing = brush(rough, WANTED, 0.9)
     assert not mended[:20, 40:].any()
     assert mended[35:38, :3].all(), "it is good enough with the small one"
     assert rough[:20, 40:].all(), "the mask that was given stays as it is"
+    assert brushing == Brushing(outline=0.0, strokes=1), "what was wrong lies apart from the object"
+    assert COST.brushing(brushing) == COST.further_click, "a stroke takes as long as a click at least"
+    assert brush(mended, WANTED, 0.9)[1] == Brushing(), "nothing to do"
+
+
+def test_clicks_that_make_a_mask_worse_are_taken_back() -> None:
+    better, worse = _box(10, 10, 26, 30), _box(10, 10, 14, 30)
+    result = by_hand(Obedient([better, worse]), [WANTED], Wish(0.9, clicks=2), COST)
+    assert result.kept[0].brushing.strokes == 1
+    assert result.kept[0].brushing.outline == pytest.approx((4 + 20 + 4) / 76, abs=0.03), "from the better one on"
+
+
+def test_a_suggestion_that_is_nearly_right_is_corrected_by_clicks_with_its_mask_besides() -> None:
+    nearly = _box(10, 10, 30, 26)
+    subject = Obedient([WANTED])
+    result = prefilled(subject, [Suggested(nearly, 0.9)], [WANTED], Wish(0.9), COST)
+    (kept,) = result.kept
+    assert (kept.suggested, kept.corrected, kept.clicks, kept.iou) == (True, True, 1, 1.0)
+    assert result.seconds == result.flat_seconds == 100 + 10 + 100, "taking it, a click, looking at what came of it"
+    assert [each.accepted for each in result.decisions] == [True]
+    assert subject.asked == [1]
+    given = subject.given[0]
+    assert given is not None
+    assert np.array_equal(given, nearly)
+    figures = stage_figures("prefilled", [result])
+    assert (figures.accepted, figures.corrected, figures.refused) == (1, 1, 0)
+
+
+def test_a_suggestion_that_is_far_off_is_refused_and_the_object_drawn() -> None:
+    far = _box(10, 10, 30, 20)  # IoU .5
+    subject = Obedient([WANTED])
+    result = prefilled(subject, [Suggested(far, 0.9)], [WANTED], Wish(0.9, correctable=0.7), COST)
+    assert [each.accepted for each in result.decisions] == [False]
+    assert (subject.given, result.kept[0].suggested, result.seconds) == ([None], False, 100 + 101)
+    with_less = prefilled(Obedient([WANTED]), [Suggested(far, 0.9)], [WANTED], Wish(0.9, correctable=0.5), COST)
+    assert with_less.kept[0].corrected
+    only_verified = verified([Suggested(far, 0.9)], [WANTED], Wish(0.9, correctable=0.5), COST)
+    assert [each.accepted for each in only_verified.decisions] == [False], "nothing is corrected where all is verified"
 
 
 def test_verifying_pays_a_verdict_for_each_suggestion_and_draws_nothing() -> None:
@@ -119,8 +166,8 @@ def test_prefilled_what_is_not_suggested_is_drawn() -> None:
 
 
 def test_costs_are_changed_by_name_and_anything_else_is_named() -> None:
-    assert with_changes(["verdict=0.5", "brush=20"]) == Cost(verdict=0.5, brush=20)
-    for wrong in ("look=1", "verdict", "verdict=fast", "verdict=-1", "brush=nan"):
+    assert with_changes(["verdict=0.5", "outline=20"]) == Cost(verdict=0.5, outline=20)
+    for wrong in ("look=1", "verdict", "verdict=fast", "verdict=-1", "outline=nan"):
         with pytest.raises(InvalidInput, match=wrong):
             with_changes([wrong])
 
@@ -185,7 +232,7 @@ def test_a_domain_is_annotated_learned_and_measured_round_by_round(
         hand, filled, verify = state["stages"]
         assert (hand["stage"], filled["stage"], verify["stage"]) == ("by hand", "prefilled", "verified")
         assert hand["masks"] == filled["masks"] == hand["objects"] == 6, "two of each photo"
-        assert verify["masks"] == verify["accepted"] == filled["accepted"]
+        assert verify["masks"] == verify["accepted"] == filled["accepted"] - filled["corrected"]
         assert min(hand["miou"], filled["miou"]) >= 0.85
         assert 0 <= state["detector"]["boxes"]["recall"] <= 1
     assert [each["photos"] for each in figures["rounds"]] == [3, 6]
@@ -238,9 +285,9 @@ def test_the_command_writes_after_each_domain_and_goes_on_with_the_others(
     assert "a:" not in second.output, "it was done"
     content = json.loads(path.read_text("utf-8"))
     assert [each["domain"] for each in content["domains"]] == ["a", "b"]
-    assert content["settings"]["plan"]["cost"]["brush"] == 34.0
+    assert content["settings"]["plan"]["cost"]["outline"] == 79.2
     with pytest.raises(InvalidFile, match="other settings: plan"):
-        CliRunner().invoke(bench, [*both, "--cost", "brush=20"], catch_exceptions=False)
+        CliRunner().invoke(bench, [*both, "--cost", "outline=20"], catch_exceptions=False)
     path.write_text("{}")
     with pytest.raises(InvalidFile, match="no file of limner bench engine"):
         CliRunner().invoke(bench, both, catch_exceptions=False)

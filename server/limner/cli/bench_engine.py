@@ -36,6 +36,13 @@ SCENES_DOMAIN = "scenes"
 @click.option(
     "--threshold", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Score of suggestions, at first."
 )
+@click.option(
+    "--correctable",
+    type=click.FloatRange(0, 1),
+    default=0.7,
+    show_default=True,
+    help="IoU from which a suggestion is corrected instead of refused; 1: none is.",
+)
 @click.option("--cost", "costs", multiple=True, metavar="NAME=SECONDS", help="Of a person; may be repeated.")
 @click.option("--detector-steps", type=click.IntRange(1), default=150, show_default=True, help="Of each training.")
 @click.option("--model-steps", type=click.IntRange(0), default=60, show_default=True, help="Of fine-tuning; 0: none.")
@@ -53,6 +60,7 @@ def engine(
     target: float,
     clicks: int,
     threshold: float,
+    correctable: float,
     costs: tuple[str, ...],
     detector_steps: int,
     model_steps: int,
@@ -63,8 +71,9 @@ def engine(
 ) -> None:
     """What annotating costs a person by hand, with suggestions and verifying only, before and after learning.
 
-    A script that knows the masks clicks, accepts and refuses, until every mask is as good as --target says. Seconds are
-    those of a person by published figures, which --cost changes: first_click, further_click, verdict and brush.
+    A script that knows the masks clicks, accepts, corrects and refuses, until every mask is as good as --target says.
+    Seconds are those of a person by published figures, which --cost changes: first_click, further_click, verdict,
+    outline and flat_brush.
     """
     from dataclasses import asdict
 
@@ -86,7 +95,7 @@ def engine(
     settings = Settings() if model is None else Settings(model=model)
     loaded = load_model(settings.model, settings.home)
     recipe = Recipe(detector_steps, model_steps, rate=rate, threads=threads)
-    plan = Plan(Wish(target, clicks, threshold), with_changes(costs), recipe, threads)
+    plan = Plan(Wish(target, clicks, threshold, correctable), with_changes(costs), recipe, threads)
     asked = {"model_sha256": loaded.weights_sha256, "rounds": rounds, "images": images, "measured": measured}
     asked |= {"most": most, "plan": asdict(plan)}
     content: dict[str, Any] = {"model": loaded.name, "settings": json.loads(json.dumps(asked)), "domains": []}

@@ -1,6 +1,8 @@
-"""A scripted annotator: draws by clicks, and accepts or refuses what is suggested, by masks that it knows.
+"""A scripted annotator: draws by clicks, and accepts, corrects or refuses what is suggested, by masks that it knows.
 
-Every mask that is kept is as good as the annotator wants it, in every stage: that is what makes seconds comparable.
+It asks the model as the page does: all clicks on an object together, and of a suggestion that is corrected its mask
+with them. Every mask that is kept is as good as the annotator wants it, in every stage: that is what makes seconds
+comparable.
 """
 
 from __future__ import annotations
@@ -12,13 +14,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from limner.bench.engine.cost import Cost
+from limner.bench.engine.cost import NOT_BRUSHED, Brushing, Cost
 from limner.quality.thresholds import Decision
 from limner.sam.model import Features, PromptableModel
 from limner.segment.embedding import ImageEmbedding
 from limner.train.clicks import correcting_click, deepest_point
 from limner.train.evaluation import ModelSubject, mask_iou
 from limner.vocabulary import rle
+from limner.vocabulary.geometry import logits_from_mask
 from limner.vocabulary.prompts import Prompts
 from limner.vocabulary.suggested import SAME
 
@@ -33,11 +36,14 @@ class Wish:
         iou: with the known mask, from which a mask is good enough.
         clicks: on one object; when they are not enough, the brush does the rest.
         threshold: least score of a suggestion that is looked at.
+        correctable: IoU with the known mask from which a suggestion that is not good enough is taken and corrected
+            instead of refused; 1: none is.
     """
 
     iou: float = 0.85
     clicks: int = 6
     threshold: float = 0.5
+    correctable: float = 0.7
 
 
 @dataclass(frozen=True)
@@ -47,14 +53,26 @@ class Kept:
     Attributes:
         mask: (H, W).
         iou: with the known mask.
-        clicks: that it took; 0 of a suggestion that was accepted.
-        brushed: whether the brush finished it.
+        clicks: that it took; 0 of a suggestion that was accepted as it was.
+        brushing: what the brush did to it.
+        suggested: whether it was a suggestion.
     """
 
     mask: Mask
     iou: float
     clicks: int
-    brushed: bool
+    brushing: Brushing = NOT_BRUSHED
+    suggested: bool = False
+
+    @property
+    def brushed(self) -> bool:
+        """Whether the brush finished it."""
+        return self.brushing.strokes > 0
+
+    @property
+    def corrected(self) -> bool:
+        """Whether it was a suggestion that was not good enough as it was."""
+        return self.suggested and (self.clicks > 0 or self.brushed)
 
 
 @dataclass
@@ -64,14 +82,22 @@ class Annotated:
     Attributes:
         objects: that it has.
         kept: the masks.
-        decisions: on suggestions, in the order in which they were looked at.
+        decisions: on suggestions, in the order in which they were looked at; accepted are those of use, also those
+            that were corrected.
         seconds: of the person.
+        flat_seconds: likewise, with the same time for whatever the brush does.
     """
 
     objects: int
     kept: list[Kept] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     seconds: float = 0.0
+    flat_seconds: float = 0.0
+
+    def spend(self, seconds: float, flat_seconds: float | None = None) -> None:
+        """Add to what the person took; ``flat_seconds`` where the brush makes a difference."""
+        self.seconds += seconds
+        self.flat_seconds += seconds if flat_seconds is None else flat_seconds
 
 
 @dataclass(frozen=True)
@@ -99,6 +125,10 @@ class OpenImage(ModelSubject):
         assert self._features is not None, "look_at comes first"
         return self._features
 
+    def mask_prompt(self, mask: Mask) -> NDArray[np.float32]:
+        """A mask (H, W) as the page gives it to the model: logits (G, G)."""
+        return logits_from_mask(mask, self.geometry, self.model.config.low_res_size)
+
 
 def by_hand(subject: OpenImage, objects: Sequence[Mask], wish: Wish, cost: Cost) -> Annotated:
     """Stage 1: every object is drawn with the model's help."""
@@ -111,65 +141,102 @@ def by_hand(subject: OpenImage, objects: Sequence[Mask], wish: Wish, cost: Cost)
 def verified(suggestions: Sequence[Suggested], objects: Sequence[Mask], wish: Wish, cost: Cost) -> Annotated:
     """Stage 3: suggestions are accepted or refused, the surest first, and nothing is drawn."""
     result = Annotated(len(objects))
-    _verify(suggestions, list(objects), wish, cost, result)
+    _verify(None, suggestions, list(objects), wish, cost, result)
     return result
 
 
 def prefilled(
     subject: OpenImage, suggestions: Sequence[Suggested], objects: Sequence[Mask], wish: Wish, cost: Cost
 ) -> Annotated:
-    """Stage 2: suggestions are accepted or refused, and the objects that are left are drawn."""
+    """Stage 2: suggestions are accepted, corrected or refused, and the objects that are left are drawn."""
     result = Annotated(len(objects))
-    for wanted in _verify(suggestions, list(objects), wish, cost, result):
+    for wanted in _verify(subject, suggestions, list(objects), wish, cost, result):
         _draw(subject, wanted, wish, cost, result)
     return result
 
 
 def _verify(
-    suggestions: Sequence[Suggested], objects: list[Mask], wish: Wish, cost: Cost, result: Annotated
+    subject: OpenImage | None,
+    suggestions: Sequence[Suggested],
+    objects: list[Mask],
+    wish: Wish,
+    cost: Cost,
+    result: Annotated,
 ) -> list[Mask]:
     """Look at all suggestions that are sure enough; returns the objects that are left.
 
     As on the page, one that is the same as a mask that was kept (IoU above ``SAME``) is hidden and costs nothing.
+    Without a subject none is corrected.
     """
     for each in sorted(suggestions, key=lambda each: -each.score):
         if each.score < wish.threshold or any(mask_iou(each.mask, kept.mask) > SAME for kept in result.kept):
             continue
-        result.seconds += cost.verdict
+        result.spend(cost.verdict)
         ious = [mask_iou(each.mask, wanted) for wanted in objects]
         best = int(np.argmax(ious)) if ious else -1
-        accepted = best >= 0 and ious[best] >= wish.iou
-        result.decisions.append(Decision(each.score, accepted))
-        if accepted:
-            result.kept.append(Kept(each.mask, ious[best], clicks=0, brushed=False))
+        good = best >= 0 and ious[best] >= wish.iou
+        of_use = good or (best >= 0 and subject is not None and ious[best] >= wish.correctable)
+        result.decisions.append(Decision(each.score, of_use))
+        if good:
+            result.kept.append(Kept(each.mask, ious[best], clicks=0, suggested=True))
+        elif of_use and subject is not None:
+            _correct(subject, each.mask, objects[best], wish, cost, result)
+        if of_use:
             del objects[best]
     return objects
 
 
 def _draw(subject: OpenImage, wanted: Mask, wish: Wish, cost: Cost, result: Annotated) -> None:
     column, row = deepest_point(wanted)[:2]
-    points, labels = [(column + 0.5, row + 0.5)], [1]
-    previous: NDArray[np.float32] | None = None
-    while True:
-        prompts = Prompts(points=tuple(points), labels=tuple(labels), has_mask=previous is not None)
-        mask, previous = subject.answer(prompts, previous)
-        iou = mask_iou(mask, wanted)
-        click = correcting_click(mask, wanted) if iou < wish.iou and len(points) < wish.clicks else None
+    prompts = Prompts(points=((column + 0.5, row + 0.5),), labels=(1,))
+    mask, _ = subject.answer(prompts, None)
+    mask, clicks = _clicked(subject, mask, prompts, None, wanted, wish)
+    mask, brushing = brush(mask, wanted, wish.iou)
+    result.kept.append(Kept(mask, mask_iou(mask, wanted), clicks, brushing))
+    result.spend(cost.drawing(clicks, brushing), cost.drawing(clicks, brushing, flat=True))
+
+
+def _correct(subject: OpenImage, suggested: Mask, wanted: Mask, wish: Wish, cost: Cost, result: Annotated) -> None:
+    """A suggestion that was taken is opened again: clicks are answered with its mask besides."""
+    prompts = Prompts(has_mask=True)
+    mask, clicks = _clicked(subject, suggested, prompts, subject.mask_prompt(suggested), wanted, wish)
+    mask, brushing = brush(mask, wanted, wish.iou)
+    result.kept.append(Kept(mask, mask_iou(mask, wanted), clicks, brushing, suggested=True))
+    result.spend(cost.correcting(clicks, brushing), cost.correcting(clicks, brushing, flat=True))
+
+
+def _clicked(
+    subject: OpenImage,
+    mask: Mask,
+    prompts: Prompts,
+    mask_prompt: NDArray[np.float32] | None,
+    wanted: Mask,
+    wish: Wish,
+) -> tuple[Mask, int]:
+    """Click into the largest errors until the mask is good enough, or often enough; the best mask, and all clicks.
+
+    Where the last clicks made it worse, they are taken back, which is a key.
+    """
+    best, points, labels = mask, list(prompts.points), list(prompts.labels)
+    while mask_iou(best, wanted) < wish.iou and len(points) < wish.clicks:
+        click = correcting_click(mask, wanted)
         if click is None:
             break
         points.append((click.x + 0.5, click.y + 0.5))
         labels.append(int(click.foreground))
-    brushed = iou < wish.iou
-    if brushed:
-        mask = brush(mask, wanted, wish.iou)
-        iou = mask_iou(mask, wanted)
-    result.kept.append(Kept(mask, iou, len(points), brushed))
-    result.seconds += cost.drawing(len(points), brushed=brushed)
+        asked = Prompts(points=tuple(points), labels=tuple(labels), has_mask=prompts.has_mask)
+        mask, _ = subject.answer(asked, mask_prompt)
+        if mask_iou(mask, wanted) > mask_iou(best, wanted):
+            best = mask
+    return best, len(points)
 
 
-def brush(mask: Mask, wanted: Mask, iou: float) -> Mask:
+def brush(mask: Mask, wanted: Mask, iou: float) -> tuple[Mask, Brushing]:
     """Correct the largest connected errors, one after the other, until the mask (H, W) is good enough."""
-    mask = mask.copy()
+    if mask_iou(mask, wanted) >= iou:
+        return mask, NOT_BRUSHED
+    mask, passed, strokes = mask.copy(), np.zeros_like(mask), 0
+    outline = wanted & ~cv2.erode(wanted.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0).astype(bool)
     _, parts, facts, _ = cv2.connectedComponentsWithStats((mask != wanted).astype(np.uint8), connectivity=4)
     sizes = facts[1:, cv2.CC_STAT_AREA]
     for part in 1 + np.argsort(-sizes, kind="stable"):
@@ -177,7 +244,10 @@ def brush(mask: Mask, wanted: Mask, iou: float) -> Mask:
             break
         wrong = parts == part
         mask[wrong] = wanted[wrong]
-    return mask
+        passed |= cv2.dilate(wrong.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+        strokes += 1
+    share = np.count_nonzero(outline & passed) / max(1, np.count_nonzero(outline))
+    return mask, Brushing(float(share), strokes)
 
 
 def as_suggested(mask: rle.Rle, score: float) -> Suggested:

@@ -25,7 +25,9 @@ class StageFigures:
         clicks_per_mask: on the image; accepting and refusing is none.
         seconds_per_mask: of the person, everything for the masks that were kept, also what was refused.
         seconds_per_image: likewise.
-        accepted: suggestions.
+        flat_seconds_per_mask: as ``seconds_per_mask``, with the same time for whatever the brush does.
+        accepted: suggestions that were of use.
+        corrected: of these, those that were not good enough as they were.
         refused: suggestions.
         brushed: masks that clicks were not enough for.
         miou: of the masks that were kept, with the known ones; what is not kept does not count.
@@ -39,7 +41,9 @@ class StageFigures:
     clicks_per_mask: float
     seconds_per_mask: float | None
     seconds_per_image: float
+    flat_seconds_per_mask: float | None
     accepted: int
+    corrected: int
     refused: int
     brushed: int
     miou: float | None
@@ -60,7 +64,9 @@ def stage_figures(stage: str, results: Sequence[Annotated]) -> StageFigures:
         clicks_per_mask=round(sum(each.clicks for each in kept) / max(1, len(kept)), 3),
         seconds_per_mask=round(seconds / len(kept), 2) if kept else None,
         seconds_per_image=round(seconds / len(results), 1),
+        flat_seconds_per_mask=round(sum(each.flat_seconds for each in results) / len(kept), 2) if kept else None,
         accepted=accepted,
+        corrected=sum(each.corrected for each in kept),
         refused=len(decisions) - accepted,
         brushed=sum(each.brushed for each in kept),
         miou=round(float(np.mean([each.iou for each in kept])), 4) if kept else None,
@@ -76,16 +82,18 @@ def table(domain: Mapping[str, Any]) -> str:
     """The figures of a domain as lines of text."""
     lines = [
         f"{domain['domain']}: {domain['measured']['photos']} photos with {domain['measured']['objects']} objects",
-        f"{'':<26}{'stage':<11}{'s/mask':>8}{'clicks':>8}{'masks/img':>11}{'s/image':>9}"
-        f"{'taken':>7}{'refused':>9}{'brushed':>9}{'mIoU':>7}",
+        f"{'':<26}{'stage':<11}{'s/mask':>8}{'flat':>7}{'clicks':>8}{'masks/img':>11}{'s/image':>9}"
+        f"{'taken':>7}{'corrected':>11}{'refused':>9}{'brushed':>9}{'mIoU':>7}",
     ]
     for state in domain["states"]:
         head = state["state"]
         for each in state["stages"]:
             lines.append(
                 f"{head:<26}{each['stage']:<11}{_number(each['seconds_per_mask'], 8, 1)}"
+                f"{_number(each['flat_seconds_per_mask'], 7, 1)}"
                 f"{each['clicks_per_mask']:8.2f}{each['masks_per_image']:11.1f}{each['seconds_per_image']:9.0f}"
-                f"{each['accepted']:7}{each['refused']:9}{each['brushed']:9}{_number(each['miou'], 7, 3)}"
+                f"{each['accepted']:7}{each['corrected']:11}{each['refused']:9}{each['brushed']:9}"
+                f"{_number(each['miou'], 7, 3)}"
             )
             head = ""
         detector = state.get("detector")

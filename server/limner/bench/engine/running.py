@@ -253,11 +253,11 @@ def _learned_wish(plan: Plan, works: Sequence[Annotated]) -> Wish:
     A verdict costs what it costs, and saves what drawing would have cost, if the suggestion is accepted.
     """
     decisions: list[Decision] = [decision for each in works for decision in each.decisions]
-    drawn = [plan.cost.drawing(k.clicks, brushed=k.brushed) for each in works for k in each.kept if k.clicks]
-    saved = sum(drawn) / len(drawn) if drawn else plan.cost.drawing(1, brushed=False)
+    drawn = [plan.cost.drawing(k.clicks, k.brushing) for each in works for k in each.kept if not k.suggested]
+    saved = sum(drawn) / len(drawn) if drawn else plan.cost.drawing(1)
     wanted = min(NOTHING_WANTED, plan.cost.verdict / saved) if saved else NOTHING_WANTED
     learned = fit_threshold(decisions, plan.wish.threshold, wanted=max(wanted, 1 - NOTHING_WANTED))
-    return Wish(plan.wish.iou, plan.wish.clicks, learned.value)
+    return replace(plan.wish, threshold=learned.value)
 
 
 def _detector_figures(detector: Detector, photos: _Photos, answers: Sequence[Sequence[Answer]]) -> dict[str, Any]:
