@@ -45,6 +45,7 @@ export interface DrawingHost {
   readonly masks: MaskEditor;
   readonly effort: EffortMeter;
   readonly viewpoint: Viewpoint;
+  readonly suggestions: { take(uid: string): string | null };
   complain(message: string): void;
   /** Whether an annotation may be changed; if not, the person is told. */
   isFree(uid: string): boolean;
@@ -166,6 +167,16 @@ export class Drawing {
     );
   }
 
+  /** Take a suggestion, and go on drawing what it has become: clicks correct its mask. */
+  correct(suggestion: string): void {
+    if (!this.host.model) {
+      this.host.complain(m.annotate_reopen_model_loading());
+      return;
+    }
+    const taken = this.host.suggestions.take(suggestion);
+    if (taken !== null) this.reopen(taken);
+  }
+
   /** Begin an object with prompts from elsewhere. */
   suggest(prompts: Prompts): void {
     if (this.host.image && !this.host.draft.active) this.refine(prompts);
@@ -207,8 +218,9 @@ export class Drawing {
   private saveAnswer(answer: Answer): Obstacle | null {
     const [image, model, index] = [this.host.image!, this.host.model!, this.host.draft.shownIndex!];
     const mask = maskOf(answer, index, image, model);
+    const before = edit.findAnnotation(this.host.store.document, this.host.draft.reopenedUid)?.provenance;
     return mask
-      ? this.saveMask(mask, provenanceOf(answer, index, model, this.host.effort.drawn))
+      ? this.saveMask(mask, provenanceOf(answer, index, model, this.host.effort.drawn, before))
       : EMPTY_ANSWER;
   }
 

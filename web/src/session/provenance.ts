@@ -46,13 +46,18 @@ function divided(whole: number, parts: number): number[] {
 /** Clicks that nobody counted are left out, as in what was stored before there were any. */
 export const counted = ({ seconds, clicks }: Effort) => ({ seconds, ...(clicks !== null && { clicks }) });
 
-/** @param effort up to now */
+/**
+ * @param effort up to now
+ * @param before of the saved mask that is drawn on: that it was suggested stays
+ */
 export function provenanceOf(
   { prompts: { points, box, mask }, decoded, region }: Answer,
   index: number,
   model: Manifest,
   effort: Effort,
+  before: Provenance | null = null,
 ): Provenance {
+  const origin = before?.origin;
   return {
     model_sha256: model.weights_sha256,
     mask_index: index,
@@ -64,6 +69,7 @@ export function provenanceOf(
     },
     ...(region && { region: regionNumbers(region) }),
     ...counted(effort),
+    ...(origin && { origin }),
   };
 }
 

@@ -98,10 +98,16 @@ export class Suggestions {
     this.lit = shown[next]!.uid;
   }
 
-  /** It becomes an annotation, in the category that it names or else the chosen one; the next one is lit. */
-  take(uid: string): void {
+  /**
+   * It becomes an annotation, in the category that it names or else the chosen one; the next one is lit.
+   * @returns uid of the annotation; null when there is no such suggestion
+   */
+  take(uid: string): string | null {
     const taken = this.shown.find((each) => each.uid === uid);
-    if (taken) this.decide([taken], (effort) => this.add([taken], effort));
+    if (!taken) return null;
+    this.decide([taken], (effort) => this.add([taken], effort));
+    const { annotations } = this.host.store.document;
+    return annotations.findLast(({ provenance }) => provenance?.origin?.suggestion === uid)?.uid ?? null;
   }
 
   /** All that are shown become annotations, in one step. */

@@ -43,6 +43,7 @@ describe("suggestions", () => {
   let now: number;
   let clock: WorkClock;
   let session: Session;
+  let decoder: FakeDecoder;
   let operations: Operation[];
   const uids = () => session.suggestions.shown.map(({ uid }) => uid);
   const annotation = (uid: string, segmentation: Rle): Annotation => {
@@ -54,7 +55,8 @@ describe("suggestions", () => {
     clock = new WorkClock(() => now);
     operations = [];
     const record = (_: number, made: readonly Operation[]) => operations.push(...made);
-    session = createSession({ decoder: new FakeDecoder(), record, clock });
+    decoder = new FakeDecoder();
+    session = createSession({ decoder, record, clock });
     session.setCategories([{ id: 1, name: "cat", color: "#ff0000" }]);
     session.chooseCategory(1);
     session.open({ id: 7, ...SIZE }, []);
@@ -91,6 +93,23 @@ describe("suggestions", () => {
     session.store.redo();
     expect(uids()).toEqual(["high", "low"]);
     expect(operations.map(({ kind }) => kind)).toEqual(["create", "delete", "restore"]);
+  });
+
+  it("are taken and corrected at once, and stay suggested ones when clicks have changed them", async () => {
+    session.drawing.correct("middle");
+    const uid = session.list.annotations[0]!.uid;
+    expect([session.draft.reopenedUid, session.draft.prompts.mask]).toEqual([uid, MIDDLE.segmentation]);
+    session.drawing.addPoint(imagePoint(40, 15), 1);
+    await decoder.answer();
+    session.drawing.accept();
+    const { provenance, segmentation } = session.list.annotations[0]!;
+    expect(segmentation).not.toEqual(MIDDLE.segmentation);
+    expect(provenance).toMatchObject({
+      prompts: { points: [[40, 15, 1]], box: null, mask: true },
+      origin: { suggestion: "middle", source: "everything", score: 0.6 },
+    });
+    expect(uids(), "it is not suggested again").not.toContain("middle");
+    expect(operations.map(({ kind }) => kind)).toEqual(["create", "update"]);
   });
 
   it("come in the category that they name", () => {

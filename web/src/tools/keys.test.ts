@@ -62,7 +62,8 @@ describe("layouts", () => {
     ["ㅠ", "KeyB", "brush"], // Korean
     ["Process", "KeyB", "brush"], // an input method that waits for more
     ["Enter", "Enter", "accept"],
-    ["ق", "KeyR", null],
+    ["ق", "KeyR", "correct"],
+    ["ه", "KeyI", null],
     ["ث", "KeyE", "eraser"],
   ])("of another script count by where the key %s is (%s)", (combination, code, command) => {
     expect(means(combination, code)).toBe(command);

@@ -42,6 +42,7 @@ export const PRESETS = {
     title: "Label Studio",
     keys: {
       box: ["r", "w"],
+      correct: ["Shift+r"],
       points: ["k", "q"],
       drop: ["u", "Escape"],
       next: ["Ctrl+ArrowRight", "d", "ArrowRight"],

@@ -35,6 +35,15 @@ export const SUGGESTIONS = [
   },
   {
     group: "Suggestions",
+    command: "correct",
+    does: m.tools_correct,
+    keys: ["r"],
+    changes: true,
+    possible: ({ session }) => session.suggestions.current !== null,
+    run: ({ session: { drawing, suggestions } }) => drawing.correct(suggestions.current!.uid),
+  },
+  {
+    group: "Suggestions",
     command: "refuse",
     does: m.tools_refuse,
     keys: ["x"],
