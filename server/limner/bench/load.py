@@ -58,6 +58,19 @@ class Measured:
         """Of all."""
         return self.shed / max(1, self.answered + self.shed + self.failed)
 
+    def __add__(self, other: Measured) -> Measured:
+        """Both together."""
+        both = {kind: [*each] for kind, each in self.milliseconds.items()}
+        for kind, each in other.milliseconds.items():
+            both.setdefault(kind, []).extend(each)
+        return Measured(
+            both,
+            self.shed + other.shed,
+            self.failed + other.failed,
+            max(self.slowest, other.slowest),
+            self.late + other.late,
+        )
+
     def add(self, kind: str, status: int, milliseconds: float) -> None:
         """Note one."""
         self.slowest = max(self.slowest, milliseconds)

@@ -8,38 +8,29 @@ the dearest of them), 5.8 read lists and figures, 2.8 images and thumbnails.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import random
 import subprocess
 import sys
 import tempfile
-import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from limner.bench import load
+from limner.bench.beside import BESIDE
+from limner.bench.blobs import MASKS, SIDE, mask
 from limner.bench.harness import Milliseconds, Result, progress, summary
 from limner.bench.load import Measured, Request, http
-from limner.bench.served import PATIENCE, Served, cpu_seconds, served
+from limner.bench.served import Served, cpu_seconds, served
 from limner.bench.web_memory import jpeg, variant
-from limner.vocabulary import rle
 
 RATES = (60, 120, 180, 240)  # requests a second; the load model's peak is 180
-BESIDE_RATE = 120
 SECONDS = 20.0
 PEOPLE = 200
 SHARES = (("save", 51.0), ("list", 3.0), ("project", 4.0), ("image", 1.4), ("thumbnail", 1.4))  # of 61 a second
-MASKS = 50
-SIDE = 512  # px of the images
-IMPORTED = 10_000  # annotations of the import beside, all on one image
-ENCODED = 1_000  # images of the precompute job beside
 
 
 @dataclass(frozen=True)
@@ -61,8 +52,16 @@ class LoadResult(Result):
     reference_shed: float = 0.0
 
 
-def run(rates: Sequence[int] = RATES, seconds: float = SECONDS, *, beside: bool = True) -> Iterator[LoadResult]:
-    """All rates, then what goes on beside at one of them."""
+def run(
+    rates: Sequence[int] = RATES, seconds: float = SECONDS, *, beside: Sequence[str] | None = None
+) -> Iterator[LoadResult]:
+    """All rates, then what goes on beside at one of them.
+
+    Args:
+        rates: requests a second.
+        seconds: of each measurement.
+        beside: names in ``BESIDE``; all when None. Each is compared with the same without it, before and after.
+    """
     with served() as server, bare() as (bare_port, bare_pid):
         people = People(server)
 
@@ -75,14 +74,14 @@ def run(rates: Sequence[int] = RATES, seconds: float = SECONDS, *, beside: bool 
             ours, make = measure(rate), bare_request()
             theirs = _series(bare_pid, lambda: load.run(bare_port, rate, seconds, make))  # noqa: B023  (called at once)
             yield _result(f"{rate} a second", rate, ours, ("bare", theirs))
-        if not beside:
-            return
-        for name, work in (("import", importing), ("backup", backing_up), ("encoder", encoding)):
-            progress(f"{BESIDE_RATE} requests a second alone, then beside: {name}")
-            alone = measure(BESIDE_RATE)
+        for name in BESIDE if beside is None else beside:
+            rate, work = BESIDE[name]
+            progress(f"{rate} requests a second alone, beside: {name}, and alone")
+            before = measure(rate)
             with work(server) as rounds:
-                ours = measure(BESIDE_RATE)
-            yield _result(f"{BESIDE_RATE} a second beside: {name}", BESIDE_RATE, ours, ("alone", alone), rounds)
+                ours = measure(rate)
+            alone = before + measure(rate)
+            yield _result(f"{rate} a second beside: {name}", rate, ours, ("alone", alone), rounds)
 
 
 @dataclass(frozen=True)
@@ -91,6 +90,9 @@ class _Series:
 
     measured: Measured
     cpu: float
+
+    def __add__(self, other: _Series) -> _Series:
+        return _Series(self.measured + other.measured, (self.cpu + other.cpu) / 2)
 
     def milliseconds(self) -> Milliseconds:
         """Of the saves; without any, not a number."""
@@ -183,15 +185,6 @@ def bare_request() -> Callable[[], Request]:
     return make
 
 
-def mask(seed: int, roughness: float = 1.0) -> dict[str, object]:
-    """A blob with an edge that is rough by so many pixels: with one, an RLE of about two kilobytes."""
-    noise = np.random.default_rng(seed)
-    rows, columns = np.mgrid[:SIDE, :SIDE]
-    center, radius = noise.uniform(0.35, 0.65, 2) * SIDE, noise.uniform(0.2, 0.33) * SIDE
-    distance = np.hypot(rows - center[0], columns - center[1]) + noise.normal(0, roughness, (SIDE, SIDE))
-    return dict(rle.encode(distance < radius))
-
-
 @contextmanager
 def bare() -> Iterator[tuple[int, int]]:
     """The bare endpoint in a process of its own; its port, and the process's number."""
@@ -202,97 +195,3 @@ def bare() -> Iterator[tuple[int, int]]:
             assert process.stdout is not None
             yield int(process.stdout.readline()), process.pid
             process.stdin.close()
-
-
-# --- what goes on beside ----------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def importing(server: Served) -> Iterator[list[str]]:
-    """An import of ten thousand annotations on one image, again and again, each into an image of its own."""
-    project = server.new_project("Import")
-    photo = jpeg((SIDE, SIDE))
-    numbers = iter(range(1_000_000, 2_000_000))
-    # A document takes a fifth of a second to write down. Here that would stop the clock of the saves, not their server.
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as elsewhere:
-
-        def once() -> str:
-            name = f"{next(numbers)}.jpg"
-            server.upload(project, name, variant(photo, int(name[:-4])))
-            server.call(
-                "POST", f"/projects/{project}/import?format=coco", elsewhere.submit(coco_document, name).result()
-            )
-            return f"{IMPORTED} annotations on one image"
-
-        once()
-        with again_and_again(once) as rounds:
-            yield rounds
-
-
-def coco_document(name: str) -> bytes:
-    """A COCO file of ``IMPORTED`` new annotations on the image of that name."""
-    masks = [mask(1000 + seed, roughness=0.1) for seed in range(MASKS)]
-    annotations = [
-        {"id": n, "image_id": 1, "category_id": 1, "uid": str(uuid.uuid4()), "segmentation": masks[n % MASKS]}
-        for n in range(IMPORTED)
-    ]
-    document = {
-        "images": [{"id": 1, "file_name": name}],
-        "categories": [{"id": 1, "name": "cat"}],
-        "annotations": annotations,
-    }
-    return json.dumps(document).encode()
-
-
-@contextmanager
-def backing_up(server: Served) -> Iterator[list[str]]:
-    """Backups, one after the other, each into a new folder."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="limner-backup-")))
-        numbers = iter(range(1_000_000))
-
-        def once() -> str:
-            target = folder / str(next(numbers))
-            command = [sys.executable, "-m", "limner", "backup", str(target), "--home", str(server.home)]
-            subprocess.run(command, check=True, capture_output=True)  # noqa: S603
-            return "whole backup"
-
-        yield stack.enter_context(again_and_again(once))
-
-
-@contextmanager
-def encoding(server: Served) -> Iterator[list[str]]:
-    """A precompute job of more images than are encoded meanwhile."""
-    project = server.new_project("Encode")
-    photo = jpeg((SIDE, SIDE))
-    for number in range(ENCODED):
-        server.upload(project, f"{number}.jpg", variant(photo, 3_000_000 + number))
-    job = server.call("POST", f"/projects/{project}/jobs", b'{"kind": "precompute"}')
-    yield []
-    done = server.call("GET", f"/projects/{project}/jobs")["jobs"][0]["done"]
-    progress(f"{done} images were encoded meanwhile")
-    server.call("POST", f"/jobs/{job['id']}/cancel", b"")
-
-
-@contextmanager
-def again_and_again(once: Callable[[], str]) -> Iterator[list[str]]:
-    """Do something in a thread until the block ends, and wait for its last time; what each time said."""
-    ending, said = threading.Event(), list[str]()
-    failures: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            while not ending.is_set():
-                said.append(once())
-        except BaseException as error:  # noqa: BLE001  (raised below, in the thread that measures)
-            failures.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield said
-    finally:
-        ending.set()
-        thread.join(10 * PATIENCE)
-    if failures:
-        raise failures[0]

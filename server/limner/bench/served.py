@@ -44,8 +44,12 @@ class Served:
         self.token = token
         self.pid = process.pid
 
-    def call(self, method: str, path: str, body: bytes | None = None, media_type: str = "application/json") -> Any:
+    def call(
+        self, method: str, path: str, body: bytes | None = None, media_type: str = "application/json", **headers: str
+    ) -> Any:
         """One request to the API; its JSON. While the server is busy it is sent again.
+
+        In the names of more headers ``_`` stands for ``-``.
 
         Raises:
             OSError: it was not answered with a success.
@@ -53,7 +57,8 @@ class Served:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/api/v1{path}",
             body,
-            {"Authorization": f"Bearer {self.token}", "Content-Type": media_type},
+            {"Authorization": f"Bearer {self.token}", "Content-Type": media_type}
+            | {name.replace("_", "-"): value for name, value in headers.items()},
             method=method,
         )
         deadline = time.monotonic() + PATIENCE

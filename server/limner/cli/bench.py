@@ -207,12 +207,26 @@ def memory(json_path: Path | None, photos: int, large: int) -> None:
     "--rate", "rates", multiple=True, type=click.IntRange(1, 5000), help="Requests a second; may be repeated."
 )
 @click.option("--seconds", default=20.0, show_default=True, help="Of each measurement.")
-@click.option("--beside/--no-beside", default=True, help="Also beside an import, a backup and the encoder.")
-def save(json_path: Path | None, rates: tuple[int, ...], seconds: float, beside: bool) -> None:
-    """Two hundred people who save: Limner and a bare Flask + SQLite endpoint, sent the same mixture."""
+@click.option(
+    "--beside",
+    multiple=True,
+    type=click.Choice(["import", "backup", "encoder", "learning"]),
+    help="Only beside this, at one rate; may be repeated.",
+)
+@click.option("--no-beside", is_flag=True, help="Only at several rates, with nothing beside.")
+def save(
+    json_path: Path | None, rates: tuple[int, ...], seconds: float, beside: tuple[str, ...], no_beside: bool
+) -> None:
+    """Two hundred people who save: Limner and a bare Flask + SQLite endpoint, sent the same mixture.
+
+    Then Limner alone and beside an import, backups, the encoder and a learning run.
+    """
     from limner.bench.save import RATES, run
 
-    for each in _finish(run(rates or RATES, seconds, beside=beside), json_path):
+    if beside and no_beside:
+        raise click.UsageError("--beside and --no-beside exclude each other.")
+    chosen = rates or (() if beside else RATES)
+    for each in _finish(run(chosen, seconds, beside=beside or (() if no_beside else None)), json_path):
         click.echo(f"{each.case}: {each.notes}")
 
 
