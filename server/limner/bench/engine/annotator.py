@@ -134,7 +134,7 @@ def by_hand(subject: OpenImage, objects: Sequence[Mask], wish: Wish, cost: Cost)
     """Stage 1: every object is drawn with the model's help."""
     result = Annotated(len(objects))
     for wanted in objects:
-        _draw(subject, wanted, wish, cost, result)
+        draw(subject, wanted, wish, cost, result)
     return result
 
 
@@ -151,7 +151,7 @@ def prefilled(
     """Stage 2: suggestions are accepted, corrected or refused, and the objects that are left are drawn."""
     result = Annotated(len(objects))
     for wanted in _verify(subject, suggestions, list(objects), wish, cost, result):
-        _draw(subject, wanted, wish, cost, result)
+        draw(subject, wanted, wish, cost, result)
     return result
 
 
@@ -180,13 +180,14 @@ def _verify(
         if good:
             result.kept.append(Kept(each.mask, ious[best], clicks=0, suggested=True))
         elif of_use and subject is not None:
-            _correct(subject, each.mask, objects[best], wish, cost, result)
+            correct(subject, each.mask, objects[best], wish, cost, result)
         if of_use:
             del objects[best]
     return objects
 
 
-def _draw(subject: OpenImage, wanted: Mask, wish: Wish, cost: Cost, result: Annotated) -> None:
+def draw(subject: OpenImage, wanted: Mask, wish: Wish, cost: Cost, result: Annotated) -> None:
+    """Draw an object by clicks, and by the brush what they do not reach."""
     column, row = deepest_point(wanted)[:2]
     prompts = Prompts(points=((column + 0.5, row + 0.5),), labels=(1,))
     mask, _ = subject.answer(prompts, None)
@@ -196,7 +197,7 @@ def _draw(subject: OpenImage, wanted: Mask, wish: Wish, cost: Cost, result: Anno
     result.spend(cost.drawing(clicks, brushing), cost.drawing(clicks, brushing, flat=True))
 
 
-def _correct(subject: OpenImage, suggested: Mask, wanted: Mask, wish: Wish, cost: Cost, result: Annotated) -> None:
+def correct(subject: OpenImage, suggested: Mask, wanted: Mask, wish: Wish, cost: Cost, result: Annotated) -> None:
     """A suggestion that was taken is opened again: clicks are answered with its mask besides."""
     prompts = Prompts(has_mask=True)
     mask, clicks = _clicked(subject, suggested, prompts, subject.mask_prompt(suggested), wanted, wish)
