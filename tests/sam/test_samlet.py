@@ -126,6 +126,22 @@ def test_only_cells_that_show_the_image_are_upscaled(lively_tiny: Samlet, valid_
 
 
 @torch.no_grad()
+def test_masks_that_are_rated_too_low_are_not_made(lively_tiny: Samlet, monkeypatch: pytest.MonkeyPatch) -> None:
+    split = lively_tiny.split()
+    prepared = split.prepare(example_features(lively_tiny.config.features, 3))
+    prompt = one_prompt([1, -1], False, 4)
+    masks, iou = split.decode(prepared, prompt)
+    for least in [-10.0, *(iou[0, 1:] + 1e-6).tolist()]:
+        passing = iou[0, 1:] > least
+        some, ratings = split.decode_above(least, prepared, prompt)
+        assert torch.equal(some, masks[0, 1:][passing])
+        assert torch.equal(ratings, iou)
+    monkeypatch.setattr(split, "_upscale", None)  # would fail if it were called
+    none, _ = split.decode_above(float(iou.max()) + 1, prepared, prompt)
+    assert none.shape == (0, *masks.shape[2:])
+
+
+@torch.no_grad()
 def test_a_batch_of_prompts_is_its_single_prompts(tiny: Samlet, embedding: Features) -> None:
     together, _ = tiny.decode(embedding, prompts())
     for index in range(2):

@@ -20,7 +20,7 @@ Maps are channel-first, C × M cells, throughout. Four things are different from
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -39,6 +39,28 @@ NORM_EPS = 1e-5  # of all norms in Samlet
 HALO = 2
 """Cells of the embedding. Beside an edge at cell R, the convolution at stride 8 is right up to row R - 1, the one at
 stride 4 up to its row 2 (R - 1) - 1, the one at stride 2 up to its row 2 (2 R - 3) - 1 = 4 R - 7."""
+
+
+class _Asked(NamedTuple):
+    """What is known of a prompt once tokens and image have exchanged what they know.
+
+    Attributes:
+        tokens: (1, N, C), with the prompt's.
+        image: (1, C, h/2, w/2).
+        skip8: (1, at8, r, c), of the cells that show the image.
+        dense: (1, 64, h, w), all prompt maps together.
+        maps: (1, 8, h, w), of points and boxes.
+        mask_input: (1, 1, 4h, 4w), logits.
+        has_mask: (1,), whether they count.
+    """
+
+    tokens: Tensor
+    image: Tensor
+    skip8: Tensor
+    dense: Tensor
+    maps: Tensor
+    mask_input: Tensor
+    has_mask: Tensor
 
 
 class FastSamlet(SplitDecoder):
@@ -72,7 +94,24 @@ class FastSamlet(SplitDecoder):
         return prepared._replace(skip8=prepared.skip8[:, :, : 2 * halves[0], : 2 * halves[1]])
 
     def decode(self, prepared: tuple[Tensor, ...], prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
-        of, decoder, (h, w) = Prepared(*prepared), self.decoder, self.cells
+        asked = self._asked(Prepared(*prepared), prompt)
+        return self._masks(asked), self.decoder.iou_head(asked.tokens[:, 0])
+
+    def decode_above(
+        self, least_iou: float, prepared: tuple[Tensor, ...], prompt: DecoderPrompt
+    ) -> tuple[Tensor, Tensor]:
+        """The ratings are known before the masks: where none is high enough, nothing is upscaled."""
+        asked = self._asked(Prepared(*prepared), prompt)
+        iou_predictions = self.decoder.iou_head(asked.tokens[:, 0])
+        wanted = list(self.masks.chosen(multimask=True))
+        passed = iou_predictions[0, wanted] > least_iou
+        if not passed.any():
+            h, w = self.cells
+            return iou_predictions.new_empty(0, 4 * h, 4 * w), iou_predictions
+        return self._masks(asked)[0, wanted][passed], iou_predictions
+
+    def _asked(self, of: Prepared, prompt: DecoderPrompt) -> _Asked:
+        decoder, (h, w) = self.decoder, self.cells
         point_coords, point_labels, mask_input, has_mask_input = prompt
         has_mask = (has_mask_input > 0).to(mask_input.dtype)  # (1,)
         rows_of_mask = (has_mask_input != 0).to(torch.int64)  # (1,)
@@ -83,15 +122,18 @@ class FastSamlet(SplitDecoder):
         dense = self._dense_prompt(maps, mask_input, has_mask, rows_of_mask)  # (1, 64, h, w)
         sampled = sampling @ of.embedding.flatten(2).transpose(1, 2)  # (1, N, E)
         tokens, padding_bias = decoder.prompt_tokens(points, point_labels, sampled)
-
         tokens, image = self._exchange(tokens, of.image16 + decoder.prompt_down(dense), padding_bias)
-        painted = self._upscale(image, of.skip8, dense, maps)  # (1, at2, 4r, 4c)
+        return _Asked(tokens, image, of.skip8, dense, maps, mask_input, has_mask)
+
+    def _masks(self, asked: _Asked) -> Tensor:
+        """Logits (1, 4, 4h, 4w)."""
+        decoder, (h, w) = self.decoder, self.cells
+        painted = self._upscale(asked.image, asked.skip8, asked.dense, asked.maps)  # (1, at2, 4r, 4c)
         rows, columns = painted.shape[-2:]
-        copied = torch.tanh(mask_input[:, :, :rows, :columns] / 6) * has_mask
-        masks = decoder.paint(tokens, torch.cat([painted, copied], 1))  # (1, 4, 4r, 4c)
+        copied = torch.tanh(asked.mask_input[:, :, :rows, :columns] / 6) * asked.has_mask
+        masks = decoder.paint(asked.tokens, torch.cat([painted, copied], 1))  # (1, 4, 4r, 4c)
         right_rows, right_columns = _right(rows, 4 * h), _right(columns, 4 * w)
-        masks = padded(masks[:, :, :right_rows, :right_columns], 4 * h, 4 * w)
-        return masks, decoder.iou_head(tokens[:, 0])
+        return padded(masks[:, :, :right_rows, :right_columns], 4 * h, 4 * w)
 
     def _dense_prompt(self, maps: Tensor, mask_input: Tensor, has_mask: Tensor, rows_of_mask: Tensor) -> Tensor:
         """All prompt maps together (1, 64, h, w). No work for the previous mask where it has no rows, (0,)."""
