@@ -3,9 +3,9 @@
 Every file is pinned by its sha256 and size at one commit of the repository that publishes it; what changes there later
 is refused. Weights are safetensors, which hold nothing but tensors; no checkpoint brings code of its own.
 
-The sums are those that independent projects write down for these commits. Of the weights the publishing host tells them
-as Git LFS; of the small files at least two projects agree, for OmDet-Turbo one that compared them with the commit's Git
-object ids.
+The sums are those that independent projects write down for these commits: several for the weights, of which the
+publishing host tells them too, as Git LFS, and for all files of Grounding DINO; for the small files of OWLv2 and
+OmDet-Turbo one, which compared them with the commits' Git object ids.
 """
 
 from __future__ import annotations
