@@ -34,7 +34,18 @@ from numpy.typing import NDArray
 from playwright.sync_api import Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as NotInTimeError
 
-from limner.bench.engine.annotator import Annotated, Kept, Mask, OpenImage, Wish, brush, by_hand, correct, draw
+from limner.bench.engine.annotator import (
+    Annotated,
+    Kept,
+    Mask,
+    OpenImage,
+    Suggested,
+    Wish,
+    brush,
+    by_hand,
+    correct,
+    draw,
+)
 from limner.bench.engine.cost import Cost
 from limner.bench.engine.figures import StageFigures, stage_figures
 from limner.models.registry import load_model
@@ -161,7 +172,9 @@ class Annotator:
                 wanted = left[best]
                 self._subject.begin(wanted)
                 self.page.keyboard.press("r")
-                correct(self._subject, mask, wanted, self.wish, COST, result)
+                box = suggestion["prompt"].get("box")
+                suggested = Suggested(mask, suggestion["score"], None if box is None else tuple(box))
+                correct(self._subject, suggested, wanted, self.wish, COST, result)
                 self._click(work, first=False)
                 self._save(work, image_id, result.kept[-1], wanted, brushed)
             else:

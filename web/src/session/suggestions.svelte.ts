@@ -10,7 +10,7 @@ import type { DocumentStore } from "./document-store.svelte.ts";
 import type { EffortMeter } from "./effort-meter.ts";
 import { addAll } from "./objects.ts";
 import { type Effort, shared } from "./provenance.ts";
-import type { Annotation } from "./types.ts";
+import type { Annotation, Provenance } from "./types.ts";
 
 /** What suggestions act on; the session is one. */
 export interface SuggestionsHost {
@@ -20,6 +20,16 @@ export interface SuggestionsHost {
 }
 
 const NOTHING: readonly Suggestion[] = [];
+
+/**
+ * What was asked, where the same question gives the mask again: a box has one answer, a point has several, and nobody has
+ * kept which of them this is.
+ */
+function promptsOf({ box, points }: Suggestion["prompt"]): NonNullable<Provenance["prompts"]> | null {
+  if (points !== undefined || !Array.isArray(box) || box.length !== 4) return null;
+  const [left, top, right, bottom] = box.map(Number);
+  return { points: [], box: [left!, top!, right!, bottom!], mask: false };
+}
 
 export class Suggestions {
   /** As the server told them, best first. */
@@ -124,7 +134,7 @@ export class Suggestions {
   private add(taken: readonly Suggestion[], effort: Effort): edit.DocumentStep | null {
     const efforts = shared(effort, taken.length);
     const annotations = taken.map((each, index): Annotation => {
-      const { uid, origin: source, score, segmentation, model_sha256 } = each;
+      const { uid, origin: source, score, segmentation, model_sha256, prompt } = each;
       const { seconds, clicks } = efforts[index]!;
       return {
         uid: newUuid(),
@@ -136,7 +146,7 @@ export class Suggestions {
           model_sha256,
           mask_index: null,
           predicted_iou: null,
-          prompts: null,
+          prompts: promptsOf(prompt),
           seconds,
           ...(clicks !== null && { clicks }),
           origin: { suggestion: uid, source, score },

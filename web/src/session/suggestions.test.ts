@@ -4,6 +4,7 @@ import { createBitmap } from "../core/bitmap.ts";
 import { imagePoint } from "../core/geometry.ts";
 import { isSame, maskIou } from "../core/overlap-ratio.ts";
 import { encode, type Rle } from "../core/rle.ts";
+import { MANIFEST } from "../decoder/embedding.test-support.ts";
 import { FakeDecoder } from "../decoder/fake-decoder.test-support.ts";
 import { WorkClock } from "./pace.ts";
 import { createSession, type Session } from "./session.svelte.ts";
@@ -110,6 +111,25 @@ describe("suggestions", () => {
     });
     expect(uids(), "it is not suggested again").not.toContain("middle");
     expect(operations.map(({ kind }) => kind)).toEqual(["create", "update"]);
+  });
+
+  it("that answer a box are corrected from that box on, by this model, else from their masks", async () => {
+    const { weights_sha256 } = MANIFEST;
+    session.suggestions.load([
+      { ...HIGH, model_sha256: weights_sha256, prompt: { box: [2, 2, 12, 12], detector: "d" } },
+    ]);
+    session.drawing.correct("high");
+    expect(session.list.annotations[0]!.provenance!.prompts).toEqual({
+      points: [],
+      box: [2, 2, 12, 12],
+      mask: false,
+    });
+    expect(session.draft.prompts).toMatchObject({ points: [], box: [2, 2, 12, 12], mask: null });
+    session.drawing.drop();
+    const similar = { points: [[40, 15, 1]], box: [30, 5, 50, 25] };
+    session.suggestions.load([{ ...MIDDLE, model_sha256: weights_sha256, prompt: similar }]);
+    session.drawing.correct("middle");
+    expect(session.draft.prompts).toMatchObject({ points: [], box: null, mask: MIDDLE.segmentation });
   });
 
   it("come in the category that they name", () => {

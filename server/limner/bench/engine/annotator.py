@@ -1,14 +1,14 @@
 """A scripted annotator: draws by clicks, and accepts, corrects or refuses what is suggested, by masks that it knows.
 
-It asks the model as the page does: all clicks on an object together, and of a suggestion that is corrected its mask
-with them. Every mask that is kept is as good as the annotator wants it, in every stage: that is what makes seconds
-comparable.
+It asks the model as the page does: all clicks on an object together, and of a suggestion that is corrected its box
+besides, or where it has none its mask. Every mask that is kept is as good as the annotator wants it, in every stage:
+that is what makes seconds comparable.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ from limner.train.clicks import correcting_click, deepest_point
 from limner.train.evaluation import ModelSubject, mask_iou
 from limner.vocabulary import rle
 from limner.vocabulary.geometry import logits_from_mask
-from limner.vocabulary.prompts import Prompts
+from limner.vocabulary.prompts import Box, Prompts
 from limner.vocabulary.suggested import SAME
 
 Mask = NDArray[np.bool_]
@@ -102,10 +102,11 @@ class Annotated:
 
 @dataclass(frozen=True)
 class Suggested:
-    """A suggestion as the annotator sees it."""
+    """A suggestion as the annotator sees it; ``box`` is what the model was asked, if it was one."""
 
     mask: Mask
     score: float
+    box: Box | None = None
 
 
 class OpenImage(ModelSubject):
@@ -180,7 +181,7 @@ def _verify(
         if good:
             result.kept.append(Kept(each.mask, ious[best], clicks=0, suggested=True))
         elif of_use and subject is not None:
-            correct(subject, each.mask, objects[best], wish, cost, result)
+            correct(subject, each, objects[best], wish, cost, result)
         if of_use:
             del objects[best]
     return objects
@@ -197,10 +198,12 @@ def draw(subject: OpenImage, wanted: Mask, wish: Wish, cost: Cost, result: Annot
     result.spend(cost.drawing(clicks, brushing), cost.drawing(clicks, brushing, flat=True))
 
 
-def correct(subject: OpenImage, suggested: Mask, wanted: Mask, wish: Wish, cost: Cost, result: Annotated) -> None:
-    """A suggestion that was taken is opened again: clicks are answered with its mask besides."""
-    prompts = Prompts(has_mask=True)
-    mask, clicks = _clicked(subject, suggested, prompts, subject.mask_prompt(suggested), wanted, wish)
+def correct(subject: OpenImage, suggested: Suggested, wanted: Mask, wish: Wish, cost: Cost, result: Annotated) -> None:
+    """A suggestion that was taken is opened again, and corrected by clicks and the brush."""
+    mask, box = suggested.mask, suggested.box
+    prompts = Prompts(box=box, has_mask=box is None)
+    mask_prompt = subject.mask_prompt(mask) if box is None else None
+    mask, clicks = _clicked(subject, mask, prompts, mask_prompt, wanted, wish)
     mask, brushing = brush(mask, wanted, wish.iou)
     result.kept.append(Kept(mask, mask_iou(mask, wanted), clicks, brushing, suggested=True))
     result.spend(cost.correcting(clicks, brushing), cost.correcting(clicks, brushing, flat=True))
@@ -225,7 +228,7 @@ def _clicked(
             break
         points.append((click.x + 0.5, click.y + 0.5))
         labels.append(int(click.foreground))
-        asked = Prompts(points=tuple(points), labels=tuple(labels), has_mask=prompts.has_mask)
+        asked = replace(prompts, points=tuple(points), labels=tuple(labels))
         mask, _ = subject.answer(asked, mask_prompt)
         if mask_iou(mask, wanted) > mask_iou(best, wanted):
             best = mask
@@ -251,6 +254,6 @@ def brush(mask: Mask, wanted: Mask, iou: float) -> tuple[Mask, Brushing]:
     return mask, Brushing(float(share), strokes)
 
 
-def as_suggested(mask: rle.Rle, score: float) -> Suggested:
+def as_suggested(mask: rle.Rle, score: float, box: Box | None = None) -> Suggested:
     """A suggestion from its mask as it is stored."""
-    return Suggested(rle.decode(mask), score)
+    return Suggested(rle.decode(mask), score, box)

@@ -235,7 +235,9 @@ def _found(state: _State, detector: Detector, photos: _Photos, index: int, threa
 
 def _shown(found: Sequence[BoxMask[Proposal]]) -> list[Suggested]:
     """What becomes suggestions of it."""
-    return [as_suggested(each.mask, each.score) for each in found if each.asked.objectness >= OBJECTNESS]
+    return [
+        as_suggested(each.mask, each.score, each.asked.box) for each in found if each.asked.objectness >= OBJECTNESS
+    ]
 
 
 def _collect(state: _State, photos: _Photos, index: int, plan: Plan) -> Annotated:

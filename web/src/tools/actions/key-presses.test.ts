@@ -182,7 +182,7 @@ describe("keys", () => {
   it("walk through suggestions, take and refuse them while nothing is drawn", () => {
     const suggested = (uid: string, score: number, pixel: number) => {
       const mask = { height: 48, width: 64, data: new Uint8Array(48 * 64).fill(1, pixel, pixel + 9) };
-      return { uid, score, segmentation: encode(mask), bbox: [0, 0, 1, 1], area: 9 } as never;
+      return { uid, score, segmentation: encode(mask), bbox: [0, 0, 1, 1], area: 9, prompt: {} } as never;
     };
     expect([run("x"), run("Shift+Enter"), run("Shift+s")]).toEqual([false, false, false]);
     session.suggestions.load([suggested("high", 0.9, 70), suggested("low", 0.4, 200)]);
