@@ -31,7 +31,7 @@ import click
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, Route, expect, sync_playwright
 from playwright.sync_api import TimeoutError as NotInTimeError
 
 from limner.bench.engine.annotator import (
@@ -64,6 +64,7 @@ from tests.e2e.waiting import wait_until
 
 PROJECT_PHOTOS = 40
 PATIENCE = 3_600_000  # ms, for a training
+WATCHED = 5_000  # ms of it, before a picture is taken
 COST = Cost()
 
 
@@ -275,13 +276,22 @@ def train(page: Page, what: str, minutes: float | None, out: Path) -> dict[str, 
     page.get_by_role("button", name="Train a new version").click()
     run = page.get_by_role("article").first
     expect(run.get_by_role("status")).to_contain_text(re.compile(r"Training.*loss"), timeout=PATIENCE)
-    page.wait_for_timeout(20_000)
+    page.wait_for_timeout(WATCHED)
     name = "detector" if minutes is None else "model"
     page.screenshot(path=out / f"training-{name}.png", full_page=True)
     expect(run).to_contain_text("Done", timeout=PATIENCE)
     seconds = time.monotonic() - began
     click.echo(f"{what}: {seconds:.0f} s; {run.inner_text()!r}")
     return {f"{name}_seconds": round(seconds, 1)}
+
+
+def shorten(steps: int | None, route: Route) -> None:
+    """What the page asks for, of a detector with so many steps."""
+    asked = route.request.post_data_json if route.request.method == "POST" else None
+    if steps is None or asked is None or asked["kind"] != "detector":
+        route.continue_()
+    else:
+        route.continue_(post_data=json.dumps(asked | {"steps": steps}))
 
 
 def use(page: Page, out: Path) -> str:
@@ -307,6 +317,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="for figures and pictures")
     parser.add_argument("--images", type=int, default=10, help="by hand, and as many with suggestions")
     parser.add_argument("--minutes", type=float, default=2.0, help="of fine-tuning")
+    parser.add_argument("--detector-steps", type=int, help="of the detector, instead of as many as the page asks for")
     parser.add_argument("--most", type=int, default=40, help="masks of a photo that is used")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -336,6 +347,7 @@ def main() -> None:
                 drawn.append(annotator.work_on(photo, suggestions=False))
                 click.echo(f"{number + 1} of {len(first)} by hand: {drawn[-1].seconds:.0f} s")
             show("by hand", stage_figures("by hand", drawn))
+            page.route(re.compile(r"/learning$"), partial(shorten, options.detector_steps))
             page.goto(f"{project.url}/learning")
             content |= train(page, "A detector that suggests", None, options.out)
             content |= train(page, "A version of the project's model", options.minutes, options.out)
