@@ -285,6 +285,15 @@ def train(page: Page, what: str, minutes: float | None, out: Path) -> dict[str, 
     return {f"{name}_seconds": round(seconds, 1)}
 
 
+def prepare(page: Page, at: Server) -> None:
+    """Have all photos encoded, which the detector learns from."""
+    jobs = f"/projects/{at.project_id}/jobs"
+    at.api.post(jobs, b'{"kind": "precompute"}')
+    while (job := at.get(jobs)["jobs"][0])["state"] == "running":
+        page.wait_for_timeout(1000)
+    click.echo(f"{job['done']} photos prepared")
+
+
 def shorten(steps: int | None, route: Route) -> None:
     """What the page asks for, of a detector with so many steps."""
     asked = route.request.post_data_json if route.request.method == "POST" else None
@@ -315,6 +324,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="for figures and pictures")
+    parser.add_argument("--project", type=int, default=PROJECT_PHOTOS, help="photos of the project")
     parser.add_argument("--images", type=int, default=10, help="by hand, and as many with suggestions")
     parser.add_argument("--minutes", type=float, default=2.0, help="of fine-tuning")
     parser.add_argument("--detector-steps", type=int, help="of the detector, instead of as many as the page asks for")
@@ -323,7 +333,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     usable = [photo for photo in find_photos([options.folder]) if 0 < len(photo.segmentations) <= options.most]
-    photos = sorted(usable, key=lambda photo: photo.sha256)[:PROJECT_PHOTOS]
+    photos = sorted(usable, key=lambda photo: photo.sha256)[: options.project]
     first, second = photos[: options.images], photos[options.images : 2 * options.images]
     server = start_server(Path(tempfile.mkdtemp()) / "home")
     content: dict[str, Any] = {"photos": len(photos), "cost": asdict(COST), "wish": asdict(Wish())}
@@ -336,11 +346,8 @@ def main() -> None:
             for photo in photos:
                 api.upload(project_id, {photo.image_path.name: photo.image_path.read_bytes()})
             at = Server(server, api, project_id)
-            api.post(f"/projects/{project_id}/jobs", b'{"kind": "precompute"}')
             page = signed_in_page(browser, server)
-            wait_until(
-                page, lambda: at.get(f"/projects/{project_id}/jobs")["jobs"][0]["state"] == "done", "prepared", 500
-            )
+            prepare(page, at)
             annotator = Annotator(page, project, at)
             drawn = []
             for number, photo in enumerate(first):
