@@ -70,5 +70,17 @@ export const timeOfDay = (at: string | number): string =>
 export const day = (date: string): string =>
   dateFormat({ dateStyle: "medium", timeZone: "UTC" }).format(new Date(`${date}T00:00:00Z`));
 
+const inUtc =
+  (options: Intl.DateTimeFormatOptions) =>
+  (seconds: number): string =>
+    dateFormat({ ...options, timeZone: "UTC" }).format(new Date(seconds * 1000));
+
+/** A calendar day of UTC without its year, given in seconds since 1970: Nov 29 */
+export const monthAndDay = inUtc({ month: "short", day: "numeric" });
+/** The month in UTC of a moment in seconds since 1970: Nov */
+export const monthName = inUtc({ month: "short" });
+/** The year in UTC of a moment in seconds since 1970: 2026 */
+export const yearName = inUtc({ year: "numeric" });
+
 /** A label within a sentence or list: English makes it small, German keeps its nouns large. */
 export const amid = (label: string): string => (locale() === "en" ? label.toLowerCase() : label);
