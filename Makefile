@@ -5,6 +5,7 @@
 # make check   format, lint, types and import rules, Python and web
 # make bench   measure: decoder, encoder, segmenting everything, all models
 # make audit   known vulnerabilities of what is installed, Python and web (asks PyPI and npm; needs the internet)
+# make pictures  take the pictures of README and guide anew, from the running product
 # make soak    40 people save while the server is killed 30 times: is all there? up to 20 minutes, prints a table
 # make soak-cluster  parts of a cluster are killed in the middle of jobs: is all done, and nothing twice? a quarter of an hour
 # make wheel   dist/limner-*.whl with the web client and the model inside
@@ -32,7 +33,7 @@ BIN     := $(VENV)/bin
 STATIC  := server/limner/static/index.html
 WEB_SOURCES := $(shell find web/src web/public web/messages -type f -not -path "web/src/texts/generated/*" 2>/dev/null) web/index.html web/vite.config.ts web/package.json web/project.inlang/settings.json
 
-.PHONY: run test test-cluster quick check format audit bench soak soak-cluster wheel train train-gpu client browser python-tests web-tests clean
+.PHONY: run test test-cluster quick check format audit bench pictures soak soak-cluster wheel train train-gpu client browser python-tests web-tests clean
 
 run: $(VENV)/.installed $(STATIC)
 	$(BIN)/limner demo --home $(LIMNER_HOME) --host $(HOST) --port $(PORT)
@@ -80,6 +81,9 @@ bench: $(VENV)/.installed-dev $(STATIC) browser
 	$(BIN)/limner bench encoder --json bench-encoder.json
 	$(BIN)/limner bench everything --json bench-everything.json
 	$(BIN)/limner bench models
+
+pictures: $(VENV)/.installed-dev $(STATIC) browser
+	$(BIN)/python -m tests.e2e.pictures
 
 audit: $(VENV)/.installed-dev web/node_modules/.installed
 	$(BIN)/pip install --quiet pip-audit

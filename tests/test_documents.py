@@ -1,9 +1,39 @@
-"""The documents for contributors name what is there."""
+"""The documents name what is there."""
 
 import re
 from pathlib import Path
 
+from tests.e2e.pictures import FOLDER, PICTURES
+
 ROOT = Path(__file__).parents[1]
+DOCUMENTS = (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("data/*.md"))
+LINK = re.compile(
+    r"\]\((?!\w+:|#)([^)#\s]+)(?:#[^)]*)?\)|<img src=\"([^\"]+)\""
+)  # not to other sites, not within the page
+MOST_BYTES = 2_000_000  # of all pictures that are made of the product
+
+
+def linked(document: Path) -> set[Path]:
+    """Files that a document links to or shows."""
+    return {(document.parent / (link or shown)).resolve() for link, shown in LINK.findall(document.read_text())}
+
+
+def test_every_file_and_picture_that_documents_link_to_exists() -> None:
+    links = {(document.name, target) for document in DOCUMENTS for target in linked(document)}
+    assert len(links) >= 50
+    assert sorted((name, str(target)) for name, target in links if not target.exists()) == []
+
+
+def test_every_picture_that_is_made_of_the_product_is_shown_and_all_of_them_are_small() -> None:
+    made = [FOLDER / f"{name}.jpg" for name in PICTURES]
+    shown = {target for document in DOCUMENTS for target in linked(document)}
+    assert [picture.name for picture in made if picture.resolve() not in shown] == []
+    assert sum(picture.stat().st_size for picture in made) < MOST_BYTES
+
+
+def test_no_document_has_marks_of_an_unfinished_merge() -> None:
+    marks = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
+    assert [str(document) for document in DOCUMENTS if marks.search(document.read_text())] == []
 
 
 def test_every_path_in_contributing_exists() -> None:
