@@ -61,8 +61,13 @@ class AnnotatePage:
         return self.page.get_by_role("region", name="Objects").get_by_role("listitem")
 
     @property
+    def answers(self) -> Locator:
+        """Where the candidates are; busy while the model has not answered the last prompt."""
+        return self.page.get_by_role("region", name="Candidates")
+
+    @property
     def candidates(self) -> Locator:
-        return self.page.get_by_role("region", name="Candidates").get_by_role("button", name=re.compile("Candidate"))
+        return self.answers.get_by_role("button", name=re.compile("Candidate"))
 
     def _size(self) -> tuple[int, int]:
         width, height = re.search(r"(\d+) × (\d+)", self.page.get_by_role("banner").inner_text()).groups()

@@ -38,6 +38,8 @@ COLUMNS, CELL = 6, 150  # px
 EDGE = 5  # px of the image: as near to the true edge an outline on the screen says nothing
 WORTH_IT = 0.1  # of the object's size: what is missing or too much beyond that is corrected
 MOST_CORRECTIONS = 3
+STEADY = 2  # pictures that are the same as the one before, in a row
+MOST_PICTURES = 200
 
 
 @dataclass(frozen=True)
@@ -122,15 +124,14 @@ class Annotator:
 
     def draw(self, thing: Thing) -> None:
         """Click until the mask on the screen is good enough."""
-        self._work.leave()
-        before = self._work.picture()
+        before = self._at_rest()
         x, y, size = middle(thing.mask)
         reach = np.ones((2 * EDGE + 1, 2 * EDGE + 1), np.uint8)
         inner = cv2.erode(thing.mask.astype(np.uint8), reach).astype(bool)
         outer = cv2.dilate(thing.mask.astype(np.uint8), reach).astype(bool)
         self._click(x, y, "left")
         for _ in range(MOST_CORRECTIONS):
-            self._work.leave()
+            self._at_rest()
             shown = self._work.shown_mask(before)
             missing, surplus = middle(inner & ~shown), middle(shown & ~outer)
             if max(missing[2], surplus[2]) <= WORTH_IT * size:
@@ -148,7 +149,20 @@ class Annotator:
             self._press_mouse(x, y, button)
             self._work.page.keyboard.up("Alt")
             self._work.candidates.first.wait_for()
-        self._work.page.wait_for_timeout(200)  # the answer to this click is on the screen
+        expect(self._work.answers).to_have_attribute("aria-busy", "false")
+
+    def _at_rest(self) -> NDArray[np.int16]:
+        """The stage once nothing on it changes any more: what changes later would be taken for the mask."""
+        self._work.leave()
+        last, steady = self._work.picture(), 0
+        for _ in range(MOST_PICTURES):
+            self._work.page.wait_for_timeout(50)
+            now = self._work.picture()
+            steady = steady + 1 if np.array_equal(now, last) else 0
+            if steady == STEADY:
+                return now
+            last = now
+        raise AssertionError("The stage does not come to rest.")
 
     def _press_mouse(self, x: float, y: float, button: str) -> None:
         self._work.page.mouse.click(*self._work.at(x, y), button="right" if button == "right" else "left")

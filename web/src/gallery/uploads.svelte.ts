@@ -1,6 +1,7 @@
 import { ApiError, explain } from "../api/errors.ts";
 import type { ProjectImage, UploadResult } from "../api/types.ts";
 import type { FoundFile } from "./dropped-files.ts";
+import { isAway } from "./reachable.ts";
 
 export interface Upload {
   id: number;
@@ -14,6 +15,9 @@ export interface Upload {
   note: string;
 }
 
+/** Times that a file is sent while the server answers everything else: something about this file breaks the connection. */
+const ATTEMPTS = 3;
+
 type Send = (found: FoundFile, onProgress: (share: number) => void) => Promise<UploadResult>;
 
 /**
@@ -22,6 +26,8 @@ type Send = (found: FoundFile, onProgress: (share: number) => void) => Promise<U
  */
 export class Uploads {
   list = $state<Upload[]>([]);
+  /** Whether the server is waited for: it goes on by itself. */
+  away = $state(false);
   private readonly files: { entry: Upload; found: FoundFile }[] = [];
   private working = false;
   private last = 0;
@@ -30,6 +36,8 @@ export class Uploads {
     private readonly send: Send,
     private readonly onImage: (image: ProjectImage) => void,
     private readonly signInAgain: () => Promise<void>,
+    /** Resolves once the server answers, with whether it was away. */
+    private readonly reachable: () => Promise<boolean>,
   ) {}
 
   readonly finished = $derived(this.list.filter((each) => !isOpen(each)).length);
@@ -67,7 +75,7 @@ export class Uploads {
     this.working = false;
   }
 
-  private async upload(entry: Upload, found: FoundFile): Promise<void> {
+  private async upload(entry: Upload, found: FoundFile, attempt = 1): Promise<void> {
     entry.state = "sending";
     try {
       const result = await this.send(found, (share) => {
@@ -83,12 +91,36 @@ export class Uploads {
         await this.signInAgain();
         return await this.upload(entry, found);
       }
+      if (isAway(error) && attempt < ATTEMPTS && (await isReadable(found.file))) {
+        const wasAway = await this.wait(entry);
+        return await this.upload(entry, found, wasAway ? 1 : attempt + 1);
+      }
       const { message, hint } = explain(error);
       entry.state = "rejected";
       entry.problem = `${message} ${hint}`.trim();
     }
   }
+
+  /** @returns whether the server was away indeed */
+  private async wait(entry: Upload): Promise<boolean> {
+    entry.state = "waiting";
+    entry.share = 0;
+    this.away = true;
+    const wasAway = await this.reachable();
+    this.away = false;
+    return wasAway;
+  }
 }
+
+/** A file that was moved or changed since it was chosen breaks the connection, too. */
+const isReadable = (file: File): Promise<boolean> =>
+  file
+    .slice(0, 1)
+    .arrayBuffer()
+    .then(
+      () => true,
+      () => false,
+    );
 
 function isOpen(upload: Upload): boolean {
   return upload.state === "waiting" || upload.state === "sending";

@@ -4,6 +4,8 @@ import type { ProjectImage, UploadResult } from "../api/types.ts";
 import type { FoundFile } from "./dropped-files.ts";
 import { Uploads } from "./uploads.svelte.ts";
 
+const here = async () => false; // the server answers
+
 const file = (path: string) => ({ path, file: new File(["x"], path.split("/").at(-1)!) });
 const image = { id: 1 } as ProjectImage;
 const result = (status: UploadResult["status"], message = "", notes: string[] = []): UploadResult => ({
@@ -23,7 +25,7 @@ describe("Uploads", () => {
       "lost.jpg": () => Promise.reject(new NetworkError("The connection broke.")),
     };
     const added = vi.fn();
-    const uploads = new Uploads((each) => outcomes[each.path]!(), added, vi.fn());
+    const uploads = new Uploads((each) => outcomes[each.path]!(), added, vi.fn(), here);
     uploads.add(Object.keys(outcomes).map(file));
     await vi.waitFor(() => expect(uploads.busy).toBe(false));
     expect(uploads.list.map((each) => each.state)).toEqual(["created", "duplicate", "rejected", "rejected"]);
@@ -41,7 +43,7 @@ describe("Uploads", () => {
     const send = vi.fn(
       (_found: FoundFile) => new Promise<UploadResult>((done) => release.push(() => done(result("created")))),
     );
-    const uploads = new Uploads(send, vi.fn(), vi.fn());
+    const uploads = new Uploads(send, vi.fn(), vi.fn(), here);
     uploads.add(["a", "b", "c", "d", "e"].map(file));
     uploads.add([file("f")]);
     for (let sent = 1; sent <= 6; sent += 1) {
@@ -53,7 +55,7 @@ describe("Uploads", () => {
   });
 
   it("says what to know about a file that was taken", async () => {
-    const uploads = new Uploads(async () => result("created", "", ["Page 1 of 7."]), vi.fn(), vi.fn());
+    const uploads = new Uploads(async () => result("created", "", ["Page 1 of 7."]), vi.fn(), vi.fn(), here);
     uploads.add([file("cam1/stack.tif")]);
     await vi.waitFor(() => expect(uploads.busy).toBe(false));
     expect(uploads.list[0]).toMatchObject({ name: "cam1/stack.tif", state: "created", note: "Page 1 of 7." });
@@ -67,6 +69,7 @@ describe("Uploads", () => {
       },
       vi.fn(),
       vi.fn(),
+      here,
     );
     uploads.add([file("a")]);
     expect(uploads.list[0]).toMatchObject({ state: "sending", share: 0.5 });
@@ -78,9 +81,47 @@ describe("Uploads", () => {
       .mockRejectedValueOnce(new ApiError("not_signed_in", "", "", 401))
       .mockResolvedValueOnce(result("created"));
     const signInAgain = vi.fn(async () => {});
-    const uploads = new Uploads(send, vi.fn(), signInAgain);
+    const uploads = new Uploads(send, vi.fn(), signInAgain, here);
     uploads.add([file("a")]);
     await vi.waitFor(() => expect(uploads.list[0]?.state).toBe("created"));
     expect(signInAgain).toHaveBeenCalledOnce();
+  });
+
+  it("waits for a server that is away, and goes on with the same file in the same order", async () => {
+    const sent: string[] = [];
+    let away = true;
+    let goOn: (wasAway: boolean) => void = () => undefined;
+    const back = new Promise<boolean>((resolve) => {
+      goOn = resolve;
+    });
+    const send = async ({ path }: FoundFile) => {
+      sent.push(path);
+      if (path === "b" && away) throw new NetworkError("The connection broke.");
+      return result("created");
+    };
+    const uploads = new Uploads(send, vi.fn(), vi.fn(), () => back);
+    uploads.add(["a", "b", "c"].map(file));
+    await vi.waitFor(() => expect(uploads.away).toBe(true));
+    expect(uploads.list.map((each) => each.state)).toEqual(["created", "waiting", "waiting"]);
+    away = false;
+    goOn(true);
+    await vi.waitFor(() => expect(uploads.busy).toBe(false));
+    expect(uploads.list.map((each) => each.state)).toEqual(["created", "created", "created"]);
+    expect([sent, uploads.away]).toEqual([["a", "b", "b", "c"], false]);
+  });
+
+  it("refuses a file that breaks the connection three times, or that is no longer there", async () => {
+    const send = vi.fn(() => Promise.reject(new NetworkError("The connection broke.")));
+    const uploads = new Uploads(send, vi.fn(), vi.fn(), here);
+    uploads.add([file("poison.jpg")]);
+    await vi.waitFor(() => expect(uploads.list[0]?.state).toBe("rejected"));
+    expect(send).toHaveBeenCalledTimes(3);
+    const gone = file("gone.jpg");
+    vi.spyOn(gone.file, "slice").mockReturnValue({
+      arrayBuffer: () => Promise.reject(new DOMException("", "NotReadableError")),
+    } as Blob);
+    uploads.add([gone]);
+    await vi.waitFor(() => expect(uploads.list[1]?.state).toBe("rejected"));
+    expect(send).toHaveBeenCalledTimes(4);
   });
 });
