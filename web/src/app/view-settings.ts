@@ -25,8 +25,16 @@ export interface ViewSettings {
   readonly crosshair: boolean;
   /** Whether the bars of what is drawn or selected lie at it; else in the column beside the image. */
   readonly barsAtObject: boolean;
+  /** Whether an image that is as large as the one before is seen where that one was. */
+  readonly keepZoom: boolean;
+  /** Whether two fingers on a trackpad move the image; else they zoom, as a wheel does. */
+  readonly padPans: boolean;
+  /** Of the column beside the image, in rem. */
+  readonly sideWidth: number;
   /** Whether the list of categories is folded. */
   readonly foldCategories: boolean;
+  /** Whether the panel of suggestions is folded. */
+  readonly foldSuggestions: boolean;
   /** Whether to suggest going on after half a minute of work on one object. */
   readonly paceHint: boolean;
   /** Whether to ask before an image without masks is submitted. */
@@ -53,7 +61,11 @@ export const DEFAULTS: ViewSettings = {
   minimap: true,
   crosshair: false,
   barsAtObject: true,
+  keepZoom: false,
+  padPans: true,
+  sideWidth: 18,
   foldCategories: false,
+  foldSuggestions: false,
   paceHint: true,
   askEmpty: true,
   tileMasks: true,
@@ -62,7 +74,13 @@ export const DEFAULTS: ViewSettings = {
   bindings: {},
 };
 
-const RANGES = { opacity: [0, 1], brightness: [0.2, 3], contrast: [0.2, 3], gamma: [0.2, 4] } as const;
+const RANGES = {
+  opacity: [0, 1],
+  brightness: [0.2, 3],
+  contrast: [0.2, 3],
+  gamma: [0.2, 4],
+  sideWidth: [15, 40],
+} as const;
 type Ranged = keyof typeof RANGES;
 
 export const rangeOf = (name: Ranged): readonly [least: number, most: number] => RANGES[name];

@@ -4,10 +4,7 @@ import { type ImagePoint, type ScreenPoint, screenPoint } from "../core/geometry
 import type { PointerInput } from "../tools/tool.ts";
 import type { Finger } from "./fingers.ts";
 
-const LINE_HEIGHT = 16; // CSS px that a wheel notch counted in lines means
-const WHEEL_ZOOM = 0.0016; // per CSS px of wheel: a notch of 100 px is 17 %
 const PEN_ERASER = 32; // PointerEvent.buttons while the other end of a pen is down
-const PINCH_ZOOM = 0.01; // a trackpad pinch comes as Ctrl+wheel with small deltas
 
 /** Relative to the element. */
 export function screenPointOf(event: MouseEvent, element: HTMLElement): ScreenPoint {
@@ -43,12 +40,6 @@ export function asRightButton(input: PointerInput): PointerInput {
 export function fingerOf(event: PointerEvent, element: HTMLElement): Finger {
   const { pointerId: id, pointerType: type, timeStamp: time } = event;
   return { id, type, time, screen: screenPointOf(event, element) };
-}
-
-/** Factor by which a turn of the wheel zooms. */
-export function zoomFactor(event: WheelEvent): number {
-  const pixels = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : LINE_HEIGHT);
-  return Math.exp(-pixels * (event.ctrlKey ? PINCH_ZOOM : WHEEL_ZOOM));
 }
 
 /** What has the focus, as far as keys are concerned. */

@@ -28,6 +28,8 @@ import type { Region } from "../core/region.ts";
 import { boundingBox } from "../core/rle.ts";
 import type { Session } from "../session/session.svelte.ts";
 import type { Gesture, ToolStage } from "../tools/tool.ts";
+import { LeftViews } from "./left-views.ts";
+import type { Turn } from "./wheel.ts";
 
 const EDITED_ALPHA = 0.4;
 const SELECTED_RIM = "#ffffff";
@@ -35,6 +37,7 @@ const ZOOM_STEP = 1.25; // per key press
 const ROOM = 1.6; // of the stage, as a multiple of what is zoomed to
 
 export class Stage implements ToolStage {
+  private readonly left = new LeftViews();
   private gesture = $state.raw<Gesture>({});
   private picture = $state.raw<Picture | null>(null);
   private size = $state.raw<StageSize>({ width: 0, height: 0 });
@@ -129,6 +132,7 @@ export class Stage implements ToolStage {
     if (this.moved && image) this.moved = resize(this.moved, this.size, size, image);
     this.size = size;
     this.pixelRatio = pixelRatio;
+    if (this.moved) this.remember();
   }
 
   /** @returns disposer */
@@ -157,6 +161,23 @@ export class Stage implements ToolStage {
 
   fit(): void {
     this.moved = null;
+    this.remember();
+  }
+
+  /**
+   * Another image is shown.
+   *
+   * @param keeps whether an image that is as large as the one before is seen as that one was
+   */
+  opened(keeps: boolean): void {
+    const { image } = this.session;
+    this.moved = image && this.left.open(image, this.size, keeps, this.moved);
+  }
+
+  /** The wheel was turned, or two fingers moved on a trackpad. */
+  turn(at: ScreenPoint, turn: Turn): void {
+    if (turn.kind === "pan") this.panBy(turn.dx, turn.dy);
+    else this.zoomAt(at, turn.factor);
   }
 
   /** Whether a part of the image lies outside the stage. */
@@ -223,7 +244,14 @@ export class Stage implements ToolStage {
   }
 
   private move(change: (view: View, image: ImageSize) => View): void {
-    if (this.place) this.moved = change(this.place.view, this.place.image);
+    if (!this.place) return;
+    this.moved = change(this.place.view, this.place.image);
+    this.remember();
+  }
+
+  private remember(): void {
+    const { image } = this.session;
+    if (image) this.left.remember(image, this.moved, this.size);
   }
 
   private promptsWithMove(): Prompts {
