@@ -231,6 +231,16 @@ def test_pages_by_state(script: FlaskClient, upload: Upload, image: dict[str, An
     assert listed == {"all": [image["id"], bare["id"]], "annotated": [image["id"]], "unannotated": [bare["id"]]}
 
 
+@pytest.mark.parametrize(("query", "found"), [("waiting&also=annotated", 1), ("submitted&also=annotated", 0)])
+def test_two_filters_hold_together(
+    script: FlaskClient, upload: Upload, image: dict[str, Any], query: str, found: int
+) -> None:
+    upload(png_bytes(seed=9), "bare.png")
+    script.post(f"/api/v1/images/{image['id']}/operations", json=creation(), headers={"If-Match": '"0"'})
+    listed = script.get(f"/api/v1/projects/{image['project_id']}/images?counted=true&state={query}").json
+    assert [listed["total"], [each["id"] for each in listed["images"]]] == [found, [image["id"]][:found]]
+
+
 def test_files_are_served_with_our_type_and_kept_for_ever(script: FlaskClient, image: dict[str, Any]) -> None:
     for name, media_type in (("file", "image/png"), ("thumbnail", "image/webp")):
         answer = script.get(f"/api/v1/images/{image['id']}/{name}")

@@ -84,7 +84,13 @@ def test_work_comes_in_the_order_in_which_it_goes_on(database: Database, project
 def test_pages_neighbours_and_places_agree(
     database: Database, project_id: int, order: ImageOrder, descending: bool
 ) -> None:
-    for chosen in ({}, {"state": "waiting"}, {"folder": "cam"}, {"search": "png 1"}):
+    for chosen in (
+        {},
+        {"state": "waiting"},
+        {"folder": "cam"},
+        {"search": "png 1"},
+        {"state": "waiting", "also": "annotated"},
+    ):
         listing = Listing(order=order, descending=descending, **chosen)
         with database.read() as session:
             images = page_images(session, project_id, None, 100, listing).images
@@ -104,6 +110,23 @@ def test_pages_neighbours_and_places_agree(
             assert sorted(images, key=lambda image: image.id) == sorted(
                 page_images(session, project_id, None, 100, replace(listing, order="added")).images, key=lambda i: i.id
             )
+
+
+def test_a_second_filter_has_to_hold_as_well(database: Database, project_id: int) -> None:
+    with database.read() as session:
+        for state in STATES:
+            one, none = (
+                names(session, project_id, Listing(state=state, also=also)) for also in ("annotated", "unannotated")
+            )
+            assert sorted(one + none) == sorted(names(session, project_id, Listing(state=state)))
+            assert set(none) == set(names(session, project_id, Listing(state=state))) & set(
+                names(session, project_id, Listing(also="unannotated"))
+            )
+        assert names(session, project_id, Listing(also="annotated")) == names(
+            session, project_id, Listing(state="annotated")
+        )
+        submitted = Listing(state="submitted", also="gold")
+        assert names(session, project_id, submitted) == []
 
 
 def test_a_search_has_all_words_and_no_wildcards(database: Database, project_id: int) -> None:

@@ -37,7 +37,7 @@ from limner.vocabulary.listing import Listing
 from limner.vocabulary.states import ImageFilter
 
 MOST_ASSIGNED = 10_000  # images at once
-UNBEGUN = ("all", "waiting", "unannotated")  # lists in which a copy of a gold image looks like any other image
+UNBEGUN = ("all", "any", "waiting", "unannotated")  # lists in which a copy of a gold image looks like any other image
 WORKING_ROLES = [role for role in ProjectRole if Permission.ANNOTATE in PROJECT_ROLE_PERMISSIONS[role]]
 
 
@@ -108,8 +108,10 @@ def take_next(
         given = leases.give_back(session, image, actor.user_id) if image and give_back else []
         session.flush()
         copy = None
-        if not knows_gold(permissions_in(session, actor, project.id)) and (listing is None or listing.state in UNBEGUN):
-            place = [] if listing is None else conditions(project.id, replace(listing, state="all"))
+        if not knows_gold(permissions_in(session, actor, project.id)) and (
+            listing is None or (listing.state in UNBEGUN and listing.also in UNBEGUN)
+        ):
+            place = [] if listing is None else conditions(project.id, replace(listing, state="all", also="any"))
             copy = take_gold(session, project, actor.user_id, current, among=place) or take_overlap(
                 session, project, actor.user_id, image, among=place
             )

@@ -17,7 +17,7 @@ from limner.store.tables import Image, ImageTag
 from limner.store.types import utc_now
 from limner.vocabulary.listing import EVERYTHING, Listing, folder_range, natural_key
 from limner.vocabulary.names import shown
-from limner.vocabulary.states import ImageFilter
+from limner.vocabulary.states import AlsoFilter, ImageFilter
 
 _NOTHING_TO_DO = ("submitted", "approved", "skipped", "gold", "in_work")
 OPEN_WORK = ("waiting", "returned")  # states of images on which somebody has to work
@@ -109,10 +109,12 @@ def next_waiting(session: Session, image: Image, listing: Listing = EVERYTHING) 
 def handed_out(session: Session, project_id: int, current: Image | None, listing: Listing) -> Among:
     """Which images of a list can be handed out, and in which order, from the current one on.
 
-    Of a list by a state in which nothing is left to do, or of what is in work, the state does not count.
+    Of a list by a state in which nothing is left to do, or of what is in work, that does not count.
     """
     if listing.state in _NOTHING_TO_DO:
         listing = replace(listing, state="all")
+    if listing.also in _NOTHING_TO_DO:
+        listing = replace(listing, also="any")
     behind = None if current is None else _behind(listing, _key_of(session, current, listing), current.id)
     return Among(conditions(project_id, listing), _order_by(listing), behind)
 
@@ -127,10 +129,10 @@ def position_of(session: Session, image: Image, listing: Listing = EVERYTHING) -
     return 1 + (session.scalar(before.where(_behind(turned, _key_of(session, image, listing), image.id))) or 0)
 
 
-def passing(state: ImageFilter, person: int | None = None) -> ColumnElement[bool]:
+def passing(state: ImageFilter | AlsoFilter, person: int | None = None) -> ColumnElement[bool]:
     """What holds of the images that pass a filter; where it says "me", that is this person."""
     match state:
-        case "all":
+        case "all" | "any":
             return true()
         case "annotated":
             return Image.annotation_count > 0
@@ -158,11 +160,12 @@ def conditions(project_id: int, listing: Listing) -> list[ColumnElement[bool]]:
     if listing.blind:
         found.append(worked_on_itself())
         known = Image.is_gold.is_(False)
-        found.append(known if listing.state == "gold" else or_(known, Image.state.in_(OPEN_WORK)))
-    if listing.state in ("annotated", "unannotated"):
-        found.append(passing(listing.state))
-    elif listing.state != "all":
-        found.append(_among(project_id, listing, passing(listing.state, listing.person)))
+        of_gold = "gold" in (listing.state, listing.also)
+        found.append(known if of_gold else or_(known, Image.state.in_(OPEN_WORK)))
+    for each in (listing.state, listing.also):
+        if each not in ("all", "any"):
+            passes = passing(each, listing.person)
+            found.append(passes if each in ("annotated", "unannotated") else _among(project_id, listing, passes))
     found += [
         _among(project_id, listing, Image.file_name.icontains(word, autoescape=True)) for word in listing.search.split()
     ]

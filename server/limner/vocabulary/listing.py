@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from limner.vocabulary.states import ExhaustivityFilter, ImageFilter
+from limner.vocabulary.states import AlsoFilter, ExhaustivityFilter, ImageFilter
 
 ImageOrder = Literal["added", "name", "state", "objects", "informative"]
 WorkDone = Literal["approved", "finished", "annotated", "all"]
@@ -24,6 +24,7 @@ class Listing:
     Attributes:
         state: only those with, or without, annotations, in this state of work, that somebody works on, or is to, or on
             which a thread of comments is open, or that are gold.
+        also: a second of these, which has to hold as well, as of submitted images those without annotations.
         search: only those whose path has each of these words in it; lower and upper case are the same (with SQLite only
             for A to Z).
         folder: only those in this folder and the ones in it; a path without a slash at its end. Empty: everywhere.
@@ -34,12 +35,13 @@ class Listing:
         order: by the time they were added, natural name, state of work, number of annotations, or by what they would
             teach a model, as far as they were ranked. What is equal stands in the order in which it was added.
         descending: the other way round.
-        person: the number of whoever ``state`` calls "me".
+        person: the number of whoever ``state`` and ``also`` call "me".
         blind: without gold images, unless there is work to do on them, and without those on whose copies people work:
             for those who are measured by them.
     """
 
     state: ImageFilter = "all"
+    also: AlsoFilter = "any"
     search: str = ""
     folder: str = ""
     category: int | None = None

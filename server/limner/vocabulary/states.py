@@ -8,9 +8,10 @@ from typing import Literal
 SuggestionOrigin = Literal["everything", "similar", "detector", "text", "import", "propagated"]  # where they come from
 SuggestionActivity = Literal["waiting", "running", "ready", "failed", "cancelled"]  # of a run on one image
 ImageState = Literal["waiting", "submitted", "approved", "returned", "skipped"]  # how far the work on an image is
-ImageFilter = Literal[
-    "all", "annotated", "unannotated", ImageState, "in_work", "assigned_to_me", "returned_to_me", "commented", "gold"
-]
+# What else can be asked of an image, whatever its state.
+ImageTrait = Literal["annotated", "unannotated", "in_work", "assigned_to_me", "returned_to_me", "commented", "gold"]
+ImageFilter = Literal["all", ImageState, ImageTrait]
+AlsoFilter = Literal["any", ImageTrait]
 # Of an image on which several people work, each on a copy: nobody has begun, some have, all are in, it was decided.
 OverlapState = Literal["open", "begun", "ready", "settled"]
 UNSETTLED: Sequence[OverlapState] = ("open", "begun", "ready")

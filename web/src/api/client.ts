@@ -199,7 +199,16 @@ export class Client {
     body<ManyChanged>(
       this.api.POST("/api/v1/projects/{project_id}/images/change", {
         params: { path: { project_id: projectId } },
-        body: { state: "all", search: "", folder: "", tag: "", exhaustive: "any", after: 0, ...question },
+        body: {
+          state: "all",
+          also: "any",
+          search: "",
+          folder: "",
+          tag: "",
+          exhaustive: "any",
+          after: 0,
+          ...question,
+        },
       }),
     );
   deleteImage = (id: number) =>

@@ -4,6 +4,7 @@ import { addressOf, EVERYTHING, type Listing, listingOf, queryOf } from "./listi
 it.each<[Partial<Listing>, string]>([
   [{}, ""],
   [{ state: "waiting" }, "?state=waiting"],
+  [{ state: "submitted", also: "unannotated" }, "?state=submitted&also=unannotated"],
   [
     { search: "a b&c", folder: "cam 1/ö", tag: "night", order: "name", descending: true },
     "?search=a+b%26c&folder=cam+1%2F%C3%B6&tag=night&order=name&descending=true",
@@ -15,6 +16,15 @@ it.each<[Partial<Listing>, string]>([
   expect(addressOf(listing)).toBe(address);
   expect(listingOf(address)).toEqual(listing);
   expect(queryOf(listing)).toEqual(chosen);
+});
+
+it("tells states and masks apart in addresses that name masks as a state", () => {
+  expect(listingOf("?state=annotated")).toEqual({ ...EVERYTHING, also: "annotated" });
+  expect(listingOf("?state=gold&also=annotated")).toEqual({
+    ...EVERYTHING,
+    state: "gold",
+    also: "annotated",
+  });
 });
 
 it("leaves out what an address says that no list is called", () => {

@@ -10,6 +10,7 @@ export type Listing = Omit<Said, "category"> & {
 
 export const EVERYTHING: Listing = {
   state: "all",
+  also: "any",
   search: "",
   folder: "",
   category: null,
@@ -20,21 +21,25 @@ export const EVERYTHING: Listing = {
 };
 
 /** All that there are: one that is left out here does not compile. */
-const STATES: readonly string[] = Object.keys({
-  all: true,
+const TRAITS = {
   annotated: true,
   unannotated: true,
-  waiting: true,
-  submitted: true,
-  approved: true,
-  returned: true,
-  skipped: true,
   in_work: true,
   assigned_to_me: true,
   returned_to_me: true,
   commented: true,
   gold: true,
+} satisfies Record<Exclude<Listing["also"], "any">, true>;
+const STATES: readonly string[] = Object.keys({
+  all: true,
+  waiting: true,
+  submitted: true,
+  approved: true,
+  returned: true,
+  skipped: true,
+  ...TRAITS,
 } satisfies Record<Listing["state"], true>);
+const ALSO: readonly string[] = Object.keys({ any: true, ...TRAITS } satisfies Record<Listing["also"], true>);
 const ORDERS: readonly string[] = Object.keys({
   added: true,
   name: true,
@@ -61,7 +66,7 @@ export function listingOf(address: string): Listing {
   const number = Number(said.get("category") ?? "");
   const category = Number.isSafeInteger(number) && number > 0 ? number : EVERYTHING.category;
   return {
-    state: one("state", STATES, EVERYTHING.state),
+    ...apart(one("state", STATES, EVERYTHING.state), one("also", ALSO, EVERYTHING.also)),
     search: text("search"),
     folder: text("folder"),
     category,
@@ -70,6 +75,13 @@ export function listingOf(address: string): Listing {
     order: one("order", ORDERS, EVERYTHING.order),
     descending: said.get("descending") === "true",
   };
+}
+
+/** States and what else is asked of an image are told apart, also where an address says `state=annotated`. */
+function apart(state: Listing["state"], also: Listing["also"]): Pick<Listing, "state" | "also"> {
+  return state in TRAITS && also === "any"
+    ? { state: "all", also: state as keyof typeof TRAITS }
+    : { state, also };
 }
 
 /** Only what differs from {@link EVERYTHING}. */

@@ -2907,6 +2907,20 @@ export interface components {
     };
     /** @description Which images of a project are listed, and in which order. */
     ListingQuery: {
+      /**
+       * @description a second of these filters, which has to hold as well
+       * @default any
+       * @enum {string}
+       */
+      also:
+        | "any"
+        | "annotated"
+        | "unannotated"
+        | "in_work"
+        | "assigned_to_me"
+        | "returned_to_me"
+        | "commented"
+        | "gold";
       /** @description only images with annotations of this category; with `exhaustive`: see there */
       category?: number | null;
       /** @default false */
@@ -2939,13 +2953,13 @@ export interface components {
        */
       state:
         | "all"
-        | "annotated"
-        | "unannotated"
         | "waiting"
         | "submitted"
         | "approved"
         | "returned"
         | "skipped"
+        | "annotated"
+        | "unannotated"
         | "in_work"
         | "assigned_to_me"
         | "returned_to_me"
@@ -3034,6 +3048,20 @@ export interface components {
     ManyChange: {
       /** @default 0 */
       after: number;
+      /**
+       * @description a second of these filters, which has to hold as well
+       * @default any
+       * @enum {string}
+       */
+      also:
+        | "any"
+        | "annotated"
+        | "unannotated"
+        | "in_work"
+        | "assigned_to_me"
+        | "returned_to_me"
+        | "commented"
+        | "gold";
       /** @description only images with annotations of this category; with `exhaustive`: see there */
       category?: number | null;
       change:
@@ -3064,13 +3092,13 @@ export interface components {
        */
       state:
         | "all"
-        | "annotated"
-        | "unannotated"
         | "waiting"
         | "submitted"
         | "approved"
         | "returned"
         | "skipped"
+        | "annotated"
+        | "unannotated"
         | "in_work"
         | "assigned_to_me"
         | "returned_to_me"
@@ -3251,13 +3279,13 @@ export interface components {
        */
       state:
         | "all"
-        | "annotated"
-        | "unannotated"
         | "waiting"
         | "submitted"
         | "approved"
         | "returned"
         | "skipped"
+        | "annotated"
+        | "unannotated"
         | "in_work"
         | "assigned_to_me"
         | "returned_to_me"
@@ -4870,13 +4898,22 @@ export interface operations {
       query?: {
         state?:
           | "all"
-          | "annotated"
-          | "unannotated"
           | "waiting"
           | "submitted"
           | "approved"
           | "returned"
           | "skipped"
+          | "annotated"
+          | "unannotated"
+          | "in_work"
+          | "assigned_to_me"
+          | "returned_to_me"
+          | "commented"
+          | "gold";
+        also?:
+          | "any"
+          | "annotated"
+          | "unannotated"
           | "in_work"
           | "assigned_to_me"
           | "returned_to_me"
@@ -6533,13 +6570,22 @@ export interface operations {
       query?: {
         state?:
           | "all"
-          | "annotated"
-          | "unannotated"
           | "waiting"
           | "submitted"
           | "approved"
           | "returned"
           | "skipped"
+          | "annotated"
+          | "unannotated"
+          | "in_work"
+          | "assigned_to_me"
+          | "returned_to_me"
+          | "commented"
+          | "gold";
+        also?:
+          | "any"
+          | "annotated"
+          | "unannotated"
           | "in_work"
           | "assigned_to_me"
           | "returned_to_me"
@@ -6592,13 +6638,22 @@ export interface operations {
       query?: {
         state?:
           | "all"
-          | "annotated"
-          | "unannotated"
           | "waiting"
           | "submitted"
           | "approved"
           | "returned"
           | "skipped"
+          | "annotated"
+          | "unannotated"
+          | "in_work"
+          | "assigned_to_me"
+          | "returned_to_me"
+          | "commented"
+          | "gold";
+        also?:
+          | "any"
+          | "annotated"
+          | "unannotated"
           | "in_work"
           | "assigned_to_me"
           | "returned_to_me"
@@ -6650,13 +6705,22 @@ export interface operations {
       query?: {
         state?:
           | "all"
-          | "annotated"
-          | "unannotated"
           | "waiting"
           | "submitted"
           | "approved"
           | "returned"
           | "skipped"
+          | "annotated"
+          | "unannotated"
+          | "in_work"
+          | "assigned_to_me"
+          | "returned_to_me"
+          | "commented"
+          | "gold";
+        also?:
+          | "any"
+          | "annotated"
+          | "unannotated"
           | "in_work"
           | "assigned_to_me"
           | "returned_to_me"
@@ -6774,13 +6838,22 @@ export interface operations {
       query?: {
         state?:
           | "all"
-          | "annotated"
-          | "unannotated"
           | "waiting"
           | "submitted"
           | "approved"
           | "returned"
           | "skipped"
+          | "annotated"
+          | "unannotated"
+          | "in_work"
+          | "assigned_to_me"
+          | "returned_to_me"
+          | "commented"
+          | "gold";
+        also?:
+          | "any"
+          | "annotated"
+          | "unannotated"
           | "in_work"
           | "assigned_to_me"
           | "returned_to_me"

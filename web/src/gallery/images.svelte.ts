@@ -8,7 +8,12 @@ const AT_ONCE = 2; // pages on their way
 const ATTEMPTS = 3; // to have a page whole, while images come and go
 
 /** States of work, and filters, that let a new image pass: it has no mask, no tag, and it waits. */
-const FOR_NEW: ReadonlySet<Listing["state"]> = new Set(["all", "unannotated", "waiting"]);
+const FOR_NEW: ReadonlySet<Listing["state"] | Listing["also"]> = new Set([
+  "all",
+  "any",
+  "unannotated",
+  "waiting",
+]);
 
 /** A list of which only what was looked at is here. */
 export type SparseList = readonly (ProjectImage | undefined)[];
@@ -83,9 +88,9 @@ export class GalleryImages {
 
   /** There is a new image. @returns whether it is in its place already, or none of these */
   add(id: number, image?: ProjectImage): boolean {
-    const { order, descending, state, search, folder, category, exhaustive, tag } = this.listing;
+    const { order, descending, state, also, search, folder, category, exhaustive, tag } = this.listing;
     if (this.known.has(id) || !this.counted) return true;
-    if (!FOR_NEW.has(state) || tag) return true;
+    if (!FOR_NEW.has(state) || !FOR_NEW.has(also) || tag) return true;
     if (category !== null && exhaustive !== "unknown") return true; // it has no object, and nobody has looked
     if (order !== "added" || search || folder) return false; // only the server knows where it stands, and whether it does
     this.known.add(id);

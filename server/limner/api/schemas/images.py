@@ -15,7 +15,7 @@ from limner.service.images import ImageInfo, ImagePlace
 from limner.vocabulary.events import ImageMark, ImageWork, Timestamp
 from limner.vocabulary.listing import ImageOrder, Listing
 from limner.vocabulary.names import MAX_TAG, one_line
-from limner.vocabulary.states import EmbeddingStateName, ExhaustivityFilter, ImageFilter, OverlapState
+from limner.vocabulary.states import AlsoFilter, EmbeddingStateName, ExhaustivityFilter, ImageFilter, OverlapState
 
 MAX_PAGE = 200
 MAX_FOLDERS = 1000
@@ -197,6 +197,7 @@ class FilterQuery(Request):
     """Which images of a project are meant."""
 
     state: ImageFilter = "all"
+    also: AlsoFilter = Field(default="any", description="a second of these filters, which has to hold as well")
     search: SearchText = ""
     folder: FolderText = ""
     tag: TagQuery = ""
@@ -219,6 +220,7 @@ class FilterQuery(Request):
         """What was asked for, without slashes around the folder, as added."""
         return Listing(
             state=self.state,
+            also=self.also,
             search=self.search,
             folder=self.folder.strip("/"),
             category=self.category,

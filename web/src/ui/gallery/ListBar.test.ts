@@ -6,7 +6,12 @@ import { EVERYTHING } from "../../api/listing.ts";
 import type { Project } from "../../api/types.ts";
 import ListBar from "./ListBar.svelte";
 
-const project = { image_count: 9, gold_share: null, categories: [] as Project["categories"] } as Project;
+const project = {
+  image_count: 9,
+  annotated_count: 7,
+  gold_share: null,
+  categories: [] as Project["categories"],
+} as Project;
 const person = userEvent.setup();
 afterEach(cleanup);
 
@@ -20,6 +25,8 @@ it("opens the filters as a sheet from one button, which names what is chosen and
   expect(onchange).toHaveBeenLastCalledWith({ ...listing, state: "approved" });
   await person.selectOptions(sheet.getByRole("combobox", { name: "Folder" }), "");
   expect(onchange).toHaveBeenLastCalledWith({ ...listing, folder: "" });
+  await person.selectOptions(sheet.getByRole("combobox", { name: "Masks and work" }), "Without masks (2)");
+  expect(onchange).toHaveBeenLastCalledWith({ ...listing, also: "unannotated" });
   screen.getByRole("dialog").dispatchEvent(new Event("cancel", { cancelable: true }));
   await vi.waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
 });
