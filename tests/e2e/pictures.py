@@ -51,6 +51,8 @@ SETTINGS = """if (localStorage.getItem("limner-view") === null)
     localStorage.setItem("limner-view", JSON.stringify({ coached: true, theme: "light" }));"""
 DEMO = 1  # number of the demo project
 
+expect.set_options(timeout=TIMEOUT)
+
 Point = tuple[float, float]  # (x, y) in pixels of the image
 Box = tuple[float, float, float, float]  # its corners: left, top, right, bottom
 

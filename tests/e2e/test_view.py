@@ -1,0 +1,81 @@
+"""How an image is seen: the zoom has buttons and is not forgotten, the column beside the image is made wider."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.annotate_page import AnnotatePage, violations
+from tests.e2e.api import Project
+
+pytestmark = pytest.mark.e2e
+
+
+def scale_of(page: Page) -> float:
+    return float(page.get_by_role("application").get_attribute("data-scale") or 0)
+
+
+def walk(page: Page, key: str, name: str) -> None:
+    page.keyboard.press(key)
+    page.get_by_role("heading", name=name).wait_for()
+    expect(page.get_by_role("contentinfo")).to_contain_text("Ready")
+
+
+def test_the_zoom_has_buttons_and_each_image_keeps_its_own(project: Project, page: Page) -> None:
+    project.add_photo("astronaut.png")
+    project.add_photo("photographer.png")  # as large
+    AnnotatePage(page, project, "astronaut.png")
+    zoom = page.get_by_role("group", name="Zoom")
+    fitted = scale_of(page)
+    for _ in range(4):
+        zoom.get_by_role("button", name="Zoom in").click()
+    closer = scale_of(page)
+    assert closer == pytest.approx(fitted * 1.25**4)
+    expect(zoom).to_contain_text(f"{100 * closer:.0f} %")
+    assert violations(page) == []
+    walk(page, "d", "photographer.png")
+    assert scale_of(page) == pytest.approx(fitted)
+    walk(page, "a", "astronaut.png")
+    assert scale_of(page) == pytest.approx(closer)  # as it was left
+    page.get_by_text("View", exact=True).click()
+    page.get_by_label("Keep the zoom on images of the same size").check()
+    page.keyboard.press("Escape")
+    walk(page, "d", "photographer.png")
+    assert scale_of(page) == pytest.approx(closer)
+    zoom.get_by_role("button", name="Fit the image").click()
+    assert scale_of(page) == pytest.approx(fitted)
+
+
+def test_the_column_is_made_wider_and_panels_fold_and_both_last(project: Project, page: Page) -> None:
+    work = AnnotatePage(page, project, "cat.png")
+    column = page.get_by_role("complementary", name="Annotations")
+    edge = page.get_by_role("separator", name="Width of the column")
+
+    def width() -> float:
+        box = column.bounding_box()
+        assert box
+        return box["width"]
+
+    assert width() == 288
+    box = edge.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 4, box["y"] + 300)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 76, box["y"] + 310, steps=4)
+    page.mouse.up()
+    assert width() == pytest.approx(368, abs=2)
+    edge.focus()
+    page.keyboard.press("ArrowRight")
+    assert width() == pytest.approx(352, abs=2)
+    suggestions = page.get_by_role("region", name="Suggestions")
+    suggestions.get_by_role("button", name="Suggestions").click()
+    expect(suggestions.get_by_role("button", name=re.compile("Find everything"))).to_have_count(0)
+    assert violations(page) == []
+    page.reload()
+    work.wait_until_ready()
+    assert width() == pytest.approx(352, abs=2)
+    expect(suggestions.get_by_role("button", name=re.compile("Find everything"))).to_have_count(0)
+    edge.dblclick()
+    assert width() == 288
