@@ -1,6 +1,7 @@
 import { paraglideVitePlugin } from "@inlang/paraglide-js";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
+import { guide } from "./plugins/guide.ts";
 import { precompress } from "./plugins/precompress.ts";
 
 const BACKEND = process.env.LIMNER_BACKEND ?? "http://127.0.0.1:8000";
@@ -23,7 +24,7 @@ const texts = paraglideVitePlugin({
 });
 
 export default defineConfig({
-  plugins: [texts, svelte(), precompress({ minBytes: 1024 })],
+  plugins: [texts, svelte(), guide("../docs"), precompress({ minBytes: 1024 })],
   base: "./", // the server puts the path of the installation before it
   build: {
     outDir: "../server/limner/static",
@@ -41,7 +42,9 @@ export default defineConfig({
   optimizeDeps: { exclude: ["onnxruntime-web"] },
   server: {
     headers: ISOLATION,
-    proxy: { "/api": { target: BACKEND, changeOrigin: false } },
+    proxy: Object.fromEntries(
+      ["/api", "/guide"].map((path) => [path, { target: BACKEND, changeOrigin: false }]),
+    ),
   },
   test: {
     environment: "node",

@@ -259,7 +259,7 @@ def pictures_of_managing(studio: Studio, page: Page) -> None:
     studio.take(page, "export")
     studio.visit(page, "/people")
     page.get_by_label("Invite to").select_option(label="Demo")
-    page.get_by_label("For whom").fill("Katherine, starts in December")
+    page.get_by_label("For whom").fill("Katherine")
     studio.take(page, "people")
     studio.visit(page, "/models")
     studio.take(page, "models")

@@ -61,6 +61,8 @@ export const HOME_PATH = `${ROOT}/`;
 export const LOGIN_PATH = `${ROOT}/login`;
 export const PEOPLE_PATH = `${ROOT}/people`;
 export const MODELS_PATH = `${ROOT}/models`;
+/** The guide, which is no page of this client: `plugins/guide.ts` makes its files. */
+export const guidePath = `${ROOT}/guide/index.html`;
 export const ACCOUNT_PATH = `${ROOT}/account`;
 /** @param projectId null for that of the installation */
 export const auditPath = (projectId: number | null) =>

@@ -89,8 +89,9 @@ def _page(status: int = 200) -> Response:
 
 @blueprint.get("/<name>")
 @blueprint.get(f"/{HASHED}/<path:name>")
+@blueprint.get("/guide/<path:name>")
 def file(name: str) -> Response:
-    """A file of the client."""
+    """A file of the client, or a page or picture of the guide."""
     path = request.path.lstrip("/")
     joined = safe_join(str(_folder()), path)
     found = Path(joined) if joined else None
