@@ -48,7 +48,7 @@ class Case:
 CASES = (
     Case("chelsea.png", "wanted: the cat", click=(330, 260)),
     Case("astronaut.png", "wanted: the helmet", click=(430, 420)),
-    Case("astronaut.png", "wanted: the person in the box", box=(18, 8, 350, 511)),
+    Case("coffee.png", "wanted: the cup", click=(300, 200)),
     Case("coffee.png", "wanted: the saucer, or cup and saucer", click=(200, 235)),
     Case("motorcycle_left.png", "wanted: the motorcycle", click=(330, 300)),
     Case("motorcycle_left.png", "wanted: the motorcycle in the box", box=(120, 90, 684, 478)),
