@@ -205,7 +205,7 @@ def test_archives_that_are_broken_encrypted_or_bombs_are_refused(world: World) -
     report = import_files(
         world.database, world.project_id, of_stream("x.zip", io.BytesIO(bytes(damaged))), form="labelme"
     )
-    assert "It cannot be read" in reasons(report)
+    assert "a.json cannot be read" in reasons(report)
 
 
 @pytest.mark.parametrize("form", ALL)

@@ -306,12 +306,15 @@ def test_documents_of_endless_values_are_refused_before_they_are_in_memory(world
             {"labels.json": b"[" + b"[]," * MAX_VALUES + b"0]", "masks/a.png": ALL["masks"]["masks/a.png"]},
             "more than 1,000,000 values",
         ),
-        "voc": ({"Annotations/a.xml": b"<annotation>" + b"<a/>" * (1 << 20) + b"</annotation>"}, "It is too large"),
+        "voc": ({"Annotations/a.xml": b"<annotation>" + b"<a/>" * (1 << 20) + b"</annotation>"}, "a.xml is too large"),
         "cvat": (
             {"a.xml": b"<annotations><image>" + elements + b"</image></annotations>"},
             "more than 200,000 elements in one",
         ),
-        "yolo": ({"data.yaml": b"names: [" + b"a," * (1 << 19) + b"a]", "labels/a.txt": b""}, "It is too large"),
+        "yolo": (
+            {"data.yaml": b"names: [" + b"a," * (1 << 19) + b"a]", "labels/a.txt": b""},
+            "data.yaml is too large",
+        ),
     }
     for form, (files, said) in refused.items():
         try:
@@ -319,6 +322,43 @@ def test_documents_of_endless_values_are_refused_before_they_are_in_memory(world
         except LimnerError as error:
             told = error.message
         assert said in told, form
+
+
+LONG: dict[ImportFormat, Files] = {
+    "yolo": {"data.yaml": YOLO["data.yaml"], "labels/a.txt": b"0 " + b"0.5 0.5 " * (3 << 20)},
+    "cvat": {
+        "a.xml": b"""<annotations><image name="a.jpg" width="60" height="40"><polygon label="a" points="%s"/>
+        <polygon label="dog" points="6,10;24,10;24,30;6,30"/></image></annotations>"""
+        % (b"1,1;" * (1 << 20))
+    },
+    "labelme": {
+        "a.json": document(
+            {
+                "shapes": [
+                    {"label": "a", "shape_type": "polygon", "points": [[1.23456789012345678] * 2] * 300_000},
+                    {"label": "dog", "shape_type": "polygon", "points": [[6, 10], [24, 10], [24, 30], [6, 30]]},
+                ],
+                **{"imagePath": "a.jpg", "imageHeight": 40, "imageWidth": 60},
+            }
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("form", LONG)
+def test_an_outline_without_end_is_left_out_and_its_neighbours_are_not(world: World, form: ImportFormat) -> None:
+    report = take(world, LONG[form], form=form)
+    said = reasons(report)
+    assert "too many corners" in said or "labels/a.txt is too large" in said
+    assert report.by_category == ({} if form == "yolo" else {"dog": 1})
+
+
+@pytest.mark.parametrize("listing", ["classes.txt", "names.csv", "labelmap.txt"])
+def test_lists_without_end_are_refused_by_name(world: World, listing: str) -> None:
+    files = {listing: b"a,b\n" * 600_000, "labels/a.txt": b"0 0 0 1 1", "Annotations/a.xml": b"<annotation/>"}
+    form: ImportFormat = "voc" if listing == "labelmap.txt" else "yolo"
+    with pytest.raises(LimnerError, match=rf"{listing} (is too large|has more than 500,000 lines)"):
+        take(world, files, form=form)
 
 
 def test_names_of_classes_are_texts_whatever_yaml_makes_of_them(world: World) -> None:

@@ -29,6 +29,7 @@ from limner.formats.importing.sources import SourceFile, Sources
 from limner.formats.importing.stream import ReadAnnotation, ReadCategory, Reader, ReadImage, Reading
 from limner.formats.importing.voc import read_voc
 from limner.formats.importing.yolo import read_yolo
+from limner.formats.json_stream import MAX_ELEMENT
 from limner.store import Database
 from limner.store.projects import get_project
 from limner.vocabulary.names import check_text, one_line
@@ -175,6 +176,9 @@ def write_coco(read: Iterable[ReadImage | ReadCategory], spool: IO[bytes], skipp
                     deep = isinstance(error, RecursionError)
                     why = "It is nested too deeply." if deep else "It has a number that is not finite."
                     skipped.add("annotation", annotation.name, why)
+                    continue
+                if len(entry) > MAX_ELEMENT:  # the importer would refuse the whole file for it
+                    skipped.add("annotation", annotation.name, "Its outline has too many corners; give a mask.")
                     continue
                 annotations += 1
                 spool.write((b"," if annotations > 1 else b"") + entry)

@@ -21,6 +21,7 @@ from limner.formats.importing.xml_documents import iterate_xml
 from limner.vocabulary.names import shown
 
 COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+MAX_OUTLINE = 2 << 20  # characters: each corner takes a hundred times as much while it is read
 NOT_READ = {
     "polyline": "it is a polyline, which has no area",
     "points": "it is a set of points, which has no area",
@@ -110,6 +111,8 @@ def _annotation(name: str, shape: Element, size: Size, reading: Reading) -> Read
 
 
 def _points(text: str | None) -> list[float]:
+    if len(text or "") > MAX_OUTLINE:
+        raise InvalidFile("Its outline has too many corners.", hint="Give a mask.")
     corners = [pair.split(",") for pair in (text or "").split(";") if pair.strip()]
     if len(corners) < 3 or not all(len(pair) == 2 for pair in corners):
         raise InvalidFile(f"Its points are {shown(text)}.", hint='Give three or more, as "x,y;x,y;x,y".')

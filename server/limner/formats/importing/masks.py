@@ -30,6 +30,7 @@ FOLDERS = (CLASSES, "masks", "mask", "labels", "annotations", "segmentation", "s
 PICTURES = ("images", "jpegimages", INSTANCES)
 ENDS = ("_mask", "-mask", "_masks", "_label", "_labels", "_seg")
 VOID = 255
+MAX_LISTING = 1 << 20  # bytes of classes.txt
 ONE_OBJECT = (1, VOID)
 
 
@@ -120,7 +121,7 @@ def _names(sources: Sources) -> dict[int, str]:
         except ValueError:
             raise InvalidFile(f"{listing.shown} names no numbers.", hint='Give {"1": "cat", …}.') from None
     if (listing := sources.called("classes.txt")) is not None:
-        lines = [line.strip() for line in listing.text().splitlines() if line.strip()]
+        lines = [line.strip() for line in listing.text(MAX_LISTING).splitlines() if line.strip()]
         first = 0 if lines and lines[0].lower() in ("background", "_background_", "__background__") else 1
         return {number: name for number, name in enumerate(lines, start=first) if number}
     return {}

@@ -18,7 +18,8 @@ from limner.errors import InvalidFile
 from limner.formats.files import opener
 from limner.vocabulary.names import printable, shown
 
-MAX_DOCUMENT = 64 << 20  # bytes of a file that is read as a whole
+MIB = 1 << 20
+MAX_DOCUMENT = 64 * MIB  # bytes of a file that is read as a whole
 MAX_VALUES = 1_000_000  # of a JSON document that is read as a whole; each takes some hundred bytes of memory
 MAX_FILES = 1_000_000  # of an archive
 MAX_RATIO = 200  # an archive may unpack to this many times its size
@@ -56,8 +57,8 @@ class SourceFile:
 
     def open(self) -> IO[bytes]:
         """The file at its beginning, to be closed; opening and reading it raise as :meth:`read` where it is damaged."""
-        with _readable():
-            return cast(IO[bytes], _Guarded(self.opener()))
+        with _readable(self.shown):
+            return cast(IO[bytes], _Guarded(self.opener(), self.shown))
 
     def read(self, limit: int = MAX_DOCUMENT) -> bytes:
         """All of it.
@@ -67,7 +68,9 @@ class SourceFile:
         """
         data = self.head(limit + 1)
         if len(data) > limit:
-            raise InvalidFile("It is too large.", hint=f"At most {limit >> 20} MiB of such a file are read.")
+            raise InvalidFile(
+                f"{self.shown} is too large.", hint=f"At most {limit / MIB:g} MiB of such a file are read."
+            )
         return data
 
     def head(self, count: int) -> bytes:
@@ -80,13 +83,13 @@ class SourceFile:
         try:
             return self.read(limit).decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise InvalidFile("It is not text in UTF-8.", hint="Save it as UTF-8.") from error
+            raise InvalidFile(f"{self.shown} is not text in UTF-8.", hint="Save it as UTF-8.") from error
 
     def json(self) -> bytes:
         """All of a JSON document, to be parsed as a whole; raises as :meth:`read`, and for too many values."""
         data = self.read()
         if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
-            raise InvalidFile(f"It holds more than {MAX_VALUES:,} values.", hint="Split it into several files.")
+            raise InvalidFile(f"{self.shown} holds more than {MAX_VALUES:,} values.", hint="Split it.")
         return data
 
 
@@ -128,7 +131,7 @@ def of_stream(name: str, file: IO[bytes]) -> Sources:
     file.seek(0)
     if file.read(len(ZIP_MAGIC[0])) in ZIP_MAGIC:
         return Sources(_of_archive(file))
-    return Sources([SourceFile(name, lambda: cast(IO[bytes], _Guarded(file, lent=True)))])
+    return Sources([SourceFile(name, lambda: cast(IO[bytes], _Guarded(file, printable(name), lent=True)))])
 
 
 def _of_archive(file: IO[bytes]) -> Iterator[SourceFile]:
@@ -153,19 +156,20 @@ def _is_hidden(path: str) -> bool:
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
+def _readable(name: str) -> Iterator[None]:
     """Whatever a damaged file or archive makes its reader raise is said as what it is."""
     try:
         yield
     except _UNREADABLE as error:
-        raise InvalidFile(f"It cannot be read: {error}.", hint="Send the files or the archive again.") from error
+        raise InvalidFile(f"{name} cannot be read: {error}.", hint="Send it again.") from error
 
 
 class _Guarded(io.BufferedIOBase):
     """Reads from a stream, and says what is damaged in it. A stream that is lent is left open."""
 
-    def __init__(self, file: IO[bytes], *, lent: bool = False) -> None:
+    def __init__(self, file: IO[bytes], name: str, *, lent: bool = False) -> None:
         self._file = file
+        self._name = name
         self._lent = lent
         if lent:
             file.seek(0)
@@ -177,11 +181,11 @@ class _Guarded(io.BufferedIOBase):
         return True
 
     def read(self, size: int | None = -1) -> bytes:
-        with _readable():
+        with _readable(self._name):
             return self._file.read(-1 if size is None else size)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        with _readable():
+        with _readable(self._name):
             return self._file.seek(offset, whence)
 
     def tell(self) -> int:

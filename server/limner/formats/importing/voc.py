@@ -52,6 +52,7 @@ STANDARD: tuple[str, ...] = (
     "train",
     "tvmonitor",
 )
+MAX_LABEL_MAP = 1 << 20  # bytes
 FLAGS = ("difficult", "truncated", "occluded")
 
 
@@ -213,7 +214,7 @@ def _labels(sources: Sources) -> list[_Label]:
     if listing is None:
         return [_Label(name, voc_color(index)) for index, name in enumerate(STANDARD)]
     labels: list[_Label] = []
-    for line in listing.text().splitlines():
+    for line in listing.text(MAX_LABEL_MAP).splitlines():
         if not line.strip() or line.startswith("#"):
             continue
         words = line.rsplit(":", 3)

@@ -25,6 +25,8 @@ CLASS_FILES = ("classes.txt", "obj.names")
 OTHER_TEXTS = (*CLASS_FILES, "train.txt", "val.txt", "test.txt", "labels.txt", "requirements.txt")
 SLACK = 0.01  # shares may be off by this much, as in Ultralytics
 MAX_CLASSES = 50_000
+MAX_LABELS = 20 << 20  # bytes of a label file, whose numbers take ten times as much
+MAX_RENAMED = 500_000  # lines of names.csv
 MAX_LISTING = 1 << 19  # bytes of data.yaml: its reader takes 340 times as much
 
 
@@ -37,7 +39,7 @@ def read_yolo(sources: Sources, reading: Reading) -> Iterator[ReadImage | ReadCa
     for file in label_files(sources):
         try:
             image = _image_of(file, called, reading)
-            lines = file.text().splitlines()
+            lines = file.text(MAX_LABELS).splitlines()
         except InvalidFile as error:
             reading.leave_out("document", file.shown, error)
             continue
@@ -131,7 +133,7 @@ def _classes(sources: Sources) -> dict[int, str]:
             )
         return {int(key): str(name) for key, name in sorted(names.items(), key=lambda each: int(each[0]))}
     if (listing := sources.called(*CLASS_FILES)) is not None:
-        return dict(enumerate(line.strip() for line in listing.text().splitlines() if line.strip()))
+        return dict(enumerate(line.strip() for line in listing.text(MAX_LISTING).splitlines() if line.strip()))
     return {}
 
 
@@ -145,8 +147,11 @@ def _renamed(sources: Sources) -> dict[str, str]:
     listing = sources.called("names.csv")
     if listing is None:
         return {}
+    text = listing.text()
+    if text.count("\n") > MAX_RENAMED:
+        raise InvalidFile(f"{listing.shown} has more than {MAX_RENAMED:,} lines.", hint="Import in parts.")
     try:
-        rows = list(csv.reader(io.StringIO(listing.text())))
+        rows = list(csv.reader(io.StringIO(text)))
     except csv.Error as error:
         raise InvalidFile(f"{listing.shown} is not CSV: {error}.", hint="Mend it, or leave it out.") from error
     pairs = [(PurePosixPath(row[1]), row[0]) for row in rows[1:] if len(row) == 2]
