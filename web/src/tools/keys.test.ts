@@ -54,6 +54,8 @@ describe("layouts", () => {
     ["لا", "KeyB", "brush"], // Arabic has two letters on this key
     ["Ctrl+ئ", "KeyZ", "undo"],
     ["ج", "BracketLeft", "smaller"],
+    ["ю", "Period", "nextComment"],
+    ["ץ", "Period", "nextComment"],
     ["ิ", "KeyB", "brush"], // Thai, a sign above a letter
     ["Ctrl+ผ", "KeyZ", "undo"],
     ["ภ", "Digit4", "category3"], // where Latin layouts have digits

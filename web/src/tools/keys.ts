@@ -178,6 +178,13 @@ const SIGNS_BY_CODE: Readonly<Record<string, string>> = {
   BracketRight: "]",
   Slash: "/",
   Minus: "-",
+  Period: ".",
+  Comma: ",",
+  Semicolon: ";",
+  Quote: "'",
+  Equal: "=",
+  Backquote: "`",
+  Backslash: "\\",
 };
 
 /** One character that Shift does not only make large. */
