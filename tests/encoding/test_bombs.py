@@ -113,8 +113,9 @@ def test_of_two_sizes_none_is_believed(sizes: tuple[int, int]) -> None:
 def test_pictures_in_large_tiles_and_with_long_texts_are_read() -> None:
     buffer = io.BytesIO()
     values = np.arange(100, dtype=np.int8).reshape(10, 10)
-    options = {"photometric": "minisblack", "compression": "zlib", "tile": (1024, 1024), "description": "x" * 500_000}
-    tifffile.imwrite(buffer, values, **options)
+    tifffile.imwrite(
+        buffer, values, photometric="minisblack", compression="zlib", tile=(1024, 1024), description="x" * 500_000
+    )
     assert decode_image(buffer.getvalue(), max_pixels=1_000_000).picture.size == (10, 10)
 
 

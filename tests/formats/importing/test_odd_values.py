@@ -149,8 +149,7 @@ YOLO: Files = {
 SETS: list[tuple[ImportFormat, Files]] = [
     *(("coco", COCO), ("sa1b", SA1B), ("labelme", LABELME), ("label-studio", LABEL_STUDIO), ("cvat", CVAT)),
     ("yolo", YOLO),
-    *((form, files) for form, files in ALL.items() if form in ("voc", "masks")),  # type: ignore[misc]
-    *((form, files) for form, files in BOXES.items() if form == "voc"),  # type: ignore[misc]
+    *(("voc", ALL["voc"]), ("masks", ALL["masks"]), ("voc", BOXES["voc"])),
 ]
 
 
