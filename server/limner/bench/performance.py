@@ -31,22 +31,37 @@ NOTES = """
 ## Where the time goes
 
 - SAM's `decode` never writes the 4,096 image tokens down (derived in `server/limner/sam/factored/decoder.py`). What is
-  left of a click on a square image is mostly the upscaling: the exact GELU on 3.1 million values and two transposed
-  convolutions. Of a 2:3 image a third of that is never computed.
+  left of a click on a square image, node by node in onnxruntime-web (one thread, 38.3 ms): the two transposed
+  convolutions 12.8 ms, which run at 19 billion multiplications a second, as all large products there; GELU on 3.1
+  million values and the norm before it 6.8; products of attention, norms and tokens 12.2; softmax 2.3; 600 small nodes
+  2.8. Of a 2:3 image a third of the upscaling is never computed.
 - SAM's prepared tensors are 28 MB. onnxruntime-web's JavaScript would bring them into the runtime's memory on every
   click (3 ms of 72, measured in turns within one page); Limner drives the runtime's own functions
   (`web/src/decoder/processor.ts`), so that they stay where `prepare` has put them, as they do on a graphics card.
   Projections of the positional encoding are not among them: the runtime computes those from constants when it loads the
   graph.
-- The exact GELU stays: written with a sigmoid of a polynomial it needs degree 6 for an error of float32's own size, and
-  then costs in onnxruntime-web what the exact one costs (5.7 ns per value; degree 4, with an error of 3e-6, 5.0).
-  Approximations were tried against what the exporter accepts, 1e-4 of the largest logit: onnxruntime's FastGelu (1.5 ns
-  where the exact one takes 3.6, on a quieter machine: it would take a seventh off a click) is wrong by 2.4e-4 and would
-  be refused; polynomials of degree 2 and 3 in x² are within 8e-5 and 4e-5 at 2.9 and 3.1 ns, a twentieth of a click,
-  but leave the function beyond |x| of about 11, and what keeps them from there costs the rest of the gain.
+- GELU is max(x, 0) less |x| over a polynomial of degree 5 to the power of 16 (`server/limner/sam/factored/gelu.py`),
+  within 1.5e-6 of the exact one everywhere; logits are within 8e-6 of the largest (1e-6 with the exact one; the
+  exporter accepts 1e-4). That is 17 additions, multiplications and the like, at .12 ns each in onnxruntime-web: 2.1 ns
+  a value where the exact GELU, by its error function, takes 3.6 and was a quarter of a click: 44.7 ms became 38.3, node
+  by node. Native onnxruntime has a fast GELU of its own (.4 ns), so that a click costs a third more there: the graphs
+  are for browsers, Python answers clicks in torch with the exact one.
+- Tried, too: power 8 (1.9 ns, 1.0e-5), degree 4 (1.95 ns, 2.2e-5), degree 3 to the power of 32 (1.9 ns, 3.4e-5); x
+  times a hyperbolic tangent of a polynomial of degree 2 in x² (2.0 ns, 2.5e-5); a sigmoid in place of the tangent (.6
+  ns more); onnxruntime's FastGelu (1.5 ns, but 4.7e-4: logits are wrong by 2.4e-4 and would be refused).
+- The largest of a softmax over tokens is found by halves: `ReduceMax` along columns has a branch for each value and
+  takes .43 ms for a layer where whole rows take .1, twice in a click.
+- Left, and not tried: a WebAssembly of our own for the upscaling, from the first transposed convolution to the masks,
+  which would keep a tile of cells in the cache. It needs a third graph, so that `decode` can end before it, and a
+  compiler in the build.
 - `prepare` is one large multiplication (1,701 × 256 × 4,096), which runs at the processor's speed without fused
-  multiply-add, which onnxruntime-web is not built with. It is why opening an image costs more than one official click.
-  A second multiplication of 256 × 256 × 4,096 was only centring and a gain, and is gone: 118 ms became 103 in one run.
+  multiply-add, which onnxruntime-web is not built with: .95 of its time. It is why opening an image costs more than one
+  official click. A second multiplication of 256 × 256 × 4,096 was only centring and a gain, and is gone: 118 ms became
+  103 in one run. Rows and columns that are not upscaled are not multiplied by the transposed convolution either, a
+  twentieth less on a 2:3 image. Less can be prepared only at the price of every click (each of its twelve products of
+  128 rows costs 7 ms once, and by its multiplications would cost 3 on each click). So it is done before anybody waits:
+  the image that will probably be opened next, whose embedding is loaded ahead, is prepared in the decoder's worker once
+  nobody has asked for anything for half a second (`web/src/decoder/worker.ts`), and opening it costs one click.
 - Graphs that onnxruntime has optimised beforehand load in about 100 to 140 ms instead of 250 to 310 (SAM ViT-B, both
   graphs), and answer as fast. They are 10.6 MB larger, since products of the positional encoding are then in them
   instead of being computed from constants; without those, they are computed on every click (70 ms instead of 43). A
@@ -58,8 +73,8 @@ NOTES = """
 - The page decodes on the processor, which is what is measured here. `?decoder=auto` in its address tries WebGPU, where
   prepared tensors stay on the graphics card. It is an experiment: small models of Samlet's and of SAM's kind are tested
   on the page with a card that Chromium emulates, where all logits and scores must agree with the processor's to 1e-4 of
-  the largest; no real card was tried. Nearly all of the work is given to the card: 548 of the 645 nodes of SAM's
-  `decode` and 690 of Samlet's 918; the rest works out shapes.
+  the largest; no real card was tried. Nearly all of the work is given to the card (548 of the 645 nodes of SAM's
+  `decode` and 690 of Samlet's 918, before GELU was taken apart); the rest works out shapes.
 - "start" has a browser of its own for each measurement: most of it is the browser compiling the runtime, and whoever
   starts second would find it compiled. Limner's has one `prepare` more in it.
 - From one run to the next the ratios of one machine differ by some .03.

@@ -46,7 +46,7 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
 
 def _attend_to_many(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """One head: (Q, d), (K, d) and (K, d) -> (Q, d), by oneDNN, whose products of this size take half of the time."""
-    columns = values.T.contiguous()
+    keys, columns = keys.contiguous(), values.T.contiguous()  # oneDNN is many times slower with rows that lie apart
     answers = queries.new_empty(queries.shape)
     rows = max(1, MAX_CACHED_ELEMENTS // len(keys))
     for top in range(0, len(queries), rows):
