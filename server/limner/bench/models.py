@@ -22,6 +22,7 @@ from limner.models.registry import LoadedModel, build_model
 from limner.sam.cpu.precision import encoding_precision
 from limner.sam.model import DecoderPrompt, PromptableModel, count_parameters
 from limner.train.evaluation import ModelSubject, Protocol, evaluate_photos, first_of_each_source
+from limner.train.near_copies import held_out_without_copies
 from limner.train.photos import find_photos
 from limner_onnx.encoder import open_encoder
 from limner_onnx.graphs import example_features
@@ -237,7 +238,7 @@ def _cpu_seconds(call: Callable[[], object], rounds: int) -> float:
 
 
 def _miou(loaded: LoadedModel, folders: Sequence[Path], images: int, masks: int) -> dict[str, float]:
-    photos = first_of_each_source([photo for photo in find_photos(folders) if photo.held_out], images)
+    photos = first_of_each_source(held_out_without_copies(find_photos(folders)), images)
     protocol = Protocol(clicks=CLICKS, masks_per_image=masks)
     return evaluate_photos(ModelSubject(loaded.model), photos, protocol).miou
 
