@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from limner.models.registry import build_sam
-from limner.sam.factored.gelu import SCALE, gelu, gelu_scale, scaled_gelu
+from limner.sam.factored.gelu import SCALE, gelu, gelu_scales, scaled_gelu
 from limner_onnx.check import OnnxModel, relative_difference
 from limner_onnx.graphs import example_features, example_prompt, write_decode, write_prepare
 from tests.sam.reference import SMALL_B, lively
@@ -19,18 +19,18 @@ from tests.sam.reference import SMALL_B, lively
 @pytest.mark.parametrize(("dtype", "most"), [(torch.float64, 1.5e-6), (torch.float32, 3e-6)])
 def test_it_is_as_near_to_the_exact_one_as_fitted_and_as_numbers_are_rounded(dtype: torch.dtype, most: float) -> None:
     x = torch.linspace(-12, 12, 2_000_001, dtype=torch.float64)
-    found = scaled_gelu((SCALE * x).to(dtype)) / SCALE
+    found = scaled_gelu((SCALE * x).to(dtype)) / (2 * SCALE)
     assert (found - F.gelu(x)).abs().max() < most
 
 
 def test_far_from_zero_it_is_nothing_or_what_it_was_given() -> None:
     x = torch.cat([torch.logspace(1, 30, 1000), -torch.logspace(1, 30, 1000), torch.zeros(1)])
-    torch.testing.assert_close(scaled_gelu(SCALE * x) / SCALE, x.relu(), rtol=1e-6, atol=1e-12)
+    torch.testing.assert_close(scaled_gelu(SCALE * x) / (2 * SCALE), x.relu(), rtol=1e-6, atol=1e-12)
 
 
 def test_outside_of_an_export_it_is_the_exact_one() -> None:
     x = torch.linspace(-5, 5, 100)
-    assert gelu_scale() == 1
+    assert gelu_scales() == (1, 1)
     assert torch.equal(gelu(x), F.gelu(x))
 
 
@@ -45,6 +45,7 @@ def test_exported_masks_are_within_2e_5_of_those_of_torch(tmp_path: Path) -> Non
     write_decode(split, model.config, decode)
     upscaling = [node.op_type for node in onnx.load(decode).graph.node if "/upscaling/" in node.name]
     assert "Erf" not in upscaling
+    assert not {"Relu", "Max"} & set(upscaling)  # which branch for each value, and which WebGPU has not
     assert upscaling.count("Abs") == 8  # two for each quarter
     features = example_features(model.config.features, seed=8)
     graphs = OnnxModel(prepare, decode, threads=1)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limner.sam.common import LayerNorm2d
-from limner.sam.factored.gelu import gelu, gelu_scale
+from limner.sam.factored.gelu import gelu, gelu_scales
 from limner.sam.mask_decoder import MaskDecoder
 from limner.sam.model import PADDING_LOGIT
 
@@ -69,7 +69,7 @@ class Upscaling(nn.Module):
             fine: four of what SAM 2 adds in between.
         """
         _, vh, vw = bases[0].shape
-        weights = weights / gelu_scale()
+        weights = weights / gelu_scales()[1]
         eps = self.norm.eps * inverse_scale.square()  # (1, v)
         quarters = []
         for index, (base, part) in enumerate(zip(bases, columns.chunk(SUB_PIXELS), strict=True)):
@@ -92,9 +92,9 @@ class Upscaling(nn.Module):
         Returns:
             (4, masks, v): the sub-pixels of the second convolution, masks, cells.
         """
-        scale, s = torch.rsqrt(x.square().mean(0, keepdim=True) + eps), gelu_scale()  # (1, v)
+        scale, (s, t) = torch.rsqrt(x.square().mean(0, keepdim=True) + eps), gelu_scales()  # (1, v)
         x = gelu(x * scale * (s * self.norm.weight[:, None]) + s * self.norm.bias[:, None])
-        x = gelu(torch.addmm(s * after, self.up2_matrix, x))  # (4·32, v)
+        x = gelu(torch.addmm(s * after, s / t * self.up2_matrix, x))  # (4·32, v)
         return weights @ x.view(SUB_PIXELS, weights.shape[1], -1)
 
 
