@@ -7,8 +7,8 @@ of a click. An addition or a multiplication takes .12. With u = |x| and Φ the n
 
 where P is a polynomial of degree 5, as in Abramowitz & Stegun 7.1.28, fitted to the product with u: GELU is off by
 1.5e-6 at most. P grows, so that what is far from 0 needs no case of its own; and nothing here branches, as
-onnxruntime's Relu does for each value, at 4 ns where signs are mixed. x is in units in which P begins with u⁵, which saves a
-multiplication, as the 2 does: those constants that x comes from, and goes to, are multiplied instead.
+onnxruntime's Relu does for each value, at 4 ns where signs are mixed. x is in units in which P begins with u⁵, which
+saves a multiplication, as the 2 does: those constants that x comes from, and goes to, are multiplied instead.
 """
 
 from __future__ import annotations
