@@ -25,7 +25,8 @@ class Door:
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
-        threading.Thread(target=self._loop.run_forever, name="door", daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="door", daemon=True)
+        self._thread.start()
         self.open()
 
     def open(self) -> None:
@@ -39,7 +40,10 @@ class Door:
     def remove(self) -> None:
         """Shut it for good."""
         self.shut()
+        asyncio.run_coroutine_threadsafe(self._finish(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._pass, HOST, self.port)
@@ -51,6 +55,13 @@ class Door:
         self._server = None
         for writer in list(self._open):
             writer.transport.abort()
+
+    async def _finish(self) -> None:
+        """Have all that pass connections on come to their end."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
