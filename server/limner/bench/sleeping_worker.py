@@ -99,4 +99,5 @@ def _names(targets: list[Target]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4], float((*sys.argv[5:], 0)[0]))
+    seconds_of_an_image = float(sys.argv[5]) if len(sys.argv) > 5 else 0.0
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4], seconds_of_an_image)
