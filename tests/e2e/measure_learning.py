@@ -269,7 +269,7 @@ def _in_order(objects: Sequence[Mask], kept: Sequence[Kept]) -> list[Kept]:
 
 def train(page: Page, what: str, minutes: float | None, out: Path) -> dict[str, float]:
     """Train from the page; seconds that it took. What it looked like in between is kept as a picture."""
-    page.get_by_label("Train", exact=True).select_option(what)
+    page.get_by_role("combobox", name="Train", exact=True).select_option(what)
     if minutes is not None:
         page.get_by_label("Minutes").fill(str(minutes))
     began = time.monotonic()

@@ -77,7 +77,7 @@ def test_a_detector_and_a_version_are_trained_from_the_page_used_and_rolled_back
     page.get_by_text("Nothing was trained yet").wait_for()
     begin = page.get_by_role("button", name="Train a new version")
 
-    page.get_by_label("Train", exact=True).select_option("A detector that suggests")
+    page.get_by_role("combobox", name="Train", exact=True).select_option("A detector that suggests")
     begin.click()
     detector = page.get_by_role("article", name=re.compile("Detector, run"))
     expect(detector.get_by_role("status")).to_be_visible()
@@ -86,7 +86,7 @@ def test_a_detector_and_a_version_are_trained_from_the_page_used_and_rolled_back
     expect(detector).to_contain_text("Done")
     expect(begin).to_be_enabled()
 
-    page.get_by_label("Train", exact=True).select_option("A version of the project's model")
+    page.get_by_role("combobox", name="Train", exact=True).select_option("A version of the project's model")
     begin.click()
     version = page.get_by_role("article", name=re.compile("Model, run"))
     expect(version.get_by_role("progressbar")).to_be_visible()
