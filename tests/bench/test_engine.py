@@ -49,7 +49,7 @@ class Obedient(OpenImage):
         self.answers = answers
         self.asked: list[int] = []
         self.given: list[Mask | None] = []  # masks that came with the clicks
-        self.boxes: list[Box | None] = []  # likewise
+        self.asked_boxes: list[Box | None] = []  # likewise
 
     def mask_prompt(self, mask: Mask) -> NDArray[np.float32]:
         return mask.astype(np.float32)
@@ -57,7 +57,7 @@ class Obedient(OpenImage):
     def answer(self, prompts: Prompts, previous: NDArray[np.float32] | None) -> tuple[Mask, NDArray[np.float32]]:
         assert prompts.has_mask == (previous is not None)
         self.asked.append(len(prompts.points))
-        self.boxes.append(prompts.box)
+        self.asked_boxes.append(prompts.box)
         self.given.append(None if previous is None else previous > 0)
         return self.answers[min(len(self.asked), len(self.answers)) - 1], np.zeros((4, 4), np.float32)
 
@@ -131,7 +131,9 @@ def test_a_suggestion_that_is_nearly_right_is_corrected_by_clicks_with_its_mask_
     box = (10.0, 10.0, 30.0, 26.0)
     by_box = Obedient([WANTED])
     prefilled(by_box, [Suggested(nearly, 0.9, box)], [WANTED], Wish(0.9), COST)
-    assert (by_box.boxes, by_box.given) == ([box], [None]), "of a box that was asked for the clicks are added to it"
+    assert (by_box.asked_boxes, by_box.given) == ([box], [None]), (
+        "of a box that was asked for the clicks are added to it"
+    )
 
 
 def test_a_suggestion_that_is_far_off_is_refused_and_the_object_drawn() -> None:

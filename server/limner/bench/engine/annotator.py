@@ -250,8 +250,8 @@ def brush(mask: Mask, wanted: Mask, iou: float) -> tuple[Mask, Brushing]:
         mask[wrong] = wanted[wrong]
         passed |= cv2.dilate(wrong.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
         strokes += 1
-    share = np.count_nonzero(outline & passed) / max(1, np.count_nonzero(outline))
-    return mask, Brushing(float(share), strokes)
+    share = int(np.count_nonzero(outline & passed)) / max(1, int(np.count_nonzero(outline)))
+    return mask, Brushing(share, strokes)
 
 
 def as_suggested(mask: rle.Rle, score: float, box: Box | None = None) -> Suggested:
