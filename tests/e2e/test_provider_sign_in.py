@@ -155,7 +155,7 @@ def test_a_group_there_opens_a_project_here_and_closes_it_again(
     page.get_by_role("link", name="Owls").first.click()
     members = page.get_by_role("region", name="Members")
     expect(members).to_contain_text("grace")
-    expect(members).to_contain_text("Annotator")
+    expect(members).to_contain_text("annotator")
     expect(members.get_by_text("From Company")).to_have_count(0)  # what concerns who manages is said to them
     sign_out()
     sign_in("owls", "owl-leads")
