@@ -93,6 +93,7 @@ def test_a_lease_that_ends_offline_loses_nothing_though_somebody_else_went_on(
     ann.at("a.png")
     ann.context.set_offline(True)
     give_category(ann, "1", "cat")
+    ann.page.keyboard.press("Escape")  # the brush would go on with what is selected
     ann.paint("a.png", 40, 2)
     expect(ann.page.get_by_test_id("save-state")).to_have_text("Offline (2 changes waiting)")
     with database_of(server) as session:  # as if the time had passed
