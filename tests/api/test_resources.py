@@ -135,6 +135,19 @@ def test_the_client_is_served_compressed_when_the_browser_takes_it(anonymous: Fl
     assert anonymous.get("/ort.wasm").headers["Cache-Control"] == "no-cache"
 
 
+def test_the_guide_is_served_beside_the_client_and_always_as_it_is_now(
+    anonymous: FlaskClient, client_folder: Path
+) -> None:
+    (client_folder / "guide").mkdir()
+    (client_folder / "guide" / "index.html").write_text("<h1>The guide</h1>")
+    (client_folder / "guide" / "drawing.jpg").write_bytes(b"picture")
+    page, picture = (anonymous.get(f"/guide/{name}") for name in ("index.html", "drawing.jpg"))
+    assert (page.mimetype, page.text) == ("text/html", "<h1>The guide</h1>")
+    assert picture.mimetype == "image/jpeg"
+    assert page.headers["Cache-Control"] == picture.headers["Cache-Control"] == "no-cache"
+    assert anonymous.get("/guide/nowhere.html").status_code == 404
+
+
 def test_the_page_lies_below_the_path_that_a_proxy_shows(anonymous: FlaskClient, client_folder: Path) -> None:
     (client_folder / "index.html").write_text('<head><script src="./assets/x.js"></script></head>')
     for path in ("/", "/projects/12/images/3"):
@@ -149,6 +162,7 @@ def test_the_page_lies_below_the_path_that_a_proxy_shows(anonymous: FlaskClient,
     [
         "/../secret_key",
         "/assets/../../home/secret_key",
+        "/guide/../../home/secret_key",
         "/%2e%2e/home/secret_key",
         "//etc/passwd",
         "/assets",
