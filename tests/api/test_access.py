@@ -72,7 +72,7 @@ def test_the_open_routes_are_these(app: APIFlask) -> None:
         ("GET", "/projects/1/verification"),
         ("GET", "/projects/1/webhooks"),
         ("GET", "/assets/x.js"),
-        ("GET", "/guide/x"),
+        ("GET", "/guide/x.js"),
         ("GET", "/x"),
     }
 
