@@ -29,6 +29,10 @@ export interface Prompts {
   readonly mask: Rle | null;
 }
 
+/** Whether they only take away: nothing says where the object is. */
+export const onlyTakesAway = ({ points, box, mask }: Prompts): boolean =>
+  points.length > 0 && !box && !mask && points.every(({ label }) => label === BACKGROUND);
+
 /** Prompts in pixels of the picture that the decoder sees: an image, or a region of it. */
 export interface DecoderPrompts extends Omit<Prompts, "mask"> {
   /** Logits (lowResSize²), row-major over the model's input; what the decoder takes as `mask_input`. */

@@ -5,6 +5,7 @@ import type { Plane } from "../core/logits.ts";
 import { DRAFT_COLOUR } from "../core/palette.ts";
 import type { PixelBox } from "../core/pixel-box.ts";
 import { boxOfPlane } from "../core/plane-box.ts";
+import { onlyTakesAway } from "../core/prompts.ts";
 import type { Region } from "../core/region.ts";
 import { boundingBox, type Rle } from "../core/rle.ts";
 import type { Manifest } from "../decoder/manifest.ts";
@@ -73,7 +74,7 @@ export class Draft {
 
   /** True when there is a mask that Enter would accept. */
   get canAccept(): boolean {
-    return this.answer !== null || this.showsEdited;
+    return (this.answer !== null && !onlyTakesAway(this.prompts)) || this.showsEdited;
   }
 
   /** Whether the mask is shown that was made by hand, not an answer of the model. */

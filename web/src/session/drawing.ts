@@ -2,7 +2,7 @@
 
 import { clampToImage, type ImagePoint, isInside } from "../core/geometry.ts";
 import { newUuid } from "../core/ids.ts";
-import type { PointLabel, Prompts } from "../core/prompts.ts";
+import { onlyTakesAway, type PointLabel, type Prompts } from "../core/prompts.ts";
 import { area, type Rle } from "../core/rle.ts";
 import type { Manifest } from "../decoder/manifest.ts";
 import { m } from "../texts/messages.ts";
@@ -14,7 +14,15 @@ import type { DocumentStore } from "./document-store.svelte.ts";
 import type { Draft } from "./draft.svelte.ts";
 import type { EffortMeter } from "./effort-meter.ts";
 import type { MaskEditor } from "./mask-editor.svelte.ts";
-import { COVERED, EMPTY_ANSWER, NOTHING_LEFT, type Obstacle, OPEN_POLYGON, UNANSWERED } from "./obstacles.ts";
+import {
+  COVERED,
+  EMPTY_ANSWER,
+  NO_OBJECT,
+  NOTHING_LEFT,
+  type Obstacle,
+  OPEN_POLYGON,
+  UNANSWERED,
+} from "./obstacles.ts";
 import { saveStep } from "./overlap.ts";
 import { byHand, draftOf, provenanceOf } from "./provenance.ts";
 import { boxBetween, rounded } from "./rounding.ts";
@@ -210,6 +218,7 @@ export class Drawing {
   /** @returns why it cannot be saved */
   private save(): Obstacle | null {
     const { edited } = this.host.store.document;
+    if (onlyTakesAway(this.host.draft.prompts)) return NO_OBJECT;
     if (isQuestion(this.host.draft.prompts))
       return this.host.draft.answer ? this.saveAnswer(this.host.draft.answer) : UNANSWERED;
     return edited && this.saveEdited(edited);

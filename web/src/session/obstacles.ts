@@ -12,6 +12,10 @@ export const UNANSWERED: Obstacle = said({
   message: m.annotate_unanswered,
   hint: m.annotate_unanswered_hint,
 });
+export const NO_OBJECT: Obstacle = said({
+  message: m.annotate_no_object,
+  hint: m.annotate_no_object_hint,
+});
 export const EMPTY_ANSWER: Obstacle = said({
   message: m.annotate_mask_empty,
   hint: m.annotate_mask_empty_hint,

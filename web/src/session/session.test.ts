@@ -225,6 +225,19 @@ describe("drawing an object", () => {
     expect(session.draft.active).toBe(true);
   });
 
+  it("refuses what only takes away, until something says where the object is", async () => {
+    session.drawing.addPoint(at(10, 20), 0);
+    await decoder.answer();
+    expect(session.draft.canAccept).toBe(false);
+    session.drawing.accept();
+    expect([operations, notices[0]]).toEqual([[], expect.stringContaining("only points that take away")]);
+    session.drawing.addPoint(at(30, 20), 1);
+    await decoder.answer();
+    expect(session.draft.canAccept).toBe(true);
+    session.drawing.accept();
+    expect(operations).toMatchObject([{ kind: "create" }]);
+  });
+
   it("ignores points outside the image and clamps boxes", async () => {
     session.drawing.addPoint(at(-1, 5), 1);
     session.drawing.setBox(at(70, 60), at(70, -3));
