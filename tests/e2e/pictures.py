@@ -36,6 +36,7 @@ PICTURES = (
     "drawing",
     "selected",
     "phone",
+    "suggestions",
     "gallery",
     "review",
     "verify",
@@ -212,6 +213,14 @@ def picture_of_a_phone(studio: Studio, link: str) -> None:
     page.context.close()
 
 
+def picture_of_suggestions(studio: Studio, page: Page) -> None:
+    studio.open(page, "coins.png")
+    page.get_by_role("button", name=re.compile("Find everything")).click()
+    expect(page.get_by_test_id("suggestion-counts")).to_contain_text(re.compile(r"\d+ shown"))
+    page.mouse.move(*place(page, *COINS[14]))
+    studio.take(page, "suggestions")
+
+
 def review(studio: Studio, page: Page) -> None:
     """Approve, return, and look at what waits."""
     for name in APPROVED:
@@ -273,6 +282,7 @@ def main() -> None:
             owner = studio.tab(sign_in_link(server))
             picture_of_a_phone(studio, sign_in_link(server))
             pictures_of_managing(studio, owner)
+            picture_of_suggestions(studio, ada)
             browser.close()
     finally:
         stop_server(server)
