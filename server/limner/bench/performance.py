@@ -40,9 +40,9 @@ NOTES = """
   (`web/src/decoder/processor.ts`), so that they stay where `prepare` has put them, as they do on a graphics card.
   Projections of the positional encoding are not among them: the runtime computes those from constants when it loads the
   graph.
-- Twice GELU is x + |x| less |x| over a polynomial of degree 5 to the power of 16 (`server/limner/sam/factored/gelu.py`),
-  within 1.5e-6 of the exact one everywhere; logits are within 8e-6 of the largest (1e-6 with the exact one; the
-  exporter accepts 1e-4). That is 17 additions, multiplications and the like, at .12 ns each in onnxruntime-web: 2.1 ns
+- Twice GELU is x + |x| less |x| over a polynomial of degree 5 to the power of 16
+  (`server/limner/sam/factored/gelu.py`), within 1.5e-6 of the exact one everywhere; logits are within 8e-6 of the
+  largest (1e-6 with the exact one; the exporter accepts 1e-4). That is 17 additions, multiplications and the like, at .12 ns each in onnxruntime-web: 2.1 ns
   a value where the exact GELU, by its error function, takes 3.6 and was a quarter of a click: 44.7 ms became 38.3, node
   by node. Native onnxruntime has a fast GELU of its own (.4 ns), so that a click costs a third more there: the graphs
   are for browsers, Python answers clicks in torch with the exact one.
