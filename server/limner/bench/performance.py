@@ -42,12 +42,12 @@ NOTES = """
   graph.
 - Twice GELU is x + |x| less |x| over a polynomial of degree 5 to the power of 16
   (`server/limner/sam/factored/gelu.py`), within 1.5e-6 of the exact one everywhere; logits are within 8e-6 of the
-  largest (1e-6 with the exact one; the exporter accepts 1e-4). That is 17 additions, multiplications and the like, at .12 ns each in onnxruntime-web: 2.1 ns
-  a value where the exact GELU, by its error function, takes 3.6 and was a quarter of a click: 44.7 ms became 38.3, node
-  by node. Native onnxruntime has a fast GELU of its own (.4 ns), so that a click costs a third more there: the graphs
-  are for browsers, Python answers clicks in torch with the exact one.
-  Not with max(x, 0): onnxruntime's `Relu` branches for each value, and takes 4 ns where signs are mixed, as they are in
-  SAM 2.1's decoder and hardly in SAM's with these seeds (its click was dearer than before by a sixth).
+  largest (1e-6 with the exact one; the exporter accepts 1e-4). That is 17 additions, multiplications and the like, at
+  .12 ns each in onnxruntime-web: 2.1 ns a value where the exact GELU, by its error function, takes 3.6 and was a
+  quarter of a click: 44.7 ms became 38.3, node by node. Native onnxruntime has a fast GELU of its own (.4 ns), so
+  that a click costs a third more there: the graphs are for browsers, Python answers clicks in torch with the exact
+  one. Not with max(x, 0): onnxruntime's `Relu` branches for each value, and takes 4 ns where signs are mixed, as they
+  are in SAM 2.1's decoder and hardly in SAM's with these seeds (its click was dearer than before by a sixth).
 - Tried, too: power 8 (1.9 ns, 1.0e-5), degree 4 (1.95 ns, 2.2e-5), degree 3 to the power of 32 (1.9 ns, 3.4e-5); x
   times a hyperbolic tangent of a polynomial of degree 2 in x² (2.0 ns, 2.5e-5); a sigmoid in place of the tangent (.6
   ns more); onnxruntime's FastGelu (1.5 ns, but 4.7e-4: logits are wrong by 2.4e-4 and would be refused).
