@@ -165,13 +165,14 @@ export class Stage implements ToolStage {
   }
 
   /**
-   * Another image is shown.
+   * Another image is shown, or none until it is there.
    *
    * @param keeps whether an image that is as large as the one before is seen as that one was
    */
   opened(keeps: boolean): void {
     const { image } = this.session;
-    this.moved = image && this.left.open(image, this.size, keeps, this.moved);
+    if (!image) return; // the next one is still on its way, and may be seen as this one was
+    this.moved = this.left.open(image, this.size, keeps, this.moved);
   }
 
   /** The wheel was turned, or two fingers moved on a trackpad. */
