@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from pycocotools import mask as coco_mask
@@ -22,6 +23,7 @@ from limner.vocabulary.prompts import Prompts, choose_mask
 from limner.vocabulary.rle import counts_of
 from limner.vocabulary.rle import encode as encode_rle
 from limner.vocabulary.specs import MaskSpec
+from limner.vocabulary.tidying import tidy_logits
 from limner_onnx.exporter import write_graphs
 from tests.made_up import MadeUp
 from tests.sam.reference import picture
@@ -38,6 +40,7 @@ SIZES = [
     (1, 1, 512),
 ]
 FITS: tuple[Fit, ...] = ("pad", "stretch")
+SHAPES_TO_TIDY = [(64, 64), (48, 64), (100, 71), (400, 600), (7, 9), (1, 5)]
 THREE_MASKS = MaskSpec(count=3, unambiguous=2, ambiguous=(0, 1))
 ONE_MASK = MaskSpec(count=1, ambiguous=())
 
@@ -154,6 +157,46 @@ def logits_cases() -> list[dict]:
     return cases
 
 
+def tidy_cases() -> list[dict]:
+    """Grids as rows: `#` +2, `.` −2; tidied: `o` what was closed (+1), `x` what was dropped (−1)."""
+    rng = np.random.default_rng(23)
+    grid = 16
+    cases = []
+    for number in range(60):
+        fit: Fit = FITS[number % 2]
+        height, width = SHAPES_TO_TIDY[number % len(SHAPES_TO_TIDY)]
+        noise = cv2.GaussianBlur(rng.normal(size=(grid, grid)).astype(np.float32), (0, 0), rng.uniform(0.3, 2))
+        centre = np.add.outer(np.arange(-7.5, 8) ** 2, np.arange(-7.5, 8) ** 2).astype(np.float32) / 60
+        logits = np.where(noise / noise.std() + (1.6 - centre if number % 3 else 0) > 0, 2, -2).astype(np.float32)
+        prompts = Prompts(
+            tuple((rng.uniform(0, width), rng.uniform(0, height)) for _ in range(number % 4)),
+            tuple(rng.integers(0, 2, number % 4).tolist()),
+            (0, 0, width, height) if number % 5 < 2 else None,
+        )
+        prompt = np.where(rng.random((grid, grid)) < 0.02, 8, -8).astype(np.float32) if number % 7 == 0 else None
+        tidied = tidy_logits(logits, ImageGeometry(height, width, 64, fit), prompts, prompt)
+        cases.append(
+            {
+                "height": height,
+                "width": width,
+                "image_size": 64,
+                "fit": fit,
+                "points": prompts.points,
+                "labels": prompts.labels,
+                "box": prompts.box,
+                "rows": _rows(logits),
+                "mask_prompt": None if prompt is None else _rows(prompt),
+                "tidied": _rows(tidied),
+            }
+        )
+    return cases
+
+
+def _rows(logits: np.ndarray) -> list[str]:
+    signs = {2: "#", -2: ".", 1: "o", -1: "x", 8: "#", -8: "."}
+    return ["".join(signs[int(value)] for value in row) for row in logits]
+
+
 def made_up_cases(folder: Path) -> list[dict]:
     """A family unlike SAM's from torch to masks: its graphs, an embedding, and what torch answers from that."""
     model = MadeUp().eval()
@@ -220,6 +263,7 @@ def main() -> None:
         "prompts": prompt_cases(),
         "rle": rle_cases(),
         "logits": logits_cases(),
+        "tidy": tidy_cases(),
     }.items():
         (HERE / f"{name}.json").write_text(json.dumps({"cases": cases}, indent=1) + "\n")
 
