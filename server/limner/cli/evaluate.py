@@ -45,6 +45,7 @@ def _click_counts(context: click.Context, parameter: click.Parameter, value: str
     "--noc/--no-noc", default=True, help="Also the clicks until IoU 0.85 and 0.90, at most 20.  [default: yes]"
 )
 @click.option("--jitter", is_flag=True, help="Clicks where people might click, instead of in the middle.")
+@click.option("--tidy", is_flag=True, help="Measure tidied masks, as the page shows them.")
 @click.option(
     "--held-out", is_flag=True, help="Only the tenth of the photos that is never trained on, without near-copies."
 )
@@ -62,6 +63,7 @@ def evaluate(
     box: bool,
     noc: bool,
     jitter: bool,
+    tidy: bool,
     held_out: bool,
     images: int | None,
     masks: int | None,
@@ -86,6 +88,8 @@ def evaluate(
             "More than one thing to measure was named.",
             hint="Give one of --model, --baseline and --leave-one-source-out.",
         )
+    if tidy and (baseline or recipe):
+        raise InvalidInput("--tidy goes with a model's masks.", hint="Leave out --baseline and --leave-one-source-out.")
     torch.set_num_threads(threads)
     protocol = Protocol(clicks=clicks, box=box, fill=box, jitter=jitter, noc=noc, masks_per_image=masks)
     if recipe is not None:
@@ -105,7 +109,7 @@ def evaluate(
         name, subject = baseline, BASELINES[baseline]()
     else:
         loaded = load_model(model or Settings().model, Settings().home)
-        name, subject = loaded.name, ModelSubject(loaded.model)
+        name, subject = loaded.name, ModelSubject(loaded.model, tidy=tidy)
     if not subject.clicks and not box:
         raise InvalidInput(f"{name} answers boxes only.", hint="Add --box.")
     _write(evaluate_photos(subject, photos, protocol, progress=True), name, json_path)

@@ -86,6 +86,11 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--text", help='What is to be found, in place of prompts: "cat" or "cat, red car" (needs limner[text]).')
 @click.option("--text-model", help="A checkpoint folder, or a name in HOME/text.  [default: the only one]")
 @click.option("--candidate", type=click.IntRange(0), help="Which of the model's answers.  [default: as on the page]")
+@click.option(
+    "--tidy/--no-tidy",
+    default=True,
+    help="Drop parts that nobody clicked and close small holes, as on the page.  [default: yes]",
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where the model runs.  [default: auto]")
 @click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Where models are installed.")
 @click.option("--out", type=FILE, help="Write the mask here: a PNG, white where the mask is.")
@@ -100,6 +105,7 @@ def segment(
     text: str | None,
     text_model: str | None,
     candidate: int | None,
+    tidy: bool,
     device: Device | None,
     home: Path | None,
     out: Path | None,
@@ -136,7 +142,7 @@ def segment(
         return
     prompts.check_inside(decoded.height, decoded.width)
     earlier = None if mask_file is None else _read_mask(mask_file, decoded, settings.max_pixels)
-    mask, facts = _segment(decoded, prompts, earlier, region, candidate, settings)
+    mask, facts = _segment(decoded, prompts, earlier, region, candidate, settings, tidy=tidy)
     if out is not None:
         _write_mask(mask, out)
     if as_json:
@@ -150,6 +156,8 @@ def _segment(
     region: Region | None,
     candidate: int | None,
     settings: Settings,
+    *,
+    tidy: bool,
 ) -> tuple[NDArray[np.bool_], dict[str, Any]]:
     """The mask (H, W) and what ``--json`` tells about it."""
     import torch
@@ -159,6 +167,7 @@ def _segment(
     from limner.vocabulary import rle
     from limner.vocabulary.geometry import logits_from_mask, upsample_logits
     from limner.vocabulary.prompts import choose_mask
+    from limner.vocabulary.tidying import tidy_logits
     from limner.workers.encoder import choose_device
 
     loaded = load_model(settings.model, settings.home)
@@ -179,7 +188,10 @@ def _segment(
     decoded_at = time.perf_counter()
     scores = iou_predictions[0].cpu().numpy()
     index = choose_mask(scores, prompts, masks) if candidate is None else candidate
-    seen = torch.from_numpy(upsample_logits(low_res_masks[0, index].cpu().numpy(), embedding.geometry))
+    low_res = low_res_masks[0, index].cpu().numpy()
+    if tidy:
+        low_res = tidy_logits(low_res, embedding.geometry, embedding.seen(prompts), mask_input)
+    seen = torch.from_numpy(upsample_logits(low_res, embedding.geometry))
     mask = embedding.in_image(seen).numpy() > 0
     runs = rle.encode(mask)
     return mask, {
@@ -191,6 +203,7 @@ def _segment(
         "area": rle.area(runs),
         "bbox": rle.bbox(runs),
         "mask_index": index,
+        "tidied": tidy,
         "predicted_iou": float(scores[index]),
         "iou_predictions": [float(score) for score in scores],
         "seconds": {"encode": encoded - started, "decode": decoded_at - encoded},

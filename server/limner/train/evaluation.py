@@ -28,6 +28,7 @@ from limner.train.photos import Photo
 from limner.train.scenes import Scene, SceneGenerator
 from limner.vocabulary.geometry import upsample_logits
 from limner.vocabulary.prompts import Prompts, choose_mask
+from limner.vocabulary.tidying import tidy_logits
 
 Results = dict[str, list[dict[str, float]]]  # by source: for each mask the IoUs, as evaluate_mask gives them
 Image = NDArray[np.uint8]
@@ -146,12 +147,18 @@ class Report:
 
 
 class ModelSubject:
-    """A promptable model: one embedding per image, the previous logits given back."""
+    """A promptable model: one embedding per image, the previous logits given back.
+
+    Args:
+        model: the model.
+        tidy: whether its masks are tidied, as on the page; the logits that it is given back are not.
+    """
 
     clicks = boxes = True
 
-    def __init__(self, model: PromptableModel):
+    def __init__(self, model: PromptableModel, *, tidy: bool = False):
         self.model = model.eval()
+        self.tidy = tidy
         self.device = next(model.parameters()).device
         self.split = model.split()
 
@@ -180,7 +187,8 @@ class ModelSubject:
         ).to(self.device)
         logits, iou = self.split.decode(self.prepared, prompt)
         shown = logits[0, choose_mask(iou[0].float().cpu().numpy(), prompts, config.masks)].float().cpu().numpy()
-        return upsample_logits(shown, self.geometry) > 0, shown
+        tidied = tidy_logits(shown, self.geometry, prompts) if self.tidy else shown
+        return upsample_logits(tidied, self.geometry) > 0, shown
 
 
 def evaluate_photos(subject: Subject, photos: Sequence[Sample], protocol: Protocol, progress: bool = False) -> Report:
