@@ -95,7 +95,8 @@ class Provenance(_Closed):
 
     ``seconds`` count only while somebody worked, ``clicks`` are presses of the pointer; both add up over all that was
     done to the mask as an object being drawn. ``region`` is x, y, width, height of the part of the image that the model
-    saw on its own; null for the whole. ``origin`` is the suggestion that it was taken from, if any.
+    saw on its own; null for the whole. ``tidied`` says that parts and holes which the prompts did not ask for were
+    left out (``limner segment --tidy``). ``origin`` is the suggestion that it was taken from, if any.
     """
 
     model_sha256: ModelHash | None = None
@@ -103,6 +104,7 @@ class Provenance(_Closed):
     predicted_iou: Number | None = None
     prompts: ProvenancePrompts | None = None
     region: tuple[WholeNumber, WholeNumber, WholeNumber, WholeNumber] | None = None
+    tidied: Annotated[bool, Strict()] | None = Field(default=None, exclude_if=lambda tidied: tidied is None)
     seconds: Annotated[Number, Field(ge=0)] | None = None
     clicks: Annotated[int, Strict(), Field(ge=0)] | None = Field(default=None, exclude_if=lambda clicks: clicks is None)
     origin: Origin | None = Field(default=None, exclude_if=lambda origin: origin is None)

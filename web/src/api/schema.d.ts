@@ -3702,7 +3702,8 @@ export interface components {
      *
      *     ``seconds`` count only while somebody worked, ``clicks`` are presses of the pointer; both add up over all that was
      *     done to the mask as an object being drawn. ``region`` is x, y, width, height of the part of the image that the model
-     *     saw on its own; null for the whole. ``origin`` is the suggestion that it was taken from, if any.
+     *     saw on its own; null for the whole. ``tidied`` says that parts and holes which the prompts did not ask for were
+     *     left out (``limner segment --tidy``). ``origin`` is the suggestion that it was taken from, if any.
      */
     Provenance: {
       clicks?: number | null;
@@ -3713,6 +3714,7 @@ export interface components {
       prompts?: components["schemas"]["ProvenancePrompts"] | null;
       region?: [number, number, number, number] | null;
       seconds?: number | null;
+      tidied?: boolean | null;
     };
     /** @description The prompts that made a mask, in image coordinates: points are [x, y, label]. */
     ProvenancePrompts: {

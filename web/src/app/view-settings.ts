@@ -1,4 +1,7 @@
-/** How things are shown, most of them on the annotate page. It never touches data, and stays with this browser. */
+/**
+ * How things are shown, most of them on the annotate page, and how masks are drawn there. What is saved already never changes
+ * by it. It stays with this browser.
+ */
 
 import { isLocale, type Locale } from "../texts/locale.ts";
 import { type Command, commandNamed } from "../tools/actions/table.ts";
@@ -29,6 +32,8 @@ export interface ViewSettings {
   readonly keepZoom: boolean;
   /** Whether two fingers on a trackpad move the image; else they zoom, as a wheel does. */
   readonly padPans: boolean;
+  /** Whether masks of clicks are drawn without parts that nobody clicked, and with their small holes closed. */
+  readonly tidy: boolean;
   /** Of the column beside the image, in rem. */
   readonly sideWidth: number;
   /** Whether the list of categories is folded. */
@@ -63,6 +68,7 @@ export const DEFAULTS: ViewSettings = {
   barsAtObject: true,
   keepZoom: false,
   padPans: true,
+  tidy: true,
   sideWidth: 18,
   foldCategories: false,
   foldSuggestions: false,

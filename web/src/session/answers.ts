@@ -3,9 +3,10 @@
 import { ImageGeometry, type ImageSize } from "../core/geometry.ts";
 import type { Plane } from "../core/logits.ts";
 import { maskFromLogits } from "../core/mask.ts";
-import { chooseMask, masksToOffer, type Prompts } from "../core/prompts.ts";
+import { chooseMask, type DecoderPrompts, masksToOffer, type Prompts } from "../core/prompts.ts";
 import type { Region } from "../core/region.ts";
 import type { Rle } from "../core/rle.ts";
+import { tidyPlane } from "../core/tidy.ts";
 import type { Decoded } from "../decoder/decoder.ts";
 import type { Manifest } from "../decoder/manifest.ts";
 import { unframed } from "./framing.ts";
@@ -17,6 +18,34 @@ export interface Answer {
   readonly decoded: Decoded;
   /** What the decoder saw; null for the whole image. */
   readonly region: Region | null;
+  /** Its masks without the parts and holes that nobody asked for; null where they are taken as the decoder answered. */
+  readonly tidied: TidiedMasks | null;
+}
+
+/** Tidied when they are first looked at: most of what a hovering pointer brings never is. */
+export class TidiedMasks {
+  private readonly planes = new Map<number, Plane>();
+
+  /**
+   * @param prompts as the decoder got them
+   * @param seen the size of what the decoder saw
+   */
+  constructor(
+    private readonly decoded: Decoded,
+    private readonly prompts: DecoderPrompts,
+    private readonly seen: ImageSize,
+    private readonly model: Manifest,
+  ) {}
+
+  plane(index: number): Plane {
+    const known = this.planes.get(index);
+    if (known) return known;
+    const { input, masks } = this.model;
+    const geometry = new ImageGeometry(this.seen, input);
+    const plane = tidyPlane(decodedPlane(this.decoded, index), geometry, masks.low_res_size, this.prompts);
+    this.planes.set(index, plane);
+    return plane;
+  }
 }
 
 /** The mask to show as long as nobody chose another. */
@@ -42,7 +71,12 @@ export function candidatesOf(answer: Answer): Candidate[] {
   }));
 }
 
-export function planeOf({ decoded: { lowRes, iou } }: Answer, index: number): Plane {
+/** What is painted of a mask, and saved. */
+export function planeOf({ decoded, tidied }: Answer, index: number): Plane {
+  return tidied ? tidied.plane(index) : decodedPlane(decoded, index);
+}
+
+function decodedPlane({ lowRes, iou }: Decoded, index: number): Plane {
   return { data: lowRes, offset: (index * lowRes.length) / iou.length };
 }
 

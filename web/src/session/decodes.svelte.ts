@@ -4,7 +4,7 @@ import type { ImagePoint, ImageSize } from "../core/geometry.ts";
 import { FOREGROUND, NO_PROMPTS, type Prompts } from "../core/prompts.ts";
 import { holds } from "../core/region.ts";
 import type { Decoder } from "../decoder/decoder.ts";
-import type { Answer } from "./answers.ts";
+import { type Answer, TidiedMasks } from "./answers.ts";
 import { framed } from "./framing.ts";
 import type { Viewpoint } from "./viewpoint.svelte.ts";
 
@@ -14,10 +14,14 @@ export function isQuestion({ points, box }: Prompts): boolean {
 }
 
 export class Decodes {
+  /** Whether masks are shown and saved without the parts and holes that nobody asked for. */
+  tidies = $state(false);
+  private answered = $state.raw<Answer | null>(null);
+  private preview = $state.raw<Answer | null>(null);
   /** For the prompts of the object being drawn. While newer prompts are decoded it is still that of the older ones. */
-  answer = $state.raw<Answer | null>(null);
+  readonly answer = $derived.by(() => this.asWanted(this.answered));
   /** For the pointer, as long as nothing is being drawn. */
-  hovered = $state.raw<Answer | null>(null);
+  readonly hovered = $derived.by(() => this.asWanted(this.preview));
   private image: ImageSize | null = null;
   private asked: Prompts = NO_PROMPTS;
   private pointer: ImagePoint | null = null;
@@ -36,13 +40,13 @@ export class Decodes {
     this.image = image;
     this.asked = NO_PROMPTS;
     this.pointer = null;
-    this.answer = null;
-    this.hovered = null;
+    this.answered = null;
+    this.preview = null;
   }
 
   /** The decoder is about to see something else; {@link retry} asks it what was asked before. */
   forgetHovered(): void {
-    this.hovered = null;
+    this.preview = null;
   }
 
   /** Ask again what could not be answered before the embedding was there. */
@@ -55,15 +59,15 @@ export class Decodes {
     const previous = this.asked;
     this.asked = prompts;
     if (!isQuestion(prompts)) {
-      if (prompts !== previous) this.answer = null;
+      if (prompts !== previous) this.answered = null;
       return;
     }
-    const preview = this.hovered;
+    const { preview, answered } = this;
     this.pointer = null;
-    this.hovered = null;
-    if (this.answer?.prompts === prompts && this.answer.region === this.viewpoint.region) return;
+    this.preview = null;
+    if (answered?.prompts === prompts && answered.region === this.viewpoint.region) return;
     if (preview && isSamePoint(preview.prompts, prompts)) {
-      this.answer = { ...preview, prompts }; // a click where the preview was is answered at once
+      this.answered = { ...preview, prompts }; // a click where the preview was is answered at once
       this.onAnswer();
     } else {
       this.decodeAsked();
@@ -76,7 +80,7 @@ export class Decodes {
     const [x, y] = this.pointer ?? [];
     const moved = pointer?.[0] !== x || pointer?.[1] !== y;
     this.pointer = pointer;
-    if (!pointer) this.hovered = null;
+    if (!pointer) this.preview = null;
     else if (moved) this.decodeHovered(pointer);
   }
 
@@ -84,7 +88,7 @@ export class Decodes {
     const prompts = this.asked;
     this.decode(prompts, (answer) => {
       if (this.asked !== prompts) return;
-      this.answer = answer;
+      this.answered = answer;
       this.onAnswer();
     });
   }
@@ -92,7 +96,7 @@ export class Decodes {
   private decodeHovered(at: ImagePoint): void {
     const prompts: Prompts = { ...NO_PROMPTS, points: [{ at, label: FOREGROUND }] };
     this.decode(prompts, (answer) => {
-      if (this.pointer) this.hovered = answer;
+      if (this.pointer) this.preview = answer;
     });
   }
 
@@ -106,10 +110,15 @@ export class Decodes {
       this.onOutside();
       return;
     }
-    this.decoder.decode(framed(prompts, region, manifest), region ?? image).then((decoded) => {
-      if (decoded && this.image === image && this.viewpoint.region === region)
-        use({ prompts, decoded, region });
+    const [given, seen] = [framed(prompts, region, manifest), region ?? image];
+    this.decoder.decode(given, seen).then((decoded) => {
+      if (!decoded || this.image !== image || this.viewpoint.region !== region) return;
+      use({ prompts, decoded, region, tidied: new TidiedMasks(decoded, given, seen, manifest) });
     }, this.onError);
+  }
+
+  private asWanted(answer: Answer | null): Answer | null {
+    return answer && !this.tidies ? { ...answer, tidied: null } : answer;
   }
 }
 

@@ -62,7 +62,7 @@ describe("a decoder that sees a region", () => {
           masks: MANIFEST.masks,
           milliseconds: 1,
         };
-        const answer = { prompts: { points: [], box: null, mask: null }, decoded, region };
+        const answer = { prompts: { points: [], box: null, mask: null }, decoded, region, tidied: null };
         const mask = maskOf(answer, 0, IMAGE, MANIFEST);
         const alone = maskOf({ ...answer, region: null }, 0, region, MANIFEST);
         expect(mask === null).toBe(alone === null);

@@ -51,7 +51,7 @@ export const counted = ({ seconds, clicks }: Effort) => ({ seconds, ...(clicks !
  * @param before of the saved mask that is drawn on: that it was suggested stays
  */
 export function provenanceOf(
-  { prompts: { points, box, mask }, decoded, region }: Answer,
+  { prompts: { points, box, mask }, decoded, region, tidied }: Answer,
   index: number,
   model: Manifest,
   effort: Effort,
@@ -67,6 +67,7 @@ export function provenanceOf(
       box: box && [box[0], box[1], box[2], box[3]],
       mask: mask !== null,
     },
+    ...(tidied && { tidied: true }),
     ...(region && { region: regionNumbers(region) }),
     ...counted(effort),
     ...(origin && { origin }),

@@ -122,6 +122,15 @@ export class Session implements DrawingHost, MaskHost {
     );
   }
 
+  /** Whether masks are shown and saved without the parts and holes that nobody asked for. */
+  get tidies(): boolean {
+    return this.decodes.tidies;
+  }
+
+  set tidies(tidies: boolean) {
+    this.decodes.tidies = tidies;
+  }
+
   get model(): Manifest | null {
     return this.options.decoder.manifest;
   }

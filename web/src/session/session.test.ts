@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { type KeptDraft, NO_DRAFT } from "../core/draft.ts";
 import { imagePoint } from "../core/geometry.ts";
 import { NO_PROMPTS } from "../core/prompts.ts";
-import { area, decode } from "../core/rle.ts";
+import { area, contains, decode, type Rle } from "../core/rle.ts";
+import type { Decoded } from "../decoder/decoder.ts";
 import { decodedMasks, FakeDecoder } from "../decoder/fake-decoder.test-support.ts";
 import { createSession, type Session } from "./session.svelte.ts";
 import type { Annotation, Operation } from "./types.ts";
@@ -491,5 +492,60 @@ describe("a saved annotation", () => {
     session.chooseCategory(1);
     expect(operations).toEqual([]);
     expect(notices).toHaveLength(3);
+  });
+});
+
+describe("tidied masks", () => {
+  const SIDE = 8; // cells of the grid, of eight pixels each
+  /** All four masks: a square at the left, and a speck at the right that has no click. */
+  function speckled(): Decoded {
+    const plain = decodedMasks();
+    const lowRes = plain.lowRes.map((_, index) => {
+      const [x, y] = [index % SIDE, Math.floor(index / SIDE) % SIDE];
+      return (x < 3 && y > 0 && y < 4) || (x === 6 && y === 2) ? 1 : -1;
+    });
+    return { ...plain, lowRes };
+  }
+  const speck = { x: 52, y: 20 };
+  const hasSpeck = (mask: Rle) => contains(mask, speck.x, speck.y);
+  const savedNow = () => session.list.annotations.at(-1)!;
+
+  it("are seen and saved without parts that nobody clicked, and say so", async () => {
+    session.tidies = true;
+    session.drawing.hover(at(10, 20));
+    const decoded = speckled();
+    const answered = decoded.lowRes.slice();
+    await decoder.answer(decoded);
+    const { shownPlane } = session.draft; // as the pointer previews it
+    expect(shownPlane!.data[shownPlane!.offset + 2 * SIDE + 6]).toBe(-1);
+    session.drawing.addPoint(at(10, 20), 1);
+    const seen = session.draft.mask!;
+    expect([hasSpeck(seen), contains(seen, 10, 20)]).toEqual([false, true]);
+    session.drawing.accept();
+    expect(savedNow().segmentation).toEqual(seen);
+    expect(savedNow().provenance).toMatchObject({ tidied: true });
+    expect(decoded.lowRes).toEqual(answered); // what the decoder said stays as it is
+  });
+
+  it("keep a part that gets a click", async () => {
+    session.tidies = true;
+    session.drawing.addPoint(at(10, 20), 1);
+    await decoder.answer(speckled());
+    session.drawing.addPoint(at(speck.x, speck.y), 1);
+    await decoder.answer(speckled());
+    expect(hasSpeck(session.draft.mask!)).toBe(true);
+  });
+
+  it("are switched off and on while an object is drawn", async () => {
+    session.drawing.addPoint(at(10, 20), 1);
+    await decoder.answer(speckled());
+    expect(hasSpeck(session.draft.mask!)).toBe(true);
+    session.tidies = true;
+    expect(hasSpeck(session.draft.mask!)).toBe(false);
+    session.tidies = false;
+    expect(hasSpeck(session.draft.mask!)).toBe(true);
+    session.drawing.accept();
+    expect(hasSpeck(savedNow().segmentation)).toBe(true);
+    expect(savedNow().provenance).not.toHaveProperty("tidied");
   });
 });

@@ -11,7 +11,7 @@ import {
 } from "../core/prompts.ts";
 import { boundingBox } from "../core/rle.ts";
 import type { Decoder } from "../decoder/decoder.ts";
-import { bestOf, maskOf } from "../session/answers.ts";
+import { bestOf, maskOf, TidiedMasks } from "../session/answers.ts";
 import { framed } from "../session/framing.ts";
 import { provenanceOf } from "../session/provenance.ts";
 import { boxBetween, rounded } from "../session/rounding.ts";
@@ -79,9 +79,11 @@ export async function decodeAgain(
   for (const annotation of annotations) {
     const prompts = promptsElsewhere(annotation, from, image);
     const model = decoder.manifest;
-    const decoded = prompts && model && (await newestDecode(decoder, framed(prompts, null, model), image));
+    const given = prompts && model && framed(prompts, null, model);
+    const decoded = given && (await newestDecode(decoder, given, image));
     if (!prompts || !decoded || !model) continue;
-    const answer = { prompts, decoded, region: null };
+    const tidied = annotation.provenance?.tidied ? new TidiedMasks(decoded, given, image, model) : null;
+    const answer = { prompts, decoded, region: null, tidied };
     const index = annotation.provenance?.mask_index ?? bestOf(answer);
     const segmentation = maskOf(answer, index, image, model);
     if (!segmentation) continue;

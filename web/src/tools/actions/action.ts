@@ -63,6 +63,8 @@ export interface Page {
   findDetected(): void;
   /** Look closer at what is seen, or at the whole image again. */
   lookCloser(): void;
+  /** Draw masks of clicks without parts that nobody clicked and without small holes, or as the model answers. */
+  toggleTidy(): void;
   /** A point where the keyboard points. */
   point(label: PointLabel): void;
   /** Tell whether everything is saved. */

@@ -108,6 +108,14 @@ export const DRAWING = [
     possible: isReady,
     run: ({ page }) => page.point(BACKGROUND),
   },
+  {
+    group: "Drawing",
+    command: "tidy",
+    does: m.tools_tidy,
+    keys: ["Shift+t"],
+    changes: true,
+    run: ({ page }) => page.toggleTidy(),
+  },
 ] as const satisfies readonly Action[];
 
 const tool = <Name extends ToolName>(command: Name, does: () => string, key: string) =>

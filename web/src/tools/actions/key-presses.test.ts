@@ -76,6 +76,7 @@ describe("keys", () => {
       "findSimilar",
       "findDetected",
       "lookCloser",
+      "toggleTidy",
       "point",
     ] as const;
     const more = [
