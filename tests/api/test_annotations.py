@@ -43,6 +43,7 @@ def test_create_and_read(annotator: Annotator, project: Json) -> None:
         "predicted_iou": 0.93,
         "prompts": {"points": [[3.5, 4.5, 1]], "box": [1, 2, 30, 40], "mask": False},
         "region": None,
+        "tidied": True,
         "seconds": 4.2,
     }
     body = creation(project["categories"][0]["id"], iscrowd=1, attributes={"occluded": True}, provenance=provenance)
@@ -147,6 +148,7 @@ BAD_FIELDS: dict[str, tuple[Json, str]] = {
     "NUL in an attribute": ({"attributes": {"a": {"b\0": 1}}}, "invalid_input"),
     "half a surrogate": ({"attributes": {"a": "\ud800"}}, "invalid_input"),
     "huge attributes": ({"attributes": {"a": "x" * 70_000}}, "invalid_input"),
+    "tidied as text": ({"provenance": {"tidied": "yes"}}, "invalid_input"),
     "negative seconds": ({"provenance": {"seconds": -1}}, "invalid_input"),
 }
 

@@ -18,6 +18,7 @@ from limner.segment.predictor import Predictor
 from limner.vocabulary import rle
 from limner.vocabulary.geometry import upsample_logits
 from limner.vocabulary.prompts import Prompts, choose_mask
+from limner.vocabulary.tidying import tidy_logits
 
 HEIGHT, WIDTH = 90, 120
 
@@ -57,7 +58,21 @@ def test_a_click_gives_the_predictors_mask(photo: Path, tmp_path: Path) -> None:
     index = choose_mask(scores[0].numpy(), prompts)
     assert found["mask_index"] == index
     assert found["predicted_iou"] == pytest.approx(float(scores[0, index]))
-    assert (mask == (upsample_logits(low_res[0, index].numpy(), embedding.geometry) > 0)).all()
+    assert (mask == (upsample_logits(low_res[0, index].numpy(), embedding.geometry) > 0)).all()  # it was tidy already
+
+
+def test_masks_are_tidied_unless_somebody_does_not_want_it(photo: Path, tmp_path: Path) -> None:
+    predictor = Predictor("samlet", home=tmp_path / "home")
+    embedding = predictor.embed(np.asarray(Image.open(photo)))
+    prompts = Prompts(points=((60.0, 45.0),), labels=(1,))
+    answered = predictor.decode(embedding, prompts)[0][0, 3].numpy()
+    raw = upsample_logits(answered, embedding.geometry) > 0
+    tidied = upsample_logits(tidy_logits(answered, embedding.geometry, prompts), embedding.geometry) > 0
+    assert (raw != tidied).any()  # this answer has holes
+    for options, expected in ((), tidied), (("--tidy",), tidied), (("--no-tidy",), raw):
+        found = facts(run(photo, "--point", "60,45", "--candidate", "3", *options, "--json"))
+        assert (rle.decode(found["segmentation"]) == expected).all()
+        assert found["tidied"] == (expected is tidied)
 
 
 def test_a_region_is_what_the_predictor_sees_of_it(photo: Path, tmp_path: Path) -> None:

@@ -80,3 +80,29 @@ def test_the_column_is_made_wider_and_panels_fold_and_both_last(project: Project
     expect(suggestions.get_by_role("button", name=re.compile("Find everything"))).to_have_count(0)
     edge.dblclick()
     assert width() == 288
+
+
+def test_masks_of_clicks_are_tidied_until_somebody_switches_that_off(project: Project, page: Page) -> None:
+    work = AnnotatePage(page, project, "coffee.png")
+
+    def draw(x: int, y: int) -> dict:
+        """The newest annotation's provenance."""
+        page.mouse.click(*work.at(x, y))
+        expect(work.candidates).to_have_count(3)
+        page.keyboard.press("Enter")
+        work.saved()
+        image_id = re.search(r"/images/(\d+)", page.url)[1]
+        return page.request.get(f"/api/v1/images/{image_id}/annotations").json()["annotations"][-1]["provenance"]
+
+    assert draw(250, 220)["tidied"] is True
+    page.get_by_text("View", exact=True).click()
+    switch = page.get_by_label("Tidy masks of clicks")
+    switch.uncheck()
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    page.reload()
+    work.wait_until_ready()
+    assert "tidied" not in draw(550, 50)
+    page.keyboard.press("Shift+T")
+    expect(page.get_by_text("Masks of clicks are tidied")).to_be_visible()
+    expect(switch).to_be_checked()

@@ -4,16 +4,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from limner.cli import cli
 from limner.errors import InvalidInput
+from limner.models.registry import load_model
 from limner.train.baselines import BASELINES
 from limner.train.evaluation import (
     SCENES_SOURCE,
     SMALLEST_IN_SCENE,
+    ModelSubject,
     Protocol,
     evaluate_mask,
     evaluate_photos,
@@ -21,7 +24,9 @@ from limner.train.evaluation import (
     measure,
 )
 from limner.train.photos import find_photos
+from limner.vocabulary.geometry import upsample_logits
 from limner.vocabulary.prompts import Prompts
+from limner.vocabulary.tidying import tidy_logits
 from tests.train.helpers import two_squares, write_photo
 
 
@@ -143,6 +148,30 @@ def test_the_command_writes_what_scripts_read(tmp_path: Path) -> None:
     figures = json.loads(target.read_text())
     assert figures["miou"] == {"box": 1.0}
     assert figures["sources"]["squares"] == {"miou": {"box": 1.0}, "masks": 2}
+
+
+def test_tidied_masks_are_measured_and_the_model_gets_back_its_own_logits() -> None:
+    loaded = load_model("samlet", Path())
+    image = np.full((90, 120, 3), (220, 200, 160), np.uint8)
+    cv2.circle(image, (60, 45), 25, (20, 40, 150), -1)
+    raw, tidy = ModelSubject(loaded.model), ModelSubject(loaded.model, tidy=True)
+    changed = 0
+    for subject in raw, tidy:
+        subject.open(image)
+    for point in (1.5, 89.5), (60.5, 69.5), (5.5, 5.5), (84.5, 45.5):
+        prompts = Prompts((point,), (1,))
+        (mask, logits), (tidied, kept) = (subject.answer(prompts, None) for subject in (raw, tidy))
+        assert (logits == kept).all()
+        assert (tidied == (upsample_logits(tidy_logits(logits, raw.geometry, prompts), raw.geometry) > 0)).all()
+        changed += int((mask != tidied).any())
+    assert changed
+
+
+def test_only_the_masks_of_a_model_are_tidied(tmp_path: Path) -> None:
+    write_photo(tmp_path, "a")
+    arguments = ["evaluate", str(tmp_path), "--baseline", "box-fill", "--box", "--tidy"]
+    with pytest.raises(InvalidInput, match="--tidy goes with a model's masks"):
+        CliRunner().invoke(cli, arguments, catch_exceptions=False)
 
 
 def test_the_command_says_when_a_baseline_cannot_answer(tmp_path: Path) -> None:
