@@ -1,7 +1,8 @@
-"""Days on which something goes wrong: a lease that ends offline, a clock that is days off."""
+"""Days on which something goes wrong: a lease that ends offline, a clock that is days off; and reviewing on a phone."""
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,15 +11,20 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 from sqlalchemy import select, update
 
+from limner.store.accounts import LOCAL_ADMIN
+from limner.store.leases import give_back_all
 from limner.store.listing import page_images
 from limner.store.tables import Annotation, Category, Edit, Image, User
 from limner.store.types import utc_now
 from tests.conftest import png_bytes
-from tests.e2e.annotate_page import PLAIN_VIEW
-from tests.e2e.api import Api, database_of
+from tests.e2e.annotate_page import PLAIN_VIEW, violations
+from tests.e2e.api import Api, database_of, sign_in_link
+from tests.e2e.conftest import TIMEOUT, new_profile
 from tests.e2e.server import LimnerServer
 from tests.e2e.test_a_day import Somebody
-from tests.e2e.test_gold import annotator, box
+from tests.e2e.test_gold import annotator, box, submission
+from tests.e2e.test_small_screens import PHONE, fits
+from tests.e2e.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -42,6 +48,8 @@ def work(server: LimnerServer) -> tuple[Api, int, list[int]]:
         images = [image.id for image in page_images(session, project_id, None, 2).images]
     for image_id in images:
         api.operate(image_id, 0, box(10))
+    with database_of(server) as session:  # who saves on an image has it; the administrator needs these no more
+        give_back_all(session, session.scalars(select(User.id).where(User.name == LOCAL_ADMIN)).one(), project_id)
     return api, project_id, images
 
 
@@ -140,10 +148,51 @@ def test_a_browser_whose_clock_is_days_off_works_as_any_other(
         assert until <= utc_now() + timedelta(minutes=30)
     ann.page.reload()
     expect(ann.at("a.png").objects).to_have_count(2)
+    ann.page.keyboard.press("Control+Enter")
+    ann.at("b.png")
+
+    def submitted() -> bool:
+        with database_of(server) as session:
+            return session.get_one(Image, image_id).state == "submitted"
+
+    wait_until(ann.page, submitted, "the mark")
     with database_of(server) as session:
         edits = session.scalars(select(Edit).where(Edit.image_id == image_id).order_by(Edit.revision)).all()
-        assert [edit.kind for edit in edits] == ["create", "create"]
-        assert before <= edits[1].created <= utc_now()
+        assert [edit.kind for edit in edits] == ["create", "create", "mark"]
+        assert all(before <= edit.created <= utc_now() for edit in edits[1:])
         (drawn,) = session.scalars(select(Annotation.provenance).where(Annotation.uid == edits[1].uid))
         assert drawn is not None
         assert 0 < drawn["seconds"] < 3600
+
+
+def test_a_reviewer_approves_and_returns_on_a_phone(
+    server: LimnerServer, work: tuple[Api, int, list[int]], browser: Browser
+) -> None:
+    api, project_id, images = work
+    for image_id in images:
+        api.operate(image_id, 1, submission())
+    size = {"width": PHONE[0], "height": PHONE[1]}
+    context = new_profile(browser, sign_in_link(server), viewport=size, has_touch=True, is_mobile=True)
+    context.set_default_timeout(TIMEOUT)
+    page = context.new_page()
+    page.goto(f"{server.address}/projects/{project_id}")
+    page.get_by_role("button", name="Review 2").tap()
+    page.get_by_role("heading", name="a.png").wait_for()
+    assert fits(page)
+    assert violations(page) == []
+    page.get_by_role("button", name=re.compile("^Approve")).first.tap()
+    page.get_by_role("heading", name="b.png").wait_for()
+    page.get_by_role("button", name="Return…").tap()
+    dialog = page.get_by_role("dialog")
+    assert fits(page)
+    assert violations(page) == []
+    dialog.get_by_role("textbox", name="What is left to do").fill("the tail")
+    dialog.get_by_role("button", name="Return", exact=True).tap()
+    expect(page.get_by_test_id("mark")).to_contain_text("the tail")
+
+    def decided() -> bool:
+        with database_of(server) as session:
+            return [session.get_one(Image, each).state for each in images] == ["approved", "returned"]
+
+    wait_until(page, decided, "both marks")
+    context.close()
