@@ -33,6 +33,8 @@ NAMES = [
     "z.png",
 ]
 STATES: tuple[ImageState, ...] = get_args(ImageState)
+ADA, BEN = 11, 12
+AUTHORS = (None, ADA, BEN)
 
 
 @pytest.fixture
@@ -43,6 +45,7 @@ def project_id(database: Database) -> int:
         for index, name in enumerate(NAMES):
             image, _ = add_image(session, project.id, replace(new_image(index), file_name=name))
             image.state, image.annotation_count = STATES[index % len(STATES)], index * 7 % 4
+            image.author_id = AUTHORS[index % len(AUTHORS)]
             add_image(session, other.id, replace(new_image(index), file_name=name))
         return project.id
 
@@ -90,6 +93,7 @@ def test_pages_neighbours_and_places_agree(
         {"folder": "cam"},
         {"search": "png 1"},
         {"state": "waiting", "also": "annotated"},
+        {"author": ADA},
     ):
         listing = Listing(order=order, descending=descending, **chosen)
         with database.read() as session:
@@ -110,6 +114,44 @@ def test_pages_neighbours_and_places_agree(
             assert sorted(images, key=lambda image: image.id) == sorted(
                 page_images(session, project_id, None, 100, replace(listing, order="added")).images, key=lambda i: i.id
             )
+
+
+def test_what_somebody_submitted_is_listed_and_walked_whatever_became_of_it(
+    database: Database, project_id: int
+) -> None:
+    with database.write() as session:
+        everything = page_images(session, project_id, None, 100, Listing()).images
+        for author in (ADA, BEN):
+            theirs = [image.file_name for image in everything if image.author_id == author]
+            assert names(session, project_id, Listing(author=author)) == theirs != []
+        assert names(session, project_id, Listing(author=13)) == []
+        submitted = names(session, project_id, Listing(state="submitted", author=ADA))
+        assert submitted == [
+            each.file_name for each in everything if (each.state, each.author_id) == ("submitted", ADA)
+        ]
+
+
+def test_who_submitted_it_tells_nobody_that_an_image_is_gold(database: Database, project_id: int) -> None:
+    with database.write() as session:
+        theirs = page_images(session, project_id, None, 100, Listing(author=ADA)).images
+        theirs[0].is_gold, theirs[0].state = True, "waiting"
+        known, blind = Listing(author=ADA), Listing(author=ADA, blind=True)
+        assert names(session, project_id, known) == [each.file_name for each in theirs]
+        assert names(session, project_id, blind) == [each.file_name for each in theirs[1:]]
+        assert theirs[0].file_name in names(session, project_id, Listing(blind=True))  # there is work to do on it
+
+
+def test_a_random_order_is_the_same_each_time_and_another_than_that_of_names(
+    database: Database, project_id: int
+) -> None:
+    with database.read() as session:
+        images = page_images(session, project_id, None, 100).images
+        shuffled = names(session, project_id, Listing(order="random"))
+        assert shuffled == names(session, project_id, Listing(order="random"), limit=3)
+        assert shuffled == [each.file_name for each in sorted(images, key=lambda each: (each.sha256, each.id))]
+        for cursor in ("1:", "1:xyz", f"1:{'0' * 63}", f"1:{'0' * 65}"):
+            with pytest.raises(InvalidInput, match="not a page cursor"):
+                page_images(session, project_id, cursor, 3, Listing(order="random"))
 
 
 def test_a_second_filter_has_to_hold_as_well(database: Database, project_id: int) -> None:
@@ -211,9 +253,13 @@ def test_names_are_listed_along_an_index(database: Database, project_id: int) ->
     def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
         asked.append((statement, parameters))
 
-    orders: tuple[tuple[ImageOrder, str], ...] = (("name", "sort_name"), ("objects", "annotation_count"))
+    orders: tuple[tuple[ImageOrder, str], ...] = (
+        ("name", "sort_name"),
+        ("objects", "annotation_count"),
+        ("random", "sha256"),
+    )
     for order, column in orders:
-        for after in (None, "1:1"):
+        for after in (None, f"1:{'1' * 64}" if order == "random" else "1:1"):
             asked.clear()
             event.listen(database.engine, "before_cursor_execute", note)
             with database.read() as session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,6 +22,8 @@ from limner.vocabulary.states import AlsoFilter, ImageFilter
 
 _NOTHING_TO_DO = ("submitted", "approved", "skipped", "gold", "in_work")
 OPEN_WORK = ("waiting", "returned")  # states of images on which somebody has to work
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 # In the order in which work goes on. A project's states are read from an index and sorted: 100,000 of them cost 30 ms.
 _RANK = case({"returned": 0, "waiting": 1, "submitted": 2, "approved": 3, "skipped": 4}, value=Image.state)
@@ -160,7 +163,7 @@ def conditions(project_id: int, listing: Listing) -> list[ColumnElement[bool]]:
     if listing.blind:
         found.append(worked_on_itself())
         known = Image.is_gold.is_(False)
-        of_gold = "gold" in (listing.state, listing.also)
+        of_gold = "gold" in (listing.state, listing.also) or listing.author is not None  # who submitted it would tell
         found.append(known if of_gold else or_(known, Image.state.in_(OPEN_WORK)))
     for each in (listing.state, listing.also):
         if each not in ("all", "any"):
@@ -169,6 +172,8 @@ def conditions(project_id: int, listing: Listing) -> list[ColumnElement[bool]]:
     found += [
         _among(project_id, listing, Image.file_name.icontains(word, autoescape=True)) for word in listing.search.split()
     ]
+    if listing.author is not None:
+        found.append(_among(project_id, listing, Image.author_id == listing.author))
     if listing.tag:  # looked up in its own index, whatever the order
         found.append(Image.id.in_(select(ImageTag.image_id).where(ImageTag.tag == listing.tag)))
     if listing.folder:
@@ -201,6 +206,7 @@ def _key(listing: Listing) -> ColumnElement[Any]:
         "state": _RANK,
         "objects": Image.annotation_count.expression,
         "informative": Image.learning_rank.expression,
+        "random": Image.sha256.expression,
     }
     return columns[listing.order]
 
@@ -242,6 +248,8 @@ def _parse_cursor(session: Session, project_id: int, cursor: str, listing: Listi
             raise NotFound.row("image", int(number))
         return _key_of(session, image, listing), image.id
     if fits and listing.order == "name" and "\0" not in key:
+        return key, int(number)
+    if fits and listing.order == "random" and _SHA256.fullmatch(key):
         return key, int(number)
     if (
         fits

@@ -8,7 +8,7 @@ from typing import Literal
 
 from limner.vocabulary.states import AlsoFilter, ExhaustivityFilter, ImageFilter
 
-ImageOrder = Literal["added", "name", "state", "objects", "informative"]
+ImageOrder = Literal["added", "name", "state", "objects", "informative", "random"]
 WorkDone = Literal["approved", "finished", "annotated", "all"]
 
 MAX_SORT_KEY = 512  # characters; names that begin alike for longer stand in the order in which they came
@@ -31,9 +31,12 @@ class Listing:
         category: only those with annotations of this category or, with ``exhaustive``, those of which it is so.
         exhaustive: whether all of the category are annotated, as people say. ``unknown``: nobody has said so, or it was
             reopened.
+        author: the number of a person: only those that they submitted last, whatever became of them since.
         tag: only those that have this tag, exactly as it is written. Empty: with any or none.
         order: by the time they were added, natural name, state of work, number of annotations, or by what they would
             teach a model, as far as they were ranked. What is equal stands in the order in which it was added.
+            ``random``: by the hashes of their files, which is the same order whenever it is asked for and says nothing
+            of what is on them, so that the first ones are a random sample.
         descending: the other way round.
         person: the number of whoever ``state`` and ``also`` call "me".
         blind: without gold images, unless there is work to do on them, and without those on whose copies people work:
@@ -46,6 +49,7 @@ class Listing:
     folder: str = ""
     category: int | None = None
     exhaustive: ExhaustivityFilter = "any"
+    author: int | None = None
     tag: str = ""
     order: ImageOrder = "added"
     descending: bool = False

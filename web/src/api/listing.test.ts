@@ -10,6 +10,7 @@ it.each<[Partial<Listing>, string]>([
     "?search=a+b%26c&folder=cam+1%2F%C3%B6&tag=night&order=name&descending=true",
   ],
   [{ category: 7 }, "?category=7"],
+  [{ state: "submitted", author: 12, order: "random" }, "?state=submitted&author=12&order=random"],
   [{ category: 7, exhaustive: "unknown" }, "?category=7&exhaustive=unknown"],
 ])("stands in the address as far as it is not the usual: %j", (chosen, address) => {
   const listing = { ...EVERYTHING, ...chosen };
@@ -31,5 +32,7 @@ it("leaves out what an address says that no list is called", () => {
   expect(listingOf("?state=odd&order=&descending=yes&decoder=cpu")).toEqual(EVERYTHING);
   expect(listingOf("?category=cat&exhaustive=unknown")).toEqual(EVERYTHING);
   expect(listingOf("?category=-1")).toEqual(EVERYTHING);
+  expect(listingOf("?author=0")).toEqual(EVERYTHING);
+  expect(listingOf("?author=ada")).toEqual(EVERYTHING);
   expect(listingOf(`?search=${"x".repeat(300)}`).search).toHaveLength(255);
 });

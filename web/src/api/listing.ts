@@ -3,9 +3,11 @@ import type { paths } from "./schema.d.ts";
 
 type Query = NonNullable<paths["/api/v1/images/{image_id}"]["get"]["parameters"]["query"]>;
 type Said = { readonly [Name in keyof Query]-?: NonNullable<Query[Name]> };
-export type Listing = Omit<Said, "category"> & {
+export type Listing = Omit<Said, "category" | "author"> & {
   /** Only images with objects of it or, with `exhaustive`, those of which that much is known of it; null: all. */
   readonly category: number | null;
+  /** Only images that the person of this number submitted last; null: anybody's. */
+  readonly author: number | null;
 };
 
 export const EVERYTHING: Listing = {
@@ -15,6 +17,7 @@ export const EVERYTHING: Listing = {
   folder: "",
   category: null,
   exhaustive: "any",
+  author: null,
   tag: "",
   order: "added",
   descending: false,
@@ -46,6 +49,7 @@ const ORDERS: readonly string[] = Object.keys({
   state: true,
   objects: true,
   informative: true,
+  random: true,
 } satisfies Record<Listing["order"], true>);
 const EXHAUSTIVE: readonly string[] = Object.keys({
   any: true,
@@ -63,14 +67,18 @@ export function listingOf(address: string): Listing {
     return value !== null && known.includes(value) ? (value as T) : usual;
   };
   const text = (name: keyof typeof LONGEST) => (said.get(name) ?? "").slice(0, LONGEST[name]);
-  const number = Number(said.get("category") ?? "");
-  const category = Number.isSafeInteger(number) && number > 0 ? number : EVERYTHING.category;
+  const row = (name: "category" | "author") => {
+    const value = Number(said.get(name) ?? "");
+    return Number.isSafeInteger(value) && value > 0 ? value : null;
+  };
+  const category = row("category");
   return {
     ...apart(one("state", STATES, EVERYTHING.state), one("also", ALSO, EVERYTHING.also)),
     search: text("search"),
     folder: text("folder"),
     category,
     exhaustive: category === null ? "any" : one("exhaustive", EXHAUSTIVE, EVERYTHING.exhaustive),
+    author: row("author"),
     tag: text("tag"),
     order: one("order", ORDERS, EVERYTHING.order),
     descending: said.get("descending") === "true",

@@ -2921,6 +2921,8 @@ export interface components {
         | "returned_to_me"
         | "commented"
         | "gold";
+      /** @description only images that this person submitted last, by their number */
+      author?: number | null;
       /** @description only images with annotations of this category; with `exhaustive`: see there */
       category?: number | null;
       /** @default false */
@@ -2937,11 +2939,11 @@ export interface components {
        */
       folder: string;
       /**
-       * @description name: natural, img2 before img10; objects: by their number; informative: by what they would teach the model, as a job of the kind rank has found; what is equal: as added
+       * @description name: natural, img2 before img10; objects: by their number; informative: by what they would teach the model, as a job of the kind rank has found; random: shuffled, the same way each time; what is equal: as added
        * @default added
        * @enum {string}
        */
-      order: "added" | "name" | "state" | "objects" | "informative";
+      order: "added" | "name" | "state" | "objects" | "informative" | "random";
       /**
        * @description words, each of which is somewhere in the path; case does not count
        * @default
@@ -3062,6 +3064,8 @@ export interface components {
         | "returned_to_me"
         | "commented"
         | "gold";
+      /** @description only images that this person submitted last, by their number */
+      author?: number | null;
       /** @description only images with annotations of this category; with `exhaustive`: see there */
       category?: number | null;
       change:
@@ -4926,7 +4930,8 @@ export interface operations {
         tag?: string;
         category?: number | null;
         exhaustive?: "any" | "yes" | "no" | "unknown";
-        order?: "added" | "name" | "state" | "objects" | "informative";
+        author?: number | null;
+        order?: "added" | "name" | "state" | "objects" | "informative" | "random";
         descending?: boolean;
       };
       header?: never;
@@ -6598,6 +6603,7 @@ export interface operations {
         tag?: string;
         category?: number | null;
         exhaustive?: "any" | "yes" | "no" | "unknown";
+        author?: number | null;
         format?: "coco" | "sa1b" | "panoptic" | "yolo" | "png";
         which?: "approved" | "finished" | "annotated" | "all";
         segmentation?: ("rle" | "polygon") | null;
@@ -6666,6 +6672,7 @@ export interface operations {
         tag?: string;
         category?: number | null;
         exhaustive?: "any" | "yes" | "no" | "unknown";
+        author?: number | null;
         format?: "coco" | "sa1b" | "panoptic" | "yolo" | "png";
         which?: "approved" | "finished" | "annotated" | "all";
         segmentation?: ("rle" | "polygon") | null;
@@ -6733,6 +6740,7 @@ export interface operations {
         tag?: string;
         category?: number | null;
         exhaustive?: "any" | "yes" | "no" | "unknown";
+        author?: number | null;
         format?: "coco" | "sa1b" | "panoptic" | "yolo" | "png";
         which?: "approved" | "finished" | "annotated" | "all";
         segmentation?: ("rle" | "polygon") | null;
@@ -6866,7 +6874,8 @@ export interface operations {
         tag?: string;
         category?: number | null;
         exhaustive?: "any" | "yes" | "no" | "unknown";
-        order?: "added" | "name" | "state" | "objects" | "informative";
+        author?: number | null;
+        order?: "added" | "name" | "state" | "objects" | "informative" | "random";
         descending?: boolean;
         after?: string | null;
         limit?: number;

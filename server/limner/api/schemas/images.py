@@ -209,6 +209,9 @@ class FilterQuery(Request):
         description="only images on which, as people say, all of `category` are annotated (yes), not all (no), or of "
         "which nobody knows (unknown), whether or not they have annotations of it",
     )
+    author: Annotated[int, Field(ge=1, lt=2**63)] | None = Field(
+        default=None, description="only images that this person submitted last, by their number"
+    )
 
     @model_validator(mode="after")
     def _check_category(self) -> Self:
@@ -225,6 +228,7 @@ class FilterQuery(Request):
             folder=self.folder.strip("/"),
             category=self.category,
             exhaustive=self.exhaustive,
+            author=self.author,
             tag=self.tag,
         )
 
@@ -235,7 +239,8 @@ class ListingQuery(FilterQuery):
     order: ImageOrder = Field(
         default="added",
         description="name: natural, img2 before img10; objects: by their number; informative: by what they would teach "
-        "the model, as a job of the kind rank has found; what is equal: as added",
+        "the model, as a job of the kind rank has found; random: shuffled, the same way each time; what is equal: as "
+        "added",
     )
     descending: bool = False
 

@@ -47,6 +47,8 @@ class Image(Base):
         Index("ix_images_commented", "project_id", "id", **where("open_threads > 0")),
         Index("uq_images_project_id_file_name", "project_id", "file_name", unique=True),
         Index("ix_images_project_id_sort_name_id", "project_id", "sort_name", "id"),
+        Index("ix_images_project_id_sha256_id", "project_id", "sha256", "id"),
+        Index("ix_images_author", "project_id", "author_id", "id", **where("author_id IS NOT NULL")),
         Index("ix_images_project_id_annotation_count_id", "project_id", "annotation_count", "id"),
         Index("ix_images_project_id_learning_rank_id", "project_id", "learning_rank", "id"),
         Index("ix_images_open_rank", "project_id", "learning_rank", "id", **where(OPEN_IMAGES)),
