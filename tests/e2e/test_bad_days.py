@@ -94,7 +94,7 @@ def test_a_lease_that_ends_offline_loses_nothing_though_somebody_else_went_on(
 ) -> None:
     _, project_id, (image_id, _) = work
     ann = team.begin("Ann", project_id)
-    ann.at("a.png")
+    ann.at("a.png").wait_until_ready()
     ann.context.set_offline(True)
     give_category(ann, "1", "cat")
     ann.page.keyboard.press("Escape")  # the brush would go on with what is selected
