@@ -208,6 +208,8 @@ def test_a_list_is_chosen_ordered_and_walked(script: FlaskClient, upload: Upload
         ("folder=a%01", "folder"),
         ("skip=-1", "skip"),
         ("order=odd", "order"),
+        ("author=0", "author"),
+        ("author=ada", "author"),
         ("limit=0", "limit"),
         ("limit=1000", "limit"),
         ("state=odd", "state"),

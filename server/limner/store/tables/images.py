@@ -36,7 +36,7 @@ class Image(Base):
         Index("ix_images_project_id_id", "project_id", "id"),
         Index("ix_images_open_added", "project_id", "id", **where(OPEN_IMAGES)),
         Index("ix_images_open_name", "project_id", "sort_name", "id", **where(OPEN_IMAGES)),
-        Index("ix_images_open_random", "project_id", "sha256", **where(OPEN_IMAGES)),
+        Index("ix_images_open_random", "project_id", "sha256", "id", **where(OPEN_IMAGES)),
         Index("ix_images_assigned", "project_id", "assigned_user_id", "id", **where("assigned_user_id IS NOT NULL")),
         Index("ix_images_held", "lease_user_id", "project_id", **where("lease_user_id IS NOT NULL")),
         Index("ix_images_uncounted", "project_id", "id", **where(UNCOUNTED_IMAGES)),
