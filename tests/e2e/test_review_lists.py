@@ -20,6 +20,7 @@ from tests.e2e.api import Api, database_of
 from tests.e2e.server import LimnerServer
 from tests.e2e.test_gold import submission
 from tests.e2e.test_small_screens import PHONE, fits
+from tests.e2e.waiting import wait_until
 from tests.store.conftest import operation
 
 pytestmark = pytest.mark.e2e
@@ -60,10 +61,13 @@ def test_review_walks_what_one_person_submitted_in_a_random_order(server: Limner
         page.get_by_role("heading", name=name).wait_for()
         page.get_by_role("button", name="Approve").click()
     page.get_by_text("No other image of this list is submitted.").wait_for()
-    with database_of(server) as session:
-        for image in session.scalars(select(Image).where(Image.project_id == project_id)):
-            assert image.state == ("submitted" if image.author_id == ben else "approved")
 
+    def decided() -> bool:
+        with database_of(server) as session:
+            rows = session.scalars(select(Image).where(Image.project_id == project_id)).all()
+            return all(row.state == ("submitted" if row.author_id == ben else "approved") for row in rows)
+
+    wait_until(page, decided, "what was decided")
     page.goto(f"{server.address}/projects/{project_id}?author={ben}&order=random")
     expect(tiles).to_have_count(2)
     page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})

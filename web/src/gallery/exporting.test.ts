@@ -53,6 +53,25 @@ it("takes what the gallery lists, in no order, skipped images where these are li
   expect(exportQuery({ ...form, which: "listed" }, { ...EVERYTHING, state: "skipped" }).skipped).toBe(true);
 });
 
+it("leaves out none of what the gallery's list is narrowed by", () => {
+  const all = {
+    state: "submitted",
+    also: "unannotated",
+    search: "cat",
+    folder: "a/b",
+    category: 3,
+    exhaustive: "no",
+    author: 4,
+    tag: "night",
+  } as const;
+  const { order, descending, ...names } = EVERYTHING;
+  expect(Object.keys(all)).toEqual(Object.keys(names));
+  expect(exportQuery({ ...form, which: "listed" }, { ...all, order, descending })).toMatchObject(all);
+  for (const name of Object.keys(all)) {
+    expect(exportQuery(form, { ...all, order, descending })).not.toHaveProperty(name);
+  }
+});
+
 it("says what is wrong with shares, where they count", () => {
   expect(obstacle({ ...form, split: true, shares: [80, 10, 20] })).toBe(
     "The shares add up to 110, not to 100.",

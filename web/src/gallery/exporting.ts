@@ -104,22 +104,15 @@ export function obstacle({ split, shares, format }: ExportForm): string {
 
 /** The question to the server. Only what matters for the format is in it. */
 export function exportQuery(form: ExportForm, listing: Listing): ExportQuery {
-  const { state, search, folder, category, exhaustive, tag } = queryOf(listing);
+  const { order, descending, ...filter } = queryOf(listing);
   const { withImages } = FORMATS[form.format];
   const split = withImages && form.split;
   const shares = form.shares[2] > 0 ? form.shares : form.shares.slice(0, 2);
   return {
     format: form.format,
     which: form.which === "listed" ? "all" : form.which,
-    skipped: form.skipped || (form.which === "listed" && state === "skipped"),
-    ...(form.which === "listed" && {
-      ...(state && { state }),
-      ...(search && { search }),
-      ...(folder && { folder }),
-      ...(category && { category }),
-      ...(exhaustive && { exhaustive }),
-      ...(tag && { tag }),
-    }),
+    skipped: form.skipped || (form.which === "listed" && filter.state === "skipped"),
+    ...(form.which === "listed" && filter),
     ...(form.format === "coco" && form.polygons && { segmentation: "polygon" as const }),
     ...(writesPolygons(form) && form.tolerance > 0 && { tolerance: form.tolerance }),
     ...(withImages && { images: bringsImages(form) }),

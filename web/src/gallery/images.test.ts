@@ -149,6 +149,8 @@ describe("GalleryImages", () => {
     [{ order: "name" }, false, 1],
     [{ search: "cat" }, false, 1],
     [{ folder: "cats" }, false, 1],
+    [{ author: 4 }, true, 1],
+    [{ order: "random" }, false, 1],
   ])(
     "knows whether a new image belongs into %j, or that only the server does",
     async (chosen, known, length) => {
