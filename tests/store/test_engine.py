@@ -160,18 +160,18 @@ def test_waiting_for_the_lock_or_for_a_processor_does_not_make_turns_smaller() -
     assert pace.size == 100
 
 
-def test_bulk_work_rests_twice_as_long_as_it_worked_while_others_save_and_only_then(
+def test_bulk_work_rests_four_times_as_long_as_it_worked_while_others_save_and_only_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock, saves, rests = [0.0], [0], list[float]()
     monkeypatch.setattr(turns.time, "thread_time", lambda: clock[0])
     monkeypatch.setattr(turns.time, "sleep", rests.append)
     courtesy = Courtesy(lambda: saves[0])
-    for worked, saved in [(0.03, 0), (0.03, 1), (0.003, 1), (0.03, 0), (0.03, 0), (5.0, 1)]:
+    for worked, saved in [(0.02, 0), (0.02, 1), (0.003, 1), (0.02, 0), (0.02, 0), (5.0, 1)]:
         clock[0] += worked
         saves[0] += saved
         courtesy.pause()
-    assert rests == pytest.approx([0.06, 0.066, turns.LONGEST_REST]), "a little work is not worth a rest yet"
+    assert rests == pytest.approx([0.08, 0.092, turns.LONGEST_REST]), "a little work is not worth a rest yet"
 
 
 def test_work_in_bulk_does_not_count_as_saving(tmp_path: Path) -> None:

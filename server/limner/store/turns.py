@@ -12,7 +12,7 @@ from limner.errors import Unavailable
 
 BULK_SECONDS = 0.02  # that work in bulk may hold the lock at a time
 BESIDE_SECONDS = 0.004  # the same while people save: about as long as a save, which may have to wait for it
-REST = 2.0  # times as long as it has worked rests work in bulk while people save
+REST = 4.0  # times as long as it has worked rests work in bulk while people save
 LONGEST_REST = 0.1  # s
 
 
