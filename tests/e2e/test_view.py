@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.annotate_page import AnnotatePage, violations
 from tests.e2e.api import Project
+from tests.e2e.server import LimnerServer
 
 pytestmark = pytest.mark.e2e
 
@@ -82,17 +84,20 @@ def test_the_column_is_made_wider_and_panels_fold_and_both_last(project: Project
     assert width() == 288
 
 
-def test_masks_of_clicks_are_tidied_until_somebody_switches_that_off(project: Project, page: Page) -> None:
+def test_masks_of_clicks_are_tidied_until_somebody_switches_that_off(
+    project: Project, page: Page, server: LimnerServer
+) -> None:
     work = AnnotatePage(page, project, "coffee.png")
 
-    def draw(x: int, y: int) -> dict:
-        """The newest annotation's provenance."""
+    def draw(x: int, y: int) -> dict[str, Any]:
+        """An object; how it came about."""
         page.mouse.click(*work.at(x, y))
         expect(work.candidates).to_have_count(3)
         page.keyboard.press("Enter")
         work.saved()
         image_id = re.search(r"/images/(\d+)", page.url)[1]
-        return page.request.get(f"/api/v1/images/{image_id}/annotations").json()["annotations"][-1]["provenance"]
+        answer = page.request.get(f"{server.address}/api/v1/images/{image_id}/annotations").json()
+        return answer["annotations"][-1]["provenance"]
 
     assert draw(250, 220)["tidied"] is True
     page.get_by_text("View", exact=True).click()

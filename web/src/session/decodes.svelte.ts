@@ -14,7 +14,7 @@ export function isQuestion({ points, box }: Prompts): boolean {
 }
 
 export class Decodes {
-  /** Whether masks are shown and saved without the parts and holes that nobody asked for. */
+  /** Whether masks are shown and saved without the parts and holes that nobody asked for; what is drawn on stays as saved at first. */
   tidies = $state(false);
   private answered = $state.raw<Answer | null>(null);
   private preview = $state.raw<Answer | null>(null);
@@ -33,6 +33,8 @@ export class Decodes {
     private readonly onError: (error: unknown) => void,
     /** Something outside of the region is asked for; it is asked again by {@link retry}. */
     private readonly onOutside: () => void,
+    /** Whether the masks of prompts were tidied when the object that is drawn on was saved; null where it has other prompts now. */
+    private readonly savedTidied: (prompts: Prompts) => boolean | null = () => null,
   ) {}
 
   /** Start anew with another image, or none. */
@@ -118,7 +120,9 @@ export class Decodes {
   }
 
   private asWanted(answer: Answer | null): Answer | null {
-    return answer && !this.tidies ? { ...answer, tidied: null } : answer;
+    if (!answer) return null;
+    const tidies = this.savedTidied(answer.prompts) ?? this.tidies;
+    return tidies ? answer : { ...answer, tidied: null };
   }
 }
 

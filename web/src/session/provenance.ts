@@ -105,6 +105,14 @@ export function draftOf(
   return { prompts: { ...NO_PROMPTS, mask: segmentation }, shown: null };
 }
 
+/** Whether a mask that is drawn on was tidied when it was saved; null once its prompts are others. */
+export function savedTidied(provenance: Provenance | null, { points, box, mask }: Prompts): boolean | null {
+  const saved = provenance?.prompts;
+  if (!saved || saved.mask || mask) return null;
+  const now = [points.map(({ at: [x, y], label }) => [x, y, label]), box];
+  return JSON.stringify(now) === JSON.stringify([saved.points, saved.box]) ? provenance.tidied === true : null;
+}
+
 function promptsOf(provenance: Provenance | null, region: Region | null, model: Manifest): Prompts | null {
   const saved = provenance?.prompts;
   if (!saved || saved.mask || provenance.model_sha256 !== model.weights_sha256) return null;

@@ -19,6 +19,7 @@ import { EffortMeter } from "./effort-meter.ts";
 import { MaskEditor } from "./mask-editor.svelte.ts";
 import { isHandTool, type MaskHost } from "./mask-target.ts";
 import { WorkClock } from "./pace.ts";
+import { savedTidied } from "./provenance.ts";
 import { type Reshaper, reshapeInBackground } from "./reshaper.ts";
 import { Selection } from "./selection.svelte.ts";
 import { StrokeKeeper } from "./stroke-keeper.ts";
@@ -97,6 +98,10 @@ export class Session implements DrawingHost, MaskHost {
       () => this.drawing.answered(),
       (error) => this.complain(error instanceof Error ? error.message : String(error)),
       () => options.onOutside?.(),
+      (prompts) => {
+        const { document } = this.store;
+        return savedTidied(edit.findAnnotation(document, document.reopenedUid)?.provenance ?? null, prompts);
+      },
     );
     const session = this;
     this.draft = new Draft(this.store, this.decodes, this.list, {
@@ -122,7 +127,10 @@ export class Session implements DrawingHost, MaskHost {
     );
   }
 
-  /** Whether masks are shown and saved without the parts and holes that nobody asked for. */
+  /**
+   * Whether masks are shown and saved without the parts and holes that nobody asked for. An annotation that is drawn on again
+   * is as it was saved until its prompts change.
+   */
   get tidies(): boolean {
     return this.decodes.tidies;
   }

@@ -536,6 +536,22 @@ describe("tidied masks", () => {
     expect(hasSpeck(session.draft.mask!)).toBe(true);
   });
 
+  it("leave a mask as it was saved until it gets other prompts", async () => {
+    session.drawing.addPoint(at(10, 20), 1);
+    await decoder.answer(speckled());
+    session.drawing.accept();
+    const { uid } = savedNow();
+    session.tidies = true;
+    session.drawing.reopen(uid);
+    await decoder.answer(speckled());
+    expect(hasSpeck(session.draft.mask!)).toBe(true);
+    session.drawing.addPoint(at(11, 21), 1);
+    await decoder.answer(speckled());
+    expect(hasSpeck(session.draft.mask!)).toBe(false);
+    session.drawing.accept();
+    expect(savedNow()).toMatchObject({ uid, provenance: { tidied: true } });
+  });
+
   it("are switched off and on while an object is drawn", async () => {
     session.drawing.addPoint(at(10, 20), 1);
     await decoder.answer(speckled());
