@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,7 +38,7 @@ def at(*cells: tuple[int, int]) -> Prompts:
 
 
 @pytest.mark.parametrize("case", golden("tidy")["cases"])
-def test_golden_vectors(case: dict) -> None:
+def test_golden_vectors(case: dict[str, Any]) -> None:
     geometry = ImageGeometry(case["height"], case["width"], case["image_size"], case["fit"])
     box = case["box"] and tuple(case["box"])
     prompts = Prompts(tuple(map(tuple, case["points"])), tuple(case["labels"]), box)

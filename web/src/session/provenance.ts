@@ -110,7 +110,9 @@ export function savedTidied(provenance: Provenance | null, { points, box, mask }
   const saved = provenance?.prompts;
   if (!saved || saved.mask || mask) return null;
   const now = [points.map(({ at: [x, y], label }) => [x, y, label]), box];
-  return JSON.stringify(now) === JSON.stringify([saved.points, saved.box]) ? provenance.tidied === true : null;
+  return JSON.stringify(now) === JSON.stringify([saved.points, saved.box])
+    ? provenance.tidied === true
+    : null;
 }
 
 function promptsOf(provenance: Provenance | null, region: Region | null, model: Manifest): Prompts | null {
