@@ -76,3 +76,15 @@ it("compares with the mask an object came from; where nobody rated that, with a 
   expect([isSure(0.25, rated), isSure(0.23, rated)]).toEqual([true, false]);
   expect([isSure(0.5, { provenance: null }), isSure(0.49, { provenance: null })]).toEqual([true, false]);
 });
+
+it("tidies what it finds where the mask that an object came from was", async () => {
+  const tidy = drawn("a", 0.9);
+  session.open({ id: 7, height: 48, width: 64 }, [
+    { ...tidy, provenance: { ...tidy.provenance!, tidied: true } },
+    drawn("b", 0.9),
+  ]);
+  session.selection.choose(["a", "b"], "b");
+  await find(0.9, 0.9);
+  const created = operations.map((each) => (each.kind === "create" ? each.provenance : null));
+  expect(created.map((each) => each?.tidied ?? null)).toEqual([true, null]);
+});
