@@ -88,7 +88,8 @@ export class GalleryImages {
 
   /** There is a new image. @returns whether it is in its place already, or none of these */
   add(id: number, image?: ProjectImage): boolean {
-    const { order, descending, state, also, search, folder, category, exhaustive, author, tag } = this.listing;
+    const { order, descending, state, also, search, folder, category, exhaustive, author, tag } =
+      this.listing;
     if (this.known.has(id) || !this.counted) return true;
     if (!FOR_NEW.has(state) || !FOR_NEW.has(also) || author !== null || tag) return true;
     if (category !== null && exhaustive !== "unknown") return true; // it has no object, and nobody has looked
