@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import structlog
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -146,7 +147,9 @@ class ShardWriter:
         try:
             with tempfile.TemporaryDirectory(prefix="limner-export-") as folder:
                 file = Path(folder) / "part"
-                if not self._fill(shard, file):
+                with file.open("wb") as out:
+                    whole = self._fill(shard, out)
+                if not whole:
                     return
                 self._blobs.put(shard_key(shard.job_id, shard.images.number), file, replace=True)
         except (LimnerError, OSError) as error:
@@ -164,8 +167,8 @@ class ShardWriter:
         if not finish_if_done(session, job):
             announce_job(session, job)
 
-    def _fill(self, shard: _Shard, file: Path) -> bool:
-        """Write the part's file; False when the item is not ours any more, or given back."""
+    def _fill(self, shard: _Shard, out: BinaryIO) -> bool:
+        """Write the part; False when the item is not ours any more, or given back."""
         choice = shard.choice
         chosen = and_(
             chosen_images(shard.project_id, choice.among), Image.id > shard.images.after, Image.id <= shard.images.until
@@ -174,16 +177,15 @@ class ShardWriter:
             self._database, shard.project_id, choice.segmentations, tolerance=choice.tolerance, chosen=chosen
         )
         beat = time.monotonic()
-        with file.open("wb") as out:
-            for chunk in chunks:
-                out.write(chunk)
-                if self._loop.stopping.is_set():
-                    with self._database.write(durable=False) as session:
-                        queue.release(session, [EXPORT], self._holder)
-                    return False
-                if time.monotonic() - beat > HEARTBEAT:
-                    beat = time.monotonic()
-                    with self._database.write(durable=False) as session:
-                        if shard.key not in queue.heartbeat(session, [EXPORT], self._holder):
-                            return False
+        for chunk in chunks:
+            out.write(chunk)
+            if self._loop.stopping.is_set():
+                with self._database.write(durable=False) as session:
+                    queue.release(session, [EXPORT], self._holder)
+                return False
+            if time.monotonic() - beat > HEARTBEAT:
+                beat = time.monotonic()
+                with self._database.write(durable=False) as session:
+                    if shard.key not in queue.heartbeat(session, [EXPORT], self._holder):
+                        return False
         return True
