@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -273,8 +274,9 @@ def test_five_people_work_through_a_day(day: Day, server: LimnerServer, browser:
 
     # --- it is brought in, and the image is Ann's now ---
     command = [sys.executable, "-m", "limner", "user", "bring-in", str(file), "--home", str(server.home)]
+    its_database = {**os.environ, "LIMNER_DATABASE_URL": server.database_url}
     for done in ("1 changes applied, 0 there already", "0 changes applied, 1 there already"):
-        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        said = subprocess.run(command, check=True, capture_output=True, text=True, env=its_database).stdout
         assert said == f"Of {ben.name}: {done}, 0 refused.\n"
     manager.page.reload()
     shares.get_by_role("button", name=f"Take back what is assigned to {ben.name}").click()
