@@ -113,6 +113,9 @@ def test_a_photo_is_segmented_exactly_as_torch_does(
         page.keyboard.press("Delete")
         expect(work.objects).to_have_count(0)
 
+    page.keyboard.press("Shift+T")  # the tests of a file share a profile
+    expect(page.get_by_text("Masks of clicks are tidied")).to_be_visible()
+
     # Back to another family, on the page that is open.
     use(page, project, "Samlet")
     expect(model).to_have_text("Samlet")
