@@ -26,7 +26,7 @@ from limner.jobs import queue
 from limner.jobs.control import finish_if_done
 from limner.jobs.exported import KIND, shard_key
 from limner.jobs.kinds import EXPORT, Priority
-from limner.jobs.working import WorkLoop
+from limner.jobs.working import Runner, WorkLoop
 from limner.store import Database
 from limner.store.export_choice import chosen_images
 from limner.store.jobs import announce_job, create_job, get_job
@@ -98,7 +98,7 @@ def _ranges(session: Session, project_id: int, choice: ExportChoice, images_each
         after = found[-1]
 
 
-class ShardWriter:
+class ShardWriter(Runner):
     """Writes parts of exports, one after the other, in a thread of its own.
 
     Args:
@@ -109,19 +109,7 @@ class ShardWriter:
 
     def __init__(self, database: Database, blobs: BlobStore, holder: str) -> None:
         self._database, self._blobs, self._holder = database, blobs, holder
-        self._loop = WorkLoop("exports", self._write_next)
-
-    def start(self) -> None:
-        """Start; parts that wait are written at once."""
-        self._loop.start()
-
-    def stop(self) -> None:
-        """Give back what is in hand and end."""
-        self._loop.stop()
-
-    def look_again(self) -> None:
-        """An export was begun, paused or cancelled."""
-        self._loop.woken.set()
+        super().__init__(WorkLoop("exports", self._write_next))
 
     def _write_next(self) -> bool:
         shard = self._claim()

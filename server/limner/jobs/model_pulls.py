@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from limner.child_process import BufferedChild
 from limner.config import Settings
-from limner.jobs.working import WorkLoop
+from limner.jobs.working import Runner, WorkLoop
 from limner.models import pulls
 from limner.vocabulary.messages import Broken, Message
 
@@ -57,7 +57,7 @@ Report = Pulled | NotPulled | Broken
 _REPORT: TypeAdapter[Report] = TypeAdapter(Report)
 
 
-class ModelPuller:
+class ModelPuller(Runner):
     """Works through the models that are wanted, in a thread of its own.
 
     Args:
@@ -67,19 +67,7 @@ class ModelPuller:
 
     def __init__(self, settings: Settings, *, command: Sequence[str] = WORKER) -> None:
         self._settings, self._command = settings, command
-        self._loop = WorkLoop("model-pulls", self.pull_next)
-
-    def start(self) -> None:
-        """Start; what is wanted is fetched at once."""
-        self._loop.start()
-
-    def stop(self) -> None:
-        """End, and the process that fetches; what has arrived stays."""
-        self._loop.stop()
-
-    def look_again(self) -> None:
-        """Something is wanted, or not any more: act on it now."""
-        self._loop.woken.set()
+        super().__init__(WorkLoop("model-pulls", self.pull_next))
 
     def pull_next(self) -> bool:
         """Fetch one model that is wanted; False when there is none."""

@@ -68,3 +68,26 @@ class WorkLoop:
                 self.woken.wait(TICK)
                 self.woken.clear()
         self._end()
+
+
+class Runner:
+    """Works in a loop of its own.
+
+    Args:
+        loop: what it does; not started.
+    """
+
+    def __init__(self, loop: WorkLoop) -> None:
+        self._loop = loop
+
+    def start(self) -> None:
+        """Start; what waits is begun at once."""
+        self._loop.start()
+
+    def stop(self) -> None:
+        """End; what is in hand is kept or given back, as each kind of work can."""
+        self._loop.stop()
+
+    def look_again(self) -> None:
+        """Something was asked for, paused or cancelled: act on it now."""
+        self._loop.woken.set()

@@ -16,7 +16,7 @@ import structlog
 
 from limner.child_process import BufferedChild
 from limner.config import Settings
-from limner.jobs.working import WorkLoop
+from limner.jobs.working import Runner, WorkLoop
 from limner.learning.protocol import (
     GotOn,
     KnownCategory,
@@ -59,7 +59,7 @@ class _Task:
     run: LearningRun  # as it was claimed
 
 
-class LearningRunner:
+class LearningRunner(Runner):
     """Works through the runs that wait, one at a time, in a thread of its own.
 
     Args:
@@ -75,19 +75,7 @@ class LearningRunner:
     ) -> None:
         self._settings, self._database, self._publish, self._holder = settings, database, publish, holder
         self._command = command
-        self._loop = WorkLoop("learning", self._work_on_next)
-
-    def start(self) -> None:
-        """Start; a run that waits is begun at once."""
-        self._loop.start()
-
-    def stop(self) -> None:
-        """Have what is in hand saved, give it back, and end."""
-        self._loop.stop()
-
-    def look_again(self) -> None:
-        """A run was begun or cancelled: act on it now."""
-        self._loop.woken.set()
+        super().__init__(WorkLoop("learning", self._work_on_next))
 
     def _work_on_next(self) -> bool:
         task = self._claim()

@@ -17,7 +17,7 @@ import structlog
 from limner.child_process import BufferedChild
 from limner.config import Settings
 from limner.jobs.suggest import SuggestItem, SuggestQueue
-from limner.jobs.working import WorkLoop
+from limner.jobs.working import Runner, WorkLoop
 from limner.store.embeddings import MadeEmbedding
 from limner.store.examples import StoredMask
 from limner.store.ranking import NewAssessment
@@ -64,7 +64,7 @@ class _BrokenError(Exception):
     """The process cannot be started; says why."""
 
 
-class SuggestionRunner:
+class SuggestionRunner(Runner):
     """Works through a :class:`SuggestQueue` in a thread of its own.
 
     Args:
@@ -82,22 +82,14 @@ class SuggestionRunner:
         self._publish = publish
         self._command = command
         self._look = threading.Event()
-        self._loop = WorkLoop("suggestions", self._work_on_next, idle=self._end_unused, end=self._give_up)
+        super().__init__(WorkLoop("suggestions", self._work_on_next, idle=self._end_unused, end=self._give_up))
         self._child: BufferedChild[Report] | None = None
         self._last_used = 0.0
-
-    def start(self) -> None:
-        """Start; work that waits is begun at once."""
-        self._loop.start()
-
-    def stop(self) -> None:
-        """Give back what is in hand and end."""
-        self._loop.stop()
 
     def look_again(self) -> None:
         """Something was asked for, paused or cancelled: act on it now."""
         self._look.set()
-        self._loop.woken.set()
+        super().look_again()
 
     @property
     def is_running(self) -> bool:
