@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -36,6 +35,7 @@ from tests.cluster.door import Door
 from tests.cluster.ray_cluster import RayCluster, ray_cluster
 from tests.conftest import TEST_MODEL, TEST_MODEL_SHA256, install_card
 from tests.e2e.server import free_port
+from tests.nginx import nginx_command
 from tests.postgres import PostgresServer, make_database, running_postgres
 
 KEY = EmbeddingKey.of(TEST_MODEL_SHA256)
@@ -248,20 +248,14 @@ def arranged(folder: Path, cpus: float) -> Iterator[Arrangement]:
 
 
 def _nginx(folder: Path, to: int, port: int) -> subprocess.Popen[bytes]:
-    program = shutil.which("nginx") or "/usr/sbin/nginx"
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    places = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
-    user = "user root;" if os.geteuid() == 0 else ""
-    (folder / "nginx.conf").write_text(
-        f"{user} daemon off; pid {folder}/nginx.pid; error_log stderr; events {{}}\n"
-        f"http {{ access_log off; {places} server {{ listen 127.0.0.1:{port}; location / {{\n"
+    servers = (
+        f"server {{ listen 127.0.0.1:{port}; location / {{\n"
         f"proxy_pass http://127.0.0.1:{to}; proxy_http_version 1.1; proxy_set_header Connection ''; "
         "proxy_set_header Host $http_host; proxy_set_header X-Forwarded-Host $http_host; "
-        "proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; }}}\n"
+        "proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; }}"
     )
     with (folder / "nginx.log").open("w") as said:
-        command = [program, "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")]
-        return subprocess.Popen(command, stdout=said, stderr=said)
+        return subprocess.Popen(nginx_command(servers, folder), stdout=said, stderr=said)
 
 
 def _wait_for_port(endpoint: str) -> None:

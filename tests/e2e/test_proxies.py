@@ -28,6 +28,7 @@ from tests.e2e.conftest import TIMEOUT, VIEWPORT
 from tests.e2e.server import LimnerServer, free_port, start_server, stop_server
 from tests.e2e.test_faults import draw
 from tests.e2e.waiting import wait_until
+from tests.nginx import nginx_command
 
 pytestmark = pytest.mark.e2e
 
@@ -64,23 +65,12 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 Proxy = Callable[[str, Path], list[str]]  # takes the block of the page and a folder; writes files, gives the command
 
 
-def nginx(block: str, folder: Path) -> list[str]:
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    places = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
-    user = "user root;" if os.geteuid() == 0 else ""
-    (folder / "nginx.conf").write_text(
-        f"{user} daemon off; pid {folder}/pid; error_log stderr; events {{}}\n"
-        f"http {{ access_log off; {places}\n{block} }}\n"
-    )
-    return ["nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")]
-
-
 def caddy(block: str, folder: Path) -> list[str]:
     (folder / "Caddyfile").write_text(f"{{\n admin off\n auto_https disable_redirects\n}}\n{block}")
     return ["caddy", "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
 
 
-@pytest.fixture(params=[("nginx", "nginx", nginx), ("caddy", "caddyfile", caddy)], ids=["nginx", "caddy"])
+@pytest.fixture(params=[("nginx", "nginx", nginx_command), ("caddy", "caddyfile", caddy)], ids=["nginx", "caddy"])
 def proxied(
     request: pytest.FixtureRequest, behind: LimnerServer, certificate: Path, tmp_path: Path
 ) -> Iterator[LimnerServer]:
