@@ -46,10 +46,13 @@ def test_our_own_errors_are_one_line_and_exit_1() -> None:
 
 @pytest.mark.parametrize("through_sqlalchemy", [False, True])
 def test_a_full_database_is_one_line_and_a_fault_of_ours_is_none(through_sqlalchemy: bool) -> None:
-    connection = sqlite3.connect(":memory:") if not through_sqlalchemy else create_engine("sqlite://").connect()
+    raw, ours = sqlite3.connect(":memory:"), create_engine("sqlite://").connect()
 
     def execute(statement: str) -> None:
-        connection.execute(text(statement) if through_sqlalchemy else statement)  # type: ignore[arg-type]
+        if through_sqlalchemy:
+            ours.execute(text(statement))
+        else:
+            raw.execute(statement)
 
     def error_of(statement: str) -> Exception:
         with pytest.raises((sqlite3.Error, DBAPIError)) as raised:
@@ -62,7 +65,8 @@ def test_a_full_database_is_one_line_and_a_fault_of_ours_is_none(through_sqlalch
     said = "The database cannot be used: database or disk is full. Free some disk space and try again."
     assert _one_line(full) == said
     assert _one_line(error_of("SELECT nothing FROM nowhere")) is None
-    connection.close()
+    raw.close()
+    ours.close()
 
 
 def test_errors_of_the_system_are_one_line_with_or_without_a_file() -> None:

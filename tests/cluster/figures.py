@@ -42,7 +42,9 @@ def scaling(arrangement: Arrangement) -> list[Scaling]:
         began = time.time()
         time.sleep(WINDOW)
         batches = [each for each in arrangement.made() if each.began >= began]
-        assert arrangement.job(job).state == "running", "there was not enough to do"  # type: ignore[union-attr]
+        made = arrangement.job(job)
+        assert made is not None, "the database is away"
+        assert made.state == "running", "there was not enough to do"
         found.append(Scaling(actors, _rate(batches)))
     arrangement.stop_workers()
     return found
