@@ -15,7 +15,7 @@ COMMANDS = {
     "annotate": ("limner.cli.annotate:annotate", "Make masks of the boxes of a detector or of label files."),
     "audit": ("limner.cli.audit:audit", "Print who did what, as CSV."),
     "backup": ("limner.cli.backup:backup", "Copy all that is stored, while the server runs."),
-    "bench": ("limner.cli.bench:bench", "Measure the decoder and the encoder against named references."),
+    "bench": ("limner.cli.bench:bench", "Measure what Limner does, against named references in the same run."),
     "check": ("limner.cli.check:check", "Look for missing and damaged files, and mend them."),
     "demo": ("limner.cli.demo:demo", "Start Limner with a project of demo photos."),
     "detector": ("limner.cli.detector:detector", "Train detectors on the masks of a project, and list them."),

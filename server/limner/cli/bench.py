@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def bench() -> None:
-    """Measure the decoder and the encoder against named references."""
+    """Measure what Limner does, against named references in the same run."""
 
 
 @bench.command()
@@ -235,13 +237,27 @@ def _finish(measured: Iterable[Result], json_path: Path | None) -> list[Result]:
     from limner.bench.harness import report, table
 
     results = []
-    for result in measured:
-        click.echo(f"{result.case}: {result.subject} / {result.reference} = {result.ratio:.3f}", err=True)
-        results.append(result)
-        if json_path is not None:  # each time, so that a long run that is stopped was not for nothing
-            write_file(json_path, (json.dumps(report(results), indent=2) + "\n").encode())
+    with _warnings_only():
+        for result in measured:
+            click.echo(f"{result.case}: {result.subject} / {result.reference} = {result.ratio:.3f}", err=True)
+            results.append(result)
+            if json_path is not None:  # each time, so that a long run that is stopped was not for nothing
+                write_file(json_path, (json.dumps(report(results), indent=2) + "\n").encode())
     click.echo(table(results))
     return results
+
+
+@contextmanager
+def _warnings_only() -> Iterator[None]:
+    """No log lines below warnings: what is measured writes one for every image, between the figures."""
+    import structlog
+
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 @bench.command()
