@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,16 +42,36 @@ def postgres() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def postgres_template(postgres: str) -> str:
+    """The name of a database with all tables and no rows, to be copied: migrating every test's own takes longer."""
+    name = f"template_{uuid.uuid4().hex}"
+    database = Database(make_database(postgres, name))
+    migrate(database)
+    database.close()
+    return name
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with all tables and no rows, to be copied."""
+    file = tmp_path_factory.mktemp("template") / "limner.db"
+    database = Database(f"sqlite:///{file}")
+    migrate(database)
+    database.close()
+    return file
+
+
 @pytest.fixture
-def new_postgres_database(postgres: str) -> Iterator[Callable[[], str]]:
-    """Makes empty databases and gives their URLs; they are dropped after the test."""
+def new_postgres_database(postgres: str) -> Iterator[Callable[..., str]]:
+    """Makes databases, empty or copies of a template, and gives their URLs; they are dropped after the test."""
     from sqlalchemy import create_engine, text
 
     names: list[str] = []
 
-    def create() -> str:
+    def create(template: str = "") -> str:
         names.append(f"test_{uuid.uuid4().hex}")
-        return make_database(postgres, names[-1])
+        return make_database(postgres, names[-1], template)
 
     yield create
     admin = create_engine(postgres, isolation_level="AUTOCOMMIT")
@@ -61,9 +82,15 @@ def new_postgres_database(postgres: str) -> Iterator[Callable[[], str]]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def each_database(request: pytest.FixtureRequest) -> str:
+    """Once "sqlite", once "postgresql"."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(each_database: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """URL of an empty database: once SQLite, once PostgreSQL."""
-    if request.param == "sqlite":
+    if each_database == "sqlite":
         return f"sqlite:///{tmp_path / 'store.db'}"
     create: Callable[[], str] = request.getfixturevalue("new_postgres_database")
     return create()
@@ -76,10 +103,17 @@ def told() -> list[PublishedEvent]:
 
 
 @pytest.fixture
-def database(database_url: str, told: list[PublishedEvent]) -> Iterator[Database]:
+def database(
+    each_database: str, request: pytest.FixtureRequest, tmp_path: Path, told: list[PublishedEvent]
+) -> Iterator[Database]:
     """A database with all tables: once SQLite, once PostgreSQL."""
-    database = Database(database_url, on_commit=told.extend)
-    migrate(database)
+    if each_database == "sqlite":
+        file = shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "store.db")
+        url = f"sqlite:///{file}"
+    else:
+        create: Callable[[str], str] = request.getfixturevalue("new_postgres_database")
+        url = create(request.getfixturevalue("postgres_template"))
+    database = Database(url, on_commit=told.extend)
     yield database
     database.close()
 

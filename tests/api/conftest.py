@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -40,12 +41,16 @@ def settings(settings: Settings, kind_of_database: str, request: pytest.FixtureR
     """As ever, with the database of this kind."""
     if kind_of_database == "sqlite":
         return settings
-    return settings.model_copy(update={"database_url": request.getfixturevalue("new_postgres_database")()})
+    create = request.getfixturevalue("new_postgres_database")
+    return settings.model_copy(update={"database_url": create(request.getfixturevalue("postgres_template"))})
 
 
 @pytest.fixture
-def services(settings: Settings) -> Iterator[Services]:
+def services(settings: Settings, kind_of_database: str, sqlite_template: Path) -> Iterator[Services]:
     """Everything behind the application; the encoder has not been started, so what it is asked for waits."""
+    if kind_of_database == "sqlite":
+        settings.home.mkdir(parents=True, exist_ok=True)
+        shutil.copy(sqlite_template, settings.home / "limner.db")
     services = open_services(settings, encoder_command=FAKE_WORKER)
     yield services
     stop(services)

@@ -8,7 +8,6 @@ import uuid
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
@@ -25,9 +24,9 @@ SAVERS, SAVES, IMPORTED = 6, 8, 1500
 
 
 @pytest.fixture
-def database_url(tmp_path: Any) -> str:
+def each_database() -> str:
     """SQLite, which has one writer at a time; PostgreSQL has its own way."""
-    return f"sqlite:///{tmp_path / 'store.db'}"
+    return "sqlite"
 
 
 class Queue(deque[threading.Event]):
