@@ -89,6 +89,70 @@ def test_every_route_is_answered_as_the_table_of_permissions_says(
 
 
 @pytest.mark.parametrize("role", ROLES, ids=str)
+def test_a_project_that_shares_its_figures_shows_them_to_who_annotates_and_nothing_else(
+    role: ProjectRole | None, app: APIFlask, script: FlaskClient, services: Services
+) -> None:
+    """In that project and in no other; until it does not any more."""
+    own, other = new_project(script), new_project(script)
+    for rows in (own, other):  # the other one shares its figures, too: with who annotates there
+        assert script.get(f"/api/v1/projects/{rows['project_id']}").json["shares_figures"] is False
+        answer = script.patch(f"/api/v1/projects/{rows['project_id']}", json={"shares_figures": True})
+        assert (answer.status_code, answer.json["shares_figures"]) == (200, True)
+    user_id = person_with(services, "Ada")
+    if role is not None:
+        with services.database.write() as session:
+            set_member(session, own["project_id"], session.get_one(User, user_id), role)
+    client = client_of(app, services, user_id)
+    in_projects = [each for each in NEEDS if NEEDS[each] in INSTALLATION_WIDE]
+    installation = ROLE_PERMISSIONS[InstallationRole.MEMBER]
+    strangers = ask(app, client, other, leave_out=in_projects)
+    assert {endpoint: seen(endpoint, answer) for endpoint, answer in strangers.items()} == {
+        endpoint: expected(endpoint, installation, frozenset()) for endpoint in strangers
+    }
+    granted = PROJECT_ROLE_PERMISSIONS[role] if role is not None else frozenset()
+    shared = granted | {Permission.READ_FIGURES} if Permission.ANNOTATE in granted else granted
+    here = f"/api/v1/projects/{own['project_id']}"
+    if role is not None:
+        assert set(client.get(here).json["permissions"]) == shared
+        assert [set(each["permissions"]) for each in client.get("/api/v1/projects").json["projects"]] == [shared]
+    reading = [
+        each for each in NEEDS if each.startswith(("statistics.", "agreement.", "verification.", "learning.get"))
+    ]
+    left_out = [each for each in NEEDS if each not in reading]
+    assert script.patch(here, json={"shares_figures": False}).status_code == 200
+    for permissions, shares in ((granted, False), (shared, True)):
+        assert script.patch(here, json={"shares_figures": shares}).status_code == 200
+        answers = ask(app, client, own, leave_out=left_out)
+        assert {endpoint: seen(endpoint, answer) for endpoint, answer in answers.items()} == {
+            endpoint: expected(endpoint, installation, permissions) for endpoint in reading
+        }
+    mine = ask(app, client, own)
+    assert {endpoint: seen(endpoint, answer) for endpoint, answer in mine.items()} == {
+        endpoint: expected(endpoint, installation, shared) for endpoint in mine
+    }
+
+
+def test_a_token_reads_shared_figures_if_its_scope_does(app: APIFlask, script: FlaskClient, services: Services) -> None:
+    project_id = new_project(script)["project_id"]
+    assert script.patch(f"/api/v1/projects/{project_id}", json={"shares_figures": True}).status_code == 200
+    user_id = person_with(services, "Ada")
+    with services.database.write() as session:
+        set_member(session, project_id, session.get_one(User, user_id), ProjectRole.ANNOTATOR)
+    answers = {
+        scope: client_of(app, services, user_id, (scope,)).get(f"/api/v1/projects/{project_id}/statistics/reviews")
+        for scope in Scope
+    }
+    assert {scope: answer.status_code for scope, answer in answers.items()} == {
+        Scope.ALL: 200,
+        Scope.READ: 200,
+        Scope.ANNOTATE: 403,
+        Scope.EXCHANGE: 403,
+        Scope.MANAGE: 200,
+        Scope.METRICS: 404,
+    }
+
+
+@pytest.mark.parametrize("role", ROLES, ids=str)
 def test_two_processes_on_one_database_answer_as_one(
     role: ProjectRole | None,
     app: APIFlask,

@@ -176,6 +176,25 @@ def test_submitted_work_is_scored_against_the_reference(
     assert (line["image_id"], line["matched"], line["missed"], line["extra"]) == (str(gold), "1", "1", "1")
 
 
+def test_who_is_measured_sees_everybodys_scores_if_the_project_says_so_but_not_how_many_images_are_gold(
+    script: FlaskClient,
+    ada: Person,
+    eve: Person,
+    services: Services,
+    gold: int,
+    categories: tuple[int, int],
+) -> None:
+    submitted(ada, categories)
+    assert score_submitted(services.database) == 1
+    assert script.patch(ada.project, json={"shares_figures": True}).status_code == 200
+    all_of_it, hers = (client.get(f"{ada.project}/statistics/gold").json for client in (script, eve.client))
+    assert (all_of_it["images"], hers["images"]) == (1, None)
+    assert [each["name"] for each in hers["people"]] == ["Ada"]
+    assert hers["people"] == all_of_it["people"]
+    assert eve.client.get(f"{ada.project}/statistics/gold.csv").status_code == 403
+    assert eve.get(f"images/{gold}").status_code == 404
+
+
 def test_work_that_is_submitted_again_is_scored_again(
     ada: Person, mia: Person, services: Services, gold: int, categories: tuple[int, int]
 ) -> None:

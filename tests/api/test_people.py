@@ -21,7 +21,9 @@ from limner.service.accounts import local_actor, open_accounts
 from limner.service.wiring import Services
 from limner.store.tables import ApiToken, Invitation, LoginSession
 from limner.store.types import utc_now
-from tests.api.conftest import BOTH_DATABASES, creation, new_uid
+from tests.api.conftest import BOTH_DATABASES, Upload, creation, new_uid
+from tests.api.persons import mark
+from tests.conftest import png_bytes
 
 pytestmark = BOTH_DATABASES
 
@@ -272,6 +274,37 @@ def test_members_come_and_go_in_a_project(accept: Accept, script: FlaskClient, p
     other = script.post("/api/v1/projects", json={"name": "Dogs"}).json["id"]
     assert error(script.delete(f"/api/v1/projects/{other}/invitations/{invitation['id']}")) == (404, "not_found")
     assert ada.delete(f"{path}/invitations/{invitation['id']}").status_code == 204
+
+
+def test_who_submitted_is_listed_also_when_they_left_are_disabled_or_forgotten_and_nobody_else(
+    accept: Accept, script: FlaskClient, project: dict[str, Any], upload: Upload
+) -> None:
+    path = f"/api/v1/projects/{project['id']}"
+
+    def authors() -> list[str]:
+        return [each["name"] for each in script.get(f"{path}/authors").json["authors"]]
+
+    assert authors() == []
+    people = {name: accept(name) for name in ("Ada", "Bob", "Cleo", "Dan", "Eve")}
+    numbers = {name: user_id(client) for name, client in people.items()}
+    for seed, (name, client) in enumerate(people.items()):
+        script.post(f"{path}/members", json={"name": name, "role": "annotator"})
+        image = upload(png_bytes(seed=seed), f"{name}.png")["image"]["id"]
+        if name != "Eve":
+            assert mark(client, image, "submitted").status_code == 200
+    own = upload(png_bytes(seed=9), "own.png")["image"]["id"]
+    assert mark(script, own, "submitted").status_code == 200  # an owner is no member
+    assert authors() == ["Ada", "admin", "Bob", "Cleo", "Dan"]
+    assert script.delete(f"{path}/members/{numbers['Bob']}").status_code == 204
+    assert script.patch(f"/api/v1/people/{numbers['Cleo']}", json={"disabled": True}).status_code == 200
+    assert script.delete(f"/api/v1/people/{numbers['Dan']}").status_code == 204
+    assert authors() == ["Ada", "admin", "Bob", "Cleo", f"Former person {numbers['Dan']}"]
+    assert people["Ada"].get(f"{path}/authors").status_code == 200
+    assert error(people["Bob"].get(f"{path}/authors")) == (404, "not_found")
+    listed = script.get(f"{path}/images?author={numbers['Bob']}&counted=true").json
+    assert (listed["total"], listed["images"][0]["file_name"]) == (1, "Bob.png")
+    assert script.delete(f"/api/v1/images/{listed['images'][0]['id']}").status_code == 204
+    assert "Bob" not in authors()
 
 
 def test_a_revoked_role_ends_the_streams_at_once(

@@ -125,6 +125,32 @@ def test_everybody_sees_their_own_figures_and_who_manages_all(
     assert ada.get(f"{worked}/progress").status_code == 200
 
 
+def test_annotators_see_each_others_figures_if_the_project_says_so(
+    script: FlaskClient, ada: FlaskClient, project: dict[str, Any], worked: str, app: APIFlask, services: Services
+) -> None:
+    eve = annotator(app, services, project, "Eve")
+    shown, hidden = ("effort?by=person", "reviews", "effort.csv", "gold"), ("gold.csv", "agreement", "verification")
+    address = f"/api/v1/projects/{project['id']}"
+
+    def answers(*paths: str) -> set[int]:
+        return {eve.get(f"{worked}/{path}", query_string={"by": "person"}).status_code for path in paths}
+
+    assert answers(*shown) == {403}
+    assert eve.patch(address, json={"shares_figures": True}).status_code == 403
+    assert script.patch(address, json={"shares_figures": "yes"}).status_code == 422
+    assert script.patch(address, json={"shares_figures": True}).json["shares_figures"] is True
+    assert figures(eve, worked, "person") == [("Ada", 2, 2, 3.5, 2, 4)]
+    assert figures(eve, worked, "category", person=user_id(ada)) == figures(script, worked, "category")
+    assert eve.get(f"{worked}/reviews").json == script.get(f"{worked}/reviews").json
+    assert eve.get(f"{worked}/effort.csv").text == script.get(f"{worked}/effort.csv").text
+    assert (answers(*shown), answers(*hidden)) == ({200}, {403})
+    assert script.patch(address, json={"name": "Lynxes"}).json["shares_figures"] is True
+    assert script.patch(address, json={"shares_figures": False}).json["shares_figures"] is False
+    assert answers(*shown) == {403}
+    said = [entry["details"] for entry in script.get(f"{address}/audit?action=project.change").json["entries"]]
+    assert [each.get("shares_figures") for each in said] == [False, None, True]
+
+
 def test_what_is_not_counted_yet_is_said(script: FlaskClient, image: dict[str, Any], project: dict[str, Any]) -> None:
     progress = script.get(f"/api/v1/projects/{project['id']}/statistics/progress").json
     assert progress == {"days": [], "forecast": {"open": 0, "per_day": 0.0, "ends": None}, "uncounted": 1}

@@ -12,6 +12,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from PIL import Image
 
+from limner.jobs.statistics import count_changes
 from limner.service.wiring import Services
 from limner.vocabulary.intervals import wilson
 from tests.api.conftest import BOTH_DATABASES, creation, mask_rle
@@ -148,14 +149,22 @@ def test_a_crop_is_a_small_picture_that_never_changes_while_the_mask_does_not(
 
 
 def test_error_rates_are_told_by_category_and_person_and_as_csv(
-    script: FlaskClient, ada: FlaskClient, project: dict[str, Any], image: dict[str, Any], masks: list[dict[str, Any]]
+    script: FlaskClient,
+    ada: FlaskClient,
+    project: dict[str, Any],
+    image: dict[str, Any],
+    masks: list[dict[str, Any]],
+    services: Services,
 ) -> None:
     address = f"/api/v1/projects/{project['id']}/statistics/verification"
     assert script.get(f"{address}?by=person").json == {"groups": []}
+    count_changes(services.database)
     judge(script, masks[0], "wrong")
     judge(script, masks[1], "right")
     judge(script, masks[2], "wrong")
     change(ada, image, masks[2], segmentation=mask_rle(6))
+    assert script.get(f"/api/v1/projects/{project['id']}/statistics/progress").json["uncounted"] == 1
+    count_changes(services.database)
     (all_hers,) = script.get(f"{address}?by=person").json["groups"]
     low, high = wilson(2, 3)
     assert (all_hers["name"], all_hers["right"], all_hers["wrong"], all_hers["mended"]) == ("Ada", 1, 1, 1)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from limner.access import ProjectRole
 from limner.store.images import lock_image
 from limner.store.operations import apply_operation
-from limner.store.people import add_person, set_member
+from limner.store.people import add_person, disable_person, remove_member, set_member
 from limner.store.tables import Image, User
 from tests.conftest import png_bytes
 from tests.e2e.annotate_page import violations
@@ -56,7 +56,7 @@ def test_review_walks_what_one_person_submitted_in_a_random_order(server: Limner
         expect(tile).to_have_accessible_name(re.compile(re.escape(name)))
     assert violations(page) == []
 
-    page.get_by_role("button", name=re.compile("^Review")).click()
+    page.get_by_role("button", name="Review 4").click()
     for name in shuffled:
         page.get_by_role("heading", name=name).wait_for()
         page.get_by_role("button", name="Approve").click()
@@ -78,3 +78,40 @@ def test_review_walks_what_one_person_submitted_in_a_random_order(server: Limner
     assert violations(page) == []
     dialog.get_by_role("button", name="Show all").click()
     expect(tiles).to_have_count(6)
+
+
+def test_review_counts_what_it_walks_and_lists_who_submitted_though_they_left(server: LimnerServer, page: Page) -> None:
+    api, tag = Api(server), uuid.uuid4().hex[:8]
+    project_id = api.create_project(f"Left {tag}")
+    api.upload(project_id, {name: png_bytes(seed=seed) for seed, name in enumerate(NAMES)})
+    with database_of(server) as session:
+        ann, ben = (add_person(session, f"{name} {tag}", "member").id for name in ("Ann", "Ben"))
+        for person in (ann, ben):
+            set_member(session, project_id, session.get_one(User, person), ProjectRole.ANNOTATOR)
+        images = session.scalars(select(Image).where(Image.project_id == project_id).order_by(Image.id)).all()
+        for place, image in enumerate(images[:5]):
+            done = operation(**submission())
+            author = ben if place == 0 else ann
+            apply_operation(
+                session, lock_image(session, image.id), str(uuid.uuid4()), done, revision=None, user_id=author
+            )
+        remove_member(session, project_id, ann)
+        disable_person(session, session.get_one(User, ben))
+
+    page.goto(f"{server.address}/projects/{project_id}")
+    review = page.get_by_role("button", name=re.compile("^Review"))
+    expect(review).to_have_accessible_name("Review 5")
+    author = page.get_by_role("combobox", name="Submitted by")
+    author.select_option(f"Submitted by Ann {tag}")
+    expect(review).to_have_accessible_name("Review 4")
+    page.get_by_role("searchbox").fill("a.png")  # Ben's
+    expect(review).to_have_accessible_name("Review 0")
+    expect(review).to_be_disabled()
+    author.select_option(f"Submitted by Ben {tag}")
+    expect(review).to_have_accessible_name("Review 1")
+    review.click()
+    page.get_by_role("heading", name="a.png").wait_for()
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_text("No other image of this list is submitted.").wait_for()
+    page.go_back()
+    expect(review).to_have_accessible_name("Review 0")

@@ -8,7 +8,7 @@ import uuid
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from limner.store.categories import list_categories
 from limner.store.listing import page_images
@@ -18,6 +18,7 @@ from tests.conftest import png_bytes
 from tests.e2e.annotate_page import violations
 from tests.e2e.api import Api, database_of
 from tests.e2e.server import LimnerServer
+from tests.e2e.test_gold import annotator
 from tests.e2e.test_small_screens import PHONE, fits
 
 pytestmark = pytest.mark.e2e
@@ -46,6 +47,38 @@ def counted_project(server: LimnerServer) -> int:
                 return project_id
         assert time.monotonic() < deadline, f"the server has not counted two images within {PATIENCE} s"
         time.sleep(0.2)
+
+
+def test_annotators_see_each_others_figures_once_a_manager_has_said_so(
+    server: LimnerServer, page: Page, browser: Browser
+) -> None:
+    project_id = counted_project(server)
+    hers = annotator(server, browser, project_id, f"Eve {uuid.uuid4()}")
+    eve = hers.new_page()
+    eve.goto(f"{server.address}/projects/{project_id}/statistics")
+    eve.get_by_role("heading", name="Your own").wait_for()
+    expect(eve.get_by_role("combobox", name="By", exact=True)).to_have_count(0)
+
+    page.goto(f"{server.address}/projects/{project_id}")
+    shared = page.get_by_role("checkbox", name="Show annotators each other's figures")
+    expect(shared).not_to_be_checked()
+    with page.expect_response(re.compile(f"/api/v1/projects/{project_id}$")):
+        shared.press("Space")
+    expect(shared).to_be_checked()
+    assert violations(page) == []
+
+    eve.reload()
+    eve.get_by_role("combobox", name="By", exact=True).select_option("Person")
+    table = eve.get_by_role("region", name="Masks", exact=True).get_by_role("table")
+    expect(table.get_by_role("row").nth(1)).to_have_text(re.compile(r"admin\s*2\s*2\.5 s\s*3"))
+    expect(eve.get_by_role("region", name="Reviews").get_by_role("row", name="admin")).to_be_visible()
+    expect(eve.get_by_role("heading", name="Gold images")).to_be_visible()
+    expect(eve.get_by_text("images are gold")).to_have_count(0)
+    for name in ("Agreement", "Gold images as CSV"):
+        expect(eve.get_by_role("link", name=name)).to_have_count(0)
+    expect(eve.get_by_role("heading", name="Error rates")).to_have_count(0)
+    assert violations(eve) == []
+    hers.close()
 
 
 def test_figures_are_read_with_keys_and_on_a_phone(server: LimnerServer, page: Page) -> None:

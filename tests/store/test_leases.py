@@ -78,9 +78,17 @@ def mark(state: str, note: str = "") -> Operation:
     return operation(kind="mark", uid=str(uuid.uuid4()), state=state, note=note)
 
 
-def test_fifty_clients_take_next_at_once_and_ten_are_killed(world: World, people: Callable[[int], list[int]]) -> None:
-    """No image is handed out twice, and what the killed ones had is everybody's after the lease."""
+@pytest.mark.parametrize("processes", [1, 2])
+def test_fifty_clients_take_next_at_once_and_ten_are_killed(
+    processes: int, world: World, people: Callable[[int], list[int]], database_url: str
+) -> None:
+    """No image is handed out twice, and what the killed ones had is everybody's after the lease.
+
+    Web processes share nothing but the database: each has its own connections, and on SQLite its own lock for writers.
+    """
     users = people(CLIENTS)
+    others = [Database(database_url) for _ in range(processes - 1)]
+    databases = [world.database, *others]
     with world.database.write(60) as session:
         for index in range(1, 2 * CLIENTS):
             add_image(session, world.project_id, new_image(index))
@@ -101,7 +109,7 @@ def test_fifty_clients_take_next_at_once_and_ten_are_killed(world: World, people
 
     def ask(number: int) -> int | None:
         try:
-            with world.database.write(60) as session:
+            with databases[number % processes].write(60) as session:
                 project = session.get_one(Project, world.project_id)
                 found = take_next(session, project, users[number], None, NOW)
                 if number < KILLED // 2:
@@ -112,6 +120,8 @@ def test_fifty_clients_take_next_at_once_and_ten_are_killed(world: World, people
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         handed = list(pool.map(client, range(CLIENTS)))
+    for each in others:
+        each.close()
     alive = [image_id for image_id in handed[KILLED:] if image_id is not None]
     given = [image_id for image_id in handed if image_id is not None]
     assert len(given) == CLIENTS - KILLED // 2

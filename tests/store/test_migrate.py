@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,12 +15,19 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
+from limner.jobs.statistics import count_changes
 from limner.store import Database
+from limner.store.images import add_image, lock_image
 from limner.store.installation import installation_id
 from limner.store.marks import marks_of
 from limner.store.migrate import NEWEST, SCRIPTS, migrate, migrating
+from limner.store.operations import apply_operation
+from limner.store.rollup import uncounted
+from limner.store.statistics import Judged, effort, judged
 from limner.store.tables import Base, Image, Job, Membership, User
-from tests.store.conftest import World
+from limner.store.trash import put_in_trash, restore
+from tests.store.conftest import World, create, new_image
+from tests.store.test_verification import counted, drawn, recounted, say
 
 
 def test_the_migrations_make_exactly_the_declared_tables(database: Database) -> None:
@@ -300,6 +308,35 @@ def test_images_that_were_sent_back_are_returned_ones(world: World) -> None:
     _migrate_to(world.database, "0010_project_model", down=True)
     with world.database.read() as session:
         assert session.scalar(text("SELECT state FROM images")) == "waiting"
+
+
+def test_what_was_judged_before_judgements_were_rolled_up_is_counted_and_nothing_twice(world: World) -> None:
+    """Also what changes its figures later; what is in the trash is counted when it comes back."""
+    first, second = drawn(world), drawn(world)
+    say(world, first, "wrong")
+    with world.database.write() as session:
+        image, _ = add_image(session, world.project_id, new_image(1))
+        uid, locked = str(uuid.uuid4()), lock_image(session, image.id)
+        apply_operation(session, locked, str(uuid.uuid4()), create(uid), revision=None, user_id=None)
+    say(world, uid, "right")
+    count_changes(world.database)
+    with world.database.write() as session:
+        put_in_trash(session, lock_image(session, image.id), 1)
+    before = counted(world)
+    _migrate_to(world.database, "0031_lists_for_review", down=True)
+    migrate(world.database)
+    with world.database.read() as session:
+        assert judged(session, world.project_id) == []
+        assert uncounted(session, world.project_id) == 1
+        masks = effort(session, world.project_id, "person")
+    assert counted(world) == recounted(world) == before != []
+    with world.database.read() as session:
+        assert effort(session, world.project_id, "person") == masks
+    say(world, first, None)
+    say(world, second, "right")
+    with world.database.write() as session:
+        restore(session, world.project_id, image.id)
+    assert counted(world) == recounted(world) == [Judged(0, 0, 1, 0, 0), Judged(world.category_id, 0, 1, 0, 0)]
 
 
 def _migrate_to(database: Database, revision: str, *, down: bool = False) -> None:

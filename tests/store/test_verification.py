@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import random
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
 from limner.errors import NotFound, StaleRevision
+from limner.jobs.statistics import count_changes
 from limner.store.annotations import annotations_of_uids
+from limner.store.categories import create_category
 from limner.store.images import add_image, delete_image, get_image, lock_image
 from limner.store.operations import apply_operation
 from limner.store.people import add_person
-from limner.store.tables import Annotation, Judgement
-from limner.store.verification import Choice, VerifiedCounts, VerifiedMask, counts, draw, judge, sample_keys
+from limner.store.projects import delete_project
+from limner.store.rollup import count_due, roll_up
+from limner.store.statistics import Judged, judged
+from limner.store.tables import Annotation, Image, Judgement, JudgementGroup, Project
+from limner.store.trash import put_in_trash, restore
+from limner.store.verification import Choice, VerifiedMask, draw, judge, sample_keys
 from limner.store.verification import verified_masks as masks_of
 from limner.vocabulary.states import MaskVerdict, VerdictFilter
 from tests.store.conftest import World, create, mask_rle, new_image, operation
@@ -43,7 +52,8 @@ def revision_of(world: World, uid: str) -> int:
 def say(world: World, uid: str, verdict: MaskVerdict | None, revision: int | None = None) -> None:
     revision = revision_of(world, uid) if revision is None else revision
     with world.database.write() as session:
-        judge(session, annotations_of_uids(session, [uid])[uid], revision, verdict, REVIEWER)
+        annotation = annotations_of_uids(session, [uid])[uid]
+        judge(session, lock_image(session, annotation.image_id), annotation, revision, verdict, REVIEWER)
 
 
 def looked_at(world: World, choice: Choice = Choice()) -> dict[str, VerifiedMask]:  # noqa: B008
@@ -153,9 +163,136 @@ def test_right_wrong_and_mended_are_counted_by_category_and_person(world: World)
     say(world, none, "right")
     change(world, uids[2], segmentation=mask_rle(4))  # mended
     change(world, uids[3], segmentation=mask_rle(5))  # was right: says nothing any more
+    assert counted(world) == [Judged(0, 0, 1, 0, 0), Judged(world.category_id, ada, 1, 1, 1)]
+
+
+def counted(world: World) -> Sequence[Judged]:
+    """The sums, once everything is counted."""
+    count_changes(world.database)
     with world.database.read() as session:
-        found = [each for each in counts(session, world.project_id) if each.right + each.wrong + each.mended]
-    assert found == [VerifiedCounts(0, 0, 1, 0, 0), VerifiedCounts(world.category_id, ada, 1, 1, 1)]
+        return judged(session, world.project_id)
+
+
+def recounted(world: World) -> Sequence[Judged]:
+    """The same from all masks, each looked at as the grid shows it."""
+    with world.database.read() as session:
+        numbers = session.scalars(select(Annotation.id).join(Image).where(Image.project_id == world.project_id)).all()
+        masks = masks_of(session, numbers)
+    sums: dict[tuple[int, int], Counter[str]] = defaultdict(Counter)
+    for mask in masks:
+        said = "mended" if mask.mended else mask.verdict
+        if said is not None:
+            sums[mask.annotation.category_id or 0, mask.person][said] += 1
+    return [Judged(*key, each["right"], each["wrong"], each["mended"]) for key, each in sorted(sums.items())]
+
+
+def test_what_was_judged_is_counted_anew_when_it_is_judged_otherwise_taken_back_undone_or_deleted(world: World) -> None:
+    """After each step the sums are those of the masks."""
+    uid, other = drawn(world), drawn(world)
+    cat = world.category_id
+
+    def sums_are(*expected: Judged) -> None:
+        assert counted(world) == recounted(world) == list(expected)
+
+    sums_are()
+    say(world, uid, "wrong")
+    say(world, other, "right")
+    sums_are(Judged(cat, 0, 1, 1, 0))
+    say(world, uid, "right")
+    sums_are(Judged(cat, 0, 2, 0, 0))
+    say(world, uid, None)
+    sums_are(Judged(cat, 0, 1, 0, 0))
+    say(world, uid, "wrong")
+    change(world, uid, segmentation=mask_rle(3))
+    sums_are(Judged(cat, 0, 1, 0, 1))
+    say(world, uid, "wrong")
+    change(world, uid, category_id=None)
+    sums_are(Judged(0, 0, 0, 0, 1), Judged(cat, 0, 1, 0, 0))
+    change(world, uid, category_id=cat)  # what taking it back sends
+    sums_are(Judged(cat, 0, 1, 0, 1))
+    world.apply(operation(kind="delete", uid=other), None)
+    sums_are(Judged(cat, 0, 0, 0, 1))
+    world.apply(operation(kind="restore", uid=other), None)
+    sums_are(Judged(cat, 0, 1, 0, 1))
+    with world.database.write() as session:
+        put_in_trash(session, lock_image(session, world.image_id), REVIEWER)
+    sums_are()
+    with world.database.write() as session:
+        restore(session, world.project_id, world.image_id)
+    sums_are(Judged(cat, 0, 1, 0, 1))
+    with world.database.write() as session:
+        delete_image(session, lock_image(session, world.image_id))
+    sums_are()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_after_random_judging_and_editing_the_sums_are_those_of_the_masks(world: World, seed: int) -> None:
+    """Counted at random moments, also while somebody goes on judging."""
+    rng = random.Random(seed)
+    with world.database.write() as session:
+        people = [None, add_person(session, "Ada", "member").id]
+        categories = [None, world.category_id, create_category(session, world.project_id, "dog").id]
+    uids = [drawn(world, user_id=rng.choice(people), category_id=rng.choice(categories)) for _ in range(6)]
+    gone: set[str] = set()
+
+    def work() -> None:
+        uid = rng.choice(uids)
+        if uid in gone:
+            gone.discard(uid)
+            world.apply(operation(kind="restore", uid=uid), None)
+        elif rng.random() < 0.7:
+            verdicts: tuple[MaskVerdict | None, ...] = ("right", "wrong", "wrong", None)
+            say(world, uid, rng.choice(verdicts))
+        elif rng.random() < 0.3:
+            gone.add(uid)
+            world.apply(operation(kind="delete", uid=uid), None)
+        else:
+            changes = rng.choice(
+                [{"category_id": rng.choice(categories)}, {"segmentation": mask_rle(rng.randrange(9))}]
+            )
+            change(world, uid, **changes)
+
+    for _ in range(80):
+        work()
+        if rng.random() < 0.2:
+            with world.database.read() as session:
+                found = count_due(session, 10)
+            if rng.random() < 0.5:  # what is counted is another thing by now
+                work()
+            with world.database.write() as session:
+                roll_up(session, found, 10)
+    assert counted(world) == recounted(world) != []
+
+
+def test_judging_while_an_image_is_counted_twice_misses_nothing(world: World) -> None:
+    """One process counts, another one has counted and written since, and it was judged again: the first is too late."""
+    uid = drawn(world)
+    say(world, uid, "wrong")
+    with world.database.read() as session:
+        slow = count_due(session, 10)
+    assert counted(world) == [Judged(world.category_id, 0, 0, 1, 0)]
+    say(world, uid, "right")
+    with world.database.write() as session:
+        assert roll_up(session, slow, 10) == 0
+    assert counted(world) == [Judged(world.category_id, 0, 1, 0, 0)]
+
+
+def test_the_same_judgement_again_counts_nothing_anew(world: World) -> None:
+    uid = drawn(world)
+    say(world, uid, "wrong")
+    count_changes(world.database)
+    say(world, uid, "wrong")
+    assert count_changes(world.database) == 0
+
+
+def test_a_project_takes_what_was_judged_with_it(world: World) -> None:
+    say(world, drawn(world), "wrong")
+    count_changes(world.database)
+    with world.database.write() as session:
+        delete_project(session, session.get_one(Project, world.project_id))
+    assert count_changes(world.database) == 0
+    with world.database.read() as session:
+        assert session.query(JudgementGroup).count() == 0
 
 
 def test_a_sample_is_the_same_with_the_same_seed_and_keeps_its_masks_when_others_come(world: World) -> None:

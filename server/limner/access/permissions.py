@@ -44,7 +44,8 @@ class Permission(StrEnum):
     MANAGE_CATEGORIES = "categories:manage"
     RUN_JOBS = "jobs:run"
     ASSIGN = "images:assign"  # who is to work on which images
-    READ_STATISTICS = "statistics:read"  # the figures of everybody; one's own need no more than to see the project
+    READ_FIGURES = "figures:read"  # what each person did, in sums; one's own need no more than to see the project
+    READ_STATISTICS = "statistics:read"  # all figures: also agreement, error rates, and the scores of each gold image
     MANAGE_WEBHOOKS = "webhooks:manage"
     MANAGE_MEMBERS = "members:manage"  # who has which role in it
     MANAGE_PROJECT = "project:manage"  # its name and its deletion
@@ -76,6 +77,9 @@ PROJECT_ROLE_PERMISSIONS: Mapping[ProjectRole, frozenset[Permission]] = {
     ProjectRole.VIEWER: frozenset({Permission.VIEW}),
 }
 
+# What a project that says so (``Project.shares_figures``) grants beyond that to each role that may annotate in it.
+OF_SHARED_FIGURES = frozenset({Permission.READ_FIGURES})
+
 
 class Scope(StrEnum):
     """What a token may be used for, at most: never more than the person it belongs to may do."""
@@ -92,7 +96,7 @@ _READING = frozenset({Permission.READ_SERVER, Permission.VIEW})
 
 SCOPE_PERMISSIONS: Mapping[Scope, frozenset[Permission]] = {
     Scope.ALL: frozenset(Permission),
-    Scope.READ: _READING | {Permission.READ_STATISTICS},
+    Scope.READ: _READING | {Permission.READ_FIGURES, Permission.READ_STATISTICS},
     Scope.ANNOTATE: _READING | {Permission.ANNOTATE, Permission.COMMENT, Permission.REVIEW},
     Scope.EXCHANGE: _READING | {Permission.EXPORT, Permission.IMPORT, Permission.MANAGE_IMAGES},
     Scope.MANAGE: _READING | IN_PROJECTS | {Permission.CREATE_PROJECT},

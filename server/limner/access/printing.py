@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import get_args
 
 from limner.access.permissions import (
     INSTALLATION_WIDE,
+    OF_SHARED_FIGURES,
     PROJECT_ROLE_PERMISSIONS,
     ROLE_PERMISSIONS,
     SCOPE_PERMISSIONS,
@@ -28,7 +29,7 @@ def roles_table() -> str:
     return "\n\n".join(
         (
             _table("in the installation", [each for each in Permission if each in INSTALLATION_WIDE], wide),
-            _table("in a project", [each for each in Permission if each not in INSTALLATION_WIDE], inside),
+            _table("in a project", [each for each in Permission if each not in INSTALLATION_WIDE], inside, _inside),
         )
     )
 
@@ -50,9 +51,24 @@ def scopes_table() -> str:
     return _table("a token of the scope", list(Permission), columns)
 
 
-def _table(title: str, rows: list[Permission], columns: Grants) -> str:
+def _plain(permission: Permission, granted: frozenset[Permission]) -> str:
+    return "yes" if permission in granted else "–"
+
+
+def _inside(permission: Permission, granted: frozenset[Permission]) -> str:
+    """As :func:`_plain`, or under which condition a project grants it to who has all this in it."""
+    shared = permission in OF_SHARED_FIGURES - granted and Permission.ANNOTATE in granted
+    return "if shared" if shared else _plain(permission, granted)
+
+
+def _table(
+    title: str,
+    rows: list[Permission],
+    columns: Grants,
+    cell: Callable[[Permission, frozenset[Permission]], str] = _plain,
+) -> str:
     lines = [f"| {title} | {' | '.join(columns)} |", f"|---|{':-:|' * len(columns)}"]
     for permission in rows:
-        marks = " | ".join("yes" if permission in granted else "–" for granted in columns.values())
+        marks = " | ".join(cell(permission, granted) for granted in columns.values())
         lines.append(f"| `{permission.value}` | {marks} |")
     return "\n".join(lines)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from limner.access.actor import Actor, current
 from limner.access.permissions import (
+    OF_SHARED_FIGURES,
     PROJECT_ROLE_PERMISSIONS,
     ROLE_PERMISSIONS,
     InstallationRole,
@@ -49,12 +50,16 @@ _ROLE_ON = (
 _IMAGE_AND_ROLE = select(Image, _ROLE_ON).where(Image.id == bindparam("image_id"))
 _ROW_AND_ROLE = select(*IMAGE_COLUMNS, _ROLE_ON).where(Image.id == bindparam("image_id"))  # the same without the ORM
 
+_SHARES_FIGURES = select(Project.shares_figures).where(Project.id == bindparam("project_id"))
+
 ON_OWN_COPIES = frozenset({Permission.VIEW, Permission.ANNOTATE, Permission.COMMENT})
 
 
 def permissions_in(session: Session | Connection, actor: Actor, project_id: int) -> frozenset[Permission]:
     """What somebody may do in a project."""
-    return _granted(actor, role_in(session, project_id, actor.user_id))
+    role = role_in(session, project_id, actor.user_id)
+    shares = role is not None and bool(session.scalar(_SHARES_FIGURES, {"project_id": project_id}))
+    return _granted(actor, role, shares_figures=shares)
 
 
 def permissions_on(session: Session | Connection, actor: Actor, image: AnyImage) -> frozenset[Permission]:
@@ -67,7 +72,7 @@ def permissions_on(session: Session | Connection, actor: Actor, image: AnyImage)
     """
     if image.trashed is not None:
         return frozenset()
-    granted = permissions_in(session, actor, home_of(session, image))
+    granted = _granted(actor, role_in(session, home_of(session, image), actor.user_id))  # figures are of no image
     if image.copy_of is None:
         return _granted_on(image, granted)
     if owner_of(session, image) == actor.user_id:
@@ -114,7 +119,9 @@ def require(actor: Actor, permission: Permission) -> None:
 def visible_projects(session: Session, actor: Actor) -> Mapping[Project, frozenset[Permission]]:
     """The projects that somebody may see, oldest first, and what they may do there."""
     roles = roles_of(session, actor.user_id)
-    granted = {row: _granted(actor, roles.get(row.id)) for row in list_projects(session)}
+    granted = {
+        row: _granted(actor, roles.get(row.id), shares_figures=row.shares_figures) for row in list_projects(session)
+    }
     return {row: permissions for row, permissions in granted.items() if Permission.VIEW in permissions}
 
 
@@ -295,6 +302,8 @@ def _granted_on(image: AnyImage, granted: frozenset[Permission]) -> frozenset[Pe
     return frozenset() if gone else granted
 
 
-def _granted(actor: Actor, role: str | None) -> frozenset[Permission]:
-    of_role = PROJECT_ROLE_PERMISSIONS[ProjectRole(role)] & actor.limit if role is not None else frozenset()
-    return actor.granted | of_role
+def _granted(actor: Actor, role: str | None, *, shares_figures: bool = False) -> frozenset[Permission]:
+    of_role = PROJECT_ROLE_PERMISSIONS[ProjectRole(role)] if role is not None else frozenset()
+    if shares_figures and Permission.ANNOTATE in of_role:
+        of_role |= OF_SHARED_FIGURES
+    return actor.granted | of_role & actor.limit

@@ -1,11 +1,14 @@
-"""Gold images: made so by managers, and how people's work on them compares. Managers see all, everybody their own."""
+"""Gold images: made so by managers, and how people's work on them compares.
+
+Managers see all, everybody their own; who annotates sees everybody's sums where the project shares its figures.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from limner.access import Actor, Permission, access_project
+from limner.access import Actor, Permission, access_project, knows_gold, permissions_in
 from limner.service.audit import log_action
 from limner.service.csv_lines import csv_lines
 from limner.service.wiring import Services
@@ -38,9 +41,12 @@ class NamedGold:
 
 @dataclass(frozen=True)
 class GoldSummary:
-    """How many images of a project are gold, and how everybody's work on them compares, by name."""
+    """How many images of a project are gold, and how everybody's work on them compares, by name.
 
-    images: int
+    ``images`` is None for who is measured by them.
+    """
+
+    images: int | None
     people: Sequence[NamedGold]
 
 
@@ -77,10 +83,11 @@ def summary(context: Services, actor: Actor, project_id: int) -> GoldSummary:
         Forbidden: the actor may not see what others did.
     """
     with context.database.read() as session:
-        access_project(session, actor, project_id, Permission.READ_STATISTICS)
+        access_project(session, actor, project_id, Permission.READ_FIGURES)
         found = store.gold_figures(session, project_id)
         names = names_of_users(session, [each.user_id for each in found])
-        images = store.count_gold(session, project_id)
+        knows = knows_gold(permissions_in(session, actor, project_id))
+        images = store.count_gold(session, project_id) if knows else None
     people = [NamedGold(names.get(each.user_id, NOBODY), each) for each in found]
     return GoldSummary(images, sorted(people, key=lambda each: each.name.casefold()))
 

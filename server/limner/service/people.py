@@ -29,6 +29,7 @@ __all__ = [
     "find_project",
     "forget_person",
     "invite",
+    "list_authors",
     "list_invitations",
     "list_members",
     "list_people",
@@ -251,6 +252,17 @@ def list_members(database: Database, actor: Actor, project_id: int) -> Sequence[
     with database.read() as session:
         access_project(session, actor, project_id, Permission.VIEW)
         return store.list_members(session, project_id)
+
+
+def list_authors(database: Database, actor: Actor, project_id: int) -> Sequence[tuple[int, str]]:
+    """(number, name) of whoever submitted an image of a project last, members or not.
+
+    Raises:
+        NotFound: the actor may not see the project.
+    """
+    with database.read() as session:
+        access_project(session, actor, project_id, Permission.VIEW)
+        return store.list_authors(session, project_id)
 
 
 def set_member(database: Database, actor: Actor, project_id: int, name: str, role: ProjectRole) -> User:

@@ -119,8 +119,9 @@ def change_project(
     gold_share: float | None = None,
     overlap_share: float | None = None,
     overlap_people: int | None = None,
+    shares_figures: bool | None = None,
 ) -> ProjectInfo:
-    """Give a project another name, or have its images handed out otherwise; None leaves what there is.
+    """Give a project another name, or other settings; None leaves what there is.
 
     Raises:
         NotFound, Forbidden: as :func:`check_project`.
@@ -134,12 +135,14 @@ def change_project(
             "gold_share": gold_share,
             "overlap_share": overlap_share,
             "overlap_people": overlap_people,
+            "shares_figures": shares_figures,
         }
         log_action(session, actor, "project.change", "project", row.id, before=row.name, **said)
         row.name = row.name if name is None else name
         row.next_order = next_order or row.next_order
         row.next_seed = row.next_seed if next_seed is None else next_seed
         row.gold_share = row.gold_share if gold_share is None else gold_share
+        row.shares_figures = row.shares_figures if shares_figures is None else shares_figures
         if overlap_share is not None or overlap_people is not None:
             row.overlap_share = row.overlap_share if overlap_share is None else overlap_share
             row.overlap_people = overlap_people or row.overlap_people

@@ -1,4 +1,7 @@
-"""What is known of the work in a project: progress, time, clicks, reviews. Managers see all, everybody their own."""
+"""What is known of the work in a project: progress, time, clicks, reviews.
+
+Managers see all, everybody their own; who annotates sees all where the project shares its figures.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +84,7 @@ def effort(
         Forbidden: the actor may not see what others did.
     """
     with context.database.read() as session:
-        access_project(session, actor, project_id, Permission.READ_STATISTICS)
+        access_project(session, actor, project_id, Permission.READ_FIGURES)
         return _named(context, session, project_id, by, user_id)
 
 
@@ -93,7 +96,7 @@ def reviews(context: Services, actor: Actor, project_id: int) -> Sequence[NamedR
         Forbidden: the actor may not see what others did.
     """
     with context.database.read() as session:
-        access_project(session, actor, project_id, Permission.READ_STATISTICS)
+        access_project(session, actor, project_id, Permission.READ_FIGURES)
         found = statistics.reviews(session, project_id)
         names = names_of_users(session, [each.user_id for each in found])
     named = [NamedReviews(names.get(each.user_id, NOBODY), each) for each in found]
@@ -130,7 +133,7 @@ def effort_table(context: Services, actor: Actor, project_id: int, *, mine: bool
         NotFound: there is no such project that the actor may see.
         Forbidden: the actor may not see what others did.
     """
-    needed = Permission.VIEW if mine else Permission.READ_STATISTICS
+    needed = Permission.VIEW if mine else Permission.READ_FIGURES
     with context.database.read() as session:
         access_project(session, actor, project_id, needed)
         rows = statistics.effort_rows(session, project_id, actor.user_id if mine else None)

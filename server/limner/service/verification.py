@@ -16,12 +16,14 @@ from limner.errors import NotFound, StaleRevision
 from limner.service.csv_lines import csv_lines
 from limner.service.ingest import DECODING
 from limner.service.wiring import Services
+from limner.store import statistics
 from limner.store import verification as store
 from limner.store.categories import list_categories
 from limner.store.comments import About, begin_thread, set_resolved
 from limner.store.names import names_of_users
+from limner.store.statistics import Judged
 from limner.store.tables import Annotation, Comment, Image
-from limner.store.verification import Choice, VerifiedCounts, VerifiedMask
+from limner.store.verification import Choice, VerifiedMask
 from limner.vocabulary.intervals import wilson
 from limner.vocabulary.names import NO_CATEGORY, NOBODY
 from limner.vocabulary.rle import Rle
@@ -119,7 +121,7 @@ def judge(
         annotation = access_annotation(session, actor, uid, Permission.REVIEW)
         image = access_image(session, actor, annotation.image_id, Permission.REVIEW, lock=True)
         session.refresh(annotation)  # as it is when the lock is ours
-        store.judge(session, annotation, revision, verdict, actor.user_id)
+        store.judge(session, image, annotation, revision, verdict, actor.user_id)
         _say(session, actor, image, annotation, wrong=verdict == "wrong" and tell)
         masks = store.verified_masks(session, [annotation.id])
         return Sample(masks, 1, _names(session, masks))
@@ -173,7 +175,7 @@ def figures(context: Services, actor: Actor, project_id: int, by: VerificationBy
     found, names = _counted(context, actor, project_id)
     sums: dict[int, list[int]] = {}
     for each in found:
-        key = each.category_id if by == "category" else each.person
+        key = each.category_id if by == "category" else each.user_id
         old = sums.get(key, [0, 0, 0])
         sums[key] = [a + b for a, b in zip(old, (each.right, each.wrong, each.mended), strict=True)]
     rates = [_rate(key, names[by][key], *numbers) for key, numbers in sums.items()]
@@ -194,7 +196,7 @@ def figures_table(context: Services, actor: Actor, project_id: int) -> Iterator[
         (
             [
                 names["category"][each.category_id],
-                names["person"][each.person],
+                names["person"][each.user_id],
                 each.right,
                 each.wrong,
                 each.mended,
@@ -209,15 +211,15 @@ def figures_table(context: Services, actor: Actor, project_id: int) -> Iterator[
 
 def _counted(
     context: Services, actor: Actor, project_id: int
-) -> tuple[Sequence[VerifiedCounts], Mapping[VerificationBy, Mapping[int, str]]]:
+) -> tuple[Sequence[Judged], Mapping[VerificationBy, Mapping[int, str]]]:
     with context.database.read() as session:
         access_project(session, actor, project_id, Permission.READ_STATISTICS)
-        found = store.counts(session, project_id)
-        people = names_of_users(session, [each.person for each in found])
+        found = statistics.judged(session, project_id)
+        people = names_of_users(session, [each.user_id for each in found])
         categories = {each.id: each.name for each in list_categories(session, project_id)}
     return found, {
         "category": {each.category_id: categories.get(each.category_id, NO_CATEGORY) for each in found},
-        "person": {each.person: people.get(each.person, NOBODY) for each in found},
+        "person": {each.user_id: people.get(each.user_id, NOBODY) for each in found},
     }
 
 

@@ -1,7 +1,8 @@
 """Statistics are rolled up by image: its project's sums lose what the image added before, and get what it adds now.
 
 An image whose revision is not the one that was counted is due; a partial index finds those, so that saves write
-nothing more for it. An image that is gone leaves its row, which says what is to be taken out.
+nothing more for it. Who judges a mask, which is no edit, makes its image due (:func:`recount`). An image that is gone
+leaves its row, which says what is to be taken out.
 """
 
 from __future__ import annotations
@@ -25,26 +26,36 @@ from limner.store.tables import (
     EffortGroup,
     Image,
     ImageRollup,
+    Judgement,
+    JudgementGroup,
     StateDay,
 )
 from limner.store.upsert import insert_for
 
 ROLLUP_LOCK = 0x6C696D03  # PostgreSQL advisory lock: one transaction at a time changes the sums
 ROWS_AT_ONCE = 200  # annotations in memory
+NEVER = -1  # the counted revision of an image that is to be counted, whatever its revision is
 MAX_SECONDS = 86_400  # of work on one mask that count, and
 MAX_CLICKS = 1_000_000  # clicks on it: whatever else a script claims must not spoil the sums
 
 EffortKey = tuple[str, int, int, str]  # day, category, person, model
 StateKey = tuple[str, str, str, int, int]  # day, state before, state after, person, author
+JudgedKey = tuple[int, int]  # category, person who made the mask
 EFFORT = ("masks", "timed", "milliseconds", "clicked", "clicks")
+JUDGED = ("right", "wrong", "mended")
 
 
 @dataclass
 class Contributions:
-    """What images add to sums: masks with time and clicks, and changes of state. A day is ``YYYY-MM-DD`` in UTC."""
+    """What images add to sums: masks with time and clicks, what was judged of them, and changes of state.
+
+    A day is ``YYYY-MM-DD`` in UTC. Of a mask the last judgement counts: ``mended`` masks were wrong then, and have
+    changed since; those that were right and have changed since are none of these.
+    """
 
     effort: dict[EffortKey, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     states: Counter[StateKey] = field(default_factory=Counter)
+    judged: dict[JudgedKey, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
@@ -54,6 +65,8 @@ class Contributions:
             found.effort[tuple(key)] = Counter(dict(zip(EFFORT, counts, strict=True)))
         for *key, count in stored["states"]:
             found.states[tuple(key)] = count
+        for *key, counts in stored.get("judged", ()):  # images that were counted before version 0032 have none
+            found.judged[tuple(key)] = Counter(dict(zip(JUDGED, counts, strict=True)))
         return found
 
     def to_json(self) -> dict[str, Any]:
@@ -61,6 +74,7 @@ class Contributions:
         return {
             "effort": [[*key, [counts[name] for name in EFFORT]] for key, counts in sorted(self.effort.items())],
             "states": [[*key, count] for key, count in sorted(self.states.items())],
+            "judged": [[*key, [counts[name] for name in JUDGED]] for key, counts in sorted(self.judged.items())],
         }
 
     def add(self, other: Contributions, times: int = 1) -> None:
@@ -70,14 +84,24 @@ class Contributions:
                 self.effort[key][name] += times * counts[name]
         for state_key, count in other.states.items():
             self.states[state_key] += times * count
+        for judged_key, counts in other.judged.items():
+            for name in JUDGED:
+                self.judged[judged_key][name] += times * counts[name]
 
 
 @dataclass(frozen=True)
 class Counted:
-    """What an image adds as it was at a revision."""
+    """What an image adds as it was at a revision, when its masks had been judged so many times."""
 
     revision: int
+    judged: int
     contributions: Contributions
+
+
+def recount(image: Image) -> None:
+    """What was said of a mask of this image, which is locked, is another thing now: it is to be counted again."""
+    image.judged += 1
+    image.counted_revision = NEVER
 
 
 def count_due(session: Session, limit: int, on_row: Callable[[], None] = lambda: None) -> dict[int, Counted]:
@@ -92,6 +116,7 @@ def count_due(session: Session, limit: int, on_row: Callable[[], None] = lambda:
         select(
             Image.id,
             Image.revision,
+            Image.judged,
             Image.created,
             Image.state,
             Image.state_changed,
@@ -102,7 +127,7 @@ def count_due(session: Session, limit: int, on_row: Callable[[], None] = lambda:
         .limit(limit)
     ).all()
     found = contributions_of(session, due, on_row)
-    return {image.id: Counted(image.revision, found[image.id]) for image in due}
+    return {image.id: Counted(image.revision, image.judged, found[image.id]) for image in due}
 
 
 def roll_up(session: Session, counted: Mapping[int, Counted], limit: int) -> int:
@@ -121,11 +146,15 @@ def roll_up(session: Session, counted: Mapping[int, Counted], limit: int) -> int
     ):
         return 0
     rows = session.execute(
-        select(Image.id, Image.project_id, Image.revision)
+        select(Image.id, Image.project_id, Image.revision, Image.judged)
         .where(Image.id.in_(counted), IS_UNCOUNTED)
         .with_for_update(skip_locked=True)
     )
-    projects = {row.id: row.project_id for row in rows if row.revision == counted[row.id].revision}
+    projects = {
+        row.id: row.project_id
+        for row in rows
+        if (row.revision, row.judged) == (counted[row.id].revision, counted[row.id].judged)
+    }
     before = {
         row.image_id: row for row in session.scalars(select(ImageRollup).where(ImageRollup.image_id.in_(projects)))
     }
@@ -207,7 +236,31 @@ def contributions_of(
         if clicks is not None:
             counts["clicked"] += 1
             counts["clicks"] += min(clicks, MAX_CLICKS)
+    for annotation in _judged(session, numbers):
+        by = found[annotation.image_id].judged[annotation.category_id or 0, authors.get(annotation.uid, 0)]
+        holds = annotation.revision == annotation.content_revision
+        if holds or annotation.verdict == "wrong":
+            by[annotation.verdict if holds else "mended"] += 1
     return found
+
+
+def _judged(session: Session, image_ids: Collection[int]) -> Iterable[Any]:
+    """The annotations of images that were judged, each with the last judgement."""
+    rows = session.execute(
+        select(
+            Annotation.id,
+            Annotation.image_id,
+            Annotation.uid,
+            Annotation.category_id,
+            Annotation.content_revision,
+            Judgement.revision,
+            Judgement.verdict,
+        )
+        .join(Judgement, Judgement.annotation_id == Annotation.id)
+        .where(Annotation.image_id.in_(image_ids), Annotation.deleted.is_(None))
+        .order_by(Judgement.revision)
+    )
+    return {row.id: row for row in rows}.values()
 
 
 def _edits(session: Session, image_ids: Collection[int]) -> Iterable[Any]:
@@ -273,25 +326,31 @@ def _add_to_sums(session: Session, project_id: int, change: Contributions) -> No
     ]
     _add_rows(session, EffortGroup, of_groups, EFFORT)
     _add_rows(session, EffortDay, of_days, EFFORT)
+    judged: list[dict[str, Any]] = [
+        {"project_id": project_id, "category_id": category_id, "user_id": user_id, **counts}
+        for (category_id, user_id), counts in change.judged.items()
+        if any(counts.values())
+    ]
     _add_rows(session, StateDay, states, ["images"])
+    _add_rows(session, JudgementGroup, judged, JUDGED)
 
 
 def _add_rows(
     session: Session,
-    table: type[EffortGroup | EffortDay | StateDay],
+    table: type[EffortGroup | EffortDay | StateDay | JudgementGroup],
     rows: Sequence[dict[str, Any]],
     sums: Sequence[str],
 ) -> None:
-    """Add to sums, and remove those of nothing; the first one counts."""
+    """Add to sums, and remove the rows in which all of them are 0."""
     if not rows:
         return
     statement = insert_for(session, table)
     keys = [column.name for column in table.__table__.primary_key]
     more = {name: getattr(table, name) + statement.excluded[name] for name in sums}
     session.connection().execute(statement.on_conflict_do_update(index_elements=keys, set_=more), rows)
-    if any(row[sums[0]] < 0 for row in rows):
+    if any(row[name] < 0 for row in rows for name in sums):
         mine = table.project_id == rows[0]["project_id"]
-        session.execute(delete(table).where(mine, getattr(table, sums[0]) == 0))
+        session.execute(delete(table).where(mine, *(getattr(table, name) == 0 for name in sums)))
 
 
 def _day(moment: Any) -> str:

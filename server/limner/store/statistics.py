@@ -13,7 +13,7 @@ from sqlalchemy import func, select, true
 from sqlalchemy.orm import Session
 
 from limner.store.rollup import Contributions, EffortKey
-from limner.store.tables import EffortDay, EffortGroup, ImageRollup, StateDay
+from limner.store.tables import EffortDay, EffortGroup, ImageRollup, JudgementGroup, StateDay
 from limner.vocabulary.states import EffortBy
 
 FORECAST_DAYS = 14  # of which the pace is that of the forecast
@@ -87,6 +87,17 @@ class Reviews:
         """Share of the decisions about their images that returned one, 0 to 1; None: there were none."""
         decided = self.approved + self.returned
         return self.returned / decided if decided else None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How masks of a category (0: none) that a person made (0: nobody is known) were judged, each the last time."""
+
+    category_id: int
+    user_id: int
+    right: int
+    wrong: int
+    mended: int
 
 
 def progress(session: Session, project_id: int) -> Sequence[ProgressDay]:
@@ -185,6 +196,17 @@ def reviews(session: Session, project_id: int, user_id: int | None = None) -> Se
     ]
 
 
+def judged(session: Session, project_id: int) -> Sequence[Judged]:
+    """How the masks of a project were judged, by category and person."""
+    table = JudgementGroup
+    rows = session.execute(
+        select(table.category_id, table.user_id, table.right, table.wrong, table.mended)
+        .where(table.project_id == project_id)
+        .order_by(table.category_id, table.user_id)
+    )
+    return [Judged(*row) for row in rows]
+
+
 def effort_rows(
     session: Session, project_id: int, user_id: int | None = None
 ) -> Sequence[tuple[EffortKey, Mapping[str, int]]]:
@@ -195,7 +217,7 @@ def effort_rows(
     total = Contributions()
     counted = select(ImageRollup.counted).where(ImageRollup.project_id == project_id, ImageRollup.gone.is_(False))
     for each in session.scalars(counted.execution_options(yield_per=1000)):
-        total.add(Contributions.from_json({**each, "states": []}))
+        total.add(Contributions.from_json({"effort": each["effort"], "states": []}))
     return [(key, total.effort[key]) for key in sorted(total.effort) if user_id is None or key[2] == user_id]
 
 

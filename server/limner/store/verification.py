@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Select, String, case, cast, func, select
+from sqlalchemy import ColumnElement, Select, String, cast, func, select
 from sqlalchemy.orm import Session, aliased
 
 from limner.errors import NotFound, StaleRevision
+from limner.store.rollup import recount
 from limner.store.tables import Annotation, Edit, Image, Judgement
 from limner.store.types import utc_now
 from limner.vocabulary.states import MaskVerdict, VerdictFilter
@@ -72,17 +73,6 @@ class VerifiedMask:
     judged_by: int | None
     judged: datetime | None
     mended: bool
-
-
-@dataclass(frozen=True)
-class VerifiedCounts:
-    """How masks of a category and a person were judged, each by the last judgement on it."""
-
-    category_id: int
-    person: int
-    right: int
-    wrong: int
-    mended: int
 
 
 def draw(session: Session, project_id: int, choice: Choice) -> tuple[Sequence[int], int]:
@@ -201,11 +191,14 @@ def _as_judged(row: Any, latest: Judgement | None) -> VerifiedMask:
     )
 
 
-def judge(session: Session, annotation: Annotation, revision: int, verdict: MaskVerdict | None, user_id: int) -> None:
-    """Say that the mask of an annotation, whose image is locked, is right or wrong, or take back what was said of it.
+def judge(
+    session: Session, image: Image, annotation: Annotation, revision: int, verdict: MaskVerdict | None, user_id: int
+) -> None:
+    """Say that the mask of an annotation is right or wrong, or take back what was said of it.
 
     Args:
         session: of a writing transaction.
+        image: that of the annotation, locked.
         annotation: the mask.
         revision: its ``content_revision`` as it was looked at.
         verdict: None takes back what was said of this revision.
@@ -227,6 +220,8 @@ def judge(session: Session, annotation: Annotation, revision: int, verdict: Mask
     said = session.scalar(
         select(Judgement).where(Judgement.annotation_id == annotation.id, Judgement.revision == revision)
     )
+    if verdict != (said and said.verdict):
+        recount(image)
     if verdict is None:
         if said is not None:
             session.delete(said)
@@ -235,28 +230,3 @@ def judge(session: Session, annotation: Annotation, revision: int, verdict: Mask
     else:
         said.verdict, said.user_id, said.created = verdict, user_id, utc_now()
     session.flush()
-
-
-def counts(session: Session, project_id: int) -> Sequence[VerifiedCounts]:
-    """How the masks of a project were judged, for each category (0: none) and each person who made any (0: unknown)."""
-    holds = Judgement.revision == Annotation.content_revision
-    each = (
-        select(
-            func.coalesce(Annotation.category_id, 0).label("category_id"),
-            func.coalesce(_MADE_BY, 0).label("person"),
-            case((holds & (Judgement.verdict == "right"), 1), else_=0).label("right"),
-            case((holds & (Judgement.verdict == "wrong"), 1), else_=0).label("wrong"),
-            case((~holds & (Judgement.verdict == "wrong"), 1), else_=0).label("mended"),
-        )
-        .join(Annotation, Annotation.id == Judgement.annotation_id)
-        .join(Image, Image.id == Annotation.image_id)
-        .where(Image.project_id == project_id, Annotation.deleted.is_(None), _LATEST)
-        .subquery()
-    )
-    sums = [func.sum(each.c[name]) for name in ("right", "wrong", "mended")]
-    rows = session.execute(
-        select(each.c.category_id, each.c.person, *sums)
-        .group_by(each.c.category_id, each.c.person)
-        .order_by(each.c.category_id, each.c.person)
-    )
-    return [VerifiedCounts(row[0], row[1], *(int(value) for value in row[2:])) for row in rows]

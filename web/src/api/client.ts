@@ -178,6 +178,14 @@ export class Client {
         body: { next_order: order },
       }),
     );
+  /** @param shared whether whoever annotates sees the figures of everybody who does */
+  shareFigures = (projectId: number, shared: boolean) =>
+    body<Project>(
+      this.api.PATCH("/api/v1/projects/{project_id}", {
+        params: { path: { project_id: projectId } },
+        body: { shares_figures: shared },
+      }),
+    );
   /** @param share of the images that are handed out, 0 to 1 */
   setGoldShare = (projectId: number, share: number) =>
     body<Project>(

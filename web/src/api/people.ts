@@ -105,6 +105,15 @@ export class PeopleClient {
         }),
       )
     ).members;
+  /** Who submitted images of the project, be they members or not. */
+  authors = async (projectId: number) =>
+    (
+      await body<{ authors: Author[] }>(
+        this.api.GET("/api/v1/projects/{project_id}/authors", {
+          params: { path: { project_id: projectId } },
+        }),
+      )
+    ).authors;
   setMember = (projectId: number, name: string, role: ProjectRole) =>
     body<Member>(
       this.api.POST("/api/v1/projects/{project_id}/members", {

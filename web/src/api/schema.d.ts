@@ -767,7 +767,7 @@ export interface paths {
     delete: operations["deleteProject"];
     options?: never;
     head?: never;
-    /** Rename a project, or have its images handed out in another order. */
+    /** Rename a project, or change its settings: how its images are handed out, and who sees its figures. */
     patch: operations["updateProject"];
     trace?: never;
   };
@@ -815,6 +815,23 @@ export interface paths {
     };
     /** All of that, as CSV. */
     get: operations["getProjectAuditTable"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/projects/{project_id}/authors": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Who submitted images of the project that are there, be they members or not. */
+    get: operations["listAuthors"];
     put?: never;
     post?: never;
     delete?: never;
@@ -2003,6 +2020,15 @@ export interface components {
       id: number;
       name: string | null;
     };
+    /** @description Somebody who submitted images of a project: a member, or somebody who left or is disabled. */
+    Author: {
+      name: string;
+      user_id: number;
+    };
+    /** @description Who submitted the images of a project, each image's last one, by name. */
+    AuthorList: {
+      authors: components["schemas"]["Author"][];
+    };
     /** @description Categories of the project came, went, or were renamed, recoloured or moved: they should be read again. */
     CategoriesEvent: {
       /**
@@ -2511,9 +2537,13 @@ export interface components {
       gold: boolean;
       image_ids: number[];
     };
-    /** @description How many images of the project are gold, and how people's work on them compares, by their names. */
+    /**
+     * @description How many images of the project are gold, and how people's work on them compares, by their names.
+     *
+     *     ``images`` is null for who is measured by them.
+     */
     GoldSummary: {
-      images: number;
+      images: number | null;
       people: components["schemas"]["GoldFigures"][];
     };
     /** @description One ONNX file: its name beside the manifest, its content hash, and its tensors in order. */
@@ -3545,6 +3575,7 @@ export interface components {
       | "categories:manage"
       | "jobs:run"
       | "images:assign"
+      | "figures:read"
       | "statistics:read"
       | "webhooks:manage"
       | "members:manage"
@@ -3611,7 +3642,8 @@ export interface components {
      *
      *     ``next_order`` is that in which images are handed out; a random one begins where ``next_seed`` says. ``gold_share``
      *     of them, 0 to 1, are gold images; null for who is measured by these. Of ``overlap_share`` of the images
-     *     ``overlap_people`` make annotations independently; null likewise.
+     *     ``overlap_people`` make annotations independently; null likewise. With ``shares_figures``, whoever may annotate in
+     *     the project sees the figures of everybody who does.
      */
     Project: {
       annotated_count: number;
@@ -3633,6 +3665,7 @@ export interface components {
       overlap_share: number | null;
       permissions: components["schemas"]["Permission"][];
       returned_count: number;
+      shares_figures: boolean;
       skipped_count: number;
       submitted_count: number;
     };
@@ -3644,6 +3677,7 @@ export interface components {
       next_seed?: number | null;
       overlap_people?: number | null;
       overlap_share?: number | null;
+      shares_figures?: boolean | null;
     };
     /** @description One event of a project's stream. */
     ProjectEvent:
@@ -6460,6 +6494,37 @@ export interface operations {
         };
         content: {
           "text/csv": string;
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  listAuthors: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["AuthorList"];
         };
       };
       /** @description What was wrong, and what would be right */

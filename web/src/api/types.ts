@@ -67,6 +67,7 @@ export type Model = Schemas["Model"];
 export type ModelChange = Schemas["ModelChange"];
 export type Manifest = Schemas["Manifest"];
 export type Member = Schemas["Member"];
+export type Author = Schemas["Author"];
 export type OwnStatistics = Schemas["OwnStatistics"];
 export type Progress = Schemas["Progress"];
 export type Reviews = Schemas["Reviews"];

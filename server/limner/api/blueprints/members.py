@@ -10,6 +10,8 @@ from limner.api.auth import current_actor
 from limner.api.context import services
 from limner.api.guard import requires
 from limner.api.schemas.people import (
+    Author,
+    AuthorList,
     CreatedInvitation,
     Invitation,
     Invitations,
@@ -32,6 +34,16 @@ def list_members(project_id: int) -> MemberList:
     found = service.list_members(services().database, current_actor(), project_id)
     labels = {each.issuer: each.label for each in services().sign_in_providers.providers}
     return MemberList(members=[Member.of(user, role, labels.get(issuer or "", issuer)) for user, role, issuer in found])
+
+
+@blueprint.get("/projects/<int:project_id>/authors")
+@requires(Permission.VIEW)
+@blueprint.output(AuthorList)
+@blueprint.doc(operation_id="listAuthors")
+def list_authors(project_id: int) -> AuthorList:
+    """Who submitted images of the project that are there, be they members or not."""
+    found = service.list_authors(services().database, current_actor(), project_id)
+    return AuthorList(authors=[Author(user_id=number, name=name) for number, name in found])
 
 
 @blueprint.post("/projects/<int:project_id>/members")

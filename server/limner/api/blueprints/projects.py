@@ -61,7 +61,7 @@ def get_project(project_id: int) -> Project:
 @blueprint.output(Project)
 @blueprint.doc(operation_id="updateProject")
 def update_project(project_id: int, json_data: ProjectChanges) -> Project:
-    """Rename a project, or have its images handed out in another order."""
+    """Rename a project, or change its settings: how its images are handed out, and who sees its figures."""
     changes = json_data
     changed = projects.change_project(
         services(),
@@ -73,6 +73,7 @@ def update_project(project_id: int, json_data: ProjectChanges) -> Project:
         gold_share=changes.gold_share,
         overlap_share=changes.overlap_share,
         overlap_people=changes.overlap_people,
+        shares_figures=changes.shares_figures,
     )
     return Project.of(changed)
 

@@ -40,7 +40,7 @@ def get_progress(project_id: int) -> Progress:
 
 
 @blueprint.get("/projects/<int:project_id>/statistics/effort")
-@requires(Permission.READ_STATISTICS)
+@requires(Permission.READ_FIGURES)
 @blueprint.input(EffortQuery, location="query")
 @blueprint.output(EffortList)
 @blueprint.doc(operation_id="getEffort")
@@ -51,7 +51,7 @@ def get_effort(project_id: int, query_data: EffortQuery) -> EffortList:
 
 
 @blueprint.get("/projects/<int:project_id>/statistics/reviews")
-@requires(Permission.READ_STATISTICS)
+@requires(Permission.READ_FIGURES)
 @blueprint.output(ReviewsList)
 @blueprint.doc(operation_id="getReviews")
 def get_reviews(project_id: int) -> ReviewsList:
@@ -71,7 +71,7 @@ def get_own(project_id: int) -> OwnStatistics:
 
 
 @blueprint.get("/projects/<int:project_id>/statistics/gold")
-@requires(Permission.READ_STATISTICS)
+@requires(Permission.READ_FIGURES)
 @blueprint.output(GoldSummary)
 @blueprint.doc(operation_id="getGold")
 def get_gold(project_id: int) -> GoldSummary:
@@ -97,7 +97,7 @@ def get_progress_table(project_id: int) -> Response:
 
 
 @blueprint.get("/projects/<int:project_id>/statistics/effort.csv")
-@requires(Permission.READ_STATISTICS)
+@requires(Permission.READ_FIGURES)
 @blueprint.doc(operation_id="getEffortTable", responses=TABLE)
 def get_effort_table(project_id: int) -> Response:
     """Masks, time and clicks by day, category, person and model, as CSV."""

@@ -337,6 +337,19 @@ class MemberList(Answer):
     members: list[Member]
 
 
+class Author(Answer):
+    """Somebody who submitted images of a project: a member, or somebody who left or is disabled."""
+
+    user_id: int
+    name: str
+
+
+class AuthorList(Answer):
+    """Who submitted the images of a project, each image's last one, by name."""
+
+    authors: list[Author]
+
+
 class NewMember(Request):
     """Somebody, by name, and the role they get in place of the one they had."""
 

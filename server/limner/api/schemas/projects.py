@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self, cast
 
-from pydantic import Field, Strict, StringConstraints, model_validator
+from pydantic import Field, Strict, StrictBool, StringConstraints, model_validator
 
 from limner.access import Permission, knows_gold
 from limner.api.schemas.base import Answer, Color, NameText, Request
@@ -73,7 +73,8 @@ class Project(Answer):
 
     ``next_order`` is that in which images are handed out; a random one begins where ``next_seed`` says. ``gold_share``
     of them, 0 to 1, are gold images; null for who is measured by these. Of ``overlap_share`` of the images
-    ``overlap_people`` make annotations independently; null likewise.
+    ``overlap_people`` make annotations independently; null likewise. With ``shares_figures``, whoever may annotate in
+    the project sees the figures of everybody who does.
     """
 
     id: int
@@ -84,6 +85,7 @@ class Project(Answer):
     gold_share: float | None
     overlap_share: float | None
     overlap_people: int | None
+    shares_figures: bool
     image_count: int
     annotated_count: int
     annotation_count: int
@@ -110,6 +112,7 @@ class Project(Answer):
             gold_share=row.gold_share if knows else None,
             overlap_share=row.overlap_share if knows else None,
             overlap_people=row.overlap_people if knows else None,
+            shares_figures=row.shares_figures,
             image_count=counts.images,
             annotated_count=counts.annotated,
             annotation_count=counts.annotations,
@@ -175,6 +178,7 @@ class ProjectChanges(Request):
     gold_share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     overlap_share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     overlap_people: Annotated[int, Strict(), Field(ge=LEAST_PEOPLE, le=MOST_PEOPLE)] | None = None
+    shares_figures: StrictBool | None = None
 
 
 class NewModel(Request):

@@ -154,9 +154,12 @@ class GoldFigures(Answer):
 
 
 class GoldSummary(Answer):
-    """How many images of the project are gold, and how people's work on them compares, by their names."""
+    """How many images of the project are gold, and how people's work on them compares, by their names.
 
-    images: int
+    ``images`` is null for who is measured by them.
+    """
+
+    images: int | None
     people: list[GoldFigures]
 
 

@@ -29,7 +29,7 @@ from limner.store.tables.people import (
     User,
 )
 from limner.store.tables.projects import Category, Project, Snapshot
-from limner.store.tables.statistics import EffortDay, EffortGroup, ImageRollup, StateDay
+from limner.store.tables.statistics import EffortDay, EffortGroup, ImageRollup, JudgementGroup, StateDay
 from limner.store.tables.webhooks import Webhook, WebhookDelivery
 from limner.store.tables.work import Encoder, Event, Job, JobItem, RateCount
 
@@ -62,6 +62,7 @@ __all__ = [
     "Job",
     "JobItem",
     "Judgement",
+    "JudgementGroup",
     "LearningRun",
     "LoginLink",
     "LoginSession",

@@ -1,6 +1,6 @@
 """Projects, their categories and their snapshots."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from limner.store.tables.base import NEVER_REUSE_IDS, Base, where
@@ -39,6 +39,7 @@ class Project(Base):
     gold_share: Mapped[float] = mapped_column(default=0.05, server_default="0.05")  # of images handed out, 0 to 1
     overlap_share: Mapped[float] = mapped_column(default=0.0, server_default="0")  # of images, 0 to 1, on which each
     overlap_people: Mapped[int] = mapped_column(default=2, server_default="2")  # so many people work independently
+    shares_figures: Mapped[bool] = mapped_column(default=False, server_default=false())  # with all who annotate in it
     copies_of: Mapped[int | None] = mapped_column(BIG_INTEGER)  # number of the project whose images they are copies of
     copies_for: Mapped[int | None] = mapped_column(BIG_INTEGER)  # number of the person whose copies these are
     trash_of: Mapped[int | None] = mapped_column(BIG_INTEGER)  # number of the project whose deleted images these are

@@ -78,3 +78,19 @@ class StateDay(Base):
     user_id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
     author_id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
     images: Mapped[BigInt]
+
+
+class JudgementGroup(Base):
+    """Masks of one category that a person made, as they were judged last in the verification grid; 0: none.
+
+    ``mended`` ones were wrong, and have changed since.
+    """
+
+    __tablename__ = "judgement_groups"
+
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    category_id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
+    user_id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
+    right: Mapped[BigInt]
+    wrong: Mapped[BigInt]
+    mended: Mapped[BigInt]

@@ -3,7 +3,7 @@ import { cleanup, render, screen, within } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
 import { afterEach, expect, it, vi } from "vitest";
 import { EVERYTHING } from "../../api/listing.ts";
-import type { Member, Project } from "../../api/types.ts";
+import type { Author, Project } from "../../api/types.ts";
 import ListBar from "./ListBar.svelte";
 
 const project = {
@@ -19,7 +19,7 @@ it("opens the filters as a sheet from one button, which names what is chosen and
   const onchange = vi.fn();
   const listing = { ...EVERYTHING, state: "submitted", folder: "a/b" } as const;
   render(ListBar, {
-    props: { project, listing, folders: [{ path: "a/b", images: 2 }], tags: [], members: [], onchange },
+    props: { project, listing, folders: [{ path: "a/b", images: 2 }], tags: [], authors: [], onchange },
   });
   await person.click(screen.getByRole("button", { name: "Filters: Submitted, a/b" }));
   const sheet = within(screen.getByRole("dialog", { name: "Filters" }));
@@ -33,12 +33,12 @@ it("opens the filters as a sheet from one button, which names what is chosen and
   await vi.waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
 });
 
-it("lists what one person submitted, also somebody who is no member any more", async () => {
+it("lists what one person submitted, also somebody whose images are others' by now", async () => {
   const onchange = vi.fn();
-  const members = [
+  const authors: Author[] = [
     { user_id: 4, name: "Ada" },
     { user_id: 7, name: "Ben" },
-  ] as Member[];
+  ];
   const props = {
     project,
     listing: { ...EVERYTHING, state: "submitted" } as const,
@@ -46,21 +46,21 @@ it("lists what one person submitted, also somebody who is no member any more", a
     tags: [],
     onchange,
   };
-  const { rerender } = render(ListBar, { props: { ...props, members } });
+  const { rerender } = render(ListBar, { props: { ...props, authors } });
   const author = () => screen.getByRole<HTMLSelectElement>("combobox", { name: "Submitted by" });
   await person.selectOptions(author(), "Submitted by Ben");
   expect(onchange).toHaveBeenLastCalledWith({ ...props.listing, author: 7 });
   await rerender({ listing: { ...props.listing, author: 9 } });
-  expect(author().selectedOptions[0]!.text).toBe("Submitted by somebody who is no member");
+  expect(author().selectedOptions[0]!.text).toBe("Submitted by somebody who has none here");
   await person.selectOptions(author(), "Submitted by anyone");
   expect(onchange).toHaveBeenLastCalledWith({ ...props.listing, author: null });
-  await rerender({ listing: props.listing, members: members.slice(1) });
+  await rerender({ listing: props.listing, authors: authors.slice(1) });
   expect(screen.queryByRole("combobox", { name: "Submitted by" })).toBeNull(); // whose else could they be
 });
 
 it("shuffles", async () => {
   const onchange = vi.fn();
-  render(ListBar, { props: { project, listing: EVERYTHING, folders: [], tags: [], members: [], onchange } });
+  render(ListBar, { props: { project, listing: EVERYTHING, folders: [], tags: [], authors: [], onchange } });
   await person.selectOptions(screen.getByRole("combobox", { name: "Order" }), "Random");
   expect(onchange).toHaveBeenLastCalledWith({ ...EVERYTHING, order: "random" });
 });
