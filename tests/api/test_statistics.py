@@ -129,11 +129,14 @@ def test_annotators_see_each_others_figures_if_the_project_says_so(
     script: FlaskClient, ada: FlaskClient, project: dict[str, Any], worked: str, app: APIFlask, services: Services
 ) -> None:
     eve = annotator(app, services, project, "Eve")
-    shown, hidden = ("effort?by=person", "reviews", "effort.csv", "gold"), ("gold.csv", "agreement", "verification")
+    shown, hidden = (
+        ("effort?by=person", "reviews", "effort.csv", "gold"),
+        ("gold.csv", "agreement", "verification?by=person"),
+    )
     address = f"/api/v1/projects/{project['id']}"
 
     def answers(*paths: str) -> set[int]:
-        return {eve.get(f"{worked}/{path}", query_string={"by": "person"}).status_code for path in paths}
+        return {eve.get(f"{worked}/{path}").status_code for path in paths}
 
     assert answers(*shown) == {403}
     assert eve.patch(address, json={"shares_figures": True}).status_code == 403
