@@ -5,6 +5,7 @@ import { ROOT } from "./root.ts";
 import type { paths } from "./schema.d.ts";
 import type {
   Account,
+  Author,
   Invitation,
   InvitationOffer,
   Member,
