@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from tests.e2e.api import Api, database_of
 from tests.e2e.server import LimnerServer
+from tests.e2e.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -106,6 +107,29 @@ def test_what_is_listed_stands_in_the_address_and_is_walked(
     expect(first).to_have_accessible_name(re.compile("tile-0312.png"))
     page.get_by_role("button", name="Show all").click()
     expect(first).to_have_accessible_name(re.compile(f"tile-{IMAGES - 1:04}.png"))
+
+
+def test_pictures_of_tiles_that_went_by_are_not_waited_for(
+    server: LimnerServer, page: Page, large_project: int
+) -> None:
+    waiting: list[Request] = []
+    page.context.route("**/thumbnail", lambda route: waiting.append(route.request))  # no picture ever comes
+    page.on("requestfailed", lambda request: waiting.remove(request) if request in waiting else None)
+    page.goto(f"{server.address}/projects/{large_project}")
+    pictures = page.locator("[data-index] img")
+
+    def asked_for() -> set[str]:
+        return {request.url for request in waiting}
+
+    def near() -> set[str]:
+        return set(pictures.evaluate_all("pictures => pictures.map(it => it.src)"))
+
+    wait_until(page, lambda: near() and asked_for() == near(), "the pictures of the first tiles are asked for")
+    first = near()
+    page.evaluate("() => scrollTo({ top: document.documentElement.scrollHeight, behavior: 'instant' })")
+    page.get_by_role("link", name=re.compile(f"tile-{IMAGES - 1:04}.png")).wait_for()
+    wait_until(page, lambda: asked_for() == near(), "only pictures of what is near are asked for")
+    assert not near() & first
 
 
 def test_keys_walk_to_tiles_that_were_never_seen(server: LimnerServer, page: Page, large_project: int) -> None:

@@ -29,6 +29,7 @@ export class Account {
   private owner: string | null = null;
   private firstSession: (session: Session) => void = () => undefined;
   private waiting: (() => void)[] = [];
+  private checking: Promise<void> | null = null;
 
   /** `onMoved`: somebody else is signed in than the page began with, or another installation is served at this address. */
   constructor(
@@ -42,7 +43,15 @@ export class Account {
     });
   }
 
-  async check(): Promise<void> {
+  /** Asks who is signed in; once, if that is being asked already. */
+  check(): Promise<void> {
+    this.checking ??= this.ask().finally(() => {
+      this.checking = null;
+    });
+    return this.checking;
+  }
+
+  private async ask(): Promise<void> {
     try {
       this.accept(await this.client.session());
     } catch (error) {

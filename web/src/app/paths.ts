@@ -57,6 +57,9 @@ export function routeOf(address: string, root = ROOT): Route {
     : { page: "gallery", projectId };
 }
 
+/** Whether one signs in there: a link is about to answer who one is. */
+export const isOutside = ({ page }: Route): boolean => ["login", "provider", "invitation"].includes(page);
+
 export const HOME_PATH = `${ROOT}/`;
 export const LOGIN_PATH = `${ROOT}/login`;
 export const PEOPLE_PATH = `${ROOT}/people`;

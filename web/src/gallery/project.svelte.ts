@@ -42,9 +42,11 @@ export class GalleryProject {
     this.images = new GalleryImages(client, id);
   }
 
+  /** The project comes first: tiles are shown with it, and what stands beside them would only delay it. */
   async load(): Promise<void> {
     this.foldersStale = this.tagsStale = true;
-    const [jobs] = await Promise.all([this.client.jobs(this.id), this.ask()]);
+    await this.askProject();
+    const [jobs] = await Promise.all([this.client.jobs(this.id), this.askFilters()]);
     this.job = this.suggestJob = this.rankJob = this.change = null;
     for (const each of jobs) this.take(each);
   }
@@ -144,18 +146,26 @@ export class GalleryProject {
     }
   }
 
-  /** Answers may overtake each other: only that to the latest question counts. */
   private async ask(): Promise<void> {
+    await Promise.all([this.askProject(), this.askFilters()]);
+  }
+
+  /** Answers may overtake each other: only that to the latest question counts. */
+  private async askProject(): Promise<void> {
     const question = ++this.asked;
+    const project = await this.client.project(this.id);
+    if (question === this.asked) this.project = project;
+  }
+
+  /** Folders and tags, if those that are known may be older. */
+  private async askFilters(): Promise<void> {
     const { foldersStale, tagsStale } = this;
     this.foldersStale = this.tagsStale = false;
-    const [project, folders, tags] = await Promise.all([
-      this.client.project(this.id),
+    const [folders, tags] = await Promise.all([
       foldersStale ? this.client.folders(this.id) : this.folders,
       tagsStale ? this.client.tags(this.id) : this.tags,
     ]);
     if (foldersStale) this.folders = folders;
     if (tagsStale) this.tags = tags;
-    if (question === this.asked) this.project = project;
   }
 }
