@@ -42,10 +42,11 @@ export class GalleryProject {
     this.images = new GalleryImages(client, id);
   }
 
-  /** The project comes first: tiles are shown with it, and what stands beside them would only delay it. */
-  async load(): Promise<void> {
+  /** The project comes first: tiles are shown with it. @param tiles what stands beside them is asked for after this */
+  async load(tiles: Promise<void> = Promise.resolve()): Promise<void> {
     this.foldersStale = this.tagsStale = true;
     await this.askProject();
+    await tiles;
     const [jobs] = await Promise.all([this.client.jobs(this.id), this.askFilters()]);
     this.job = this.suggestJob = this.rankJob = this.change = null;
     for (const each of jobs) this.take(each);

@@ -3,8 +3,16 @@ import { imagePoint } from "../core/geometry.ts";
 import { Commenting, type CommentingHost } from "./commenting.ts";
 import type { About } from "./comments.svelte.ts";
 
-function page(given: Partial<CommentingHost> = {}, found: ReturnType<CommentingHost["comments"]["walk"]> = null) {
-  const comments = { about: { kind: "image" } as About, current: null as number | null, placing: false, walk: () => found };
+function page(
+  given: Partial<CommentingHost> = {},
+  found: ReturnType<CommentingHost["comments"]["walk"]> = null,
+) {
+  const comments = {
+    about: { kind: "image" } as About,
+    current: null as number | null,
+    placing: false,
+    walk: () => found,
+  };
   const host = {
     comments,
     selected: [],
@@ -20,7 +28,11 @@ function page(given: Partial<CommentingHost> = {}, found: ReturnType<CommentingH
 
 describe("Commenting", () => {
   it.each<[string, Partial<CommentingHost>, About]>([
-    ["the one object that is selected", { selected: [{ uid: "a" }], pointed: imagePoint(1, 2) }, { kind: "object", uid: "a" }],
+    [
+      "the one object that is selected",
+      { selected: [{ uid: "a" }], pointed: imagePoint(1, 2) },
+      { kind: "object", uid: "a" },
+    ],
     ["the place that is pointed at", { pointed: imagePoint(1, 2) }, { kind: "place", at: imagePoint(1, 2) }],
     [
       "the place rather than one of several objects",
