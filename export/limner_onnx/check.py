@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from limner.errors import ExportFailed
 from limner.sam.model import PromptableModel
-from limner_onnx.graphs import PROMPT_INPUTS, VALID_SIZE, example_features, example_prompt
+from limner_onnx.graphs import PROMPT_INPUTS, VALID_SIZE, WHOLE, example_features, example_prompt
 
 MAX_DIFFERENCE = 1e-4  # of the range of the reference
 
@@ -42,14 +43,26 @@ class OnnxModel:
         self.decode_session = onnxruntime.InferenceSession(decode, options, ["CPUExecutionProvider"])
 
     def prepare(
-        self, features: Mapping[str, NDArray[np.float32]], valid_size: tuple[int, int] | None = None
+        self,
+        features: Mapping[str, NDArray[np.float32]],
+        valid_size: tuple[int, int] | None = None,
+        *,
+        whole: bool = True,
     ) -> dict[str, NDArray[np.float32]]:
-        """Features and how many rows and columns of the first count, by default all -> the prepared tensors by name."""
+        """Features and how many rows and columns of the first count, by default all -> the prepared tensors by name.
+
+        Of what is not ``whole`` some work is left to :meth:`decode`, where the model can.
+        """
         names = [output.name for output in self.prepare_session.get_outputs()]
         cells = valid_size or next(iter(features.values())).shape[2:]
-        inputs: tuple[NDArray[Any], ...] = (*features.values(), np.array(cells, np.int64))
-        tensors = self.prepare_session.run(names, _wanted(self.prepare_session, (*features, VALID_SIZE), inputs))
+        inputs: tuple[NDArray[Any], ...] = (*features.values(), np.array(cells, np.int64), np.array([whole], np.int64))
+        tensors = self.prepare_session.run(names, _wanted(self.prepare_session, (*features, VALID_SIZE, WHOLE), inputs))
         return dict(zip(names, tensors, strict=True))
+
+    @property
+    def can_leave_out(self) -> bool:
+        """Whether :meth:`prepare` can be told to leave work to :meth:`decode`."""
+        return any(node.name == WHOLE for node in self.prepare_session.get_inputs())
 
     def decode(
         self, prepared: Mapping[str, NDArray[np.float32]], prompt: Prompt
@@ -82,9 +95,11 @@ def largest_difference(model: PromptableModel, onnx: OnnxModel) -> float:
     """
     config = model.config
     features = example_features(config.features)
-    prepared = onnx.prepare({name: values.numpy() for name, values in features.items()})
+    images = [onnx.prepare({name: values.numpy() for name, values in features.items()}, whole=True)]
+    if onnx.can_leave_out:
+        images.append(onnx.prepare({name: values.numpy() for name, values in features.items()}, whole=False))
     largest = 0.0
-    for seed, (labels, has_mask) in enumerate(PROMPTS):
+    for (seed, (labels, has_mask)), prepared in product(enumerate(PROMPTS), images):
         prompt = example_prompt(config, labels, has_mask and config.prompts.mask, seed)
         expected = model.answer(features, prompt)
         found = onnx.answer(prepared, [tensor.numpy() for tensor in prompt])

@@ -14,12 +14,12 @@ from limner.sam.model import DecoderPrompt, ModelConfig, SplitDecoder
 from limner.vocabulary.specs import FeatureSpec
 
 OPSET = 17  # what the legacy exporter and onnxruntime-web both know whole
-VALID_SIZE = "valid_size"  # the last input of `prepare`, after the features
+VALID_SIZE, WHOLE = "valid_size", "whole"  # the last inputs of `prepare`, after the features
 PROMPT_INPUTS = DecoderPrompt._fields
 
 
 class PrepareGraph(nn.Module):
-    """``prepare`` with flat inputs: the features, then ``valid_size``."""
+    """``prepare`` with flat inputs: the features, then ``valid_size`` and ``whole``."""
 
     def __init__(self, split: SplitDecoder, features: tuple[str, ...]) -> None:
         super().__init__()
@@ -27,8 +27,8 @@ class PrepareGraph(nn.Module):
         self.features = features
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        *features, valid_size = inputs
-        return self.split.prepare(dict(zip(self.features, features, strict=True)), valid_size)
+        *features, valid_size, whole = inputs
+        return self.split.prepare(dict(zip(self.features, features, strict=True)), valid_size, whole)
 
 
 class DecodeGraph(nn.Module):
@@ -67,15 +67,15 @@ def example_prompt(config: ModelConfig, labels: list[int], has_mask: bool, seed:
 def write_prepare(split: SplitDecoder, config: ModelConfig, path: Path) -> None:
     """Trace ``split.prepare`` into ``path``."""
     features = example_features(config.features)
-    inputs = (*features.values(), whole_size(config))
+    inputs = (*features.values(), whole_size(config), torch.tensor([1]))
     graph = PrepareGraph(split, tuple(features))
-    _trace(graph, inputs, path, (*features, VALID_SIZE), split.prepared_names, split.dynamic_axes)
+    _trace(graph, inputs, path, (*features, VALID_SIZE, WHOLE), split.prepared_names, split.dynamic_axes)
 
 
 @torch.inference_mode()
 def write_decode(split: SplitDecoder, config: ModelConfig, path: Path) -> None:
     """Trace ``split.decode`` into ``path``; the number of points and the size of the image stay dynamic."""
-    prepared = split.prepare(example_features(config.features))
+    prepared = split.prepare(example_features(config.features), whole=torch.tensor([0]))  # no tensor is empty then
     inputs = (*prepared, *example_prompt(config, [1, 0, -1], has_mask=True))
     names = (*split.prepared_names, *PROMPT_INPUTS)
     points = {"point_coords": {1: "points"}, "point_labels": {1: "points"}}

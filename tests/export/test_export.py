@@ -57,7 +57,7 @@ def test_manifest_describes_the_graphs(sam: Sam, exported: tuple[Path, Manifest]
         assert tuple(node.name for node in session.get_inputs()) == graph.inputs
         assert tuple(node.name for node in session.get_outputs()) == graph.outputs
         assert path.stat().st_size == graph.bytes
-    assert manifest.graphs.prepare.inputs == ("image_embeddings", "valid_size")
+    assert manifest.graphs.prepare.inputs == ("image_embeddings", "valid_size", "whole")
     assert manifest.graphs.decode.inputs == (*manifest.graphs.prepare.outputs, *PROMPT_INPUTS)
     assert manifest.graphs.decode.outputs == ("low_res_masks", "iou_predictions")
     assert manifest.features == (FeatureSpec(IMAGE_EMBEDDINGS, 256, 16, 16),)
@@ -98,6 +98,24 @@ def test_masks_of_a_cropped_image(exported: tuple[Path, Manifest], sam: Sam) -> 
         assert check.relative_difference(masks[shown], expected[shown]) < 1e-4
         assert (masks[..., 4 * rows :, :] == PADDING_LOGIT).all()
         assert (masks[..., 4 * columns :] == PADDING_LOGIT).all()
+
+
+def test_what_prepare_leaves_out_decode_makes_up_for(exported: tuple[Path, Manifest], sam: Sam) -> None:
+    folder, _ = exported
+    onnx = check.OnnxModel(folder / "prepare.onnx", folder / "decode.onnx", threads=1)
+    features = example_features(sam.config.features, seed=8)
+    assert onnx.can_leave_out
+    soon = onnx.prepare(numbers(features), (11, 16), whole=False)
+    assert not soon["key2"].any()
+    assert soon["image"].shape == (257, 256)
+    for seed, labels in enumerate([[1, -1], [2, 3], [0] * 40 + [2, 3]]):
+        for has_mask in (False, True):
+            prompt = example_prompt(sam.config, labels, has_mask, seed)
+            with torch.inference_mode():
+                expected = sam.decode(features, prompt)
+            masks, iou = onnx.decode(soon, [tensor.numpy() for tensor in prompt])
+            assert check.relative_difference(masks[:, :, :44], expected[0][:, :, :44].numpy()) < 1e-4
+            assert check.relative_difference(iou, expected[1].numpy()) < 1e-4
 
 
 def test_mask_input_counts_only_with_its_switch(exported: tuple[Path, Manifest], sam: Sam) -> None:

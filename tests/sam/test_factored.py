@@ -241,3 +241,25 @@ def test_splitting_again_takes_up_changed_weights() -> None:
         after = model.split().decode(model.split().prepare(image), prompt)[0]
         assert relative_difference(after, model.decode(image, prompt)[0]) < 1e-10
     assert relative_difference(before, after) > 1e-3
+
+
+@pytest.mark.parametrize("points", [1, 5, 30])
+def test_what_was_not_prepared_is_made_up_for(points: int) -> None:
+    """The first click need not wait for all that makes the next ones fast."""
+    model = sam(4.0, torch.float64)
+    split = factored(model)
+    image = embedding(model, 12)
+    valid_size = torch.tensor([11, 16])
+    _, _, mask, _ = random_prompt(model, points)
+    labels = torch.tensor([[float(index % 2) for index in range(points)] + [-1.0]], dtype=torch.float64)
+    coords = torch.rand(1, points + 1, 2, dtype=torch.float64) * model.config.image_size
+    with torch.inference_mode():
+        soon = split.prepare(image, valid_size, torch.tensor([0]))
+        whole = split.prepare(image, valid_size, torch.tensor([1]))
+        assert not Prepared(*soon).key2.any()
+        for has_mask in (0.0, 1.0):
+            prompt = DecoderPrompt(coords, labels, mask, torch.tensor([has_mask]))
+            expected = split.decode(split.prepare(image, valid_size), prompt)
+            for prepared in (soon, whole):
+                for ours, others in zip(split.decode(prepared, prompt), expected, strict=True):
+                    assert relative_difference(ours, others) < 1e-10

@@ -99,9 +99,10 @@ const api = {
     });
   },
 
-  /** @returns milliseconds of `prepare` */
-  async open(file: string): Promise<number> {
-    return graphs.prepare(await bytes(file));
+  /** Opens and prepares it wholly. */
+  async open(file: string): Promise<void> {
+    await graphs.prepare(await bytes(file));
+    await graphs.complete();
   },
 
   /** @returns the times of `count` runs of one side */

@@ -113,11 +113,16 @@ class SplitDecoder(nn.Module, ABC):
     dynamic_axes: ClassVar[Mapping[str, dict[int, str]]] = {}  # of prepared tensors, those that ``valid_size`` decides
 
     @abstractmethod
-    def prepare(self, features: Features, valid_size: Tensor | None = None) -> tuple[Tensor, ...]:
+    def prepare(
+        self, features: Features, valid_size: Tensor | None = None, whole: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
         """Features of one image -> the prepared tensors, one per name.
 
         ``valid_size`` (2,), int64, is how many rows and columns of the first feature the image's logits need, from 1 to
         all; None for all. A decoder may leave out the work for the others; their logits are then ``PADDING_LOGIT``.
+
+        ``whole`` (1,), int64, is 0 where an answer is wanted soon: a decoder may then leave work to ``decode``, which
+        gives the same and takes longer. 1 or None for all of it.
         """
 
     @abstractmethod
@@ -191,7 +196,9 @@ class _WholeDecoder(SplitDecoder):
         self.features = tuple(feature.name for feature in model.config.features)
         self.prepared_names = tuple(f"prepared_{name}" for name in self.features)
 
-    def prepare(self, features: Features, valid_size: Tensor | None = None) -> tuple[Tensor, ...]:
+    def prepare(
+        self, features: Features, valid_size: Tensor | None = None, whole: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
         return tuple(features[name] for name in self.features)
 
     def decode(self, prepared: tuple[Tensor, ...], prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:

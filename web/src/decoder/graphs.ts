@@ -3,7 +3,7 @@
 import { ImageGeometry } from "../core/geometry.ts";
 import { neededCells } from "../core/logits.ts";
 import type { ModelInputs } from "../core/prompts.ts";
-import type { Decoded } from "./decoder.ts";
+import type { Decoded, Provider } from "./decoder.ts";
 import { imageSizeOf, readEmbedding } from "./embedding.ts";
 import { DecoderError } from "./errors.ts";
 import type { Manifest } from "./manifest.ts";
@@ -18,19 +18,26 @@ interface PreparedImage {
   readonly tensors: Readonly<Record<string, KeptTensor>>;
   /** What it took. */
   readonly milliseconds: number;
+  /** What `prepare` takes of it, as long as it has left out what makes answers fast; null once all is prepared. */
+  readonly left: Inputs | null;
 }
+
+const SLOW_ANSWERS = 2; // of an image that is not wholly prepared; with the next, preparing it costs less than it saves
+
+const WHOLE = "whole"; // the input of `prepare` that says whether to do all of it
 
 export class DecoderGraphs {
   private prepared: PreparedImage | null = null;
   /** The image that will probably be opened next. */
   private ahead: PreparedImage | null = null;
   private readonly ran = { prepare: false, decode: false };
+  private slowAnswers = 0; // of the open image
   private readonly noMask: Values;
   /** WebGPU convolves no empty tensors: there the rows of an absent mask prompt are zeros instead of none. */
   private readonly noMaskSwitch: 0 | -1;
 
   private constructor(
-    { provider }: Runtime,
+    private readonly provider: Provider,
     private readonly manifest: Manifest,
     private readonly prepareGraph: Graph<KeptTensor>,
     private readonly decodeGraph: Graph<Float32Array>,
@@ -50,24 +57,40 @@ export class DecoderGraphs {
     const prepareGraph = await checked("prepare", runtime.loadKeeping(prepare), graphs.prepare);
     try {
       const decodeGraph = await checked("decode", runtime.load(decode), graphs.decode);
-      return new DecoderGraphs(runtime, manifest, prepareGraph, decodeGraph);
+      return new DecoderGraphs(runtime.provider, manifest, prepareGraph, decodeGraph);
     } catch (error) {
       await prepareGraph.release();
       throw error;
     }
   }
 
-  /** Make this the image that {@link decode} answers for. The prepared tensors of the one before are dropped. */
+  /**
+   * Make this the image that {@link decode} answers for. The prepared tensors of the one before are dropped. No more is prepared
+   * than a first answer that comes soon needs, where the graphs can leave something out: see {@link complete}.
+   */
   async prepare(embedding: ArrayBuffer): Promise<number> {
-    const [values, geometry] = await this.read(embedding);
-    return this.prepareValues(values, geometry);
+    const inputs = await this.read(embedding);
+    return this.prepareInputs(inputs, !this.canLeaveOut);
+  }
+
+  /** Prepare what {@link prepare} has left out, so that answers take as long as they should. */
+  async complete(): Promise<void> {
+    if (!this.prepared?.left) return;
+    const whole = await this.runPrepare(this.prepared.left, true);
+    this.close();
+    this.prepared = whole;
+  }
+
+  /** Whether nothing of the open image is left to prepare. */
+  get whole(): boolean {
+    return !this.prepared?.left;
   }
 
   /** Make this the image that {@link openAhead} opens. It takes as much memory as the open one. */
   async prepareAhead(embedding: ArrayBuffer): Promise<void> {
-    const [values, geometry] = await this.read(embedding);
+    const inputs = await this.read(embedding);
     this.closeAhead();
-    this.ahead = await this.runPrepare(values, geometry);
+    this.ahead = await this.runPrepare(inputs, true);
   }
 
   /** Open what was prepared ahead. @returns milliseconds that `prepare` took then; null when there is none */
@@ -80,29 +103,21 @@ export class DecoderGraphs {
     return ahead.milliseconds;
   }
 
-  private async read(
-    embedding: ArrayBuffer,
-  ): Promise<[values: Readonly<Record<string, Float32Array>>, geometry: ImageGeometry]> {
+  /** On a graphics card nothing is: its kernels were tried with all that is there, and multiply fast. */
+  private get canLeaveOut(): boolean {
+    return this.provider === "wasm" && this.manifest.graphs.prepare.inputs.includes(WHOLE);
+  }
+
+  private async read(embedding: ArrayBuffer): Promise<Inputs> {
     const geometry = new ImageGeometry(imageSizeOf(embedding), this.manifest.input);
-    return [await readEmbedding(embedding, this.manifest.features), geometry];
+    return this.inputsOf(await readEmbedding(embedding, this.manifest.features), geometry);
   }
 
-  private async prepareValues(
-    values: Readonly<Record<string, Float32Array>>,
-    geometry: ImageGeometry,
-  ): Promise<number> {
-    this.close();
-    this.prepared = await this.runPrepare(values, geometry);
-    return this.prepared.milliseconds;
-  }
-
-  private async runPrepare(
-    values: Readonly<Record<string, Float32Array>>,
-    geometry: ImageGeometry,
-  ): Promise<PreparedImage> {
-    const { masks, features, graphs } = this.manifest;
+  /** What `prepare` takes, but for how much of it is to be done. */
+  private inputsOf(values: Readonly<Record<string, Float32Array>>, geometry: ImageGeometry): Inputs {
+    const { masks, features } = this.manifest;
     const valid = neededCells(geometry, masks.low_res_size, features[0]!.height);
-    const inputs: Inputs = {
+    return {
       ...Object.fromEntries(
         features.map(({ name, channels, height, width }) => [
           name,
@@ -111,10 +126,21 @@ export class DecoderGraphs {
       ),
       valid_size: { data: BigInt64Array.of(BigInt(valid.height), BigInt(valid.width)), shape: [2] },
     };
+  }
+
+  private async prepareInputs(inputs: Inputs, whole: boolean): Promise<number> {
+    this.close();
+    this.slowAnswers = 0;
+    this.prepared = await this.runPrepare(inputs, whole);
+    return this.prepared.milliseconds;
+  }
+
+  private async runPrepare(inputs: Inputs, whole: boolean): Promise<PreparedImage> {
     const start = performance.now();
-    const tensors = await this.prepareGraph.run(only(graphs.prepare.inputs, inputs));
+    const all = { ...inputs, [WHOLE]: { data: BigInt64Array.of(whole ? 1n : 0n), shape: [1] } };
+    const tensors = await this.prepareGraph.run(only(this.manifest.graphs.prepare.inputs, all));
     this.ran.prepare = true;
-    return { tensors, milliseconds: performance.now() - start };
+    return { tensors, milliseconds: performance.now() - start, left: whole ? null : inputs };
   }
 
   close(): void {
@@ -130,6 +156,7 @@ export class DecoderGraphs {
   async decode({ pointCoords, pointLabels, mask }: DecodeInputs): Promise<Decoded> {
     if (!this.prepared) throw new DecoderError("decode_failed", "No image is open.");
     const start = performance.now();
+    if (this.prepared.left && ++this.slowAnswers > SLOW_ANSWERS) await this.complete();
     const { low_res_masks, iou_predictions, object_score_logits } = await this.decodeGraph.run({
       ...this.prepared.tensors,
       ...only(this.manifest.graphs.decode.inputs, {
@@ -164,6 +191,7 @@ export class DecoderGraphs {
 
   /** The first run of a graph takes several times as long as the next: not while somebody waits for a mask. */
   async warmUp(): Promise<void> {
+    await this.complete();
     const open = this.prepared;
     if (!this.ran.prepare) await this.prepareExample();
     if (!this.ran.decode) await this.decodeExample(null);
@@ -190,10 +218,8 @@ export class DecoderGraphs {
     const values = Object.fromEntries(
       features.map(({ name, channels, height, width }) => [name, wave(channels * height * width)]),
     );
-    await this.prepareValues(
-      values,
-      new ImageGeometry({ height: input.image_size, width: input.image_size }, input),
-    );
+    const square = new ImageGeometry({ height: input.image_size, width: input.image_size }, input);
+    await this.prepareInputs(this.inputsOf(values, square), true);
   }
 
   private decodeExample(mask: Float32Array | null): Promise<Decoded> {

@@ -12,6 +12,7 @@ let done: string[]; // what the graphs were asked for, in order
 
 const graphs = {
   warm: false,
+  whole: true,
   ahead: null as ArrayBuffer | null,
   warmUp: vi.fn(async () => {
     graphs.warm = true;
@@ -29,6 +30,10 @@ const graphs = {
   },
   closeAhead: () => {
     graphs.ahead = null;
+  },
+  complete: async () => {
+    graphs.whole = true;
+    done.push("complete");
   },
   close: () => undefined,
   decode: async () => {
@@ -57,7 +62,7 @@ beforeEach(async () => {
   vi.useFakeTimers();
   reported.mockClear();
   vi.resetModules();
-  Object.assign(graphs, { warm: true, ahead: null });
+  Object.assign(graphs, { warm: true, whole: true, ahead: null });
   done = [];
   await import("./worker.ts");
   await api.load(MANIFEST, new ArrayBuffer(1), new ArrayBuffer(1), "wasm", 1);
@@ -87,6 +92,17 @@ describe("the decoder's worker", () => {
     expect(await api.openAhead()).toBeNull();
     await vi.advanceTimersByTimeAsync(MUCH_LATER);
     expect(done.filter((each) => each.startsWith("ahead"))).toEqual(["ahead 2"]);
+  });
+
+  it("prepares what opening has left out as soon as nobody asks for anything, before the next image", async () => {
+    graphs.whole = false;
+    await api.open(A);
+    await api.prepareAhead(B);
+    await vi.advanceTimersByTimeAsync(10);
+    await api.decode(INPUTS);
+    expect(done).toEqual(["prepare 1", "decode"]);
+    await vi.advanceTimersByTimeAsync(MUCH_LATER);
+    expect(done).toEqual(["prepare 1", "decode", "complete", "ahead 2"]);
   });
 
   it("gives no image for another one that is not prepared yet", async () => {

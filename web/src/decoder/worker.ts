@@ -14,6 +14,7 @@ let inHand = 0; // requests that are not answered
 let idling: ReturnType<typeof setTimeout> | undefined;
 
 const IDLE = 100; // ms without a request: nobody waits for what is done then
+const SHORT_IDLE = 50; // ms, for what makes the next answers faster
 const LONG_IDLE = 500; // ms, for what takes as long as several clicks and is needed only with the next image
 
 const api = {
@@ -87,6 +88,7 @@ function waitUntilIdle(): void {
   clearTimeout(idling);
   if (!graphs) return;
   if (!graphs.warm) later(IDLE, warmUp);
+  else if (!graphs.whole) later(SHORT_IDLE, complete);
   else if (coming) later(LONG_IDLE, prepareComing);
 }
 
@@ -96,6 +98,10 @@ function later(milliseconds: number, work: () => Promise<void>): void {
 
 async function warmUp(): Promise<void> {
   await graphs?.warmUp();
+}
+
+async function complete(): Promise<void> {
+  await graphs?.complete();
 }
 
 async function prepareComing(): Promise<void> {

@@ -42,6 +42,10 @@ r₁ taken out of the bracket, so that the first block's rows stay as they are:
                                              U₂ = C₀[G₁U₁  (V'W_O')ᵀ  const + b₁]
     1/r₂² = r₁² (‖C₀G₁C₀A‖² + Σ R₂∘(2 U₂ᵀC₀G₁C₀A + U₂ᵀU₂ R₂)) / 256 + ε
 
+**The first click does not wait** for all that is prepared. Most of it can be left out: then zeros take its place, and
+A itself is C more rows of each X, with the matrices that would have made those products of it as columns. Such a click
+costs two others, and what is still prepared a fifth.
+
 The columns U are themselves products with W_O or W₃, so whatever is applied to them is folded into those once and for
 all. b₂ is one more row, 1/(r₁r₂).
 
@@ -75,13 +79,14 @@ from limner.sam.transformer import Attention, TwoWayBlock
 from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 
 MAX_KEPT_TOKENS = 17  # with more, the rows of W_O are fewer than those of the tokens
+LEFT_AXES = {"image": {0: "left_channels"}, "of_image": {2: "left_channels"}}  # of what `prepare` has left out
 
 
 class Answer(NamedTuple):
     """What the transformer leaves of one prompt; the masks are what is still to be made of it."""
 
     outputs: Tensor  # (1, 5, C)  the output tokens; 6 of SAM 2
-    rows: Tensor  # (R, M)  of X₂
+    rows: Tensor  # (R, M)  of X₂, and then those of the image that `prepare` has left
     columns: Tensor  # (256, R)  the first transposed convolution of U₂
 
 
@@ -95,7 +100,8 @@ class FactoredDecoder(SplitDecoder):
 
     prepared_names: tuple[str, ...] = Prepared._fields
     dynamic_axes: ClassVar[Mapping[str, dict[int, str]]] = {
-        name: {1: "valid_rows", 2: "valid_columns"} for name in Prepared._fields if name.startswith("upscaled")
+        **{name: {1: "valid_rows", 2: "valid_columns"} for name in Prepared._fields if name.startswith("upscaled")},
+        **LEFT_AXES,
     }
 
     def __init__(self, prompt_encoder: PromptEncoder, mask_decoder: MaskDecoder) -> None:
@@ -112,9 +118,11 @@ class FactoredDecoder(SplitDecoder):
         with torch.no_grad():
             self.register_buffer("of_positions", self.folded.of_positions @ self._positions(), persistent=False)
 
-    def prepare(self, features: Features, valid_size: Tensor | None = None) -> tuple[Tensor, ...]:
+    def prepare(
+        self, features: Features, valid_size: Tensor | None = None, whole: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
         cells, embedding = self.prompt_encoder.embedding_size, features[IMAGE_EMBEDDINGS]
-        return prepare(self.folded, embedding, self._products_of_positions(0, 2), cells, valid_size)
+        return prepare(self.folded, embedding, self._products_of_positions(0, 2), cells, valid_size, whole)
 
     def decode(self, prepared: tuple[Tensor, ...], prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
         p = Prepared(*prepared)
@@ -139,7 +147,7 @@ class FactoredDecoder(SplitDecoder):
     def _masks(self, prepared: Prepared, answer: Answer, weights: Tensor, fine: Sequence[Fine] | None = None) -> Tensor:
         """The masks (1, K, 4h, 4w) of these rows of weights (K, 32)."""
         bases = (prepared.upscaled00, prepared.upscaled01, prepared.upscaled10, prepared.upscaled11)
-        shown = self._shown(answer.rows, bases[0])  # (R + R' + 1, v)
+        shown = self._shown(answer.rows, answer.columns.shape[1], bases[0])  # (R + R' + 1, v)
         masks = self.upscaling(bases, answer.columns, shown, shown[-1:], weights, fine)
         h, w = self.prompt_encoder.embedding_size
         return padded(masks, 4 * h, 4 * w)
@@ -161,14 +169,22 @@ class FactoredDecoder(SplitDecoder):
         channels = masks * MASK_CHANNELS  # 16 s
         one = torch.ones_like(norm1)  # (1, M)
         mask_rows = self._mask_rows(prompt.mask_input, masks) * has_mask  # (16 s, M), m
-        x0 = Factors(torch.cat([mask_rows, one]), None)
+        x0 = Factors(torch.cat([mask_rows, one, p.image]), None)
+
+        def left(name: str) -> Tensor:
+            """The matrix (8, 16, 1 + C) of a product that `prepare` has left out; else (8, 16, 1), zeros."""
+            rows = folded.product_rows[name]
+            return p.of_image[rows.start // folded.head_dim : rows.stop // folded.head_dim]
+
+        def view(name: str, base: Tensor, columns: Tensor, pe: Tensor | None = None) -> View:
+            return View(base, torch.cat([columns, left(name)], -1), pe)
 
         # Block 1.
         seen = torch.cat([folded.see_mask[:, :channels], has_mask * folded.see_mask_constant], 1)  # (384, 16 s + 1)
         key, value, query = by_head(seen).chunk(3)
-        keys, values = View(p.key1, key), View(p.value1, value)
+        keys, values = view("key1", p.key1, key), view("value1", p.value1, value)
         tokens = self._token_side(self.block1, pe, pe, x0, keys, values, folded.value1_bias)
-        weights1, values1 = self._image_looks(self.block1, tokens + pe, tokens, x0, View(p.query1, query))
+        weights1, values1 = self._image_looks(self.block1, tokens + pe, tokens, x0, view("query1", p.query1, query))
         update1 = TokenUpdate(values1, kept, capped)
         rows1 = torch.cat([update1.rows(weights1), mask_rows, one])  # (R, M), R₁
 
@@ -179,29 +195,37 @@ class FactoredDecoder(SplitDecoder):
 
         all1 = columns1(folded.out1, folded.mask1, folded.constant1, folded.mask_constant1)
         u1, u2a, seen2, seen3a = torch.split(all1, list(folded.reads1), 1)  # (R, ...) each
-        dot1 = columns1(p.out1_dot_base1, p.mask_dot_base[0], constant1_dot1, mask_constant_dot1)  # (R, M)
+
+        def dot1_of(name: str, prepared: Tensor, mask: Tensor, constant: Tensor, mask_constant: Tensor) -> Tensor:
+            """Twice the inner products of all columns of U₁ with a base: (R, M)."""
+            nothing = torch.zeros_like(left(name)[0])  # (16, 1 + C or 1); what masks and constants need is there
+            left_out = columns1(left(name), nothing, nothing[:1], nothing[:1])  # (R, 1 + C or 1)
+            return torch.addmm(columns1(prepared, mask, constant, mask_constant), left_out, p.image)
+
+        dot1 = dot1_of("out1_dot_base1", p.out1_dot_base1, p.mask_dot_base[0], constant1_dot1, mask_constant_dot1)
         scale1 = torch.rsqrt((norm1 + squares(u1, rows1, dot1)) / u1.shape[1] + self.block1.norm4.eps)  # (1, M), r₁
-        x1 = Factors(rows1, scale1)
+        x1 = Factors(torch.cat([rows1, p.image]), scale1)
 
         # Block 2.
         key, value, query = by_head(seen2.T).chunk(3)
-        keys = View(p.key2, key, by_head(key2_pe))
-        tokens = self._token_side(self.block2, tokens, pe, x1, keys, View(p.value2, value), folded.value2_bias)
-        queries = View(p.query2, query, by_head(query2_pe + folded.query2_bias))
+        keys, values = view("key2", p.key2, key, by_head(key2_pe)), view("value2", p.value2, value)
+        tokens = self._token_side(self.block2, tokens, pe, x1, keys, values, folded.value2_bias)
+        queries = view("query2", p.query2, query, by_head(query2_pe + folded.query2_bias))
         weights2, values2 = self._image_looks(self.block2, tokens + pe, tokens, x1, queries)
         update2 = TokenUpdate(values2, kept, capped)
         rows2 = torch.cat([update2.rows(weights2), one]) * (1 / scale1)  # (R', M), the new rows of R₂
         columns2, constant2 = update2.columns(folded.out2)
         u2b, seen3b = torch.split(torch.cat([columns2, constant2 + folded.constant2]), list(folded.reads2), 1)
-        dot2a = columns1(p.out1_dot_base2, p.mask_dot_base[1], constant1_dot2, mask_constant_dot2)  # (R, M)
+        dot2a = dot1_of("out1_dot_base2", p.out1_dot_base2, p.mask_dot_base[1], constant1_dot2, mask_constant_dot2)
         columns2, constant2 = update2.columns(p.out2_dot_base2)
-        dot2b = torch.cat([columns2, constant2 + constant2_dot2])  # (R', M)
+        left_out = torch.cat(update2.columns(left("out2_dot_base2")))  # (R', 1 + C or 1)
+        dot2b = torch.addmm(torch.cat([columns2, constant2 + constant2_dot2]), left_out, p.image)  # (R', M)
         # U₂ᵀU₂ is symmetric: the block off the diagonal is needed once, twice as large.
         with_new = torch.addmm(dot2a, 2 * u2a @ u2b.T, rows2)
         square = norm2 + squares(u2a, rows1, with_new) + squares(u2b, rows2, dot2b)  # (1, M)
         scale2 = torch.rsqrt(scale1.square() * square / u1.shape[1] + self.block2.norm4.eps)  # (1, M), r₂
         scale = scale1 * scale2
-        x2 = Factors(torch.cat([rows1, rows2, 1 / scale]), scale)
+        x2 = Factors(torch.cat([rows1, rows2, 1 / scale, p.image]), scale)
 
         # The last look.
         seen3 = torch.cat([seen3a, seen3b, folded.constant3]).T  # (512, R + R' + 1)
@@ -211,7 +235,8 @@ class FactoredDecoder(SplitDecoder):
             pe[:, : self.output_tokens],
         )  # nobody asks the prompts any more
         queries3 = self._queries(self.final, outputs + output_pe)
-        answer = attend(queries3, x2, View(p.key3, key, by_head(key3_pe)), View(p.value3, value))
+        keys, values = view("key3", p.key3, key, by_head(key3_pe)), view("value3", p.value3, value)
+        answer = attend(queries3, x2, keys, values)
         outputs = self.final_norm(outputs + self._joined(self.final, answer))  # (1, 5, C)
         return Answer(outputs, x2.rows, seen3[2 * folded.inner :])
 
@@ -238,10 +263,10 @@ class FactoredDecoder(SplitDecoder):
         few = (count <= MAX_KEPT_TOKENS).to(torch.int64)
         return few * (count - 1), (1 - few) * self.folded.head_dim
 
-    def _shown(self, rows: Tensor, like: Tensor) -> Tensor:
-        """Of (R, M) the cells that ``like`` (_, vh, vw) covers: (R, v)."""
+    def _shown(self, rows: Tensor, count: int, like: Tensor) -> Tensor:
+        """Of the first ``count`` rows of (R, M) the cells that ``like`` (_, vh, vw) covers: (count, v)."""
         h, w = self.prompt_encoder.embedding_size
-        return rows.view(-1, h, w)[:, : like.shape[1], : like.shape[2]].flatten(1)
+        return rows.view(-1, h, w)[:count, : like.shape[1], : like.shape[2]].flatten(1)
 
     def _mask_rows(self, mask_input: Tensor, masks: Tensor) -> Tensor:
         """The mask prompt's channels (16, M); of no masks none, (0, M), and no work."""

@@ -22,7 +22,8 @@ class Folded(nn.Module):
 
     no_mask: Tensor  # (C, 1), n
     gain1: Tensor  # (C, 1), G₁
-    of_image: Tensor  # (F, C), all prepared products of A in all cells, each the rows that `product_rows` says
+    of_image: Tensor  # (11·128, C), products of A in all cells, each the rows that `product_rows` says
+    always: Tensor  # (37, C), those of the mask prompt's columns and of the constant ones
     upscaled: Tensor  # (256, C), the first transposed convolution of A, for the cells that show the image
     of_positions: Tensor  # (640, C), all prepared products of PE
     out1: Tensor  # (8, 16, F₁), W_O of block 1, through all that reads X₁ and X₂; see `reads1`
@@ -105,18 +106,11 @@ class Folded(nn.Module):
             "out1_dot_base1": 2 * out1.T @ centre,
             "out1_dot_base2": 2 * out1.T @ both,
             "out2_dot_base2": 2 * out2.T @ to_base2,
-            "mask_dot_base": 2 * torch.cat([mask_columns.T @ centre, mask_columns.T @ both]),
-            "constants": 2
-            * torch.stack(
-                [
-                    constant1 @ centre,
-                    constant1 @ both,
-                    constant2 @ to_base2,
-                    mask_constant @ centre,
-                    mask_constant @ both,
-                ]
-            ),
         }
+        constants = (
+            *(constant1 @ centre, constant1 @ both, constant2 @ to_base2),
+            *(mask_constant @ centre, mask_constant @ both),
+        )
         start = 0
         for name, matrix in products.items():
             self.product_rows[name] = slice(start, start + len(matrix))
@@ -126,6 +120,7 @@ class Folded(nn.Module):
             "no_mask": no_mask[:, None],
             "gain1": g1[:, None],
             "of_image": torch.cat(list(products.values())),
+            "always": 2 * torch.cat([mask_columns.T @ centre, mask_columns.T @ both, torch.stack(constants)]),
             "upscaled": (up1_matrix * g2) @ to_base2,
             "of_positions": torch.cat([k1, q1, k2, q2, k3]),
             "out1": self.by_head((through1 @ out1).T),

@@ -37,6 +37,8 @@ class Prepared(NamedTuple):
     out2_dot_base2: Tensor  # (8, 16, M)   2 W_Oᵀ B₂, of block 2
     mask_dot_base: Tensor  # (2, 16, M)   2 W₃ᵀ C₀A and 2 (C₀G₁C₀W₃)ᵀ B₂
     constants: Tensor  # (7, M)   ‖C₀A‖², ‖B₂‖², then twice the products with the constant columns
+    image: Tensor  # (1 + C, M)   a row of zeros and A, where the products with `of_image` were left out; else (1, M)
+    of_image: Tensor  # (11·8, 16, 1 + C)   these matrices, likewise; else (11·8, 16, 1)
 
 
 def prepare(
@@ -45,6 +47,7 @@ def prepare(
     products_of_positions: Tensor,
     cells: tuple[int, int],
     valid_size: Tensor | None,
+    whole: Tensor | None,
 ) -> Prepared:
     """Prepare one image.
 
@@ -54,13 +57,18 @@ def prepare(
         products_of_positions: (256, M), W_K PE and W_Q PE of block 1.
         cells: (h, w).
         valid_size: (2,), int64, how many rows and columns are to be upscaled; None for all.
+        whole: (1,), int64, 0 to leave out the products with ``folded.of_image``; 1 or None for everything.
     """
     by_head, (h, w) = folded.by_head, cells
     valid_h, valid_w = (h, w) if valid_size is None else (valid_size[0], valid_size[1])
     image = image_embeddings.flatten(2)[0] + folded.no_mask  # (C, M), A
-    products = folded.of_image @ image
+    now = len(image) if whole is None else len(image) * whole[0]  # C, or 0: no products, but zeros in their place
+    products = folded.of_image[:, :now] @ image[:now]
     # Slices, one by one: a kernel that split them would have more tensors than WebGPU gives it.
     of = {name: products[rows] for name, rows in folded.product_rows.items()}
+    left = folded.of_image[:, now:]  # (11·128, C or 0)
+    always = folded.always @ image
+    masks = 2 * MASK_CHANNELS
     shown = image.view(-1, h, w)[:, :valid_h, :valid_w]  # (C, vh, vw); what is not upscaled is not multiplied
     upscaled = (folded.upscaled @ shown.flatten(1)).view(SUB_PIXELS, -1, *shown.shape[1:]).unbind()
     key1_pe, query1_pe = products_of_positions.chunk(2)
@@ -83,8 +91,13 @@ def prepare(
         out1_dot_base1=by_head(of["out1_dot_base1"]),
         out1_dot_base2=by_head(of["out1_dot_base2"]),
         out2_dot_base2=by_head(of["out2_dot_base2"]),
-        mask_dot_base=of["mask_dot_base"].view(2, MASK_CHANNELS, -1),
-        constants=torch.cat([*norms, of["constants"]]),
+        mask_dot_base=always[:masks].view(2, MASK_CHANNELS, -1),
+        constants=torch.cat([*norms, always[masks:]]),
+        # With zeros, so that no tensor is empty: runtimes and exporters do not know all shapes of nothing.
+        image=torch.cat([torch.zeros_like(image[:1]), image[now:]]),
+        of_image=torch.cat([torch.zeros_like(folded.of_image[:, :1]), left], 1).view(
+            -1, folded.head_dim, 1 + left.shape[1]
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from limner.sam.factored.decoder import FactoredDecoder
+from limner.sam.factored.decoder import LEFT_AXES, FactoredDecoder
 from limner.sam.factored.prepared import Prepared
 from limner.sam.factored.upscaling import SUB_PIXELS, Fine
 from limner.sam.model import ANSWERS, OBJECT_SCORE, DecoderPrompt, Features, SplitDecoder
@@ -32,15 +32,17 @@ class FactoredSam2(FactoredDecoder):
 
     prepared_names = (*Prepared._fields, *FINE)
     answer_names = (*ANSWERS, OBJECT_SCORE)
-    dynamic_axes: ClassVar[Mapping[str, dict[int, str]]] = {}
+    dynamic_axes: ClassVar[Mapping[str, dict[int, str]]] = LEFT_AXES
     mask_decoder: Sam2MaskDecoder
 
     def __init__(self, prompt_encoder: PromptEncoder, mask_decoder: Sam2MaskDecoder) -> None:
         super().__init__(prompt_encoder, mask_decoder)
 
-    def prepare(self, features: Features, valid_size: Tensor | None = None) -> tuple[Tensor, ...]:
+    def prepare(
+        self, features: Features, valid_size: Tensor | None = None, whole: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
         """All cells are prepared: what ``valid_size`` leaves out of a stretched image is nothing."""
-        coarse = super().prepare({IMAGE_EMBEDDINGS: features[IMAGE_EMBED]})
+        coarse = super().prepare({IMAGE_EMBEDDINGS: features[IMAGE_EMBED]}, None, whole)
         at4, at8 = features[HIGH_RES_0][0], features[HIGH_RES_1][0]  # (32, 4h, 4w), (64, 2h, 2w)
         at8 = at8 - at8.mean(0, keepdim=True)
         fine: list[Tensor] = []

@@ -86,7 +86,9 @@ class FastSamlet(SplitDecoder):
         position = decoder.image_position(h // 2, w // 2, decoder.output_tokens.weight)[0].T
         self.register_buffer("position", position.detach().contiguous())
 
-    def prepare(self, features: Features, valid_size: Tensor | None = None) -> tuple[Tensor, ...]:
+    def prepare(
+        self, features: Features, valid_size: Tensor | None = None, whole: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
         prepared: Prepared = self.decoder.prepare(features[IMAGE_EMBEDDINGS])
         if valid_size is None:
             return prepared

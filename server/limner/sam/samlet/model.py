@@ -104,7 +104,9 @@ class SplitSamlet(SplitDecoder):
         super().__init__()
         self.model = model
 
-    def prepare(self, features: Features, valid_size: Tensor | None = None) -> tuple[Tensor, ...]:
+    def prepare(
+        self, features: Features, valid_size: Tensor | None = None, whole: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
         prepared: Prepared = self.model.decoder.prepare(features[IMAGE_EMBEDDINGS])
         return prepared
 
