@@ -225,8 +225,11 @@ def test_squared_norm_of_what_is_never_written_down() -> None:
     columns = torch.randn(7, 64, generator=generator, dtype=torch.float64)
     rows = torch.randn(7, 30, generator=generator, dtype=torch.float64)
     expected = (base + columns.T @ rows).square().sum(0, keepdim=True)
-    found = base.square().sum(0, keepdim=True) + squares(columns, rows, 2 * columns @ base)
+    norm, twice_dot, nothing = base.square().sum(0, keepdim=True), 2 * columns @ base, torch.zeros(7, 1)
+    found = norm + squares(columns, rows, twice_dot, nothing.double(), torch.cat([rows, base[:1]]))
     torch.testing.assert_close(found, expected)
+    left_out = torch.cat([rows, base])  # the products with the base are made there and then
+    torch.testing.assert_close(norm + squares(columns, rows, 0 * twice_dot, 2 * columns, left_out), expected)
 
 
 def test_splitting_again_takes_up_changed_weights() -> None:

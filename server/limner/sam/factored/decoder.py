@@ -196,15 +196,16 @@ class FactoredDecoder(SplitDecoder):
         all1 = columns1(folded.out1, folded.mask1, folded.constant1, folded.mask_constant1)
         u1, u2a, seen2, seen3a = torch.split(all1, list(folded.reads1), 1)  # (R, ...) each
 
-        def dot1_of(name: str, prepared: Tensor, mask: Tensor, constant: Tensor, mask_constant: Tensor) -> Tensor:
-            """Twice the inner products of all columns of U₁ with a base: (R, M)."""
-            nothing = torch.zeros_like(left(name)[0])  # (16, 1 + C or 1); what masks and constants need is there
-            left_out = columns1(left(name), nothing, nothing[:1], nothing[:1])  # (R, 1 + C or 1)
-            return torch.addmm(columns1(prepared, mask, constant, mask_constant), left_out, p.image)
+        def left1(name: str) -> Tensor:
+            """As the columns through the matrix of a product that was left out: (R, 1 + C), or (R, 1) of zeros."""
+            nothing = torch.zeros_like(left(name)[0])  # what masks and constants need was not left out
+            return columns1(left(name), nothing, nothing[:1], nothing[:1])
 
-        dot1 = dot1_of("out1_dot_base1", p.out1_dot_base1, p.mask_dot_base[0], constant1_dot1, mask_constant_dot1)
-        scale1 = torch.rsqrt((norm1 + squares(u1, rows1, dot1)) / u1.shape[1] + self.block1.norm4.eps)  # (1, M), r₁
-        x1 = Factors(torch.cat([rows1, p.image]), scale1)
+        more_rows1 = torch.cat([rows1, p.image])
+        dot1 = columns1(p.out1_dot_base1, p.mask_dot_base[0], constant1_dot1, mask_constant_dot1)  # (R, M)
+        square = norm1 + squares(u1, rows1, dot1, left1("out1_dot_base1"), more_rows1)  # (1, M)
+        scale1 = torch.rsqrt(square / u1.shape[1] + self.block1.norm4.eps)  # (1, M), r₁
+        x1 = Factors(more_rows1, scale1)
 
         # Block 2.
         key, value, query = by_head(seen2.T).chunk(3)
@@ -216,13 +217,14 @@ class FactoredDecoder(SplitDecoder):
         rows2 = torch.cat([update2.rows(weights2), one]) * (1 / scale1)  # (R', M), the new rows of R₂
         columns2, constant2 = update2.columns(folded.out2)
         u2b, seen3b = torch.split(torch.cat([columns2, constant2 + folded.constant2]), list(folded.reads2), 1)
-        dot2a = dot1_of("out1_dot_base2", p.out1_dot_base2, p.mask_dot_base[1], constant1_dot2, mask_constant_dot2)
+        dot2a = columns1(p.out1_dot_base2, p.mask_dot_base[1], constant1_dot2, mask_constant_dot2)  # (R, M)
         columns2, constant2 = update2.columns(p.out2_dot_base2)
-        left_out = torch.cat(update2.columns(left("out2_dot_base2")))  # (R', 1 + C or 1)
-        dot2b = torch.addmm(torch.cat([columns2, constant2 + constant2_dot2]), left_out, p.image)  # (R', M)
+        dot2b = torch.cat([columns2, constant2 + constant2_dot2])  # (R', M)
+        left2 = torch.cat(update2.columns(left("out2_dot_base2")))  # (R', 1 + C or 1)
         # U₂ᵀU₂ is symmetric: the block off the diagonal is needed once, twice as large.
         with_new = torch.addmm(dot2a, 2 * u2a @ u2b.T, rows2)
-        square = norm2 + squares(u2a, rows1, with_new) + squares(u2b, rows2, dot2b)  # (1, M)
+        square = norm2 + squares(u2a, rows1, with_new, left1("out1_dot_base2"), more_rows1)  # (1, M)
+        square = square + squares(u2b, rows2, dot2b, left2, torch.cat([rows2, p.image]))
         scale2 = torch.rsqrt(scale1.square() * square / u1.shape[1] + self.block2.norm4.eps)  # (1, M), r₂
         scale = scale1 * scale2
         x2 = Factors(torch.cat([rows1, rows2, 1 / scale, p.image]), scale)

@@ -93,10 +93,11 @@ def _largest(scores: Tensor) -> Tensor:
     return scores.amax(1, keepdim=True)
 
 
-def squares(columns: Tensor, rows: Tensor, twice_dot: Tensor) -> Tensor:
+def squares(columns: Tensor, rows: Tensor, twice_dot: Tensor, left_out: Tensor, more_rows: Tensor) -> Tensor:
     """What columns · rows adds to the squared norm of a base, for each cell: (1, M).
 
-    From the columns, transposed, (R, C), the rows (R, M) and twice the columns' inner products with the base (R, M).
+    From the columns, transposed, (R, C), the rows (R, M) and twice the columns' inner products with the base (R, M),
+    to which left_out (R, L) · image (L, M) is to be added; ``more_rows`` (R + L, M) are the rows and then this image.
     """
     gram = columns @ columns.T  # (R, R)
-    return (rows * torch.addmm(twice_dot, gram, rows)).sum(0, keepdim=True)
+    return (rows * torch.addmm(twice_dot, torch.cat([gram, left_out], 1), more_rows)).sum(0, keepdim=True)
