@@ -22,7 +22,10 @@ class Prepared implements KeptTensor {
   }
 }
 
-function graphOf<Output>(names: { inputs: readonly string[]; outputs: readonly string[] }, run: (inputs: Inputs) => Output): Graph<Output> {
+function graphOf<Output>(
+  names: { inputs: readonly string[]; outputs: readonly string[] },
+  run: (inputs: Inputs) => Output,
+): Graph<Output> {
   return {
     inputNames: names.inputs,
     outputNames: names.outputs,
