@@ -40,28 +40,44 @@ NOTES = """
   (`web/src/decoder/processor.ts`), so that they stay where `prepare` has put them, as they do on a graphics card.
   Projections of the positional encoding are not among them: the runtime computes those from constants when it loads the
   graph.
-- Twice GELU is x + |x| less |x| over a polynomial of degree 5 to the power of 16
-  (`server/limner/sam/factored/gelu.py`), within 1.5e-6 of the exact one everywhere; logits are within 8e-6 of the
-  largest (1e-6 with the exact one; the exporter accepts 1e-4). That is 17 additions, multiplications and the like, at
-  .12 ns each in onnxruntime-web: 2.1 ns a value where the exact GELU, by its error function, takes 3.6 and was a
-  quarter of a click: 44.7 ms became 38.3, node by node. Native onnxruntime has a fast GELU of its own (.4 ns), so
-  that a click costs a third more there: the graphs are for browsers, Python answers clicks in torch with the exact
-  one. Not with max(x, 0): onnxruntime's `Relu` branches for each value, and takes 4 ns where signs are mixed, as they
-  are in SAM 2.1's decoder and hardly in SAM's with these seeds (its click was dearer than before by a sixth).
-- Tried, too: power 8 (1.9 ns, 1.0e-5), degree 4 (1.95 ns, 2.2e-5), degree 3 to the power of 32 (1.9 ns, 3.4e-5); x
-  times a hyperbolic tangent of a polynomial of degree 2 in x² (2.0 ns, 2.5e-5); a sigmoid in place of the tangent (.6
-  ns more); onnxruntime's FastGelu (1.5 ns, but 4.7e-4: logits are wrong by 2.4e-4 and would be refused).
+- Twice GELU is x + |x| less |x| over a polynomial of degree 5 to the power of 27, three cubes
+  (`server/limner/sam/factored/gelu.py`), within 1e-7 of the exact one everywhere; logits are within 1.4e-6 of the
+  largest, as with the exact one (the exporter accepts 1e-4). That is 16 additions, multiplications and the like, at .12
+  ns each in onnxruntime-web: 2 ns a value where the exact GELU, by its error function, takes 3.6 and was a quarter of a
+  click. With the power of 16, four squares, which was within 1.5e-6, 44.7 ms became 38.3, node by node. Native
+  onnxruntime has a fast GELU of its own (.4 ns), so that a click costs a third more there: the graphs are for browsers,
+  Python answers clicks in torch with the exact one. Not with max(x, 0): onnxruntime's `Relu` branches for each value,
+  and takes 4 ns where signs are mixed, as they are in SAM 2.1's decoder and hardly in SAM's with these seeds (its click
+  was dearer than before by a sixth).
+- Tried, too: powers of 9, 12 and 18 with degree 5 (8e-6, 3.6e-6, 1e-6) and of 27 with degree 4 (1.2e-5); polynomials
+  whose squares and cubes take part in them, which have fewer steps (9e-6 at best with two fewer); an exponential of a
+  polynomial (5e-7, but onnxruntime's `Exp` takes 1.5 ns); `BatchNormalization` as a multiplication and an addition in
+  one (.09 ns in place of .13 for an addition alone; no difference in a click that could be told under load); smaller
+  pieces of the map (a step takes as long for 128 KB as for 2 MB). And power 8 (1.9 ns, 1.0e-5), degree 4 (1.95 ns,
+  2.2e-5), degree 3 to the power of 32 (1.9 ns, 3.4e-5); x times a hyperbolic tangent of a polynomial of degree 2 in x²
+  (2.0 ns, 2.5e-5); a sigmoid in place of the tangent (.6 ns more); onnxruntime's FastGelu (1.5 ns, but 4.7e-4: logits
+  are wrong by 2.4e-4 and would be refused).
 - The largest of a softmax over tokens is found by halves: `ReduceMax` along columns has a branch for each value and
   takes .43 ms for a layer where whole rows take .1, twice in a click.
+- Tried: onnxruntime-web's own multiplication with the fused multiply-add of relaxed SIMD, by rewriting the bytes of the
+  39 places in its kernel where a product is added. It was no faster, in Node 20 on the machine of these figures under
+  load (17 to 23 billion multiplications a second where the kernel as it is does 20 to 21): that processor adds while it
+  multiplies.
 - Left, and not tried: a WebAssembly of our own for the upscaling, from the first transposed convolution to the masks,
   which would keep a tile of cells in the cache. It needs a third graph, so that `decode` can end before it, and a
   compiler in the build.
 - `prepare` is one large multiplication (1,701 × 256 × 4,096), which runs at the processor's speed without fused
-  multiply-add, which onnxruntime-web is not built with: .95 of its time. It is why opening an image costs more than one
-  official click. A second multiplication of 256 × 256 × 4,096 was only centring and a gain, and is gone: 118 ms became
-  103 in one run. Rows and columns that are not upscaled are not multiplied by the transposed convolution either, a
-  twentieth less on a 2:3 image. Less can be prepared only at the price of every click (each of its twelve products of
-  128 rows costs 7 ms once, and by its multiplications would cost 3 on each click). So it is done before anybody waits:
+  multiply-add, which onnxruntime-web is not built with: .95 of its time. All of it costs .74 of an official click. A
+  second multiplication of 256 × 256 × 4,096 was only centring and a gain, and is gone: 118 ms became 103 in one run.
+  Rows and columns that are not upscaled are not multiplied by the transposed convolution either, a twentieth less on a
+  2:3 image. Less can be prepared only at the price of every click (each of its twelve products of 128 rows costs 7 ms
+  once, and by its multiplications would cost 3 on each click). But for one click that is the bargain: eleven of the
+  products, 1,408 rows, are left out when an image is opened, and zeros take their place; the embedding itself and the
+  matrices go to `decode` instead, as 257 more rows and columns of what it multiplies anyhow. `prepare` takes 30 ms then
+  where it takes 108, and a click 83 where it takes 41 (processor time under load), with the same answer; the same
+  graphs do both (`whole`, an input of `prepare`). The rest is prepared once nobody has asked for anything for 50 ms,
+  and in any case before a third answer.
+- And it is done before anybody waits, where somebody can be expected to:
   the image that will probably be opened next, whose embedding is loaded ahead, is prepared in the decoder's worker once
   nobody has asked for anything for half a second (`web/src/decoder/worker.ts`), and opening it costs one click.
 - Graphs that onnxruntime has optimised beforehand load in about 100 to 140 ms instead of 250 to 310 (SAM ViT-B, both
