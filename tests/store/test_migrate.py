@@ -345,3 +345,23 @@ def _migrate_to(database: Database, revision: str, *, down: bool = False) -> Non
     with migrating(database) as connection:
         config.attributes["connection"] = connection
         (command.downgrade if down else command.upgrade)(config, revision)
+
+
+def test_sizes_of_projects_are_added_up_from_what_was_counted(world: World) -> None:
+    world.apply(create("00000000-0000-4000-8000-000000000001", world.category_id), 0)
+    with world.database.write() as session:
+        for index, state in enumerate(("approved", "returned", "waiting"), start=1):
+            image, _ = add_image(session, world.project_id, new_image(index))
+            session.flush()
+            image.state = state
+    count_changes(world.database)
+
+    def sizes() -> list[tuple[int, ...]]:
+        with world.database.read() as session:
+            return [tuple(row) for row in session.execute(text("SELECT * FROM project_sizes"))]
+
+    before = sizes()
+    assert before == [(world.project_id, 4, 1, 1, 0, 0, 1, 1, None, None)]
+    _migrate_to(world.database, "0031_lists_for_review", down=True)
+    migrate(world.database)
+    assert sizes() == before

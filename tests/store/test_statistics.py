@@ -15,13 +15,14 @@ import pytest
 from sqlalchemy import func, select, update
 
 from limner.jobs.statistics import Counter as CounterThread
-from limner.jobs.statistics import count_changes
-from limner.store import Database
-from limner.store.categories import create_category
+from limner.jobs.statistics import count_changes, count_encoded_images
+from limner.store import Database, sizes
+from limner.store.categories import count_annotations, create_category
+from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
 from limner.store.images import add_image, delete_image, lock_image
 from limner.store.operations import apply_operation
 from limner.store.people import add_person
-from limner.store.projects import delete_project
+from limner.store.projects import ProjectCounts, count_projects, delete_project
 from limner.store.rollup import MAX_CLICKS, MAX_SECONDS, count_due, roll_up, uncounted
 from limner.store.statistics import (
     ProgressDay,
@@ -31,7 +32,18 @@ from limner.store.statistics import (
     progress,
     reviews,
 )
-from limner.store.tables import Annotation, EffortDay, EffortGroup, Image, ImageRollup, Project, StateDay
+from limner.store.tables import (
+    Annotation,
+    EffortDay,
+    EffortGroup,
+    Image,
+    ImageRollup,
+    Project,
+    ProjectSize,
+    StateDay,
+)
+from limner.store.trash import put_in_trash, restore
+from limner.store.types import utc_now
 from limner.vocabulary.states import EffortBy
 from tests.store.conftest import World, create, mask_rle, new_image, operation
 
@@ -124,11 +136,15 @@ def test_after_random_work_the_sums_are_those_of_the_rows(world: World, seed: in
                 work(world, expected, rng, image_id, user_id, categories)
             with world.database.write() as session:
                 roll_up(session, counted, limit)
+        if step % 5 == 0:
+            check_sizes(world)
         if step in (60, 120):
             with world.database.write() as session:
                 delete_image(session, lock_image(session, images[0]))
             expected.forget(images.pop(0))
+            check_sizes(world)
     count_changes(world.database)
+    check_sizes(world)
     assert efforts(world, "category") == expected.by(1)
     assert efforts(world, "person") == expected.by(2)
     assert efforts(world, "model") == expected.by(3)
@@ -158,6 +174,94 @@ def test_after_random_work_the_sums_are_those_of_the_rows(world: World, seed: in
     assert found == said
     assert rows == len(expected.masks)
     assert kept == len(images)
+
+
+def check_sizes(world: World) -> None:
+    """Sizes of the project, and how many annotations its categories have, are those of the rows at this moment."""
+    with world.database.read() as session:
+        images = session.scalars(select(Image).where(Image.project_id == world.project_id)).all()
+        masks = session.scalars(
+            select(Annotation)
+            .join(Image, Image.id == Annotation.image_id)
+            .where(Image.project_id == world.project_id, Annotation.deleted.is_(None))
+        ).all()
+        found = count_projects(session, {world.project_id: EmbeddingKey.of(MODELS[0])}).get(world.project_id)
+        by_category = count_annotations(session, [world.project_id])
+    states = Counter(image.state for image in images)
+    named = {state: states[state] for state in ("submitted", "skipped", "approved", "returned")}
+    annotated = sum(image.annotation_count > 0 for image in images)
+    assert found == (ProjectCounts(len(images), annotated, len(masks), **named) if images else None)
+    assert by_category == Counter(mask.category_id for mask in masks if mask.category_id)
+
+
+@pytest.mark.parametrize("few", [0, 3, 5_000])
+def test_sizes_of_a_project_are_those_of_its_rows_however_many_are_not_counted(
+    world: World, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sizes, "FEW", few)
+    with world.database.write() as session:
+        images = [world.image_id]
+        images += [add_image(session, world.project_id, new_image(index))[0].id for index in range(1, 6)]
+    check_sizes(world)
+    for number, image_id in enumerate(images):
+        for _ in range(number):
+            save(world, image_id, create(new_uid(), world.category_id), None)
+        save(world, image_id, mark("submitted" if number % 2 else "skipped"), None)
+    check_sizes(world)
+    count_changes(world.database)
+    check_sizes(world)
+    with world.database.write() as session:
+        put_in_trash(session, lock_image(session, images[1]), 1)
+        put_in_trash(session, lock_image(session, images[2]), 1)
+        delete_image(session, lock_image(session, images[3]))
+    save(world, images[4], create(new_uid(), world.category_id), None)
+    check_sizes(world)
+    with world.database.write() as session:
+        restore(session, world.project_id, images[1])
+    check_sizes(world)
+    count_changes(world.database)
+    check_sizes(world)
+    with world.database.write() as session:
+        restore(session, world.project_id, images[2])
+    check_sizes(world)
+
+
+def test_encoded_images_of_a_large_project_are_counted_once_in_a_while(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sizes, "LARGE", 1)
+    key, other = EmbeddingKey.of("a" * 64), EmbeddingKey.of("b" * 64)
+
+    def encoded(of: EmbeddingKey) -> int:
+        with world.database.read() as session:
+            return count_projects(session, {world.project_id: of})[world.project_id].encoded
+
+    def add(number: int) -> None:
+        with world.database.write() as session:
+            add_image(session, world.project_id, new_image(number))
+            add_embeddings(session, key, [MadeEmbedding(new_image(number).sha256, 1.0, 1000)])
+
+    add(1)
+    assert encoded(key) == 1, "nobody has counted yet"
+    count_changes(world.database)
+    assert count_encoded_images(world.database) == 1
+    assert (encoded(key), encoded(other)) == (1, 0)
+    assert count_encoded_images(world.database) == 0, "it was just done"
+    add(2)
+    assert encoded(key) == 1, "as it was counted last"
+    with world.database.write() as session:
+        session.execute(update(ProjectSize).values(encoded_counted=utc_now() - sizes.ENCODED_EVERY * 2))
+    assert count_encoded_images(world.database) == 1
+    assert encoded(key) == 2
+    with world.database.write() as session:  # what takes long is done seldom
+        took = sizes.ENCODED_EVERY.total_seconds()
+        session.execute(
+            update(ProjectSize).values(encoded_counted=utc_now() - sizes.ENCODED_EVERY * 2, encoded_seconds=took)
+        )
+    assert count_encoded_images(world.database) == 0
+    monkeypatch.setattr(sizes, "LARGE", 20_000)
+    add(3)
+    assert encoded(key) == 3, "of small projects it is counted when somebody asks"
 
 
 def work(

@@ -2,10 +2,13 @@
 
 What people and the server ask all day is timed twice in the same run: among one per cent of the rows, and among all of
 them. A ratio near 1 says that it does not grow with the installation. Nothing is decoded or encoded; blobs are absent.
+
+A database that was filled is asked again, and compared with the figures of the run before: what a change of Limner did.
 """
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -15,28 +18,32 @@ from pathlib import Path
 
 from sqlalchemy import func, select, text
 
-from limner.bench.harness import Result, progress, result
+from limner.bench.harness import Milliseconds, Result, progress, result, summary
 from limner.blobs import BlobStore
 from limner.errors import InvalidInput
 from limner.formats.coco import export_coco
 from limner.jobs.embedding_cap import EmbeddingCap
+from limner.jobs.statistics import count_encoded_images
 from limner.jobs.sweep import GRACE, sweep, unreference
 from limner.store import Database, statistics
 from limner.store.accounts import ensure_local_admin
+from limner.store.categories import categories_of, count_annotations, create_category
 from limner.store.embeddings import EmbeddingKey
 from limner.store.engine import is_sqlite_url
 from limner.store.leases import take_next
-from limner.store.listing import page_images
+from limner.store.listing import count_images, folders_of, page_images, position_of
 from limner.store.migrate import migrate
 from limner.store.projects import count_projects, create_project, get_project, list_projects
-from limner.store.tables import Embedding, Image, Project
+from limner.store.tables import Category, Embedding, Image, Project
 from limner.store.types import utc_now
 from limner.vocabulary.listing import ImageOrder, Listing
 
 SMALL = 100  # times fewer rows, for the reference
 SHARD_IMAGES = 1_000  # of the project that is exported, beside the large one
+NAMES = ("Large", "Shard")
 PAGE = 100  # images of a page of the gallery
 ROUNDS = 40
+PEOPLE, CATEGORIES = 20, 50
 
 AT_ONCE = 20_000  # images in one transaction while rows are made
 EMBEDDING_BYTES = 2_100_000
@@ -44,17 +51,18 @@ MODEL = "a" * 64
 
 IMAGES = """
 INSERT INTO images (project_id, file_name, sort_name, width, height, sha256, bytes, format, display_type, created,
-  revision, annotation_count, state)
+  revision, counted_revision, annotation_count, state, state_user_id, author_id)
 SELECT :project, 'folder' || n / 1000 || '/' || n || '.jpg', 'folder' || lpad((n / 1000)::text, 9, '0') || '/' ||
   lpad(n::text, 12, '0'), 1500, 2250, md5('a' || :project || ' ' || n) || md5('b' || n), 1400000, 'JPEG', 'image/jpeg',
-  now(), :masks, :masks, CASE WHEN n % 3 = 0 THEN 'approved' WHEN n % 3 = 1 THEN 'submitted' ELSE 'waiting' END
+  now(), :masks, :masks, :masks, CASE WHEN n % 3 = 0 THEN 'approved' WHEN n % 3 = 1 THEN 'submitted' ELSE 'waiting' END,
+  1 + n % :people, 1 + n % :people
 FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n
 """
 ANNOTATIONS = """
-INSERT INTO annotations (uid, image_id, counts, area, bbox_x, bbox_y, bbox_width, bbox_height, iscrowd, attributes,
-  position, created, updated)
-SELECT gen_random_uuid()::text, images.id, repeat(substr(images.sha256, 1 + m % 32, 19), 43), 50000, 10, 10, 300, 200,
-  0, '{}', m, now(), now()
+INSERT INTO annotations (uid, image_id, category_id, counts, area, bbox_x, bbox_y, bbox_width, bbox_height, iscrowd,
+  attributes, position, created, updated)
+SELECT gen_random_uuid()::text, images.id, :category + (images.id + m % 3) % :categories,
+  repeat(substr(images.sha256, 1 + m % 32, 19), 43), 50000, 10, 10, 300, 200, 0, '{}', m, now(), now()
 FROM images, generate_series(1, :masks) AS m WHERE images.project_id = :project AND images.id > :after
 """
 EMBEDDINGS = """
@@ -63,17 +71,39 @@ INSERT INTO embeddings (image_sha256, model_sha256, preprocessing_version, secon
 SELECT sha256, :model, 1, 0.1, :bytes, now(), now() - interval '1 day' * (id % 100 + 1),
   now() - interval '1 day' * (id % 100 + 1) FROM images WHERE project_id = :project AND id > :after
 """
-STATE_DAYS = """
+ROLLUPS = """
+INSERT INTO image_rollups (image_id, project_id, counted)
+SELECT id, :project, jsonb_build_object(
+  'effort', (SELECT jsonb_agg(jsonb_build_array(current_date - (id % 365)::int, category_id, author_id,
+      CAST(:model AS text), jsonb_build_array(masks, masks, 5000 * masks, masks, 2 * masks)))
+    FROM (SELECT category_id, count(*) AS masks FROM annotations WHERE image_id = images.id GROUP BY 1) AS each),
+  'states', jsonb_build_array(jsonb_build_array(current_date - 365, '', 'waiting', 0, 0, 1)) || CASE
+    WHEN state = 'waiting' THEN jsonb_build_array()
+    ELSE jsonb_build_array(jsonb_build_array(current_date - (id % 365)::int, 'waiting', state, state_user_id,
+      author_id, 1)) END)
+FROM images WHERE project_id = :project AND id > :after
+"""
+SUMS = (  # of all that a project has now
+    "DELETE FROM state_days WHERE project_id = :project",
+    """
 INSERT INTO state_days (project_id, day, before, after, user_id, author_id, images)
-SELECT :project, current_date - (id % 365)::int, CASE WHEN state = 'approved' THEN 'submitted' ELSE '' END, state,
-  id % 20, id % 19, count(*) FROM images WHERE project_id = :project GROUP BY 1, 2, 3, 4, 5, 6
-ON CONFLICT (project_id, day, before, after, user_id, author_id) DO UPDATE SET images = excluded.images
-"""
-EFFORT = """
+SELECT :project, current_date - 365, '', 'waiting', 0, 0, count(*) FROM images WHERE project_id = :project
+UNION ALL SELECT :project, current_date - (id % 365)::int, 'waiting', state, state_user_id, author_id, count(*)
+FROM images WHERE project_id = :project AND state <> 'waiting' GROUP BY 2, 4, 5, 6
+""",
+    "DELETE FROM effort_groups WHERE project_id = :project",
+    """
 INSERT INTO effort_groups (project_id, user_id, category_id, model_sha256, masks, timed, milliseconds, clicked, clicks)
-SELECT :project, person, category, :model, 1000, 1000, 5000000, 1000, 2000
-FROM generate_series(1, 20) AS person, generate_series(1, 50) AS category ON CONFLICT DO NOTHING
-"""
+SELECT :project, author_id, category_id, :model, count(*), count(*), 5000 * count(*), count(*), 2 * count(*)
+FROM annotations JOIN images ON images.id = image_id WHERE project_id = :project GROUP BY author_id, category_id
+""",
+    "DELETE FROM project_sizes WHERE project_id = :project",
+    """
+INSERT INTO project_sizes (project_id, images, annotated, annotations, submitted, skipped, approved, returned)
+SELECT :project, count(*), count(*), sum(annotation_count), count(*) FILTER (WHERE state = 'submitted'), 0,
+  count(*) FILTER (WHERE state = 'approved'), 0 FROM images WHERE project_id = :project
+""",
+)
 
 
 @dataclass(frozen=True)
@@ -91,21 +121,31 @@ class Scale:
     masks: int
 
     def fill(self, project_id: int, images: int) -> None:
-        """Have a project have so many images, with annotations and embeddings."""
+        """Have a project have so many images, with annotations and embeddings, counted as the server counts them."""
         with self.database.read() as session:
             there = session.scalar(select(func.count()).where(Image.project_id == project_id)) or 0
+            category = session.scalar(select(func.min(Category.id)).where(Category.project_id == project_id))
+            trusted = session.scalar(text("SELECT usesuper FROM pg_user WHERE usename = current_user"))
+        fixed = {"project": project_id, "model": MODEL}
         for first in range(there, images, AT_ONCE):
             last = min(first + AT_ONCE, images) - 1
             with self.database.write() as session:
+                if trusted:  # made-up rows name what there is: foreign keys need not be looked up
+                    session.execute(text("SET LOCAL session_replication_role = replica"))
                 after = session.scalar(select(func.max(Image.id)).where(Image.project_id == project_id)) or 0
                 given = {"project": project_id, "after": after}
-                session.execute(text(IMAGES), {**given, "first": first, "last": last, "masks": self.masks})
-                session.execute(text(ANNOTATIONS), {**given, "masks": self.masks})
+                named = {"first": first, "last": last, "masks": self.masks, "people": PEOPLE}
+                session.execute(text(IMAGES), {"project": project_id, **named})
+                kinds = {"category": category, "categories": CATEGORIES}
+                session.execute(text(ANNOTATIONS), {**given, "masks": self.masks, **kinds})
                 session.execute(text(EMBEDDINGS), {**given, "model": MODEL, "bytes": EMBEDDING_BYTES})
+                session.execute(text(ROLLUPS), {**given, "model": MODEL})
         with self.database.write() as session:
-            session.execute(text(STATE_DAYS), {"project": project_id})
-            session.execute(text(EFFORT), {"project": project_id, "model": MODEL})
-            session.execute(text("ANALYZE"))
+            for statement in SUMS:
+                session.execute(text(statement), fixed)
+        count_encoded_images(self.database)
+        with self.database.writing.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))  # as the server does by itself after so many new rows
 
     def questions(self, project_id: int, shard_id: int) -> dict[str, Callable[[], object]]:
         """What is asked all day, by name. Each call is one question."""
@@ -114,6 +154,9 @@ class Scale:
             "gallery page, as added": lambda: self._page(project_id, "added", self._somewhere(project_id)),
             "gallery page, by name": lambda: self._page(project_id, "name", self._somewhere(project_id)),
             "gallery page, by number of objects": lambda: self._page(project_id, "objects", None),
+            "place of an image, by name": lambda: self._place(project_id),
+            "list of 1,000 folders": lambda: self._folders(project_id),
+            "number of images that were returned": lambda: self._count(project_id),
             "page of projects": self._projects,
             "figures of a project": lambda: self._figures(project_id),
             f"export shard of {SHARD_IMAGES:,} images": lambda: sum(map(len, export_coco(self.database, shard_id))),
@@ -144,11 +187,27 @@ class Scale:
         with self.database.read() as session:
             page_images(session, project_id, after, PAGE, Listing(order=order))
 
+    def _place(self, project_id: int) -> None:
+        """The place of an image far inside, as the annotate page shows it."""
+        with self.database.read() as session:
+            position_of(session, session.get_one(Image, int(self._somewhere(project_id))), Listing(order="name"))
+
+    def _folders(self, project_id: int) -> None:
+        with self.database.read() as session:
+            folders_of(session, project_id, 1_000)
+
+    def _count(self, project_id: int) -> None:
+        with self.database.read() as session:
+            count_images(session, project_id, Listing(state="returned"))
+
     def _projects(self) -> None:
-        """Each with how many images it has in which state, and how many of them are encoded."""
+        """Each with its categories, how many images it has in which state, and how many of them are encoded."""
         with self.database.read() as session:
             key = EmbeddingKey.of(MODEL)
-            count_projects(session, {project.id: key for project in list_projects(session)})
+            projects = {project.id: key for project in list_projects(session)}
+            count_projects(session, projects)
+            categories_of(session, list(projects))
+            count_annotations(session, list(projects))
 
     def _figures(self, project_id: int) -> None:
         """What the page *Figures* asks: progress, when it ends, work by category and person, what reviews said."""
@@ -172,7 +231,7 @@ class Scale:
         EmbeddingCap(self.database, self.blobs, taken - 5 * EMBEDDING_BYTES).enforce(utc_now() + timedelta(minutes=1))
 
 
-def run(url: str, images: int, annotations: int, rounds: int = ROUNDS) -> Iterator[Result]:
+def run(url: str, images: int, annotations: int, rounds: int = ROUNDS, before: Path | None = None) -> Iterator[Result]:
     """All measurements of ``limner bench scale``.
 
     Args:
@@ -180,28 +239,79 @@ def run(url: str, images: int, annotations: int, rounds: int = ROUNDS) -> Iterat
         images: of the large project, ≥ 100.
         annotations: of all of them together.
         rounds: times that each question is asked.
+        before: figures that a run on this database wrote: it is asked again, and compared with them. Its schema is
+            brought up to date.
 
     Raises:
-        InvalidInput: it is no such database.
+        InvalidInput: it is no such database, or these are no such figures.
     """
     if is_sqlite_url(url):
         raise InvalidInput("limner bench scale needs PostgreSQL.", hint="Give --database postgresql://….")
+    known = None if before is None else _read_figures(before)
     database = Database(url)
     try:
+        started = time.perf_counter()
         migrate(database)
-        with database.write() as session:
-            if session.scalar(select(Project.id).limit(1)) is not None:
-                raise InvalidInput(
-                    "There are projects in this database.", hint="Name an empty one: made-up rows would be among yours."
-                )
-            large, shard = (create_project(session, name).id for name in ("Large", "Shard"))
-            ensure_local_admin(session)
+        progress(f"The schema is up to date after {time.perf_counter() - started:.0f} s")
         with tempfile.TemporaryDirectory() as folder:
             scale = Scale(database, BlobStore(str(Path(folder))), max(1, annotations // images))
+            if known is not None:
+                large, shard = _find_projects(database)
+                yield from _ask_again(scale, large, shard, rounds, known)
+                return
+            large, shard = _make_projects(database)
             scale.fill(shard, SHARD_IMAGES)
             yield from _compare(scale, large, shard, images, rounds)
     finally:
         database.close()
+
+
+def _make_projects(database: Database) -> tuple[int, int]:
+    with database.write() as session:
+        if session.scalar(select(Project.id).limit(1)) is not None:
+            raise InvalidInput(
+                "There are projects in this database.",
+                hint="Name an empty one: made-up rows would be among yours. One that this command filled: --before.",
+            )
+        large, shard = (create_project(session, name).id for name in NAMES)
+        for project_id in (large, shard):
+            for number in range(CATEGORIES):
+                create_category(session, project_id, f"category {number}")
+        ensure_local_admin(session)
+    return large, shard
+
+
+def _find_projects(database: Database) -> tuple[int, int]:
+    with database.read() as session:
+        projects = list_projects(session)
+    if tuple(each.name for each in projects) != NAMES:
+        raise InvalidInput(
+            "This database was not filled by limner bench scale.", hint="Leave --before out, and name an empty one."
+        )
+    large, shard = projects
+    return large.id, shard.id
+
+
+def _read_figures(path: Path) -> dict[str, Result]:
+    """The results of an earlier run, by what was asked."""
+    try:
+        results = [
+            Result(**{**each, **{name: Milliseconds(**each[name]) for name in ("subject_ms", "reference_ms")}})
+            for each in json.loads(path.read_bytes())["results"]
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(
+            f"{path} holds no figures of limner bench scale.", hint="Name the file that a run wrote with --json."
+        ) from error
+    return {each.case: each for each in results}
+
+
+def _ask_again(scale: Scale, large: int, shard: int, rounds: int, known: dict[str, Result]) -> Iterator[Result]:
+    for name, ask in scale.questions(large, shard).items():
+        if (before := known.get(name)) is not None:
+            now = summary(_times(ask, rounds))
+            ratio = round(now.median / before.subject_ms.median, 4)
+            yield Result(name, before.subject, "before", ratio, now, before.subject_ms)
 
 
 def _compare(scale: Scale, large: int, shard: int, images: int, rounds: int) -> Iterator[Result]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from limner.bench.harness import progress
 from limner.config import Settings
 from limner.encoding.images import decode_image
-from limner.encoding.wire import EmbeddingInfo, pack, unpack
+from limner.encoding.wire import Dtype, EmbeddingInfo, pack, unpack
 from limner.errors import InvalidInput, MissingWeights
 from limner.models.registry import LoadedModel, build_model, load_model
 from limner.sam.model import DecoderPrompt, Features, ModelConfig, SplitDecoder
@@ -26,8 +26,9 @@ SEEDED = "seeded weights: noise, which shows less than a trained model would of 
 
 
 @torch.inference_mode()
-def run(folder: Path, name: str, home: Path, images: int, prompts: int) -> dict[str, Any]:
-    """IoU of the low-resolution masks of packed features to those of the features, all candidates of every prompt.
+def run(folder: Path, name: str, home: Path, images: int, prompts: int, form: Dtype = "packed") -> dict[str, Any]:
+    """IoU of the low-resolution masks of features that travelled to those of the features that the encoder gave: of all
+    candidates of every prompt, and of the one that a page would show first.
 
     Args:
         folder: photos.
@@ -35,6 +36,7 @@ def run(folder: Path, name: str, home: Path, images: int, prompts: int) -> dict[
         home: where models are installed.
         images: photos, at most.
         prompts: on each photo.
+        form: in which the features travel.
 
     Raises:
         InvalidInput: when there are no photos.
@@ -46,6 +48,7 @@ def run(folder: Path, name: str, home: Path, images: int, prompts: int) -> dict[
     predictor, split = Predictor(loaded), loaded.model.split().eval()
     rng = np.random.default_rng(SEED)
     found: list[float] = []
+    shown: list[float] = []
     size = 0
     for number, path in enumerate(paths, start=1):
         progress(f"{number} of {len(paths)}: {path.name}")
@@ -54,19 +57,29 @@ def run(folder: Path, name: str, home: Path, images: int, prompts: int) -> dict[
         exact = dict(predictor.get_image_features())
         height, width, _ = rgb.shape
         info = EmbeddingInfo("0" * 64, loaded.weights_sha256, 1, height, width, loaded.model.config.image_size)
-        data = pack({each: values.numpy() for each, values in exact.items()}, info, "packed")
+        data = pack({each: values.numpy() for each, values in exact.items()}, info, form)
         size = max(size, len(data))
         travelled = {each: torch.from_numpy(values) for each, values in unpack(data)[0].items()}
-        found += _overlaps(split, exact, travelled, list(_prompts(loaded.model.config, prompts, rng)))
+        for ious, first in _overlaps(split, exact, travelled, _prompts(loaded.model.config, prompts, rng)):
+            found += ious
+            shown.append(ious[first])
     return {
         "model": loaded.name,
         "weights": SEEDED if loaded.licence == "seeded" else "installed",
         "photos": len(paths),
         "prompts": len(paths) * prompts,
+        "form": form,
         "largest_bytes": size,
-        "iou_mean": round(statistics.fmean(found), 4),
-        "iou_median": round(statistics.median(found), 4),
-        "iou_p5": round(float(np.percentile(found, 5)), 4),
+        **_summary("iou", found),
+        **_summary("iou_shown", shown),
+    }
+
+
+def _summary(name: str, ious: Sequence[float]) -> dict[str, float]:
+    return {
+        f"{name}_mean": round(statistics.fmean(ious), 4),
+        f"{name}_median": round(statistics.median(ious), 4),
+        f"{name}_p5": round(float(np.percentile(ious, 5)), 4),
     }
 
 
@@ -77,12 +90,16 @@ def _model(name: str, home: Path) -> LoadedModel:
         return LoadedModel(build_model(name, SEED), name, "0" * 64, licence="seeded")
 
 
-def _overlaps(split: SplitDecoder, exact: Features, other: Features, prompts: list[DecoderPrompt]) -> Iterator[float]:
+def _overlaps(
+    split: SplitDecoder, exact: Features, other: Features, prompts: Iterable[DecoderPrompt]
+) -> Iterator[tuple[list[float], int]]:
+    """For each prompt the IoU of every candidate, and which of them has the best predicted IoU."""
     right, found = split.prepare(exact), split.prepare(other)
     for prompt in prompts:
-        expected, masks = (split.decode(prepared, prompt)[0][0] > 0 for prepared in (right, found))
-        both, either = (expected & masks).sum((1, 2)), (expected | masks).sum((1, 2))
-        yield from torch.where(either > 0, both / either.clamp(min=1), 1.0).tolist()
+        (expected, predicted), (masks, _) = (split.decode(prepared, prompt) for prepared in (right, found))
+        wanted, got = expected[0] > 0, masks[0] > 0
+        both, either = (wanted & got).sum((1, 2)), (wanted | got).sum((1, 2))
+        yield torch.where(either > 0, both / either.clamp(min=1), 1.0).tolist(), int(predicted[0].argmax())
 
 
 def _prompts(config: ModelConfig, count: int, rng: np.random.Generator) -> Iterator[DecoderPrompt]:

@@ -18,6 +18,7 @@ from limner.config import Settings
 
 if TYPE_CHECKING:
     from limner.bench.harness import Result
+    from limner.encoding.wire import Dtype
 
 
 @click.group()
@@ -67,13 +68,22 @@ def decoder(
 @click.option("--model", default="sam2_1_tiny", show_default=True, help="An installed model, or a family to seed.")
 @click.option("--images", default=50, show_default=True, help="Photos, at most.")
 @click.option("--prompts", default=20, show_default=True, help="On each photo, at random: a point, two, or a box.")
+@click.option(
+    "--form",
+    default="packed",
+    show_default=True,
+    type=click.Choice(("f16", "i8", "packed")),
+    help="In which the features travel.",
+)
 @click.option("--home", type=click.Path(path_type=Path), default=None, help="Where models are installed.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
-def wire(photos: Path, model: str, images: int, prompts: int, home: Path | None, json_path: Path | None) -> None:
+def wire(
+    photos: Path, model: str, images: int, prompts: int, form: Dtype, home: Path | None, json_path: Path | None
+) -> None:
     """Compare masks of features as they travel with those of the features themselves, on the photos of a folder."""
     from limner.bench.wire import run
 
-    figures = run(photos, model, home or Settings().home, images, prompts)
+    figures = run(photos, model, home or Settings().home, images, prompts, form)
     for name, value in figures.items():
         click.echo(f"{name}: {value}")
     if json_path is not None:
@@ -265,13 +275,18 @@ def _warnings_only() -> Iterator[None]:
 @click.option("--images", default=1_000_000, show_default=True, type=click.IntRange(min=100))
 @click.option("--annotations", default=10_000_000, show_default=True, type=click.IntRange(min=100))
 @click.option("--rounds", default=40, show_default=True, type=click.IntRange(min=1), help="Times that each is asked.")
+@click.option(
+    "--before",
+    type=click.Path(path_type=Path, exists=True),
+    help="Figures of a run that filled this database: ask it again, and compare with them.",
+)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures here.")
-def scale(url: str, images: int, annotations: int, rounds: int, json_path: Path | None) -> None:
+def scale(url: str, images: int, annotations: int, rounds: int, before: Path | None, json_path: Path | None) -> None:
     """Very many made-up rows in PostgreSQL: next, pages, an export, sweeping; and all that among few of them."""
     from limner.bench.scale import run
 
     url = Settings(database_url=url).resolved_database_url
-    _finish(run(url, images, annotations, rounds), json_path)
+    _finish(run(url, images, annotations, rounds, before), json_path)
 
 
 @bench.command("similar")

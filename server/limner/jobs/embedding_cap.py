@@ -33,7 +33,7 @@ from limner.store.embedding_use import (
 from limner.store.types import utc_now
 
 KEPT = timedelta(hours=1)  # after it was made or used
-AT_ONCE = 200  # that are looked for before what is left is counted again
+AT_ONCE = 200  # that are looked for
 
 logger = structlog.get_logger(__name__)
 
@@ -74,7 +74,7 @@ class EmbeddingCap:
             add_derived(session, target.image_sha256, target.model_sha256, PREPROCESSING_VERSION, size)
 
     def taken(self) -> int:
-        """Bytes that all embeddings take. Reads their whole table."""
+        """Bytes that all embeddings take. Reads the whole of an index."""
         with self.database.read() as session:
             return embedding_bytes(session)
 
@@ -87,20 +87,24 @@ class EmbeddingCap:
         if not self.most:
             return 0
         now = now or utc_now()
-        removed = 0
-        while True:
+        removed, excess = 0, self.taken() - self.most
+        while excess > 0:
             with self.database.read() as session:
-                excess = embedding_bytes(session) - self.most
-                first = first_to_go(session, now - KEPT, now, AT_ONCE) if excess > 0 else []
-            if excess > 0 and not first:
-                logger.info("embeddings take more than they may, and all of them are in use", bytes=excess)
+                first = first_to_go(session, now - KEPT, now, AT_ONCE)
             if not first:
-                return removed
+                logger.info("embeddings take more than they may, and all of them are in use", bytes=excess)
+                break
+            kept = False
             for stored in first:
                 if excess <= 0:
                     break
-                excess -= stored.bytes  # also when another process was faster
-                removed += self._remove(stored, now)
+                is_removed = self._remove(stored, now)
+                removed += is_removed
+                kept |= not is_removed
+                excess -= stored.bytes
+            if kept:  # somebody needs it, or another process was faster
+                excess = self.taken() - self.most
+        return removed
 
     def _remove(self, stored: StoredEmbedding, now: datetime) -> bool:
         keys = list(self._keys(stored))

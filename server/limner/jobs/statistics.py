@@ -1,4 +1,7 @@
-"""What is kept up to date within seconds, in a thread of its own: figures, scores, and which leases are over."""
+"""What is kept up to date within seconds, in a thread of its own: figures, scores, and which leases are over.
+
+How many images of large projects are encoded takes longer to count, and is counted less often.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from limner.jobs.overlap import compare_submitted
 from limner.jobs.periodic import Periodic
 from limner.store import Database
 from limner.store.rollup import count_due, is_due, roll_up
+from limner.store.sizes import count_encoded, due_for_encoded, note_encoded
+from limner.store.types import utc_now
 
 COUNT_EVERY = 5.0  # s
 MOST_AT_ONCE = 500  # images in one transaction
@@ -34,6 +39,24 @@ def count_changes(database: Database, stopping: threading.Event | None = None) -
             break
         courtesy.pause()
     return counted
+
+
+def count_encoded_images(database: Database, stopping: threading.Event | None = None) -> int:
+    """Count how many images of large projects are encoded, where that has not been done for a while.
+
+    Returns:
+        Of how many projects.
+    """
+    with database.read() as session:
+        due = due_for_encoded(session, utc_now())
+    for done, project_id in enumerate(due):
+        if stopping is not None and stopping.is_set():
+            return done
+        with database.read() as session:
+            counts, seconds = count_encoded(session, project_id)
+        with database.write(bulk=True, durable=False) as session:
+            note_encoded(session, project_id, counts, seconds, utc_now())
+    return len(due)
 
 
 class Counter:
@@ -61,5 +84,6 @@ class Counter:
             due = is_due(session)
         if due:
             count_changes(self._database, self._periodic.stopping)
+        count_encoded_images(self._database, self._periodic.stopping)
         score_submitted(self._database, self._periodic.stopping)
         compare_submitted(self._database, self._periodic.stopping)

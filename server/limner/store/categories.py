@@ -5,11 +5,12 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from limner.errors import Conflict, NotFound
 from limner.store.events import add_event
+from limner.store.sizes import masks_by_category
 from limner.store.tables import Annotation, Category, Image, Project
 from limner.vocabulary.events import CategoriesEvent
 from limner.vocabulary.names import check_text
@@ -148,7 +149,9 @@ def delete_category(session: Session, category: Category) -> None:
     Raises:
         CategoryInUse: naming how many annotations it has.
     """
-    count = count_annotations(session, [category.project_id]).get(category.id, 0)
+    hidden = select(Image.id).where(or_(Image.copy_of.is_not(None), Image.trashed.is_not(None)))
+    used = (Annotation.category_id == category.id, Annotation.deleted.is_(None), Annotation.image_id.not_in(hidden))
+    count = session.scalar(select(func.count()).select_from(Annotation).where(*used))
     if count:
         raise CategoryInUse(
             f"The category {category.name!r} has {count} annotation{'s' if count > 1 else ''}.",
@@ -167,15 +170,7 @@ def announce_categories(session: Session, project_id: int) -> None:
 
 def count_annotations(session: Session, project_ids: Collection[int]) -> Mapping[int, int]:
     """Number of annotations by category, for the categories of projects; categories without any are missing."""
-    rows = session.execute(
-        select(Annotation.category_id, func.count())
-        .join(Category, Category.id == Annotation.category_id)
-        .where(Category.project_id.in_(project_ids), Annotation.deleted.is_(None))
-        .where(Annotation.image_id.not_in(select(Image.id).where(Image.copy_of.is_not(None))))
-        .where(Annotation.image_id.not_in(select(Image.id).where(Image.trashed.is_not(None))))
-        .group_by(Annotation.category_id)
-    )
-    return {category_id: count for category_id, count in rows if category_id is not None}
+    return masks_by_category(session, project_ids)
 
 
 def _check_name_free(session: Session, project_id: int, name: str) -> None:

@@ -67,7 +67,7 @@ def add_derived(session: Session, image_sha256: str, model_sha256: str, version:
 
 
 def embedding_bytes(session: Session) -> int:
-    """What all embeddings take. Reads the whole table."""
+    """What all embeddings take. Reads the whole of an index."""
     return int(session.scalar(select(func.sum(Embedding.bytes))) or 0)
 
 

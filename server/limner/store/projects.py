@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from limner.errors import InvalidInput, NotFound
 from limner.store.embeddings import EmbeddingKey
-from limner.store.tables import Embedding, Image, Project
+from limner.store.sizes import encoded_of, sizes_of
+from limner.store.tables import Image, Project
 from limner.vocabulary.names import check_text, one_line
 
 
@@ -121,38 +121,10 @@ def count_projects(session: Session, keys: Mapping[int, EmbeddingKey]) -> Mappin
         session: where to look.
         keys: which projects, and which model's embeddings count as encoded in each.
     """
-    sizes: dict[int, ProjectCounts] = {}
+    sizes = sizes_of(session, keys.keys())
+    encoded: dict[int, int] = {}
     for key in set(keys.values()):
-        sizes |= _count(session, [project for project, used in keys.items() if used == key], key)
-    return sizes
-
-
-def _count(session: Session, projects: Sequence[int], key: EmbeddingKey) -> Mapping[int, ProjectCounts]:
-    """Each figure from an index that has it whole: 14 ms for 100,000 images; one statement that reads rows takes 53."""
-    states: dict[int, Counter[str]] = defaultdict(Counter)
-    by_state = select(Image.project_id, Image.state, func.count()).group_by(Image.project_id, Image.state)
-    for project, state, images in session.execute(by_state.where(Image.project_id.in_(projects))):
-        states[project][state] = images
-    with_objects = select(Image.project_id, func.count(), func.sum(Image.annotation_count)).group_by(Image.project_id)
-    rows = session.execute(with_objects.where(Image.project_id.in_(projects), Image.annotation_count > 0))
-    objects = {project: (images, int(annotations)) for project, images, annotations in rows}
-    of_key = and_(
-        Embedding.image_sha256 == Image.sha256,
-        Embedding.model_sha256 == key.model_sha256,
-        Embedding.preprocessing_version == key.preprocessing_version,
-    )
-    encoded = select(Image.project_id, func.count()).join(Embedding, of_key).group_by(Image.project_id)
-    ready = dict(session.execute(encoded.where(Image.project_id.in_(projects))).all())
+        encoded |= encoded_of(session, {each: sizes[each]["images"] for each in sizes if keys[each] == key}, key)
     return {
-        project: ProjectCounts(
-            images=of_state.total(),
-            annotated=objects.get(project, (0, 0))[0],
-            annotations=objects.get(project, (0, 0))[1],
-            submitted=of_state["submitted"],
-            skipped=of_state["skipped"],
-            approved=of_state["approved"],
-            returned=of_state["returned"],
-            encoded=ready.get(project, 0),
-        )
-        for project, of_state in states.items()
+        project_id: ProjectCounts(**counts, encoded=encoded.get(project_id, 0)) for project_id, counts in sizes.items()
     }

@@ -28,6 +28,7 @@ from limner.store.tables import (
     ImageRollup,
     Judgement,
     JudgementGroup,
+    ProjectSize,
     StateDay,
 )
 from limner.store.upsert import insert_for
@@ -43,6 +44,7 @@ StateKey = tuple[str, str, str, int, int]  # day, state before, state after, per
 JudgedKey = tuple[int, int]  # category, person who made the mask
 EFFORT = ("masks", "timed", "milliseconds", "clicked", "clicks")
 JUDGED = ("right", "wrong", "mended")
+SIZES = ("images", "annotated", "annotations", "submitted", "skipped", "approved", "returned")  # of ProjectSize
 
 
 @dataclass
@@ -76,6 +78,15 @@ class Contributions:
             "states": [[*key, count] for key, count in sorted(self.states.items())],
             "judged": [[*key, [counts[name] for name in JUDGED]] for key, counts in sorted(self.judged.items())],
         }
+
+    def sizes(self) -> Counter[str]:
+        """What one image adds to the size of its project, by :data:`SIZES`."""
+        masks = sum(counts["masks"] for counts in self.effort.values())
+        sizes = Counter(images=1, annotated=int(masks > 0), annotations=masks)
+        for (_, before, after, _, _), count in self.states.items():
+            sizes[before] -= count
+            sizes[after] += count
+        return Counter({name: sizes[name] for name in SIZES})
 
     def add(self, other: Contributions, times: int = 1) -> None:
         """Put in what another one has, or with −1 take it out."""
@@ -160,18 +171,24 @@ def roll_up(session: Session, counted: Mapping[int, Counted], limit: int) -> int
     }
     gone = session.scalars(select(ImageRollup).where(IS_GONE).limit(limit)).all()
     changes: dict[int, Contributions] = defaultdict(Contributions)
+    sizes: dict[int, Counter[str]] = defaultdict(Counter)
     for rollup in [*before.values(), *gone]:
-        changes[rollup.project_id].add(Contributions.from_json(rollup.counted), -1)
+        old = Contributions.from_json(rollup.counted)
+        changes[rollup.project_id].add(old, -1)
+        sizes[rollup.project_id].subtract(old.sizes())
     session.execute(delete(ImageRollup).where(ImageRollup.image_id.in_([row.image_id for row in gone])))
     for number, project_id in projects.items():
         contributions = counted[number].contributions
         changes[project_id].add(contributions)
+        sizes[project_id].update(contributions.sizes())
         rollup = before.get(number) or ImageRollup(image_id=number, project_id=project_id)
         rollup.counted = contributions.to_json()
         session.add(rollup)
     session.flush()
     for project_id in sorted(changes):
         _add_to_sums(session, project_id, changes[project_id])
+        if any(sizes[project_id].values()):
+            _add_rows(session, ProjectSize, [{"project_id": project_id, **sizes[project_id]}], SIZES)
     session.execute(
         update(Image)
         .where(Image.id.in_(projects))
@@ -337,7 +354,7 @@ def _add_to_sums(session: Session, project_id: int, change: Contributions) -> No
 
 def _add_rows(
     session: Session,
-    table: type[EffortGroup | EffortDay | StateDay | JudgementGroup],
+    table: type[EffortGroup | EffortDay | StateDay | JudgementGroup | ProjectSize],
     rows: Sequence[dict[str, Any]],
     sums: Sequence[str],
 ) -> None:

@@ -29,7 +29,15 @@ from limner.store.tables.people import (
     User,
 )
 from limner.store.tables.projects import Category, Project, Snapshot
-from limner.store.tables.statistics import EffortDay, EffortGroup, ImageRollup, JudgementGroup, StateDay
+from limner.store.tables.statistics import (
+    EffortDay,
+    EffortGroup,
+    EncodedCount,
+    ImageRollup,
+    JudgementGroup,
+    ProjectSize,
+    StateDay,
+)
 from limner.store.tables.webhooks import Webhook, WebhookDelivery
 from limner.store.tables.work import Encoder, Event, Job, JobItem, RateCount
 
@@ -48,6 +56,7 @@ __all__ = [
     "EffortDay",
     "EffortGroup",
     "Embedding",
+    "EncodedCount",
     "Encoder",
     "Event",
     "Exhaustivity",
@@ -71,6 +80,7 @@ __all__ = [
     "OverlapPair",
     "PendingSignIn",
     "Project",
+    "ProjectSize",
     "ProviderIdentity",
     "RateCount",
     "Snapshot",

@@ -298,7 +298,8 @@ class Embedding(Base):
     """
 
     __tablename__ = "embeddings"
-    __table_args__ = (Index("ix_embeddings_removal_order", "removal_order"),)
+    # What all of them take is read from the index alone.
+    __table_args__ = (Index("ix_embeddings_removal_order_bytes", "removal_order", "bytes"),)
 
     image_sha256: Mapped[Sha256] = mapped_column(primary_key=True)
     model_sha256: Mapped[Sha256] = mapped_column(primary_key=True)

@@ -1,6 +1,6 @@
 """What each image adds to the figures of its project, and their sums."""
 
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
@@ -27,6 +27,37 @@ class ImageRollup(Base):
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
     gone: Mapped[bool] = mapped_column(default=False, server_default=false())
     counted: Mapped[JsonObject]  # limner.store.rollup.Contributions
+
+
+class ProjectSize(Base):
+    """How much is in a project: sums of what its images add that were counted.
+
+    ``encoded_counted`` says when its encoded images were counted last, which is done for large projects alone.
+    """
+
+    __tablename__ = "project_sizes"
+
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    images: Mapped[BigInt]
+    annotated: Mapped[BigInt]  # images
+    annotations: Mapped[BigInt]
+    submitted: Mapped[BigInt]  # images, as those that follow
+    skipped: Mapped[BigInt]
+    approved: Mapped[BigInt]
+    returned: Mapped[BigInt]
+    encoded_counted: Mapped[datetime | None]
+    encoded_seconds: Mapped[float | None]  # that it took
+
+
+class EncodedCount(Base):
+    """How many images of a project had an embedding by a model when they were counted last."""
+
+    __tablename__ = "encoded_counts"
+
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    model_sha256: Mapped[Sha256] = mapped_column(primary_key=True)
+    preprocessing_version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    images: Mapped[BigInt]
 
 
 class EffortGroup(Base):

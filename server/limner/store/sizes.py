@@ -1,0 +1,220 @@
+"""How much is in projects, without counting all of it: sums of what each image adds, and what they do not know yet.
+
+:mod:`limner.store.rollup` keeps the sums and which images changed since they were counted. Of those, what they added
+then is taken out, and what is there now is put in, so that the answer is that of the rows at this moment. Where very
+many changed, all rows are counted; a background thread catches up soon.
+
+How many images of a large project are encoded is counted by that thread, once in a while (:func:`count_encoded`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, TextClause, and_, delete, func, insert, or_, select, true, update
+from sqlalchemy.orm import Session
+
+from limner.store.embeddings import EmbeddingKey
+from limner.store.rollup import SIZES, Contributions
+from limner.store.tables import (
+    IS_GONE,
+    IS_UNCOUNTED,
+    Annotation,
+    EffortGroup,
+    Embedding,
+    EncodedCount,
+    Image,
+    ImageRollup,
+    ProjectSize,
+)
+
+FEW = 5_000  # images that changed since they were counted: beyond that, all rows of the project are
+LARGE = 20_000  # images of a project whose encoded ones are counted once in a while
+ENCODED_EVERY = timedelta(seconds=30)
+ENCODED_SHARE = 50  # times as long as the last counting took is the pause after it, at least
+
+
+_Chosen = ColumnElement[bool] | TextClause
+
+
+@dataclass(frozen=True)
+class _Late:
+    """What sums do not say yet.
+
+    Attributes:
+        everything: projects of which all rows are to be counted.
+        old: what images added to the sums of the other projects that changed, or went, since they were counted.
+    """
+
+    everything: frozenset[int]
+    old: Mapping[int, Sequence[Contributions]]
+
+    @property
+    def changed(self) -> Collection[int]:
+        """The other projects of which something changed."""
+        return self.old.keys()
+
+
+def sizes_of(session: Session, project_ids: Collection[int]) -> Mapping[int, Counter[str]]:
+    """By project, the sizes that :data:`SIZES` names; projects without images are missing."""
+    late = _late(session, project_ids)
+    sizes: dict[int, Counter[str]] = {}
+    summed = [each for each in project_ids if each not in late.everything]
+    for row in session.scalars(select(ProjectSize).where(ProjectSize.project_id.in_(summed))):
+        sizes[row.project_id] = Counter({name: getattr(row, name) for name in SIZES})
+    for project_id, old in late.old.items():
+        of_project = sizes.setdefault(project_id, Counter())
+        for each in old:
+            of_project.subtract(each.sizes())
+    for projects, chosen in ((late.changed, IS_UNCOUNTED), (late.everything, true())):
+        for project_id, counts in _count(session, projects, chosen).items():
+            sizes.setdefault(project_id, Counter()).update(counts)
+    return {project_id: counts for project_id, counts in sizes.items() if counts["images"]}
+
+
+def masks_by_category(session: Session, project_ids: Collection[int]) -> Counter[int]:
+    """Number of annotations by category, of all that have one in these projects."""
+    late = _late(session, project_ids)
+    summed = [each for each in project_ids if each not in late.everything]
+    sums = select(EffortGroup.category_id, func.sum(EffortGroup.masks)).where(EffortGroup.project_id.in_(summed))
+    masks = Counter(
+        {category: int(count) for category, count in session.execute(sums.group_by(EffortGroup.category_id))}
+    )
+    for old in late.old.values():
+        for each in old:
+            for (_, category, _, _), counts in each.effort.items():
+                masks[category] -= counts["masks"]
+    for projects, chosen in ((late.changed, IS_UNCOUNTED), (late.everything, true())):
+        masks.update(_count_masks(session, projects, chosen))
+    return Counter({category: count for category, count in masks.items() if category and count})
+
+
+def encoded_of(session: Session, sizes: Mapping[int, int], key: EmbeddingKey) -> Mapping[int, int]:
+    """By project, how many of its images have an embedding by a model; of large ones, as they were counted last.
+
+    Args:
+        session: where to look.
+        sizes: how many images the projects have.
+        key: the model.
+    """
+    large = [project_id for project_id, images in sizes.items() if images > LARGE]
+    counted = select(ProjectSize.project_id).where(ProjectSize.encoded_counted.is_not(None))
+    known = dict.fromkeys(session.scalars(counted.where(ProjectSize.project_id.in_(large))), 0) if large else {}
+    if known:
+        rows = select(EncodedCount.project_id, EncodedCount.images).where(
+            EncodedCount.project_id.in_(known),
+            EncodedCount.model_sha256 == key.model_sha256,
+            EncodedCount.preprocessing_version == key.preprocessing_version,
+        )
+        known |= dict(session.execute(rows).all())
+    others = [project_id for project_id in sizes if project_id not in known]
+    if not others:
+        return known
+    rows = (
+        select(Image.project_id, func.count())
+        .join(Embedding, Embedding.image_sha256 == Image.sha256)
+        .where(
+            Image.project_id.in_(others),
+            Embedding.model_sha256 == key.model_sha256,
+            Embedding.preprocessing_version == key.preprocessing_version,
+        )
+        .group_by(Image.project_id)
+    )
+    return known | dict(session.execute(rows).all())
+
+
+def due_for_encoded(session: Session, now: datetime) -> Sequence[int]:
+    """Large projects whose encoded images are to be counted again: after a pause that grows with what that takes."""
+    rows = select(ProjectSize.project_id, ProjectSize.encoded_counted, ProjectSize.encoded_seconds)
+    return [
+        project_id
+        for project_id, counted, seconds in session.execute(rows.where(ProjectSize.images > LARGE))
+        if counted is None or now - counted > max(ENCODED_EVERY, ENCODED_SHARE * timedelta(seconds=seconds or 0))
+    ]
+
+
+def count_encoded(session: Session, project_id: int) -> tuple[Mapping[EmbeddingKey, int], float]:
+    """(how many images of a project have an embedding, by model; seconds that it took to count them)."""
+    started = time.monotonic()
+    named = (Embedding.model_sha256, Embedding.preprocessing_version)
+    found = select(*named, func.count()).join(Image, Image.sha256 == Embedding.image_sha256)
+    rows = session.execute(found.where(Image.project_id == project_id).group_by(*named))
+    counts = {EmbeddingKey(model, version): count for model, version, count in rows}
+    return counts, time.monotonic() - started
+
+
+def note_encoded(
+    session: Session, project_id: int, counts: Mapping[EmbeddingKey, int], seconds: float, now: datetime
+) -> None:
+    """Write down what :func:`count_encoded` found, if the project is still there."""
+    noted = update(ProjectSize).where(ProjectSize.project_id == project_id)
+    if session.scalar(
+        noted.values(encoded_counted=now, encoded_seconds=seconds)
+        .returning(ProjectSize.project_id)
+        .execution_options(synchronize_session=False)
+    ):
+        session.execute(delete(EncodedCount).where(EncodedCount.project_id == project_id))
+        rows = [
+            {
+                "project_id": project_id,
+                "model_sha256": key.model_sha256,
+                "preprocessing_version": key.preprocessing_version,
+                "images": count,
+            }
+            for key, count in counts.items()
+        ]
+        if rows:
+            session.execute(insert(EncodedCount), rows)
+
+
+def _late(session: Session, project_ids: Collection[int]) -> _Late:
+    changed: Counter[int] = Counter()
+    for project, condition in (
+        (Image.project_id, and_(Image.project_id.in_(project_ids), IS_UNCOUNTED)),
+        (ImageRollup.project_id, and_(ImageRollup.project_id.in_(project_ids), IS_GONE)),
+    ):
+        rows = session.execute(select(project, func.count()).where(condition).group_by(project))
+        changed.update(dict(rows.all()))
+    few = [project_id for project_id, count in changed.items() if count <= FEW]
+    old: dict[int, list[Contributions]] = {project_id: [] for project_id in few}
+    if few:
+        uncounted = select(Image.id).where(Image.project_id.in_(few), IS_UNCOUNTED)
+        rollups = select(ImageRollup.project_id, ImageRollup.counted).where(ImageRollup.project_id.in_(few))
+        for project_id, counted in session.execute(rollups.where(or_(IS_GONE, ImageRollup.image_id.in_(uncounted)))):
+            old[project_id].append(Contributions.from_json(counted))
+    return _Late(frozenset(changed.keys() - old.keys()), old)
+
+
+def _count(session: Session, project_ids: Collection[int], chosen: _Chosen) -> Mapping[int, Mapping[str, int]]:
+    """The sizes of projects, by their rows; of the images that are chosen."""
+    if not project_ids:
+        return {}
+    counts = {
+        "images": func.count(Image.id),
+        "annotated": func.count(Image.id).filter(Image.annotation_count > 0),
+        "annotations": func.coalesce(func.sum(Image.annotation_count), 0),
+        **{state: func.count(Image.id).filter(Image.state == state) for state in SIZES[3:]},
+    }
+    columns = [counts[name].label(name) for name in SIZES]
+    rows = select(Image.project_id, *columns).where(Image.project_id.in_(project_ids), chosen)
+    return {
+        row.project_id: {name: int(getattr(row, name)) for name in SIZES}
+        for row in session.execute(rows.group_by(Image.project_id))
+    }
+
+
+def _count_masks(session: Session, project_ids: Collection[int], chosen: _Chosen) -> Mapping[int, int]:
+    if not project_ids:
+        return {}
+    rows = (
+        select(Annotation.category_id, func.count())
+        .join(Image, Image.id == Annotation.image_id)
+        .where(Image.project_id.in_(project_ids), chosen)
+        .where(Annotation.deleted.is_(None), Annotation.category_id.is_not(None))
+        .group_by(Annotation.category_id)
+    )
+    return {category: count for category, count in session.execute(rows) if category is not None}
