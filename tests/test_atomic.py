@@ -143,7 +143,7 @@ WRITE_WHERE_THEY_ARE_TOLD = {
     "server/limner/train/projects.py:write_photo": "who calls it gives a fresh folder",
     "server/limner/bench/browser.py:run": "a folder that is thrown away",
     "server/limner/bench/memory.py:_start_peak": "a file of the kernel",
-    "server/limner/bench/sleeping_worker.py:main": "a log in a home that is thrown away",
+    "server/limner/bench/sleeping_worker.py:_note": "a log in a home that is thrown away",
     "server/limner/bench/sleeping_worker.py:_write_manifest": "a home that is thrown away",
     "export/limner_onnx/exporter.py:write_graphs": "export_model gives a fresh folder",
 }

@@ -17,7 +17,7 @@ from tests.conftest import TEST_MODEL_SHA256
 
 STEPS = (1, 4, 16)
 WINDOW = 30.0  # s
-SLOW = 0.5  # s that an image takes here: 16 encoders leave the cores of this machine to what is measured
+SLOW = 0.5  # s that an image takes here: encoders leave the cores of this machine to what is measured
 WAITING = 10_000
 LOOKS, PAUSE = 20, 0.37  # how many, and seconds between them: no multiple of a batch
 
@@ -71,13 +71,13 @@ def _rate(batches: Sequence[Made]) -> float:
 def looks(arrangement: Arrangement) -> dict[str, list[float]]:
     """Seconds from asking for an embedding to its being there, by what else is to be done."""
     found = {}
-    arrangement.start_worker(4, 0.25)
+    arrangement.start_worker(4, 0.25, seconds=SLOW)
     arrangement.wait_for_encoders(4)
     found["idle"] = _looks(arrangement, 1)
     arrangement.start_job("Waiting", WAITING)
     arrangement.wait(lambda: _at_work(arrangement) == 4, "all of them at work")
     found[f"{WAITING:,} waiting"] = _looks(arrangement, 2)
-    arrangement.start_worker(1, 0.25, only="looks")
+    arrangement.start_worker(1, 0.25, only="looks", seconds=SLOW)
     arrangement.wait_for_encoders(5)
     found[f"{WAITING:,} waiting, one encoder for looks alone"] = _looks(arrangement, 3)
     arrangement.stop_workers()

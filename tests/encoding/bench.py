@@ -43,8 +43,14 @@ class FakeBulk:
     def leave(self) -> None:
         self._reach()
 
-    def claim(self, count: int, *, urgent: bool = False, leave_looks: bool = False) -> list[Claimed]:
+    def claim(
+        self, count: int, *, urgent: bool = False, leave_looks: bool = False, only_looks: bool = False
+    ) -> list[Claimed]:
         self._reach()
+        if only_looks:
+            looks, self.looks = self.looks[:count], self.looks[count:]
+            self.held.update(looks)
+            return [Claimed(target, "look") for target in looks]
         if self.looks and not leave_looks:
             looks, self.looks = self.looks, []
             self.held.update(looks)
@@ -172,5 +178,13 @@ def open_gate(path: Path) -> None:
 def wait_until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def reported(bulk: FakeBulk, before: int) -> None:
+    """Wait until the dispatcher has said once more how the encoder stands."""
+    deadline = time.monotonic() + PATIENCE
+    while len(bulk.reports) == before:
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 from limner.blobs import BlobStore, embedding_key, image_key
 from limner.config import Settings
-from limner.encoding.protocol import Encode, Encoded, Failed, Loading, Progress, Ready, Report, parse_request
+from limner.encoding.protocol import Encode, Encoded, Failed, Loading, Progress, Ready, Report, Request, parse_request
 from limner.encoding.states import Target
 from limner.models.manifest import (
     PREPROCESSING_VERSION,
@@ -25,6 +26,7 @@ from limner.models.manifest import (
 )
 from limner.vocabulary.messages import Broken
 from limner.vocabulary.specs import FeatureSpec
+from limner.workers.lanes import work_in_two_lanes
 
 BATCH = 3
 
@@ -62,9 +64,13 @@ def embedding_bytes() -> bytes:
     return len(header).to_bytes(8, "little") + header + b"x"
 
 
+SAYING = threading.Lock()
+
+
 def say(report: Report) -> None:
-    sys.stdout.buffer.write(report.line())
-    sys.stdout.buffer.flush()
+    with SAYING:
+        sys.stdout.buffer.write(report.line())
+        sys.stdout.buffer.flush()
 
 
 def main(log: Path, model_sha256: str, start: str) -> None:
@@ -76,9 +82,11 @@ def main(log: Path, model_sha256: str, start: str) -> None:
         return
     write_manifest(settings.home, model_sha256)
     sys.stdout.buffer.write(b"a library prints something\n")
-    say(Ready(device="cpu", model_sha256=model_sha256, threads=1, batch_size=BATCH if start == "batch" else 1))
-    for line in sys.stdin.buffer:
-        request = parse_request(line)
+    beside = start == "beside"
+    batch_size = BATCH if beside or start == "batch" else 1
+    say(Ready(device="cpu", model_sha256=model_sha256, threads=1, batch_size=batch_size, beside=beside))
+
+    def answer(request: Request) -> None:
         assert isinstance(request, Encode), "there is one model"
         targets = request.targets
         for path, named in ((log, targets), (log.with_name("following"), request.following)):
@@ -102,6 +110,9 @@ def main(log: Path, model_sha256: str, start: str) -> None:
             key = embedding_key(target.image_sha256, model_sha256, PREPROCESSING_VERSION, region=target.region)
             blobs.put(key, embedding_bytes())
             say(Encoded(target=target, seconds=0.5, bytes=9))
+
+    requests = map(parse_request, sys.stdin.buffer)
+    work_in_two_lanes(requests, lambda request: isinstance(request, Encode) and request.beside, answer, answer)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from limner.encoding import dispatch as dispatch_module
 from limner.encoding.ports import JobNews
-from tests.encoding.bench import PATIENCE, Bench, FakeBulk, open_gate, target, wait_until
+from tests.encoding.bench import Bench, FakeBulk, open_gate, reported, target, wait_until
 from tests.encoding.fake_worker import BATCH
 
 
@@ -40,14 +38,6 @@ def test_what_is_looked_at_passes_bulk_work_and_is_settled_too(bench: Bench) -> 
     bench.wait(lambda: service.status().queue.done == 10 and len(bulk.settled) == 10)
     assert bench.taken()[5:7] == [[first], [looked]]
     assert target(looked) in {each.target for each in bulk.settled}
-
-
-def reported(bulk: FakeBulk, before: int) -> None:
-    """Wait until the dispatcher has said once more how the encoder stands."""
-    deadline = time.monotonic() + PATIENCE
-    while len(bulk.reports) == before:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_who_is_busy_leaves_looks_to_others_until_the_batch_is_done_and_begins_with_those_that_are_left(

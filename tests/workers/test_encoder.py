@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -128,6 +129,47 @@ def test_out_of_memory_means_smaller_batches_then_the_cpu_and_somebody_is_told()
     assert len(embeddings) == 9
     encoder.encode(images(1))
     assert encoder.device == CPU
+
+
+class Waiting(TinyModel):
+    """In a thread called ``batch`` it waits until something else was encoded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passed = threading.Event()
+
+    def encode(self, images: Tensor) -> Features:
+        if threading.current_thread().name == "batch":
+            assert self.passed.wait(60), "nothing was encoded beside it"
+        return super().encode(images)
+
+
+def test_an_image_is_encoded_beside_a_batch_that_is_being_encoded() -> None:
+    model = Waiting()
+    encoder = Encoder(model, CPU)
+    done: list[NDArray[np.float32]] = []
+    batch = threading.Thread(
+        name="batch", target=lambda: done.extend(each[IMAGE_EMBEDDINGS] for each in encoder.encode(images(1)))
+    )
+    batch.start()
+    beside = encoder.encode_beside(images(2)[1:])
+    assert not done
+    model.passed.set()
+    batch.join()
+    for found, rgb in zip([*done, beside[0][IMAGE_EMBEDDINGS]], images(2), strict=True):
+        np.testing.assert_allclose(found, expected(rgb), rtol=1e-5, atol=1e-6)
+
+
+def test_where_there_is_no_memory_for_both_an_image_beside_a_batch_takes_its_turn() -> None:
+    model, told = TinyModel(), list[str]()
+    model.fits = {"meta": 0}
+    encoder = Encoder(model, ACCELERATOR, told.append)
+    model.to = lambda device: model.to_empty(device=device)  # type: ignore[assignment,method-assign,misc]
+    found = encoder.encode_beside(images(1))
+    assert model.batches == [1] * 6, "once beside, then as a batch of its own, on the CPU in the end"
+    assert told[-1].endswith("encoding on the CPU, slower.")
+    assert found[0][IMAGE_EMBEDDINGS].shape == (1, 3, 4, 4)
+    assert not encoder.takes_beside
 
 
 class Greedy(TinyModel):

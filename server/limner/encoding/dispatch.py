@@ -3,8 +3,9 @@
 It acts when it is woken, and once in a while anyway: nothing depends on a single call getting through. When the
 database is away it tries again, with growing pauses, and keeps what it has to say.
 
-Several encoders may share the queue. What somebody looks at is claimed by one that could begin with it: who has a batch
-in hand leaves it to others until the batch is done, and then asks for it before the next batch begins.
+Several encoders may share the queue. What somebody looks at is claimed by one that could begin with it. Who has a batch
+in hand claims one such target at a time where it can be encoded beside the batch; elsewhere it leaves them to others
+until the batch is done, and then asks for them before the next batch begins.
 """
 
 from __future__ import annotations
@@ -36,9 +37,13 @@ class Served(Protocol):
         ...
 
     def is_busy(self) -> bool:
-        """Whether something is in hand, so that nothing else can begin now. If not, nothing begins before
-        :meth:`go_on`, or before something is held.
+        """Whether a batch is in hand, so that no other can begin now. If not, nothing begins before :meth:`go_on`, or
+        before something is held.
         """
+        ...
+
+    def has_place_beside(self) -> bool:
+        """Whether something that somebody looks at could begin now, beside the batch in hand."""
         ...
 
     def expect_looks(self) -> None:
@@ -163,15 +168,20 @@ class Dispatcher:
             self._encoder.go_on()
 
     def _claim(self) -> None:
+        beside = self._encoder.has_place_beside()
+        if beside:
+            self._take_in(self._bulk.claim(1, only_looks=True))
         count, busy = self._encoder.wanted(), self._encoder.is_busy()
         if count or not busy:
-            claimed = self._bulk.claim(count or URGENT_AT_ONCE, urgent=not count, leave_looks=busy)
-            if claimed:
-                self._encoder.hold(claimed)
-        if not busy:
+            self._take_in(self._bulk.claim(count or URGENT_AT_ONCE, urgent=not count, leave_looks=busy))
+        if beside or not busy:
             self._looks_due = time.monotonic() + LOOKS_EVERY
         elif time.monotonic() >= self._looks_due:
             self._encoder.expect_looks()
+
+    def _take_in(self, claimed: Sequence[Claimed]) -> None:
+        if claimed:
+            self._encoder.hold(claimed)
 
     def _deliver(self) -> None:
         with self._lock:

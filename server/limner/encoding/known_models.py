@@ -32,6 +32,7 @@ class KnownModels:
         self._home = home
         self._manifests: dict[str, Manifest] = {}
         self._batch_sizes: dict[str, int] = {}
+        self._beside: set[str] = set()  # those that take one target beside a batch
         self._troubles: dict[str, _Trouble] = {}
         self._crashes: dict[str, int] = {}
         self._asked: set[str] = set()
@@ -42,6 +43,7 @@ class KnownModels:
         model = report.model_sha256
         self._manifests[model] = Manifest.read(graphs_folder(self._home, model))
         self._batch_sizes[model] = report.batch_size
+        (self._beside.add if report.beside else self._beside.discard)(model)
         self.loading = None
         self._asked.discard(model)
         self._troubles.pop(model, None)
@@ -75,6 +77,10 @@ class KnownModels:
     def batch_size(self, model: str, unknown: int) -> int:
         """How many targets may be sent at once; ``unknown`` before the model was loaded."""
         return self._batch_sizes.get(model, unknown)
+
+    def takes_beside(self, model: str) -> bool:
+        """Whether one target more may be sent while a batch is in hand."""
+        return model in self._beside
 
     def manifest(self, model: str) -> Manifest | None:
         """None until the process has seen to it that the graphs are there."""

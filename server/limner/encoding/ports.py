@@ -139,13 +139,16 @@ class BulkQueue(Protocol):
         """Begin. What an earlier process of the same name still holds is lost."""
         ...
 
-    def claim(self, count: int, *, urgent: bool = False, leave_looks: bool = False) -> Sequence[Claimed]:
+    def claim(
+        self, count: int, *, urgent: bool = False, leave_looks: bool = False, only_looks: bool = False
+    ) -> Sequence[Claimed]:
         """At most so many targets, all by one model, under a lease.
 
         Args:
             count: most targets to take.
             urgent: only what another process waits for.
             leave_looks: not what somebody looks at: another encoder may be free for it sooner.
+            only_looks: nothing but what somebody looks at through another process.
         """
         ...
 
@@ -183,7 +186,9 @@ class NoBulk:
     def enter(self) -> None:
         """Nothing."""
 
-    def claim(self, count: int, *, urgent: bool = False, leave_looks: bool = False) -> Sequence[Claimed]:
+    def claim(
+        self, count: int, *, urgent: bool = False, leave_looks: bool = False, only_looks: bool = False
+    ) -> Sequence[Claimed]:
         """Nothing."""
         return ()
 

@@ -18,11 +18,13 @@ class Encode(Message):
 
     Attributes:
         following: what will probably be asked for next, to be read and decoded while the device is busy.
+        beside: not after what the child has in hand, but at the same time: somebody looks at it.
     """
 
     kind: Literal["encode"] = "encode"
     targets: list[Target]
     following: list[Target] = Field(default_factory=list)
+    beside: bool = False
 
 
 class Prepare(Message):
@@ -59,6 +61,7 @@ class Ready(Message):
 
     Attributes:
         batch_size: targets that may be sent at once.
+        beside: one more may be sent while a batch is in hand.
         message: what a person should know about the device, for instance that memory ran out.
     """
 
@@ -67,6 +70,7 @@ class Ready(Message):
     model_sha256: str
     threads: int
     batch_size: int
+    beside: bool = False
     message: str = ""
 
 

@@ -2,8 +2,9 @@
 
 Torch is never imported here: it lives in the child (``limner.workers.encode``). An embedding is done when its blob
 exists, so the encoder runs once per image, model and preprocessing, however often the server starts. What somebody
-looks at comes straight from memory; bulk work is claimed from a queue, as many targets as the child encodes at once and
-the next ones, to be decoded meanwhile. The child starts with the installation's model and loads others when a target
+looks at comes straight from memory, and does not wait for a batch that is in hand where the child can encode something
+beside it; bulk work is claimed from a queue, as many targets as the child encodes at once and the next ones, to be
+decoded meanwhile. The child starts with the installation's model and loads others when a target
 asks for them.
 """
 
@@ -226,14 +227,23 @@ class EmbeddingService:
             return missing if missing >= at_once else 0
 
     def is_busy(self) -> bool:
-        """Whether something is in hand, so that nothing else can begin now. If not, nothing begins before
-        :meth:`go_on`, or before something is held.
+        """Whether a batch is in hand, so that no other can begin now. If not, nothing begins before :meth:`go_on`, or
+        before something is held.
         """
         with self._lock:
-            busy = bool(self._targets.in_hand)
+            busy = bool(self._targets.batch)
             if not busy:
                 self._looks_expected = False  # what comes to be looked at from now on raises it again
             return busy
+
+    def has_place_beside(self) -> bool:
+        """Whether something that somebody looks at could begin now, beside the batch in hand."""
+        with self._lock:
+            model = self._model_in_hand()
+            place = model is not None and self._models.takes_beside(model) and self._targets.may_take_beside()
+            if place:
+                self._looks_expected = False  # what comes to be looked at from now on raises it again
+            return place
 
     def expect_looks(self) -> None:
         """Have what others look at be claimed as soon as nothing is in hand, before more of what is held begins."""
@@ -275,7 +285,7 @@ class EmbeddingService:
             self._dispatcher.post_status()
 
     def _feed(self) -> None:
-        """Give the child its next targets when it has none."""
+        """Give the child its next targets when it has none, and what somebody looks at beside those that it has."""
         if self._ready is None:
             return
         model = self._targets.next_model()
@@ -285,11 +295,19 @@ class EmbeddingService:
             following = self._targets.following(at_once) if at_once > 1 else []
             self._dispatcher.wake()
             self._supervisor.send(Encode(targets=targets, following=following))
+        model = self._model_in_hand()
+        if model is not None and self._models.takes_beside(model) and (look := self._targets.take_beside()):
+            self._supervisor.send(Encode(targets=[look], beside=True))
+
+    def _model_in_hand(self) -> str | None:
+        batch = self._targets.batch
+        return batch[0].model_sha256 if batch else None
 
     # --- for the supervisor, which holds the lock ---------------------------------------------------------------------
 
     def take(self, report: Report) -> None:
         """Act on what the child says."""
+        beside = self._targets.beside
         match report:
             case Progress():
                 self._set_process_state("starting", report.message)
@@ -313,8 +331,8 @@ class EmbeddingService:
                 self._targets.fail(report.target, report.message, lasting=report.lasting)
         if not self._looks_expected:
             self._feed()
-        if not self._targets.in_hand:
-            self._dispatcher.wake()  # a whole batch at a time is written down
+        if not self._targets.batch or self._targets.beside != beside:
+            self._dispatcher.wake()  # a whole batch at a time is written down, and at once what somebody looks at
 
     def may_start(self) -> bool:
         """Whether the model is there and this machine can run it; says why not.

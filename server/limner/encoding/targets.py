@@ -52,6 +52,7 @@ class Targets:
         self._tell_listener = tell
         self._backlog = Backlog[Target]()
         self._in_hand: dict[Target, Priority] = {}
+        self._beside: Target | None = None  # of these, the one that is encoded at the same time as the others
         self._claimed: set[Target] = set()  # of bulk work, waiting or in hand
         self._crashes: dict[Target, int] = {}  # of the process, over a target
         self._failures: dict[Target, _Failure] = {}
@@ -66,6 +67,16 @@ class Targets:
     def in_hand(self) -> list[Target]:
         """What the encoder was given and has not answered."""
         return list(self._in_hand)
+
+    @property
+    def batch(self) -> list[Target]:
+        """What the encoder has in hand, but for what is encoded beside it."""
+        return [target for target in self._in_hand if target != self._beside]
+
+    @property
+    def beside(self) -> Target | None:
+        """What is encoded at the same time as the batch in hand."""
+        return self._beside
 
     @property
     def claimed_waiting(self) -> int:
@@ -113,22 +124,40 @@ class Targets:
                 self._claimed.discard(target)
 
     def take(self, batch_size: int) -> list[Target]:
-        """What to encode next, by one model, now in hand; nothing while something is. What people look at, and what may
-        kill the encoder, goes alone.
+        """What to encode next, by one model, now in hand; nothing while a batch is. What people look at, and what may
+        kill the encoder, goes alone; the latter not beside anything either.
         """
-        if self._in_hand:
-            return []
-        while len(self._in_hand) < batch_size and (first := self._backlog.first()):
+        taken: list[Target] = []
+        if self.batch:
+            return taken
+        while len(taken) < batch_size and (first := self._backlog.first()):
             target, priority = first
-            alone = priority == "look" or target in self._crashes
-            if self._in_hand and (alone or target.model_sha256 != self.in_hand[0].model_sha256):
+            suspect = target in self._crashes
+            alone = priority == "look" or suspect
+            if (taken and (alone or target.model_sha256 != taken[0].model_sha256)) or (suspect and self._beside):
                 break
-            self._backlog.pop()
-            self._in_hand[target] = priority
-            self._tell(target, "encoding")
+            taken.append(self._take_first())
             if alone:
                 break
-        return self.in_hand
+        return taken
+
+    def may_take_beside(self) -> bool:
+        """Whether something that somebody looks at could be encoded at the same time as the batch in hand: nothing is,
+        and nothing in hand may kill the encoder, or it would not be clear what a crash was over.
+        """
+        return bool(self._in_hand) and self._beside is None and self._crashes.keys().isdisjoint(self._in_hand)
+
+    def take_beside(self) -> Target | None:
+        """What somebody looks at and is to be encoded at the same time as the batch in hand, by the same model."""
+        first = self._backlog.first()
+        if first is None or not self.may_take_beside():
+            return None
+        target, priority = first
+        same_model = target.model_sha256 == self.batch[0].model_sha256
+        if priority != "look" or target in self._crashes or not same_model:
+            return None
+        self._beside = self._take_first()
+        return self._beside
 
     def following(self, count: int) -> list[Target]:
         """What will probably be taken next, at most so many.
@@ -154,7 +183,7 @@ class Targets:
 
     def crashed(self, cause: str) -> None:
         """The process is gone: what it had in hand waits again, unless it was lost over the same target before."""
-        in_hand, self._in_hand = self._in_hand, {}
+        in_hand, self._in_hand, self._beside = self._in_hand, {}, None
         for target, priority in in_hand.items():
             crashes = self._crashes.pop(target, 0) + 1
             if len(in_hand) == 1 and crashes >= MAX_CRASHES:
@@ -165,7 +194,7 @@ class Targets:
 
     def give_back(self) -> None:
         """The process is gone, but not over what it had in hand: that waits again."""
-        in_hand, self._in_hand = self._in_hand, {}
+        in_hand, self._in_hand, self._beside = self._in_hand, {}, None
         for target, priority in in_hand.items():
             self.add(target, priority)
 
@@ -184,9 +213,18 @@ class Targets:
     def drop(self) -> None:
         """The service ends: what is in hand is given up."""
         self._in_hand.clear()
+        self._beside = None
+
+    def _take_first(self) -> Target:
+        target, priority = self._backlog.pop()
+        self._in_hand[target] = priority
+        self._tell(target, "encoding")
+        return target
 
     def _put_down(self, target: Target) -> None:
         self._in_hand.pop(target, None)
+        if target == self._beside:
+            self._beside = None
         self._claimed.discard(target)
         self._crashes.pop(target, None)
 

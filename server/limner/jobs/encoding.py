@@ -66,14 +66,16 @@ class EncodingQueue:
             with self.database.write(durable=False) as session:
                 queue.lose(session, queue.held_kinds(session, ENCODE, self.holder), self.holder)
 
-    def claim(self, count: int, *, urgent: bool = False, leave_looks: bool = False) -> Sequence[Claimed]:
+    def claim(
+        self, count: int, *, urgent: bool = False, leave_looks: bool = False, only_looks: bool = False
+    ) -> Sequence[Claimed]:
         """At most so many targets of one model; images of running jobs become items when none waits, unless only what
         is urgent counts.
         """
-        urgent = urgent or self.reserved
+        urgent = urgent or only_looks or self.reserved
         if urgent and not self.shared:
             return []
-        least = Priority.SOON if urgent else Priority.BULK
+        least = Priority.LOOK if only_looks else Priority.SOON if urgent else Priority.BULK
         most = Priority.SOON if leave_looks else Priority.LOOK
         keys = self._keys()
         kinds = [encode_kind(key) for key in keys]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from typing import IO
 
@@ -30,9 +31,12 @@ def run_child(start: Callable[[Settings, Say], Serve], niceness: int = NICENESS)
     """
     reports = _take_stdout()
 
+    saying = threading.Lock()  # reports come from several threads
+
     def say(report: Message) -> None:
-        reports.write(report.line())
-        reports.flush()
+        with saying:
+            reports.write(report.line())
+            reports.flush()
 
     if hasattr(os, "nice"):
         os.nice(niceness)

@@ -8,6 +8,7 @@ stdin does, so it never outlives the server.
 from __future__ import annotations
 
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ from limner.errors import EncoderFailed, InvalidInput, LimnerError, ModelError
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.workers.child_main import Say, Serve, run_child
 from limner.workers.encoder import Arrays
+from limner.workers.lanes import work_in_two_lanes
 from limner.workers.loaded import LoadedModels, ReadyModel, Send
 from limner.workers.packing import packed_embedding
 
@@ -91,17 +93,31 @@ class Worker:
         if settings.encoder_threads:
             torch.set_num_threads(settings.encoder_threads)
         self._models = LoadedModels(settings, send)
+        self._loading = threading.Lock()
         self._models.start()
 
     def serve(self, requests: Iterator[Request]) -> None:
-        """Answer requests until there are no more."""
+        """Answer requests until there are no more; what is to be encoded beside others in a thread of its own."""
         with ThreadPoolExecutor(DECODING_THREADS) as pool:
             ahead = Ahead(pool, self._find)
-            for request in requests:
+
+            def answer(request: Request) -> None:
                 if isinstance(request, Encode):
                     self._encode(ahead, request)
                 else:
                     self._load(request.model_sha256)
+
+            work_in_two_lanes(requests, _is_beside, answer, self._encode_beside)
+
+    def _encode_beside(self, request: Request) -> None:
+        assert isinstance(request, Encode)
+        for target in request.targets:
+            started = time.perf_counter()
+            found = self._find(target)
+            if not isinstance(found, Picture):
+                self._send(found)
+            elif (model := self._load(target.model_sha256)) is not None:
+                self._answer(model, {target: found}, started, beside=True)
 
     def _encode(self, ahead: Ahead, request: Encode) -> None:
         started = time.perf_counter()
@@ -121,7 +137,8 @@ class Worker:
     def _load(self, model_sha256: str) -> ReadyModel | None:
         """The model, loaded if need be; None when that is impossible, which the server has been told."""
         try:
-            return self._models.get(model_sha256)
+            with self._loading:
+                return self._models.get(model_sha256)
         except LimnerError as error:
             message = str(error)
         except Exception as error:  # noqa: BLE001  (reported to the server, with the trace on stderr)
@@ -130,9 +147,12 @@ class Worker:
         self._send(Unusable(model_sha256=model_sha256, message=message))
         return None
 
-    def _answer(self, model: ReadyModel, pictures: Mapping[Target, Picture], started: float) -> None:
+    def _answer(
+        self, model: ReadyModel, pictures: Mapping[Target, Picture], started: float, *, beside: bool = False
+    ) -> None:
         pixels = [picture.rgb for picture in pictures.values()]
-        encoded = _attempt(next(iter(pictures)), lambda: model.encoder.encode(pixels))
+        encode = model.encoder.encode_beside if beside else model.encoder.encode
+        encoded = _attempt(next(iter(pictures)), lambda: encode(pixels))
         if not isinstance(encoded, Failed):
             seconds = (time.perf_counter() - started) / len(pictures)
             for (target, picture), features in zip(pictures.items(), encoded, strict=True):
@@ -164,6 +184,10 @@ class Worker:
         data = packed_embedding(features, target.image_sha256, model.loaded, size, target.region)
         self._blobs.put(_key(target), data)
         return Encoded(target=target, seconds=seconds, bytes=len(data))
+
+
+def _is_beside(request: Request) -> bool:
+    return isinstance(request, Encode) and request.beside
 
 
 def _key(target: Target) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -39,6 +41,9 @@ class Encoder:
 
     A retreat lasts as long as the process: what did not fit once would fail again and again.
 
+    Images that are encoded beside a batch, in another thread, are computed on a CUDA stream of a higher priority: the
+    GPU begins their blocks before those of the batch that have not begun.
+
     Args:
         model: whose encoder runs.
         device: where it starts.
@@ -59,6 +64,9 @@ class Encoder:
         self.device = device
         self.batch_size = 1 if device == CPU else GPU_BATCH
         self._compiled: Callable[[Tensor], Features] | None = None
+        self._turn = threading.Lock()  # one batch at a time
+        self._turn_beside = threading.Lock()  # one image beside it; a retreat waits for it
+        self._stream = _prior_stream(device) if device.type == "cuda" else None
         self._on_retreat = on_retreat
         self._cpu_precision = cpu_precision
         self._on_cpu = on_cpu
@@ -85,12 +93,36 @@ class Encoder:
                 hint="Unset LIMNER_COMPILE; or install what torch.compile needs: a C++ compiler, and Triton for CUDA.",
             ) from error
 
+    @property
+    def takes_beside(self) -> bool:
+        """Whether it is worth while to encode an image beside a batch: a GPU divides itself, a CPU has no batches."""
+        return self._stream is not None and self.batch_size > 1
+
     def encode(self, images: Sequence[NDArray[np.uint8]]) -> list[Arrays]:
         """RGB images (H, W, 3), of any sizes -> the features (1, C, h, w) of each, in order.
 
         Raises:
             EncoderFailed: when even the CPU has no memory for one image.
         """
+        with self._turn:
+            return self._encode(images)
+
+    def encode_beside(self, images: Sequence[NDArray[np.uint8]]) -> list[Arrays]:
+        """As :meth:`encode`, one by one, while another thread may be encoding a batch; after that batch where there is
+        no memory for both.
+        """
+        return [each for image in images for each in self._alone_beside(image)]
+
+    def _alone_beside(self, image: NDArray[np.uint8]) -> list[Arrays]:
+        try:
+            with self._turn_beside, nullcontext() if self._stream is None else torch.cuda.stream(self._stream):
+                return [self._forward([image])]
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
+                raise
+        return self.encode([image])
+
+    def _encode(self, images: Sequence[NDArray[np.uint8]]) -> list[Arrays]:
         done: list[Arrays] = []
         while len(done) < len(images):
             batch = images[len(done) :][: self.batch_size]
@@ -132,16 +164,30 @@ class Encoder:
             raise EncoderFailed(
                 "There is not enough memory to encode the image.", hint="Close other programs, or use a smaller model."
             ) from error
+        with self._turn_beside:
+            message = self._make_smaller()
+        self._on_retreat(message)
+
+    def _make_smaller(self) -> str:
+        """What changed, in a sentence."""
         self._compiled = None  # it was for batches of the size, and the device, that there were
         if self.batch_size > 1:
             self.batch_size //= 2
-            self._on_retreat(f"The GPU ran out of memory: encoding {self.batch_size} images at a time.")
+            message = f"The GPU ran out of memory: encoding {self.batch_size} images at a time."
         else:
             self.model = self.model.to(CPU)
             self.device = CPU
-            self._on_retreat("The GPU ran out of memory for a single image: encoding on the CPU, slower.")
+            self._stream = None
+            message = "The GPU ran out of memory for a single image: encoding on the CPU, slower."
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+        return message
+
+
+def _prior_stream(device: torch.device) -> torch.cuda.Stream:
+    """A queue of a GPU whose work goes before that of others."""
+    make: Callable[..., torch.cuda.Stream] = torch.cuda.Stream  # torch does not say its types
+    return make(device, priority=-1)
 
 
 def _first_line(error: Exception) -> str:

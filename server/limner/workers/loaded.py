@@ -110,6 +110,7 @@ class LoadedModels:
                 model_sha256=ready.loaded.weights_sha256,
                 threads=torch.get_num_threads(),
                 batch_size=ready.encoder.batch_size,
+                beside=ready.encoder.takes_beside,
                 message=message,
             )
         )
