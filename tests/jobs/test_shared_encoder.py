@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from limner.blobs import image_key
 from limner.config import Settings
 from limner.encoding.states import EmbeddingState, EncodeEvent, Target
-from limner.errors import InvalidInput, NotFound, Unavailable
+from limner.errors import InvalidInput, MissingWeights, NotFound, Unavailable
 from limner.jobs.encoding import EncodingQueue
 from limner.jobs.precompute import start_precompute
 from limner.jobs.shared_encoder import SharedEncoder
@@ -161,6 +163,37 @@ def test_an_encoder_that_is_busy_leaves_what_is_looked_at_to_others(web: Service
     busy, free = queue_of(web, "busy"), queue_of(web, "free")
     assert [each.target for each in busy.claim(4, leave_looks=True)] == [of(ahead), of(bulk)]
     assert [each.target for each in free.claim(4)] == [of(looked_at)]
+
+
+def test_beside_a_batch_nothing_is_claimed_but_what_somebody_looks_at(web: Services) -> None:
+    ahead, looked_at, later = (image(web, seed) for seed in range(3))
+    web.encoder.request(of(ahead), "prefetch")
+    queue = queue_of(web, "here")
+    assert queue.claim(1, only_looks=True) == []
+    web.encoder.request(of(looked_at), "look")
+    web.encoder.request(of(later), "look")
+    assert [each.target for each in queue.claim(1, only_looks=True)] == [of(later)], "one at a time, the newest first"
+    assert replace(queue, shared=False).claim(1, only_looks=True) == []
+
+
+def test_a_machine_without_the_model_has_it_from_another(shared: Settings, tmp_path: Path) -> None:
+    folder = shared.home / "models" / "learned"
+    folder.mkdir()
+    (folder / "weights.safetensors").write_bytes(b"weights")
+    card = {"name": "learned", "title": "", "family": "samlet", "licence": ""}
+    weights_sha256 = hashlib.sha256(b"weights").hexdigest()
+    (folder / "model.json").write_text(json.dumps({**card, "weights_sha256": weights_sha256}))
+    more = {"home": tmp_path / "other", "model": "learned", "blob_url": str(tmp_path / "blobs")}
+    other = shared.model_copy(update=more)
+    with pytest.raises(MissingWeights, match="no model called 'learned'"):
+        open_services(other, FAKE_WORKER)
+    one = open_services(shared.model_copy(update={"blob_url": str(tmp_path / "blobs")}), FAKE_WORKER)
+    assert one.model_exchange is not None
+    one.model_exchange.exchange()
+    stop(one)
+    services = open_services(other, FAKE_WORKER)
+    assert services.models.default.card.weights_sha256 == weights_sha256
+    stop(services)
 
 
 def test_a_reserved_encoder_leaves_jobs_to_others_and_does_not_judge_them(web: Services) -> None:

@@ -123,7 +123,7 @@ def installed_detectors(home: Path) -> Sequence[InstalledDetector]:
     found: dict[str, InstalledDetector] = {}
     for root, bundled in ((data_folder() / FOLDER, True), (home / FOLDER, False)):
         for path in sorted(root.glob(f"*/{DETECTOR_CARD}")):
-            detector = InstalledDetector(_read(path), path.parent, bundled)
+            detector = InstalledDetector(read_detector_card(path.parent), path.parent, bundled)
             found[detector.name] = detector
     return sorted(found.values(), key=lambda each: (not each.bundled, each.card.created, each.name))
 
@@ -210,10 +210,16 @@ def check_detector(detector: InstalledDetector) -> None:
         )
 
 
-def _read(path: Path) -> DetectorCard:
+def read_detector_card(folder: Path) -> DetectorCard:
+    """The card in a detector's folder.
+
+    Raises:
+        ModelError: when it cannot be read.
+    """
+    path = folder / DETECTOR_CARD
     try:
         return DetectorCard.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise ModelError(
-            f"{path} does not describe a detector: {error}", hint=f"Remove {path.parent}, and train it again."
+            f"{path} does not describe a detector: {error}", hint=f"Remove {folder}, and train it again."
         ) from error

@@ -15,6 +15,8 @@ from limner.vocabulary.duties import read_duties
 def start(services: Services) -> None:
     """Hear of others, and start the encoder, which goes on with the jobs that were running."""
     services.events.start(services.encoder.on_job_news)
+    if services.model_exchange is not None:
+        services.model_exchange.start()
     services.encoder.start()
     if "suggestions" in services.duties:
         services.suggester.start()
@@ -40,6 +42,8 @@ def stop(services: Services) -> None:
     services.learner.stop()
     services.puller.stop()
     services.exporter.stop()
+    if services.model_exchange is not None:
+        services.model_exchange.stop()
     if services.sweeper is not None:
         services.sweeper.stop()
     if services.counter is not None:

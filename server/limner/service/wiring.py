@@ -9,13 +9,14 @@ from limner.blobs import BlobStore
 from limner.config import Settings, make_home
 from limner.encoding.ports import Encoder
 from limner.encoding.service import WORKER, EmbeddingService
-from limner.errors import InvalidInput
+from limner.errors import InvalidInput, MissingWeights
 from limner.formats.shards import ShardWriter
 from limner.jobs.embedding_cap import EmbeddingCap
 from limner.jobs.encoding import EncodingQueue, new_holder
 from limner.jobs.model_pulls import WORKER as PULLING_WORKER
 from limner.jobs.model_pulls import ModelPuller
 from limner.jobs.shared_encoder import SharedEncoder
+from limner.jobs.shared_models import ModelExchange
 from limner.jobs.statistics import Counter
 from limner.jobs.suggest import SuggestQueue
 from limner.jobs.sweeper import Sweeper
@@ -50,6 +51,8 @@ class Services:
         learner: trains; likewise.
         puller: fetches models that somebody wants; likewise.
         exporter: writes parts of exports; likewise.
+        model_exchange: has models go to other machines and come from them; None where there is no other, or another
+            process of this one does it.
         sweeper: removes blobs that no row names; None where another process does.
         deliverer: delivers what webhooks are told; None where another process does.
         counter: keeps the sums of statistics up to date; None where another process does.
@@ -66,6 +69,7 @@ class Services:
     learner: LearningRunner
     puller: ModelPuller
     exporter: ShardWriter
+    model_exchange: ModelExchange | None
     sweeper: Sweeper | None
     counter: Counter | None
     embedding_cap: EmbeddingCap
@@ -108,13 +112,13 @@ def open_services(
     if not encodes:
         require_shared_database(settings, "A process without an encoder")
     make_home(settings.home)
-    models = Models(settings.home, catalogue.find_model(settings.model, settings.home))
+    blobs = BlobStore(settings.resolved_blob_url)
+    models = Models(settings.home, _find_model(settings, blobs))
     database, pages = open_events(settings.resolved_database_url)
     migrate(database)
     with database.write() as transaction:
         ensure_local_admin(transaction)
         installation = installation_id(transaction)
-    blobs = BlobStore(settings.resolved_blob_url)
     embedding_cap = EmbeddingCap(database, blobs, settings.max_embedding_bytes)
     holder = holder or new_holder()
     encoder: Encoder = (
@@ -143,6 +147,7 @@ def open_services(
         learner=LearningRunner(settings, database, pages.publish, holder, command=learn_command),
         puller=ModelPuller(settings, command=pull_command),
         exporter=ShardWriter(database, blobs, holder),
+        model_exchange=ModelExchange(settings.home, blobs) if duties and not database.is_sqlite else None,
         counter=Counter(database) if keeps_up else None,
         sweeper=Sweeper(database, blobs, holder, embedding_cap) if keeps_up else None,
         embedding_cap=embedding_cap,
@@ -152,6 +157,21 @@ def open_services(
         models=models,
         sign_in_providers=RelyingParties(read_providers(settings.oidc_file, settings.default_oidc_file)),
     )
+
+
+def _find_model(settings: Settings, blobs: BlobStore) -> catalogue.InstalledModel:
+    """What the installation uses, fetched from among the blobs where only other machines have it.
+
+    Raises:
+        MissingWeights: it is not installed, and no other machine has it.
+    """
+    try:
+        return catalogue.find_model(settings.model, settings.home)
+    except MissingWeights:
+        if is_sqlite_url(settings.resolved_database_url):
+            raise
+        ModelExchange(settings.home, blobs).exchange()
+        return catalogue.find_model(settings.model, settings.home)
 
 
 def require_shared_database(settings: Settings, who: str) -> None:

@@ -1,0 +1,173 @@
+"""Models and detectors go where they are needed: what one machine has, all that share the database and blobs get.
+
+What is trained, fetched or added on a machine lies in its home. Beside the blobs lies a copy, by kind, name and the
+hash of the weights: ``models/KIND/NAME/SHA256/FILE``, the card last, by which the copy is known to be whole. Each
+machine copies what it has there, and fetches what it has not. What is in a home is never replaced or removed: of two
+models of one name each machine keeps its own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from limner.atomic import new_folder, write_file
+from limner.blobs import BlobStore
+from limner.errors import InvalidInput, ModelError, WrongWeights
+from limner.jobs.periodic import Periodic
+from limner.models.catalogue import (
+    CARD_FILE,
+    WEIGHTS_FILE,
+    ModelCard,
+    look_through,
+    model_folder,
+    read_card,
+    sha256_of,
+)
+from limner.models.detectors import (
+    DETECTOR_CARD,
+    DETECTOR_GRAPH,
+    DetectorCard,
+    detector_folder,
+    installed_detectors,
+    read_detector_card,
+)
+
+EVERY = 10.0  # s
+ROOT = "models"  # of the blobs
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What its copies consist of; the card, which is last, says what they are."""
+
+    name: str
+    files: tuple[str, ...]
+
+
+MODEL = _Kind("model", (WEIGHTS_FILE, CARD_FILE))
+DETECTOR = _Kind("detector", (WEIGHTS_FILE, DETECTOR_GRAPH, DETECTOR_CARD))
+KINDS = {kind.name: kind for kind in (MODEL, DETECTOR)}
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """A model or detector, named as a copy of it is."""
+
+    kind: str
+    name: str
+    weights_sha256: str
+
+    def key(self, file: str) -> str:
+        return f"{ROOT}/{self.kind}/{self.name}/{self.weights_sha256}/{file}"
+
+    @property
+    def card_key(self) -> str:
+        return self.key(KINDS[self.kind].files[-1])
+
+
+class ModelExchange:
+    """Exchanges the models and detectors of a home, once in a while.
+
+    Args:
+        home: Limner's folder on this machine.
+        blobs: which all machines share.
+    """
+
+    def __init__(self, home: Path, blobs: BlobStore) -> None:
+        self._home = home
+        self._blobs = blobs
+        self._refused: set[_Copy] = set()  # what is damaged, here or there: it is named once
+        self._periodic = Periodic("model-exchange", self.exchange)
+
+    def start(self) -> None:
+        """Start; the first time is now."""
+        self._periodic.start(EVERY, at_once=True)
+
+    def stop(self) -> None:
+        """End after what is being copied."""
+        self._periodic.stop()
+
+    def exchange(self) -> None:
+        """Copy what only this machine has, and fetch what only others have.
+
+        Raises:
+            Unavailable: the blobs cannot be reached.
+        """
+        shared, own = self._shared(), dict(self._own())
+        for copy in own.keys() - shared - self._refused:
+            self._give(copy, own[copy])
+        for copy in shared - own.keys() - self._refused:
+            self._fetch(copy)
+
+    def _shared(self) -> set[_Copy]:
+        files: Mapping[_Copy, set[str]] = defaultdict(set)
+        for key, _ in self._blobs.list(ROOT):
+            match key.split("/"):
+                case [_, kind, name, sha256, file] if kind in KINDS:
+                    files[_Copy(kind, name, sha256)].add(file)
+        return {copy for copy, found in files.items() if found.issuperset(KINDS[copy.kind].files)}
+
+    def _own(self) -> Iterator[tuple[_Copy, Path]]:
+        for model in look_through(self._home)[0]:
+            if not model.bundled:
+                yield _Copy(MODEL.name, model.name, model.card.weights_sha256), model.weights.parent
+        for detector in installed_detectors(self._home):
+            if not detector.bundled:
+                yield _Copy(DETECTOR.name, detector.name, detector.card.weights_sha256), detector.folder
+
+    def _give(self, copy: _Copy, folder: Path) -> None:
+        try:
+            _check(copy, folder)
+        except ModelError as error:
+            self._refuse(copy, error)
+            return
+        for file in KINDS[copy.kind].files:
+            self._blobs.put(copy.key(file), folder / file)
+        logger.info("a model is there for other machines", kind=copy.kind, model=copy.name)
+
+    def _fetch(self, copy: _Copy) -> None:
+        try:
+            place = model_folder if copy.kind == MODEL.name else detector_folder
+            folder = place(self._home, copy.name)
+            if folder.exists():  # other weights under this name
+                return
+            with new_folder(folder, keep=lambda: True) as fresh:
+                for file in KINDS[copy.kind].files:
+                    write_file(fresh / file, self._blobs.open(copy.key(file)).chunks())
+                _check(copy, fresh)
+        except (ModelError, InvalidInput) as error:
+            self._refuse(copy, error)
+        else:
+            logger.info("a model came from another machine", kind=copy.kind, model=copy.name)
+
+    def _refuse(self, copy: _Copy, error: Exception) -> None:
+        self._refused.add(copy)
+        logger.error("a model cannot be exchanged", kind=copy.kind, model=copy.name, error=str(error))
+
+
+def _check(copy: _Copy, folder: Path) -> None:
+    """Make sure that what lies in a folder is what the copy's name says.
+
+    Raises:
+        ModelError: it is not, or its card cannot be read.
+    """
+    card: ModelCard | DetectorCard
+    if copy.kind == MODEL.name:
+        card, hashes = read_card(folder), {}
+    else:
+        card = read_detector_card(folder)
+        hashes = {DETECTOR_GRAPH: card.graph_sha256}
+    hashes[WEIGHTS_FILE] = copy.weights_sha256
+    is_named = (card.name, card.weights_sha256) == (copy.name, copy.weights_sha256)
+    if not is_named or any(sha256_of(folder / file) != sha256 for file, sha256 in hashes.items()):
+        raise WrongWeights(
+            f"The files of the {copy.kind} {copy.name} are not those that its card names.",
+            hint=f"Install it again; or remove {ROOT}/{copy.kind}/{copy.name} among the blobs, if it came from there.",
+        )
