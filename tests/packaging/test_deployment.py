@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -17,6 +18,39 @@ ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "packaging" / "systemd" / "limner.service"
 CONTAINER = ROOT / "packaging" / "container"
 DOCKERFILE = (CONTAINER / "Dockerfile").read_text()
+INSTRUCTIONS = {
+    "ARG",
+    "CMD",
+    "COPY",
+    "ENTRYPOINT",
+    "ENV",
+    "EXPOSE",
+    "FROM",
+    "HEALTHCHECK",
+    "RUN",
+    "STOPSIGNAL",
+    "USER",
+    "VOLUME",
+    "WORKDIR",
+}  # of all that there are
+OF_SERVICE = {  # of what https://github.com/compose-spec/compose-spec knows
+    "build",
+    "cap_drop",
+    "command",
+    "depends_on",
+    "entrypoint",
+    "environment",
+    "healthcheck",
+    "image",
+    "ports",
+    "read_only",
+    "restart",
+    "security_opt",
+    "stop_grace_period",
+    "tmpfs",
+    "volumes",
+}
+CONDITIONS = ("service_started", "service_healthy", "service_completed_successfully")
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
@@ -95,6 +129,62 @@ def test_images_are_pinned_and_limner_is_nobody_of_consequence() -> None:
     for name, service in services.items():
         assert name in ("limner", "bucket") or "healthcheck" in service
         assert set(service.get("depends_on", {})) <= set(services)
+
+
+def instructions() -> list[tuple[str, str]]:
+    """(instruction, arguments) of the Dockerfile, with lines that go on put together and comments left out."""
+    lines = [line for line in DOCKERFILE.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))
+    found = [tuple(line.split(maxsplit=1)) for line in joined.splitlines()]
+    assert all(len(each) == 2 for each in found), found
+    return [(name, arguments) for name, arguments in found]
+
+
+def test_every_instruction_of_the_dockerfile_is_one_and_its_parts_fit_together() -> None:
+    stages: list[str] = []
+    declared: set[str] = set()
+    for name, arguments in instructions():
+        assert name in INSTRUCTIONS, name
+        match name:
+            case "FROM":
+                declared = set()
+                if stage := re.search(r" AS (\S+)$", arguments):
+                    stages.append(stage[1])
+            case "ARG":
+                declared.add(arguments.split("=")[0])
+            case "COPY":
+                for stage in re.findall(r"--from=(\S+)", arguments):
+                    assert stage in stages, f"{stage} is no stage above"
+            case "RUN":
+                assert subprocess.run(["sh", "-n", "-c", arguments], check=False).returncode == 0, arguments
+                used = set(re.findall(r"\$\{?([A-Z_]+)", arguments))
+                assert used <= declared, f"{used - declared} is not declared in its stage"
+            case "ENTRYPOINT" | "CMD":
+                assert isinstance(json.loads(arguments), list)
+            case "HEALTHCHECK":
+                *_, code = json.loads(arguments.partition("CMD ")[2])
+                compile(code, "HEALTHCHECK", "exec")
+
+
+def test_the_compose_file_says_what_the_specification_knows() -> None:
+    """A key that nobody knows is refused by every implementation; here at once."""
+    document = yaml.safe_load((CONTAINER / "compose.yaml").read_text())
+    assert {key for key in document if not key.startswith("x-")} <= {"name", "services", "volumes", "networks"}
+    volumes = set(document["volumes"])
+    for name, service in document["services"].items():
+        assert set(service) <= OF_SERVICE, f"{name}: {set(service) - OF_SERVICE}"
+        assert ("image" in service) != ("build" in service), name
+        for dependency in service.get("depends_on", {}).values():
+            assert dependency["condition"] in CONDITIONS
+        assert set(service.get("healthcheck", {})) <= {"test", "interval", "timeout", "retries", "start_period"}
+        for volume in service.get("volumes", ()):
+            source, target, *mode = volume.split(":")
+            assert target.startswith("/")
+            assert mode in ([], ["ro"])
+            assert (CONTAINER / source).is_file() if source.startswith(".") else source in volumes, volume
+        if isinstance(service.get("build"), dict):
+            context = CONTAINER / service["build"]["context"]
+            assert (context / service["build"]["dockerfile"]).resolve() == (CONTAINER / "Dockerfile").resolve()
 
 
 def test_no_password_is_written_down() -> None:
