@@ -29,6 +29,11 @@ def test_the_bundled_model_keeps_its_masks(tmp_path: Path) -> None:
         3,
     )
     assert 0.9 < figures["iou_p5"] <= figures["iou_median"] <= 1
+    assert 0.9 < figures["iou_shown_p5"] <= 1
+    exact = run(tmp_path, "samlet", tmp_path, 1, 3, "f16")
+    assert (figures["form"], exact["form"]) == ("packed", "f16")
+    assert figures["largest_bytes"] < 0.6 * exact["largest_bytes"], "a lone feature is packed as integers of 8 bits"
+    assert figures["iou_mean"] <= exact["iou_mean"]
     assert "iou_mean" in result.output
 
 
