@@ -198,8 +198,8 @@ class FactoredDecoder(SplitDecoder):
 
         def left1(name: str) -> Tensor:
             """As the columns through the matrix of a product that was left out: (R, 1 + C), or (R, 1) of zeros."""
-            nothing = torch.zeros_like(left(name)[0])  # what masks and constants need was not left out
-            return columns1(left(name), nothing, nothing[:1], nothing[:1])
+            nothing = torch.zeros_like(p.of_image[0, :1])  # what masks and constants need was not left out
+            return columns1(left(name), nothing.expand(MASK_CHANNELS, -1), nothing, nothing)
 
         more_rows1 = torch.cat([rows1, p.image])
         dot1 = columns1(p.out1_dot_base1, p.mask_dot_base[0], constant1_dot1, mask_constant_dot1)  # (R, M)
