@@ -16,9 +16,11 @@ from limner.errors import ExportFailed, ModelError
 from limner.models.catalogue import bundled_models
 from limner.models.manifest import Manifest, graphs_folder
 from limner.models.registry import LoadedModel, build_model, build_sam, load_model
+from limner.sam.common import as_kind
 from limner.sam.factored.prepared import MASK_CHANNELS
 from limner.sam.model import PADDING_LOGIT, Features, PromptableModel
 from limner.sam.sam import Sam
+from limner.sam.transformer import Attention
 from limner.vocabulary.specs import IMAGE_EMBEDDINGS, FeatureSpec, MaskSpec, PromptSpec
 from limner_onnx import check, export_model
 from limner_onnx.graphs import PROMPT_INPUTS, example_features, example_prompt
@@ -246,7 +248,7 @@ def test_bundled_model(tmp_path: Path) -> None:
 def test_a_decoder_whose_heads_have_another_size_than_its_mask_prompt(tmp_path: Path) -> None:
     """SAM's happen to have the same."""
     model = TINY_MODELS["sam"]()
-    attention = model.split().get_submodule("mask_decoder.transformer.final_attn_token_to_image")
+    attention = as_kind(model.get_submodule("mask_decoder.transformer.final_attn_token_to_image"), Attention)
     assert attention.q_proj.out_features // attention.num_heads != MASK_CHANNELS
     manifest = export_model(LoadedModel(model, "tiny", SHA), tmp_path)  # which compares prompts of all kinds
     assert manifest.max_abs_difference < 1e-4

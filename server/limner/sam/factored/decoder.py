@@ -172,7 +172,7 @@ class FactoredDecoder(SplitDecoder):
         x0 = Factors(torch.cat([mask_rows, one, p.image]), None)
 
         def left(name: str) -> Tensor:
-            """The matrix (8, 16, 1 + C) of a product that `prepare` has left out; else (8, 16, 1), zeros."""
+            """The matrix (8, 16, C + 1) of a product that `prepare` has left out; else (8, 16, 1), zeros."""
             rows = folded.product_rows[name]
             return p.of_image[rows.start // folded.head_dim : rows.stop // folded.head_dim]
 
@@ -197,7 +197,7 @@ class FactoredDecoder(SplitDecoder):
         u1, u2a, seen2, seen3a = torch.split(all1, list(folded.reads1), 1)  # (R, ...) each
 
         def left1(name: str) -> Tensor:
-            """As the columns through the matrix of a product that was left out: (R, 1 + C), or (R, 1) of zeros."""
+            """As the columns through the matrix of a product that was left out: (R, C + 1), or (R, 1) of zeros."""
             nothing = torch.zeros_like(p.of_image[0, :1])  # what masks and constants need was not left out
             return columns1(left(name), nothing.expand(MASK_CHANNELS, -1), nothing, nothing)
 
@@ -220,7 +220,7 @@ class FactoredDecoder(SplitDecoder):
         dot2a = columns1(p.out1_dot_base2, p.mask_dot_base[1], constant1_dot2, mask_constant_dot2)  # (R, M)
         columns2, constant2 = update2.columns(p.out2_dot_base2)
         dot2b = torch.cat([columns2, constant2 + constant2_dot2])  # (R', M)
-        left2 = torch.cat(update2.columns(left("out2_dot_base2")))  # (R', 1 + C or 1)
+        left2 = torch.cat(update2.columns(left("out2_dot_base2")))  # (R', C + 1 or 1)
         # U₂ᵀU₂ is symmetric: the block off the diagonal is needed once, twice as large.
         with_new = torch.addmm(dot2a, 2 * u2a @ u2b.T, rows2)
         square = norm2 + squares(u2a, rows1, with_new, left1("out1_dot_base2"), more_rows1)  # (1, M)

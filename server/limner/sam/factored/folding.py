@@ -8,6 +8,7 @@ convolution, n the no-mask embedding, W_K, W_V, W_Q and W_O the projections of t
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from limner.sam.common import as_kind
@@ -22,7 +23,7 @@ class Folded(nn.Module):
 
     no_mask: Tensor  # (C, 1), n
     gain1: Tensor  # (C, 1), G₁
-    of_image: Tensor  # (11·128, C), products of A in all cells, each the rows that `product_rows` says
+    of_image: Tensor  # (11·128, C + 1), products of A in all cells, each the rows that `product_rows` says, and zeros
     always: Tensor  # (37, C), those of the mask prompt's columns and of the constant ones
     upscaled: Tensor  # (256, C), the first transposed convolution of A, for the cells that show the image
     of_positions: Tensor  # (640, C), all prepared products of PE
@@ -119,7 +120,7 @@ class Folded(nn.Module):
         return {
             "no_mask": no_mask[:, None],
             "gain1": g1[:, None],
-            "of_image": torch.cat(list(products.values())),
+            "of_image": F.pad(torch.cat(list(products.values())), (0, 1)),
             "always": 2 * torch.cat([mask_columns.T @ centre, mask_columns.T @ both, torch.stack(constants)]),
             "upscaled": (up1_matrix * g2) @ to_base2,
             "of_positions": torch.cat([k1, q1, k2, q2, k3]),

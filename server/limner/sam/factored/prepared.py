@@ -37,8 +37,8 @@ class Prepared(NamedTuple):
     out2_dot_base2: Tensor  # (8, 16, M)   2 W_Oᵀ B₂, of block 2
     mask_dot_base: Tensor  # (2, 16, M)   2 W₃ᵀ C₀A and 2 (C₀G₁C₀W₃)ᵀ B₂
     constants: Tensor  # (7, M)   ‖C₀A‖², ‖B₂‖², then twice the products with the constant columns
-    image: Tensor  # (1 + C, M)   a row of zeros and A, where the products with `of_image` were left out; else (1, M)
-    of_image: Tensor  # (11·8, 16, 1 + C)   these matrices, likewise; else (11·8, 16, 1)
+    image: Tensor  # (C + 1, M)   A and a row of zeros, where the products with `of_image` were left out; else (1, M)
+    of_image: Tensor  # (11·8, 16, C + 1)   these matrices, likewise; else (11·8, 16, 1)
 
 
 def prepare(
@@ -66,7 +66,7 @@ def prepare(
     products = folded.of_image[:, :now] @ image[:now]
     # Slices, one by one: a kernel that split them would have more tensors than WebGPU gives it.
     of = {name: products[rows] for name, rows in folded.product_rows.items()}
-    left = folded.of_image[:, now:]  # (11·128, C or 0)
+    left = folded.of_image[:, now:]  # (11·128, C + 1 or 1)
     always = folded.always @ image
     masks = 2 * MASK_CHANNELS
     shown = image.view(-1, h, w)[:, :valid_h, :valid_w]  # (C, vh, vw); what is not upscaled is not multiplied
@@ -94,10 +94,8 @@ def prepare(
         mask_dot_base=always[:masks].view(2, MASK_CHANNELS, -1),
         constants=torch.cat([*norms, always[masks:]]),
         # With zeros, so that no tensor is empty: runtimes and exporters do not know all shapes of nothing.
-        image=torch.cat([torch.zeros_like(image[:1]), image[now:]]),
-        of_image=torch.cat([torch.zeros_like(folded.of_image[:, :1]), left], 1).view(
-            -1, folded.head_dim, 1 + left.shape[1]
-        ),
+        image=torch.cat([image, torch.zeros_like(image[:1])])[now:],
+        of_image=left.view(-1, folded.head_dim, left.shape[1]),
     )
 
 
