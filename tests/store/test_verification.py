@@ -247,10 +247,9 @@ def test_after_random_judging_and_editing_the_sums_are_those_of_the_masks(world:
             gone.add(uid)
             world.apply(operation(kind="delete", uid=uid), None)
         else:
-            changes = rng.choice(
-                [{"category_id": rng.choice(categories)}, {"segmentation": mask_rle(rng.randrange(9))}]
-            )
-            change(world, uid, **changes)
+            recoloured: dict[str, Any] = {"category_id": rng.choice(categories)}
+            redrawn: dict[str, Any] = {"segmentation": mask_rle(rng.randrange(9))}
+            change(world, uid, **rng.choice([recoloured, redrawn]))
 
     for _ in range(80):
         work()
