@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from limner import open_files
 from limner.api.schemas.base import ErrorAnswer, ErrorInfo
 from limner.errors import Conflict, InvalidInput, LimnerError, StorageFull, Unavailable, is_disk_full
 
@@ -89,11 +90,22 @@ def _too_deep(_: RecursionError) -> Response:
 def _os_error(error: OSError) -> Response:
     if is_disk_full(error):
         return limner_error(StorageFull.of(error))
+    if open_files.ran_out(error):
+        return limner_error(no_file_left())
     raise error
+
+
+def no_file_left() -> Unavailable:
+    """The error to answer with when nothing further can be opened; the log says it, once in a while."""
+    if open_files.is_news():
+        logger.error(open_files.message())
+    return open_files.unavailable()
 
 
 def _database_error(error: DBAPIError) -> Response:
     cause = str(error.orig)
+    if open_files.ran_out(error):
+        return limner_error(no_file_left())
     if "database or disk is full" in cause or "No space left" in cause:
         return limner_error(StorageFull.of(OSError(errno.ENOSPC, cause)))
     if "disk I/O error" in cause:  # SQLite's word for whatever else the disk says, a full quota among it

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-from limner import __version__
+from limner import __version__, open_files
 from limner.errors import LimnerError, StorageFull, is_disk_full
 from limner.startup import made_to_stay
 
@@ -117,6 +117,8 @@ def _one_line(error: Exception) -> str | None:
     """What to tell a person; None for what is a fault of ours."""
     if isinstance(error, LimnerError):
         return str(error)
+    if open_files.ran_out(error):
+        return open_files.message()
     if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
         return f"{error.filename}: {error.strerror}."
     if isinstance(error, OSError) and is_disk_full(error):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from limner import open_files
 from limner.cli.home import settings_from
 from limner.cli.serve import announce, serve_options
 from limner.config import Settings
@@ -44,6 +45,7 @@ def demo(**options: Any) -> None:
     with made_to_stay():
         from limner.api.serving.run import run_server
 
+    open_files.require()
     settings = settings_from(options)
     find_model(settings.model, settings.home)
     _in_a_process_of_its_own(settings)

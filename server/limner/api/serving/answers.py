@@ -32,6 +32,18 @@ class ReaderTooSlow(Exception):
     """The client did not take a piece of the answer in time."""
 
 
+class FileCannotBeOpened(Exception):
+    """The file that is the answer cannot be opened; nothing was sent.
+
+    Attributes:
+        reason: what the system says.
+    """
+
+    def __init__(self, reason: OSError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class Head:
     """Status and headers of an answer."""
@@ -139,6 +151,7 @@ async def send_answer(answer: Answer, send: Send, connection: GuardedProtocol, l
     """Send an answer whole.
 
     Raises:
+        FileCannotBeOpened: of an answer that is a file; nothing was sent.
         ReaderTooSlow: the client does not take it.
         BrokenPipeError: it could not be made to its end; the client sees it cut off.
     """
@@ -172,7 +185,10 @@ async def _send_file(head: Head, path: Path, send: Send, connection: GuardedProt
     begin, end = 0, None
     if match := CONTENT_RANGE.fullmatch(head.header(b"content-range")):
         begin, end = int(match[1]), int(match[2]) + 1
-    file = await asyncio.to_thread(path.open, "rb")
+    try:
+        file = await asyncio.to_thread(path.open, "rb")
+    except OSError as error:
+        raise FileCannotBeOpened(error) from error
     try:
         left = (os.fstat(file.fileno()).st_size if end is None else end) - begin
         headers = [*head.without(b"content-length"), (b"content-length", str(left).encode())]

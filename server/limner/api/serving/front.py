@@ -22,11 +22,21 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from limner.api.errors import RETRY_AFTER_SECONDS
+from limner import open_files
+from limner.api.errors import RETRY_AFTER_SECONDS, no_file_left
 from limner.api.guard import OPEN_ENDPOINTS
 from limner.api.schemas.base import ErrorAnswer, ErrorInfo
 from limner.api.security import HEADERS
-from limner.api.serving.answers import Answer, Head, ReaderTooSlow, Send, Spool, collect, send_answer
+from limner.api.serving.answers import (
+    Answer,
+    FileCannotBeOpened,
+    Head,
+    ReaderTooSlow,
+    Send,
+    Spool,
+    collect,
+    send_answer,
+)
 from limner.api.serving.bodies import Body, ClientGone, Receive
 from limner.api.serving.limits import LANES, Lane, LaneLimits, Limits
 from limner.api.serving.protocol import CONNECTION, GuardedProtocol
@@ -135,18 +145,22 @@ class Front:
         except LimnerError as error:
             answer = _problem(error)
         except OSError as error:
-            if not is_disk_full(error):
-                raise
-            answer = _problem(StorageFull.of(error))
+            answer = _problem(_refusal(error))
         try:
             if not body.complete:
                 await self._refuse(answer, body, send)
             else:
-                await send_answer(answer, send, connection, self._limits)
+                await self._send(answer, send, connection)
         except (ReaderTooSlow, BrokenPipeError) as error:
             logger.warning("answer cut off", endpoint=endpoint, reason=str(error) or "the client does not read")
             connection.transport.abort()
             await asyncio.sleep(0)  # until the connection knows that it is gone
+
+    async def _send(self, answer: Answer, send: Send, connection: GuardedProtocol) -> None:
+        try:
+            await send_answer(answer, send, connection, self._limits)
+        except FileCannotBeOpened as error:  # nothing was sent yet
+            await send_answer(_problem(_refusal(error.reason)), send, connection, self._limits)
 
     async def _answer(self, environ: Environ, endpoint: str | None, body: Body, connection: GuardedProtocol) -> Answer:
         file = await body.read(partial(self._authorize, environ, endpoint))
@@ -314,6 +328,19 @@ def _problem(error: LimnerError) -> Answer:
     if error.status == Unavailable.status:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return Answer(Head.of(str(error.status), list(headers.items())), body)
+
+
+def _refusal(error: OSError) -> LimnerError:
+    """What to answer when the system did not do what the front needs.
+
+    Raises:
+        OSError: that is a fault of ours.
+    """
+    if is_disk_full(error):
+        return StorageFull.of(error)
+    if open_files.ran_out(error):
+        return no_file_left()
+    raise error
 
 
 def _announced(environ: Environ) -> int | None:

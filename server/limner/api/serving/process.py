@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +12,7 @@ from dataclasses import replace
 import structlog
 import uvicorn
 
+from limner import open_files
 from limner.api.app import create_app
 from limner.api.metrics import metrics_of
 from limner.api.serving.front import Front
@@ -27,6 +27,7 @@ from limner.startup import made_to_stay
 from limner.vocabulary.duties import ALL, NONE
 
 FILES_OF_OUR_OWN = 500  # databases, spools, blobs
+FEWEST_CONNECTIONS = 64
 
 logger = structlog.get_logger(__name__)
 
@@ -99,7 +100,7 @@ def make_server(
 def serve_process(settings: Settings, listener: socket.socket, on_listening: Callable[[], None]) -> None:
     """Serve on a bound socket until a signal says stop. One of several web processes has no encoder of its own."""
     give_memory_back()
-    limits = replace(Limits(), connections=min(Limits.connections, _most_connections()))
+    limits = replace(Limits(), connections=_most_connections())
     services = open_services(settings, duties=ALL if settings.workers == 1 else NONE)
     remove_old_uploads(settings.home)
     start(services)
@@ -128,13 +129,9 @@ def serve_process(settings: Settings, listener: socket.socket, on_listening: Cal
 
 def _most_connections() -> int:
     """What the system lets this process have, less what it needs itself."""
-    if sys.platform == "win32":
+    allowed = open_files.raise_limit(Limits.connections + FILES_OF_OUR_OWN)
+    if allowed is None or allowed >= Limits.connections + FILES_OF_OUR_OWN:
         return Limits.connections
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = Limits.connections + FILES_OF_OUR_OWN
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return Limits.connections if soft == resource.RLIM_INFINITY else max(64, soft - FILES_OF_OUR_OWN)
+    fewer = max(FEWEST_CONNECTIONS, allowed - FILES_OF_OUR_OWN)
+    logger.warning("few files may be open at once: fewer connections are served", files=allowed, connections=fewer)
+    return fewer

@@ -6,6 +6,7 @@ import errno
 import socket
 import sys
 
+from limner import open_files
 from limner.api.serving.lifecycle import Announce, address_of, bring_up_to_date, sign_in_link
 from limner.api.serving.process import serve_process
 from limner.api.serving.supervisor import supervise
@@ -26,9 +27,11 @@ def run_server(settings: Settings, announce: Announce) -> None:
     Raises:
         MissingWeights: the model is not installed; nothing was started.
         Conflict: the port is taken; nothing was started.
+        Unavailable: the system lets this process open too few files.
         InvalidInput: several web processes were asked for, and the database serves one.
     """
     configure_logging()
+    open_files.require()
     if settings.workers > 1:
         require_shared_database(settings, f"limner serve --workers {settings.workers}")
     catalogue.find_model(settings.model, settings.home)
