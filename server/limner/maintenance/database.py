@@ -9,7 +9,7 @@ from pathlib import Path
 from limner.config import Settings
 from limner.errors import NotFound
 from limner.store import Database
-from limner.store.migrate import migrate
+from limner.store.migrate import installed_version, migrate
 
 
 @contextmanager
@@ -21,7 +21,9 @@ def open_existing(settings: Settings, *, as_it_is: bool = False) -> Iterator[Dat
         as_it_is: do not bring it up to date.
 
     Raises:
-        NotFound: there is no database.
+        NotFound: there is no database, or nothing in it.
+        Unavailable: it cannot be opened.
+        Conflict: it is that of something else, or of a newer version.
     """
     database = Database(settings.resolved_database_url)
     try:
@@ -30,6 +32,8 @@ def open_existing(settings: Settings, *, as_it_is: bool = False) -> Iterator[Dat
                 f"There is no database in {Path(database.name).parent}.",
                 hint="Name the home with --home or LIMNER_HOME.",
             )
+        if installed_version(database) is None:
+            raise NotFound(f"The database {database.name} is empty.", hint="Name the home with --home or LIMNER_HOME.")
         if not as_it_is:
             migrate(database)
         yield database

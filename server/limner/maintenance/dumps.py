@@ -88,12 +88,23 @@ def refuse_tables(database: Database) -> None:
     """Refuse a database that is in use.
 
     Raises:
-        Conflict: it has tables.
+        Conflict: it has tables, or is a file that is no database.
     """
-    if inspect(database.engine).get_table_names():
+    if _has_tables(Path(database.name)) if database.is_sqlite else inspect(database.engine).get_table_names():
         raise Conflict(
             f"The database {database.name} is not empty.", hint="Restore into an empty one: make it and name that."
         )
+
+
+def _has_tables(path: Path) -> bool:
+    """Whether a file holds anything of anybody's. It is only looked at: our own connections would turn it to WAL."""
+    if not path.is_file():
+        return path.exists()
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as connection:
+        try:
+            return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
+        except sqlite3.DatabaseError:
+            return True
 
 
 def _name(database: Database) -> str:

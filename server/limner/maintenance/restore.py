@@ -10,11 +10,12 @@ from pathlib import Path
 from limner.atomic import PRIVATE, make_folder, new_folder
 from limner.blobs import folder_of
 from limner.config import Settings
-from limner.errors import Conflict, InvalidInput
+from limner.errors import Conflict, InvalidFile, InvalidInput
 from limner.maintenance import manifest as form
 from limner.maintenance.dumps import load_postgresql, load_sqlite, refuse_tables
 from limner.maintenance.restore_blobs import PREFIX, OutsideStore
 from limner.store import Database
+from limner.store.migrate import version_of_file
 
 
 def verify(folder: Path, progress: Callable[[int], None] = lambda _: None) -> tuple[form.Manifest, form.Digests]:
@@ -41,9 +42,10 @@ def restore(folder: Path, settings: Settings, progress: Callable[[int], None] = 
 
     Raises:
         NotFound: there is no backup in the folder.
-        InvalidFile: some of it is missing or damaged; the error names what.
+        InvalidFile: some of it is missing, damaged or empty; the error names what.
         InvalidInput: it is of another kind of database than the settings name.
-        Conflict: home, database or blob store are occupied. In all these cases nothing was changed.
+        Conflict: home, database or blob store are occupied, or the backup is of a newer version. In all these cases
+            nothing was changed.
         Unavailable: S3 stopped answering. What it has of the backup is gone on with by the next restore of it.
     """
     manifest = form.read_manifest(folder)
@@ -54,11 +56,12 @@ def restore(folder: Path, settings: Settings, progress: Callable[[int], None] = 
     database = Database(settings.resolved_database_url)
     try:
         _refuse_other_kind(manifest, database)
-        if not database.is_sqlite or Path(database.name).exists():
-            refuse_tables(database)
+        refuse_tables(database)
         if outside is not None:
             outside.refuse_occupied()
         manifest, digests = verify(folder, progress)
+        if database.is_sqlite and version_of_file(folder / manifest.database) is None:
+            raise InvalidFile(f"The database of the backup in {folder} is empty.", hint="Take another backup.")
         _refuse_read_only(settings.home.parent)
         with new_folder(settings.home) as home:
             home.chmod(0o700)
