@@ -434,6 +434,19 @@ def test_no_message_shows_an_object_of_python(start: bytes, rest: bytes) -> None
     assert " object at " not in str(caught.value)
 
 
+@pytest.mark.parametrize("bits", [1, 8])
+def test_a_png_whose_palette_is_missing_is_refused_in_words(bits: int) -> None:
+    palette = Image.new("P", (8, 4))
+    palette.putpalette([0, 0, 0, 9, 9, 9])
+    data = file_of(palette, "PNG", bits=bits)
+    begin = data.index(b"PLTE") - 4
+    end = begin + 12 + struct.unpack(">I", data[begin : begin + 4])[0]
+    data = data[:begin] + data[end:]
+    with pytest.raises(InvalidImage, match="does not fit together") as caught:
+        decode_image(data, max_pixels=LIMIT)
+    assert "Error" not in str(caught.value)
+
+
 @pytest.mark.parametrize("file_format", ["PNG", "WEBP"])
 def test_frames_of_an_animation_are_counted_and_the_first_counts(file_format: str) -> None:
     frames = [noise(), *(Image.new("RGB", (64, 48), color) for color in ("red", "blue"))]

@@ -385,6 +385,7 @@ def test_what_cannot_be_used_is_left_out_and_named(fresh: World) -> None:
             {"segmentation": []},
             {"bbox": [1, 2, 3, 4]},
             {"segmentation": [[1, 1, 1, 1, 1, 1]]},
+            {"segmentation": [[-50, -50, -5, -50, -5, -5]]},
             *({"image_id": 6, "segmentation": [SQUARE]} for _ in range(7)),
             {"image_id": 7, "segmentation": [SQUARE]},
             images=images,
@@ -394,8 +395,9 @@ def test_what_cannot_be_used_is_left_out_and_named(fresh: World) -> None:
     assert {entry.why: entry.what for entry in report.skipped} == {
         "the project has no image of this name": "image absent.png",
         "the project has several images of this name": "image same.png",
-        "it has no mask": "annotations 1 (id 101), 2 (id 102), 3 (id 103)",
-        "its image was left out": ("annotations " + ", ".join(f"{i} (id {100 + i})" for i in range(4, 12))),
+        "it has no mask": "annotations 1 (id 101), 2 (id 102)",
+        "its polygons cover no pixel of the image": "annotations 3 (id 103), 4 (id 104)",
+        "its image was left out": ("annotations " + ", ".join(f"{i} (id {100 + i})" for i in range(5, 13))),
     }
 
 

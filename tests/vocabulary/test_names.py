@@ -36,6 +36,9 @@ NFC, NFD = "caf\u00e9.png", "cafe\u0301.png"
         ("C:\\photos\\..\\cat.png", "photos/cat.png"),
         ("shot 12:30.png", "shot 12:30.png"),
         ("a\x00b\n.png", "ab.png"),
+        ("a\x9b31m\x85\u2028b\u2029.png", "a31mb.png"),
+        ("photo\u202egpj.png", "photo\u202egpj.png"),
+        ("x" * 196 + ".png", "x" * 196 + ".png"),
         (NFD, NFC),
         (f"{NFD}/{NFD}", f"{NFC}/{NFC}"),
         (".hidden.png", ".hidden.png"),
@@ -107,7 +110,7 @@ def test_distinct_names_keep_folder_and_suffix() -> None:
     assert distinct_file_name("x" * 251 + ".png", 12) == "x" * 248 + "-12.png"
 
 
-@pytest.mark.parametrize("text", ["a\tb", "a\nb", "a\x07", "", "x" * 256, "half \ud800"])
+@pytest.mark.parametrize("text", ["a\tb", "a\nb", "a\x07", "a\x9b31m", "a\u2028b", "", "x" * 256, "half \ud800"])
 def test_texts_that_cannot_be_kept_are_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="category name") as caught:
         check_text(text, "category name")
@@ -124,3 +127,8 @@ def test_messages_show_names_short_and_printable() -> None:
     assert len(shown("x" * 500)) == 80
     assert printable("a\nb\x1b[31m\udce9") == "a\\nb\\x1b[31m\\xe9"
     assert printable("\ud83d") == "\\ud83d"
+    assert printable("photo\u202egpj.exe \u2066x\u2069") == "photo\\u202egpj.exe \\u2066x\\u2069"
+    assert printable("a\x9b2Jb\x85c\u2028d") == "a\\x9b2Jb\\x85c\\u2028d"
+    assert printable("\u0645\u0631\u062d\u0628\u0627 \u200d") == "\u0645\u0631\u062d\u0628\u0627 \u200d", (
+        "letters, and what joins them"
+    )

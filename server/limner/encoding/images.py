@@ -222,7 +222,7 @@ def _pages(image: Image.Image) -> int:
 
 
 def _damaged(file_format: str, error: Exception) -> InvalidImage:
-    reason = _OBJECT.sub("", str(error)) or type(error).__name__
+    reason = _OBJECT.sub("", str(error)) or "what it says of itself does not fit together"
     if isinstance(error, UnidentifiedImageError):
         reason = "its header is not understood"
     return InvalidImage(

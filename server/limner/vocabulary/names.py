@@ -19,7 +19,8 @@ MAX_TEXT = 255  # characters of a category's name
 MAX_TAG = 64  # characters of an image's tag
 SHOWN = 80  # characters of a name in a message
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # also those of C1, which terminals obey, and ends of lines
+MISLEADING = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # turn around what stands beside them
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -135,10 +136,17 @@ def shown(value: object) -> str:
 
 
 def printable(text: str) -> str:
-    """A text without line breaks, other control characters and half surrogates: those are escaped."""
+    """A text in which line breaks, other control characters, half surrogates and marks of direction are escaped.
+
+    After a mark of direction the rest of a line may be shown backwards: ``photo\u202egpj.exe`` as ``photoexe.jpg``.
+    """
     readable = text.encode(errors="surrogateescape") if _is_escaped(text) else text.encode(errors="backslashreplace")
     decoded = readable.decode(errors="backslashreplace")
-    return CONTROL.sub(lambda match: repr(match.group())[1:-1], decoded)
+    return MISLEADING.sub(_escaped, CONTROL.sub(_escaped, decoded))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match.group().encode("unicode_escape").decode()
 
 
 def _is_escaped(text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import stat
 import zipfile
 from pathlib import Path
 
@@ -59,12 +60,14 @@ def test_a_mask_of_every_format_comes_in_to_the_pixel_and_only_once(world: World
         assert "there already" in reasons(again)
 
 
+@pytest.mark.parametrize("packed", ["set/{}", "./{}", "/set/{}", "../set/{}", "set\\{}"])
 @pytest.mark.parametrize("form", ALL)
-def test_a_zip_archive_is_read_like_its_files(world: World, form: str) -> None:
+def test_a_zip_archive_is_read_like_its_files_whatever_packed_it(world: World, form: str, packed: str) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in ALL[form].items():
-            archive.writestr(f"set/{name}", data)
+            path = packed.format(name)
+            archive.writestr(path.replace("/", "\\") if "\\" in path else path, data)
         archive.writestr("__MACOSX/set/._a.json", b"\0\5\x16\7")
     report = import_files(world.database, world.project_id, of_stream("set.zip", buffer))
     assert (report.format, report.annotations, report.skipped) == (form, 1, [])
@@ -206,6 +209,24 @@ def test_archives_that_are_broken_encrypted_or_bombs_are_refused(world: World) -
         world.database, world.project_id, of_stream("x.zip", io.BytesIO(bytes(damaged))), form="labelme"
     )
     assert "a.json cannot be read" in reasons(report)
+
+
+def test_links_and_archives_within_an_archive_are_refused_by_name(world: World) -> None:
+    """A link's content is the path that it leads to; nothing of this machine is read by it."""
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("a.json", LABELME["a.json"])
+    nested, linked = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(nested, "w") as archive:
+        archive.writestr("all.zip", inner.getvalue())
+        archive.writestr("readme.txt", "unpack it")
+    with zipfile.ZipFile(linked, "w") as archive:
+        link = zipfile.ZipInfo("a.json")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+    for packed, said in ((nested, r"all\.zip is an archive of its own.*Unpack it"), (linked, r"'a\.json' is a link")):
+        with pytest.raises(InvalidFile, match=said):
+            import_files(world.database, world.project_id, of_stream("x.zip", packed))
 
 
 @pytest.mark.parametrize("form", ALL)

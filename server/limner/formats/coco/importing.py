@@ -297,7 +297,8 @@ def _check(
         annotation = with_rectangle(annotation, found.size)
         mask, dropped = mask_of(annotation, found.size)
     if mask is None:
-        skipped.add("annotation", name, "it has no mask")
+        covers = "its polygons cover no pixel of the image" if annotation.segmentation else "it has no mask"
+        skipped.add("annotation", name, covers)
         return None
     if dropped:
         skipped.add("part", f"of annotation {name}", "a polygon of fewer than three points beside others was dropped")

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from limner.errors import InvalidFile
 from limner.formats.importing.masks import CLASSES as CLASS_MAPS
-from limner.formats.importing.sources import SourceFile, Sources
+from limner.formats.importing.sources import ZIP_MAGIC, SourceFile, Sources
 from limner.formats.importing.voc import CLASSES, OBJECTS, PICTURES
 from limner.formats.importing.yolo import CLASS_FILES, label_files
 
@@ -30,6 +30,9 @@ def sniff(sources: Sources) -> ImportFormat:
         return found.pop()
     known = ", ".join(FORMATS)
     if not found:
+        packed = next((file.shown for file in sources if file.head(len(ZIP_MAGIC[0])) in ZIP_MAGIC), None)
+        if packed is not None:
+            raise InvalidFile(f"{packed} is an archive of its own.", hint="Unpack it, and import what is in it.")
         raise InvalidFile(
             "No annotations of a known format were found.", hint=f"Name the format; it is one of {known}."
         )

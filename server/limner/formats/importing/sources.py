@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import stat
 import struct
 import zipfile
 import zlib
@@ -140,15 +141,24 @@ def _of_archive(file: IO[bytes]) -> Iterator[SourceFile]:
         archive = zipfile.ZipFile(file)
     except _UNREADABLE as error:
         raise InvalidFile(f"The ZIP archive cannot be read: {error}.", hint="Pack the files again.") from error
-    entries = [entry for entry in archive.infolist() if not entry.is_dir() and not _is_hidden(entry.filename)]
+    listed = [(_path_of(entry), entry) for entry in archive.infolist() if not entry.is_dir()]
+    entries = [(path, entry) for path, entry in listed if path and not _is_hidden(path)]
     if len(entries) > MAX_FILES:
         raise InvalidFile(f"The archive holds {len(entries)} files.", hint=f"At most {MAX_FILES} are read.")
-    if sum(entry.file_size for entry in entries) > MAX_RATIO * size + SPARE_BYTES:
+    if sum(entry.file_size for _, entry in entries) > MAX_RATIO * size + SPARE_BYTES:
         raise InvalidFile("The archive unpacks to far more than any annotations.", hint="Send the files in parts.")
-    for entry in entries:
+    for path, entry in entries:
         if entry.flag_bits & 1:
-            raise InvalidFile(f"{shown(entry.filename)} is encrypted.", hint="Pack the files without a password.")
-        yield SourceFile(entry.filename, partial(archive.open, entry))
+            raise InvalidFile(f"{shown(path)} is encrypted.", hint="Pack the files without a password.")
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            raise InvalidFile(f"{shown(path)} is a link.", hint="Pack the files that links lead to, not the links.")
+        yield SourceFile(path, partial(archive.open, entry))
+
+
+def _path_of(entry: zipfile.ZipInfo) -> str:
+    r"""Where a file lies in its archive, whatever packed it: ``./a.json``, ``/a.json`` and ``labels\a.txt`` too."""
+    parts = entry.filename.replace("\\", "/").split("/")
+    return "/".join(part for part in parts if part not in ("", ".", ".."))
 
 
 def _is_hidden(path: str) -> bool:
