@@ -18,6 +18,14 @@ export interface Upload {
 /** Times that a file is sent while the server answers everything else: something about this file breaks the connection. */
 const ATTEMPTS = 3;
 
+/** Who is signed in; another tab of this browser may begin a new login. */
+interface Login {
+  /** Resolves when somebody has signed in again. */
+  signInAgain(): Promise<void>;
+  /** Takes the token of the login that there is now. */
+  renewCsrfToken(): Promise<unknown>;
+}
+
 type Send = (found: FoundFile, onProgress: (share: number) => void) => Promise<UploadResult>;
 
 /**
@@ -35,7 +43,7 @@ export class Uploads {
   constructor(
     private readonly send: Send,
     private readonly onImage: (image: ProjectImage) => void,
-    private readonly signInAgain: () => Promise<void>,
+    private readonly login: Login,
     /** Resolves once the server answers, with whether it was away. */
     private readonly reachable: () => Promise<boolean>,
   ) {}
@@ -88,8 +96,12 @@ export class Uploads {
       if (result.status === "created" && result.image) this.onImage(result.image);
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) {
-        await this.signInAgain();
+        await this.login.signInAgain();
         return await this.upload(entry, found);
+      }
+      if (error instanceof ApiError && error.code === "csrf_failed" && attempt < ATTEMPTS) {
+        await this.login.renewCsrfToken().catch(() => undefined); // whatever keeps it from that, sending meets too
+        return await this.upload(entry, found, attempt + 1);
       }
       if (isAway(error) && attempt < ATTEMPTS && (await isReadable(found.file))) {
         const wasAway = await this.wait(entry);

@@ -6,6 +6,8 @@ import { Uploads } from "./uploads.svelte.ts";
 
 const here = async () => false; // the server answers
 
+const login = { signInAgain: async () => {}, renewCsrfToken: async () => "" };
+
 const file = (path: string) => ({ path, file: new File(["x"], path.split("/").at(-1)!) });
 const image = { id: 1 } as ProjectImage;
 const result = (status: UploadResult["status"], message = "", notes: string[] = []): UploadResult => ({
@@ -25,7 +27,7 @@ describe("Uploads", () => {
       "lost.jpg": () => Promise.reject(new NetworkError("The connection broke.")),
     };
     const added = vi.fn();
-    const uploads = new Uploads((each) => outcomes[each.path]!(), added, vi.fn(), here);
+    const uploads = new Uploads((each) => outcomes[each.path]!(), added, login, here);
     uploads.add(Object.keys(outcomes).map(file));
     await vi.waitFor(() => expect(uploads.busy).toBe(false));
     expect(uploads.list.map((each) => each.state)).toEqual(["created", "duplicate", "rejected", "rejected"]);
@@ -43,7 +45,7 @@ describe("Uploads", () => {
     const send = vi.fn(
       (_found: FoundFile) => new Promise<UploadResult>((done) => release.push(() => done(result("created")))),
     );
-    const uploads = new Uploads(send, vi.fn(), vi.fn(), here);
+    const uploads = new Uploads(send, vi.fn(), login, here);
     uploads.add(["a", "b", "c", "d", "e"].map(file));
     uploads.add([file("f")]);
     for (let sent = 1; sent <= 6; sent += 1) {
@@ -55,7 +57,7 @@ describe("Uploads", () => {
   });
 
   it("says what to know about a file that was taken", async () => {
-    const uploads = new Uploads(async () => result("created", "", ["Page 1 of 7."]), vi.fn(), vi.fn(), here);
+    const uploads = new Uploads(async () => result("created", "", ["Page 1 of 7."]), vi.fn(), login, here);
     uploads.add([file("cam1/stack.tif")]);
     await vi.waitFor(() => expect(uploads.busy).toBe(false));
     expect(uploads.list[0]).toMatchObject({ name: "cam1/stack.tif", state: "created", note: "Page 1 of 7." });
@@ -68,7 +70,7 @@ describe("Uploads", () => {
         return await new Promise<UploadResult>(() => {});
       },
       vi.fn(),
-      vi.fn(),
+      login,
       here,
     );
     uploads.add([file("a")]);
@@ -81,10 +83,38 @@ describe("Uploads", () => {
       .mockRejectedValueOnce(new ApiError("not_signed_in", "", "", 401))
       .mockResolvedValueOnce(result("created"));
     const signInAgain = vi.fn(async () => {});
-    const uploads = new Uploads(send, vi.fn(), signInAgain, here);
+    const uploads = new Uploads(send, vi.fn(), { ...login, signInAgain }, here);
     uploads.add([file("a")]);
     await vi.waitFor(() => expect(uploads.list[0]?.state).toBe("created"));
     expect(signInAgain).toHaveBeenCalledOnce();
+  });
+
+  it("goes on with the login that another tab has begun meanwhile", async () => {
+    let token = "old";
+    const send = vi.fn(async () => {
+      if (token === "old") throw new ApiError("csrf_failed", "", "", 403);
+      return result("created");
+    });
+    const renewCsrfToken = vi.fn(async () => (token = "new"));
+    const uploads = new Uploads(send, vi.fn(), { ...login, renewCsrfToken }, here);
+    uploads.add(["a", "b"].map(file));
+    await vi.waitFor(() => expect(uploads.busy).toBe(false));
+    expect(uploads.list.map((each) => each.state)).toEqual(["created", "created"]);
+    expect(renewCsrfToken).toHaveBeenCalledOnce();
+  });
+
+  it("says so when no token is taken, and goes on with the next file", async () => {
+    const send = vi.fn(async ({ path }: FoundFile) => {
+      if (path === "a") throw new ApiError("csrf_failed", "The token is none.", "", 403);
+      return result("created");
+    });
+    const renewCsrfToken = () => Promise.reject(new ApiError("not_signed_in", "", "", 401));
+    const uploads = new Uploads(send, vi.fn(), { ...login, renewCsrfToken }, here);
+    uploads.add(["a", "b"].map(file));
+    await vi.waitFor(() => expect(uploads.busy).toBe(false));
+    expect(uploads.list.map((each) => each.state)).toEqual(["rejected", "created"]);
+    expect(uploads.list[0]?.problem).not.toBe("");
+    expect(send).toHaveBeenCalledTimes(4);
   });
 
   it("waits for a server that is away, and goes on with the same file in the same order", async () => {
@@ -99,7 +129,7 @@ describe("Uploads", () => {
       if (path === "b" && away) throw new NetworkError("The connection broke.");
       return result("created");
     };
-    const uploads = new Uploads(send, vi.fn(), vi.fn(), () => back);
+    const uploads = new Uploads(send, vi.fn(), login, () => back);
     uploads.add(["a", "b", "c"].map(file));
     await vi.waitFor(() => expect(uploads.away).toBe(true));
     expect(uploads.list.map((each) => each.state)).toEqual(["created", "waiting", "waiting"]);
@@ -112,7 +142,7 @@ describe("Uploads", () => {
 
   it("refuses a file that breaks the connection three times, or that is no longer there", async () => {
     const send = vi.fn(() => Promise.reject(new NetworkError("The connection broke.")));
-    const uploads = new Uploads(send, vi.fn(), vi.fn(), here);
+    const uploads = new Uploads(send, vi.fn(), login, here);
     uploads.add([file("poison.jpg")]);
     await vi.waitFor(() => expect(uploads.list[0]?.state).toBe("rejected"));
     expect(send).toHaveBeenCalledTimes(3);

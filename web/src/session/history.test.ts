@@ -1,6 +1,9 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { imagePoint as at } from "../core/geometry.ts";
+import { sweep } from "../core/brush.ts";
+import { ColumnMask } from "../core/column-mask.ts";
+import { imagePoint as at, type ImagePoint } from "../core/geometry.ts";
+import { pixelsOf } from "../core/masks.test-support.ts";
 import { reshape } from "../core/morphology.ts";
 import { BACKGROUND, FOREGROUND } from "../core/prompts.ts";
 import { FakeDecoder } from "../decoder/fake-decoder.test-support.ts";
@@ -213,3 +216,106 @@ it("undoes 500 changes of every kind to the first bytes and redoes them to the l
     { numRuns: 8 },
   );
 }, 120_000);
+
+/** What a brush, an eraser, undo and redo do to a mask, as plain pixels. */
+class Pixels {
+  private readonly states: Uint8Array[];
+  private at = 0;
+
+  constructor(first: Uint8Array) {
+    this.states = [first];
+  }
+
+  get now(): Uint8Array {
+    return this.states[this.at]!;
+  }
+
+  /** The pixels after a stroke, which is not done yet. */
+  after(swept: Uint8Array, erases: boolean): Uint8Array {
+    return this.now.map((value, index) => (swept[index] ? Number(!erases) : value));
+  }
+
+  done(after: Uint8Array): void {
+    if (firstDifference(after, this.now) < 0) return; // a stroke that changes nothing is no step
+    this.states.splice(++this.at, Infinity, after);
+  }
+
+  /** @returns whether there was something to take back, or to do again */
+  step(by: 1 | -1): boolean {
+    if (!this.states[this.at + by]) return false;
+    this.at += by;
+    return true;
+  }
+}
+
+/** Quick, for many thousands of comparisons. @returns -1 for the same pixels */
+const firstDifference = (one: Uint8Array, other: Uint8Array): number =>
+  one.length === other.length ? one.findIndex((value, index) => value !== other[index]) : 0;
+
+type Stroke = { from: ImagePoint; to: ImagePoint; size: number; erases: boolean };
+
+const strokes: fc.Arbitrary<Stroke> = fc.record({
+  from: place,
+  to: place,
+  size: fc.integer({ min: 1, max: 30 }),
+  erases: fc.boolean(),
+});
+const moves = fc.oneof(
+  { weight: 5, arbitrary: strokes },
+  { weight: 3, arbitrary: fc.constant("undo" as const) },
+  { weight: 2, arbitrary: fc.constant("redo" as const) },
+);
+
+it.each([
+  ["an object that is being drawn", false],
+  ["an object that is saved", true],
+])(
+  "leaves of %s exactly the pixels that plain arrays have, in 1,000 random sequences of brush, eraser and undo",
+  (_, isSaved) => {
+    fc.assert(
+      fc.property(fc.array(moves, { minLength: 5, maxLength: 14 }), (all) => {
+        const hand = new Hand();
+        const { session } = hand;
+        const paint = ({ from, to, size, erases }: Stroke): void => {
+          session.setTool(erases ? "eraser" : "brush");
+          if (isSaved) session.selection.select(hand.pick(0));
+          expect(session.masks.begin()).toBe(true);
+          session.masks.stroke(from, to, size, erases);
+          session.masks.finish();
+        };
+        if (isSaved) {
+          session.setTool("brush");
+          session.masks.begin();
+          session.masks.stroke(at(0, 0), at(IMAGE.width, IMAGE.height), 9, false);
+          session.masks.finish();
+          session.drawing.accept();
+        }
+        const shown = (): Uint8Array => {
+          const mask = isSaved ? session.list.annotations[0]!.segmentation : session.draft.mask;
+          return mask ? pixelsOf(ColumnMask.from(mask)) : new Uint8Array(IMAGE.width * IMAGE.height);
+        };
+        const pixels = new Pixels(shown());
+        for (const move of all) {
+          if (move === "undo") {
+            if (pixels.step(-1)) session.store.undo();
+          } else if (move === "redo") {
+            if (pixels.step(1)) session.store.redo();
+          } else {
+            const swept = pixelsOf(sweep(move.from, move.to, move.size, session.masks.options.shape, IMAGE));
+            const after = pixels.after(swept, move.erases);
+            if (isSaved && !after.includes(1)) continue; // that removes it
+            paint(move);
+            pixels.done(after);
+          }
+          expect(firstDifference(shown(), pixels.now)).toBe(-1);
+        }
+        if (!isSaved) session.drawing.accept();
+        const stored = hand.server.current().annotations;
+        expect(stored).toHaveLength(pixels.now.includes(1) ? 1 : 0);
+        for (const { segmentation } of stored)
+          expect(firstDifference(pixelsOf(ColumnMask.from(segmentation)), pixels.now)).toBe(-1);
+      }),
+      { numRuns: 1000, seed: 5 },
+    );
+  },
+);
