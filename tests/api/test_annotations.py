@@ -306,3 +306,32 @@ def test_a_save_that_is_repeated_renews_the_lease(annotator: Annotator, services
     assert annotator.send(body).json["replayed"]
     with services.database.read() as session:
         assert get_image(session, annotator.image_id).lease_user_id is not None
+
+
+NONSENSE: dict[str, Json] = {
+    "a mask of another size": {"segmentation": mask_rle(height=HEIGHT + 1)},
+    "runs that do not fit": {"segmentation": {"size": [HEIGHT, WIDTH], "counts": "1" * 500}},
+    "no RLE": {"segmentation": {"size": [HEIGHT, WIDTH], "counts": "~~~"}},
+    "a point outside": prompts(points=[[WIDTH + 9, 1, 1]]),
+    "a region outside": {"provenance": {"region": [0, 0, WIDTH + 1, 3]}},
+}
+
+
+@pytest.mark.parametrize("kind", ["create", "update"])
+@pytest.mark.parametrize("nonsense", NONSENSE)
+def test_masks_and_prompts_are_checked_before_anybody_waits_for_the_write_lock(
+    annotator: Annotator, services: Services, kind: str, nonsense: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that takes, nobody waits for it: it is answered while somebody else holds the lock."""
+    monkeypatch.setattr("limner.store.engine.PATIENCE", 0.05)
+    first = creation()
+    assert annotator.send(first, 0).status_code == 200
+    bad, good = creation(**NONSENSE[nonsense]), creation()
+    if kind == "update":
+        for body, changes in ((bad, NONSENSE[nonsense]), (good, {"segmentation": mask_rle(1)})):
+            body["operation"] = {"kind": "update", "uid": first["operation"]["uid"], "changes": changes}
+    with services.database.write():
+        refused = annotator.send(bad, 1)
+        assert refused.status_code == 422, refused.json
+        assert annotator.send(good, 1).status_code == 503, "what can be stored has to wait"
+    assert annotator.send(good, 1).status_code == 200

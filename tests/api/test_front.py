@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from flask import Flask, Response, request, send_file
+from flask.testing import FlaskClient
 
 from limner.api.app import create_app
 from limner.api.serving.front import Front
@@ -20,6 +23,7 @@ from limner.api.serving.process import Server, make_server
 from limner.api.serving.protocol import Connections
 from limner.api.streams import stream_response
 from limner.service.wiring import Services
+from tests.conftest import png_bytes
 
 PATIENCE = 30.0
 BIG = 48 << 20  # more than the buffers of both sockets take
@@ -319,6 +323,31 @@ def test_headers_that_could_pass_for_others_are_left_out(world: World, start: St
 
     server = start(world.app)
     assert server.client.get("/header", headers={"X_Forwarded_For": "1.2.3.4"}).text == "none"
+
+
+def test_exports_hold_no_database_connection_while_their_readers_stall(
+    services: Services, script: FlaskClient, start: Start
+) -> None:
+    """Each would keep a snapshot open, and SQLite's log growing behind it."""
+    server = start(create_app(services), replace(Limits(), write_seconds=PATIENCE))
+    credentials = script.environ_base["HTTP_AUTHORIZATION"]
+    server.client.headers["Authorization"] = credentials
+    project = f"/api/v1/projects/{server.client.post('/api/v1/projects', json={'name': 'Cats'}).json()['id']}"
+    files = [("files", (f"{seed}.png", io.BytesIO(png_bytes(1200, 1200, seed)), "image/png")) for seed in range(4)]
+    assert server.client.post(f"{project}/images", files=files).status_code == 200
+    head = f"GET {project}/export?format=yolo&images=true HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    stalled = [server.connect(f"{head}Authorization: {credentials}\r\n\r\n".encode()) for _ in range(8)]
+    for each in stalled:
+        assert each.recv(12) == b"HTTP/1.1 200"
+    wait_until(lambda: server.front.busy == 0)
+    pools: list[Any] = [services.database.engine.pool, services.database.writing.pool]
+    assert [pool.checkedout() for pool in pools] == [0, 0]
+    assert server.connections.open >= len(stalled), "they have not read to the end, and wait"
+    assert server.client.get("/healthz").status_code == 200
+    assert len(read_all(stalled[0])) > 4 * 1200 * 1200, "whoever goes on reading gets all of it"
+    for each in stalled:
+        each.close()
+    wait_until(lambda: server.front._spools._value == Limits.spools)  # their room is free for others
 
 
 def test_every_endpoint_with_a_lane_exists(services: Services) -> None:

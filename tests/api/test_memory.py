@@ -53,6 +53,16 @@ def upload(server: Server, data: bytes) -> str:
     return str(answer.json()["results"][0]["status"])
 
 
+def upload_many(server: Server, count: int, fields: dict[str, str] | None = None) -> object:
+    """Files of half a megabyte that are no images, in one request: what became of them, or the status."""
+    project = server.client.post("/api/v1/projects", json={"name": "Cats"}).json()
+    files = [("files", (f"{number}.bin", io.BytesIO(bytes(1 << 19)), "image/png")) for number in range(count)]
+    answer = server.client.post(f"/api/v1/projects/{project['id']}/images", files=files, data=fields or {})
+    if answer.status_code != 200:
+        return answer.status_code
+    return {each["status"] for each in answer.json()["results"]}
+
+
 def import_coco(server: Server, data: bytes) -> int:
     project = server.client.post("/api/v1/projects", json={"name": "Cats"}).json()
     answer = server.client.post(
@@ -68,6 +78,8 @@ def many_images(count: int) -> bytes:
 
 
 REQUESTS: dict[str, tuple[Callable[[Server], object], object]] = {
+    "a thousand small files": (lambda server: upload_many(server, 1000), {"rejected"}),
+    "a long field of a form": (lambda server: upload_many(server, 0, {"note": "x" * (200 << 20)}), 413),
     "a photo": (lambda server: upload(server, picture("JPEG", "RGB")), "created"),
     "a picture that is shown as a copy": (lambda server: upload(server, picture("TIFF", "RGB")), "created"),
     "values of many parts": (

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
+from sqlalchemy import event
 
 from limner.blobs import display_key, embedding_key, image_key, thumbnail_key
 from limner.cli.check import check
@@ -70,6 +71,38 @@ def test_a_damaged_embedding_counts_as_absent(
     assert script.get(f"/api/v1/images/{image['id']}/embedding").status_code == 202
     assert services.blobs.put(key, embedding_bytes(image["sha256"]), replace=damage == "zeroed")
     assert script.get(f"/api/v1/images/{image['id']}/embedding").status_code == 200
+
+
+def test_every_blob_of_an_image_is_on_the_disk_with_its_name_before_the_row_that_names_it(
+    upload: Upload, services: Services, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a power loss leaves an image whose file is empty, or not there."""
+    log: list[tuple[str, str]] = []
+    fsync, link = os.fsync, os.link
+
+    def note_fsync(descriptor: int) -> None:
+        fsync(descriptor)
+        log.append(("synced", os.readlink(f"/proc/self/fd/{descriptor}")))
+
+    def note_link(source: Path, target: Path) -> None:
+        link(source, target)
+        log.append(("named", f"{source} {target}"))
+
+    def note_insert(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("INSERT INTO images"):
+            log.append(("row", ""))
+
+    event.listen(services.database.writing, "before_cursor_execute", note_insert)
+    monkeypatch.setattr(os, "fsync", note_fsync)
+    monkeypatch.setattr(os, "link", note_link)
+    sha256 = upload(png_bytes(HEIGHT, WIDTH))["image"]["sha256"]
+    row = log.index(("row", ""))
+    for key in (each(sha256) for each in KEYS):
+        file = file_of(settings, key)
+        (named,) = (n for n, (what, said) in enumerate(log) if what == "named" and said.endswith(f" {file}"))
+        content = log.index(("synced", log[named][1].split(" ")[0]))
+        name = log.index(("synced", str(file.parent)), named)
+        assert content < named < name < row, key
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from limner.encoding.states import EncodeEvent, Target
 from limner.errors import Conflict
@@ -289,3 +291,39 @@ def test_an_image_that_leaves_a_project_leaves_its_job_and_no_other_one(
     encoder.claim(8)
     assert figures(database, jobs[0]) == ("done", 4, 0, 4)
     assert figures(database, jobs[1]) == ("done", 2, 1, 3)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_an_encoded_image_costs_does_not_grow_with_its_job(
+    database: Database, project_id: int, encoder: EncodingQueue
+) -> None:
+    """In steps of SQLite's machine while the one write lock is held: nothing is counted anew for each image."""
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    def watch(connection: sqlite3.Connection, *_: Any) -> None:
+        connection.set_progress_handler(step, 1)
+
+    def cost(sha256: str) -> int:
+        nonlocal steps
+        steps = 0
+        encoder.settle(ready(sha256))
+        return steps
+
+    event.listen(database.writing, "checkout", watch)
+    costs = []
+    for images in (range(7), range(7, 400)):
+        add_images(database, project_id, images)
+        job = start(database, project_id)
+        first, second, third = claim(encoder, 3)
+        encoder.settle(ready(first))  # what comes once comes here
+        costs.append(cost(second))
+        assert figures(database, job)[:2] == ("running", 2)
+        encoder.settle(ready(third))
+        with database.write() as session:
+            act_on_job(session, get_job(session, job), "cancel")
+    assert 0 < costs[1] <= 1.2 * costs[0], costs

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from limner.errors import Conflict, InvalidRle, NotFound, OperationReused, StaleRevision
 from limner.store.annotations import annotations_of
 from limner.store.events import events_after
-from limner.store.history import annotation_at
+from limner.store.history import annotation_at, changes_of
 from limner.store.images import add_image, get_image, lock_image
 from limner.store.operations import UnknownAnnotation, UnknownCategory, apply_operation, apply_operations
 from limner.store.projects import create_project
@@ -220,6 +220,77 @@ def test_history_gives_back_every_past_state(world: World) -> None:
         image = get_image(session, world.image_id)
         for revision, state in enumerate(expected):
             assert annotation_at(session, image, uid, revision) == state
+
+
+SEQUENCES, STEPS, AT_ONCE = 1000, 6, 100
+
+
+def test_a_thousand_random_sequences_of_brush_erase_and_undo_are_bit_exact_in_the_edit_log(world: World) -> None:
+    """Against plain arrays. What a sequence leaves is a mask at each step, read back from the edits alone."""
+    rng = np.random.default_rng(5)
+    for first in range(0, SEQUENCES, AT_ONCE):
+        sequences = [_sequence(rng) for _ in range(AT_ONCE)]
+        with world.database.write() as session:
+            image = lock_image(session, world.image_id)
+            operations = [each for _, some, _ in sequences for each in some]
+            apply_operations(session, image, operations, user_id=None)
+        with world.database.read() as session:
+            image = get_image(session, world.image_id)
+            assert image.revision == (first + AT_ONCE) * STEPS
+            for number, (uid, _, masks) in enumerate(sequences):
+                changes, _ = changes_of(session, image, uid, limit=STEPS)
+                states = [change.annotation for change in reversed(changes)]
+                kinds = [change.kind for change in reversed(changes)]
+                for state, kind, mask in zip(states, kinds, masks, strict=True):
+                    assert (kind == "delete") == (mask is None)
+                    if mask is not None:
+                        assert state is not None
+                        assert state.segmentation == rle.encode(mask)
+                        np.testing.assert_array_equal(rle.decode(state.segmentation), mask)
+                at = number % STEPS
+                alone = annotation_at(session, image, uid, (first + number) * STEPS + at + 1)
+                assert alone == (None if masks[at] is None else states[at])
+
+
+def _sequence(rng: np.random.Generator) -> tuple[str, list[tuple[str, Any]], list[np.ndarray | None]]:
+    """An object that is painted, erased, taken back and done again: its uid, operations, and masks after each."""
+    uid, operations, masks = new_uid(), list[tuple[str, Any]](), list[np.ndarray | None]()
+    past, undone = list[np.ndarray | None](), list[np.ndarray | None]()  # what undo and redo lead to
+    for _ in range(STEPS):
+        before = masks[-1] if masks else None
+        back = bool(past) and rng.random() < 0.35
+        again = not back and bool(undone) and (before is None or rng.random() < 0.5)
+        if back:
+            undone.append(before)
+            after = past.pop()
+        elif again:
+            past.append(before)
+            after = undone.pop()
+        else:
+            after, undone = _stroke(rng, before), []
+            past.append(before)
+        operations.append((new_uid(), _from_to(uid, before, after, known=bool(masks))))
+        masks.append(after)
+    return uid, operations, masks
+
+
+def _stroke(rng: np.random.Generator, mask: np.ndarray | None) -> np.ndarray:
+    """A mask after a rectangle was painted on it, or erased from it."""
+    painted = np.zeros((HEIGHT, WIDTH), np.bool_) if mask is None else mask.copy()
+    top, left = rng.integers(HEIGHT), rng.integers(WIDTH)
+    painted[top : top + rng.integers(1, 7), left : left + rng.integers(1, 9)] = mask is None or rng.random() < 0.6
+    return painted
+
+
+def _from_to(uid: str, before: np.ndarray | None, after: np.ndarray | None, *, known: bool) -> Any:
+    """The operation of a page that shows ``before`` and then ``after``; None: there is no such object."""
+    if after is None:
+        return operation(kind="delete", uid=uid)
+    if not known:
+        return operation(kind="create", uid=uid, category_id=None, segmentation=rle.encode(after))
+    if before is None:
+        return operation(kind="restore", uid=uid)
+    return operation(kind="update", uid=uid, changes={"segmentation": rle.encode(after)})
 
 
 def test_many_operations_at_once_lead_to_what_they_lead_to_one_by_one(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import sys
 import threading
 from collections.abc import Sequence
@@ -244,6 +245,28 @@ def test_a_full_disk_is_not_held_against_the_image(bench: Bench, monkeypatch: py
     (report,) = bench.encode(image)
     assert isinstance(report, Failed)
     assert (report.code, report.lasting) == ("storage_full", False)
+
+
+def test_an_embedding_is_on_the_disk_with_its_name_before_the_server_hears_of_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server writes its row when it hears: a power loss must not leave a row without the file."""
+    log: list[object] = bench.reports  # type: ignore[assignment]
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        fsync(descriptor)
+        log.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+    sha256 = bench.image(png((9, 9, 9)))
+    monkeypatch.setattr(os, "fsync", note)
+    bench.encode(sha256)
+    (told,) = (n for n, each in enumerate(log) if isinstance(each, Encoded))
+    file = bench.settings.home / "blobs" / embedding_key(sha256, MODEL, PREPROCESSING_VERSION)
+    content = next(n for n, each in enumerate(log) if str(each).endswith(".partial"))
+    name = log.index(str(file.parent), content)
+    assert content < name < told
+    assert file.stat().st_size > 0
 
 
 def test_weights_that_give_nonsense_store_nothing(bench: Bench) -> None:
