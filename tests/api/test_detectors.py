@@ -20,7 +20,14 @@ from limner.vocabulary.specs import SAM_FEATURES
 from tests.conftest import TEST_MODEL_SHA256
 
 
-def write_card(home: Path, name: str, project_id: int | None, created: str, model: str = TEST_MODEL_SHA256) -> str:
+def write_card(
+    home: Path,
+    name: str,
+    project_id: int | None,
+    created: str,
+    model: str = TEST_MODEL_SHA256,
+    judgement: dict[str, Any] | None = None,
+) -> str:
     """A detector of which nothing but the card is there; the sha256 of its weights."""
     sha256 = f"{sum(name.encode()):064x}"
     card = DetectorCard.model_validate(
@@ -44,6 +51,7 @@ def write_card(home: Path, name: str, project_id: int | None, created: str, mode
             "seconds": 60.0,
             "created": f"{created}T12:00:00Z",
             "quality": {"ap": 0.5},
+            "judgement": judgement,
         }
     )
     folder = home / "detectors" / name
@@ -83,7 +91,28 @@ def test_a_project_is_told_what_it_can_use_its_own_and_the_newest_first(
         "masks": 90,
         "created": "2026-03-04T12:00:00Z",
         "quality": {"ap": 0.5},
+        "judgement": None,
     }
+
+
+def test_an_own_detector_that_is_worse_than_a_general_one_comes_after_it(
+    script: FlaskClient, project: dict[str, Any], image: dict[str, Any], services: Services
+) -> None:
+    home, own = services.settings.home, project["id"]
+    figures = {"by": "cross_validation", "images": 9, "objects": 42, "against": "anybodys", "against_ap": 0.4}
+    general = write_card(home, "anybodys", None, "2026-01-01")
+    write_card(home, "worse", own, "2026-03-04", judgement={**figures, "ap": 0.3, "better": False})
+    path = f"/api/v1/projects/{own}/detectors"
+    found = script.get(path).json["detectors"]
+    assert [each["name"] for each in found] == ["anybodys", "worse"]
+    assert found[1]["judgement"] == {**figures, "ap": 0.3, "better": False}
+    body = {"request": {"source": "detector"}}
+    assert script.post(f"/api/v1/images/{image['id']}/suggestions", json=body).status_code == 202
+    with services.database.read() as session:
+        (item,) = session.scalars(select(JobItem).where(JobItem.job_id.is_(None)))
+    assert item.payload["detector_sha256"] == general
+    write_card(home, "better", own, "2026-02-03", judgement={**figures, "ap": 0.5, "better": True})
+    assert [each["name"] for each in script.get(path).json["detectors"]] == ["better", "anybodys", "worse"]
 
 
 def test_a_job_names_the_detector_by_its_weights(

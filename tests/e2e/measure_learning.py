@@ -10,6 +10,9 @@ reach is brushed; the brush's strokes are not made in the page, the mask that th
 
 Seconds are those of the cost model of ``limner bench engine``. The same photos by hand, with the model as installed,
 are what the prefilled ones are compared with: different photos are of different difficulty.
+
+The server's home and what was done lie in FOLDER, so that a run that was stopped, or that ``--pause-after`` ended, goes
+on with the same command. A photo that was begun and not finished is left out; the next one takes its place.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ import urllib.request
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,6 +38,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import Page, Route, expect, sync_playwright
 from playwright.sync_api import TimeoutError as NotInTimeError
 
+from limner.atomic import write_file
 from limner.bench.engine.annotator import (
     Annotated,
     Kept,
@@ -46,8 +51,8 @@ from limner.bench.engine.annotator import (
     correct,
     draw,
 )
-from limner.bench.engine.cost import Cost
-from limner.bench.engine.figures import StageFigures, stage_figures
+from limner.bench.engine.cost import Brushing, Cost
+from limner.bench.engine.figures import stage_figures
 from limner.models.registry import load_model
 from limner.quality.thresholds import Decision
 from limner.segment.predictor import Predictor
@@ -66,6 +71,7 @@ PROJECT_PHOTOS = 40
 PATIENCE = 3_600_000  # ms, for a training
 WATCHED = 5_000  # ms of it, before a picture is taken
 COST = Cost()
+NO_MASK = np.zeros((1, 1), np.bool_)  # of masks whose figures alone are known
 
 
 class Recorder(OpenImage):
@@ -98,6 +104,11 @@ class Server:
 
     def annotations(self, image_id: int) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.get(f"/images/{image_id}/annotations")["annotations"]
+        return found
+
+    def runs(self) -> list[dict[str, Any]]:
+        """The learning runs, newest first."""
+        found: list[dict[str, Any]] = self.get(f"/projects/{self.project_id}/learning")["runs"]
         return found
 
     def model(self) -> str:
@@ -151,7 +162,10 @@ class Annotator:
         with self.page.expect_response(re.compile(r"/suggestions$")):
             self.page.keyboard.press("Shift+o")
         expect(panel.get_by_role("button", name=re.compile("Find everything"))).to_be_enabled()
-        wait_until(self.page, lambda: self._found(image_id)["activity"] is None, "suggestions", 200)
+        deadline = time.monotonic() + PATIENCE / 1000  # the process that makes them may have to start
+        while self._found(image_id)["activity"] is not None:
+            assert time.monotonic() < deadline, "suggestions were not made"
+            self.page.wait_for_timeout(200)
         if not self._open(image_id):
             return
         self.page.get_by_label("Least score").fill(str(self.wish.threshold))
@@ -267,22 +281,27 @@ def _in_order(objects: Sequence[Mask], kept: Sequence[Kept]) -> list[Kept]:
     return [max(kept, key=lambda each: mask_iou(each.mask, wanted)) for wanted in objects]
 
 
-def train(page: Page, what: str, minutes: float | None, out: Path) -> dict[str, float]:
-    """Train from the page; seconds that it took. What it looked like in between is kept as a picture."""
-    page.get_by_role("combobox", name="Train", exact=True).select_option(what)
-    if minutes is not None:
-        page.get_by_label("Minutes").fill(str(minutes))
-    began = time.monotonic()
-    page.get_by_role("button", name="Train a new version").click()
-    run = page.get_by_role("article").first
-    expect(run.get_by_role("status")).to_contain_text(re.compile(r"Training.*loss"), timeout=PATIENCE)
-    page.wait_for_timeout(WATCHED)
-    name = "detector" if minutes is None else "model"
-    page.screenshot(path=out / f"training-{name}.png", full_page=True)
+def train(page: Page, at: Server, what: str, minutes: float | None, out: Path) -> dict[str, float]:
+    """Train from the page, or watch the run that was begun; what it looked like in between is kept as a picture."""
+    kind = "detector" if minutes is None else "model"
+    run = page.get_by_role("article", name=re.compile(f"{kind.title()}, run")).first
+    page.get_by_role("heading", name="Versions").wait_for()
+    if not [each for each in at.runs() if each["kind"] == kind]:
+        page.get_by_role("combobox", name="Train", exact=True).select_option(what)
+        if minutes is not None:
+            page.get_by_label("Minutes").fill(str(minutes))
+        page.get_by_role("button", name="Train a new version").click()
+        run.wait_for()
+    if next(each for each in at.runs() if each["kind"] == kind)["state"] != "done":
+        expect(run.get_by_role("status")).to_contain_text(re.compile(r"Training.*loss"), timeout=PATIENCE)
+        page.wait_for_timeout(WATCHED)
+        page.screenshot(path=out / f"training-{kind}.png", full_page=True)
     expect(run).to_contain_text("Done", timeout=PATIENCE)
-    seconds = time.monotonic() - began
+    ended = next(each for each in at.runs() if each["kind"] == kind)
+    began, done = (datetime.fromisoformat(ended[name]) for name in ("created", "updated"))
+    seconds = (done - began).total_seconds()
     click.echo(f"{what}: {seconds:.0f} s; {run.inner_text()!r}")
-    return {f"{name}_seconds": round(seconds, 1)}
+    return {f"{kind}_seconds": round(seconds, 1)}
 
 
 def prepare(page: Page, at: Server) -> None:
@@ -316,73 +335,175 @@ def use(page: Page, out: Path) -> str:
     return said
 
 
-def show(name: str, figures: StageFigures) -> None:
-    click.echo(f"{name} {json.dumps(asdict(figures))}")
+class Notes:
+    """What was done so far, in a file; begins where the run before ended.
+
+    Attributes:
+        content: as JSON.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        empty: dict[str, Any] = {"project_id": None, "begun": [], "by_hand": {}, "prefilled": {}, "figures": {}}
+        self.content = json.loads(path.read_bytes()) if path.is_file() else empty
+
+    def keep(self) -> None:
+        """Write it down."""
+        write_file(self._path, (json.dumps(self.content, indent=1) + "\n").encode())
+
+    def work(self, stage: str) -> list[Annotated]:
+        """What came of the photos of a stage; of the masks that were kept there are only the figures."""
+        return [_from_json(each) for each in self.content[stage].values()]
+
+
+def _as_json(work: Annotated) -> dict[str, Any]:
+    kept = [
+        {"iou": each.iou, "clicks": each.clicks, "brushing": asdict(each.brushing), "suggested": each.suggested}
+        for each in work.kept
+    ]
+    decisions = [asdict(each) for each in work.decisions]
+    spent = {"seconds": work.seconds, "flat_seconds": work.flat_seconds}
+    return {"objects": work.objects, "kept": kept, "decisions": decisions, **spent}
+
+
+def _from_json(content: dict[str, Any]) -> Annotated:
+    kept = [
+        Kept(NO_MASK, each["iou"], each["clicks"], Brushing(**each["brushing"]), each["suggested"])
+        for each in content["kept"]
+    ]
+    decisions = [Decision(**each) for each in content["decisions"]]
+    return Annotated(content["objects"], kept, decisions, content["seconds"], content["flat_seconds"])
+
+
+@dataclass
+class Run:
+    """The whole of it, on a server that is there."""
+
+    options: argparse.Namespace
+    photos: Sequence[Photo]
+    notes: Notes
+    at: Server
+    page: Page
+    project: Project
+    began: float
+
+    def go(self) -> bool:
+        """Do what is left; whether all is done."""
+        annotator = Annotator(self.page, self.project, self.at)
+        if not self._annotate(annotator, "by_hand", suggestions=False):
+            return False
+        figures, out = self.notes.content["figures"], self.options.out
+        self.page.route(re.compile(r"/learning$"), partial(shorten, self.options.detector_steps))
+        for name, what, minutes in (
+            ("detector_seconds", "A detector that suggests", None),
+            ("model_seconds", "A version of the project's model", self.options.minutes),
+        ):
+            if name not in figures and (minutes is None or minutes > 0):
+                if self._late():
+                    return False
+                self.page.goto(f"{self.project.url}/learning")
+                figures |= train(self.page, self.at, what, minutes, out)
+                self.notes.keep()
+        if "model_seconds" in figures and "verdict" not in figures:
+            self.page.goto(f"{self.project.url}/learning")
+            figures["verdict"] = use(self.page, out)
+            self.notes.keep()
+        figures["detector"] = self.at.get(f"/projects/{self.at.project_id}/detectors")["detectors"][0]["name"]
+        annotator.use(self.at.model())
+        if not self._annotate(annotator, "prefilled", suggestions=True):
+            return False
+        self._show()
+        return True
+
+    def _late(self) -> bool:
+        return time.monotonic() - self.began > self.options.pause_after
+
+    def _annotate(self, annotator: Annotator, stage: str, *, suggestions: bool) -> bool:
+        """Work on photos until there are enough of this stage; False where there was no time for all."""
+        done: dict[str, Any] = self.notes.content[stage]
+        for photo in self.photos:
+            if len(done) == self.options.images:
+                break
+            if photo.sha256 in self.notes.content["begun"]:
+                continue
+            if self._late():
+                return False
+            self.notes.content["begun"].append(photo.sha256)
+            self.notes.keep()
+            work = annotator.work_on(photo, suggestions=suggestions)
+            done[photo.sha256] = _as_json(work)
+            self.notes.keep()
+            click.echo(f"{len(done)} of {self.options.images} {stage}: {work.seconds:.0f} s")
+        return True
+
+    def _show(self) -> None:
+        """Figures, and the page *Learning* as it looks now; then back to the model before."""
+        content, figures = self.notes.content, self.notes.content["figures"]
+        second = [photo for photo in self.photos if photo.sha256 in content["prefilled"]]
+        stages = {
+            "by_hand": self.notes.work("by_hand"),
+            "prefilled": self.notes.work("prefilled"),
+            "prefilled_photos_by_hand": same_by_hand(second),
+        }
+        for name, works in stages.items():
+            figures[name] = asdict(stage_figures(name, works))
+            click.echo(f"{name} {json.dumps(figures[name])}")
+        self.page.goto(f"{self.project.url}/learning")
+        self.page.get_by_role("heading", name="Stages").wait_for()
+        self.page.wait_for_timeout(1000)
+        self.page.screenshot(path=self.options.out / "learning.png", full_page=True)
+        if "verdict" in figures:
+            self.page.get_by_role("button", name=re.compile("Roll back")).click()
+            wait_until(self.page, lambda: self.at.model() == "samlet", "the model before is used again", 200)
+            figures["rolled_back"] = True
+        self.notes.keep()
+        settings = {"photos": len(self.photos), "cost": asdict(COST), "wish": asdict(Wish())}
+        (self.options.out / "figures.json").write_text(json.dumps(settings | figures, indent=2) + "\n")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--out", type=Path, required=True, help="for figures and pictures")
+    parser.add_argument("--out", type=Path, required=True, help="for figures, pictures, and what goes on later")
     parser.add_argument("--project", type=int, default=PROJECT_PHOTOS, help="photos of the project")
     parser.add_argument("--images", type=int, default=10, help="by hand, and as many with suggestions")
-    parser.add_argument("--minutes", type=float, default=2.0, help="of fine-tuning")
+    parser.add_argument("--minutes", type=float, default=2.0, help="of fine-tuning; 0: none")
     parser.add_argument("--detector-steps", type=int, help="of the detector, instead of as many as the page asks for")
     parser.add_argument("--most", type=int, default=40, help="masks of a photo that is used")
+    parser.add_argument("--pause-after", type=float, default=float("inf"), help="seconds; the same command goes on")
     options = parser.parse_args()
+    began = time.monotonic()
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     usable = [photo for photo in find_photos([options.folder]) if 0 < len(photo.segmentations) <= options.most]
     photos = sorted(usable, key=lambda photo: photo.sha256)[: options.project]
-    first, second = photos[: options.images], photos[options.images : 2 * options.images]
-    server = start_server(Path(tempfile.mkdtemp()) / "home")
-    content: dict[str, Any] = {"photos": len(photos), "cost": asdict(COST), "wish": asdict(Wish())}
+    notes = Notes(options.out / "notes.json")
+    server = start_server(options.out.absolute() / "home")
     try:
         with sync_playwright() as playwright:
             browser = launch(playwright)
-            api = Api(server)
-            project_id = api.create_project("Learning", ("object",))
-            project = Project(f"{server.address}/projects/{project_id}", lambda images: None)
-            for photo in photos:
-                api.upload(project_id, {photo.image_path.name: photo.image_path.read_bytes()})
-            at = Server(server, api, project_id)
             page = signed_in_page(browser, server)
-            prepare(page, at)
-            annotator = Annotator(page, project, at)
-            drawn = []
-            for number, photo in enumerate(first):
-                drawn.append(annotator.work_on(photo, suggestions=False))
-                click.echo(f"{number + 1} of {len(first)} by hand: {drawn[-1].seconds:.0f} s")
-            show("by hand", stage_figures("by hand", drawn))
-            page.route(re.compile(r"/learning$"), partial(shorten, options.detector_steps))
-            page.goto(f"{project.url}/learning")
-            content |= train(page, "A detector that suggests", None, options.out)
-            content |= train(page, "A version of the project's model", options.minutes, options.out)
-            content["verdict"] = use(page, options.out)
-            annotator.use(at.model())
-            filled = []
-            for number, photo in enumerate(second):
-                filled.append(annotator.work_on(photo, suggestions=True))
-                click.echo(f"{number + 1} of {len(second)} prefilled: {filled[-1].seconds:.0f} s")
-            show("prefilled", stage_figures("prefilled", filled))
-            same = same_by_hand(second)
-            show("the same by hand", stage_figures("by hand", same))
-            page.goto(f"{project.url}/learning")
-            page.get_by_role("heading", name="Stages").wait_for()
-            page.wait_for_timeout(1000)
-            page.screenshot(path=options.out / "learning.png", full_page=True)
-            page.get_by_role("button", name=re.compile("Roll back")).click()
-            wait_until(page, lambda: at.model() == "samlet", "the model before is used again", 200)
-            content |= {
-                "by_hand": asdict(stage_figures("by hand", drawn)),
-                "prefilled": asdict(stage_figures("prefilled", filled)),
-                "prefilled_photos_by_hand": asdict(stage_figures("by hand", same)),
-                "rolled_back": True,
-            }
-            (options.out / "figures.json").write_text(json.dumps(content, indent=2) + "\n")
+            at = opened(server, notes, photos, page)
+            project = Project(f"{server.address}/projects/{at.project_id}", lambda images: None)
+            done = Run(options, photos, notes, at, page, project, began).go()
+            click.echo("done" if done else "not done yet: the same command goes on")
             browser.close()
     finally:
         stop_server(server)
+
+
+def opened(server: LimnerServer, notes: Notes, photos: Sequence[Photo], page: Page) -> Server:
+    """The project with its photos, all of them prepared."""
+    api = Api(server)
+    if notes.content["project_id"] is not None:
+        return Server(server, api, notes.content["project_id"])
+    at = Server(server, api, api.create_project(f"Learning {time.time_ns()}", ("object",)))
+    for photo in photos:
+        api.upload(at.project_id, {photo.image_path.name: photo.image_path.read_bytes()})
+    prepare(page, at)
+    notes.content["project_id"] = at.project_id
+    notes.keep()
+    return at
 
 
 def same_by_hand(photos: Sequence[Photo]) -> list[Annotated]:

@@ -72,13 +72,20 @@ def test_a_run_whose_process_is_killed_goes_on_from_its_checkpoint(home: Path, t
         lives = [index for index, line in enumerate(lines) if line.startswith("begin")]
         assert len(lives) == 2
         assert {lines[index] for index in lives} == {f"begin nice {min(19, os.nice(0) + NICENESS)}"}
-        assert lines[lives[1] + 1] == "step 11"  # the first step after the checkpoint of step 10
+        killed, resumed = (int(lines[at].removeprefix("step ")) for at in (lives[1] - 1, lives[1] + 1))
+        assert (
+            11 <= resumed <= killed + 1
+        )  # the first step after the last checkpoint, which is that of step 10 or later
         assert done.result == "project-1-detector-1"
         card = find_detector(home, done.result).card
         assert card.weights_sha256 == done.result_sha256
         held_out = sum(is_held_out(image.sha256) for image in read_objects(Project(home, "squares")).images)
-        assert done.figures["held_out"] == held_out
         assert card.images == 12 - held_out
+        assert done.figures["by"] == "cross_validation"  # two objects are too few to judge on
+        assert (done.figures["held_out"], done.figures["measured"]) == (12 - held_out, 2 * (12 - held_out))
+        assert done.figures["first_name"] == "objects"
+        assert card.judgement is not None
+        assert card.judgement.better == done.figures["better"]
         assert done.figures["images"] == 12
         assert not list((home / "learning").iterdir())
         assert done.snapshot in run("project", "snapshot", "squares", "--home", str(home))

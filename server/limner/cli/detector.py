@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from limner.cli.detector_recipe import make
 from limner.cli.home import HOME
 from limner.config import Settings
-from limner.errors import InvalidInput
+from limner.errors import InvalidFile, InvalidInput
+
+if TYPE_CHECKING:
+    from limner.train.detector.choosing import Judgement
 
 CHECKPOINTS = "training"  # folder of the home where unfinished runs lie
 
@@ -47,7 +52,9 @@ def list_detectors(home: Path | None) -> None:
 @detector.command()
 @click.option("--project", "name", required=True, help="Name or id of the project whose masks are learned from.")
 @click.option("--name", "called", help="What to call the detector.  [default: the project's name and a number]")
-@click.option("--steps", type=click.IntRange(1), help="Of 4 images.  [default: by the number of images, 200 to 600]")
+@click.option(
+    "--steps", type=click.IntRange(1), help="Of 4 images, at most.  [default: by the number of images, 120 to 600]"
+)
 @click.option(
     "--categories/--no-categories",
     default=None,
@@ -69,7 +76,9 @@ def train(
 ) -> None:
     """Train a detector on the masks of a project, and on embeddings that are stored: nothing is encoded.
 
-    Every tenth image is held out, by its hash, and measured on. Ctrl+C saves; --resume continues.
+    It begins with the detector that comes with the model, if there is one, and is asked instead of it where it is
+    better: on images that are held out (every tenth, by its hash) or, where these have few objects, by cross-validation
+    over the others. Ctrl+C saves; --resume continues.
     """
     import torch
     from tqdm import tqdm
@@ -82,10 +91,9 @@ def train(
     from limner.models.in_use import Models
     from limner.models.registry import model_config
     from limner.train.config import Project
-    from limner.train.detector.examples import split
-    from limner.train.detector.measuring import measure_boxes
-    from limner.train.detector.training import Plan, Step, train_detector, usual_steps
-    from limner.train.detector.writing import Origin, write_detector
+    from limner.train.detector.choosing import Choosing, general_detector
+    from limner.train.detector.training import Step
+    from limner.train.detector.writing import Origin, write_chosen
     from limner.train.projects import read_objects
     from limner.train.stopping import StopRequest
     from limner.workers.detector_data import categories_to_tell, embedding_reader, with_embeddings
@@ -103,40 +111,65 @@ def train(
     missing = len(objects.images) - len(examples)
     if missing:
         click.echo(f"{missing} images have masks and no embedding by {card.title or card.name}: they are left out.")
-    learned, held_out = split(examples)
-    plan = Plan(steps or usual_steps(len(learned)), seed=seed)
     told_apart = len(told) > 1 and categories is not False
-    shape = DetectorConfig(config.image_size, config.features, len(told) if told_apart else 0)
-    checkpoint = settings.home / CHECKPOINTS / f"detector-{objects.project_id}.pt"
-    make_folder(checkpoint.parent, mode=0o700)
+    wanted = DetectorConfig(config.image_size, config.features, len(told) if told_apart else 0)
+    unfinished = settings.home / CHECKPOINTS / f"detector-{objects.project_id}"
+    if resume and not unfinished.is_dir():
+        raise InvalidFile(f"There is no checkpoint {unfinished} to resume.", hint="Start without --resume.")
+    if not resume and unfinished.is_dir():
+        shutil.rmtree(unfinished)
+    make_folder(unfinished.parent, mode=0o700)
+    make_folder(unfinished, mode=0o700)
     torch.set_num_threads(threads)
-    click.echo(f"{len(learned)} images with {sum(len(each.masks) for each in learned)} masks, {plan.steps} steps")
-    read = embedding_reader(blobs, card)
     stop = StopRequest()
-    with stop.listening(), tqdm(total=plan.steps, unit="step", disable=None) as bar:
+    with stop.listening(), tqdm(unit="step", disable=None) as bar:
 
         def on_step(step: Step) -> None:
+            bar.total = step.total
             bar.update(step.done - bar.n)
             bar.set_postfix(loss=f"{step.loss:.3f}")
             stop.heed()
 
-        trained, seconds = train_detector(
-            shape, learned, read, plan, checkpoint=checkpoint, resume=resume, on_step=on_step
+        choosing = Choosing(
+            wanted,
+            examples,
+            embedding_reader(blobs, card),
+            general_detector(settings.home, card.weights_sha256),
+            unfinished,
+            steps=steps,
+            seed=seed,
+            on_step=on_step,
         )
-    figures = measure_boxes(trained, held_out, read) if held_out else None
-    origin = Origin(card.name, card.weights_sha256, objects.project_id, objects.project, told)
-    written = write_detector(
-        trained, folder, origin, learned, steps=plan.steps, seed=seed, seconds=seconds, figures=figures
-    )
-    checkpoint.unlink(missing_ok=True)
-    if figures is None:
-        click.echo("No image is held out: nothing was measured. With ten or more images, some usually are.")
-    else:
         click.echo(
-            f"{figures.images} held-out images with {figures.objects} objects: AP {figures.ap:.3f}, "
-            f"AP50 {figures.ap50:.3f}, AR@100 {figures.ar100:.3f}, recall {figures.recall:.3f}"
+            f"{len(choosing.learned)} images with {sum(len(each.masks) for each in choosing.learned)} masks, "
+            f"{choosing.plan.steps} steps"
         )
-    click.echo(f"Wrote {written.folder} ({seconds:.0f} s). To use it: limner suggest detector {objects.project_id}")
+        chosen = choosing.run()
+    origin = Origin(card.name, card.weights_sha256, objects.project_id, objects.project, told)
+    written = write_chosen(chosen, folder, origin, seed=seed)
+    shutil.rmtree(unfinished)
+    click.echo(_said(chosen.judgement))
+    click.echo(
+        f"Wrote {written.folder} ({chosen.seconds:.0f} s, {chosen.steps} steps). "
+        f"To use it: limner suggest detector {objects.project_id}"
+        + (f" --detector {written.name}" if written.card.worse else "")
+    )
+
+
+def _said(judgement: Judgement | None) -> str:
+    """What a detector was judged at."""
+    if judgement is None:
+        return "No image was left to judge on: nothing was measured. Two or more are needed."
+    own, general = judgement.own, judgement.general
+    how = "held-out images" if judgement.by == "held_out" else "images by cross-validation"
+    text = (
+        f"{own.images} {how} with {own.objects} objects: AP {own.ap:.3f}, AP50 {own.ap50:.3f}, "
+        f"AR@100 {own.ar100:.3f}, recall {own.recall:.3f}"
+    )
+    if general is None:
+        return text
+    asked = "it is asked from now on" if judgement.better else f"{judgement.name} is asked all the same"
+    return f"{text}; {judgement.name} has AP {general.ap:.3f}: {asked}."
 
 
 def _free_name(home: Path, project: str) -> str:

@@ -198,4 +198,7 @@ def _figures(run: RunInfo) -> str:
     if run.kind == "model":
         mean = figures["differences"]["mean"]
         parts.append(f"mean {mean['value']:+.3f} ({mean['low']:+.3f} to {mean['high']:+.3f})")
+    elif before:
+        other = figures.get("first_name")
+        parts.append("it is asked from now on" if figures["better"] else f"{other} is asked all the same")
     return ", ".join(parts)

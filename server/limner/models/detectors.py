@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
@@ -31,6 +32,33 @@ class DetectorCategory(BaseModel):
 
     id: int
     name: str
+
+
+JudgedBy = Literal["held_out", "cross_validation"]
+
+
+class DetectorJudgement(BaseModel):
+    """Whether a project's own detector is better than a general one, on images that it did not learn from.
+
+    Attributes:
+        by: images that are held out, or cross-validation over those that were learned from, where these are too few.
+        images: that were judged on.
+        objects: on them.
+        ap: average precision of a detector that was trained like it.
+        against: name of the general one.
+        against_ap: its average precision.
+        better: whether the own one is asked.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: JudgedBy
+    images: int
+    objects: int
+    ap: float
+    against: str
+    against_ap: float
+    better: bool
 
 
 class DetectorCard(BaseModel):
@@ -56,6 +84,7 @@ class DetectorCard(BaseModel):
         seed: of all chance in it.
         seconds: of the clock that training took.
         quality: measured on images that it did not learn from.
+        judgement: on it, where there was a detector to compare it with.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -81,6 +110,12 @@ class DetectorCard(BaseModel):
     seconds: float
     created: AwareDatetime
     quality: dict[str, JsonValue] = Field(default_factory=dict)
+    judgement: DetectorJudgement | None = None
+
+    @property
+    def worse(self) -> bool:
+        """Whether it was compared with a general detector, and is not better."""
+        return self.judgement is not None and not self.judgement.better
 
 
 @dataclass(frozen=True)
@@ -161,10 +196,21 @@ def detector_by_weights(home: Path, weights_sha256: str) -> InstalledDetector:
 
 
 def usable_detectors(home: Path, project_id: int, model_sha256: str) -> Sequence[InstalledDetector]:
-    """What a project can use with this model: its own, the newest first, then those that learned from no project."""
+    """What a project can use with this model, the one that it asks first.
+
+    That is its newest own one that is not known to be worse than a general detector, which learned from no project;
+    after the own ones come the general ones, and then own ones that are worse.
+    """
     fit = [each for each in installed_detectors(home) if each.card.model_sha256 == model_sha256]
-    own = [each for each in fit if each.card.project_id == project_id and not each.bundled]
-    return [*reversed(own), *(each for each in reversed(fit) if each.card.project_id is None)]
+    own = [each for each in reversed(fit) if each.card.project_id == project_id and not each.bundled]
+    good, worse = [each for each in own if not each.card.worse], [each for each in own if each.card.worse]
+    return [*good, *general_detectors(home, model_sha256), *worse]
+
+
+def general_detectors(home: Path, model_sha256: str) -> Sequence[InstalledDetector]:
+    """Those for this model that learned from no project, the newest first."""
+    fit = [each for each in installed_detectors(home) if each.card.model_sha256 == model_sha256]
+    return [each for each in reversed(fit) if each.card.project_id is None]
 
 
 def choose_detector(home: Path, project_id: int, model_sha256: str, name: str | None) -> InstalledDetector:

@@ -12,7 +12,7 @@ from limner.errors import InvalidInput, MissingWeights, ModelError
 from limner.jobs.kinds import SuggestPayload
 from limner.jobs.suggest_jobs import start_suggest
 from limner.jobs.suggest_one import activity_of, ask_for_image, cancel_for_image
-from limner.models.detectors import DetectorCard, choose_detector, usable_detectors
+from limner.models.detectors import DetectorCard, DetectorJudgement, choose_detector, usable_detectors
 from limner.models.text_detectors import choose_text_detector, parse_phrases, phrase_of
 from limner.quality.thresholds import Decision, Threshold, fit_threshold
 from limner.service.models import key_in, key_of
@@ -29,6 +29,7 @@ from limner.vocabulary.suggested import BOX_THRESHOLD, Assess, Detected, Phrases
 __all__ = [
     "CategoryThreshold",
     "DetectorCard",
+    "DetectorJudgement",
     "ImageSuggestions",
     "cancel_suggestions",
     "list_detectors",

@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +26,19 @@ from limner.blobs import BlobStore
 from limner.config import Settings
 from limner.errors import LimnerError
 from limner.heads.detector import DetectorConfig
-from limner.heads.files import load_detector
 from limner.learning.protocol import GotOn, Learn, Learned, Report, Stop, Stopped, Unlearnable, parse_request
 from limner.models.catalogue import WEIGHTS_FILE, ModelCard, find_model, model_folder
-from limner.models.detectors import DetectorCategory, detector_folder, find_detector, usable_detectors
+from limner.models.detectors import DetectorCategory, detector_folder, find_detector
 from limner.models.in_use import Models
 from limner.models.install import install_file
 from limner.models.registry import load_model, model_config
 from limner.sam.model import PromptableModel
 from limner.train.comparison import compare
 from limner.train.config import Photos
-from limner.train.detector.examples import Example, split
-from limner.train.detector.measuring import measure_boxes
-from limner.train.detector.training import Plan, Step, train_detector, usual_steps
-from limner.train.detector.writing import Origin, write_detector
+from limner.train.detector.choosing import Choosing, Judgement, general_detector
+from limner.train.detector.examples import Example
+from limner.train.detector.training import Step
+from limner.train.detector.writing import Origin, write_chosen
 from limner.train.evaluation import ModelSubject, Protocol, measure
 from limner.train.finetune.adapt import Adaptation
 from limner.train.finetune.embeddings import CachedSubject, EmbeddingCache
@@ -192,59 +191,43 @@ class LearningWorker:
         return figures | {"better": comparison.second_is_better, "held_out": len(held_out)}
 
     def _detector(self, request: Learn, folder: Path) -> Report:
-        """Train a detector on stored embeddings, and measure it and the one before on held-out images."""
+        """Train a detector on stored embeddings, and judge whether it is better than the general one."""
         home = self._settings.home
         objects = objects_of(request, self._blobs, folder)
         card = Models(home, find_model(request.parent, home)).find(request.parent).card
         _check_weights(request, card.weights_sha256)
         told = categories_to_tell(objects, None)
         examples = self._encoded(objects, card, told, folder)
-        learned, held_out = split(examples)
-        plan = Plan(request.recipe.steps or usual_steps(len(learned)))
         config = model_config(card.family)
-        shape = DetectorConfig(config.image_size, config.features, len(told) if len(told) > 1 else 0)
-        read = embedding_reader(self._blobs, card)
-        checkpoint = folder / CHECKPOINT
+        wanted = DetectorConfig(config.image_size, config.features, len(told) if len(told) > 1 else 0)
         first: Step | None = None
 
         def on_step(step: Step) -> None:
             nonlocal first
             first = first or step
-            each = (step.seconds - first.seconds) / max(1, step.done - first.done)
+            each = (time.monotonic() - began) / max(1, step.done - first.done)
             self._tell(request, "training", step.done, step.total, step.loss, each * (step.total - step.done))
             self._heed()
 
-        trained, seconds = train_detector(
-            shape,
-            learned,
-            read,
-            plan,
-            checkpoint=checkpoint,
-            resume=checkpoint.is_file(),
+        choosing = Choosing(
+            wanted,
+            examples,
+            embedding_reader(self._blobs, card),
+            general_detector(home, card.weights_sha256),
+            folder,
+            steps=request.recipe.steps,
             checkpoint_every=CHECKPOINT_EVERY,
             on_step=on_step,
         )
+        began = time.monotonic()
+        chosen = choosing.run()
         self._heed()
-        self._tell(request, "measuring", 0, 0)
-        figures: dict[str, Any] = {"better": None, "held_out": len(held_out)}
-        measured = measure_boxes(trained, held_out, read) if held_out else None
-        if measured is not None:
-            figures |= {"second": dataclasses.asdict(measured), "measured": measured.objects}
-            usable = usable_detectors(home, request.project_id, card.weights_sha256)
-            before = [each for each in usable if each.name != request.result]
-            if before:
-                first_figures = measure_boxes(load_detector(before[0]), held_out, read)
-                figures |= {"first_name": before[0].name, "first": dataclasses.asdict(first_figures)}
-                figures["better"] = measured.ap > first_figures.ap
-        figures |= {"images": len(examples), "masks": sum(len(each.masks) for each in examples)}
         where = detector_folder(home, request.result)
         if not where.is_dir():
             origin = Origin(card.name, card.weights_sha256, request.project_id, request.project, told)
-            write_detector(
-                trained, where, origin, learned, steps=plan.steps, seed=plan.seed, seconds=seconds, figures=measured
-            )
+            write_chosen(chosen, where, origin)
         sha256 = find_detector(home, request.result).card.weights_sha256
-        return Learned(run_id=request.run_id, result_sha256=sha256, figures=figures)
+        return Learned(run_id=request.run_id, result_sha256=sha256, figures=_figures(chosen.judgement, examples))
 
     def _encoded(
         self, objects: ProjectObjects, card: ModelCard, told: tuple[DetectorCategory, ...], folder: Path
@@ -282,6 +265,18 @@ class LearningWorker:
 
 class _StoppedError(Exception):
     """The run is to stop; what was done is saved."""
+
+
+def _figures(judgement: Judgement | None, examples: Sequence[Example]) -> dict[str, Any]:
+    """What is told of a detector: first the general one, second its own."""
+    figures: dict[str, Any] = {"better": None, "held_out": 0}
+    if judgement is not None:
+        own = judgement.own
+        figures |= {"by": judgement.by, "held_out": own.images, "measured": own.objects}
+        figures |= {"second": dataclasses.asdict(own), "better": judgement.better}
+        if judgement.general is not None:
+            figures |= {"first_name": judgement.name, "first": dataclasses.asdict(judgement.general)}
+    return figures | {"images": len(examples), "masks": sum(len(each.masks) for each in examples)}
 
 
 def _check_weights(request: Learn, found: str) -> None:

@@ -56,6 +56,29 @@ it("calls a version better only when the whole interval says so", () => {
   );
 });
 
+it("says of a detector whether it is asked, why, and how that was found out", () => {
+  const figures = {
+    ...better.figures,
+    first_name: "objects",
+    first: { ap: 0.36 },
+    second: { ap: 0.412 },
+    differences: {},
+    by: "held_out" as const,
+  };
+  const said = (more: Partial<LearningRun["figures"]>) =>
+    verdict(run({ kind: "detector", figures: { ...figures, ...more } }));
+  expect(said({})).toBe(
+    "Is asked from now on: its AP is 0.412, that of objects 0.360, on 11 masks of 2 held-out images.",
+  );
+  expect(said({ better: false, second: { ap: 0.3 } })).toBe(
+    "Is not asked: its AP is 0.300, that of objects 0.360, on 11 masks of 2 held-out images.",
+  );
+  expect(said({ by: "cross_validation", held_out: 9 })).toBe(
+    "Is asked from now on: its AP is 0.412, that of objects 0.360, by cross-validation on 11 masks of 9 images.",
+  );
+  expect(said({ by: "cross_validation", held_out: 9, better: false })).toMatch(/^Is not asked: .* by cross-validation/);
+});
+
 it("draws rounds from what the first was made from, the oldest first, without those that were not measured", () => {
   const later = {
     ...better.figures,

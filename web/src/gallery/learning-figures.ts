@@ -85,7 +85,15 @@ export function verdict({ kind, figures }: LearningRun): string {
     return figures.better ? m.learning_verdict_better(shown) : m.learning_verdict_not_better(shown);
   }
   if (figures.better === null || figures.better === undefined) return m.learning_verdict_first(on);
-  return figures.better ? m.learning_verdict_higher(on) : m.learning_verdict_no_higher(on);
+  const compared = {
+    own: three(figures.second["ap"] ?? 0),
+    other: three(figures.first["ap"] ?? 0),
+    name: figures.first_name ?? "",
+    ...on,
+  };
+  if (figures.by === "cross_validation")
+    return figures.better ? m.learning_verdict_asked_crossed(compared) : m.learning_verdict_not_asked_crossed(compared);
+  return figures.better ? m.learning_verdict_asked(compared) : m.learning_verdict_not_asked(compared);
 }
 
 const COLORS = ["var(--accent)", "var(--good)", "var(--warn)", "var(--bad)"];

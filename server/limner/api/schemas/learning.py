@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from limner.api.schemas.base import Answer, Request
+from limner.models.detectors import JudgedBy
 from limner.vocabulary.events import Timestamp
 from limner.vocabulary.learning import LearningKind, LearningProgress, LearningState, Recipe
 
@@ -20,16 +21,19 @@ class Interval(Answer):
 
 
 class LearningFigures(Answer):
-    """What is known of the result of a run, on images that are held out; all null or empty until it is done.
+    """What is known of the result of a run, on images that it did not learn from; all null or empty until it is done.
 
-    ``first`` is what it was made from (of a detector: the one that the project had before), ``second`` the result. Of a
+    ``first`` is what it was made from (of a detector: the general one, ``first_name``), ``second`` the result. Of a
     model they are mIoU after "1", "3" and "5" clicks and of a "box", with ``differences`` of each and of their "mean";
     of a detector "ap", "ap50", "ar100" and "recall". ``better``: the whole interval of the mean lies above zero; of a
-    detector, its AP is higher. ``held_out`` images have ``measured`` masks, and are among all ``images``
-    and ``masks`` of the run.
+    detector, its AP is higher, and it is the one that is asked. ``held_out`` images have ``measured`` masks, and are
+    among all ``images`` and ``masks`` of the run. ``by`` tells of a detector whether these are held out or were judged
+    on by cross-validation, by networks that learned from the others.
     """
 
     better: bool | None
+    by: JudgedBy | None
+    first_name: str | None
     held_out: int | None
     measured: int | None
     images: int | None
@@ -41,7 +45,7 @@ class LearningFigures(Answer):
     @model_validator(mode="before")
     @classmethod
     def _all_there(cls, known: dict[str, Any]) -> dict[str, Any]:
-        unknown = dict.fromkeys(("better", "held_out", "measured", "images", "masks"))
+        unknown = dict.fromkeys(("better", "by", "first_name", "held_out", "measured", "images", "masks"))
         return {**unknown, "first": {}, "second": {}, "differences": {}, **known}
 
 

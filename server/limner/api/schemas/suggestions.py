@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from limner.api.schemas.base import Answer, Request
-from limner.service.suggestions import CategoryThreshold, DetectorCard, ImageSuggestions
+from limner.service.suggestions import CategoryThreshold, DetectorCard, DetectorJudgement, ImageSuggestions
 from limner.vocabulary.events import Timestamp
 from limner.vocabulary.operations import Segmentation
 from limner.vocabulary.states import SuggestionActivity, SuggestionOrigin
@@ -38,7 +38,8 @@ class Suggestion(Answer):
 class Detector(Answer):
     """A detector that a project can use, and what it learned from; ``quality`` is what was measured, for people.
 
-    ``project_id`` is null for those that came with Limner.
+    ``project_id`` is null for those that came with Limner. ``judgement`` says of a project's own one whether it is
+    better than such a general one; null where there was none to compare it with.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Detector(Answer):
     masks: int
     created: Timestamp
     quality: dict[str, JsonValue]
+    judgement: DetectorJudgement | None
 
     @classmethod
     def of(cls, card: DetectorCard) -> Detector:
@@ -60,6 +62,7 @@ class Detector(Answer):
             masks=card.masks,
             created=card.created,
             quality=card.quality,
+            judgement=card.judgement,
         )
 
 

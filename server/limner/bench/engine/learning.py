@@ -17,8 +17,8 @@ from limner.models.registry import LoadedModel
 from limner.sam.model import PromptableModel
 from limner.segment.predictor import Predictor
 from limner.train.config import Photos
+from limner.train.detector.choosing import Choosing, Chosen, General
 from limner.train.detector.examples import UNKNOWN, Example, Read
-from limner.train.detector.training import Plan, train_detector
 from limner.train.finetune.adapt import Adaptation
 from limner.train.finetune.settings import suggested_config
 from limner.train.finetune.tuning import finetune
@@ -45,7 +45,7 @@ class Recipe:
     """How a round learns.
 
     Attributes:
-        detector_steps: of the detector, of four images each.
+        detector_steps: of the detector at most, of four images each.
         model_steps: of fine-tuning; 0: the model stays as it is.
         views: of each photo that fine-tuning sees.
         rate: of fine-tuning, at its peak; the usual one when None.
@@ -62,9 +62,15 @@ class Recipe:
 
 
 def learn_detector(
-    predictor: Predictor, examples: Sequence[Example], read: Read, collected: Sequence[Collected], recipe: Recipe
-) -> tuple[Detector, float]:
-    """A detector of what was collected, and the seconds that training took.
+    predictor: Predictor,
+    examples: Sequence[Example],
+    read: Read,
+    collected: Sequence[Collected],
+    recipe: Recipe,
+    general: Detector | None,
+    folder: Path,
+) -> tuple[Chosen, float]:
+    """A detector of what was collected, and the seconds that trials and training took.
 
     Args:
         predictor: the model whose embeddings it reads.
@@ -72,15 +78,20 @@ def learn_detector(
         read: gives their embeddings.
         collected: the masks that are.
         recipe: how.
+        general: what it begins with, and is compared with.
+        folder: must not exist; has what is not finished.
     """
     drawn = [
         dataclasses.replace(example, masks=masks, categories=(UNKNOWN,) * len(masks))
         for example, each in zip(examples, collected, strict=True)
         if (masks := each.segmentations())
     ]
-    config = DetectorConfig(predictor.model.config.image_size, predictor.model.config.features)
-    plan = Plan(recipe.detector_steps, seed=recipe.seed)
-    return train_detector(config, drawn, read, plan)
+    wanted = DetectorConfig(predictor.model.config.image_size, predictor.model.config.features)
+    known = None if general is None else General("general", general)
+    folder.mkdir(parents=True)
+    began = time.monotonic()
+    chosen = Choosing(wanted, drawn, read, known, folder, steps=recipe.detector_steps, seed=recipe.seed).run()
+    return chosen, time.monotonic() - began
 
 
 def learn_model(

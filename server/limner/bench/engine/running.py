@@ -1,7 +1,8 @@
 """The whole experiment on one domain: annotate, learn, measure; twice.
 
 The annotator draws all objects of the first round's photos by hand; those of later rounds open with suggestions. After
-each round a detector and the model learn from everything that was collected so far. Each state, before and after, is
+each round a detector and the model learn from everything that was collected so far; as in the product, the detector
+that is there from the beginning is asked all the same where the new one is not better. Each state, before and after, is
 measured in all three stages on the same photos, which nothing here learns from.
 """
 
@@ -165,13 +166,20 @@ def run_domain(
         say(f"{domain.name}: round {number}, training a detector on {len(collected)} photos")
         learned = everything.part(0, len(collected))
         read = everything.embedded.read
-        detector, detector_seconds = learn_detector(predictor, learned.examples, read, collected, plan.recipe)
+        chosen, detector_seconds = learn_detector(
+            predictor, learned.examples, read, collected, plan.recipe, first_detector, work / f"detector-{number}"
+        )
+        judged = chosen.judgement
+        worse = judged is not None and judged.better is False
+        detector = first_detector if worse else chosen.network
         facts: dict[str, Any] = {
             "round": number,
             "photos": len(collected),
             "masks": sum(len(each.masks) for each in collected),
             "collecting": asdict(stage_figures(stage, works)),
             "detector_seconds": round(detector_seconds, 1),
+            "detector_steps": chosen.steps,
+            "judgement": None if judged is None else asdict(judged) | {"better": judged.better},
         }
         state = _State(f"round {number}, detector", state.model, detector, wish)
         say(f"{domain.name}: round {number}, measuring with the detector")

@@ -25,9 +25,11 @@ def measure_boxes(detector: Detector, examples: Sequence[Example], read: Read) -
     Raises:
         InvalidInput: an embedding is of another model.
     """
-    answers = []
-    for example in examples:
-        features = {name: torch.from_numpy(values) for name, values in read(example.sha256).items()}
-        proposals = propose(detector, features, example.geometry, least=LEAST)
-        answers.append([Answer(each.objectness, box=each.box) for each in proposals])
-    return judge(answers, [example.masks for example in examples])
+    return judge([boxes_of(detector, each, read) for each in examples], [each.masks for each in examples])
+
+
+def boxes_of(detector: Detector, example: Example, read: Read) -> list[Answer]:
+    """What it says of one image, the doubtful boxes too; see :func:`measure_boxes`."""
+    features = {name: torch.from_numpy(values) for name, values in read(example.sha256).items()}
+    proposals = propose(detector, features, example.geometry, least=LEAST)
+    return [Answer(each.objectness, box=each.box) for each in proposals]

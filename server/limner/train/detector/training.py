@@ -6,6 +6,7 @@ of one that was not.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ CHECKPOINT_EVERY = 50  # steps
 WARM_UP = 20  # steps in which the rate rises
 BETAS = (0.9, 0.98)
 FEWEST_STEPS, MOST_STEPS, ROUNDS = 200, 600, 12.0  # unless told otherwise: so many rounds of all images
+FEWEST_TUNED = 120  # likewise, from weights that know something already
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,10 @@ class Step:
     seconds: float
 
 
-def usual_steps(images: int) -> int:
-    """How long to train on so many images."""
-    return min(MOST_STEPS, max(FEWEST_STEPS, math.ceil(ROUNDS * images / Plan(1).images)))
+def usual_steps(images: int, *, tuned: bool = False) -> int:
+    """How long to train on so many images; ``tuned``: from weights that know something already."""
+    fewest = FEWEST_TUNED if tuned else FEWEST_STEPS
+    return min(MOST_STEPS, max(fewest, math.ceil(ROUNDS * images / Plan(1).images)))
 
 
 def train_detector(
@@ -73,6 +76,8 @@ def train_detector(
     read: Read,
     plan: Plan,
     *,
+    start: Detector | None = None,
+    until: int | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
     checkpoint_every: int = CHECKPOINT_EVERY,
@@ -85,6 +90,8 @@ def train_detector(
         examples: to learn from; at least one.
         read: gives embeddings.
         plan: how.
+        start: weights to begin with, of a network of this shape; random ones when None.
+        until: the run pauses after this step of the plan, with a checkpoint from which it goes on.
         checkpoint: file from which the run can be resumed; written now and then, and when the run is stopped.
         resume: continue from the checkpoint.
         checkpoint_every: steps between two checkpoints.
@@ -95,20 +102,22 @@ def train_detector(
         InvalidInput: an embedding is of another model.
     """
     reader = FeatureReader(read, config)
-    run = _Run(config, plan, digest_of(examples))
+    run = _Run(config, plan, digest_of(examples), start)
+    last = plan.steps if until is None else min(until, plan.steps)
     if resume:
         if checkpoint is None or not checkpoint.is_file():
             raise InvalidFile(f"There is no checkpoint {checkpoint or ''} to resume.", hint="Start without --resume.")
         run.load(checkpoint)
-    else:
+    elif start is None:
         run.detector.normalise_by(*statistics(reader, examples))
         run.average.load_state_dict(run.detector.state_dict())
     began = time.monotonic() - run.seconds
-    while run.step < plan.steps:
+    while run.step < last:
         loss = run.advance(examples, reader)
         run.seconds = time.monotonic() - began
-        ends = run.step == plan.steps
-        if checkpoint is not None and not ends and run.step % checkpoint_every == 0:
+        ends = run.step == last
+        pauses = ends and until is not None
+        if checkpoint is not None and (pauses or (not ends and run.step % checkpoint_every == 0)):
             run.save(checkpoint)
         try:
             on_step(Step(run.step, plan.steps, loss, run.seconds))
@@ -122,13 +131,18 @@ def train_detector(
 class _Run:
     """Weights, their average and the optimiser at one step."""
 
-    def __init__(self, config: DetectorConfig, plan: Plan, data: str) -> None:
+    def __init__(self, config: DetectorConfig, plan: Plan, data: str, start: Detector | None = None) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(plan.seed)
             self.detector = Detector(config).train()
             self.average = Detector(config).requires_grad_(False)
+        if start is not None:
+            self.detector.load_state_dict(start.state_dict())
+            self.average.load_state_dict(start.state_dict())
         self.plan, self.step, self.seconds = plan, 0, 0.0
         self._origin = {"config": repr(config), "plan": repr(asdict(plan)), "data": data}
+        if start is not None:
+            self._origin["start"] = _digest_of_weights(start)
         matrices = [each for each in self.detector.parameters() if each.ndim > 1]
         others = [each for each in self.detector.parameters() if each.ndim <= 1]
         self._optimizer = torch.optim.AdamW(
@@ -151,7 +165,7 @@ class _Run:
         torch.nn.utils.clip_grad_norm_(self.detector.parameters(), 10.0)
         self._optimizer.step()
         self.step += 1
-        stays = min(plan.average, self.step / (self.step + 10))
+        stays = min(plan.average, self.step / (self.step + 10))  # its beginning is soon forgotten
         with torch.no_grad():
             for averaged, current in zip(self.average.parameters(), self.detector.parameters(), strict=True):
                 averaged.lerp_(current, 1 - stays)
@@ -187,6 +201,13 @@ class _Run:
         self.average.load_state_dict(content["average"])
         self._optimizer.load_state_dict(content["optimizer"])
         self.step, self.seconds = int(content["step"]), float(content["seconds"])
+
+
+def _digest_of_weights(detector: Detector) -> str:
+    digest = hashlib.sha256()
+    for value in detector.state_dict().values():
+        digest.update(value.detach().cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _batch(

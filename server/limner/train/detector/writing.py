@@ -19,9 +19,11 @@ from limner.models.detectors import (
     DETECTOR_GRAPH,
     DetectorCard,
     DetectorCategory,
+    DetectorJudgement,
     InstalledDetector,
 )
 from limner.models.manifest import PREPROCESSING_VERSION
+from limner.train.detector.choosing import Chosen
 from limner.train.detector.examples import Example
 from limner.train.detector.judging import Figures
 from limner_onnx.detector import export_detector
@@ -46,6 +48,22 @@ class Origin:
     categories: tuple[DetectorCategory, ...]
 
 
+def write_chosen(chosen: Chosen, folder: Path, origin: Origin, *, seed: int = 0) -> InstalledDetector:
+    """Write a project's own detector with what it was judged at; see :func:`write_detector`."""
+    judged = chosen.judgement
+    return write_detector(
+        chosen.network,
+        folder,
+        origin,
+        chosen.learned,
+        steps=chosen.steps,
+        seed=seed,
+        seconds=chosen.seconds,
+        figures=None if judged is None else judged.own,
+        judgement=None if judged is None else judged.on_card(),
+    )
+
+
 def write_detector(
     detector: Detector,
     folder: Path,
@@ -56,6 +74,7 @@ def write_detector(
     seed: int,
     seconds: float,
     figures: Figures | None,
+    judgement: DetectorJudgement | None = None,
 ) -> InstalledDetector:
     """Write a detector as the folder ``folder``, whose name is the detector's.
 
@@ -67,7 +86,8 @@ def write_detector(
         steps: of training.
         seed: of its chance.
         seconds: that it took.
-        figures: measured on images that are held out, if there are any.
+        figures: measured on images that it did not learn from, if there are any.
+        judgement: on it, where it was compared with another.
 
     Raises:
         Conflict: there is such a folder.
@@ -102,6 +122,7 @@ def write_detector(
             seconds=round(seconds, 1),
             created=datetime.now(UTC),
             quality=measured,
+            judgement=judgement,
         )
         (fresh / DETECTOR_CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return InstalledDetector(card, folder, bundled=False)

@@ -12,8 +12,9 @@ const categories = [
   { id: 6, name: "coin" },
 ];
 const project = { id: 3, image_count: 5, categories, model: { weights_sha256: "ab" } } as unknown as Project;
-const detector = (name: string, quality = {}): Detector =>
+const detector = (name: string, quality = {}, judgement: Detector["judgement"] = null): Detector =>
   ({
+    judgement,
     name,
     project_id: 3,
     categories: [],
@@ -87,6 +88,19 @@ it("says of a detector that came with Limner that one of the project's own finds
   client.detectors.mockResolvedValueOnce([{ ...detector("objects"), project_id: null }]);
   show(null);
   expect(await screen.findByText(/came with Limner and finds objects of any kind/)).toBeTruthy();
+});
+
+it("says which detector is asked, and why", async () => {
+  const judged = { by: "cross_validation" as const, images: 9, objects: 42, against: "objects", against_ap: 0.36 };
+  const general = { ...detector("objects"), project_id: null };
+  client.detectors.mockResolvedValueOnce([detector("own", {}, { ...judged, ap: 0.41, better: true }), general]);
+  show(null);
+  expect(await screen.findByText(/own is asked because it is better: its AP is 0.41, that of objects 0.36/)).toBeTruthy();
+  cleanup();
+  client.detectors.mockResolvedValueOnce([general, detector("own", {}, { ...judged, ap: 0.3, better: false })]);
+  show(null);
+  expect(await screen.findByText(/objects is asked instead of own .* on 42 masks of 9 images/)).toBeTruthy();
+  expect(screen.queryByText(/came with Limner/)).toBeNull();
 });
 
 it("says how a detector is trained where there is none", async () => {

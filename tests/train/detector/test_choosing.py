@@ -1,0 +1,151 @@
+"""A project's own detector is judged on images that it did not learn from, and compared with a general one."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from limner.errors import InvalidFile
+from limner.heads.detector import Detector
+from limner.heads.files import detector_from, save_detector
+from limner.train.detector.choosing import (
+    FOLDS,
+    TUNING_RATE,
+    Choosing,
+    Chosen,
+    General,
+    milestones,
+    trials_of,
+    usual_plan,
+    with_categories,
+)
+from limner.train.detector.measuring import measure_boxes
+from limner.train.detector.training import Plan, Step, train_detector
+from tests.train.detector.squares import CONFIG, Squares
+
+KNOWN = Squares(9)
+OBJECTS = dataclasses.replace(CONFIG, categories=0)
+
+
+def general(steps: int) -> General:
+    """A detector that has learned other squares for so many steps."""
+    other = Squares(30)
+    unseen = other.examples[len(KNOWN.examples) :]
+    return General("objects", train_detector(OBJECTS, unseen, other.read, Plan(steps))[0])
+
+
+def choose(folder: Path, known: General | None, steps: int, stop_at: int | None = None) -> Chosen:
+    def on_step(step: Step) -> None:
+        if step.done == stop_at:
+            raise KeyboardInterrupt
+
+    folder.mkdir(exist_ok=True)
+    return Choosing(
+        CONFIG, KNOWN.examples, KNOWN.read, known, folder, steps=steps, checkpoint_every=5, on_step=on_step
+    ).run()
+
+
+def same(a: Detector, b: Detector) -> bool:
+    return all(torch.equal(value, b.state_dict()[name]) for name, value in a.state_dict().items())
+
+
+def test_an_own_detector_is_better_than_one_that_knows_little_and_begins_with_its_weights(tmp_path: Path) -> None:
+    before = general(30)
+    chosen = choose(tmp_path, before, 40)
+    judged = chosen.judgement
+    assert judged is not None
+    assert judged.general is not None
+    assert (judged.by, judged.own.images, judged.own.objects, judged.name) == ("cross_validation", 9, 18, "objects")
+    assert judged.better is True
+    assert judged.own.ap > judged.general.ap
+    assert chosen.steps == judged.steps
+    assert chosen.steps in milestones(40)
+    new = Squares(8, held_out=True)
+    assert chosen.network.config == CONFIG
+    own, other = (measure_boxes(each, new.examples, new.read).ap for each in (chosen.network, before.network))
+    assert own > other
+    card = judged.on_card()
+    assert card is not None
+    assert (card.better, card.against, card.ap, card.against_ap) == (True, "objects", judged.own.ap, judged.general.ap)
+
+
+def test_an_own_detector_that_has_learned_nothing_is_not_better(tmp_path: Path) -> None:
+    judged = choose(tmp_path, general(150), 1).judgement
+    assert judged is not None
+    assert judged.better is False
+
+
+def test_the_general_detector_is_the_same_after_it_was_begun_with(tmp_path: Path) -> None:
+    known = general(3)
+    before = {name: value.clone() for name, value in known.network.state_dict().items()}
+    choose(tmp_path, known, 8)
+    assert all(torch.equal(value, before[name]) for name, value in known.network.state_dict().items())
+
+
+@pytest.mark.parametrize("stop_at", [3, 21, 35])
+def test_a_run_that_was_stopped_comes_to_the_same(tmp_path: Path, stop_at: int) -> None:
+    known = general(10)
+    whole = choose(tmp_path / "whole", known, 12)
+    with pytest.raises(KeyboardInterrupt):
+        choose(tmp_path / "stopped", known, 12, stop_at)
+    resumed = choose(tmp_path / "stopped", known, 12)
+    assert same(whole.network, resumed.network)
+    assert whole.judgement == resumed.judgement
+
+
+def test_what_another_run_left_is_not_taken_for_ones_own(tmp_path: Path) -> None:
+    known = general(2)
+    choose(tmp_path, known, 8)
+    with pytest.raises(InvalidFile, match=r"answers\.json belongs to another run"):
+        choose(tmp_path, known, 9)
+
+
+def test_steps_are_counted_over_all_trials(tmp_path: Path) -> None:
+    steps: list[Step] = []
+    Choosing(CONFIG, KNOWN.examples, KNOWN.read, general(2), tmp_path, steps=4, on_step=steps.append).run()
+    assert [step.done for step in steps] == list(range(1, len(steps) + 1))
+    assert steps[0].total == 4 * (FOLDS + 1)
+    assert steps[-1].done == steps[-1].total
+
+
+def test_each_image_is_judged_by_a_network_that_has_not_learned_from_it() -> None:
+    learned, few, enough = Squares(10).examples, Squares(3, held_out=True).examples, Squares(15, held_out=True).examples
+    assert trials_of(learned, enough, compared=True) == ("held_out", [(learned, enough)])
+    by, trials = trials_of(learned, few, compared=True)
+    assert (by, len(trials)) == ("cross_validation", FOLDS)
+    for others, judged in trials:
+        assert not {each.sha256 for each in others} & {each.sha256 for each in judged}
+        assert {each.sha256 for each in (*others, *judged)} == {each.sha256 for each in learned}
+    assert sorted(each.sha256 for _, judged in trials for each in judged) == sorted(each.sha256 for each in learned)
+    assert trials_of(learned, few, compared=False) == ("held_out", [(learned, few)])
+    assert trials_of(learned, [], compared=False)[1] == []
+    assert trials_of(learned[:1], [], compared=True)[1] == []
+
+
+def test_without_a_general_detector_it_is_trained_from_nothing(tmp_path: Path) -> None:
+    chosen = choose(tmp_path, None, 3)
+    assert chosen.judgement is None
+    assert chosen.steps == 3
+    assert chosen.network.config == CONFIG
+    assert usual_plan(10, None).rate > usual_plan(10, general(1)).rate == TUNING_RATE
+
+
+def test_categories_that_are_new_leave_boxes_as_they_were() -> None:
+    before = general(2).network
+    after = with_categories(before, 3)
+    example = KNOWN.examples[0]
+    features = {name: torch.from_numpy(value) for name, value in KNOWN.read(example.sha256).items()}
+    with torch.inference_mode():
+        old, new = before(features), after.eval()(features)
+    assert new.categories.shape[-1] == 3
+    assert torch.allclose(new.boxes, old.boxes)
+    assert torch.allclose(new.objectness, old.objectness)
+
+
+def test_a_chosen_detector_is_written_and_read_again(tmp_path: Path) -> None:
+    chosen = choose(tmp_path, general(2), 2)
+    save_detector(chosen.network, tmp_path / "weights.safetensors")
+    assert detector_from(tmp_path / "weights.safetensors", CONFIG).config.categories == CONFIG.categories
