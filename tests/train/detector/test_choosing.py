@@ -17,11 +17,13 @@ from limner.train.detector.choosing import (
     Choosing,
     Chosen,
     General,
+    Judgement,
     milestones,
     trials_of,
     usual_plan,
     with_categories,
 )
+from limner.train.detector.judging import Figures
 from limner.train.detector.measuring import measure_boxes
 from limner.train.detector.training import Plan, Step, train_detector
 from tests.train.detector.squares import CONFIG, Squares
@@ -72,10 +74,15 @@ def test_an_own_detector_is_better_than_one_that_knows_little_and_begins_with_it
     assert (card.better, card.against, card.ap, card.against_ap) == (True, "objects", judged.own.ap, judged.general.ap)
 
 
-def test_an_own_detector_that_has_learned_nothing_is_not_better(tmp_path: Path) -> None:
-    judged = choose(tmp_path, general(150), 1).judgement
-    assert judged is not None
+def test_an_own_detector_that_is_no_better_is_said_to_be_so() -> None:
+    own, other = Figures(0.3, 0.5, 0.4, 0.6, 18, 9), Figures(0.3, 0.4, 0.4, 0.6, 18, 9)
+    judged = Judgement("cross_validation", 12, own, "objects", other)
     assert judged.better is False
+    card = judged.on_card()
+    assert card is not None
+    assert (card.better, card.images, card.objects) == (False, 9, 18)
+    alone = Judgement("held_out", 12, own, None, None)
+    assert (alone.better, alone.on_card()) == (None, None)
 
 
 def test_the_general_detector_is_the_same_after_it_was_begun_with(tmp_path: Path) -> None:
