@@ -2278,19 +2278,43 @@ export interface components {
     /**
      * @description A detector that a project can use, and what it learned from; ``quality`` is what was measured, for people.
      *
-     *     ``project_id`` is null for those that came with Limner.
+     *     ``project_id`` is null for those that came with Limner. ``judgement`` says of a project's own one whether it is
+     *     better than such a general one; null where there was none to compare it with.
      */
     Detector: {
       categories: string[];
       /** Format: date-time */
       created: string;
       images: number;
+      judgement: components["schemas"]["DetectorJudgement"] | null;
       masks: number;
       name: string;
       project_id: number | null;
       quality: {
         [key: string]: components["schemas"]["JsonValue"];
       };
+    };
+    /**
+     * @description Whether a project's own detector is better than a general one, on images that it did not learn from.
+     *
+     *     Attributes:
+     *         by: images that are held out, or cross-validation over those that were learned from, where these are too few.
+     *         images: that were judged on.
+     *         objects: on them.
+     *         ap: average precision of a detector that was trained like it.
+     *         against: name of the general one.
+     *         against_ap: its average precision.
+     *         better: whether the own one is asked.
+     */
+    DetectorJudgement: {
+      against: string;
+      against_ap: number;
+      ap: number;
+      better: boolean;
+      /** @enum {string} */
+      by: "held_out" | "cross_validation";
+      images: number;
+      objects: number;
     };
     /** @description The detectors of a project; the one that is used unless another is named comes first. */
     DetectorList: {
@@ -2857,22 +2881,25 @@ export interface components {
       state: "waiting" | "running" | "done" | "cancelled" | "failed";
     };
     /**
-     * @description What is known of the result of a run, on images that are held out; all null or empty until it is done.
+     * @description What is known of the result of a run, on images that it did not learn from; all null or empty until it is done.
      *
-     *     ``first`` is what it was made from (of a detector: the one that the project had before), ``second`` the result. Of a
+     *     ``first`` is what it was made from (of a detector: the general one, ``first_name``), ``second`` the result. Of a
      *     model they are mIoU after "1", "3" and "5" clicks and of a "box", with ``differences`` of each and of their "mean";
      *     of a detector "ap", "ap50", "ar100" and "recall". ``better``: the whole interval of the mean lies above zero; of a
-     *     detector, its AP is higher. ``held_out`` images have ``measured`` masks, and are among all ``images``
-     *     and ``masks`` of the run.
+     *     detector, its AP is higher, and it is the one that is asked. ``held_out`` images have ``measured`` masks, and are
+     *     among all ``images`` and ``masks`` of the run. ``by`` tells of a detector whether these are held out or were judged
+     *     on by cross-validation, by networks that learned from the others.
      */
     LearningFigures: {
       better: boolean | null;
+      by: ("held_out" | "cross_validation") | null;
       differences: {
         [key: string]: components["schemas"]["Interval"];
       };
       first: {
         [key: string]: number;
       };
+      first_name: string | null;
       held_out: number | null;
       images: number | null;
       masks: number | null;

@@ -76,7 +76,9 @@ it("says of a detector whether it is asked, why, and how that was found out", ()
   expect(said({ by: "cross_validation", held_out: 9 })).toBe(
     "Is asked from now on: its AP is 0.412, that of objects 0.360, by cross-validation on 11 masks of 9 images.",
   );
-  expect(said({ by: "cross_validation", held_out: 9, better: false })).toMatch(/^Is not asked: .* by cross-validation/);
+  expect(said({ by: "cross_validation", held_out: 9, better: false })).toMatch(
+    /^Is not asked: .* by cross-validation/,
+  );
 });
 
 it("draws rounds from what the first was made from, the oldest first, without those that were not measured", () => {

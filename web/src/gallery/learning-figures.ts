@@ -86,13 +86,15 @@ export function verdict({ kind, figures }: LearningRun): string {
   }
   if (figures.better === null || figures.better === undefined) return m.learning_verdict_first(on);
   const compared = {
-    own: three(figures.second["ap"] ?? 0),
-    other: three(figures.first["ap"] ?? 0),
+    own: three(figures.second.ap ?? 0),
+    other: three(figures.first.ap ?? 0),
     name: figures.first_name ?? "",
     ...on,
   };
   if (figures.by === "cross_validation")
-    return figures.better ? m.learning_verdict_asked_crossed(compared) : m.learning_verdict_not_asked_crossed(compared);
+    return figures.better
+      ? m.learning_verdict_asked_crossed(compared)
+      : m.learning_verdict_not_asked_crossed(compared);
   return figures.better ? m.learning_verdict_asked(compared) : m.learning_verdict_not_asked(compared);
 }
 

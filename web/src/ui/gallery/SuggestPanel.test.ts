@@ -91,13 +91,27 @@ it("says of a detector that came with Limner that one of the project's own finds
 });
 
 it("says which detector is asked, and why", async () => {
-  const judged = { by: "cross_validation" as const, images: 9, objects: 42, against: "objects", against_ap: 0.36 };
+  const judged = {
+    by: "cross_validation" as const,
+    images: 9,
+    objects: 42,
+    against: "objects",
+    against_ap: 0.36,
+  };
   const general = { ...detector("objects"), project_id: null };
-  client.detectors.mockResolvedValueOnce([detector("own", {}, { ...judged, ap: 0.41, better: true }), general]);
+  client.detectors.mockResolvedValueOnce([
+    detector("own", {}, { ...judged, ap: 0.41, better: true }),
+    general,
+  ]);
   show(null);
-  expect(await screen.findByText(/own is asked because it is better: its AP is 0.41, that of objects 0.36/)).toBeTruthy();
+  expect(
+    await screen.findByText(/own is asked because it is better: its AP is 0.41, that of objects 0.36/),
+  ).toBeTruthy();
   cleanup();
-  client.detectors.mockResolvedValueOnce([general, detector("own", {}, { ...judged, ap: 0.3, better: false })]);
+  client.detectors.mockResolvedValueOnce([
+    general,
+    detector("own", {}, { ...judged, ap: 0.3, better: false }),
+  ]);
   show(null);
   expect(await screen.findByText(/objects is asked instead of own .* on 42 masks of 9 images/)).toBeTruthy();
   expect(screen.queryByText(/came with Limner/)).toBeNull();
