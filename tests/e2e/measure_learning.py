@@ -19,11 +19,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import re
 import tempfile
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -63,13 +64,14 @@ from limner.vocabulary.prompts import Prompts
 from limner.vocabulary.suggested import SAME
 from tests.e2e.annotate_page import AnnotatePage
 from tests.e2e.api import Api, Project
-from tests.e2e.gauges import launch, signed_in_page
+from tests.e2e.gauges import TIME_PREVIEWS, launch, signed_in_page
 from tests.e2e.server import LimnerServer, start_server, stop_server
 from tests.e2e.waiting import wait_until
 
 PROJECT_PHOTOS = 40
 PATIENCE = 3_600_000  # ms, for a training
 WATCHED = 5_000  # ms of it, before a picture is taken
+MOVES = 60  # of the pointer, for each figure of previews
 COST = Cost()
 NO_MASK = np.zeros((1, 1), np.bool_)  # of masks whose figures alone are known
 
@@ -281,7 +283,9 @@ def _in_order(objects: Sequence[Mask], kept: Sequence[Kept]) -> list[Kept]:
     return [max(kept, key=lambda each: mask_iou(each.mask, wanted)) for wanted in objects]
 
 
-def train(page: Page, at: Server, what: str, minutes: float | None, out: Path) -> dict[str, float]:
+def train(
+    page: Page, at: Server, what: str, minutes: float | None, out: Path, meanwhile: Callable[[], object]
+) -> dict[str, float]:
     """Train from the page, or watch the run that was begun; what it looked like in between is kept as a picture."""
     kind = "detector" if minutes is None else "model"
     run = page.get_by_role("article", name=re.compile(f"{kind.title()}, run")).first
@@ -296,6 +300,8 @@ def train(page: Page, at: Server, what: str, minutes: float | None, out: Path) -
         expect(run.get_by_role("status")).to_contain_text(re.compile(r"Training.*loss"), timeout=PATIENCE)
         page.wait_for_timeout(WATCHED)
         page.screenshot(path=out / f"training-{kind}.png", full_page=True)
+        if minutes is not None:
+            meanwhile()
     expect(run).to_contain_text("Done", timeout=PATIENCE)
     ended = next(each for each in at.runs() if each["kind"] == kind)
     began, done = (datetime.fromisoformat(ended[name]) for name in ("created", "updated"))
@@ -401,8 +407,10 @@ class Run:
             if name not in figures and (minutes is None or minutes > 0):
                 if self._late():
                     return False
+                if minutes is not None:
+                    self._previews("alone")
                 self.page.goto(f"{self.project.url}/learning")
-                figures |= train(self.page, self.at, what, minutes, out)
+                figures |= train(self.page, self.at, what, minutes, out, lambda: self._previews("beside training"))
                 self.notes.keep()
         if "model_seconds" in figures and "verdict" not in figures:
             self.page.goto(f"{self.project.url}/learning")
@@ -414,6 +422,25 @@ class Run:
             return False
         self._show()
         return True
+
+    def _previews(self, name: str) -> None:
+        """How long the page takes from a pointer's move to the mask under it, in a tab of its own."""
+        page = self.page.context.new_page()
+        page.add_init_script(TIME_PREVIEWS)
+        work = AnnotatePage(page, self.project, self.photos[-1].image_path.name)
+        chance = random.Random(0)
+        for count in (20, MOVES):  # the first ones warm up
+            page.evaluate("() => { window.previews.length = 0; }")
+            for _ in range(count):
+                x, y = (chance.uniform(0.1, 0.9) * side for side in (work.width, work.height))
+                page.mouse.move(*work.at(x, y))
+                page.wait_for_timeout(250)
+        times: list[float] = page.evaluate("() => window.previews")
+        page.close()
+        p50, p95 = (round(float(np.quantile(times, share)), 1) for share in (0.5, 0.95))
+        figures = self.notes.content["figures"].setdefault("previews", {})
+        figures[name] = {"count": len(times), "p50_ms": p50, "p95_ms": p95}
+        click.echo(f"pointer to preview, {name}: {json.dumps(figures[name])}")
 
     def _late(self) -> bool:
         return time.monotonic() - self.began > self.options.pause_after

@@ -87,7 +87,7 @@ export class Suggesting {
     await this.ask({ source: "similar", examples: examples.slice(0, MAX_EXAMPLES) });
   }
 
-  /** By the project's newest detector, or one that came with Limner. */
+  /** By the best detector of the project, or the one that came with Limner. */
   async detected(): Promise<void> {
     await this.ask({ source: "detector", objectness: OBJECTNESS });
   }
