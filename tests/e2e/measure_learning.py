@@ -115,7 +115,7 @@ class Server:
 
     def model(self) -> str:
         """Name of the model that the project uses."""
-        return str(self.get(f"/projects/{self.project_id}")["model"] or "samlet")
+        return str(self.get(f"/projects/{self.project_id}")["model"]["name"])
 
 
 @dataclass

@@ -29,7 +29,7 @@ from limner.train.detector.measuring import boxes_of
 from limner.train.detector.training import CHECKPOINT_EVERY, Plan, Step, train_detector, usual_steps
 
 ENOUGH = 30  # objects on held-out images from which these alone are judged on
-FOLDS = 3  # parts of the others, where they are not enough
+FOLDS = 5  # parts of the others, where they are not enough
 SHARES = (0.125, 0.25, 0.5, 0.75, 1.0)  # of the steps, after which a network is judged
 TUNING_RATE = 1e-3  # of learning, from the general detector's weights
 ANSWERS = "answers.json"
