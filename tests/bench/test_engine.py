@@ -210,6 +210,14 @@ def test_nothing_is_learned_from_what_is_measured_on_and_held_out_photos_come_fi
         open_domain("squares", photos, rounds=1, images=1, measured=1, most=1)
 
 
+def test_a_suggestion_inside_or_around_a_mask_that_was_kept_is_not_looked_at() -> None:
+    part, around, beside = _box(12, 12, 28, 28), _box(8, 8, 31, 31), _box(25, 10, 45, 30)
+    suggestions = [Suggested(WANTED, 0.9), Suggested(part, 0.8), Suggested(around, 0.7), Suggested(beside, 0.6)]
+    result = verified(suggestions, [WANTED], Wish(0.9, clicks=3), COST)
+    assert [each.accepted for each in result.decisions] == [True, False]
+    assert result.seconds == 200
+
+
 def test_generated_scenes_are_the_same_photos_every_time(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_scenes(tmp_path / name, learned=2, measured=2)

@@ -51,6 +51,7 @@ from limner.bench.engine.annotator import (
     by_hand,
     correct,
     draw,
+    nested,
 )
 from limner.bench.engine.cost import Brushing, Cost
 from limner.bench.engine.figures import stage_figures
@@ -61,7 +62,6 @@ from limner.train.evaluation import mask_iou
 from limner.train.photos import Photo, find_photos
 from limner.vocabulary import rle
 from limner.vocabulary.prompts import Prompts
-from limner.vocabulary.suggested import SAME
 from tests.e2e.annotate_page import AnnotatePage
 from tests.e2e.api import Api, Project
 from tests.e2e.gauges import TIME_PREVIEWS, launch, signed_in_page
@@ -213,14 +213,14 @@ class Annotator:
         return self.at.get(f"/images/{image_id}/suggestions")
 
     def _open(self, image_id: int) -> list[dict[str, Any]]:
-        """As the page shows them: nobody has decided, sure enough, not the same as an object; best first."""
+        """As the page shows them: nobody has decided, sure enough, of no object that is there; best first."""
         saved = [rle.decode(each["segmentation"]) for each in self.at.annotations(image_id)]
         return [
             each
             for each in self._found(image_id)["suggestions"]
             if not each["accepted"]
             and each["score"] >= self.wish.threshold
-            and not any(mask_iou(rle.decode(each["segmentation"]), mask) > SAME for mask in saved)
+            and not any(nested(rle.decode(each["segmentation"]), mask) for mask in saved)
         ]
 
     def _is_decided(self, image_id: int, uid: str) -> bool:

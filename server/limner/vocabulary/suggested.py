@@ -12,6 +12,7 @@ from limner.vocabulary.rle import Rle, area, bbox, decode
 from limner.vocabulary.states import RankBy
 
 SAME = 0.7  # IoU above which two masks are of the same object
+NESTED = 0.8  # share of the smaller mask from which a detector's mask and an object are: it proposes whole objects
 MAX_POINTS_PER_SIDE = 64
 MAX_EXAMPLES = 32  # of one request
 BOX_THRESHOLD, TEXT_THRESHOLD = 0.3, 0.25  # of text detectors, unless told otherwise

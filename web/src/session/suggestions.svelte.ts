@@ -3,7 +3,7 @@
 import type { Suggestion } from "../api/types.ts";
 import type { ImagePoint } from "../core/geometry.ts";
 import { newUuid } from "../core/ids.ts";
-import { isSame } from "../core/overlap-ratio.ts";
+import { isNested, isSame } from "../core/overlap-ratio.ts";
 import { area, contains, type Rle } from "../core/rle.ts";
 import * as edit from "./document.ts";
 import type { DocumentStore } from "./document-store.svelte.ts";
@@ -46,13 +46,13 @@ export class Suggestions {
   // Through values of their own: while prompts change, suggestions stay as they are.
   private readonly saved = $derived.by(() => this.host.store.document.annotations);
   private readonly refused = $derived.by(() => this.host.store.document.refused);
-  /** Nobody has taken or refused them, and no object is the same. */
+  /** Nobody has taken or refused them, and they are of no object that is there. */
   readonly open: readonly Suggestion[] = $derived.by(() => {
     if (this.all.length === 0) return NOTHING;
     const taken = new Set(this.saved.map(({ provenance }) => provenance?.origin?.suggestion));
     const refused = new Set(this.refused);
     return this.all.filter(
-      ({ uid, segmentation }) => !taken.has(uid) && !refused.has(uid) && !this.isThere(segmentation),
+      (each) => !taken.has(each.uid) && !refused.has(each.uid) && !this.isThere(each),
     );
   });
   readonly shown: readonly Suggestion[] = $derived.by(() =>
@@ -168,17 +168,19 @@ export class Suggestions {
     if (wasLit) this.lit = next;
   }
 
-  private isThere(mask: Rle): boolean {
-    return this.saved.some(({ segmentation }) => this.isSame(mask, segmentation));
+  /** A detector proposes whole objects: what lies in an object that is there, or around it, is that object again. */
+  private isThere({ segmentation, origin }: Suggestion): boolean {
+    const isAlike = origin === "detector" ? isNested : isSame;
+    return this.saved.some((saved) => this.isAlike(segmentation, saved.segmentation, isAlike));
   }
 
   /** Masks are values: each pair is compared once. */
-  private isSame(suggested: Rle, saved: Rle): boolean {
+  private isAlike(suggested: Rle, saved: Rle, compare: typeof isSame): boolean {
     const known = this.sameness.get(saved) ?? new WeakMap<Rle, boolean>();
     const before = known.get(suggested);
     if (before !== undefined) return before;
-    const same = area(saved) > 0 && isSame(suggested, saved);
-    this.sameness.set(saved, known.set(suggested, same));
-    return same;
+    const alike = area(saved) > 0 && compare(suggested, saved);
+    this.sameness.set(saved, known.set(suggested, alike));
+    return alike;
   }
 }

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { Suggestion } from "../api/types.ts";
 import { createBitmap } from "../core/bitmap.ts";
 import { imagePoint } from "../core/geometry.ts";
-import { isSame, maskIou } from "../core/overlap-ratio.ts";
+import { isNested, isSame, maskIou } from "../core/overlap-ratio.ts";
 import { encode, type Rle } from "../core/rle.ts";
 import { MANIFEST } from "../decoder/embedding.test-support.ts";
 import { FakeDecoder } from "../decoder/fake-decoder.test-support.ts";
@@ -175,6 +175,14 @@ describe("suggestions", () => {
     expect(session.list.annotations).toEqual([]);
   });
 
+  it("of a detector hide where they lie in an object or around it; others may be its parts", () => {
+    const part = suggestion("part", 0.8, [30, 5, 10, 8]);
+    const beside = suggestion("beside", 0.7, [45, 5, 10, 20]); // half of it lies in the object
+    session.open({ id: 7, ...SIZE }, [annotation("whole", MIDDLE.segmentation)]);
+    session.suggestions.load([...[part, beside].map((each) => ({ ...each, origin: "detector" as const })), LOW]);
+    expect(uids()).toEqual(["beside", "low"]);
+  });
+
   it("hide where an object is the same, and come back when it goes", () => {
     session.replaceAnnotations([
       annotation("mine", box(2, 2, 10, 9)),
@@ -230,5 +238,9 @@ describe("masks are the same", () => {
     expect(isSame(box(0, 0, 10, 10), box(0, 0, 10, 8))).toBe(true);
     expect(isSame(box(0, 0, 10, 10), box(0, 0, 10, 7))).toBe(false);
     expect(isSame(box(0, 0, 10, 10), box(1, 1, 10, 10))).toBe(false); // 81 of 119
+    expect(isNested(box(0, 0, 10, 10), box(1, 1, 10, 10))).toBe(true); // 81 of 100
+    expect(isNested(box(2, 2, 3, 3), box(0, 0, 10, 10))).toBe(true);
+    expect(isNested(box(0, 0, 10, 10), box(3, 0, 10, 10))).toBe(false);
+    expect(isNested(box(0, 0, 2, 2), box(10, 10, 2, 2))).toBe(false);
   });
 });

@@ -23,7 +23,7 @@ from limner.train.evaluation import ModelSubject, mask_iou
 from limner.vocabulary import rle
 from limner.vocabulary.geometry import logits_from_mask
 from limner.vocabulary.prompts import Box, Prompts
-from limner.vocabulary.suggested import SAME
+from limner.vocabulary.suggested import NESTED
 
 Mask = NDArray[np.bool_]
 
@@ -166,11 +166,11 @@ def _verify(
 ) -> list[Mask]:
     """Look at all suggestions that are sure enough; returns the objects that are left.
 
-    As on the page, one that is the same as a mask that was kept (IoU above ``SAME``) is hidden and costs nothing.
+    As on the page, one that lies in a mask that was kept, or around it (``NESTED``), is hidden and costs nothing.
     Without a subject none is corrected.
     """
     for each in sorted(suggestions, key=lambda each: -each.score):
-        if each.score < wish.threshold or any(mask_iou(each.mask, kept.mask) > SAME for kept in result.kept):
+        if each.score < wish.threshold or any(nested(each.mask, kept.mask) for kept in result.kept):
             continue
         result.spend(cost.verdict)
         ious = [mask_iou(each.mask, wanted) for wanted in objects]
@@ -185,6 +185,12 @@ def _verify(
         if of_use:
             del objects[best]
     return objects
+
+
+def nested(a: Mask, b: Mask) -> bool:
+    """Whether one of two masks (H, W) lies in the other, all but what ``NESTED`` leaves."""
+    smaller = min(np.count_nonzero(a), np.count_nonzero(b))
+    return bool(smaller and np.count_nonzero(a & b) >= NESTED * smaller)
 
 
 def draw(subject: OpenImage, wanted: Mask, wish: Wish, cost: Cost, result: Annotated) -> None:

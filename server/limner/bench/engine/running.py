@@ -37,9 +37,10 @@ from limner.heads.proposing import Proposal
 from limner.models.registry import LoadedModel
 from limner.quality.thresholds import Decision, calibration, fit_threshold
 from limner.segment.embedding import ImageEmbedding
-from limner.segment.of_boxes import BoxMask
+from limner.segment.of_boxes import BoxMask, masks_of_boxes
 from limner.segment.predictor import Predictor
 from limner.train.comparison import compare
+from limner.train.detector.choosing import Chosen
 from limner.train.detector.examples import Example
 from limner.train.detector.judging import Answer, judge
 from limner.train.detector.measuring import LEAST, measure_boxes
@@ -162,7 +163,6 @@ def run_domain(
         collected += [
             Collected(photo, [kept.mask for kept in each.kept]) for photo, each in zip(part, works, strict=True)
         ]
-        wish = _learned_wish(plan, works) if number > 1 else plan.wish
         say(f"{domain.name}: round {number}, training a detector on {len(collected)} photos")
         learned = everything.part(0, len(collected))
         read = everything.embedded.read
@@ -172,6 +172,8 @@ def run_domain(
         judged = chosen.judgement
         worse = judged is not None and judged.better is False
         detector = first_detector if worse else chosen.network
+        foreseen = [] if worse else _foreseen(state, learned, chosen, collected, plan)
+        wish = _learned_wish(plan, works, foreseen)
         facts: dict[str, Any] = {
             "round": number,
             "photos": len(collected),
@@ -257,12 +259,29 @@ def _collect(state: _State, photos: _Photos, index: int, plan: Plan) -> Annotate
     return prefilled(state.subject, suggestions, objects, state.wish, plan.cost)
 
 
-def _learned_wish(plan: Plan, works: Sequence[Annotated]) -> Wish:
+def _foreseen(
+    state: _State, photos: _Photos, chosen: Chosen, collected: Sequence[Collected], plan: Plan
+) -> list[Decision]:
+    """What would have been decided about a new detector's suggestions, by the masks that were kept.
+
+    Its boxes are those of networks that learned from other photos (cross-validation).
+    """
+    decisions: list[Decision] = []
+    for index, (example, each) in enumerate(zip(photos.examples, collected, strict=True)):
+        answers = [answer for answer in chosen.answers.get(example.sha256, ()) if answer.score >= OBJECTNESS]
+        asked = [(answer.box, answer.score, answer) for answer in answers if answer.box is not None]
+        found = masks_of_boxes(state.predictor, photos.embedding(index), asked, threads=plan.threads)
+        suggestions = [as_suggested(mask.mask, mask.score) for mask in found]
+        decisions += verified(suggestions, each.masks, replace(plan.wish, threshold=0.0), plan.cost).decisions
+    return decisions
+
+
+def _learned_wish(plan: Plan, works: Sequence[Annotated], foreseen: Sequence[Decision]) -> Wish:
     """Look at suggestions from the score on at which it pays.
 
     A verdict costs what it costs, and saves what drawing would have cost, if the suggestion is accepted.
     """
-    decisions: list[Decision] = [decision for each in works for decision in each.decisions]
+    decisions: list[Decision] = [*foreseen, *(decision for each in works for decision in each.decisions)]
     drawn = [plan.cost.drawing(k.clicks, k.brushing) for each in works for k in each.kept if not k.suggested]
     saved = sum(drawn) / len(drawn) if drawn else plan.cost.drawing(1)
     wanted = min(NOTHING_WANTED, plan.cost.verdict / saved) if saved else NOTHING_WANTED

@@ -11,8 +11,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,7 @@ class Chosen:
         steps: of its training.
         seconds: that its training took, trials left out.
         judgement: None where no image was left to judge on.
+        answers: what networks like it said of images that they did not learn from, by sha256.
     """
 
     network: Detector
@@ -102,6 +103,7 @@ class Chosen:
     steps: int
     seconds: float
     judgement: Judgement | None
+    answers: Mapping[str, Sequence[Answer]] = field(default_factory=dict)
 
 
 def general_detector(home: Path, model_sha256: str) -> General | None:
@@ -199,7 +201,7 @@ class Choosing:
         self._total = self._before + steps
         again = judgement is not None and judgement.by == "held_out" and steps == self.plan.steps
         network, seconds = self._train(self.learned, _trial(0) if again else FINAL, steps)
-        return Chosen(network, self.learned, steps, seconds, judgement)
+        return Chosen(network, self.learned, steps, seconds, judgement, self._said(steps))
 
     def _judged(self) -> Judgement:
         """By the number of steps whose networks have the best average precision, all judged images together."""
@@ -223,6 +225,15 @@ class Choosing:
             return Judgement(self._by, best, by_steps[best], None, None)
         general = judge([boxes_of(self._general.network, each, self._read) for each in images], masks)
         return Judgement(self._by, best, by_steps[best], self._general.name, general)
+
+    def _said(self, steps: int) -> dict[str, list[Answer]]:
+        """Of each image that was judged on, by a network trained for so many steps that did not learn from it."""
+        known = self._kept()
+        return {
+            example.sha256: from_json(answers)
+            for number, (_, judged) in enumerate(self._trials)
+            for example, answers in zip(judged, known[str(number)][str(steps)], strict=True)
+        }
 
     def _train(self, learned: Sequence[Example], checkpoint: str, until: int) -> tuple[Detector, float]:
         """Train until this step, from where it was left."""
