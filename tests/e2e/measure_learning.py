@@ -443,7 +443,7 @@ class Run:
         click.echo(f"pointer to preview, {name}: {json.dumps(figures[name])}")
 
     def _late(self) -> bool:
-        return time.monotonic() - self.began > self.options.pause_after
+        return bool(time.monotonic() - self.began > self.options.pause_after)
 
     def _annotate(self, annotator: Annotator, stage: str, *, suggestions: bool) -> bool:
         """Work on photos until there are enough of this stage; False where there was no time for all."""
