@@ -16,6 +16,8 @@ const better = run({
   id: 2,
   figures: {
     better: true,
+    by: null,
+    first_name: null,
     held_out: 2,
     measured: 11,
     images: 20,
