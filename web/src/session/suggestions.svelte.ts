@@ -51,9 +51,7 @@ export class Suggestions {
     if (this.all.length === 0) return NOTHING;
     const taken = new Set(this.saved.map(({ provenance }) => provenance?.origin?.suggestion));
     const refused = new Set(this.refused);
-    return this.all.filter(
-      (each) => !taken.has(each.uid) && !refused.has(each.uid) && !this.isThere(each),
-    );
+    return this.all.filter((each) => !taken.has(each.uid) && !refused.has(each.uid) && !this.isThere(each));
   });
   readonly shown: readonly Suggestion[] = $derived.by(() =>
     this.visible ? this.open.filter(({ score }) => score >= this.least) : NOTHING,

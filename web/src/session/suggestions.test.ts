@@ -179,7 +179,10 @@ describe("suggestions", () => {
     const part = suggestion("part", 0.8, [30, 5, 10, 8]);
     const beside = suggestion("beside", 0.7, [45, 5, 10, 20]); // half of it lies in the object
     session.open({ id: 7, ...SIZE }, [annotation("whole", MIDDLE.segmentation)]);
-    session.suggestions.load([...[part, beside].map((each) => ({ ...each, origin: "detector" as const })), LOW]);
+    session.suggestions.load([
+      ...[part, beside].map((each) => ({ ...each, origin: "detector" as const })),
+      LOW,
+    ]);
     expect(uids()).toEqual(["beside", "low"]);
   });
 
