@@ -7,7 +7,9 @@ export async function picturesSeen(): Promise<void> {
 
 async function allSeen(): Promise<void> {
   await new Promise(requestAnimationFrame); // those that are being put there count
-  const seen = [...document.querySelectorAll("img")].filter((each) => each.getBoundingClientRect().top < window.innerHeight);
+  const seen = [...document.querySelectorAll("img")].filter(
+    (each) => each.getBoundingClientRect().top < window.innerHeight,
+  );
   await Promise.all(seen.map(come));
 }
 
