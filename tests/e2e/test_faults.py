@@ -217,6 +217,21 @@ def test_back_online_saves_by_itself(mortal: Mortal, person: BrowserContext) -> 
     assert mortal.count("horse.png", "create") == 1
 
 
+def test_an_image_that_was_opened_offline_comes_by_itself_once_the_network_is_back(
+    mortal: Mortal, person: BrowserContext
+) -> None:
+    page = open_image(person, mortal, "cat.png").page
+    before = page.url
+    person.set_offline(True)
+    page.get_by_role("button", name="Next image", exact=True).click()
+    page.wait_for_url(lambda address: address != before)
+    problem = page.get_by_role("main").get_by_role("alert")
+    expect(problem).to_contain_text("cannot be reached", timeout=TIMEOUT)
+    person.set_offline(False)
+    expect(problem).to_have_count(0, timeout=TIMEOUT)
+    expect(page.get_by_role("heading", name="cat.png")).to_have_count(0, timeout=TIMEOUT)
+
+
 def test_storage_that_is_cleared_loses_nothing_of_an_open_tab(mortal: Mortal, person: BrowserContext) -> None:
     work = open_image(person, mortal, "cat.png")
     before = mortal.count("cat.png", "create")

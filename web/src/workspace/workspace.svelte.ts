@@ -1,7 +1,7 @@
 /** The annotate page without its pixels: brings picture, embedding and annotations of an image together. */
 
 import { tick } from "svelte";
-import { ApiError, explain } from "../api/errors.ts";
+import { ApiError, explain, NetworkError } from "../api/errors.ts";
 import {
   type Category,
   type Exhaustivity,
@@ -36,6 +36,7 @@ import { WatchedProject } from "./watched-project.svelte.ts";
 export class Workspace {
   picture = $state.raw<ImageBitmap | null>(null);
   problem = $state("");
+  private outOfReach = false; // the problem is that the server could not be asked
 
   readonly engine: Engine;
   readonly session: Session;
@@ -73,6 +74,8 @@ export class Workspace {
     const { decoder } = this.engine;
     const clock = new WorkClock();
     this.disposers.push(watchWork(clock, window));
+    window.addEventListener("online", this.tryAgain);
+    this.disposers.push(() => window.removeEventListener("online", this.tryAgain));
     this.session = createSession({
       decoder,
       record: (...step) => {
@@ -212,7 +215,9 @@ export class Workspace {
       if (this.session.draft.active && draft?.region) void this.closer.look(draft.region); // as it was drawn
       await this.propagator.find();
     } catch (error) {
-      if (this.wanted === id) this.problem = explained(error);
+      if (this.wanted !== id) return;
+      this.problem = explained(error);
+      this.outOfReach = error instanceof NetworkError;
     }
   }
 
@@ -378,9 +383,17 @@ export class Workspace {
     this.history.hear(this.wanted);
     void this.comments.load();
     void this.suggesting.load();
+    if (this.tryAgain()) return;
     // Whatever the revision is by now, it counts as newer.
     if (this.wanted) void this.notice(this.wanted, Number.MAX_SAFE_INTEGER);
   }
+
+  /** The image that could not be opened is, if that was for want of the server. @returns whether it is being tried */
+  private readonly tryAgain = (): boolean => {
+    if (!this.problem || !this.outOfReach) return false;
+    void this.reload();
+    return true;
+  };
 
   /** Commands in braces are written as the keys that mean them. */
   private tell(message: string, hint = ""): void {
