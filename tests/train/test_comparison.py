@@ -34,6 +34,15 @@ def test_a_constant_gain_is_certain_however_different_the_masks_are() -> None:
     assert comparison.masks == 67
 
 
+def test_of_very_few_masks_nothing_is_said_to_be_better() -> None:
+    """An interval of one mask has no width at all."""
+    for masks, certain in ((1, False), (5, False), (6, True)):
+        first = _results(np.random.default_rng(0), {"cats": masks})
+        comparison = compare(first, _shifted(first, 0.03))
+        assert comparison.differences["mean"].low > 0
+        assert comparison.second_is_better is certain
+
+
 def test_noise_alone_is_no_gain() -> None:
     first = _results(np.random.default_rng(0), MASKS)
     comparison = compare(first, _shifted(first, 0.0, noise=0.2))

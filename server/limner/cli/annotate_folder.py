@@ -79,7 +79,9 @@ class FolderRun:
             InvalidInput: it reads embeddings by another model.
         """
         detector = find_detector(self._settings.home, name)
-        self._source = DetectorSource(detector, self._loaded, self._predictor, objectness, self._threads)
+        self._source = DetectorSource(
+            detector, self._loaded, self._predictor, objectness, self._threads, self._settings.home
+        )
 
     def use_labels(self, batch: Batch) -> None:
         """Take the boxes of label files; what cannot be used is told.

@@ -71,7 +71,7 @@ def promote(name: str, home: Path | None, **measuring: object) -> None:
     if not comparison.second_is_better:
         raise Conflict(
             f"{name} is not shown to be better than {present}: nothing was changed.",
-            hint="The whole confidence interval of the mean difference must lie above zero; more masks narrow it.",
+            hint="The interval of the mean difference must lie above zero, on 6 masks or more; more of them narrow it.",
         )
     make_default(where, name)
     click.echo(f"{name} is the default now, instead of {present}. Back: limner models rollback")

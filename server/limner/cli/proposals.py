@@ -84,7 +84,7 @@ def proposals(
     detector = None
     if detector_name is not None:
         installed = find_detector(settings.home, detector_name)
-        detector = DetectorSource(installed, loaded, predictor, LEAST_OBJECTNESS, threads)
+        detector = DetectorSource(installed, loaded, predictor, LEAST_OBJECTNESS, threads, settings.home)
     generator = proposal_generator(
         predictor,
         options["points_per_side"],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from limner.heads.files import load_detector
 from limner.heads.finding import DetectedFinder
 from limner.heads.labelled import masks_of_marked
 from limner.heads.text import TextDetector
+from limner.models.catalogue import same_encoder
 from limner.models.detectors import InstalledDetector
 from limner.models.registry import LoadedModel
 from limner.segment.embedding import ImageEmbedding
@@ -71,10 +73,16 @@ class DetectorSource:
     """
 
     def __init__(
-        self, detector: InstalledDetector, loaded: LoadedModel, predictor: Predictor, objectness: float, threads: int
+        self,
+        detector: InstalledDetector,
+        loaded: LoadedModel,
+        predictor: Predictor,
+        objectness: float,
+        threads: int,
+        home: Path,
     ) -> None:
         card = detector.card
-        if card.model_sha256 != loaded.weights_sha256:
+        if card.model_sha256 not in same_encoder(home, loaded.weights_sha256):
             raise InvalidInput(
                 f"The detector {card.name} reads embeddings by {card.model}, and the model is {loaded.name}.",
                 hint=f"Use --model {card.model}, or train a detector for this one: limner detector train",

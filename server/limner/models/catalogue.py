@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
@@ -187,6 +188,8 @@ class ModelCard(BaseModel):
         architecture: which network of the family the weights are of, for people; the tensors' names decide. "" for
             families of one network, and in cards from before there was a choice.
         weights_sha256: of ``weights.safetensors``; checked whenever the weights are loaded.
+        encoder_sha256: of the image encoder's tensors (``install.encoder_digest``): models that share it make the same
+            embeddings. "" in cards from before it was kept.
         source: where the weights came from, for people.
         quality: measured quality, for people; copied into the manifest.
         automatic: thresholds recommended for segmenting everything.
@@ -204,6 +207,7 @@ class ModelCard(BaseModel):
     architecture: str = ""
     licence: str
     weights_sha256: Sha256
+    encoder_sha256: Sha256 | Literal[""] = ""
     source: str = ""
     quality: dict[str, JsonValue] = Field(default_factory=dict)
     automatic: AutomaticThresholds = SAM_THRESHOLDS
@@ -322,6 +326,13 @@ def installed_models(home: Path) -> list[InstalledModel]:
     for problem in problems:
         raise problem
     return models
+
+
+def same_encoder(home: Path, weights_sha256: str) -> frozenset[str]:
+    """The weights of installed models whose embeddings are those of a model with these weights, itself among them."""
+    cards = [model.card for model in look_through(home)[0]]
+    digests = {card.encoder_sha256 for card in cards if card.weights_sha256 == weights_sha256} - {""}
+    return frozenset({weights_sha256, *(card.weights_sha256 for card in cards if card.encoder_sha256 in digests)})
 
 
 def look_through(home: Path) -> tuple[list[InstalledModel], list[ModelError]]:

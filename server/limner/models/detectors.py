@@ -17,7 +17,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from limner.errors import InvalidInput, MissingWeights, ModelError, WrongWeights
-from limner.models.catalogue import WEIGHTS_FILE, check_name, data_folder, sha256_of
+from limner.models.catalogue import WEIGHTS_FILE, check_name, data_folder, same_encoder, sha256_of
 from limner.models.manifest import Sha256
 from limner.vocabulary.specs import FeatureSpec
 
@@ -201,7 +201,7 @@ def usable_detectors(home: Path, project_id: int, model_sha256: str) -> Sequence
     That is its newest own one that is not known to be worse than a general detector, which learned from no project;
     after the own ones come the general ones, and then own ones that are worse.
     """
-    fit = [each for each in installed_detectors(home) if each.card.model_sha256 == model_sha256]
+    fit = _reading(home, model_sha256)
     own = [each for each in reversed(fit) if each.card.project_id == project_id and not each.bundled]
     good, worse = [each for each in own if not each.card.worse], [each for each in own if each.card.worse]
     return [*good, *general_detectors(home, model_sha256), *worse]
@@ -209,8 +209,13 @@ def usable_detectors(home: Path, project_id: int, model_sha256: str) -> Sequence
 
 def general_detectors(home: Path, model_sha256: str) -> Sequence[InstalledDetector]:
     """Those for this model that learned from no project, the newest first."""
-    fit = [each for each in installed_detectors(home) if each.card.model_sha256 == model_sha256]
-    return [each for each in reversed(fit) if each.card.project_id is None]
+    return [each for each in reversed(_reading(home, model_sha256)) if each.card.project_id is None]
+
+
+def _reading(home: Path, model_sha256: str) -> Sequence[InstalledDetector]:
+    """Those that read embeddings as a model makes them: its own, or one's with the same encoder; newest last."""
+    same = same_encoder(home, model_sha256)
+    return [each for each in installed_detectors(home) if each.card.model_sha256 in same]
 
 
 def choose_detector(home: Path, project_id: int, model_sha256: str, name: str | None) -> InstalledDetector:
@@ -230,7 +235,7 @@ def choose_detector(home: Path, project_id: int, model_sha256: str, name: str | 
             hint="Draw objects on some images, and train one with: limner detector train",
         )
     found = find_detector(home, name)
-    if found.card.model_sha256 != model_sha256:
+    if found.card.model_sha256 not in same_encoder(home, model_sha256):
         raise InvalidInput(
             f"The detector {name} reads embeddings by {found.card.model} ({found.card.model_sha256[:12]}…), "
             f"the project uses a model with the weights {model_sha256[:12]}….",

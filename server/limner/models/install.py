@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from filelock import FileLock
 from pydantic import JsonValue
+from torch import Tensor
 
 from limner.atomic import make_folder, new_folder
 from limner.errors import Conflict, WrongWeights
@@ -81,12 +83,27 @@ def install_file(
             architecture=architecture_of(family, state),
             licence=licence,
             weights_sha256=sha256_of(weights),
+            encoder_sha256=encoder_digest(family, state),
             source=source or path.name,
             quality=dict(quality or {}),
             automatic=thresholds_of(family),
         )
         (fresh / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return InstalledModel(card, folder / WEIGHTS_FILE, bundled=False)
+
+
+def encoder_digest(family: str, state: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the names and float32 values of the image encoder's tensors, in the order of their names.
+
+    A model that was adapted without its encoder has that of the model that it was made from, in whatever precision the
+    two are stored.
+    """
+    prefix = outline(family, state).encoder_name + "."
+    digest = hashlib.sha256()
+    for name in sorted(name for name in state if name.startswith(prefix)):
+        digest.update(name.encode())
+        digest.update(state[name].detach().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def pull(known: KnownModel, home: Path, progress: Progress) -> InstalledModel:

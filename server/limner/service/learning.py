@@ -188,7 +188,7 @@ def use(context: Services, actor: Actor, run_id: int, *, knowingly: bool = False
         if run.state != "done" or run.kind != "model" or run.result is None:
             raise Conflict(
                 f"Of learning run {run_id} came no model that a project could use.",
-                hint="The best detector is asked by itself; a model comes of a run that is done.",
+                hint="Which detector is asked is decided by itself; a model comes of a run that is done.",
             )
         if project.model == run.result:
             raise Conflict(f"The project uses {run.result} already.")

@@ -14,6 +14,7 @@ RESAMPLES = 10_000
 CHUNK = 500  # resamples held in memory at once
 CONFIDENCE = 0.95
 OVERALL = "mean"
+LEAST_MASKS = 6  # what all of fewer share comes by chance in more than 1 of 40 cases (2**-5)
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Comparison:
 
     @property
     def second_is_better(self) -> bool:
-        """Whether the whole interval of the mean difference lies above zero."""
-        return self.differences[OVERALL].low > 0
+        """Whether the whole interval of the mean difference lies above zero; of very few masks it says nothing."""
+        return self.masks >= LEAST_MASKS and self.differences[OVERALL].low > 0
 
     def to_json(self) -> dict[str, object]:
         """The form that scripts read."""

@@ -73,12 +73,15 @@ export class DecoderGraphs {
     return this.prepareInputs(inputs, !this.canLeaveOut);
   }
 
-  /** Prepare what {@link prepare} has left out, so that answers take as long as they should. */
+  /**
+   * Prepare what {@link prepare} has left out, so that answers take as long as they should. What was there goes first: nobody
+   * asks meanwhile, and memory never holds the image twice.
+   */
   async complete(): Promise<void> {
-    if (!this.prepared?.left) return;
-    const whole = await this.runPrepare(this.prepared.left, true);
+    const left = this.prepared?.left;
+    if (!left) return;
     this.close();
-    this.prepared = whole;
+    this.prepared = await this.runPrepare(left, true);
   }
 
   /** Whether nothing of the open image is left to prepare. */

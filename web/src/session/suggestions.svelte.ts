@@ -41,7 +41,7 @@ export class Suggestions {
   /** uid of the one that the pointer is over, or that a key has gone to. */
   private lit = $state.raw<string | null>(null);
   private since: readonly [at: number, clicks: number] = [0, 0];
-  private readonly sameness = new WeakMap<Rle, WeakMap<Rle, boolean>>();
+  private readonly compared = new Map([isSame, isNested].map((way) => [way, new WeakMap<Rle, WeakMap<Rle, boolean>>()]));
 
   // Through values of their own: while prompts change, suggestions stay as they are.
   private readonly saved = $derived.by(() => this.host.store.document.annotations);
@@ -166,19 +166,25 @@ export class Suggestions {
     if (wasLit) this.lit = next;
   }
 
-  /** A detector proposes whole objects: what lies in an object that is there, or around it, is that object again. */
-  private isThere({ segmentation, origin }: Suggestion): boolean {
-    const isAlike = origin === "detector" ? isNested : isSame;
-    return this.saved.some((saved) => this.isAlike(segmentation, saved.segmentation, isAlike));
+  /**
+   * A detector proposes whole objects: what lies in an object that is there, or around it, is that object again, unless they are
+   * known to be of different kinds, as a wheel and its car are.
+   */
+  private isThere({ segmentation, origin, category_id: kind }: Suggestion): boolean {
+    return this.saved.some((saved) => {
+      const sameKind = kind === null || saved.category_id === null || kind === saved.category_id;
+      return this.isAlike(segmentation, saved.segmentation, origin === "detector" && sameKind ? isNested : isSame);
+    });
   }
 
-  /** Masks are values: each pair is compared once. */
+  /** Masks are values: each pair is compared once in each way. */
   private isAlike(suggested: Rle, saved: Rle, compare: typeof isSame): boolean {
-    const known = this.sameness.get(saved) ?? new WeakMap<Rle, boolean>();
+    const pairs = this.compared.get(compare)!;
+    const known = pairs.get(saved) ?? new WeakMap<Rle, boolean>();
     const before = known.get(suggested);
     if (before !== undefined) return before;
     const alike = area(saved) > 0 && compare(suggested, saved);
-    this.sameness.set(saved, known.set(suggested, alike));
+    pairs.set(saved, known.set(suggested, alike));
     return alike;
   }
 }

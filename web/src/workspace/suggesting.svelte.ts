@@ -87,7 +87,7 @@ export class Suggesting {
     await this.ask({ source: "similar", examples: examples.slice(0, MAX_EXAMPLES) });
   }
 
-  /** By the best detector of the project, or the one that came with Limner. */
+  /** By the project's newest detector that is not known to be worse than the one that came with Limner, or by that one. */
   async detected(): Promise<void> {
     await this.ask({ source: "detector", objectness: OBJECTNESS });
   }
