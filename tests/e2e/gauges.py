@@ -29,11 +29,14 @@ TIME_PREVIEWS = """(() => {
   window.previews = [];
   let moved = null;
   addEventListener("pointermove", () => { moved ??= performance.now(); }, true);
-  const put = CanvasRenderingContext2D.prototype.putImageData;
-  CanvasRenderingContext2D.prototype.putImageData = function (...image) {
-    put.apply(this, image);
-    if (moved === null || !this.canvas.matches(".stage > canvas:nth-of-type(4)")) return;
-    window.previews.push(performance.now() - moved);
+  let known = null;  // the outline that is shown: each answer of the decoder is traced once, into a path of its own
+  const stroke = CanvasRenderingContext2D.prototype.stroke;
+  CanvasRenderingContext2D.prototype.stroke = function (...path) {
+    stroke.apply(this, path);
+    if (!(path[0] instanceof Path2D) || path[0] === known) return;
+    if (!this.canvas.matches(".stage > canvas:nth-of-type(4)")) return;
+    known = path[0];
+    if (moved !== null) window.previews.push(performance.now() - moved);
     moved = null;
   };
 })()"""

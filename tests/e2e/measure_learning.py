@@ -26,11 +26,12 @@ import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import click
 import numpy as np
@@ -137,8 +138,8 @@ class Annotator:
 
     def work_on(self, photo: Photo, *, suggestions: bool) -> Annotated:
         """Annotate a photo until all its objects have masks that are good enough."""
-        work = AnnotatePage(self.page, self.project, photo.image_path.name)
-        image_id = int(self.page.url.rsplit("/", 1)[-1])
+        work = AnnotatePage(self.page, only(self.project, photo), photo.image_path.name)
+        image_id = int(urlsplit(self.page.url).path.rsplit("/", 1)[-1])
         pixels = photo.image()
         self._subject.look_at(pixels, self._predictor.embed(pixels))
         left, result = photo.masks(), Annotated(len(photo.segmentations))
@@ -381,6 +382,11 @@ def _from_json(content: dict[str, Any]) -> Annotated:
     return Annotated(content["objects"], kept, decisions, content["seconds"], content["flat_seconds"])
 
 
+def only(project: Project, photo: Photo) -> Project:
+    """The project with the gallery that lists this photo alone: tiles of others would keep it off the screen."""
+    return replace(project, url=f"{project.url}?search={quote(photo.image_path.name)}")
+
+
 @dataclass
 class Run:
     """The whole of it, on a server that is there."""
@@ -427,7 +433,7 @@ class Run:
         """How long the page takes from a pointer's move to the mask under it, in a tab of its own."""
         page = self.page.context.new_page()
         page.add_init_script(TIME_PREVIEWS)
-        work = AnnotatePage(page, self.project, self.photos[-1].image_path.name)
+        work = AnnotatePage(page, only(self.project, self.photos[-1]), self.photos[-1].image_path.name)
         chance = random.Random(0)
         for count in (20, MOVES):  # the first ones warm up
             page.evaluate("() => { window.previews.length = 0; }")
