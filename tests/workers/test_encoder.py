@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -170,6 +171,63 @@ def test_where_there_is_no_memory_for_both_an_image_beside_a_batch_takes_its_tur
     assert told[-1].endswith("encoding on the CPU, slower.")
     assert found[0][IMAGE_EMBEDDINGS].shape == (1, 3, 4, 4)
     assert not encoder.takes_beside
+
+
+class Crowded(TinyModel):
+    """While an image is encoded, in a thread called ``beside``, there is no memory for what else is.
+
+    Args:
+        alone: images for which there is memory when nothing is beside them.
+    """
+
+    def __init__(self, alone: int) -> None:
+        super().__init__()
+        self.alone = alone
+        self.begun, self.failed, self.done = threading.Event(), threading.Event(), threading.Event()
+
+    def encode(self, images: Tensor) -> Features:
+        if threading.current_thread().name == "beside":
+            self.begun.set()
+            assert self.failed.wait(60), "nothing was encoded meanwhile"
+            self.done.set()
+        elif len(images) > (self.alone if self.done.is_set() else 0):
+            self.batches.append(len(images))
+            self.failed.set()
+            raise torch.OutOfMemoryError("pretended")
+        return super().encode(images)
+
+
+@contextmanager
+def something_beside(model: Crowded, encoder: Encoder) -> Iterator[None]:
+    beside = threading.Thread(name="beside", target=lambda: encoder.encode_beside(images(1)))
+    beside.start()
+    assert model.begun.wait(60)
+    yield
+    beside.join()
+
+
+def test_a_batch_that_had_no_memory_because_of_what_was_beside_it_is_encoded_again_as_large_as_it_was() -> None:
+    model, told = Crowded(4), list[str]()
+    encoder = Encoder(model, CPU, told.append)
+    encoder.batch_size = 4
+    with something_beside(model, encoder):
+        embeddings = encoder.encode(images(4))
+    assert model.batches == [4, 1, 4]
+    assert (encoder.batch_size, told) == (4, [])
+    for embedding, rgb in zip(embeddings, images(4), strict=True):
+        np.testing.assert_allclose(embedding[IMAGE_EMBEDDINGS], expected(rgb), rtol=1e-5, atol=1e-6)
+
+
+def test_a_batch_for_which_there_is_no_memory_even_alone_is_tried_once_more_and_not_again() -> None:
+    model = Crowded(3)
+    encoder = Encoder(model, CPU)
+    encoder.batch_size = 4
+    with something_beside(model, encoder), pytest.raises(EncoderFailed, match="not enough memory"):
+        encoder.encode(images(4))
+    assert model.batches == [4, 1, 4]
+    with pytest.raises(EncoderFailed):
+        encoder.encode(images(4))
+    assert model.batches == [4, 1, 4, 4], "nothing was beside it"
 
 
 class Greedy(TinyModel):

@@ -39,7 +39,8 @@ def choose_device(device: Device) -> torch.device:
 class Encoder:
     """Encodes RGB pixels; retreats to smaller batches, then to the CPU, when the device runs out of memory.
 
-    A retreat lasts as long as the process: what did not fit once would fail again and again.
+    A retreat lasts as long as the process: what did not fit once would fail again and again. That is why a batch that
+    failed while something was encoded beside it is tried again alone first.
 
     Images that are encoded beside a batch, in another thread, are computed on a CUDA stream of a higher priority: the
     GPU begins their blocks before those of the batch that have not begun.
@@ -66,6 +67,7 @@ class Encoder:
         self._compiled: Callable[[Tensor], Features] | None = None
         self._turn = threading.Lock()  # one batch at a time
         self._turn_beside = threading.Lock()  # one image beside it; a retreat waits for it
+        self._begun_beside = 0  # how many images were
         self._stream = _prior_stream(device) if device.type == "cuda" else None
         self._on_retreat = on_retreat
         self._cpu_precision = cpu_precision
@@ -108,14 +110,15 @@ class Encoder:
             return self._encode(images)
 
     def encode_beside(self, images: Sequence[NDArray[np.uint8]]) -> list[Arrays]:
-        """As :meth:`encode`, one by one, while another thread may be encoding a batch; after that batch where there is
-        no memory for both.
+        """As :meth:`encode`, one by one, while another thread may be encoding a batch. Where there is no memory for both,
+        the one that failed is encoded again after the other.
         """
         return [each for image in images for each in self._alone_beside(image)]
 
     def _alone_beside(self, image: NDArray[np.uint8]) -> list[Arrays]:
         try:
             with self._turn_beside, nullcontext() if self._stream is None else torch.cuda.stream(self._stream):
+                self._begun_beside += 1
                 return [self._forward([image])]
         except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
@@ -127,7 +130,7 @@ class Encoder:
         while len(done) < len(images):
             batch = images[len(done) :][: self.batch_size]
             try:
-                encoded = self._forward(batch)
+                encoded = self._in_company_or_alone(batch)
             except (RuntimeError, MemoryError) as error:
                 if not _is_out_of_memory(error):
                     raise
@@ -137,6 +140,18 @@ class Encoder:
                     {name: values[index : index + 1] for name, values in encoded.items()} for index in range(len(batch))
                 ]
         return done
+
+    def _in_company_or_alone(self, batch: Sequence[NDArray[np.uint8]]) -> Arrays:
+        """A batch, encoded again with nothing beside it where there was no memory for both."""
+        begun, in_company = self._begun_beside, self._turn_beside.locked()
+        try:
+            return self._forward(batch)
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error) or not (in_company or self._begun_beside > begun):
+                raise
+        with self._turn_beside:  # the error is gone by now, and with it what it kept of the batch
+            _empty_cache()
+            return self._forward(batch)
 
     @torch.inference_mode()
     def _forward(self, batch: Sequence[NDArray[np.uint8]]) -> Arrays:
@@ -179,8 +194,7 @@ class Encoder:
             self.device = CPU
             self._stream = None
             message = "The GPU ran out of memory for a single image: encoding on the CPU, slower."
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        _empty_cache()
         return message
 
 
@@ -188,6 +202,11 @@ def _prior_stream(device: torch.device) -> torch.cuda.Stream:
     """A queue of a GPU whose work goes before that of others."""
     make: Callable[..., torch.cuda.Stream] = torch.cuda.Stream  # torch does not say its types
     return make(device, priority=-1)
+
+
+def _empty_cache() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _first_line(error: Exception) -> str:
