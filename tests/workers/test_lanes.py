@@ -40,3 +40,55 @@ def test_what_is_raised_in_any_lane_is_raised_by_the_caller(where: str) -> None:
 
     with pytest.raises(ValueError, match=where):
         work_in_two_lanes(requests(), lambda request: request == "beside", work, work)
+
+
+def two_each(read: threading.Event) -> Iterator[str]:
+    yield from ("own", "beside", "own", "beside")
+    read.set()
+
+
+def test_after_the_other_lane_has_failed_nothing_more_is_begun_of_what_was_read_before() -> None:
+    read, begun, failing_known = threading.Event(), threading.Event(), threading.Event()
+    failing: list[threading.Thread] = []
+    done: list[str] = []
+
+    def own(request: str) -> None:
+        done.append(request)
+        begun.set()
+        assert failing_known.wait(60)
+        failing[0].join(60)
+
+    def beside(_: str) -> None:
+        failing.append(threading.current_thread())
+        failing_known.set()
+        assert read.wait(60)
+        assert begun.wait(60)
+        raise ValueError("beside")
+
+    def is_beside(request: str) -> bool:
+        return request == "beside"
+
+    with pytest.raises(ValueError, match="beside"):
+        work_in_two_lanes(two_each(read), is_beside, own, beside)
+    assert done == ["own"]
+
+
+def test_after_the_callers_lane_has_failed_nothing_more_is_begun_beside_it() -> None:
+    read, begun, failed = threading.Event(), threading.Event(), threading.Event()
+    working: list[threading.Thread] = []
+
+    def own(_: str) -> None:
+        assert read.wait(60)
+        assert begun.wait(60)
+        raise ValueError("own")
+
+    def beside(_: str) -> None:
+        working.append(threading.current_thread())
+        begun.set()
+        assert failed.wait(60)
+
+    with pytest.raises(ValueError, match="own"):
+        work_in_two_lanes(two_each(read), lambda request: request == "beside", own, beside)
+    failed.set()
+    working[0].join(60)
+    assert len(working) == 1

@@ -22,7 +22,7 @@ def work_in_two_lanes(
         beside: likewise, in another thread.
 
     Raises:
-        BaseException: the first that any of the three raised; nothing more is begun then.
+        BaseException: the first that any of the three raised; no request is begun after it, not even one that was read.
     """
     mine: SimpleQueue[T | None] = SimpleQueue()
     others: SimpleQueue[T | None] = SimpleQueue()
@@ -34,22 +34,24 @@ def work_in_two_lanes(
                 (others if is_beside(request) else mine).put(request)
         except BaseException as error:  # noqa: BLE001  (raised in the calling thread)
             raised.append(error)
+        end()
+
+    def work(lane: SimpleQueue[T | None], do: Callable[[T], None]) -> None:
+        try:
+            while (request := lane.get()) is not None and not raised:
+                do(request)
+        except BaseException as error:  # noqa: BLE001  (raised in the calling thread)
+            raised.append(error)
+            end()  # a lane that waits for its next request would not hear of it otherwise
+
+    def end() -> None:
         mine.put(None)
         others.put(None)
 
-    def work() -> None:
-        try:
-            while (request := others.get()) is not None:
-                beside(request)
-        except BaseException as error:  # noqa: BLE001  (raised in the calling thread)
-            raised.append(error)
-            mine.put(None)
-
     threading.Thread(target=read, name="requests", daemon=True).start()
-    other_lane = threading.Thread(target=work, name="beside", daemon=True)
+    other_lane = threading.Thread(target=work, args=(others, beside), name="beside", daemon=True)
     other_lane.start()
-    while (request := mine.get()) is not None:
-        own(request)
+    work(mine, own)
     if not raised:
         other_lane.join()
     if raised:
