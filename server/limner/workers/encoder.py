@@ -110,8 +110,8 @@ class Encoder:
             return self._encode(images)
 
     def encode_beside(self, images: Sequence[NDArray[np.uint8]]) -> list[Arrays]:
-        """As :meth:`encode`, one by one, while another thread may be encoding a batch. Where there is no memory for both,
-        the one that failed is encoded again after the other.
+        """As :meth:`encode`, one by one, while another thread may be encoding a batch. Where there is no memory for
+        both, the one that failed is encoded again after the other.
         """
         return [each for image in images for each in self._alone_beside(image)]
 
