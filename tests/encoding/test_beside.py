@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from limner.encoding.ports import Claimed, JobNews
 from limner.encoding.states import EncodeEvent
 from limner.encoding.targets import Targets
@@ -98,3 +100,21 @@ def test_a_suspect_waits_until_what_is_encoded_beside_a_batch_is_done() -> None:
     assert targets.take(8) == []
     targets.done(looked, 1.0, 1)
     assert targets.take(8) == [suspect]
+
+
+def test_another_models_batch_waits_until_what_is_encoded_beside_the_last_one_is_done() -> None:
+    targets = Targets(lambda _: None)
+    bulk, looked, later = (target(name * 64) for name in "abc")
+    other = replace(target("d" * 64), model_sha256="e" * 64)
+    targets.hold([Claimed(bulk)])
+    assert targets.take(8) == [bulk]
+    targets.add(looked, "look")
+    assert targets.take_beside() == looked
+    targets.done(bulk, 1.0, 1)
+    targets.hold([Claimed(other)])
+    assert (targets.may_take(), targets.take(8)) == (False, [])
+    targets.add(later, "look")
+    assert (targets.may_take(), targets.take(8)) == (True, [later]), "by the same model"
+    targets.done(later, 1.0, 1)
+    targets.done(looked, 1.0, 1)
+    assert (targets.may_take(), targets.take(8)) == (True, [other])

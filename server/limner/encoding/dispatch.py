@@ -37,9 +37,7 @@ class Served(Protocol):
         ...
 
     def is_busy(self) -> bool:
-        """Whether a batch is in hand, so that no other can begin now. If not, nothing begins before :meth:`go_on`, or
-        before something is held.
-        """
+        """Whether no batch can begin now. If one can, none does before :meth:`go_on`, or before something is held."""
         ...
 
     def has_place_beside(self) -> bool:

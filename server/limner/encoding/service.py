@@ -227,11 +227,9 @@ class EmbeddingService:
             return missing if missing >= at_once else 0
 
     def is_busy(self) -> bool:
-        """Whether a batch is in hand, so that no other can begin now. If not, nothing begins before :meth:`go_on`, or
-        before something is held.
-        """
+        """Whether no batch can begin now. If one can, none does before :meth:`go_on`, or before something is held."""
         with self._lock:
-            busy = bool(self._targets.batch)
+            busy = not self._targets.may_take()
             if not busy:
                 self._looks_expected = False  # what comes to be looked at from now on raises it again
             return busy

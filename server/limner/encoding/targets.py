@@ -123,18 +123,29 @@ class Targets:
                 self._backlog.remove(target)
                 self._claimed.discard(target)
 
+    def may_take(self) -> bool:
+        """Whether a batch may begin: none is in hand, and what is still encoded beside the last one need not be done
+        first. What may kill the encoder waits for that; so does another model, which may have to take the place of the
+        one that is at work.
+        """
+        if self.batch:
+            return False
+        first = self._backlog.first()
+        if first is None or self._beside is None:
+            return True
+        return first[0] not in self._crashes and first[0].model_sha256 == self._beside.model_sha256
+
     def take(self, batch_size: int) -> list[Target]:
-        """What to encode next, by one model, now in hand; nothing while a batch is. What people look at, and what may
-        kill the encoder, goes alone; the latter not beside anything either.
+        """What to encode next, by one model, now in hand; nothing unless :meth:`may_take`. What people look at, and
+        what may kill the encoder, goes alone.
         """
         taken: list[Target] = []
-        if self.batch:
+        if not self.may_take():
             return taken
         while len(taken) < batch_size and (first := self._backlog.first()):
             target, priority = first
-            suspect = target in self._crashes
-            alone = priority == "look" or suspect
-            if (taken and (alone or target.model_sha256 != taken[0].model_sha256)) or (suspect and self._beside):
+            alone = priority == "look" or target in self._crashes
+            if taken and (alone or target.model_sha256 != taken[0].model_sha256):
                 break
             taken.append(self._take_first())
             if alone:
