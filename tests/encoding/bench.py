@@ -44,11 +44,12 @@ class FakeBulk:
         self._reach()
 
     def claim(
-        self, count: int, *, urgent: bool = False, leave_looks: bool = False, only_looks: bool = False
+        self, count: int, *, urgent: bool = False, leave_looks: bool = False, looks_of: str | None = None
     ) -> list[Claimed]:
         self._reach()
-        if only_looks:
-            looks, self.looks = self.looks[:count], self.looks[count:]
+        if looks_of is not None:
+            looks = [each for each in self.looks if each.model_sha256 == looks_of][:count]
+            self.looks = [each for each in self.looks if each not in looks]
             self.held.update(looks)
             return [Claimed(target, "look") for target in looks]
         if self.looks and not leave_looks:

@@ -118,3 +118,38 @@ def test_another_models_batch_waits_until_what_is_encoded_beside_the_last_one_is
     targets.done(later, 1.0, 1)
     targets.done(looked, 1.0, 1)
     assert (targets.may_take(), targets.take(8)) == (True, [other])
+
+
+def test_a_busy_encoder_leaves_looks_by_another_model_to_others_until_its_batch_is_done(bench: Bench) -> None:
+    bulk = FakeBulk()
+    first, gate = bench.gate("gate")
+    others = [replace(target(bench.image(f"other {number}")), model_sha256="e" * 64) for number in range(3)]
+    bulk.waiting = [target(first), *(target(bench.image(str(index))) for index in range(3 * BATCH))]
+    service = bench.service("beside", bulk=bulk)
+    bench.wait(lambda: len(bulk.held) == 3 * BATCH)
+    bulk.looks = [*others, target(bench.image("looked"))]
+    service.on_job_news(JobNews("asked"))
+    bench.wait_for(bench.image("looked"), "ready")
+    for _ in range(2):
+        reports = len(bulk.reports)
+        service.look_again()
+        reported(bulk, reports)
+    assert bulk.looks == others
+    open_gate(gate)
+    bench.wait_for(others[-1].image_sha256, "encoding")
+    begun = [event.target for event in bench.events if event.state == "encoding"]
+    assert begun.index(others[-1]) == BATCH + 1, "before what was held already"
+
+
+def test_an_encoder_claims_no_more_while_a_look_waits_that_may_kill_it() -> None:
+    targets = Targets(lambda _: None)
+    bulk, suspect, looked = (target(name * 64) for name in "abc")
+    targets.hold([Claimed(bulk)])
+    assert not targets.may_take_beside(), "there is nothing to be beside"
+    assert targets.take(8) == [bulk]
+    targets.add(replace(target("d" * 64), model_sha256="e" * 64), "look")
+    assert targets.may_take_beside(), "what is asked for last comes first"
+    targets.hold([Claimed(suspect, "look", suspect=True)])
+    assert not targets.may_take_beside()
+    targets.add(looked, "look")
+    assert targets.take_beside() == looked

@@ -169,11 +169,14 @@ def test_beside_a_batch_nothing_is_claimed_but_what_somebody_looks_at(web: Servi
     ahead, looked_at, later = (image(web, seed) for seed in range(3))
     web.encoder.request(of(ahead), "prefetch")
     queue = queue_of(web, "here")
-    assert queue.claim(1, only_looks=True) == []
+    assert queue.claim(1, looks_of=TEST_MODEL_SHA256) == []
     web.encoder.request(of(looked_at), "look")
     web.encoder.request(of(later), "look")
-    assert [each.target for each in queue.claim(1, only_looks=True)] == [of(later)], "one at a time, the newest first"
-    assert replace(queue, shared=False).claim(1, only_looks=True) == []
+    assert queue.claim(1, looks_of="e" * 64) == [], "by another model"
+    assert [each.target for each in queue.claim(1, looks_of=TEST_MODEL_SHA256)] == [of(later)], (
+        "one at a time, the newest first"
+    )
+    assert replace(queue, shared=False).claim(1, looks_of=TEST_MODEL_SHA256) == []
 
 
 def test_a_machine_without_the_model_has_it_from_another(shared: Settings, tmp_path: Path) -> None:

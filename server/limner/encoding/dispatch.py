@@ -4,8 +4,8 @@ It acts when it is woken, and once in a while anyway: nothing depends on a singl
 database is away it tries again, with growing pauses, and keeps what it has to say.
 
 Several encoders may share the queue. What somebody looks at is claimed by one that could begin with it. Who has a batch
-in hand claims one such target at a time where it can be encoded beside the batch; elsewhere it leaves them to others
-until the batch is done, and then asks for them before the next batch begins.
+in hand claims one such target at a time where it can be encoded beside the batch, by the batch's model. All others it
+leaves to those who can begin with them until the batch is done, and then asks for them before the next batch begins.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Served(Protocol):
         """Whether no batch can begin now. If one can, none does before :meth:`go_on`, or before something is held."""
         ...
 
-    def has_place_beside(self) -> bool:
-        """Whether something that somebody looks at could begin now, beside the batch in hand."""
+    def model_beside(self) -> str | None:
+        """By which model something that somebody looks at could begin now, beside the batch in hand; None: by none."""
         ...
 
     def expect_looks(self) -> None:
@@ -166,13 +166,12 @@ class Dispatcher:
             self._encoder.go_on()
 
     def _claim(self) -> None:
-        beside = self._encoder.has_place_beside()
-        if beside:
-            self._take_in(self._bulk.claim(1, only_looks=True))
+        if (model := self._encoder.model_beside()) is not None:
+            self._take_in(self._bulk.claim(1, looks_of=model))
         count, busy = self._encoder.wanted(), self._encoder.is_busy()
         if count or not busy:
             self._take_in(self._bulk.claim(count or URGENT_AT_ONCE, urgent=not count, leave_looks=busy))
-        if beside or not busy:
+        if not busy:
             self._looks_due = time.monotonic() + LOOKS_EVERY
         elif time.monotonic() >= self._looks_due:
             self._encoder.expect_looks()

@@ -140,7 +140,7 @@ class BulkQueue(Protocol):
         ...
 
     def claim(
-        self, count: int, *, urgent: bool = False, leave_looks: bool = False, only_looks: bool = False
+        self, count: int, *, urgent: bool = False, leave_looks: bool = False, looks_of: str | None = None
     ) -> Sequence[Claimed]:
         """At most so many targets, all by one model, under a lease.
 
@@ -148,7 +148,7 @@ class BulkQueue(Protocol):
             count: most targets to take.
             urgent: only what another process waits for.
             leave_looks: not what somebody looks at: another encoder may be free for it sooner.
-            only_looks: nothing but what somebody looks at through another process.
+            looks_of: nothing but what somebody looks at through another process, by the model with these weights.
         """
         ...
 
@@ -187,7 +187,7 @@ class NoBulk:
         """Nothing."""
 
     def claim(
-        self, count: int, *, urgent: bool = False, leave_looks: bool = False, only_looks: bool = False
+        self, count: int, *, urgent: bool = False, leave_looks: bool = False, looks_of: str | None = None
     ) -> Sequence[Claimed]:
         """Nothing."""
         return ()

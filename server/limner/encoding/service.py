@@ -234,14 +234,12 @@ class EmbeddingService:
                 self._looks_expected = False  # what comes to be looked at from now on raises it again
             return busy
 
-    def has_place_beside(self) -> bool:
-        """Whether something that somebody looks at could begin now, beside the batch in hand."""
+    def model_beside(self) -> str | None:
+        """By which model something that somebody looks at could begin now, beside the batch in hand; None: by none."""
         with self._lock:
             model = self._model_in_hand()
             place = model is not None and self._models.takes_beside(model) and self._targets.may_take_beside()
-            if place:
-                self._looks_expected = False  # what comes to be looked at from now on raises it again
-            return place
+            return model if place else None
 
     def expect_looks(self) -> None:
         """Have what others look at be claimed as soon as nothing is in hand, before more of what is held begins."""
@@ -251,8 +249,7 @@ class EmbeddingService:
     def go_on(self) -> None:
         """What others look at was claimed: begin with what comes next, if nothing is in hand."""
         with self._lock:
-            if not self._looks_expected:
-                self._feed()
+            self._feed_on()
 
     def unusable(self) -> Mapping[str, str]:
         """Models that could not be used when they were tried last, by the hash of their weights, and why."""
@@ -293,6 +290,16 @@ class EmbeddingService:
             following = self._targets.following(at_once) if at_once > 1 else []
             self._dispatcher.wake()
             self._supervisor.send(Encode(targets=targets, following=following))
+        self._feed_beside()
+
+    def _feed_on(self) -> None:
+        """As :meth:`_feed`, but no batch begins before what others look at was claimed."""
+        if self._looks_expected:
+            self._feed_beside()
+        else:
+            self._feed()
+
+    def _feed_beside(self) -> None:
         model = self._model_in_hand()
         if model is not None and self._models.takes_beside(model) and (look := self._targets.take_beside()):
             self._supervisor.send(Encode(targets=[look], beside=True))
@@ -327,8 +334,7 @@ class EmbeddingService:
                 self._targets.done(report.target, report.seconds, report.bytes)
             case Failed():
                 self._targets.fail(report.target, report.message, lasting=report.lasting)
-        if not self._looks_expected:
-            self._feed()
+        self._feed_on()
         if not self._targets.batch or self._targets.beside != beside:
             self._dispatcher.wake()  # a whole batch at a time is written down, and at once what somebody looks at
 

@@ -153,19 +153,20 @@ class Targets:
         return taken
 
     def may_take_beside(self) -> bool:
-        """Whether something that somebody looks at could be encoded at the same time as the batch in hand: nothing is,
-        and nothing in hand may kill the encoder, or it would not be clear what a crash was over.
+        """Whether one more that somebody looks at, by the model of the batch in hand, could be encoded at the same
+        time. If one waits here already, it is to begin first, or it may kill the encoder and has to wait for the batch.
         """
-        return bool(self._in_hand) and self._beside is None and self._crashes.keys().isdisjoint(self._in_hand)
+        first = self._backlog.first()
+        waits = first is not None and first[1] == "look" and self._is_by_model_in_hand(first[0])
+        return self._has_place_beside() and not waits
 
     def take_beside(self) -> Target | None:
         """What somebody looks at and is to be encoded at the same time as the batch in hand, by the same model."""
         first = self._backlog.first()
-        if first is None or not self.may_take_beside():
+        if first is None or not self._has_place_beside():
             return None
         target, priority = first
-        same_model = target.model_sha256 == self.batch[0].model_sha256
-        if priority != "look" or target in self._crashes or not same_model:
+        if priority != "look" or target in self._crashes or not self._is_by_model_in_hand(target):
             return None
         self._beside = self._take_first()
         return self._beside
@@ -225,6 +226,15 @@ class Targets:
         """The service ends: what is in hand is given up."""
         self._in_hand.clear()
         self._beside = None
+
+    def _has_place_beside(self) -> bool:
+        """Nothing is encoded beside the batch, and nothing in hand may kill the encoder: else it would not be clear
+        what a crash was over.
+        """
+        return bool(self._in_hand) and self._beside is None and self._crashes.keys().isdisjoint(self._in_hand)
+
+    def _is_by_model_in_hand(self, target: Target) -> bool:
+        return any(target.model_sha256 == each.model_sha256 for each in self._in_hand)
 
     def _take_first(self) -> Target:
         target, priority = self._backlog.pop()

@@ -67,18 +67,18 @@ class EncodingQueue:
                 queue.lose(session, queue.held_kinds(session, ENCODE, self.holder), self.holder)
 
     def claim(
-        self, count: int, *, urgent: bool = False, leave_looks: bool = False, only_looks: bool = False
+        self, count: int, *, urgent: bool = False, leave_looks: bool = False, looks_of: str | None = None
     ) -> Sequence[Claimed]:
         """At most so many targets of one model; images of running jobs become items when none waits, unless only what
         is urgent counts.
         """
-        urgent = urgent or only_looks or self.reserved
+        urgent = urgent or looks_of is not None or self.reserved
         if urgent and not self.shared:
             return []
-        least = Priority.LOOK if only_looks else Priority.SOON if urgent else Priority.BULK
+        least = Priority.LOOK if looks_of is not None else Priority.SOON if urgent else Priority.BULK
         most = Priority.SOON if leave_looks else Priority.LOOK
         keys = self._keys()
-        kinds = [encode_kind(key) for key in keys]
+        kinds = [encode_kind(key) for key in keys if looks_of in (None, key.model_sha256)]
         while True:
             with self.database.read() as session:
                 kind = queue.next_kind(session, kinds, least=least, most=most)
