@@ -9,10 +9,22 @@ from flask.testing import FlaskClient
 
 from limner.maintenance.backup import back_up
 from limner.service.wiring import Services
-from tests.api.conftest import HEIGHT, WIDTH, Upload, app, client_folder, creation, project, script, services, upload
+from tests.api.conftest import (
+    HEIGHT,
+    WIDTH,
+    Upload,
+    app,
+    client_folder,
+    creation,
+    kind_of_database,
+    project,
+    script,
+    services,
+    upload,
+)
 from tests.conftest import png_bytes
 
-__all__ = ["app", "client_folder", "project", "script", "services", "upload"]
+__all__ = ["app", "client_folder", "kind_of_database", "project", "script", "services", "upload"]
 
 
 @pytest.fixture
