@@ -334,7 +334,8 @@ def test_a_home_that_others_can_read_is_said_when_the_server_starts(settings: Se
 
 
 def test_what_killed_processes_left_in_the_home_is_removed_at_the_start(settings: Settings) -> None:
-    folders = [settings.home, settings.home / "models", settings.home / "graphs", settings.home / "uploads"]
+    below = ("models", "detectors", "text", "graphs", "uploads")
+    folders = [settings.home, *(settings.home / each for each in below)]
     left, fresh = [], []
     for folder in folders:
         folder.mkdir(exist_ok=True)

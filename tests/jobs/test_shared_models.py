@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from limner.blobs import BlobStore
+from limner.jobs import shared_models
 from limner.jobs.shared_models import ModelExchange
-from limner.models.catalogue import CARD_FILE, WEIGHTS_FILE, ModelCard, data_folder, find_model, model_folder
+from limner.models.catalogue import (
+    CARD_FILE,
+    WEIGHTS_FILE,
+    ModelCard,
+    data_folder,
+    find_model,
+    look_through,
+    model_folder,
+)
 from limner.models.detectors import (
     DETECTOR_CARD,
     DETECTOR_GRAPH,
@@ -41,13 +51,18 @@ def install(home: Path, name: str, weights: bytes) -> str:
     return sha256
 
 
+def install_detector(home: Path, name: str) -> Path:
+    came = next((data_folder() / "detectors").glob(f"*/{DETECTOR_CARD}"))
+    folder = detector_folder(home, name)
+    shutil.copytree(came.parent, folder)
+    (folder / DETECTOR_CARD).write_text(came.read_text().replace(f'"{came.parent.name}"', f'"{name}"'))
+    return folder
+
+
 def test_what_one_machine_has_comes_to_the_other(tmp_path: Path, blobs: BlobStore) -> None:
     one, other = machine(tmp_path, "one"), machine(tmp_path, "other")
     sha256 = install(one, "project-1-model-7", b"weights")
-    came = next((data_folder() / "detectors").glob(f"*/{DETECTOR_CARD}"))
-    mine = detector_folder(one, "mine")
-    shutil.copytree(came.parent, mine)
-    (mine / DETECTOR_CARD).write_text(came.read_text().replace(f'"{came.parent.name}"', '"mine"'))
+    mine = install_detector(one, "mine")
     ModelExchange(one, blobs).exchange()
     exchange = ModelExchange(other, blobs)
     exchange.exchange()
@@ -94,3 +109,51 @@ def test_what_is_not_whole_yet_or_damaged_is_not_installed(tmp_path: Path, blobs
 def test_what_came_with_limner_is_not_copied(tmp_path: Path, blobs: BlobStore) -> None:
     ModelExchange(machine(tmp_path, "one"), blobs).exchange()
     assert list(blobs.list()) == []
+
+
+def test_what_is_still_being_fetched_is_not_installed_for_anybody(
+    tmp_path: Path, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = machine(tmp_path, "one"), machine(tmp_path, "other")
+    install(one, "mine", b"weights")
+    install_detector(one, "mine")
+    ModelExchange(one, blobs).exchange()
+    elsewhere = BlobStore(str(tmp_path / "elsewhere"))
+    seen: list[list[str]] = []
+    given: list[list[tuple[str, int]]] = []
+
+    def look(copy: object, folder: Path) -> None:
+        if folder.name.startswith("."):  # everything has arrived, and nobody has checked it
+            seen.append(
+                [each.name for each in (*look_through(other)[0], *installed_detectors(other)) if not each.bundled]
+            )
+            ModelExchange(other, elsewhere).exchange()  # of a second process on this machine
+            given.append(list(elsewhere.list()))
+        check(copy, folder)  # type: ignore[arg-type]
+
+    check = shared_models._check
+    monkeypatch.setattr(shared_models, "_check", look)
+    ModelExchange(other, blobs).exchange()
+    assert (seen, given[0]) == ([[], ["mine"]], []), "each is there once it was checked"
+    assert find_model("mine", other).weights.read_bytes() == b"weights"
+
+
+def test_what_a_killed_process_had_fetched_in_part_is_not_installed_and_is_removed_later(
+    tmp_path: Path, blobs: BlobStore
+) -> None:
+    home = machine(tmp_path, "one")
+    install(home, "mine", b"weights")
+    install_detector(home, "mine")
+    left = [
+        folder.rename(folder.with_name(f".{'a' * 16}.partial"))
+        for folder in (model_folder(home, "mine"), detector_folder(home, "mine"))
+    ]
+    exchange = ModelExchange(home, blobs)
+    exchange.exchange()
+    assert all(each.bundled for each in (*look_through(home)[0], *installed_detectors(home)))
+    assert list(blobs.list()) == []
+    assert all(path.exists() for path in left), "somebody may be at it"
+    for path in left:
+        os.utime(path, (0, 0))
+    exchange.exchange()
+    assert not any(path.exists() for path in left)

@@ -83,6 +83,14 @@ def test_a_restored_home_is_what_the_home_was(made: Path, filled: Services, tmp_
     assert made.stat().st_mode & 0o077 == 0
 
 
+def test_a_model_that_is_being_fetched_is_not_backed_up(filled: Services, tmp_path: Path) -> None:
+    unfinished = filled.settings.home / "models" / f".{'a' * 16}.partial"
+    unfinished.mkdir(parents=True)
+    (unfinished / "weights.safetensors").write_bytes(b"part")
+    back_up(filled.database, filled.blobs, filled.settings.home, tmp_path / "backup")
+    assert not list((tmp_path / "backup").rglob(f"{unfinished.name}/*"))
+
+
 def flip(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1

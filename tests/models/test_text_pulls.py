@@ -188,3 +188,11 @@ def test_four_text_detectors_under_apache_2_are_pinned_file_by_file() -> None:
             assert len(bytes.fromhex(file.sha256)) == 32
             assert file.size > 0
             assert known.url(file) == f"https://huggingface.co/{known.repository}/resolve/{known.revision}/{file.name}"
+
+
+def test_what_is_still_being_put_together_is_not_installed(tmp_path: Path) -> None:
+    for name in (f".{'a' * 16}.partial", "whole"):
+        folder = tmp_path / "text" / name
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_bytes(CONTENT["config.json"])
+    assert list(installed_text_detectors(tmp_path)) == ["whole"]

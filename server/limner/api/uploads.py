@@ -129,8 +129,8 @@ def remove_old_uploads(home: Path) -> None:
         with suppress(OSError):
             if leftover.is_file() and leftover.stat().st_mtime < time.time() - LEFTOVER_SECONDS:
                 leftover.unlink()
-    for folder in (home / "models", home / "graphs"):
-        remove_leftovers(folder, LEFTOVER_SECONDS)
+    for folder in ("models", "detectors", "text", "graphs"):
+        remove_leftovers(home / folder, LEFTOVER_SECONDS)
     remove_leftovers(home, LEFTOVER_SECONDS, below=False)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from limner.atomic import new_folder, write_file
+from limner.atomic import new_folder, remove_leftovers, write_file
 from limner.blobs import BlobStore
 from limner.errors import InvalidInput, ModelError, WrongWeights
 from limner.jobs.periodic import Periodic
@@ -38,6 +38,7 @@ from limner.models.detectors import (
 )
 
 EVERY = 10.0  # s
+LEFTOVER_SECONDS = 86_400  # nobody fills one folder for as long
 ROOT = "models"  # of the blobs
 
 logger = structlog.get_logger(__name__)
@@ -100,6 +101,8 @@ class ModelExchange:
         Raises:
             Unavailable: the blobs cannot be reached.
         """
+        for folder in (model_folder, detector_folder):
+            remove_leftovers(folder(self._home, "any").parent, LEFTOVER_SECONDS, below=False)
         shared, own = self._shared(), dict(self._own())
         for copy in own.keys() - shared - self._refused:
             self._give(copy, own[copy])

@@ -150,7 +150,7 @@ class _Backup:
 
     def _copy_home(self, home: Path) -> None:
         """Models are files under names, so they are compared by what is in them."""
-        models = (path for path in sorted((home / "models").rglob("*")) if path.suffix not in UNFINISHED)
+        models = (path for path in sorted((home / "models").rglob("*")) if not _is_unfinished(path.relative_to(home)))
         for path in (*models, *(home / each for each in HOME_FILES)):
             if not path.is_file():
                 continue
@@ -219,6 +219,11 @@ def _keys(rows: Session) -> Iterator[str]:
     columns = (Embedding.image_sha256, Embedding.model_sha256, Embedding.preprocessing_version)
     for embedding in rows.execute(select(*columns).order_by(*columns).execution_options(yield_per=ROWS)):
         yield embedding_key(*embedding)
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Whether somebody is still writing a file, or the folder that it lies in."""
+    return any(part.endswith(UNFINISHED) for part in path.parts)
 
 
 def _hashed(blob: Blob, update: Callable[[bytes], None]) -> Iterator[bytes]:

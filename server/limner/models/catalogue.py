@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -260,6 +261,15 @@ def model_folder(home: Path, name: str) -> Path:
     return home / "models" / check_name(name)
 
 
+def folders_with(file: str, root: Path) -> Sequence[Path]:
+    """The folders right below ``root`` that hold this file, by name; not those that somebody is still filling.
+
+    These have names that begin with a dot (:func:`limner.atomic.new_folder`): nobody has checked what is in them, and
+    they are about to get another name.
+    """
+    return sorted(path.parent for path in root.glob(f"*/{file}") if not path.parent.name.startswith("."))
+
+
 def read_card(folder: Path) -> ModelCard:
     """The card in a model's folder.
 
@@ -339,11 +349,11 @@ def look_through(home: Path) -> tuple[list[InstalledModel], list[ModelError]]:
     """As :func:`installed_models`, but one whose card cannot be read does not hide the others: it is a problem."""
     found = {model.name: model for model in bundled_models()}
     problems = []
-    for path in sorted((home / "models").glob(f"*/{CARD_FILE}")):
-        weights = path.parent / WEIGHTS_FILE
+    for folder in folders_with(CARD_FILE, home / "models"):
+        weights = folder / WEIGHTS_FILE
         if weights.is_file():
             try:
-                card = read_card(path.parent)
+                card = read_card(folder)
             except ModelError as error:
                 problems.append(error)
             else:

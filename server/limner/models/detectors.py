@@ -17,7 +17,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from limner.errors import InvalidInput, MissingWeights, ModelError, WrongWeights
-from limner.models.catalogue import WEIGHTS_FILE, check_name, data_folder, same_encoder, sha256_of
+from limner.models.catalogue import WEIGHTS_FILE, check_name, data_folder, folders_with, same_encoder, sha256_of
 from limner.models.manifest import Sha256
 from limner.vocabulary.specs import FeatureSpec
 
@@ -157,8 +157,8 @@ def installed_detectors(home: Path) -> Sequence[InstalledDetector]:
     """
     found: dict[str, InstalledDetector] = {}
     for root, bundled in ((data_folder() / FOLDER, True), (home / FOLDER, False)):
-        for path in sorted(root.glob(f"*/{DETECTOR_CARD}")):
-            detector = InstalledDetector(read_detector_card(path.parent), path.parent, bundled)
+        for folder in folders_with(DETECTOR_CARD, root):
+            detector = InstalledDetector(read_detector_card(folder), folder, bundled)
             found[detector.name] = detector
     return sorted(found.values(), key=lambda each: (not each.bundled, each.card.created, each.name))
 

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from limner.errors import InvalidInput, MissingWeights, ModelError
-from limner.models.catalogue import check_name
+from limner.models.catalogue import check_name, folders_with
 
 FAMILIES = {
     "grounding-dino": "Grounding DINO",
@@ -29,7 +29,7 @@ HOW = (
 
 def installed_text_detectors(home: Path) -> dict[str, Path]:
     """The folders below ``<home>/text`` that hold a checkpoint, by name."""
-    return {path.parent.name: path.parent for path in sorted((home / FOLDER).glob(f"*/{CONFIG}"))}
+    return {folder.name: folder for folder in folders_with(CONFIG, home / FOLDER)}
 
 
 def choose_text_detector(home: Path, name: str | None) -> str:
