@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from limner.blobs import BlobStore
+from limner.config import Settings
+from limner.errors import MissingWeights, StorageFull
 from limner.jobs import shared_models
 from limner.jobs.shared_models import ModelExchange
 from limner.models.catalogue import (
@@ -27,7 +31,9 @@ from limner.models.detectors import (
     detector_folder,
     find_detector,
     installed_detectors,
+    look_through_detectors,
 )
+from limner.service import wiring
 
 
 @pytest.fixture
@@ -157,3 +163,86 @@ def test_what_a_killed_process_had_fetched_in_part_is_not_installed_and_is_remov
         os.utime(path, (0, 0))
     exchange.exchange()
     assert not any(path.exists() for path in left)
+
+
+@pytest.mark.parametrize("damage", ["unreadable", "not a card"])
+def test_a_detector_whose_card_cannot_be_read_does_not_keep_the_others_from_being_exchanged(
+    tmp_path: Path, blobs: BlobStore, damage: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    one, other = machine(tmp_path, "one"), machine(tmp_path, "other")
+    install(one, "mine", b"weights")
+    install_detector(one, "mine")
+    ModelExchange(one, blobs).exchange()
+    card = install_detector(other, "damaged") / DETECTOR_CARD
+    card.write_text("{")
+    if damage == "unreadable":  # also for who may read everything
+        card.unlink()
+        card.mkdir()
+    install(other, "theirs", b"more weights")
+    exchange = ModelExchange(other, blobs)
+    capfd.readouterr()
+    for _ in range(2):
+        exchange.exchange()
+    assert sum(str(card) in line for line in capfd.readouterr().out.splitlines()) == 1, "it is named once"
+    assert find_model("mine", other).weights.read_bytes() == b"weights"
+    assert "mine" in {each.name for each in look_through_detectors(other)[0]}
+    ModelExchange(one, blobs).exchange()
+    assert find_model("theirs", one).weights.read_bytes() == b"more weights"
+    settings = Settings(home=other, blob_url=blobs.url, database_url="postgresql://limner@localhost/limner", model="no")
+    with pytest.raises(MissingWeights, match="'no'"):
+        wiring._find_model(settings, blobs)
+
+
+def test_a_model_for_which_there_is_no_room_lets_the_others_by_and_is_tried_again_after_pauses_that_grow(
+    tmp_path: Path, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    one, other = machine(tmp_path, "one"), machine(tmp_path, "other")
+    install(one, "a-large", b"large weights")
+    install(one, "b-small", b"small")
+    ModelExchange(one, blobs).exchange()
+    now, tried, full = 0.0, list[float](), True
+
+    def write(path: Path, data: Iterable[bytes]) -> None:
+        content = b"".join(data)
+        if content == b"large weights":
+            tried.append(now)
+            if full:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        path.write_bytes(content)
+
+    monkeypatch.setattr(shared_models, "write_file", write)
+    exchange = ModelExchange(other, blobs, clock=lambda: now)
+    capfd.readouterr()
+    while now < 4 * 3600:
+        exchange.exchange()
+        now += 10
+    assert find_model("b-small", other).weights.read_bytes() == b"small"
+    assert not model_folder(other, "a-large").exists()
+    assert tried == [0, 30, 90, 210, 450, 930, 1890, 3810, 7410, 11010]
+    assert capfd.readouterr().out.count("No space left on device") == 1, "it is named once"
+    full = False
+    now += 3600
+    exchange.exchange()
+    assert find_model("a-large", other).weights.read_bytes() == b"large weights"
+    assert list((other / "models").glob(".*")) == []
+
+
+def test_a_model_that_cannot_be_given_or_that_vanishes_lets_the_others_by(
+    tmp_path: Path, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = machine(tmp_path, "one"), machine(tmp_path, "other")
+    for name in ("a", "b", "c"):
+        install(one, name, name.encode())
+    put, find = blobs.put, blobs.find
+
+    def refuse(key: str, data: bytes | Path, *, replace: bool = False) -> bool:
+        if key.startswith("models/model/a/"):
+            raise StorageFull("There is no space left on the server.")
+        return put(key, data, replace=replace)
+
+    monkeypatch.setattr(blobs, "put", refuse)
+    ModelExchange(one, blobs).exchange()
+    assert set(blobs.folders("models/model")) == {"b", "c"}
+    monkeypatch.setattr(blobs, "find", lambda key: None if key.startswith("models/model/b/") else find(key))
+    ModelExchange(other, blobs).exchange()
+    assert {each.name for each in look_through(other)[0] if not each.bundled} == {"c"}

@@ -8,8 +8,10 @@ models of one name each machine keeps its own.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +19,7 @@ import structlog
 
 from limner.atomic import new_folder, remove_leftovers, write_file
 from limner.blobs import BlobStore
-from limner.errors import InvalidInput, ModelError, WrongWeights
+from limner.errors import InvalidInput, LimnerError, MissingWeights, ModelError, WrongWeights
 from limner.jobs.periodic import Periodic
 from limner.models.catalogue import (
     CARD_FILE,
@@ -33,11 +35,13 @@ from limner.models.detectors import (
     DETECTOR_GRAPH,
     DetectorCard,
     detector_folder,
-    installed_detectors,
+    look_through_detectors,
     read_detector_card,
 )
 
 EVERY = 10.0  # s
+FIRST_PAUSE, LONGEST_PAUSE = 30.0, 3600.0  # s; for a copy that could not be had, twice as long each time
+DAMAGED_PAUSE = 86_400.0  # s; somebody has to do something about it
 LEFTOVER_SECONDS = 86_400  # nobody fills one folder for as long
 ROOT = "models"  # of the blobs
 
@@ -73,18 +77,39 @@ class _Copy:
         return self.key(KINDS[self.kind].files[-1])
 
 
+@dataclass(frozen=True)
+class _SetAside:
+    """That a copy could not be given or fetched.
+
+    Attributes:
+        error: why.
+        pause: seconds that it is left alone.
+        until: by the clock.
+    """
+
+    error: str
+    pause: float
+    until: float
+
+
 class ModelExchange:
     """Exchanges the models and detectors of a home, once in a while.
+
+    One that cannot be given or fetched does not keep the others waiting: it is named in the log once, and tried again
+    after pauses that grow.
 
     Args:
         home: Limner's folder on this machine.
         blobs: which all machines share.
+        clock: seconds; only differences count.
     """
 
-    def __init__(self, home: Path, blobs: BlobStore) -> None:
+    def __init__(self, home: Path, blobs: BlobStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._home = home
         self._blobs = blobs
-        self._refused: set[_Copy] = set()  # what is damaged, here or there: it is named once
+        self._clock = clock
+        self._set_aside: dict[_Copy, _SetAside] = {}
+        self._unreadable: set[str] = set()  # what is wrong with cards: said once
         self._periodic = Periodic("model-exchange", self.exchange)
 
     def start(self) -> None:
@@ -104,10 +129,35 @@ class ModelExchange:
         for folder in (model_folder, detector_folder):
             remove_leftovers(folder(self._home, "any").parent, LEFTOVER_SECONDS, below=False)
         shared, own = self._shared(), dict(self._own())
-        for copy in own.keys() - shared - self._refused:
-            self._give(copy, own[copy])
-        for copy in shared - own.keys() - self._refused:
-            self._fetch(copy)
+        for copy in self._due(own.keys() - shared):
+            with self._setting_aside(copy):
+                self._give(copy, own[copy])
+        for copy in self._due(shared - own.keys()):
+            with self._setting_aside(copy):
+                self._fetch(copy)
+
+    def _due(self, copies: Set[_Copy]) -> Iterator[_Copy]:
+        """Those whose turn it is, in an order that is always the same."""
+        for copy in sorted(copies, key=lambda copy: copy.card_key):
+            if copy not in self._set_aside or self._set_aside[copy].until <= self._clock():
+                yield copy
+
+    @contextmanager
+    def _setting_aside(self, copy: _Copy) -> Iterator[None]:
+        """Have a copy wait if the block cannot give or fetch it."""
+        try:
+            yield
+        except (LimnerError, OSError) as error:
+            before = self._set_aside.get(copy)
+            if isinstance(error, ModelError | InvalidInput) and not isinstance(error, MissingWeights):
+                pause = DAMAGED_PAUSE
+            else:
+                pause = FIRST_PAUSE if before is None else min(2 * before.pause, LONGEST_PAUSE)
+            self._set_aside[copy] = _SetAside(str(error), pause, self._clock() + pause)
+            if before is None:
+                logger.error("a model cannot be exchanged", kind=copy.kind, model=copy.name, error=str(error))
+        else:
+            self._set_aside.pop(copy, None)
 
     def _shared(self) -> set[_Copy]:
         files: Mapping[_Copy, set[str]] = defaultdict(set)
@@ -118,41 +168,35 @@ class ModelExchange:
         return {copy for copy, found in files.items() if found.issuperset(KINDS[copy.kind].files)}
 
     def _own(self) -> Iterator[tuple[_Copy, Path]]:
-        for model in look_through(self._home)[0]:
+        models, unreadable_models = look_through(self._home)
+        detectors, unreadable_detectors = look_through_detectors(self._home)
+        for problem in (*unreadable_models, *unreadable_detectors):
+            if str(problem) not in self._unreadable:
+                self._unreadable.add(str(problem))
+                logger.error("a card cannot be read", error=str(problem))
+        for model in models:
             if not model.bundled:
                 yield _Copy(MODEL.name, model.name, model.card.weights_sha256), model.weights.parent
-        for detector in installed_detectors(self._home):
+        for detector in detectors:
             if not detector.bundled:
                 yield _Copy(DETECTOR.name, detector.name, detector.card.weights_sha256), detector.folder
 
     def _give(self, copy: _Copy, folder: Path) -> None:
-        try:
-            _check(copy, folder)
-        except ModelError as error:
-            self._refuse(copy, error)
-            return
+        _check(copy, folder)
         for file in KINDS[copy.kind].files:
             self._blobs.put(copy.key(file), folder / file)
         logger.info("a model is there for other machines", kind=copy.kind, model=copy.name)
 
     def _fetch(self, copy: _Copy) -> None:
-        try:
-            place = model_folder if copy.kind == MODEL.name else detector_folder
-            folder = place(self._home, copy.name)
-            if folder.exists():  # other weights under this name
-                return
-            with new_folder(folder, keep=lambda: True) as fresh:
-                for file in KINDS[copy.kind].files:
-                    write_file(fresh / file, self._blobs.open(copy.key(file)).chunks())
-                _check(copy, fresh)
-        except (ModelError, InvalidInput) as error:
-            self._refuse(copy, error)
-        else:
-            logger.info("a model came from another machine", kind=copy.kind, model=copy.name)
-
-    def _refuse(self, copy: _Copy, error: Exception) -> None:
-        self._refused.add(copy)
-        logger.error("a model cannot be exchanged", kind=copy.kind, model=copy.name, error=str(error))
+        place = model_folder if copy.kind == MODEL.name else detector_folder
+        folder = place(self._home, copy.name)
+        if folder.exists():  # other weights under this name
+            return
+        with new_folder(folder, keep=lambda: True) as fresh:
+            for file in KINDS[copy.kind].files:
+                write_file(fresh / file, self._blobs.open(copy.key(file)).chunks())
+            _check(copy, fresh)
+        logger.info("a model came from another machine", kind=copy.kind, model=copy.name)
 
 
 def _check(copy: _Copy, folder: Path) -> None:

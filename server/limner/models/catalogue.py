@@ -285,6 +285,8 @@ def read_card(folder: Path) -> ModelCard:
         raise MissingWeights(
             f"{folder} holds no {CARD_FILE}.", hint="Install the model with: limner models add FILE"
         ) from error
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}.", hint="Let Limner read it.") from error
     except ValidationError as error:
         raise ModelError(f"{path} does not describe a model: {error}", hint="Install the model again.") from error
 

@@ -155,12 +155,25 @@ def installed_detectors(home: Path) -> Sequence[InstalledDetector]:
     Raises:
         ModelError: when the card of one cannot be read.
     """
+    detectors, problems = look_through_detectors(home)
+    for problem in problems:
+        raise problem
+    return detectors
+
+
+def look_through_detectors(home: Path) -> tuple[Sequence[InstalledDetector], Sequence[ModelError]]:
+    """As :func:`installed_detectors`, but one whose card cannot be read does not hide the others: it is a problem."""
     found: dict[str, InstalledDetector] = {}
+    problems = []
     for root, bundled in ((data_folder() / FOLDER, True), (home / FOLDER, False)):
         for folder in folders_with(DETECTOR_CARD, root):
-            detector = InstalledDetector(read_detector_card(folder), folder, bundled)
-            found[detector.name] = detector
-    return sorted(found.values(), key=lambda each: (not each.bundled, each.card.created, each.name))
+            try:
+                detector = InstalledDetector(read_detector_card(folder), folder, bundled)
+            except ModelError as error:
+                problems.append(error)
+            else:
+                found[detector.name] = detector
+    return sorted(found.values(), key=lambda each: (not each.bundled, each.card.created, each.name)), problems
 
 
 def find_detector(home: Path, name: str) -> InstalledDetector:
@@ -270,6 +283,8 @@ def read_detector_card(folder: Path) -> DetectorCard:
     path = folder / DETECTOR_CARD
     try:
         return DetectorCard.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}.", hint="Let Limner read it.") from error
     except ValidationError as error:
         raise ModelError(
             f"{path} does not describe a detector: {error}", hint=f"Remove {folder}, and train it again."
