@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -233,3 +233,14 @@ def test_credentials_that_are_refused_are_said_to_be_so(monkeypatch: pytest.Monk
                 ATTEMPTS[attempt](BlobStore(f"s3://{bucket}/prefix"))
         finally:
             httpx.post(f"{endpoint}/moto-api/reset-auth", content="inf")
+
+
+def test_the_store_says_when_a_blob_was_written(store: BlobStore) -> None:
+    began = datetime.now(UTC) - timedelta(seconds=1)  # S3 has whole seconds
+    for key in ("models/a", "models/b/c", "others/d"):
+        store.put(key, b"content")
+    written = dict(store.times("models"))
+    assert set(written) == {"models/a", "models/b/c"}
+    assert all(began <= time <= datetime.now(UTC) for time in written.values())
+    store.put("models/a", b"content")
+    assert dict(store.times("models")) == written, "nothing was written"

@@ -246,3 +246,51 @@ def test_a_model_that_cannot_be_given_or_that_vanishes_lets_the_others_by(
     monkeypatch.setattr(blobs, "find", lambda key: None if key.startswith("models/model/b/") else find(key))
     ModelExchange(other, blobs).exchange()
     assert {each.name for each in look_through(other)[0] if not each.bundled} == {"c"}
+
+
+@pytest.mark.parametrize("weights", [(b"first", b"second"), (b"second", b"first"), (b"third", b"first")])
+def test_of_several_models_of_one_name_a_machine_without_it_fetches_the_newest(
+    tmp_path: Path, blobs: BlobStore, weights: tuple[bytes, bytes]
+) -> None:
+    for number, content in enumerate(weights):
+        home = machine(tmp_path, f"giver-{number}")
+        sha256 = install(home, "mine", content)
+        ModelExchange(home, blobs).exchange()
+        os.utime(tmp_path / "blobs" / f"models/model/mine/{sha256}" / CARD_FILE, (number + 1, number + 1))
+    late = machine(tmp_path, "late")
+    ModelExchange(late, blobs).exchange()
+    assert find_model("mine", late).weights.read_bytes() == weights[1]
+    ModelExchange(tmp_path / "giver-0", blobs).offer("mine")
+    later = machine(tmp_path, "later")
+    for home in (later, late):
+        ModelExchange(home, blobs).exchange()
+    assert find_model("mine", later).weights.read_bytes() == weights[0], "what was offered last"
+    assert find_model("mine", late).weights.read_bytes() == weights[1], "each machine keeps its own"
+
+
+def test_of_models_written_in_the_same_moment_every_machine_fetches_the_same(tmp_path: Path, blobs: BlobStore) -> None:
+    for number in range(5):
+        home = machine(tmp_path, f"giver-{number}")
+        sha256 = install(home, "mine", bytes([number]))
+        ModelExchange(home, blobs).exchange()
+        os.utime(tmp_path / "blobs" / f"models/model/mine/{sha256}" / CARD_FILE, (1, 1))
+    newest = max(hashlib.sha256(bytes([number])).hexdigest() for number in range(5))
+    for name in ("late", "later"):
+        home = machine(tmp_path, name)
+        ModelExchange(home, blobs).exchange()
+        assert find_model("mine", home).card.weights_sha256 == newest
+
+
+def test_a_damaged_copy_that_is_offered_anew_is_fetched_without_a_pause(tmp_path: Path, blobs: BlobStore) -> None:
+    one, other = machine(tmp_path, "one"), machine(tmp_path, "other")
+    sha256 = install(one, "mine", b"weights")
+    blobs.put(f"models/model/mine/{sha256}/{WEIGHTS_FILE}", b"weight?")
+    giver, exchange = ModelExchange(one, blobs), ModelExchange(other, blobs, clock=lambda: 0)
+    giver.exchange()
+    exchange.exchange()
+    assert not model_folder(other, "mine").exists()
+    giver.offer("mine")
+    exchange.exchange()
+    assert find_model("mine", other).weights.read_bytes() == b"weights"
+    with pytest.raises(MissingWeights, match="yours"):
+        giver.offer("yours")

@@ -9,7 +9,7 @@ import click
 
 from limner.cli.promotion import compare, promote, rollback
 from limner.config import Settings
-from limner.errors import NotFound
+from limner.errors import InvalidInput, NotFound
 from limner.models.catalogue import KNOWN_MODELS, InstalledModel, installed_models
 from limner.models.text_catalogue import KNOWN_TEXT_DETECTORS, KnownTextDetector
 from limner.models.text_detectors import installed_text_detectors
@@ -19,6 +19,12 @@ home_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     default=None,
     help="Where models are installed; LIMNER_HOME or ~/.limner by default.",
+)
+
+replace_option = click.option(
+    "--replace",
+    is_flag=True,
+    help="Take the place of a model of this name, here and for machines that have none; others keep what they have.",
 )
 
 
@@ -64,10 +70,13 @@ def list_models(home: Path | None, as_json: bool) -> None:
 
 @models.command()
 @click.argument("name")
+@replace_option
 @home_option
-def pull(name: str, home: Path | None) -> None:
+def pull(name: str, replace: bool, home: Path | None) -> None:
     """Download, check and install the model or text detector NAME; goes on where an earlier attempt stopped."""
     if name in KNOWN_TEXT_DETECTORS:
+        if replace:
+            raise InvalidInput("--replace is for models, not for detectors that read text.", hint="Leave it out.")
         _pull_text_detector(KNOWN_TEXT_DETECTORS[name], _home(home))
         return
     if name not in KNOWN_MODELS:
@@ -79,8 +88,9 @@ def pull(name: str, home: Path | None) -> None:
 
     known = KNOWN_MODELS[name]
     with tqdm(total=known.size, unit="B", unit_scale=True, desc=name) as bar:
-        installed = pull_model(known, _home(home), lambda done: bar.update(done - bar.n))
+        installed = pull_model(known, _home(home), lambda done: bar.update(done - bar.n), replace=replace)
     _report(installed)
+    _share(installed, _home(home), replace)
 
 
 @models.command()
@@ -88,15 +98,18 @@ def pull(name: str, home: Path | None) -> None:
 @click.option("--family", default=None, help="What the weights are for; recognised by itself when left out.")
 @click.option("--name", default=None, help="What to call the model; the family's name by default.")
 @click.option("--licence", default="unknown", show_default=True, help="Under which the weights are published.")
+@replace_option
 @home_option
-def add(file: Path, family: str | None, name: str | None, licence: str, home: Path | None) -> None:
+def add(file: Path, family: str | None, name: str | None, licence: str, replace: bool, home: Path | None) -> None:
     """Install the weights in FILE (.safetensors, or .pth with nothing but tensors)."""
     from limner.models.checkpoints import read_state
     from limner.models.install import install_file
     from limner.models.registry import infer_family
 
     family = family or infer_family(read_state(file), file.name)
-    _report(install_file(file, _home(home), name=name or family, family=family, licence=licence))
+    installed = install_file(file, _home(home), name=name or family, family=family, licence=licence, replace=replace)
+    _report(installed)
+    _share(installed, _home(home), replace)
 
 
 @models.command()
@@ -172,6 +185,14 @@ def _home(home: Path | None) -> Path:
 
 def _report(installed: InstalledModel) -> None:
     click.echo(f"{installed.name} is installed: {installed.weights}")
+
+
+def _share(installed: InstalledModel, home: Path, replace: bool) -> None:
+    """Have a model that replaced another replace it for other machines, too. What is new comes to them by itself."""
+    if replace:
+        from limner.service.wiring import offer_model
+
+        offer_model(Settings(home=home), installed.name)
 
 
 def _facts(name: str, model: InstalledModel | None) -> dict[str, object]:

@@ -3,7 +3,7 @@
 What is trained, fetched or added on a machine lies in its home. Beside the blobs lies a copy, by kind, name and the
 hash of the weights: ``models/KIND/NAME/SHA256/FILE``, the card last, by which the copy is known to be whole. Each
 machine copies what it has there, and fetches what it has not. What is in a home is never replaced or removed: of two
-models of one name each machine keeps its own.
+models of one name each machine keeps its own, and one that has none fetches the newest, whose card was written last.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -82,14 +83,14 @@ class _SetAside:
     """That a copy could not be given or fetched.
 
     Attributes:
-        error: why.
         pause: seconds that it is left alone.
         until: by the clock.
+        written: when the copy among the blobs was; None: there was none.
     """
 
-    error: str
     pause: float
     until: float
+    written: datetime | None
 
 
 class ModelExchange:
@@ -129,21 +130,36 @@ class ModelExchange:
         for folder in (model_folder, detector_folder):
             remove_leftovers(folder(self._home, "any").parent, LEFTOVER_SECONDS, below=False)
         shared, own = self._shared(), dict(self._own())
-        for copy in self._due(own.keys() - shared):
-            with self._setting_aside(copy):
+        for copy in self._due(own.keys() - shared.keys(), shared):
+            with self._setting_aside(copy, None):
                 self._give(copy, own[copy])
-        for copy in self._due(shared - own.keys()):
-            with self._setting_aside(copy):
+        for copy in self._due(_newest(shared) - own.keys(), shared):
+            with self._setting_aside(copy, shared[copy]):
                 self._fetch(copy)
 
-    def _due(self, copies: Set[_Copy]) -> Iterator[_Copy]:
-        """Those whose turn it is, in an order that is always the same."""
+    def offer(self, name: str) -> None:
+        """Have machines that have no model of this name fetch the one that is here, in place of what was shared before.
+
+        Raises:
+            MissingWeights: there is none here.
+            ModelError: its files are damaged.
+            StorageFull, Unavailable: the blobs take nothing.
+        """
+        for copy, folder in self._own():
+            if (copy.kind, copy.name) == (MODEL.name, name):
+                self._give(copy, folder, replace=True)
+                return
+        raise MissingWeights(f"No model called {name} is installed here.", hint="Run: limner models list")
+
+    def _due(self, copies: Set[_Copy], shared: Mapping[_Copy, datetime]) -> Iterator[_Copy]:
+        """Those whose turn it is, in an order that is always the same; what is written anew need not wait."""
         for copy in sorted(copies, key=lambda copy: copy.card_key):
-            if copy not in self._set_aside or self._set_aside[copy].until <= self._clock():
+            aside = self._set_aside.get(copy)
+            if aside is None or aside.until <= self._clock() or aside.written != shared.get(copy):
                 yield copy
 
     @contextmanager
-    def _setting_aside(self, copy: _Copy) -> Iterator[None]:
+    def _setting_aside(self, copy: _Copy, written: datetime | None) -> Iterator[None]:
         """Have a copy wait if the block cannot give or fetch it."""
         try:
             yield
@@ -153,19 +169,24 @@ class ModelExchange:
                 pause = DAMAGED_PAUSE
             else:
                 pause = FIRST_PAUSE if before is None else min(2 * before.pause, LONGEST_PAUSE)
-            self._set_aside[copy] = _SetAside(str(error), pause, self._clock() + pause)
+            self._set_aside[copy] = _SetAside(pause, self._clock() + pause, written)
             if before is None:
                 logger.error("a model cannot be exchanged", kind=copy.kind, model=copy.name, error=str(error))
         else:
             self._set_aside.pop(copy, None)
 
-    def _shared(self) -> set[_Copy]:
-        files: Mapping[_Copy, set[str]] = defaultdict(set)
-        for key, _ in self._blobs.list(ROOT):
+    def _shared(self) -> dict[_Copy, datetime]:
+        """What is whole among the blobs, and when its card was written."""
+        files: dict[_Copy, dict[str, datetime]] = defaultdict(dict)
+        for key, written in self._blobs.times(ROOT):
             match key.split("/"):
                 case [_, kind, name, sha256, file] if kind in KINDS:
-                    files[_Copy(kind, name, sha256)].add(file)
-        return {copy for copy, found in files.items() if found.issuperset(KINDS[copy.kind].files)}
+                    files[_Copy(kind, name, sha256)][file] = written
+        return {
+            copy: found[KINDS[copy.kind].files[-1]]
+            for copy, found in files.items()
+            if found.keys() >= set(KINDS[copy.kind].files)
+        }
 
     def _own(self) -> Iterator[tuple[_Copy, Path]]:
         models, unreadable_models = look_through(self._home)
@@ -181,10 +202,10 @@ class ModelExchange:
             if not detector.bundled:
                 yield _Copy(DETECTOR.name, detector.name, detector.card.weights_sha256), detector.folder
 
-    def _give(self, copy: _Copy, folder: Path) -> None:
+    def _give(self, copy: _Copy, folder: Path, *, replace: bool = False) -> None:
         _check(copy, folder)
         for file in KINDS[copy.kind].files:
-            self._blobs.put(copy.key(file), folder / file)
+            self._blobs.put(copy.key(file), folder / file, replace=replace)
         logger.info("a model is there for other machines", kind=copy.kind, model=copy.name)
 
     def _fetch(self, copy: _Copy) -> None:
@@ -197,6 +218,14 @@ class ModelExchange:
                 write_file(fresh / file, self._blobs.open(copy.key(file)).chunks())
             _check(copy, fresh)
         logger.info("a model came from another machine", kind=copy.kind, model=copy.name)
+
+
+def _newest(shared: Mapping[_Copy, datetime]) -> set[_Copy]:
+    """Of each name the copy that was written last; of several in one second, which S3 cannot tell apart, always one."""
+    newest: dict[tuple[str, str], _Copy] = {}
+    for copy in sorted(shared, key=lambda copy: (shared[copy], copy.weights_sha256)):
+        newest[copy.kind, copy.name] = copy
+    return set(newest.values())
 
 
 def _check(copy: _Copy, folder: Path) -> None:

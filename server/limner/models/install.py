@@ -39,6 +39,7 @@ def install_file(
     licence: str = "unknown",
     source: str = "",
     quality: Mapping[str, JsonValue] | None = None,
+    replace: bool = False,
 ) -> InstalledModel:
     """Install the weights in a file under ``home``; the model appears whole or not at all.
 
@@ -51,16 +52,17 @@ def install_file(
         licence: under which the weights are published.
         source: where the weights came from.
         quality: measured, for people.
+        replace: whether it takes the place of a model of this name, which stays until this one is whole.
 
     Raises:
         InvalidInput: for a name that cannot be one, or an unknown family.
-        Conflict: when a model of this name is installed already.
+        Conflict: when a model of this name is installed already, and is not to be replaced.
         MissingWeights, WrongWeights: when the file is absent, damaged, or does not fit the family.
     """
     folder = model_folder(home, check_name(name))
-    if folder.exists():
+    if folder.exists() and not replace:
         raise Conflict(
-            f"A model called {name} is installed already.", hint=f"Choose another --name, or remove {folder} first."
+            f"A model called {name} is installed already.", hint="Choose another --name, or replace it with --replace."
         )
     state = read_state(path)
     if family is None:
@@ -73,7 +75,7 @@ def install_file(
             details={"problems": problems},
         )
     make_folder(home, mode=0o700)
-    with new_folder(folder) as fresh:
+    with new_folder(folder, keep=(lambda: False) if replace else None) as fresh:
         weights = fresh / WEIGHTS_FILE
         write_state(state, weights, {"family": family})
         card = ModelCard(
@@ -106,16 +108,18 @@ def encoder_digest(family: str, state: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def pull(known: KnownModel, home: Path, progress: Progress) -> InstalledModel:
+def pull(known: KnownModel, home: Path, progress: Progress, *, replace: bool = False) -> InstalledModel:
     """Download, check and install a known model; waits for whoever is at it already.
 
     Raises:
-        Conflict: when it is installed already, or was meanwhile.
+        Conflict: when it is installed already, or was meanwhile, and is not to be replaced.
         NoNetwork, NotFound, WrongWeights: as :func:`limner.models.download.download` and :func:`install_file`.
     """
     folder = model_folder(home, known.name)
-    if folder.exists():
-        raise Conflict(f"{known.name} is installed already.", hint=f"To fetch it anew, remove {folder} first.")
+    if folder.exists() and not replace:
+        raise Conflict(
+            f"{known.name} is installed already.", hint=f"To fetch it anew: limner models pull {known.name} --replace"
+        )
     make_folder(home, mode=0o700)
     file = download_path(home, known)
     make_folder(file.parent)
@@ -130,6 +134,7 @@ def pull(known: KnownModel, home: Path, progress: Progress) -> InstalledModel:
             title=known.title,
             licence=known.licence,
             source=f"{known.url} (sha256 {known.sha256})",
+            replace=replace,
         )
         file.unlink()
     return installed

@@ -174,6 +174,18 @@ def _find_model(settings: Settings, blobs: BlobStore) -> catalogue.InstalledMode
         return catalogue.find_model(settings.model, settings.home)
 
 
+def offer_model(settings: Settings, name: str) -> None:
+    """Have machines that share the installation and have no model of this name fetch the one that is on this machine.
+
+    Raises:
+        MissingWeights: there is none here.
+        ModelError: its files are damaged.
+        StorageFull, Unavailable: the blobs take nothing.
+    """
+    if not is_sqlite_url(settings.resolved_database_url):
+        ModelExchange(settings.home, BlobStore(settings.resolved_blob_url)).offer(name)
+
+
 def require_shared_database(settings: Settings, who: str) -> None:
     """Make sure that several processes can work on the database at once.
 
