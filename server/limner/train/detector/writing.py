@@ -94,7 +94,7 @@ def write_detector(
         ExportFailed: the graph answers otherwise than torch.
     """
     if folder.exists():
-        raise Conflict(f"There is a detector called {folder.name}.", hint=f"Choose another --name, or remove {folder}.")
+        raise Conflict(f"There is a detector called {folder.name}.", hint="Choose another --name.")
     with new_folder(folder) as fresh:
         weights, graph = fresh / WEIGHTS_FILE, fresh / DETECTOR_GRAPH
         save_detector(detector, weights)
