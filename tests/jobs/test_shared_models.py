@@ -136,9 +136,7 @@ def test_what_is_still_being_fetched_is_not_installed_for_anybody(
 
     def look(copy: object, folder: Path) -> None:
         if folder.name.startswith("."):  # everything has arrived, and nobody has checked it
-            seen.append(
-                [each.name for each in (*look_through(other)[0], *installed_detectors(other)) if not each.bundled]
-            )
+            seen.append(added(other))
             ModelExchange(other, elsewhere).exchange()  # of a second process on this machine
             given.append(list(elsewhere.list()))
         check(copy, folder)  # type: ignore[arg-type]
