@@ -21,6 +21,7 @@ from limner.store.images import add_image
 from limner.store.people import add_person
 from limner.store.tables import Image
 from limner.vocabulary.events import ImageEvent, PublishedEvent
+from tests.api.conftest import kind_of_database as kind_of_database  # a fixture
 from tests.api.conftest import services as services  # a fixture
 from tests.store.conftest import new_image
 
