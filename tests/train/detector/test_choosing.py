@@ -110,6 +110,16 @@ def test_what_another_run_left_is_not_taken_for_ones_own(tmp_path: Path) -> None
         choose(tmp_path, known, 9)
 
 
+@pytest.mark.parametrize("other", ["name", "weights"])
+def test_a_run_does_not_go_on_with_another_general_detector_than_it_began_with(tmp_path: Path, other: str) -> None:
+    known = general(2)
+    choose(tmp_path, known, 8)
+    again = dataclasses.replace(known, name="things") if other == "name" else general(3)
+    with pytest.raises(InvalidFile, match=r"answers\.json belongs to another run") as refused:
+        choose(tmp_path, again, 8)
+    assert "the same general detector" in str(refused.value.hint)
+
+
 def test_steps_are_counted_over_all_trials(tmp_path: Path) -> None:
     steps: list[Step] = []
     Choosing(CONFIG, KNOWN.examples, KNOWN.read, general(2), tmp_path, steps=4, on_step=steps.append).run()

@@ -26,7 +26,14 @@ from limner.models.detectors import DetectorJudgement, JudgedBy, general_detecto
 from limner.train.detector.examples import Example, Read, digest_of, split
 from limner.train.detector.judging import Answer, Figures, judge
 from limner.train.detector.measuring import boxes_of
-from limner.train.detector.training import CHECKPOINT_EVERY, Plan, Step, train_detector, usual_steps
+from limner.train.detector.training import (
+    CHECKPOINT_EVERY,
+    Plan,
+    Step,
+    digest_of_weights,
+    train_detector,
+    usual_steps,
+)
 
 ENOUGH = 30  # objects on held-out images from which these alone are judged on
 FOLDS = 5  # parts of the others, where they are not enough
@@ -186,7 +193,9 @@ class Choosing:
         self._by, self._trials = trials_of(self.learned, held_out, compared=general is not None)
         self._total = self.plan.steps * (len(self._trials) + 1)
         self._before = 0  # steps of the trainings before this one
-        origin = repr((self.config, self.plan, [digest_of(images) for trial in self._trials for images in trial]))
+        images = [digest_of(images) for trial in self._trials for images in trial]
+        asked = None if general is None else (general.name, digest_of_weights(general.network))
+        origin = repr((self.config, self.plan, images, asked))
         self._origin = hashlib.sha256(origin.encode()).hexdigest()
 
     def run(self) -> Chosen:
@@ -264,7 +273,8 @@ class Choosing:
         if content["of"] != self._origin:
             raise InvalidFile(
                 f"{path} belongs to another run.",
-                hint="Resume with the same options and unchanged masks, or start without --resume.",
+                hint="Resume with the same options, unchanged masks and the same general detector, "
+                "or start without --resume.",
             )
         known: Known = content["trials"]
         return known

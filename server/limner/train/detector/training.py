@@ -142,7 +142,7 @@ class _Run:
         self.plan, self.step, self.seconds = plan, 0, 0.0
         self._origin = {"config": repr(config), "plan": repr(asdict(plan)), "data": data}
         if start is not None:
-            self._origin["start"] = _digest_of_weights(start)
+            self._origin["start"] = digest_of_weights(start)
         matrices = [each for each in self.detector.parameters() if each.ndim > 1]
         others = [each for each in self.detector.parameters() if each.ndim <= 1]
         self._optimizer = torch.optim.AdamW(
@@ -203,7 +203,8 @@ class _Run:
         self.step, self.seconds = int(content["step"]), float(content["seconds"])
 
 
-def _digest_of_weights(detector: Detector) -> str:
+def digest_of_weights(detector: Detector) -> str:
+    """SHA-256 of all values of a network, in the order of their names there."""
     digest = hashlib.sha256()
     for value in detector.state_dict().values():
         digest.update(value.detach().cpu().numpy().tobytes())
