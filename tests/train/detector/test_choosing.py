@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from limner.errors import InvalidFile
 from limner.heads.detector import Detector
@@ -18,14 +21,18 @@ from limner.train.detector.choosing import (
     Chosen,
     General,
     Judgement,
+    best_steps,
+    chosen_on_others,
     milestones,
+    parts_of,
     trials_of,
     usual_plan,
     with_categories,
 )
-from limner.train.detector.judging import Figures
+from limner.train.detector.judging import Answer, Figures, judge
 from limner.train.detector.measuring import measure_boxes
 from limner.train.detector.training import Plan, Step, train_detector
+from limner.vocabulary import rle
 from tests.train.detector.squares import CONFIG, Squares
 
 KNOWN = Squares(9)
@@ -140,6 +147,50 @@ def test_each_image_is_judged_by_a_network_that_has_not_learned_from_it() -> Non
     assert trials_of(learned, few, compared=False) == ("held_out", [(learned, few)])
     assert trials_of(learned, [], compared=False)[1] == []
     assert trials_of(learned[:1], [], compared=True)[1] == []
+
+
+def test_the_number_of_steps_is_not_chosen_on_the_images_that_it_is_judged_on() -> None:
+    """Steps that are right by chance, each on other images, look like half right when the best is taken on all."""
+    mask = np.zeros((20, 20), np.bool_)
+    mask[2:10, 2:10] = True
+    right, wrong = [Answer(0.9, box=(2.0, 2.0, 10.0, 10.0))], [Answer(0.9, box=(12.0, 12.0, 16.0, 16.0))]
+    masks = [[rle.encode(mask)]] * 4
+    by_steps = {5: [right, right, wrong, wrong], 10: [wrong, wrong, right, right]}
+    parts = [0, 0, 1, 1]
+    assert max(judge(answers, masks).ap for answers in by_steps.values()) > 0.2
+    assert judge(chosen_on_others(by_steps, masks, parts), masks).ap == 0
+    good = {5: [right, wrong, right, wrong], 10: [right] * 4}  # what is best everywhere is what it is
+    assert judge(chosen_on_others(good, masks, parts), masks) == judge(good[10], masks)
+    assert best_steps(good, masks, range(4)) == 10
+    assert best_steps(good, masks, [0, 2]) == 5, "of equals, the fewest"
+    assert chosen_on_others(by_steps, masks, [0] * 4) == by_steps[10], "without other images nothing is chosen"
+
+
+def test_images_that_are_judged_in_one_trial_are_two_parts_and_those_of_several_are_as_many() -> None:
+    learned, held_out = Squares(10).examples, Squares(15, held_out=True).examples
+    _, (alone,) = trials_of(learned, held_out, compared=True)
+    parts = parts_of([alone])
+    assert sorted(parts) == [0] * 8 + [1] * 7
+    by_sha256 = {each.sha256: part for each, part in zip(held_out, parts, strict=True)}
+    assert [by_sha256[sha256] for sha256 in sorted(by_sha256)] == [place % 2 for place in range(15)]
+    _, trials = trials_of(learned, [], compared=True)
+    assert parts_of(trials) == [part for part in range(FOLDS) for _ in range(2)]
+
+
+def test_held_out_images_judge_in_two_halves(tmp_path: Path) -> None:
+    both = Squares(8)
+    held_out = Squares(15, held_out=True)
+
+    def read(sha256: str) -> Mapping[str, NDArray[np.float32]]:
+        return (held_out if sha256 in {each.sha256 for each in held_out.examples} else both).read(sha256)
+
+    chosen = Choosing(
+        CONFIG, [*both.examples, *held_out.examples], read, general(2), tmp_path, steps=8, checkpoint_every=5
+    ).run()
+    judged = chosen.judgement
+    assert judged is not None
+    assert (judged.by, judged.own.images, judged.own.objects) == ("held_out", 15, 30)
+    assert chosen.steps == judged.steps
 
 
 def test_without_a_general_detector_it_is_trained_from_nothing(tmp_path: Path) -> None:

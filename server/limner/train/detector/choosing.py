@@ -3,7 +3,8 @@
 It begins with the weights of the general detector that reads the same embeddings, where there is one, since ten images
 alone teach less than that one knows. How many steps are enough, and whether the result is better than the general
 detector, say images that are held out; where these have too few objects, cross-validation (Stone 1974) over the others:
-each part of them is judged by a network that learned from the other parts.
+each part of them is judged by a network that learned from the other parts. The number of steps that is best on some
+images is not judged on these, which would flatter it (Varma and Simon 2006): it is chosen on the other parts.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from limner.train.detector.training import (
     train_detector,
     usual_steps,
 )
+from limner.vocabulary.rle import Rle
 
 ENOUGH = 30  # objects on held-out images from which these alone are judged on
 FOLDS = 5  # parts of the others, where they are not enough
@@ -60,8 +62,8 @@ class Judgement:
 
     Attributes:
         by: held-out images, or cross-validation over those that are learned from.
-        steps: that gave the best average precision.
-        own: what a network trained for so long comes to.
+        steps: that gave the best average precision on all images.
+        own: what a network comes to whose steps were chosen on other images than those that it is judged on.
         name: of the general detector; None where there is none.
         general: what that comes to on the same images.
     """
@@ -213,7 +215,7 @@ class Choosing:
         return Chosen(network, self.learned, steps, seconds, judgement, self._said(steps))
 
     def _judged(self) -> Judgement:
-        """By the number of steps whose networks have the best average precision, all judged images together."""
+        """By what is right for each judged image, its steps chosen on others; all of these together."""
         known, wanted = self._kept(), milestones(self.plan.steps)
         for number, (learned, judged) in enumerate(self._trials):
             answers = known.setdefault(str(number), {})
@@ -225,15 +227,14 @@ class Choosing:
             self._before += self.plan.steps
         images = [example for _, judged in self._trials for example in judged]
         masks = [example.masks for example in images]
-        by_steps = {
-            step: judge([from_json(each) for trial in known.values() for each in trial[str(step)]], masks)
-            for step in wanted
-        }
-        best = max(wanted, key=lambda step: by_steps[step].ap)
+        by_steps = {step: [from_json(each) for trial in known.values() for each in trial[str(step)]] for step in wanted}
+        parts = parts_of(self._trials)
+        best = best_steps(by_steps, masks, range(len(images))) if len(set(parts)) > 1 else wanted[-1]
+        own = judge(chosen_on_others(by_steps, masks, parts), masks)
         if self._general is None:
-            return Judgement(self._by, best, by_steps[best], None, None)
+            return Judgement(self._by, best, own, None, None)
         general = judge([boxes_of(self._general.network, each, self._read) for each in images], masks)
-        return Judgement(self._by, best, by_steps[best], self._general.name, general)
+        return Judgement(self._by, best, own, self._general.name, general)
 
     def _said(self, steps: int) -> dict[str, list[Answer]]:
         """Of each image that was judged on, by a network trained for so many steps that did not learn from it."""
@@ -306,6 +307,47 @@ def trials_of(
     ]
 
 
+def parts_of(trials: Sequence[Trial]) -> list[int]:
+    """Of each image that is judged on, its part: steps are chosen on the other parts.
+
+    A trial is a part; the images of a single one are two.
+    """
+    if len(trials) > 1:
+        return [number for number, (_, judged) in enumerate(trials) for _ in judged]
+    order = {each.sha256: place for _, judged in trials for place, each in enumerate(sorted(judged, key=_sha256))}
+    return [order[each.sha256] % 2 for _, judged in trials for each in judged]
+
+
+def best_steps(
+    by_steps: Mapping[int, Sequence[Sequence[Answer]]], masks: Sequence[Sequence[Rle]], places: Sequence[int]
+) -> int:
+    """The number of steps whose answers have the best average precision on some images; of equals, the fewest."""
+
+    def ap(steps: int) -> float:
+        return judge([by_steps[steps][place] for place in places], [masks[place] for place in places]).ap
+
+    return max(sorted(by_steps), key=ap)
+
+
+def chosen_on_others(
+    by_steps: Mapping[int, Sequence[Sequence[Answer]]], masks: Sequence[Sequence[Rle]], parts: Sequence[int]
+) -> list[Sequence[Answer]]:
+    """Of each image, the answers after the number of steps that was best on the images of all other parts.
+
+    Where there are no other parts nothing is chosen: the answers are those after all steps.
+
+    Args:
+        by_steps: of each image, the answers after so many steps.
+        masks: of each image, those of its objects.
+        parts: of each image, which it is in.
+    """
+    chosen = {}
+    for part in set(parts):
+        others = [place for place, other in enumerate(parts) if other != part]
+        chosen[part] = best_steps(by_steps, masks, others) if others else max(by_steps)
+    return [by_steps[chosen[part]][place] for place, part in enumerate(parts)]
+
+
 def milestones(steps: int) -> list[int]:
     """After which steps networks are judged."""
     return sorted({max(1, round(share * steps)) for share in SHARES})
@@ -319,6 +361,10 @@ def as_json(answers: Sequence[Answer]) -> Any:
 def from_json(kept: Any) -> list[Answer]:
     """The same again."""
     return [Answer(score, box=tuple(box)) for score, box in kept]
+
+
+def _sha256(example: Example) -> str:
+    return example.sha256
 
 
 def _trial(number: int) -> str:
