@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from limner.access import (
     Actor,
@@ -19,8 +20,9 @@ from limner.access import (
     access_image,
     access_job,
     access_project,
+    permissions_in,
 )
-from limner.access.permissions import ROLE_PERMISSIONS
+from limner.access.permissions import PROJECT_ROLE_PERMISSIONS, ROLE_PERMISSIONS, ProjectRole
 from limner.errors import Forbidden, NotFound
 from limner.store import Database
 from limner.store.categories import create_category
@@ -28,6 +30,7 @@ from limner.store.comments import About, begin_thread
 from limner.store.images import NewImage, add_image, lock_image
 from limner.store.jobs import create_job
 from limner.store.operations import apply_operation
+from limner.store.people import add_person, set_member
 from limner.store.projects import create_project
 from limner.vocabulary.operations import CreateOperation
 
@@ -92,3 +95,29 @@ def test_who_sees_a_row_but_may_not_change_it_is_told_which_permission_is_missin
             with pytest.raises(Forbidden, match="annotations:write") as refused:
                 access(session, ACTOR, key, Permission.ANNOTATE)
             assert refused.value.details == {"permission": "annotations:write"}
+
+
+@pytest.mark.parametrize("shares", [False, True])
+def test_what_somebody_may_do_in_a_project_is_asked_for_in_one_statement(database: Database, shares: bool) -> None:
+    with database.write() as session:
+        project, other = create_project(session, "Cats"), create_project(session, "Dogs")
+        project.shares_figures = other.shares_figures = shares
+        ada = add_person(session, "Ada", "member")
+        set_member(session, project.id, ada, ProjectRole.ANNOTATOR)
+    actor = Actor(ada.id, "Ada", InstallationRole.MEMBER, Credential.TOKEN)
+    asked: list[object] = []
+
+    def note(*arguments: object) -> None:
+        asked.append(arguments[2])
+
+    with database.read() as session:
+        event.listen(database.engine, "before_cursor_execute", note)
+        try:
+            granted = permissions_in(session, actor, project.id)
+            assert len(asked) == 1
+            elsewhere = permissions_in(session, actor, other.id)
+        finally:
+            event.remove(database.engine, "before_cursor_execute", note)
+    of_role = ROLE_PERMISSIONS[InstallationRole.MEMBER] | PROJECT_ROLE_PERMISSIONS[ProjectRole.ANNOTATOR]
+    assert granted == (of_role | {Permission.READ_FIGURES} if shares else of_role)
+    assert elsewhere == ROLE_PERMISSIONS[InstallationRole.MEMBER]

@@ -12,7 +12,14 @@ from limner.heads.detector import Detector
 from limner.heads.files import load_detector
 from limner.heads.finding import DetectedFinder
 from limner.models.catalogue import sha256_of
-from limner.models.detectors import InstalledDetector, choose_detector, installed_detectors
+from limner.models.detectors import (
+    DetectorCard,
+    InstalledDetector,
+    choose_detector,
+    installed_detectors,
+    read_detector_card,
+    usable_detectors,
+)
 from limner.models.registry import load_model
 from limner.segment.predictor import Predictor
 from limner.vocabulary import rle
@@ -45,6 +52,20 @@ def test_it_is_small_whole_and_says_what_it_was_measured_at(bundled: InstalledDe
     assert sum(path.stat().st_size for path in bundled.folder.iterdir()) < MOST_BYTES
     assert sha256_of(bundled.graph) == bundled.card.graph_sha256
     assert {"ap", "ar100", "recall", "leave_one_source_out"} <= bundled.card.quality.keys()
+
+
+def test_the_card_of_each_detector_is_read_once_where_one_is_chosen(
+    bundled: InstalledDetector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def note(folder: Path) -> DetectorCard:
+        read.append(folder)
+        return read_detector_card(folder)
+
+    monkeypatch.setattr("limner.models.detectors.read_detector_card", note)
+    assert usable_detectors(tmp_path, 1, bundled.card.model_sha256) == [bundled]
+    assert read == [bundled.folder]
 
 
 def test_it_finds_objects_that_lie_apart(bundled: InstalledDetector, predictor: Predictor) -> None:

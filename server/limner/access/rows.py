@@ -24,7 +24,7 @@ from limner.store.images import lock_image
 from limner.store.jobs import get_job
 from limner.store.learning import get_run
 from limner.store.leases import FINISHED
-from limner.store.people import role_in, roles_of
+from limner.store.people import role_and_sharing_in, role_in, roles_of
 from limner.store.projects import get_project, list_projects
 from limner.store.rows import IMAGE_COLUMNS, AnyImage, ImageRow, image_row, lock_image_row
 from limner.store.snapshots import get_snapshot
@@ -50,15 +50,12 @@ _ROLE_ON = (
 _IMAGE_AND_ROLE = select(Image, _ROLE_ON).where(Image.id == bindparam("image_id"))
 _ROW_AND_ROLE = select(*IMAGE_COLUMNS, _ROLE_ON).where(Image.id == bindparam("image_id"))  # the same without the ORM
 
-_SHARES_FIGURES = select(Project.shares_figures).where(Project.id == bindparam("project_id"))
-
 ON_OWN_COPIES = frozenset({Permission.VIEW, Permission.ANNOTATE, Permission.COMMENT})
 
 
 def permissions_in(session: Session | Connection, actor: Actor, project_id: int) -> frozenset[Permission]:
     """What somebody may do in a project."""
-    role = role_in(session, project_id, actor.user_id)
-    shares = role is not None and bool(session.scalar(_SHARES_FIGURES, {"project_id": project_id}))
+    role, shares = role_and_sharing_in(session, project_id, actor.user_id)
     return _granted(actor, role, shares_figures=shares)
 
 

@@ -217,18 +217,22 @@ def usable_detectors(home: Path, project_id: int, model_sha256: str) -> Sequence
     fit = _reading(home, model_sha256)
     own = [each for each in reversed(fit) if each.card.project_id == project_id and not each.bundled]
     good, worse = [each for each in own if not each.card.worse], [each for each in own if each.card.worse]
-    return [*good, *general_detectors(home, model_sha256), *worse]
+    return [*good, *_general(fit), *worse]
 
 
 def general_detectors(home: Path, model_sha256: str) -> Sequence[InstalledDetector]:
     """Those for this model that learned from no project, the newest first."""
-    return [each for each in reversed(_reading(home, model_sha256)) if each.card.project_id is None]
+    return _general(_reading(home, model_sha256))
 
 
 def _reading(home: Path, model_sha256: str) -> Sequence[InstalledDetector]:
     """Those that read embeddings as a model makes them: its own, or one's with the same encoder; newest last."""
     same = same_encoder(home, model_sha256)
     return [each for each in installed_detectors(home) if each.card.model_sha256 in same]
+
+
+def _general(fit: Sequence[InstalledDetector]) -> list[InstalledDetector]:
+    return [each for each in reversed(fit) if each.card.project_id is None]
 
 
 def choose_detector(home: Path, project_id: int, model_sha256: str, name: str | None) -> InstalledDetector:

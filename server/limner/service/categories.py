@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy.orm import Session
-
 from limner.access import Actor, Permission, access_category, access_project
 from limner.errors import NotFound
 from limner.service.projects import CategoryInfo, NewCategory
 from limner.service.wiring import Services
 from limner.store import categories as store
-from limner.store.tables import Category
 from limner.vocabulary.names import folded, one_line
 
 
@@ -42,7 +39,8 @@ def create_category(context: Services, actor: Actor, project_id: int, new: NewCa
     with context.database.write() as session:
         access_project(session, actor, project_id, Permission.MANAGE_CATEGORIES)
         made = store.create_category(session, project_id, new.name, new.supercategory, new.color)
-        return _announced(session, made)
+        store.announce_categories(session, project_id)
+    return CategoryInfo(made, 0)
 
 
 def change_category(
@@ -83,7 +81,9 @@ def change_category(
         if position is not None:
             store.move_category(session, row, position)
         session.flush()
-        return _announced(session, row)
+        store.announce_categories(session, row.project_id)
+    with context.database.read() as session:  # the sums of one snapshot: a writing session sees a new one each time
+        return CategoryInfo(row, store.count_annotations(session, [row.project_id]).get(row.id, 0))
 
 
 def delete_category(context: Services, actor: Actor, category_id: int) -> None:
@@ -98,10 +98,3 @@ def delete_category(context: Services, actor: Actor, category_id: int) -> None:
         row = access_category(session, actor, category_id, Permission.MANAGE_CATEGORIES)
         store.delete_category(session, row)
         store.announce_categories(session, row.project_id)
-
-
-def _announced(session: Session, row: Category) -> CategoryInfo:
-    """The category as it is now, after the pages of its project are told."""
-    info = CategoryInfo(row, store.count_annotations(session, [row.project_id]).get(row.id, 0))
-    store.announce_categories(session, row.project_id)
-    return info

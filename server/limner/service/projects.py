@@ -19,6 +19,7 @@ from limner.store import projects as store
 from limner.store.embeddings import EmbeddingKey
 from limner.store.overlap import choose_sample
 from limner.store.projects import ProjectCounts
+from limner.store.sizes import late_in
 from limner.store.snapshots import delete_snapshots, list_snapshots
 from limner.store.tables import Category, Project
 from limner.vocabulary.states import NextOrder
@@ -72,7 +73,7 @@ def create_project(context: Services, actor: Actor, name: str, categories: Seque
         log_action(session, actor, "project.create", "project", row.id, name=name)
         for new in categories:
             category_store.create_category(session, row.id, new.name, new.supercategory, new.color)
-        return _described(context, session, {row: permissions_in(session, actor, row.id)})[0]
+    return _described_now(context, actor, row)
 
 
 def get_project(context: Services, actor: Actor, project_id: int) -> ProjectInfo:
@@ -148,7 +149,7 @@ def change_project(
             row.overlap_people = overlap_people or row.overlap_people
             choose_sample(session, row)
         session.flush()
-        return _described(context, session, {row: permissions_in(session, actor, row.id)})[0]
+    return _described_now(context, actor, row)
 
 
 def delete_project(context: Services, actor: Actor, project_id: int) -> None:
@@ -167,15 +168,22 @@ def delete_project(context: Services, actor: Actor, project_id: int) -> None:
         context.encoder.cancel(sha256)
 
 
+def _described_now(context: Services, actor: Actor, row: Project) -> ProjectInfo:
+    """A project that was just written: a writing session sees another moment with each statement, this one does not."""
+    with context.database.read() as session:
+        return _described(context, session, {row: permissions_in(session, actor, row.id)})[0]
+
+
 def _described(
     context: Services, session: Session, rows: Mapping[Project, frozenset[Permission]]
 ) -> Sequence[ProjectInfo]:
-    """Projects with all that belongs to them, in as many queries for many as for one."""
+    """Projects with all that belongs to them, in as many queries for many as for one; all of one snapshot."""
     only = [row.id for row in rows]
     models = {wanted: context.models.used_by(wanted) for wanted in {row.model for row in rows}}
     keys = {row.id: EmbeddingKey.of(models[row.model].weights_sha256) for row in rows}
-    counts = store.count_projects(session, keys)
-    uses = category_store.count_annotations(session, only)
+    late = late_in(session, only)
+    counts = store.count_projects(session, keys, late)
+    uses = category_store.count_annotations(session, only, late)
     categories = category_store.categories_of(session, only)
     return [
         ProjectInfo(

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from limner.errors import Conflict, NotFound
 from limner.store.events import add_event
-from limner.store.sizes import masks_by_category
+from limner.store.sizes import Late, masks_by_category
 from limner.store.tables import Annotation, Category, Image, Project
 from limner.vocabulary.events import CategoriesEvent
 from limner.vocabulary.names import check_text
@@ -168,9 +168,15 @@ def announce_categories(session: Session, project_id: int) -> None:
     add_event(session, CategoriesEvent(), project_id)
 
 
-def count_annotations(session: Session, project_ids: Collection[int]) -> Mapping[int, int]:
-    """Number of annotations by category, for the categories of projects; categories without any are missing."""
-    return masks_by_category(session, project_ids)
+def count_annotations(session: Session, project_ids: Collection[int], late: Late | None = None) -> Mapping[int, int]:
+    """Number of annotations by category, for the categories of projects; categories without any are missing.
+
+    Args:
+        session: that sees one snapshot.
+        project_ids: which projects.
+        late: of :func:`limner.store.sizes.late_in` for these projects, where that was asked already.
+    """
+    return masks_by_category(session, project_ids, late)
 
 
 def _check_name_free(session: Session, project_id: int, name: str) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from limner.errors import InvalidInput, NotFound
 from limner.store.embeddings import EmbeddingKey
-from limner.store.sizes import encoded_of, sizes_of
+from limner.store.sizes import Late, encoded_of, sizes_of
 from limner.store.tables import Image, Project
 from limner.vocabulary.names import check_text, one_line
 
@@ -114,14 +114,17 @@ def models_of(session: Session, project_ids: Collection[int]) -> Mapping[int, st
     return {row.id: row.model for row in rows}
 
 
-def count_projects(session: Session, keys: Mapping[int, EmbeddingKey]) -> Mapping[int, ProjectCounts]:
+def count_projects(
+    session: Session, keys: Mapping[int, EmbeddingKey], late: Late | None = None
+) -> Mapping[int, ProjectCounts]:
     """Sizes of projects by their number; those without images are missing.
 
     Args:
-        session: where to look.
+        session: that sees one snapshot.
         keys: which projects, and which model's embeddings count as encoded in each.
+        late: of :func:`limner.store.sizes.late_in` for these projects, where that was asked already.
     """
-    sizes = sizes_of(session, keys.keys())
+    sizes = sizes_of(session, keys.keys(), late)
     encoded: dict[int, int] = {}
     for key in set(keys.values()):
         encoded |= encoded_of(session, {each: sizes[each]["images"] for each in sizes if keys[each] == key}, key)

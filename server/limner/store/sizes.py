@@ -1,8 +1,8 @@
 """How much is in projects, without counting all of it: sums of what each image adds, and what they do not know yet.
 
 :mod:`limner.store.rollup` keeps the sums and which images changed since they were counted. Of those, what they added
-then is taken out, and what is there now is put in, so that the answer is that of the rows at this moment. Where very
-many changed, all rows are counted; a background thread catches up soon.
+then is taken out, and what is there now is put in, so that the answer is that of the rows at the moment that the
+session sees. Where very many changed, all rows are counted; a background thread catches up soon.
 
 How many images of a large project are encoded is counted by that thread, once in a while (:func:`count_encoded`).
 """
@@ -42,8 +42,11 @@ _Chosen = ColumnElement[bool] | TextClause
 
 
 @dataclass(frozen=True)
-class _Late:
+class Late:
     """What sums do not say yet.
+
+    It is true of the moment of its session's snapshot: a session that sees another one after each statement would take
+    out what has been taken out since.
 
     Attributes:
         everything: projects of which all rows are to be counted.
@@ -59,9 +62,39 @@ class _Late:
         return self.old.keys()
 
 
-def sizes_of(session: Session, project_ids: Collection[int]) -> Mapping[int, Counter[str]]:
-    """By project, the sizes that :data:`SIZES` names; projects without images are missing."""
-    late = _late(session, project_ids)
+def late_in(session: Session, project_ids: Collection[int]) -> Late:
+    """What the sums of projects do not say yet; read once for all that is asked of them in one snapshot.
+
+    Args:
+        session: that sees one snapshot, as :meth:`limner.store.Database.read` gives.
+        project_ids: which projects.
+    """
+    changed: Counter[int] = Counter()
+    for project, condition in (
+        (Image.project_id, and_(Image.project_id.in_(project_ids), IS_UNCOUNTED)),
+        (ImageRollup.project_id, and_(ImageRollup.project_id.in_(project_ids), IS_GONE)),
+    ):
+        rows = session.execute(select(project, func.count()).where(condition).group_by(project))
+        changed.update(dict(rows.all()))
+    few = [project_id for project_id, count in changed.items() if count <= FEW]
+    old: dict[int, list[Contributions]] = {project_id: [] for project_id in few}
+    if few:
+        uncounted = select(Image.id).where(Image.project_id.in_(few), IS_UNCOUNTED)
+        rollups = select(ImageRollup.project_id, ImageRollup.counted).where(ImageRollup.project_id.in_(few))
+        for project_id, counted in session.execute(rollups.where(or_(IS_GONE, ImageRollup.image_id.in_(uncounted)))):
+            old[project_id].append(Contributions.from_json(counted))
+    return Late(frozenset(changed.keys() - old.keys()), old)
+
+
+def sizes_of(session: Session, project_ids: Collection[int], late: Late | None = None) -> Mapping[int, Counter[str]]:
+    """By project, the sizes that :data:`SIZES` names; projects without images are missing.
+
+    Args:
+        session: that sees one snapshot.
+        project_ids: which projects.
+        late: of :func:`late_in` for these projects, where that was asked already.
+    """
+    late = late or late_in(session, project_ids)
     sizes: dict[int, Counter[str]] = {}
     summed = [each for each in project_ids if each not in late.everything]
     for row in session.scalars(select(ProjectSize).where(ProjectSize.project_id.in_(summed))):
@@ -76,9 +109,9 @@ def sizes_of(session: Session, project_ids: Collection[int]) -> Mapping[int, Cou
     return {project_id: counts for project_id, counts in sizes.items() if counts["images"]}
 
 
-def masks_by_category(session: Session, project_ids: Collection[int]) -> Counter[int]:
-    """Number of annotations by category, of all that have one in these projects."""
-    late = _late(session, project_ids)
+def masks_by_category(session: Session, project_ids: Collection[int], late: Late | None = None) -> Counter[int]:
+    """Number of annotations by category, of all that have one in these projects; arguments as of :func:`sizes_of`."""
+    late = late or late_in(session, project_ids)
     summed = [each for each in project_ids if each not in late.everything]
     sums = select(EffortGroup.category_id, func.sum(EffortGroup.masks)).where(EffortGroup.project_id.in_(summed))
     masks = Counter(
@@ -169,24 +202,6 @@ def note_encoded(
         ]
         if rows:
             session.execute(insert(EncodedCount), rows)
-
-
-def _late(session: Session, project_ids: Collection[int]) -> _Late:
-    changed: Counter[int] = Counter()
-    for project, condition in (
-        (Image.project_id, and_(Image.project_id.in_(project_ids), IS_UNCOUNTED)),
-        (ImageRollup.project_id, and_(ImageRollup.project_id.in_(project_ids), IS_GONE)),
-    ):
-        rows = session.execute(select(project, func.count()).where(condition).group_by(project))
-        changed.update(dict(rows.all()))
-    few = [project_id for project_id, count in changed.items() if count <= FEW]
-    old: dict[int, list[Contributions]] = {project_id: [] for project_id in few}
-    if few:
-        uncounted = select(Image.id).where(Image.project_id.in_(few), IS_UNCOUNTED)
-        rollups = select(ImageRollup.project_id, ImageRollup.counted).where(ImageRollup.project_id.in_(few))
-        for project_id, counted in session.execute(rollups.where(or_(IS_GONE, ImageRollup.image_id.in_(uncounted)))):
-            old[project_id].append(Contributions.from_json(counted))
-    return _Late(frozenset(changed.keys() - old.keys()), old)
 
 
 def _count(session: Session, project_ids: Collection[int], chosen: _Chosen) -> Mapping[int, Mapping[str, int]]:
