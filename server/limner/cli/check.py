@@ -10,6 +10,8 @@ import click
 
 from limner.cli.home import settings_from
 
+OF_NO_IMAGE = {"snapshots": "a snapshot", "sums": "the figures of a project"}  # by the beginning of a finding's key
+
 
 @click.command()
 @click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Folder of all that is stored.")
@@ -17,7 +19,10 @@ from limner.cli.home import settings_from
 @click.option("--mend", is_flag=True, help="Make again what can be made again.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per finding.")
 def check(home: Path | None, thorough: bool, mend: bool, as_json: bool) -> None:
-    """Look for missing and damaged files; exit status 1 when some are left. A server may run beside it."""
+    """Look for missing and damaged files, and for wrong sums; exit status 1 when some are left.
+
+    A server may run beside it.
+    """
     from limner.blobs import BlobStore
     from limner.maintenance.check import check as run_check
     from limner.maintenance.database import open_existing
@@ -43,8 +48,9 @@ def check(home: Path | None, thorough: bool, mend: bool, as_json: bool) -> None:
             if as_json:
                 click.echo(json.dumps(finding.__dict__))
             else:
+                kind = finding.key.split("/")[0]
                 names = ", ".join(f"{name} (image {number})" for number, name in finding.images) or (
-                    "a snapshot" if finding.key.startswith("snapshots/") else "no image any more"
+                    OF_NO_IMAGE.get(kind, "no image any more")
                 )
                 click.echo(f"{finding.key}: {finding.fault}{', mended' if finding.mended else ''}; of {names}")
     click.echo(f"{images} images looked at, {left} faults left.", err=True)

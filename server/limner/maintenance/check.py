@@ -1,10 +1,14 @@
-"""Is everything that the database names in the blob store, and whole? ``limner check`` asks, and mends what it can."""
+"""Is everything that the database names in the blob store, and whole; and are sums of figures those of the rows?
+
+``limner check`` asks, and mends what it can.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from sqlalchemy import ColumnElement, delete, select, tuple_
 
@@ -12,11 +16,14 @@ from limner.blobs import BlobStore, display_key, embedding_key, image_key, snaps
 from limner.encoding.images import decode_image, display_bytes, thumbnail_bytes
 from limner.encoding.stored import embedding_size
 from limner.errors import InvalidInput
+from limner.jobs.statistics import count_changes
 from limner.maintenance.integrity import Fault, image_faults
 from limner.store import Database
+from limner.store.recount import all_projects, count_anew, images_hold, sums_hold
 from limner.store.tables import Embedding, Image, Snapshot
 
 PAGE = 500  # rows read at once
+SUMS = "sums/"  # before the number of a project, in a finding
 
 
 @dataclass(frozen=True)
@@ -24,14 +31,14 @@ class Finding:
     """Something that is not as it should be.
 
     Attributes:
-        key: of the blob.
+        key: of the blob; ``sums/<number of the project>`` for sums that are not those of the rows.
         fault: what is wrong with it.
         images: (image number, file name) of the images that need it.
         mended: whether it was put right.
     """
 
     key: str
-    fault: Fault
+    fault: Fault | Literal["wrong"]
     images: tuple[tuple[int, str], ...]
     mended: bool
 
@@ -45,7 +52,7 @@ def check(
     max_pixels: int,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Finding]:
-    """Look at every image, snapshot and embedding that the database names.
+    """Look at every image, snapshot and embedding that the database names, and at the sums of every project.
 
     Nothing is locked: a server may run beside it.
 
@@ -54,7 +61,8 @@ def check(
         blobs: hold them.
         thorough: decode pictures whole; finds damage in the middle of what was derived from an original.
         mend: make again what can be made from an intact original, and forget embeddings that are not whole, so that
-            they are made again. An original that is gone comes back when the same file is uploaded again.
+            they are made again. An original that is gone comes back when the same file is uploaded again. All sums of
+            a project of which one is wrong are counted anew.
         max_pixels: largest image accepted.
         progress: told the number of images looked at.
     """
@@ -66,6 +74,7 @@ def check(
         progress(count)
     yield from _snapshot_findings(database, blobs)
     yield from _embedding_findings(database, blobs, mend=mend)
+    yield from _sum_findings(database, mend=mend)
 
 
 def _images(database: Database) -> Iterator[tuple[str, tuple[tuple[int, str], ...]]]:
@@ -110,6 +119,30 @@ def _snapshot_findings(database: Database, blobs: BlobStore) -> Iterator[Finding
             digest.update(piece)
         if digest.hexdigest() != sha256:
             yield Finding(key, "damaged" if blob else "missing", (), mended=False)
+
+
+def _sum_findings(database: Database, *, mend: bool) -> Iterator[Finding]:
+    """All sums of a project are made again where one is wrong; by whoever serves, or here where nobody does."""
+    with database.read() as session:
+        projects = all_projects(session)
+    wrong = [project_id for project_id in projects if not _sums_are_right(database, project_id)]
+    if mend and wrong:
+        for project_id in wrong:
+            with database.write(bulk=True) as session:
+                count_anew(session, project_id)
+        count_changes(database)
+    for project_id in wrong:
+        yield Finding(f"{SUMS}{project_id}", "wrong", (), mended=mend)
+
+
+def _sums_are_right(database: Database, project_id: int) -> bool:
+    with database.read() as session:
+        right = sums_hold(session, project_id)
+    after: int | None = 0
+    while right and after is not None:
+        with database.read() as session:
+            right, after = images_hold(session, project_id, after, PAGE)
+    return right
 
 
 def _embedding_findings(database: Database, blobs: BlobStore, *, mend: bool) -> Iterator[Finding]:

@@ -101,6 +101,21 @@ class Contributions:
 
 
 @dataclass(frozen=True)
+class Sums:
+    """Rows of one table of sums.
+
+    Attributes:
+        table: which.
+        names: of the columns that are sums; all others are the key, or no matter of images.
+        rows: of one project.
+    """
+
+    table: type[EffortGroup | EffortDay | StateDay | JudgementGroup | ProjectSize]
+    names: Sequence[str]
+    rows: Sequence[dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class Counted:
     """What an image adds as it was at a revision, when its masks had been judged so many times."""
 
@@ -186,9 +201,8 @@ def roll_up(session: Session, counted: Mapping[int, Counted], limit: int) -> int
         session.add(rollup)
     session.flush()
     for project_id in sorted(changes):
-        _add_to_sums(session, project_id, changes[project_id])
-        if any(sizes[project_id].values()):
-            _add_rows(session, ProjectSize, [{"project_id": project_id, **sizes[project_id]}], SIZES)
+        for sums in sums_of(project_id, changes[project_id], sizes[project_id]):
+            _add_rows(session, sums)
     session.execute(
         update(Image)
         .where(Image.id.in_(projects))
@@ -311,7 +325,14 @@ def _count_states(states: Counter[StateKey], image: Any, history: Iterable[Any])
         states[(_day(at), state, image.state, by, image.author_id or 0)] += 1
 
 
-def _add_to_sums(session: Session, project_id: int, change: Contributions) -> None:
+def sums_of(project_id: int, change: Contributions, sizes: Mapping[str, int]) -> Sequence[Sums]:
+    """The rows of all sums of a project to which contributions come, those of zeros left out.
+
+    Args:
+        project_id: which project.
+        change: what its images add, or how much more than before.
+        sizes: likewise, of :meth:`Contributions.sizes`.
+    """
     groups: dict[tuple[int, int, str], Counter[str]] = defaultdict(Counter)
     days: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
     for (day, category_id, user_id, model), counts in change.effort.items():
@@ -321,12 +342,10 @@ def _add_to_sums(session: Session, project_id: int, change: Contributions) -> No
     of_groups: list[dict[str, Any]] = [
         {"project_id": project_id, "user_id": user_id, "category_id": category_id, "model_sha256": model, **counts}
         for (user_id, category_id, model), counts in groups.items()
-        if any(counts.values())
     ]
     of_days: list[dict[str, Any]] = [
         {"project_id": project_id, "user_id": user_id, "day": date.fromisoformat(day), **counts}
         for (user_id, day), counts in days.items()
-        if any(counts.values())
     ]
     states: list[dict[str, Any]] = [
         {
@@ -339,35 +358,36 @@ def _add_to_sums(session: Session, project_id: int, change: Contributions) -> No
             "images": count,
         }
         for (day, before, after, user_id, author_id), count in change.states.items()
-        if count
     ]
-    _add_rows(session, EffortGroup, of_groups, EFFORT)
-    _add_rows(session, EffortDay, of_days, EFFORT)
     judged: list[dict[str, Any]] = [
         {"project_id": project_id, "category_id": category_id, "user_id": user_id, **counts}
         for (category_id, user_id), counts in change.judged.items()
-        if any(counts.values())
     ]
-    _add_rows(session, StateDay, states, ["images"])
-    _add_rows(session, JudgementGroup, judged, JUDGED)
+    of_project: list[dict[str, Any]] = [{"project_id": project_id, **{name: sizes[name] for name in SIZES}}]
+    return [
+        Sums(table, names, [row for row in rows if any(row[name] for name in names)])
+        for table, names, rows in (
+            (EffortGroup, EFFORT, of_groups),
+            (EffortDay, EFFORT, of_days),
+            (StateDay, ("images",), states),
+            (JudgementGroup, JUDGED, judged),
+            (ProjectSize, SIZES, of_project),
+        )
+    ]
 
 
-def _add_rows(
-    session: Session,
-    table: type[EffortGroup | EffortDay | StateDay | JudgementGroup | ProjectSize],
-    rows: Sequence[dict[str, Any]],
-    sums: Sequence[str],
-) -> None:
+def _add_rows(session: Session, sums: Sums) -> None:
     """Add to sums, and remove the rows in which all of them are 0."""
+    table, rows = sums.table, sums.rows
     if not rows:
         return
     statement = insert_for(session, table)
     keys = [column.name for column in table.__table__.primary_key]
-    more = {name: getattr(table, name) + statement.excluded[name] for name in sums}
+    more = {name: getattr(table, name) + statement.excluded[name] for name in sums.names}
     session.connection().execute(statement.on_conflict_do_update(index_elements=keys, set_=more), rows)
-    if any(row[name] < 0 for row in rows for name in sums):
+    if any(row[name] < 0 for row in rows for name in sums.names):
         mine = table.project_id == rows[0]["project_id"]
-        session.execute(delete(table).where(mine, *(getattr(table, name) == 0 for name in sums)))
+        session.execute(delete(table).where(mine, *(getattr(table, name) == 0 for name in sums.names)))
 
 
 def _day(moment: Any) -> str:
