@@ -31,11 +31,10 @@ from limner.store.tables import (
     StateDay,
 )
 from limner.store.trash import put_in_trash, restore
-from tests.api.conftest import kind_of_database
 from tests.store.conftest import World, new_image, world
 from tests.store.test_verification import drawn, say
 
-__all__ = ["kind_of_database", "world"]
+__all__ = ["world"]
 
 SUMS = (EffortGroup, EffortDay, StateDay, JudgementGroup, ProjectSize)
 
