@@ -41,7 +41,9 @@ export class Suggestions {
   /** uid of the one that the pointer is over, or that a key has gone to. */
   private lit = $state.raw<string | null>(null);
   private since: readonly [at: number, clicks: number] = [0, 0];
-  private readonly compared = new Map([isSame, isNested].map((way) => [way, new WeakMap<Rle, WeakMap<Rle, boolean>>()]));
+  private readonly compared = new Map(
+    [isSame, isNested].map((way) => [way, new WeakMap<Rle, WeakMap<Rle, boolean>>()]),
+  );
 
   // Through values of their own: while prompts change, suggestions stay as they are.
   private readonly saved = $derived.by(() => this.host.store.document.annotations);
@@ -173,7 +175,11 @@ export class Suggestions {
   private isThere({ segmentation, origin, category_id: kind }: Suggestion): boolean {
     return this.saved.some((saved) => {
       const sameKind = kind === null || saved.category_id === null || kind === saved.category_id;
-      return this.isAlike(segmentation, saved.segmentation, origin === "detector" && sameKind ? isNested : isSame);
+      return this.isAlike(
+        segmentation,
+        saved.segmentation,
+        origin === "detector" && sameKind ? isNested : isSame,
+      );
     });
   }
 

@@ -186,6 +186,16 @@ describe("suggestions", () => {
     expect(uids()).toEqual(["beside", "low"]);
   });
 
+  it("of a detector stay beside what they lie in where the two are of different kinds", () => {
+    const part = { ...suggestion("part", 0.8, [30, 5, 10, 8]), origin: "detector" as const };
+    const whole = { ...annotation("whole", MIDDLE.segmentation), category_id: 1 };
+    session.open({ id: 7, ...SIZE }, [whole]);
+    session.suggestions.load([{ ...part, category_id: 2 }]);
+    expect(uids()).toEqual(["part"]);
+    session.suggestions.load([{ ...part, category_id: 1 }]);
+    expect(uids()).toEqual([]);
+  });
+
   it("hide where an object is the same, and come back when it goes", () => {
     session.replaceAnnotations([
       annotation("mine", box(2, 2, 10, 9)),
