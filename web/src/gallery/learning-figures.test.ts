@@ -54,7 +54,7 @@ it("calls a version better only when the whole interval says so", () => {
   expect(verdict(run({}))).toBe("Not measured: no image is held out yet.");
   const detector = { ...better.figures, better: null, first: {}, differences: {}, held_out: 1 };
   expect(verdict(run({ kind: "detector", figures: detector }))).toBe(
-    "The first one, on 11 masks of 1 held-out image.",
+    "Compared with none, on 11 masks of 1 held-out image.",
   );
 });
 
