@@ -293,7 +293,7 @@ def test_an_image_that_leaves_a_project_leaves_its_job_and_no_other_one(
     assert figures(database, jobs[1]) == ("done", 2, 1, 3)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("each_database", ["sqlite"], indirect=True)
 def test_what_an_encoded_image_costs_does_not_grow_with_its_job(
     database: Database, project_id: int, encoder: EncodingQueue
 ) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from limner.blobs import BlobStore
 from limner.config import Settings
@@ -171,7 +172,7 @@ def test_what_a_killed_process_had_fetched_in_part_is_not_installed_and_is_remov
 
 @pytest.mark.parametrize("damage", ["unreadable", "not a card"])
 def test_a_detector_whose_card_cannot_be_read_does_not_keep_the_others_from_being_exchanged(
-    tmp_path: Path, blobs: BlobStore, damage: str, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, blobs: BlobStore, damage: str
 ) -> None:
     one, other = machine(tmp_path, "one"), machine(tmp_path, "other")
     install(one, "mine", b"weights")
@@ -184,10 +185,10 @@ def test_a_detector_whose_card_cannot_be_read_does_not_keep_the_others_from_bein
         card.mkdir()
     install(other, "theirs", b"more weights")
     exchange = ModelExchange(other, blobs)
-    capfd.readouterr()
-    for _ in range(2):
-        exchange.exchange()
-    assert sum(str(card) in line for line in capfd.readouterr().out.splitlines()) == 1, "it is named once"
+    with capture_logs() as lines:
+        for _ in range(2):
+            exchange.exchange()
+    assert sum(str(card) in str(line) for line in lines) == 1, "it is named once"
     assert find_model("mine", other).weights.read_bytes() == b"weights"
     assert "mine" in {each.name for each in look_through_detectors(other)[0]}
     ModelExchange(one, blobs).exchange()
@@ -198,7 +199,7 @@ def test_a_detector_whose_card_cannot_be_read_does_not_keep_the_others_from_bein
 
 
 def test_a_model_for_which_there_is_no_room_lets_the_others_by_and_is_tried_again_after_pauses_that_grow(
-    tmp_path: Path, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = machine(tmp_path, "one"), machine(tmp_path, "other")
     install(one, "a-large", b"large weights")
@@ -216,14 +217,14 @@ def test_a_model_for_which_there_is_no_room_lets_the_others_by_and_is_tried_agai
 
     monkeypatch.setattr(shared_models, "write_file", write)
     exchange = ModelExchange(other, blobs, clock=lambda: now)
-    capfd.readouterr()
-    while now < 4 * 3600:
-        exchange.exchange()
-        now += 10
+    with capture_logs() as lines:
+        while now < 4 * 3600:
+            exchange.exchange()
+            now += 10
     assert find_model("b-small", other).weights.read_bytes() == b"small"
     assert not model_folder(other, "a-large").exists()
     assert tried == [0, 30, 90, 210, 450, 930, 1890, 3810, 7410, 11010]
-    assert capfd.readouterr().out.count("No space left on device") == 1, "it is named once"
+    assert str(lines).count("No space left on device") == 1, "it is named once"
     full = False
     now += 3600
     exchange.exchange()

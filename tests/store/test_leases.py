@@ -80,14 +80,15 @@ def mark(state: str, note: str = "") -> Operation:
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_fifty_clients_take_next_at_once_and_ten_are_killed(
-    processes: int, world: World, people: Callable[[int], list[int]], database_url: str
+    processes: int, world: World, people: Callable[[int], list[int]]
 ) -> None:
     """No image is handed out twice, and what the killed ones had is everybody's after the lease.
 
     Web processes share nothing but the database: each has its own connections, and on SQLite its own lock for writers.
     """
     users = people(CLIENTS)
-    others = [Database(database_url) for _ in range(processes - 1)]
+    url = world.database.engine.url.render_as_string(hide_password=False)
+    others = [Database(url) for _ in range(processes - 1)]
     databases = [world.database, *others]
     with world.database.write(60) as session:
         for index in range(1, 2 * CLIENTS):
