@@ -135,12 +135,12 @@ def test_what_is_still_being_fetched_is_not_installed_for_anybody(
     seen: list[list[str]] = []
     given: list[list[tuple[str, int]]] = []
 
-    def look(copy: object, folder: Path) -> None:
+    def look(copy: shared_models._Copy, folder: Path) -> None:
         if folder.name.startswith("."):  # everything has arrived, and nobody has checked it
             seen.append(added(other))
             ModelExchange(other, elsewhere).exchange()  # of a second process on this machine
             given.append(list(elsewhere.list()))
-        check(copy, folder)  # type: ignore[arg-type]
+        check(copy, folder)
 
     check = shared_models._check
     monkeypatch.setattr(shared_models, "_check", look)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, Self, cast
 
 import numpy as np
 import pytest
@@ -111,13 +111,18 @@ def test_a_machine_that_cannot_compile_says_so_at_once(monkeypatch: pytest.Monke
         Encoder(TinyModel(), CPU).compile()
 
 
+class WithoutValues(TinyModel):
+    """Its parameters on "meta" hold no values: it gets some when it moves to the CPU."""
+
+    def to(self, *args: Any, **_: Any) -> Self:
+        return self.to_empty(device=args[0])
+
+
 def test_out_of_memory_means_smaller_batches_then_the_cpu_and_somebody_is_told() -> None:
-    model, told = TinyModel(), list[str]()
+    model, told = WithoutValues(), list[str]()
     model.fits = {"meta": 0}
     encoder = Encoder(model, ACCELERATOR, told.append)
     assert encoder.batch_size == encoder_module.GPU_BATCH == 8
-    # parameters on "meta" hold no values: give them back when the encoder moves to the CPU
-    model.to = lambda device: model.to_empty(device=device)  # type: ignore[assignment,method-assign,misc]
     embeddings = encoder.encode(images(9))
     assert model.batches == [8, 4, 2, 1] + [1] * 9
     assert [message.rsplit(":", 1)[1] for message in told] == [
@@ -162,10 +167,9 @@ def test_an_image_is_encoded_beside_a_batch_that_is_being_encoded() -> None:
 
 
 def test_where_there_is_no_memory_for_both_an_image_beside_a_batch_takes_its_turn() -> None:
-    model, told = TinyModel(), list[str]()
+    model, told = WithoutValues(), list[str]()
     model.fits = {"meta": 0}
     encoder = Encoder(model, ACCELERATOR, told.append)
-    model.to = lambda device: model.to_empty(device=device)  # type: ignore[assignment,method-assign,misc]
     found = encoder.encode_beside(images(1))
     assert model.batches == [1] * 6, "once beside, then as a batch of its own, on the CPU in the end"
     assert told[-1].endswith("encoding on the CPU, slower.")

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -251,7 +252,7 @@ def test_an_embedding_is_on_the_disk_with_its_name_before_the_server_hears_of_it
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server writes its row when it hears: a power loss must not leave a row without the file."""
-    log: list[object] = bench.reports  # type: ignore[assignment]
+    log = cast("list[object]", bench.reports)
     fsync = os.fsync
 
     def note(descriptor: int) -> None:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from sqlalchemy import Table, delete, func, insert, or_, select, text
 from sqlalchemy.orm import Session
 
+from limner.store.advisory import Only, wait_to_be
 from limner.store.tables import Event as EventRow
 from limner.store.types import utc_now
 from limner.vocabulary.events import Event, ProjectEvent, PublishedEvent
@@ -17,7 +18,6 @@ from limner.vocabulary.events import Event, ProjectEvent, PublishedEvent
 KEPT_EVENTS = 20_000
 PRUNE_EVERY = 1_000  # events
 PENDING = "limner_events"  # key in Session.info
-ORDER_LOCK = 0x6C696D01  # PostgreSQL advisory lock, held from the numbering of an event to its commit
 CHANNEL = "limner_events"  # of PostgreSQL's NOTIFY: the number of a stored event, or an event that is not stored
 
 _EVENTS = cast(Table, EventRow.__table__)
@@ -42,8 +42,7 @@ def add_events(session: Session, events: Sequence[tuple[Event, int | None]]) -> 
         return
     session.flush()
     connection = session.connection()  # no objects: nobody needs them
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ORDER_LOCK})
+    wait_to_be(Only.ORDERS_EVENTS, connection)
     now = utc_now()
     rows = [
         {

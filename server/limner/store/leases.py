@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from limner.store.advisory import Only, wait_to_be
 from limner.store.copies import home_of, worked_on_itself
 from limner.store.rows import AnyImage
 from limner.store.tables import IS_OPEN, Annotation, Image, Project
@@ -26,7 +27,6 @@ SHORTEST, LONGEST = timedelta(minutes=2), timedelta(minutes=30)
 FIRST = timedelta(minutes=10)  # while nothing is known of how long an image takes
 TIMES_MEDIAN = 3
 MEDIAN_OF = 50  # images of each state of finished work, the newest
-HANDING_OUT_LOCK = 0x6C696D04  # PostgreSQL advisory lock, with the project's number
 RESERVED = 2  # images that are kept for somebody besides the one they work on
 FINISHED = ("submitted", "approved")
 
@@ -86,7 +86,10 @@ def take_next(
         The image, and at most ``RESERVED`` others; nothing when there is nothing for them.
     """
     now = now or utc_now()
-    _one_after_the_other(session, project.id)
+    # Rows that others have locked are passed over (``_locked``): of two who ask at once, one could find all that is
+    # left locked by the other, who takes some of it only, and be told that there is nothing. Nobody waits for a row
+    # while they hold this lock, so that there is no circle.
+    wait_to_be(Only.HANDS_OUT, session, project.id)
     until = now + lease_span(session, project.id)
     found: list[Image] = []
     before = [] if current is None else [current.id]
@@ -258,17 +261,6 @@ def _order(project: Project, current: Image | None) -> tuple[InstrumentedAttribu
             return Image.sha256, current.sha256 if current else seed
         case _:
             return Image.id, current.id if current else None
-
-
-def _one_after_the_other(session: Session, project_id: int) -> None:
-    """Images of a project are handed out to one person at a time, whichever process they ask.
-
-    Rows that others have locked are passed over (:func:`_locked`): of two who ask at once, one could find all that is
-    left locked by the other, who takes some of it only, and be told that there is nothing. Nobody waits for a row while
-    they hold this lock, so that there is no circle.
-    """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(HANDING_OUT_LOCK, project_id % 2**31)))
 
 
 def _locked(statement: Select[Any]) -> Select[Any]:

@@ -13,11 +13,11 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from limner.errors import Conflict, Unavailable
+from limner.store.advisory import Only, wait_to_be
 from limner.store.engine import BUSY_TIMEOUT_MS, Database
 from limner.store.tables import Base
 
 SCRIPTS = Path(__file__).parent / "migrations"
-MIGRATION_LOCK = 0x6C696D00  # PostgreSQL advisory lock
 NEWEST = max(file.stem for file in (SCRIPTS / "versions").glob("[0-9]*.py"))  # they are called what they are
 VERSION = re.compile(r"\d{4}(_|$)")  # how migrations are called, also those of versions to come
 KEPT_ALL_ALONG = {"annotations", "images", "projects"}  # tables that every version has
@@ -131,8 +131,7 @@ def upgrade(database: Database) -> None:
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     try:
         with migrating(database) as connection:
-            if not database.is_sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+            wait_to_be(Only.MIGRATES, connection)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     except CommandError as error:

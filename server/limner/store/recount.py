@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from limner.store.rollup import NEVER, ROLLUP_LOCK, Contributions, contributions_of, sums_of
+from limner.store.advisory import Only, wait_to_be
+from limner.store.rollup import NEVER, Contributions, contributions_of, sums_of
 from limner.store.tables import (
     EffortDay,
     EffortGroup,
@@ -106,8 +107,7 @@ def count_anew(session: Session, project_id: int) -> None:
         session: of a writing transaction.
         project_id: which project.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ROLLUP_LOCK})
+    wait_to_be(Only.CHANGES_SUMS, session)
     images = update(Image).where(Image.project_id == project_id)
     session.execute(images.values(counted_revision=NEVER).execution_options(synchronize_session=False))
     for table in (ImageRollup, *SUMS):

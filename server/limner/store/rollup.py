@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Self
 
-from sqlalchemy import case, delete, func, literal, select, text, update
+from sqlalchemy import case, delete, func, literal, select, update
 from sqlalchemy.orm import Session
 
+from limner.store.advisory import Only, can_be
 from limner.store.history import ON_NO_ANNOTATION
 from limner.store.tables import (
     IS_GONE,
@@ -33,7 +34,6 @@ from limner.store.tables import (
 )
 from limner.store.upsert import insert_for
 
-ROLLUP_LOCK = 0x6C696D03  # PostgreSQL advisory lock: one transaction at a time changes the sums
 ROWS_AT_ONCE = 200  # annotations in memory
 NEVER = -1  # the counted revision of an image that is to be counted, whatever its revision is
 MAX_SECONDS = 86_400  # of work on one mask that count, and
@@ -167,9 +167,7 @@ def roll_up(session: Session, counted: Mapping[int, Counted], limit: int) -> int
     Returns:
         How many were put in or taken out; 0: there are none, or another process is about it.
     """
-    if session.get_bind().dialect.name == "postgresql" and not session.scalar(
-        text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": ROLLUP_LOCK}
-    ):
+    if not can_be(Only.CHANGES_SUMS, session):
         return 0
     rows = session.execute(
         select(Image.id, Image.project_id, Image.revision, Image.judged)

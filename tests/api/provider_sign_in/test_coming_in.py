@@ -175,7 +175,7 @@ def test_who_is_forgotten_is_known_to_no_provider(
     assert script.delete(f"/api/v1/people/{user['id']}").status_code == 204
     assert error(sign_in(anonymous, company)) == (401, "not_admitted")
     with services.database.read() as session:
-        assert session.get(User, user["id"]).name == f"Former person {user['id']}"  # type: ignore[union-attr]
+        assert session.get_one(User, user["id"]).name == f"Former person {user['id']}"
 
 
 DOMAINS = 'domains = ["Example.org"]\ninvited = false'
