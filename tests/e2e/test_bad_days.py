@@ -1,4 +1,4 @@
-"""Days on which something goes wrong: a lease that ends offline, a clock that is days off; and reviewing on a phone."""
+"""Days on which something goes wrong: a lease that ends offline, a wrong clock, two who decide; and a phone."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from playwright.sync_api import Browser, BrowserContext, expect
 from sqlalchemy import select, update
 
 from limner.store.accounts import LOCAL_ADMIN
+from limner.store.images import lock_image
 from limner.store.leases import give_back_all
 from limner.store.listing import page_images
+from limner.store.operations import apply_operation
+from limner.store.people import add_person
 from limner.store.tables import Annotation, Category, Edit, Image, User
 from limner.store.types import utc_now
 from tests.conftest import png_bytes
@@ -25,6 +28,7 @@ from tests.e2e.test_a_day import Somebody
 from tests.e2e.test_gold import annotator, box, submission
 from tests.e2e.test_small_screens import PHONE, fits
 from tests.e2e.waiting import wait_until
+from tests.store.conftest import operation
 
 pytestmark = pytest.mark.e2e
 
@@ -163,6 +167,36 @@ def test_a_browser_whose_clock_is_days_off_works_as_any_other(
         (drawn,) = session.scalars(select(Annotation.provenance).where(Annotation.uid == edits[1].uid))
         assert drawn is not None
         assert 0 < drawn["seconds"] < 3600
+
+
+def test_of_two_reviewers_the_second_is_told_that_the_first_decided_and_how(
+    server: LimnerServer, work: tuple[Api, int, list[int]], browser: Browser
+) -> None:
+    """No event reaches her browser, as if he had returned the image in the moment in which she approves it."""
+    api, project_id, (image_id, _) = work
+    api.operate(image_id, 1, submission())
+    context = new_profile(browser, sign_in_link(server))
+    context.set_default_timeout(TIMEOUT)
+    context.route(re.compile("/api/v1/.*events"), lambda route: route.abort())
+    page = context.new_page()
+    page.goto(f"{server.address}/projects/{project_id}")
+    page.get_by_role("button", name="Review 1").click()
+    page.get_by_role("heading", name="a.png").wait_for()
+    approve = page.get_by_role("button", name=re.compile("^Approve"))
+    expect(approve).to_be_enabled()
+    with database_of(server) as session:
+        rob = add_person(session, f"Rob {uuid.uuid4().hex[:8]}", "member")
+        returned = operation(kind="mark", uid=str(uuid.uuid4()), state="returned", note="the left ear")
+        image = lock_image(session, image_id)
+        apply_operation(session, image, str(uuid.uuid4()), returned, revision=2, user_id=rob.id)
+    approve.click()
+    page.get_by_text("a.png could not be approved, it stays as it was.").wait_for()
+    expect(page.get_by_test_id("mark")).to_contain_text("the left ear")
+    with database_of(server) as session:
+        edits = session.scalars(select(Edit).where(Edit.image_id == image_id).order_by(Edit.revision)).all()
+        assert [edit.payload.get("state") for edit in edits[1:]] == ["submitted", "returned"]
+        assert session.get_one(Image, image_id).state_user_id == rob.id
+    context.close()
 
 
 def test_a_reviewer_approves_and_returns_on_a_phone(
