@@ -15,7 +15,9 @@ from limner.cli import cli
 from limner.errors import InvalidInput
 from limner.jobs.statistics import count_changes
 from limner.store import Database, statistics
+from limner.store.folders import folders_of
 from limner.store.projects import list_projects
+from limner.store.recount import sums_hold
 from limner.store.rollup import is_due
 from limner.store.sizes import sizes_of
 from limner.store.tables import Annotation, Embedding, Image
@@ -73,12 +75,15 @@ def test_made_up_rows_count_as_those_that_the_server_counted(
         now = statistics.progress(session, large)[-1].images
         masks = sum(each.masks for each in statistics.effort(session, large, "category"))
         summed = sizes_of(session, [large])[large]
+        folders = folders_of(session, large, 9)
         session.rollback()
     with database.write() as session:
         session.execute(update(Image).values(counted_revision=-1))
     assert count_changes(database) == 100 + scale.SHARD_IMAGES
     with database.read() as session:
         assert sizes_of(session, [large])[large] == summed, "as the server counts"
+        assert folders_of(session, large, 9) == folders == [("folder0", 100)]
+        assert sums_hold(session, large)
         assert statistics.progress(session, large)[-1].images == now
     database.close()
     assert (sum(now.values()), masks) == (100, 300)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from limner.store.rollup import is_due
 from limner.store.tables import (
     EffortDay,
     EffortGroup,
+    FolderSize,
     Image,
     ImageRollup,
     JudgementGroup,
@@ -36,7 +38,7 @@ from tests.store.test_verification import drawn, say
 
 __all__ = ["world"]
 
-SUMS = (EffortGroup, EffortDay, StateDay, JudgementGroup, ProjectSize)
+SUMS = (EffortGroup, EffortDay, StateDay, JudgementGroup, ProjectSize, FolderSize)
 
 
 def all_sums(database: Database) -> dict[str, list[tuple[Any, ...]]]:
@@ -60,7 +62,10 @@ def worked_on(world: World) -> World:
     say(world, right, "right")
     say(world, wrong, "wrong")
     with world.database.write() as session:
-        _, trashed, gone = [add_image(session, world.project_id, new_image(index))[0] for index in range(1, 4)]
+        _, trashed, gone = [
+            add_image(session, world.project_id, replace(new_image(index), file_name=f"a/{index}.png"))[0]
+            for index in range(1, 4)
+        ]
     count_changes(world.database)
     with world.database.write() as session:
         put_in_trash(session, lock_image(session, trashed.id), 1)
@@ -101,6 +106,16 @@ def a_day_too_many(world: World) -> None:
         session.execute(insert(EffortDay).values(kept | {"user_id": 99}))
 
 
+def more_in_a_folder(world: World) -> None:
+    with world.database.write() as session:
+        session.execute(update(FolderSize).values(images=9))
+
+
+def a_folder_that_is_none(world: World) -> None:
+    with world.database.write() as session:
+        session.execute(insert(FolderSize).values(project_id=world.project_id, path="b", images=1))
+
+
 def counted_and_not_put_in(world: World) -> None:
     drawn(world)
     with world.database.write() as session:
@@ -108,12 +123,12 @@ def counted_and_not_put_in(world: World) -> None:
 
 
 def counted_by_an_earlier_version(world: World) -> None:
-    """It knows neither sizes nor judgements."""
+    """It knows neither sizes nor judgements nor folders."""
     drawn(world)
     with world.database.read() as session:
         before = {
             table: [dict(row) for row in session.execute(select(*table.__table__.columns)).mappings()]
-            for table in (ProjectSize, JudgementGroup)
+            for table in (ProjectSize, JudgementGroup, FolderSize)
         }
     count_changes(world.database)
     with world.database.write() as session:
@@ -126,7 +141,15 @@ def counted_by_an_earlier_version(world: World) -> None:
 
 @pytest.mark.parametrize(
     "spoil",
-    [more_images, no_judgements, a_day_too_many, counted_and_not_put_in, counted_by_an_earlier_version],
+    [
+        more_images,
+        no_judgements,
+        a_day_too_many,
+        more_in_a_folder,
+        a_folder_that_is_none,
+        counted_and_not_put_in,
+        counted_by_an_earlier_version,
+    ],
     ids=lambda spoil: spoil.__name__,
 )
 def test_sums_that_are_wrong_are_found_and_all_of_the_project_is_counted_anew(
@@ -153,6 +176,7 @@ def test_sums_that_are_wrong_are_found_and_all_of_the_project_is_counted_anew(
     assert sizes == {worked_on.project_id: (2, 1, masks), other.id: (1, 0, 0)}
     judged = [row[-3:] for row in mended["judgement_groups"]]
     assert judged == [(1, 1, 0)]
+    assert mended["folder_sizes"] == [(worked_on.project_id, "a", 1)]
 
 
 def test_to_count_anew_twice_or_what_was_right_comes_to_the_same(worked_on: World, tmp_path: Path) -> None:

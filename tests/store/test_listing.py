@@ -8,15 +8,17 @@ from itertools import product
 from typing import Any, get_args
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 from sqlalchemy.orm import Session
 
 from limner.errors import InvalidInput, NotFound
+from limner.jobs.statistics import count_changes
 from limner.store import Database
-from limner.store.images import add_image, get_image
-from limner.store.listing import count_images, folders_of, neighbours, next_waiting, page_images, position_of
+from limner.store.folders import folders_of
+from limner.store.images import add_image, delete_image, get_image, lock_image
+from limner.store.listing import count_images, neighbours, next_waiting, page_images, position_of
 from limner.store.projects import create_project
-from limner.store.tables import Image
+from limner.store.tables import FolderSize, Image
 from limner.vocabulary.listing import MAX_SORT_KEY, ImageOrder, Listing, natural_key
 from limner.vocabulary.states import ImageState
 from tests.store.conftest import new_image
@@ -191,10 +193,37 @@ def test_a_folder_has_what_is_in_it_and_no_other_of_a_like_name(database: Databa
         assert names(session, project_id, Listing(folder="c" * MAX_SORT_KEY)) == []
 
 
-def test_folders_are_those_that_images_are_in(database: Database, project_id: int) -> None:
+FOLDERS = [("CAM", 1), ("cam", 2), ("cam/deep", 1), ("cam 1", 1)]
+
+
+@pytest.mark.parametrize("counted", ["nothing", "all", "too little"])
+def test_folders_are_those_that_images_are_in(
+    database: Database, project_id: int, counted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if counted == "all":
+        count_changes(database)
+    elif counted == "too little":
+        monkeypatch.setattr("limner.store.sizes.FEW", 0)
     with database.read() as session:
-        assert folders_of(session, project_id, 9) == [("CAM", 1), ("cam", 2), ("cam/deep", 1), ("cam 1", 1)]
-        assert len(folders_of(session, project_id, 1)) == 1
+        assert folders_of(session, project_id, 9) == FOLDERS
+        first = sorted(FOLDERS)[:2]
+        assert sorted(folders_of(session, project_id, 2)) == first, "the same ones, however they are counted"
+
+
+def test_folders_of_what_was_counted_are_read_from_sums(database: Database, project_id: int) -> None:
+    count_changes(database)
+    with database.write() as session:
+        session.execute(update(FolderSize).where(FolderSize.path == "cam").values(images=1_000_000))
+        for index, name in enumerate(("CAM/2.png", "new/1.png"), start=100):
+            add_image(session, project_id, replace(new_image(index), file_name=name))
+    with database.read() as session:
+        found = dict(folders_of(session, project_id, 9))
+        assert found == {**dict(FOLDERS), "cam": 1_000_000, "CAM": 2, "new": 1}
+        assert dict(folders_of(session, project_id, 1)) == {"CAM": 2}
+    with database.write() as session:
+        delete_image(session, lock_image(session, get_image_id(session, project_id, "cam/deep/é_100%.png")))
+    with database.read() as session:
+        assert dict(folders_of(session, project_id, 4)).keys() == {"CAM", "cam", "cam 1", "new"}
 
 
 def test_what_waits_next_is_looked_for_among_what_is_listed(database: Database, project_id: int) -> None:

@@ -4,6 +4,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,14 +18,16 @@ from sqlalchemy.exc import IntegrityError
 
 from limner.jobs.statistics import count_changes
 from limner.store import Database
-from limner.store.images import add_image, lock_image
+from limner.store.folders import folders_of
+from limner.store.images import add_image, delete_image, lock_image
 from limner.store.installation import installation_id
 from limner.store.marks import marks_of
 from limner.store.migrate import NEWEST, SCRIPTS, migrate, migrating
 from limner.store.operations import apply_operation
+from limner.store.recount import images_hold, sums_hold
 from limner.store.rollup import uncounted
 from limner.store.statistics import Judged, effort, judged
-from limner.store.tables import Base, Image, Job, Membership, User
+from limner.store.tables import Base, FolderSize, Image, ImageRollup, Job, Membership, User
 from limner.store.trash import put_in_trash, restore
 from tests.store.conftest import World, create, new_image
 from tests.store.test_verification import counted, drawn, recounted, say
@@ -365,3 +368,40 @@ def test_sizes_of_projects_are_added_up_from_what_was_counted(world: World) -> N
     _migrate_to(world.database, "0031_lists_for_review", down=True)
     migrate(world.database)
     assert sizes() == before
+
+
+def test_folders_are_added_up_from_what_was_counted_and_taken_out_once(world: World) -> None:
+    database = world.database
+    with database.write() as session:
+        for index, name in enumerate(("a/1.png", "a/é_%/2.png", "a/3.png", "a/4.png", "5.png"), start=1):
+            add_image(session, world.project_id, replace(new_image(index), file_name=name))
+    count_changes(database)
+
+    def sums() -> list[tuple[str, int]]:
+        with database.read() as session:
+            return [(row.path, row.images) for row in session.scalars(select(FolderSize).order_by(FolderSize.path))]
+
+    def folders() -> dict[str, int]:
+        with database.read() as session:
+            return dict(folders_of(session, world.project_id, 9))
+
+    _migrate_to(database, "0033_project_sizes", down=True)
+    with database.write() as session:
+        kept = session.scalars(select(ImageRollup)).all()
+        assert not any("folders" in each.counted for each in kept)
+        by_name = {image.file_name: image for image in session.scalars(select(Image))}
+        put_in_trash(session, lock_image(session, by_name["a/3.png"].id), 1)
+        delete_image(session, lock_image(session, by_name["a/4.png"].id))
+    migrate(database)
+    assert folders() == {"a": 1, "a/é_%": 1}
+    assert sums() == [("a", 2), ("a/é_%", 1)], "what is in the trash is taken out by who counts"
+    count_changes(database)
+    assert sums() == [("a", 1), ("a/é_%", 1)]
+    assert folders() == {"a": 1, "a/é_%": 1}
+    with database.write() as session:
+        restore(session, world.project_id, by_name["a/3.png"].id)
+    count_changes(database)
+    assert sums() == [("a", 2), ("a/é_%", 1)]
+    with database.read() as session:
+        assert sums_hold(session, world.project_id)
+        assert images_hold(session, world.project_id, 0, 100) == (True, by_name["5.png"].id)

@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from limner.jobs.statistics import count_changes, count_encoded_images
 from limner.store import Database, sizes
 from limner.store.categories import count_annotations, create_category
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
+from limner.store.folders import folders_of
 from limner.store.images import add_image, delete_image, lock_image
 from limner.store.operations import apply_operation
 from limner.store.people import add_person
@@ -44,6 +45,7 @@ from limner.store.tables import (
 )
 from limner.store.trash import put_in_trash, restore
 from limner.store.types import utc_now
+from limner.vocabulary.names import folder_of
 from limner.vocabulary.states import EffortBy
 from tests.store.conftest import World, create, mask_rle, new_image, operation
 
@@ -177,7 +179,7 @@ def test_after_random_work_the_sums_are_those_of_the_rows(world: World, seed: in
 
 
 def check_sizes(world: World) -> None:
-    """Sizes of the project, and how many annotations its categories have, are those of the rows at this moment."""
+    """Sizes of the project, and of its folders, and how many annotations its categories have, are those of the rows."""
     with world.database.read() as session:
         images = session.scalars(select(Image).where(Image.project_id == world.project_id)).all()
         masks = session.scalars(
@@ -187,11 +189,13 @@ def check_sizes(world: World) -> None:
         ).all()
         found = count_projects(session, {world.project_id: EmbeddingKey.of(MODELS[0])}).get(world.project_id)
         by_category = count_annotations(session, [world.project_id])
+        folders = folders_of(session, world.project_id, 9)
     states = Counter(image.state for image in images)
     named = {state: states[state] for state in ("submitted", "skipped", "approved", "returned")}
     annotated = sum(image.annotation_count > 0 for image in images)
     assert found == (ProjectCounts(len(images), annotated, len(masks), **named) if images else None)
     assert by_category == Counter(mask.category_id for mask in masks if mask.category_id)
+    assert dict(folders) == Counter(folder_of(image.file_name) for image in images if "/" in image.file_name)
 
 
 @pytest.mark.parametrize("few", [0, 3, 5_000])
@@ -201,7 +205,9 @@ def test_sizes_of_a_project_are_those_of_its_rows_however_many_are_not_counted(
     monkeypatch.setattr(sizes, "FEW", few)
     with world.database.write() as session:
         images = [world.image_id]
-        images += [add_image(session, world.project_id, new_image(index))[0].id for index in range(1, 6)]
+        for index, folder in enumerate(("a", "a/b", "a", "c", "a"), start=1):
+            image = replace(new_image(index), file_name=f"{folder}/{index}.png")
+            images.append(add_image(session, world.project_id, image)[0].id)
     check_sizes(world)
     for number, image_id in enumerate(images):
         for _ in range(number):

@@ -76,6 +76,7 @@ PAGES = (
     _listed("words", "search=99 folder"),
     Page("an image in the middle of that queue", ["images/{image}?category={category}&exhaustive=unknown"]),
     Page("export counted, of a category", ["/export/preview?category={category}"]),
+    Page("folders", ["/folders"]),
     Page("figures", ["", *FIGURES]),
     Page("figures of one person", ["/statistics/effort?by=model&person=2", "/statistics/effort?by=day&person=2"]),
     Page("verification: a sample", ["/verification?size=100&seed=1"]),

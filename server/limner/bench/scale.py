@@ -30,8 +30,9 @@ from limner.store.accounts import ensure_local_admin
 from limner.store.categories import categories_of, count_annotations, create_category
 from limner.store.embeddings import EmbeddingKey
 from limner.store.engine import is_sqlite_url
+from limner.store.folders import folders_of
 from limner.store.leases import take_next
-from limner.store.listing import count_images, folders_of, page_images, position_of
+from limner.store.listing import count_images, page_images, position_of
 from limner.store.migrate import migrate
 from limner.store.projects import count_projects, create_project, get_project, list_projects
 from limner.store.tables import Category, Embedding, Image, Project
@@ -80,7 +81,8 @@ SELECT id, :project, jsonb_build_object(
   'states', jsonb_build_array(jsonb_build_array(current_date - 365, '', 'waiting', 0, 0, 1)) || CASE
     WHEN state = 'waiting' THEN jsonb_build_array()
     ELSE jsonb_build_array(jsonb_build_array(current_date - (id % 365)::int, 'waiting', state, state_user_id,
-      author_id, 1)) END)
+      author_id, 1)) END,
+  'folders', jsonb_build_array(jsonb_build_array(split_part(file_name, '/', 1), 1)))
 FROM images WHERE project_id = :project AND id > :after
 """
 SUMS = (  # of all that a project has now
@@ -96,6 +98,11 @@ FROM images WHERE project_id = :project AND state <> 'waiting' GROUP BY 2, 4, 5,
 INSERT INTO effort_groups (project_id, user_id, category_id, model_sha256, masks, timed, milliseconds, clicked, clicks)
 SELECT :project, author_id, category_id, :model, count(*), count(*), 5000 * count(*), count(*), 2 * count(*)
 FROM annotations JOIN images ON images.id = image_id WHERE project_id = :project GROUP BY author_id, category_id
+""",
+    "DELETE FROM folder_sizes WHERE project_id = :project",
+    """
+INSERT INTO folder_sizes (project_id, path, images)
+SELECT :project, split_part(file_name, '/', 1), count(*) FROM images WHERE project_id = :project GROUP BY 2
 """,
     "DELETE FROM project_sizes WHERE project_id = :project",
     """

@@ -25,6 +25,7 @@ from limner.service.wiring import Services
 from limner.store import listing as listed
 from limner.store.copies import home_of, original_of
 from limner.store.embeddings import encoded_among
+from limner.store.folders import folders_of
 from limner.store.marks import marks_of
 from limner.store.ranking import RankedImage, ranks_of
 from limner.store.tables import Image
@@ -153,7 +154,7 @@ def list_folders(context: Services, actor: Actor, project_id: int, limit: int) -
     """
     with context.database.read() as session:
         access_project(session, actor, project_id, Permission.VIEW)
-        return listed.folders_of(session, project_id, limit)
+        return folders_of(session, project_id, limit)
 
 
 def list_tags(context: Services, actor: Actor, project_id: int, limit: int) -> Sequence[tuple[str, int]]:

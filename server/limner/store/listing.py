@@ -16,7 +16,7 @@ from limner.store.exhaustivity import of_category
 from limner.store.leases import Among, is_held
 from limner.store.tables import Image, ImageTag
 from limner.store.types import utc_now
-from limner.vocabulary.listing import EVERYTHING, Listing, folder_range, natural_key
+from limner.vocabulary.listing import EVERYTHING, Listing, folder_range
 from limner.vocabulary.names import shown
 from limner.vocabulary.states import AlsoFilter, ImageFilter
 
@@ -74,15 +74,6 @@ def numbers_of(session: Session, project_id: int, listing: Listing, after: int, 
     """Numbers above ``after`` of the images of a project that are listed, ascending; at most so many."""
     found = _chosen(select(Image.id), project_id, replace(listing, order="added")).where(Image.id > after)
     return session.scalars(found.order_by(Image.id).limit(limit)).all()
-
-
-def folders_of(session: Session, project_id: int, limit: int) -> Sequence[tuple[str, int]]:
-    """(path, how many images are right in it) of the folders that have any, by path; at most so many."""
-    beginning = func.rtrim(Image.file_name, func.replace(Image.file_name, "/", ""))  # up to the last slash, with it
-    statement = select(beginning, func.count()).where(Image.project_id == project_id, Image.file_name.contains("/"))
-    rows = session.execute(statement.group_by(beginning).order_by(beginning).limit(limit))
-    found = [(path.rstrip("/"), images) for path, images in rows]
-    return sorted(found, key=lambda each: (natural_key(each[0]), each[0]))
 
 
 def neighbours(session: Session, image: Image, listing: Listing = EVERYTHING) -> tuple[int | None, int | None]:

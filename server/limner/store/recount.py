@@ -17,6 +17,7 @@ from limner.store.rollup import NEVER, Contributions, contributions_of, sums_of
 from limner.store.tables import (
     EffortDay,
     EffortGroup,
+    FolderSize,
     Image,
     ImageRollup,
     JudgementGroup,
@@ -26,7 +27,7 @@ from limner.store.tables import (
 )
 
 ROWS_AT_ONCE = 200  # of images, in memory
-SUMS = (EffortGroup, EffortDay, StateDay, JudgementGroup, ProjectSize)
+SUMS = (EffortGroup, EffortDay, StateDay, JudgementGroup, ProjectSize, FolderSize)
 
 
 def all_projects(session: Session) -> Sequence[int]:
@@ -73,6 +74,7 @@ def images_hold(session: Session, project_id: int, after: int, limit: int) -> tu
     images = session.execute(
         select(
             Image.id,
+            Image.file_name,
             Image.created,
             Image.state,
             Image.state_changed,

@@ -25,6 +25,7 @@ from limner.store.tables import (
     Edit,
     EffortDay,
     EffortGroup,
+    FolderSize,
     Image,
     ImageRollup,
     Judgement,
@@ -33,6 +34,7 @@ from limner.store.tables import (
     StateDay,
 )
 from limner.store.upsert import insert_for
+from limner.vocabulary.names import folder_of
 
 ROWS_AT_ONCE = 200  # annotations in memory
 NEVER = -1  # the counted revision of an image that is to be counted, whatever its revision is
@@ -49,15 +51,17 @@ SIZES = ("images", "annotated", "annotations", "submitted", "skipped", "approved
 
 @dataclass
 class Contributions:
-    """What images add to sums: masks with time and clicks, what was judged of them, and changes of state.
+    """What images add to sums: masks with time and clicks, what was judged of them, changes of state, and folders.
 
     A day is ``YYYY-MM-DD`` in UTC. Of a mask the last judgement counts: ``mended`` masks were wrong then, and have
-    changed since; those that were right and have changed since are none of these.
+    changed since; those that were right and have changed since are none of these. ``folders`` are those that images
+    are right in; an image that is in none adds to none.
     """
 
     effort: dict[EffortKey, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     states: Counter[StateKey] = field(default_factory=Counter)
     judged: dict[JudgedKey, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    folders: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
@@ -69,6 +73,7 @@ class Contributions:
             found.states[tuple(key)] = count
         for *key, counts in stored.get("judged", ()):  # images that were counted before version 0032 have none
             found.judged[tuple(key)] = Counter(dict(zip(JUDGED, counts, strict=True)))
+        found.folders.update(dict(stored.get("folders", ())))  # before version 0034 images that are in one had none
         return found
 
     def to_json(self) -> dict[str, Any]:
@@ -77,6 +82,7 @@ class Contributions:
             "effort": [[*key, [counts[name] for name in EFFORT]] for key, counts in sorted(self.effort.items())],
             "states": [[*key, count] for key, count in sorted(self.states.items())],
             "judged": [[*key, [counts[name] for name in JUDGED]] for key, counts in sorted(self.judged.items())],
+            "folders": [[path, count] for path, count in sorted(self.folders.items())],
         }
 
     def sizes(self) -> Counter[str]:
@@ -98,6 +104,8 @@ class Contributions:
         for judged_key, counts in other.judged.items():
             for name in JUDGED:
                 self.judged[judged_key][name] += times * counts[name]
+        for path, count in other.folders.items():
+            self.folders[path] += times * count
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ class Sums:
         rows: of one project.
     """
 
-    table: type[EffortGroup | EffortDay | StateDay | JudgementGroup | ProjectSize]
+    table: type[EffortGroup | EffortDay | StateDay | JudgementGroup | ProjectSize | FolderSize]
     names: Sequence[str]
     rows: Sequence[dict[str, Any]]
 
@@ -141,6 +149,7 @@ def count_due(session: Session, limit: int, on_row: Callable[[], None] = lambda:
     due = session.execute(
         select(
             Image.id,
+            Image.file_name,
             Image.revision,
             Image.judged,
             Image.created,
@@ -231,7 +240,8 @@ def contributions_of(
 
     Args:
         session: where to look.
-        images: rows with ``id``, ``created``, ``state``, ``state_changed``, ``state_user_id`` and ``author_id``.
+        images: rows with ``id``, ``file_name``, ``created``, ``state``, ``state_changed``, ``state_user_id`` and
+            ``author_id``.
         on_row: called after every annotation.
     """
     found = {image.id: Contributions() for image in images}
@@ -244,6 +254,8 @@ def contributions_of(
             authors[edit.uid] = edit.user_id or 0
     for image in images:
         _count_states(found[image.id].states, image, histories[image.id])
+        if folder := folder_of(image.file_name):
+            found[image.id].folders[folder] = 1
     masks = select(
         Annotation.image_id, Annotation.uid, Annotation.category_id, Annotation.provenance, Annotation.created
     ).where(Annotation.image_id.in_(numbers), Annotation.deleted.is_(None))
@@ -362,6 +374,9 @@ def sums_of(project_id: int, change: Contributions, sizes: Mapping[str, int]) ->
         for (category_id, user_id), counts in change.judged.items()
     ]
     of_project: list[dict[str, Any]] = [{"project_id": project_id, **{name: sizes[name] for name in SIZES}}]
+    folders: list[dict[str, Any]] = [
+        {"project_id": project_id, "path": path, "images": count} for path, count in change.folders.items()
+    ]
     return [
         Sums(table, names, [row for row in rows if any(row[name] for name in names)])
         for table, names, rows in (
@@ -370,6 +385,7 @@ def sums_of(project_id: int, change: Contributions, sizes: Mapping[str, int]) ->
             (StateDay, ("images",), states),
             (JudgementGroup, JUDGED, judged),
             (ProjectSize, SIZES, of_project),
+            (FolderSize, ("images",), folders),
         )
     ]
 

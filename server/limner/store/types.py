@@ -11,6 +11,7 @@ from sqlalchemy.orm import mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from limner.vocabulary.listing import MAX_SORT_KEY
+from limner.vocabulary.names import MAX_PATH
 
 
 def utc_now() -> datetime:
@@ -43,6 +44,7 @@ BIG_INTEGER = BigInteger().with_variant(Integer, "sqlite")  # SQLite only number
 JSON_OBJECT = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 # PostgreSQL would compare by the rules of its language; SQLite never does.
 COMPARED_BY_CODE_POINTS = String(MAX_SORT_KEY).with_variant(String(MAX_SORT_KEY, collation="C"), "postgresql")
+PATH = String(MAX_PATH).with_variant(String(MAX_PATH, collation="C"), "postgresql")  # of a folder; compared likewise
 
 Id = Annotated[int, mapped_column(BIG_INTEGER, primary_key=True, autoincrement=True)]
 BigInt = Annotated[int, mapped_column(BIG_INTEGER)]

@@ -61,6 +61,11 @@ def clean_file_name(name: str | None) -> str:
     return path
 
 
+def folder_of(name: str) -> str:
+    """``a/b/c.png`` -> ``a/b``; empty for a file that is in none."""
+    return name.rpartition("/")[0]
+
+
 def distinct_file_name(name: str, number: int) -> str:
     """``folder/a.png``, 2 -> ``folder/a-2.png``; a stem that is too long for the number is cut."""
     folder, slash, last = name.rpartition("/")

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from limner.store.tables.base import Base, where
 from limner.store.types import (
     BIG_INTEGER,
+    PATH,
     BigInt,
     JsonObject,
     Sha256,
@@ -47,6 +48,16 @@ class ProjectSize(Base):
     returned: Mapped[BigInt]
     encoded_counted: Mapped[datetime | None]
     encoded_seconds: Mapped[float | None]  # that it took
+
+
+class FolderSize(Base):
+    """How many images are right in a folder of a project, without those in its folders; of those that were counted."""
+
+    __tablename__ = "folder_sizes"
+
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    path: Mapped[str] = mapped_column(PATH, primary_key=True)
+    images: Mapped[BigInt]
 
 
 class EncodedCount(Base):
