@@ -18,3 +18,14 @@ def nginx_command(servers: str, folder: Path) -> list[str]:
     )
     program = shutil.which("nginx") or "/usr/sbin/nginx"  # which not every PATH has
     return [program, "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")]
+
+
+def passing_on(to: int, port: int) -> str:
+    """A ``server`` block for :func:`nginx_command`: one port's requests go on to another, as docs/deploy.md says."""
+    return (
+        f"server {{ listen 127.0.0.1:{port}; location / {{\n"
+        f"proxy_pass http://127.0.0.1:{to}; proxy_http_version 1.1; proxy_set_header Connection ''; "
+        "proxy_set_header Host $http_host; proxy_set_header X-Forwarded-Host $http_host; "
+        "proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; "
+        "client_max_body_size 1g; proxy_request_buffering off; proxy_read_timeout 120s; }}"
+    )

@@ -34,8 +34,8 @@ from tests import s3
 from tests.cluster.door import Door
 from tests.cluster.ray_cluster import RayCluster, ray_cluster
 from tests.conftest import TEST_MODEL, TEST_MODEL_SHA256, install_card
-from tests.e2e.server import free_port
-from tests.nginx import nginx_command
+from tests.nginx import nginx_command, passing_on
+from tests.ports import free_port
 from tests.postgres import PostgresServer, make_database, running_postgres
 
 KEY = EmbeddingKey.of(TEST_MODEL_SHA256)
@@ -248,14 +248,8 @@ def arranged(folder: Path, cpus: float) -> Iterator[Arrangement]:
 
 
 def _nginx(folder: Path, to: int, port: int) -> subprocess.Popen[bytes]:
-    servers = (
-        f"server {{ listen 127.0.0.1:{port}; location / {{\n"
-        f"proxy_pass http://127.0.0.1:{to}; proxy_http_version 1.1; proxy_set_header Connection ''; "
-        "proxy_set_header Host $http_host; proxy_set_header X-Forwarded-Host $http_host; "
-        "proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; }}"
-    )
     with (folder / "nginx.log").open("w") as said:
-        return subprocess.Popen(nginx_command(servers, folder), stdout=said, stderr=said)
+        return subprocess.Popen(nginx_command(passing_on(to, port), folder), stdout=said, stderr=said)
 
 
 def _wait_for_port(endpoint: str) -> None:

@@ -1,30 +1,25 @@
 """`limner demo` as a process of its own, to be driven by the tests.
 
-`LIMNER_TEST_ARRANGEMENT=cluster` has it run as `make test-cluster` does: two web processes on a real PostgreSQL, with
-one encoder between them. All browser tests hold for both arrangements.
+`LIMNER_TEST_ARRANGEMENT=cluster` has it run as `make test-cluster` does: two web processes behind a real nginx, on a
+real PostgreSQL and an S3 server, with one encoder between them. All browser tests hold for both arrangements.
 """
 
 from __future__ import annotations
 
-import atexit
-import hashlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from limner.config import Settings
-from tests.postgres import make_database, postgres_server
+from tests.e2e.cluster import around
 
 DEMO = (sys.executable, "-m", "limner", "demo")
 READY_SECONDS = 180  # loading torch and exporting the graphs, on a slow machine
@@ -37,7 +32,7 @@ class LimnerServer:
     """A running ``limner demo``.
 
     Attributes:
-        address: where it listens.
+        address: where people find it.
         link: signs in once.
         home: its folder.
         database_url: of its database.
@@ -55,17 +50,21 @@ def start_server(home: Path, *, port: int = 0, settings: Mapping[str, str] | Non
 
     Args:
         home: its folder.
-        port: where it listens; 0 takes a free one.
+        port: where people find it; 0 takes a free one.
         settings: more of them, as environment variables.
     """
-    database_url = _database_url(home)
+    given, shown = dict(settings or {}), ""
+    if ARRANGEMENT == "cluster":
+        found = around(home, port, proxied="LIMNER_PROXY_HOPS" in given)
+        port, shown, given = found.port, found.shown, {**found.environment, **given}
+    database_url = given.get("LIMNER_DATABASE_URL", Settings(home=home).resolved_database_url)
     with (home.parent / f"{home.name}.log").open("a") as log:
         process = subprocess.Popen(
             [*DEMO, "--home", str(home), "--port", str(port), "--workers", str(WEB_PROCESSES)],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "LIMNER_DATABASE_URL": database_url, **(settings or {})},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **given},
         )
     assert process.stdout is not None
     printed = ""
@@ -73,31 +72,11 @@ def start_server(home: Path, *, port: int = 0, settings: Mapping[str, str] | Non
         line = process.stdout.readline()
         assert line, f"the server stopped before it listened; it had printed:\n{printed}"
         printed += line
-    server = LimnerServer(match[1], match[0], home, database_url, process)
+    address = shown or match[1]
+    link = match[0].replace(match[1], address, 1)
+    server = LimnerServer(address, link, home, database_url, process)
     wait_until_ready(server)
     return server
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _database_url(home: Path) -> str:
-    """Of the database of the server in this home; it is made when need be."""
-    if ARRANGEMENT != "cluster":
-        return Settings(home=home).resolved_database_url
-    return make_database(_postgres(), f"home_{hashlib.sha256(str(home).encode()).hexdigest()[:16]}")
-
-
-@cache
-def _postgres() -> str:
-    """URL of the PostgreSQL server that the servers of this test process share."""
-    stack = ExitStack()
-    atexit.register(stack.close)
-    return stack.enter_context(postgres_server())
 
 
 def wait_until_ready(server: LimnerServer) -> None:

@@ -17,7 +17,8 @@ from limner.store.tables import AuditEntry
 from tests.e2e.annotate_page import violations
 from tests.e2e.api import Api, database_of, sign_in_link
 from tests.e2e.conftest import TIMEOUT, VIEWPORT
-from tests.e2e.server import LimnerServer, free_port, start_server, stop_server
+from tests.e2e.server import LimnerServer, start_server, stop_server
+from tests.ports import free_port
 from tests.postgres import make_database
 
 pytestmark = pytest.mark.e2e
@@ -69,8 +70,6 @@ def company(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
         ' { value = "owl-leads", project = "Owls", role = "manager" }]\n'
     )
     server = start_server(home, port=port, settings=settings)
-    if "LIMNER_DATABASE_URL" in settings:
-        server.database_url = settings["LIMNER_DATABASE_URL"]
     yield Company(server, provider, issuer, groups)
     stop_server(server)
     provider.kill()

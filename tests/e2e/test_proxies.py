@@ -25,10 +25,11 @@ from tests.conftest import png_bytes
 from tests.e2e.annotate_page import AnnotatePage
 from tests.e2e.api import Api, new_project, sign_in_link
 from tests.e2e.conftest import TIMEOUT, VIEWPORT
-from tests.e2e.server import LimnerServer, free_port, start_server, stop_server
+from tests.e2e.server import LimnerServer, start_server, stop_server
 from tests.e2e.test_faults import draw
 from tests.e2e.waiting import wait_until
 from tests.nginx import nginx_command
+from tests.ports import free_port
 
 pytestmark = pytest.mark.e2e
 

@@ -114,6 +114,18 @@ def test_what_the_image_is_made_of_is_there() -> None:
         assert any(source == each or source.startswith(f"{each}/") for each in let_through), source
 
 
+def test_what_the_client_is_built_of_is_copied_into_its_stage() -> None:
+    """Besides `web`: what its build reads and writes elsewhere."""
+    named = set(re.findall(r"\"\.\./([a-z]+)[/\"]", (ROOT / "web" / "vite.config.ts").read_text()))
+    assert "docs" in named
+    stage = DOCKERFILE.partition(" AS client")[2].partition("\nFROM ")[0]
+    copied = {
+        source.split("/")[0] for line in re.findall(r"^COPY (.+)$", stage, re.MULTILINE) for source in line.split()
+    }
+    written = {"server"}  # the folder for the built client
+    assert named - written <= copied
+
+
 def test_images_are_pinned_and_limner_is_nobody_of_consequence() -> None:
     stages = set(re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, re.MULTILINE))
     images = [image for image in re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) if image not in stages]

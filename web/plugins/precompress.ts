@@ -34,7 +34,8 @@ export function precompress({ minBytes }: { minBytes: number }): Plugin {
     configResolved(config) {
       outDir = config.build.outDir;
     },
-    async closeBundle() {
+    async closeBundle(error) {
+      if (error) return; // there may be nothing, and the build says why
       const names = await readdir(outDir, { recursive: true });
       for (const name of names.filter((each) => COMPRESSIBLE.test(each))) {
         await compressFile(join(outDir, name), minBytes);
