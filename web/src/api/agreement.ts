@@ -1,15 +1,14 @@
 /** Calls about images on which several people work. Each rejects with ApiError or NetworkError. */
-import createClient from "openapi-fetch";
+import { apiOf } from "./calls.ts";
 import type { Http } from "./http.ts";
 import { ROOT } from "./root.ts";
-import type { paths } from "./schema.d.ts";
 import type { AgreementSummary, ComparedAnswers, ComparedImages, Project, Settlement } from "./types.ts";
 
 export class AgreementClient {
   private readonly api;
 
   constructor(http: Http) {
-    this.api = createClient<paths>({ baseUrl: ROOT, fetch: http.fetch });
+    this.api = apiOf(http.fetch);
   }
 
   async summary(projectId: number): Promise<AgreementSummary> {

@@ -1,19 +1,14 @@
 /** Calls about the audit log. Each rejects with ApiError or NetworkError. */
-import createClient from "openapi-fetch";
+import { apiOf, body } from "./calls.ts";
 import type { Http } from "./http.ts";
 import { ROOT } from "./root.ts";
-import type { paths } from "./schema.d.ts";
 import type { AuditLog, AuditQuery } from "./types.ts";
-
-async function body<T>(answer: Promise<{ data?: unknown }>): Promise<T> {
-  return (await answer).data as T;
-}
 
 export class AuditClient {
   private readonly api;
 
   constructor(http: Http) {
-    this.api = createClient<paths>({ baseUrl: ROOT, fetch: http.fetch });
+    this.api = apiOf(http.fetch);
   }
 
   /** A page of it, newest first. @param projectId null for that of the installation */

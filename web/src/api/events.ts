@@ -1,5 +1,5 @@
 /** What happens in a project, as it happens: server-sent events. The browser reconnects and asks for what it missed. */
-import { projectEvents } from "./client.ts";
+import { ROOT } from "./root.ts";
 import type { ProjectEvent } from "./types.ts";
 
 /**
@@ -39,6 +39,10 @@ export interface StreamEvent {
 }
 
 const RETRY = 5000; // ms; after an answer that EventSource does not retry, e.g. an expired login
+
+/** @param after number of the last event that is known; null when none is */
+const projectEvents = (projectId: number, after: string | null) =>
+  `${ROOT}/api/v1/projects/${projectId}/events${after ? `?after=${after}` : ""}`;
 
 /**
  * One connection, opened again whenever it breaks.

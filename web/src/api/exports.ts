@@ -1,15 +1,8 @@
 /** Calls about exports and snapshots of a project. Each rejects with ApiError or NetworkError. */
-import createClient from "openapi-fetch";
+import { apiOf, body, type Signal } from "./calls.ts";
 import type { Http } from "./http.ts";
 import { ROOT } from "./root.ts";
-import type { paths } from "./schema.d.ts";
 import type { ExportPreview, ExportQuery, Snapshot, SnapshotDiff, ToleranceCost } from "./types.ts";
-
-async function body<T>(answer: Promise<{ data?: unknown }>): Promise<T> {
-  return (await answer).data as T;
-}
-
-type Signal = { signal?: AbortSignal };
 
 export class ExportsClient {
   private readonly api;
@@ -18,7 +11,7 @@ export class ExportsClient {
     private readonly http: Http,
     server = ROOT,
   ) {
-    this.api = createClient<paths>({ baseUrl: server, fetch: http.fetch });
+    this.api = apiOf(http.fetch, server);
   }
 
   preview = (projectId: number, query: ExportQuery, init: Signal = {}) =>

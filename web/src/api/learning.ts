@@ -1,19 +1,14 @@
 /** Calls about learning runs of a project. Each rejects with ApiError or NetworkError. */
-import createClient from "openapi-fetch";
+import { apiOf, body } from "./calls.ts";
 import type { Http } from "./http.ts";
-import { ROOT } from "./root.ts";
-import type { components, paths } from "./schema.d.ts";
+import type { components } from "./schema.d.ts";
 import type { LearningRun, LearningStages, ModelChange, Recipe } from "./types.ts";
-
-async function body<T>(answer: Promise<{ data?: unknown }>): Promise<T> {
-  return (await answer).data as T;
-}
 
 export class LearningClient {
   private readonly api;
 
   constructor(http: Http) {
-    this.api = createClient<paths>({ baseUrl: ROOT, fetch: http.fetch });
+    this.api = apiOf(http.fetch);
   }
 
   /** The newest runs, newest first. */

@@ -1,7 +1,6 @@
 /** Calls about people: one's own account, everybody's, invitations, roles in projects. */
-import createClient from "openapi-fetch";
+import { apiOf, body } from "./calls.ts";
 import type { Http } from "./http.ts";
-import { ROOT } from "./root.ts";
 import type { paths } from "./schema.d.ts";
 import type {
   Account,
@@ -21,15 +20,11 @@ type PersonChanges = Partial<
   paths["/api/v1/people/{user_id}"]["patch"]["requestBody"]["content"]["application/json"]
 >;
 
-async function body<T>(answer: Promise<{ data?: unknown }>): Promise<T> {
-  return (await answer).data as T;
-}
-
 export class PeopleClient {
   private readonly api;
 
   constructor(http: Http) {
-    this.api = createClient<paths>({ baseUrl: ROOT, fetch: http.fetch });
+    this.api = apiOf(http.fetch);
   }
 
   account = () => body<Account>(this.api.GET("/api/v1/account"));

@@ -1,7 +1,6 @@
 /** Signing in with a provider. Where nobody is signed in yet an answer of 401 is an error, not a reason to wait. */
-import createClient from "openapi-fetch";
+import { apiOf } from "./calls.ts";
 import type { Http } from "./http.ts";
-import { ROOT } from "./root.ts";
 import type { paths } from "./schema.d.ts";
 import type { Session, SignInProvider } from "./types.ts";
 
@@ -22,7 +21,7 @@ export class SignInClient {
   private readonly api;
 
   constructor(http: Http) {
-    this.api = createClient<paths>({ baseUrl: ROOT, fetch: http.fetchOnce });
+    this.api = apiOf(http.fetchOnce);
   }
 
   providers = async (): Promise<SignInProvider[]> =>

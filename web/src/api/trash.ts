@@ -1,8 +1,7 @@
 /** Calls about the trash of a project. Each rejects with ApiError or NetworkError. */
-import createClient from "openapi-fetch";
+import { apiOf } from "./calls.ts";
 import type { Http } from "./http.ts";
 import { ROOT } from "./root.ts";
-import type { paths } from "./schema.d.ts";
 import type { ManyDone, ManyResult, TrashPage } from "./types.ts";
 
 /** Ask until all were come to: the server changes many in turns. */
@@ -22,7 +21,7 @@ export class TrashClient {
   private readonly api;
 
   constructor(http: Http) {
-    this.api = createClient<paths>({ baseUrl: ROOT, fetch: http.fetch });
+    this.api = apiOf(http.fetch);
   }
 
   /** The last that was deleted comes first. */

@@ -1,7 +1,7 @@
 /** Uploading one file with progress: XMLHttpRequest, because fetch does not report how much it has sent. */
 import { m } from "../texts/messages.ts";
-import { projectUpload } from "./client.ts";
 import { ApiError, type ErrorBody, NetworkError } from "./errors.ts";
+import { ROOT } from "./root.ts";
 import type { UploadResult } from "./types.ts";
 
 /** `path` is the image's name in the project, folders and all; `onProgress` gets the share that was sent, 0 to 1. */
@@ -14,7 +14,7 @@ export function uploadImage(
 ): Promise<UploadResult> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", projectUpload(projectId));
+    request.open("POST", `${ROOT}/api/v1/projects/${projectId}/images`);
     request.setRequestHeader("X-CSRFToken", csrfToken);
     request.responseType = "json";
     request.upload.onprogress = ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0);

@@ -1,8 +1,7 @@
 /** Calls of the verification grid, and how its question stands in addresses. Each call rejects with ApiError or NetworkError. */
-import createClient from "openapi-fetch";
+import { apiOf } from "./calls.ts";
 import type { Http } from "./http.ts";
 import { ROOT } from "./root.ts";
-import type { paths } from "./schema.d.ts";
 import type { ErrorRate, ErrorRatesBy, MaskSample, MaskVerdict, VerifiedMask } from "./types.ts";
 
 /** Which masks are looked at. `category` and `person` 0: of none, of somebody who is not known; null: of all. */
@@ -61,7 +60,7 @@ export class VerificationClient {
   private readonly api;
 
   constructor(http: Http) {
-    this.api = createClient<paths>({ baseUrl: ROOT, fetch: http.fetch });
+    this.api = apiOf(http.fetch);
   }
 
   async sample(projectId: number, query: SampleQuery): Promise<MaskSample> {

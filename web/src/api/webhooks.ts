@@ -1,13 +1,7 @@
 /** Calls about the addresses outside that are told what happens in a project. Each rejects with ApiError or NetworkError. */
-import createClient from "openapi-fetch";
+import { apiOf, body } from "./calls.ts";
 import type { Http } from "./http.ts";
-import { ROOT } from "./root.ts";
-import type { paths } from "./schema.d.ts";
 import type { CreatedWebhook, Delivery, ToldEvent, Webhook } from "./types.ts";
-
-async function body<T>(answer: Promise<{ data?: unknown }>): Promise<T> {
-  return (await answer).data as T;
-}
 
 const ONE = "/api/v1/projects/{project_id}/webhooks/{webhook_id}";
 
@@ -15,7 +9,7 @@ export class WebhooksClient {
   private readonly api;
 
   constructor(http: Http) {
-    this.api = createClient<paths>({ baseUrl: ROOT, fetch: http.fetch });
+    this.api = apiOf(http.fetch);
   }
 
   list = async (projectId: number) => {

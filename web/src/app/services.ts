@@ -2,7 +2,7 @@
 import { getContext, setContext } from "svelte";
 import { AgreementClient } from "../api/agreement.ts";
 import { AuditClient } from "../api/audit.ts";
-import { Client } from "../api/client.ts";
+import { type Client, createClient } from "../api/client.ts";
 import { ExportsClient } from "../api/exports.ts";
 import { Http } from "../api/http.ts";
 import { LearningClient } from "../api/learning.ts";
@@ -47,7 +47,7 @@ export function createServices(): Services {
     signInAgain: () => account.signInAgain(),
     renewCsrfToken: () => account.renewCsrfToken(),
   });
-  const client = new Client(http);
+  const client = createClient(http);
   const account: Account = new Account(
     client,
     http,

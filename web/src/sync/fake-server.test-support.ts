@@ -1,5 +1,5 @@
 /** The operations endpoint as the API describes it, in memory, behind `fetch`, with a network that can be broken. */
-import { Client } from "../api/client.ts";
+import { createClient } from "../api/client.ts";
 import { Http } from "../api/http.ts";
 import type { Annotation, ImageAnnotations, ImageState, MarkOperation, Operation } from "../api/types.ts";
 import { applyOperation, type Belief, contentOf } from "./operations.ts";
@@ -25,7 +25,7 @@ export class FakeServer {
 
   constructor(readonly imageId = 7) {}
 
-  readonly client = new Client(
+  readonly client = createClient(
     new Http({
       fetch: (request) => this.respond(request),
       signInAgain: () => Promise.reject(new Error("nobody is there to sign in")),
