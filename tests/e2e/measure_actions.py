@@ -38,6 +38,7 @@ COLUMNS, CELL = 6, 150  # px
 EDGE = 5  # px of the image: as near to the true edge an outline on the screen says nothing
 WORTH_IT = 0.1  # of the object's size: what is missing or too much beyond that is corrected
 MOST_CORRECTIONS = 3
+NO_ANSWER = 15_000  # ms after a click without candidates: it selected an object, however busy the machine is
 STEADY = 2  # pictures that are the same as the one before, in a row
 MOST_PICTURES = 200
 
@@ -143,7 +144,7 @@ class Annotator:
     def _click(self, x: float, y: float, button: str) -> None:
         self._press_mouse(x, y, button)
         try:
-            self._work.candidates.first.wait_for(timeout=3000)
+            self._work.candidates.first.wait_for(timeout=NO_ANSWER)
         except Error:  # the mask of a neighbour reaches to here and was selected: Alt draws on top of it
             self._work.page.keyboard.down("Alt")
             self._press_mouse(x, y, button)

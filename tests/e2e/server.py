@@ -46,7 +46,14 @@ class LimnerServer:
 
 
 def start_server(home: Path, *, port: int = 0, settings: Mapping[str, str] | None = None) -> LimnerServer:
-    """Start ``limner demo`` in ``home`` and wait until it answers and its encoder is ready.
+    """Start ``limner demo`` as :func:`begin_server` does, and wait until it answers and its encoder is ready."""
+    server = begin_server(home, port=port, settings=settings)
+    wait_until_ready(server)
+    return server
+
+
+def begin_server(home: Path, *, port: int = 0, settings: Mapping[str, str] | None = None) -> LimnerServer:
+    """Start ``limner demo`` in ``home``, as far as the link that it prints.
 
     Args:
         home: its folder.
@@ -74,9 +81,7 @@ def start_server(home: Path, *, port: int = 0, settings: Mapping[str, str] | Non
         printed += line
     address = shown or match[1]
     link = match[0].replace(match[1], address, 1)
-    server = LimnerServer(address, link, home, database_url, process)
-    wait_until_ready(server)
-    return server
+    return LimnerServer(address, link, home, database_url, process)
 
 
 def wait_until_ready(server: LimnerServer) -> None:
