@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from limner.train import loop
 from limner.train.config import PromptMix, Run, Scenes, Schedule, Size, TrainConfig
+from limner.train.simulation import Metrics
 from limner.vocabulary import rle
 from tests.tiny_samlet import TINY_SAMLET
 
@@ -50,3 +56,16 @@ def write_photo(folder: Path, name: str, source: str = "squares", shade: int = 0
     }
     document.write_text(json.dumps(content))
     return document
+
+
+def interrupt_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process gets SIGTERM while it is busy with the given step."""
+    genuine, calls = loop.train_on_batch, [0]
+
+    def interrupted(*arguments: Any) -> Metrics:
+        calls[0] += 1
+        if calls[0] == steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return genuine(*arguments)
+
+    monkeypatch.setattr(loop, "train_on_batch", interrupted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,12 +11,12 @@ from click.testing import CliRunner
 
 from limner.cli import cli
 from limner.errors import InvalidFile, InvalidInput
-from limner.train import leave_one_out
 from limner.train.config import read_config
 from limner.train.evaluation import Protocol
-from limner.train.leave_one_out import leave_one_source_out, source_groups
+from limner.train.leave_one_out import FINISHED, TrainingStopped, leave_one_source_out, source_groups
 from limner.train.loop import CHECKPOINT, LOG
-from tests.train.helpers import write_photo
+from limner.train.state import read_checkpoint
+from tests.train.helpers import interrupt_after, write_photo
 
 RECIPE = """
 [run]
@@ -67,23 +68,29 @@ def test_every_source_is_measured_without_having_been_trained_on(recipe: Path, t
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"without-a", "without-b+c"}
 
 
-def test_a_finished_training_is_not_repeated_and_a_stopped_one_resumed(
-    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_finished_training_is_not_repeated(recipe: Path, tmp_path: Path) -> None:
     config, protocol = read_config(recipe), Protocol(clicks=(1,))
     (first,) = leave_one_source_out(config, [("a",)], protocol)
     (again,) = leave_one_source_out(config, [("a",)], protocol)
     assert first == again
+    assert len((tmp_path / "run" / "without-a" / LOG).read_text().splitlines()) == 2
+
+
+def test_a_training_that_was_told_to_stop_is_not_measured_but_resumed(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, protocol = read_config(recipe), Protocol(clicks=(1,))
     folder = tmp_path / "run" / "without-a"
-    assert len((folder / LOG).read_text().splitlines()) == 2
-    resumed: list[bool] = []
-    (folder / leave_one_out.FINISHED).unlink()
-    monkeypatch.setattr(leave_one_out, "train", lambda config, resume: resumed.append(resume))
-    list(leave_one_source_out(config, [("a",)], protocol))
-    (folder / leave_one_out.FINISHED).unlink()
-    (folder / CHECKPOINT).unlink()
-    list(leave_one_source_out(config, [("a",)], protocol))
-    assert resumed == [True, False]
+    with monkeypatch.context() as patch:
+        interrupt_after(1, patch)
+        with pytest.raises(TrainingStopped, match="without a stopped after 1 of 2 steps"):
+            list(leave_one_source_out(config, [("a",)], protocol))
+    assert not (folder / FINISHED).exists()
+    (resumed,) = leave_one_source_out(config, [("a",)], protocol)
+    assert read_checkpoint(folder / CHECKPOINT)["step"] == 2
+    elsewhere = dataclasses.replace(config, run=dataclasses.replace(config.run, output=tmp_path / "elsewhere"))
+    (uninterrupted,) = leave_one_source_out(elsewhere, [("a",)], protocol)
+    assert resumed == uninterrupted
 
 
 def test_sources_are_all_of_them_or_those_that_are_named(recipe: Path) -> None:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -22,22 +19,8 @@ from limner.train.batches import BatchDataset
 from limner.train.config import Photos, TrainConfig, Validation
 from limner.train.curves import draw_curves
 from limner.train.published import published_features
-from limner.train.simulation import Metrics
 from limner.train.state import TrainingState, new_samlet, read_checkpoint
-from tests.train.helpers import tiny_config, write_photo
-
-
-def interrupt_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process gets SIGTERM while it is busy with the given step."""
-    genuine, calls = loop.train_on_batch, [0]
-
-    def interrupted(*arguments: Any) -> Metrics:
-        calls[0] += 1
-        if calls[0] == steps:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return genuine(*arguments)
-
-    monkeypatch.setattr(loop, "train_on_batch", interrupted)
+from tests.train.helpers import interrupt_after, tiny_config, write_photo
 
 
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

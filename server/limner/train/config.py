@@ -48,6 +48,10 @@ class Schedule:
     minutes: float | None = None  # stop and save after so long, to be resumed
     finish_in: float | None = None  # minutes for the whole run: its rate falls in time, and it ends then
 
+    def is_over(self, step: int, seconds: float) -> bool:
+        """Whether a run that has done so many steps, in so much time altogether, has come to its end."""
+        return step >= self.steps or (self.finish_in is not None and seconds > 60 * self.finish_in)
+
 
 @dataclass(frozen=True)
 class Size:

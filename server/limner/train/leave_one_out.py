@@ -12,15 +12,22 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from limner.errors import InvalidFile
+from limner.errors import InvalidFile, ModelError
 from limner.sam.samlet import Samlet
 from limner.train.config import TrainConfig
 from limner.train.evaluation import ModelSubject, Protocol, Results, first_of_each_source, measure
 from limner.train.loop import CHECKPOINT, WEIGHTS, train
 from limner.train.photos import find_photos
+from limner.train.state import read_checkpoint
 
 JOIN = "+"  # between sources that are left out together, since they show the same world
 FINISHED = "finished"  # an empty file beside the weights of a training that came to its end
+
+
+class TrainingStopped(ModelError):
+    """A signal or a time limit came before the end of one of the trainings."""
+
+    code = "training_stopped"
 
 
 def source_groups(text: str | None, config: TrainConfig) -> list[tuple[str, ...]]:
@@ -57,6 +64,7 @@ def leave_one_source_out(
 
     Raises:
         InvalidFile, Diverged: see `train` and `measure`.
+        TrainingStopped: when a training was told to stop; nothing is measured on half a training.
     """
     for group in groups:
         name = JOIN.join(group)
@@ -72,11 +80,18 @@ def leave_one_source_out(
 
 
 def _trained_without(config: TrainConfig, sources: Sequence[str], output: Path) -> Path:
-    """The weights of a training without some sources."""
+    """The weights of a training without some sources, which has come to its end."""
     if not (output / FINISHED).exists():
         run = dataclasses.replace(config.run, output=output, processes=1)
         validation = dataclasses.replace(config.validation, leave_out=tuple(sources))
         without = dataclasses.replace(config, run=run, validation=validation)
         train(without, resume=(output / CHECKPOINT).exists())
+        reached = read_checkpoint(output / CHECKPOINT)
+        if not config.schedule.is_over(reached["step"], reached["seconds"]):
+            raise TrainingStopped(
+                f"The training without {JOIN.join(sources)} stopped after {reached['step']} of "
+                f"{config.schedule.steps} steps.",
+                hint="The same command goes on from there.",
+            )
         (output / FINISHED).touch()
     return output / WEIGHTS

@@ -134,8 +134,7 @@ def _steps(config: TrainConfig, task: Task, state: TrainingState, group: Group, 
             now = time.monotonic() - started
             state.seconds = seconds_before + now
             late = schedule.minutes is not None and now > 60 * schedule.minutes
-            over = schedule.finish_in is not None and state.seconds > 60 * schedule.finish_in
-            if group.any(stop.received or late or over):
+            if group.any(stop.received or late or schedule.is_over(state.step, state.seconds)):
                 break
             asked = time.monotonic()
             batch = next(batches)
