@@ -17,16 +17,16 @@ const learned: TextThreshold = {
 };
 
 function show(thresholds: TextThreshold[]) {
-  const textThresholds = vi.fn(async () => thresholds);
+  const textThresholds = vi.fn(async (_id: number) => thresholds);
   const context = contextOf({ client: { textThresholds } as unknown as Client });
-  render(TextThresholds, { props: { project }, context });
-  return textThresholds;
+  const shown = render(TextThresholds, { props: { project }, context });
+  return { asked: textThresholds, rerender: shown.rerender };
 }
 
 afterEach(cleanup);
 
 it("says from which score on boxes of a category are suggested, and what that was learned from", async () => {
-  const asked = show([learned]);
+  const { asked } = show([learned]);
   const item = await screen.findByRole("listitem", { hidden: true });
   expect(item.textContent?.replace(/\s+/g, " ").trim()).toBe(
     "book: 0.46, learned from 31 accepted and 12 refused",
@@ -47,7 +47,16 @@ it("says that the usual one holds where too little is known, and names detectors
 });
 
 it("shows nothing where nobody has decided anything", async () => {
-  const asked = show([]);
+  const { asked } = show([]);
   await vi.waitFor(() => expect(asked).toHaveBeenCalled());
   expect(screen.queryByText("Least scores of boxes")).toBeNull();
+});
+
+it("asks once for a project, however often its counts change", async () => {
+  const { asked, rerender } = show([learned]);
+  await screen.findByRole("listitem", { hidden: true });
+  for (const image_count of [1, 2]) await rerender({ project: { ...project, image_count } });
+  expect(asked).toHaveBeenCalledTimes(1);
+  await rerender({ project: { ...project, id: 5 } });
+  expect(asked.mock.calls).toEqual([[3], [5]]);
 });
