@@ -1,0 +1,135 @@
+"""Every page from a phone to a 4K screen and at 200 % zoom: nothing reaches over the edge, fingers hit what they aim at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+
+from tests.e2e.annotate_page import PLAIN_VIEW, violations
+from tests.e2e.api import Project, sign_in_link
+from tests.e2e.conftest import new_profile
+from tests.e2e.server import LimnerServer
+
+pytestmark = pytest.mark.e2e
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A screen as pages see it: at 200 % zoom it is half as wide and high."""
+
+    width: int
+    height: int
+    fingers: bool = False
+
+    @property
+    def size(self) -> ViewportSize:
+        return {"width": self.width, "height": self.height}
+
+
+SCREENS = {
+    "phone": Screen(390, 844, fingers=True),
+    "tablet": Screen(820, 1180, fingers=True),
+    "laptop at 200 %": Screen(640, 360),
+    "laptop": Screen(1280, 720),
+    "desk": Screen(1440, 900),
+    "4K": Screen(3840, 2160),
+}
+# Of the installation, and of a project.
+PAGES = ("/", "/models", "/people", "/account", "/audit", "/nothing/here")
+OF_A_PROJECT = ("", "/statistics", "/learning", "/verification", "/agreement", "/audit", "/trash", "/webhooks")
+
+LEAST_TARGET = 44  # CSS px for fingers (WCAG 2.2, 2.5.5)
+SMALL_TARGETS = """(least) => {
+  const controls = "a[href], button, input, select, textarea, summary, [role='button'], [role='slider']";
+  const small = [];
+  for (const each of document.querySelectorAll(controls)) {
+    if (!each.checkVisibility({ visibilityProperty: true }) || each.closest(".visually-hidden, .skip-link")) continue;
+    if (each.matches("a") && getComputedStyle(each).display === "inline") continue; // part of a sentence
+    const target = each.matches("input[type=checkbox], input[type=radio]") ? (each.closest("label") ?? each) : each;
+    const { width, height } = target.getBoundingClientRect();
+    if (width < least - 0.5 || height < least - 0.5)
+      small.push(`${Math.round(width)} × ${Math.round(height)}: ${target.outerHTML.slice(0, 140)}`);
+  }
+  return small;
+}"""
+OVER_THE_EDGE = "() => document.documentElement.scrollWidth - innerWidth"
+
+
+def assert_good(page: Page, screen: Screen, what: str) -> None:
+    """Nothing reaches over the right edge, axe has nothing against it, and fingers have targets of 44 px."""
+    assert page.evaluate(OVER_THE_EDGE) <= 0, f"{what} is wider than the screen"
+    if screen.fingers:
+        assert page.evaluate(SMALL_TARGETS, LEAST_TARGET) == [], what
+    assert violations(page) == [], what
+
+
+@pytest.fixture(params=SCREENS.values(), ids=list(SCREENS))
+def screen(request: pytest.FixtureRequest) -> Screen:
+    chosen: Screen = request.param
+    return chosen
+
+
+@pytest.fixture
+def sized(server: LimnerServer, browser: Browser, screen: Screen) -> Iterator[Page]:
+    """A tab of this size, signed in."""
+    size = {"viewport": screen.size, "has_touch": screen.fingers, "is_mobile": screen.fingers}
+    context = new_profile(browser, sign_in_link(server), **size)
+    context.add_init_script(PLAIN_VIEW)
+    yield context.new_page()
+    context.close()
+
+
+def test_every_page_fits_the_screen(server: LimnerServer, project: Project, sized: Page, screen: Screen) -> None:
+    project.add_photo("cat.png")
+    addresses = [server.address + path for path in PAGES] + [project.url + path for path in OF_A_PROJECT]
+    for address in addresses:
+        sized.goto(address)
+        sized.get_by_role("heading", level=1).first.wait_for()
+        sized.wait_for_load_state("networkidle")
+        assert_good(sized, screen, address.removeprefix(server.address))
+
+
+def test_every_dialog_and_panel_of_the_gallery_fits_the_screen(project: Project, sized: Page, screen: Screen) -> None:
+    project.add_photo("cat.png")
+    sized.goto(project.url)
+    sized.get_by_role("link", name=re.compile("cat.png")).wait_for()
+    sized.get_by_role("button", name="Export", exact=True).first.click()
+    dialog = sized.get_by_role("dialog", name="Export")
+    dialog.get_by_role("radio", name="All", exact=True).check()
+    dialog.get_by_role("checkbox", name=re.compile("split", re.IGNORECASE)).check()
+    dialog.get_by_text("By category").wait_for()
+    assert_good(sized, screen, "export")
+    sized.keyboard.press("Escape")
+    sized.get_by_role("button", name="Choose images").click()
+    sized.get_by_role("toolbar", name="Chosen images").wait_for()
+    assert_good(sized, screen, "choosing images")
+
+
+def test_the_annotate_page_fits_the_screen_with_all_that_it_opens(
+    project: Project, sized: Page, screen: Screen
+) -> None:
+    project.add_photo("coins.png")
+    sized.goto(project.url)
+    sized.get_by_role("link", name=re.compile("coins.png")).click()
+    expect(sized.get_by_role("contentinfo")).to_contain_text("Ready")
+    stage = sized.get_by_role("application").bounding_box()
+    assert stage
+    assert stage["width"] >= screen.width / 2
+    assert_good(sized, screen, "an image")
+
+    at = stage["x"] + stage["width"] * 0.5, stage["y"] + stage["height"] * 0.5
+    point = sized.touchscreen.tap if screen.fingers else sized.mouse.click
+    point(*at)
+    accept = sized.get_by_role("button", name="Accept")
+    expect(accept).to_be_in_viewport(ratio=1)
+    expect(sized.get_by_role("button", name="Undo")).to_be_in_viewport(ratio=1)
+    assert_good(sized, screen, "drawing")
+    accept.click()
+    point(*at)
+    bar = sized.get_by_role("toolbar", name="Selected object")
+    expect(bar).to_be_in_viewport(ratio=1)
+    assert_good(sized, screen, "an object selected")
