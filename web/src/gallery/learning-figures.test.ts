@@ -56,6 +56,9 @@ it("calls a version better only when the whole interval says so", () => {
   expect(verdict(run({ kind: "detector", figures: detector }))).toBe(
     "Compared with none, on 11 masks of 1 held-out image.",
   );
+  expect(verdict(run({ kind: "detector", figures: { ...detector, measured: 1 } }))).toBe(
+    "Compared with none, on 1 mask of 1 held-out image.",
+  );
 });
 
 it("says of a detector whether it is asked, why, and how that was found out", () => {

@@ -78,7 +78,7 @@ export function measured({ figures }: LearningRun, name: string): string {
 /** Whether a version is better than what it was made from, and how sure that is. */
 export function verdict({ kind, figures }: LearningRun): string {
   if (!figures.held_out) return m.learning_verdict_unmeasured();
-  const on = { masks: number(figures.measured ?? 0), count: figures.held_out };
+  const on = { masks: m.gallery_masks_counted({ count: figures.measured ?? 0 }), count: figures.held_out };
   const { mean } = figures.differences;
   if (kind === "model" && mean) {
     const shown = { mean: signed(mean.value), low: signed(mean.low), high: signed(mean.high), ...on };
