@@ -20,6 +20,8 @@ export interface ViewSettings {
   /** Whether what lies around the object being drawn is darkened. */
   readonly dim: boolean;
   readonly colouring: "category" | "instance";
+  /** Whether the names of objects stand on them. */
+  readonly labels: boolean;
   /** Factors; 1 shows the image as it is. */
   readonly brightness: number;
   readonly contrast: number;
@@ -46,6 +48,8 @@ export interface ViewSettings {
   readonly askEmpty: boolean;
   /** Whether the gallery's tiles show the masks of their images. */
   readonly tileMasks: boolean;
+  /** Of the gallery's tiles; 1 is as wide as usual. */
+  readonly tileSize: number;
   /** Whether the marks of the first image were read, done or sent away. */
   readonly coached: boolean;
   readonly keys: PresetName;
@@ -60,6 +64,7 @@ export const DEFAULTS: ViewSettings = {
   outlineOnly: false,
   dim: true,
   colouring: "category",
+  labels: false,
   brightness: 1,
   contrast: 1,
   gamma: 1,
@@ -75,6 +80,7 @@ export const DEFAULTS: ViewSettings = {
   paceHint: true,
   askEmpty: true,
   tileMasks: true,
+  tileSize: 1,
   coached: false,
   keys: "limner",
   bindings: {},
@@ -86,6 +92,7 @@ const RANGES = {
   contrast: [0.2, 3],
   gamma: [0.2, 4],
   sideWidth: [15, 40],
+  tileSize: [0.5, 2],
 } as const;
 type Ranged = keyof typeof RANGES;
 

@@ -25,6 +25,11 @@ it("opens the filters as a sheet from one button, which names what is chosen and
   const sheet = within(screen.getByRole("dialog", { name: "Filters" }));
   await person.click(sheet.getByRole("button", { name: /^Approved/ }));
   expect(onchange).toHaveBeenLastCalledWith({ ...listing, state: "approved" });
+  expect(sheet.getAllByRole("option").map((each) => each.textContent)).toEqual(
+    expect.arrayContaining(["a (2)", "\u2003b (2)"]),
+  );
+  await person.selectOptions(sheet.getByRole("combobox", { name: "Folder" }), "a");
+  expect(onchange).toHaveBeenLastCalledWith({ ...listing, folder: "a" });
   await person.selectOptions(sheet.getByRole("combobox", { name: "Folder" }), "");
   expect(onchange).toHaveBeenLastCalledWith({ ...listing, folder: "" });
   await person.selectOptions(sheet.getByRole("combobox", { name: "Masks and work" }), "Without masks (2)");
