@@ -7,6 +7,7 @@ import type { PixelBox } from "../core/pixel-box.ts";
 import type { Rle } from "../core/rle.ts";
 import type { AnnotationView } from "../session/types.ts";
 import { clear } from "./clear.ts";
+import { type Label, paintLabels } from "./labels.ts";
 import {
   accepted,
   litSuggestion,
@@ -96,6 +97,7 @@ export class AnnotationLayer {
     const context = this.sheet.getContext("2d")!;
     const scale = view.scale * pixelRatio;
     context.setTransform(scale, 0, 0, scale, room[0] + view.x * pixelRatio, room[1] + view.y * pixelRatio);
+    context.save();
     context.beginPath();
     context.rect(0, 0, image.width, image.height);
     context.clip();
@@ -114,8 +116,26 @@ export class AnnotationLayer {
       corners += outline.corners;
       paintMask(context, outline.path, colour, look, view.scale);
     }
+    context.restore();
+    const toSheet = context.getTransform();
+    context.resetTransform();
+    paintLabels(context, this.labels(scene, seen, toSheet, view.scale), pixelRatio);
     this.drawn = { place, scene, room, corners, at: now };
     if (!isWhole) this.timer = setTimeout(() => this.drawAgain(), 0);
+  }
+
+  /** Of the objects that are seen; none unless labels are asked for. */
+  private labels(scene: Scene, seen: PixelBox, toSheet: DOMMatrix, scale: number): Label[] {
+    const { labels } = scene;
+    if (!labels) return [];
+    return saved(scene).flatMap(({ uid, segmentation: mask, colour }) => {
+      const [text, box] = [labels.get(uid), this.outlines.boxOf(mask)];
+      if (!text || !meets(box, seen)) return [];
+      const [left, top] = this.outlines.labelPlaceOf(mask);
+      const { x, y } = toSheet.transformPoint({ x: left, y: top });
+      const meant = scene.selected.has(uid) || uid === scene.pointedAt;
+      return [{ text, colour, x, y, room: box.height * scale, meant }];
+    });
   }
 
   /** The part of the image that the sheet shows. */

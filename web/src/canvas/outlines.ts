@@ -1,6 +1,8 @@
-/** The paths of saved masks, traced once for each power of two of the zoom. */
+/** The paths of saved masks, traced once for each power of two of the zoom, and where their names stand. */
 
 import { ColumnMask, ColumnMaskBuilder } from "../core/column-mask.ts";
+import type { ImagePoint } from "../core/geometry.ts";
+import { labelPlace } from "../core/label-place.ts";
 import type { PixelBox } from "../core/pixel-box.ts";
 import { boundingBox, forEachStretch, type Rle } from "../core/rle.ts";
 import { drawRings, smoothOutline } from "../core/smooth-outline.ts";
@@ -14,6 +16,7 @@ export interface Outline {
 
 export class Outlines {
   private readonly boxes = new WeakMap<Rle, PixelBox>();
+  private readonly places = new WeakMap<Rle, ImagePoint>();
   /** By step. */
   private readonly known = new WeakMap<Rle, Map<number, Outline>>();
 
@@ -24,6 +27,16 @@ export class Outlines {
       this.boxes.set(mask, box);
     }
     return box;
+  }
+
+  /** Where the object's name stands. */
+  labelPlaceOf(mask: Rle): ImagePoint {
+    let place = this.places.get(mask);
+    if (!place) {
+      place = labelPlace(mask, this.boxOf(mask));
+      this.places.set(mask, place);
+    }
+    return place;
   }
 
   /** Traced before, if it was. */

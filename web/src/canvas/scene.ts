@@ -43,6 +43,8 @@ export interface BaseScene {
   readonly lit: string | null;
   /** Of saved masks: 0 shows outlines only. */
   readonly fillAlpha: number;
+  /** What stands on the saved masks, by uid; null: nothing does. */
+  readonly labels: ReadonlyMap<string, string> | null;
 }
 
 /** The mask that is changed by hand. */

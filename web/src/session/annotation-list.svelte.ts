@@ -20,6 +20,14 @@ export class AnnotationList {
   private given: ReadonlyMap<string, number> = new Map();
   readonly annotations: readonly AnnotationView[] = $derived.by(() => this.shown());
 
+  /** Number in the list and category of each, by uid. */
+  readonly labels: ReadonlyMap<string, string> = $derived.by(() => {
+    const names = new Map(this.categories.map(({ id, name }) => [id, name]));
+    const label = ({ category_id: id }: Annotation, index: number) =>
+      [String(index + 1), id === null ? "" : (names.get(id) ?? "")].join(" ").trim();
+    return new Map(this.saved.map((each, index) => [each.uid, label(each, index)]));
+  });
+
   constructor(private readonly source: () => readonly Annotation[]) {}
 
   /** Nothing is hidden or locked on a new image. */

@@ -49,6 +49,8 @@ export class Stage implements ToolStage {
   fillAlpha = $state.raw(0);
   /** Whether what lies around the object being drawn is darkened. */
   dims = $state.raw(true);
+  /** Whether the names of objects stand on them. */
+  labelled = $state.raw(false);
   /** uids of all selected annotations; the session knows the one that keys mean. */
   selected = $state.raw<readonly string[]>([]);
   /** What is looked at closer. */
@@ -84,6 +86,7 @@ export class Stage implements ToolStage {
       suggestions: peeking ? [] : [...suggestions.shown, ...(this.once ? [this.once] : [])],
       lit: this.once?.uid ?? suggestions.current?.uid ?? null,
       fillAlpha: this.fillAlpha,
+      labels: this.labelled ? list.labels : null,
     };
   });
 

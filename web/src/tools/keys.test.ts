@@ -65,7 +65,8 @@ describe("layouts", () => {
     ["Process", "KeyB", "brush"], // an input method that waits for more
     ["Enter", "Enter", "accept"],
     ["ق", "KeyR", "correct"],
-    ["ه", "KeyI", null],
+    ["ه", "KeyI", "labels"],
+    ["ت", "KeyJ", null],
     ["ث", "KeyE", "eraser"],
   ])("of another script count by where the key %s is (%s)", (combination, code, command) => {
     expect(means(combination, code)).toBe(command);

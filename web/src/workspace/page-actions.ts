@@ -12,7 +12,7 @@ import type { Workspace } from "./workspace.svelte.ts";
 /** What only the page's own components can do. */
 type OfComponents = Pick<
   Page,
-  "toggleTidy" | "tellSaving" | "findCategory" | "openHistory" | "openSheet" | "openPalette"
+  "toggleTidy" | "toggleLabels" | "tellSaving" | "findCategory" | "openHistory" | "openSheet" | "openPalette"
 >;
 
 interface Parts extends OfComponents {

@@ -65,6 +65,8 @@ export interface Page {
   lookCloser(): void;
   /** Draw masks of clicks without parts that nobody clicked and without small holes, or as the model answers. */
   toggleTidy(): void;
+  /** Write on objects what they are, or not any more. */
+  toggleLabels(): void;
   /** A point where the keyboard points. */
   point(label: PointLabel): void;
   /** Tell whether everything is saved. */

@@ -77,6 +77,7 @@ describe("keys", () => {
       "findDetected",
       "lookCloser",
       "toggleTidy",
+      "toggleLabels",
       "point",
     ] as const;
     const more = [

@@ -117,6 +117,13 @@ export const PAGE = [
   },
   {
     group: "Images and view",
+    command: "labels",
+    does: m.tools_labels,
+    keys: ["i"],
+    run: ({ page }) => page.toggleLabels(),
+  },
+  {
+    group: "Images and view",
     command: "peek",
     does: m.tools_peek,
     keys: ["t"],

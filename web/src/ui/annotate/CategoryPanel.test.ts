@@ -10,6 +10,7 @@ import { FakeDecoder } from "../../decoder/fake-decoder.test-support.ts";
 import { createSession, type Session } from "../../session/session.svelte.ts";
 import { ExhaustivityStatements } from "../../workspace/exhaustivity.ts";
 import { Objects } from "../../workspace/objects.svelte.ts";
+import { RecentCategories } from "../../workspace/recent-categories.svelte.ts";
 import CategoryPanel from "./CategoryPanel.svelte";
 
 const NAMES = [
@@ -31,6 +32,7 @@ let session: Session;
 let created: string[];
 let told: Exhaustivity[];
 let panel: { find(): Promise<void> };
+let recent: RecentCategories;
 const person = userEvent.setup();
 const shown = () =>
   within(screen.getByRole("list"))
@@ -52,13 +54,15 @@ beforeEach(() => {
     told: () => told,
     next: () => undefined,
   });
+  localStorage.clear();
+  recent = new RecentCategories(localStorage, 1);
   const props = {
     session,
     objects: new Objects(session),
     statements,
+    recent,
     oncreate: async (name: string) => void created.push(name),
   };
-  localStorage.clear();
   panel = render(CategoryPanel, { props, context: contextOf({ view: new View() }) })
     .component as unknown as typeof panel;
 });
@@ -72,6 +76,15 @@ it("chooses none of itself, and by Enter the first one that is found", async () 
   await person.keyboard("{ArrowDown}{Enter}");
   expect(chosen()).toBe("cat");
   expect([screen.getByRole<HTMLInputElement>("textbox").value, shown().length]).toEqual(["", NAMES.length]);
+});
+
+it("lists those first that were chosen last, where there are more than digits, and leaves the digits as they are", async () => {
+  recent.note(12);
+  recent.note(4);
+  await vi.waitFor(() => expect(shown().slice(0, 4)).toEqual(["boat", "horse", "aeroplane", "bicycle"]));
+  expect(screen.getByRole("button", { name: /^boat/ }).textContent).toMatch(/4\s*$/);
+  session.setCategories(session.list.categories.slice(0, 10));
+  await vi.waitFor(() => expect(shown()).toEqual(NAMES.slice(0, 10)));
 });
 
 it("adds what is not there", async () => {
