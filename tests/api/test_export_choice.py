@@ -101,6 +101,24 @@ def test_what_was_counted_is_what_comes(
     assert counted["left_out_annotations"] == 3 - len(drawn)
 
 
+def test_images_that_were_chosen_one_by_one_come_and_no_others(
+    script: FlaskClient, project: Json, images: Mapping[str, int]
+) -> None:
+    query = f"which=all&image_ids={images['skipped']},{images['begun']},999999"
+    assert exported(script, project["id"], query) == {"shelf/begun", "skipped"}
+    counted = preview(script, project["id"], query)
+    assert (counted["images"], counted["annotations"]) == (2, 1)
+    assert exported(script, project["id"], f"which=approved&image_ids={images['skipped']}") == set()
+    assert exported(script, project["id"], f"{query}&folder=shelf") == {"shelf/begun"}
+
+
+@pytest.mark.parametrize("ids", ["", "1,,2", "1,", "x", "-1", "1 2", ",".join(["1"] * 1001)])
+def test_numbers_of_images_that_are_none_are_refused(script: FlaskClient, project: Json, ids: str) -> None:
+    answer = script.get(f"/api/v1/projects/{project['id']}/export?image_ids={ids}")
+    assert answer.status_code == 422
+    assert "image_ids" in str(answer.json)
+
+
 def test_untouched_images_get_no_label_files_and_negatives_do(
     script: FlaskClient, project: Json, images: Mapping[str, int]
 ) -> None:

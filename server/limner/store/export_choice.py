@@ -63,6 +63,8 @@ def chosen_images(project_id: int, choice: ImageChoice) -> ColumnElement[bool]:
         found.append(or_(Image.annotation_count > 0, Image.state.in_(FINISHED)))
     if not choice.skipped:
         found.append(Image.state != "skipped")
+    if choice.images is not None:
+        found.append(Image.id.in_(choice.images))
     return and_(*found)
 
 

@@ -69,11 +69,13 @@ class ImageChoice:
             any, so that only images on which nobody has done anything yet are left out; ``all``.
         skipped: whether images that were skipped may be among them.
         listing: what is listed; its order does not count.
+        images: numbers of images that were chosen one by one; None: any.
     """
 
     which: WorkDone = "all"
     skipped: bool = True
     listing: Listing = EVERYTHING
+    images: frozenset[int] | None = None
 
 
 ALL_IMAGES = ImageChoice()

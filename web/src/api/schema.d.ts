@@ -6703,6 +6703,7 @@ export interface operations {
         skipped?: boolean;
         images?: boolean | null;
         split?: string | null;
+        image_ids?: string | null;
       };
       header?: never;
       path: {
@@ -6772,6 +6773,7 @@ export interface operations {
         skipped?: boolean;
         images?: boolean | null;
         split?: string | null;
+        image_ids?: string | null;
       };
       header?: never;
       path: {
@@ -6840,6 +6842,7 @@ export interface operations {
         skipped?: boolean;
         images?: boolean | null;
         split?: string | null;
+        image_ids?: string | null;
       };
       header?: never;
       path: {

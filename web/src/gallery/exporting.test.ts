@@ -72,6 +72,23 @@ it("leaves out none of what the gallery's list is narrowed by", () => {
   }
 });
 
+it("takes out the images that were chosen one by one, in every state, and begins with them", () => {
+  const chosen = firstForm(project(1, 0), [7, 9]);
+  expect(exportQuery(chosen, { ...EVERYTHING, tag: "night" }, [7, 9])).toEqual({
+    format: "coco",
+    which: "all",
+    skipped: true,
+    image_ids: "7,9",
+    images: false,
+  });
+  expect(exportQuery({ ...chosen, which: "all" }, EVERYTHING, [7, 9])).not.toHaveProperty("image_ids");
+  expect([obstacle(chosen, 1000), obstacle(chosen, 1001)]).toEqual([
+    "",
+    "At most 1,000 chosen images are exported at once. Give them a tag, list what has it, and export that.",
+  ]);
+  expect(obstacle({ ...chosen, which: "all" }, 1001)).toBe("");
+});
+
 it("says what is wrong with shares, where they count", () => {
   expect(obstacle({ ...form, split: true, shares: [80, 10, 20] })).toBe(
     "The shares add up to 110, not to 100.",

@@ -5,7 +5,8 @@ import type { ExportPreview, ExportQuery, Project } from "../api/types.ts";
 import { amid, number } from "../texts/format.ts";
 import { m } from "../texts/messages.ts";
 
-export type Which = NonNullable<ExportQuery["which"]> | "listed";
+/** `chosen`: one by one in the gallery. */
+export type Which = NonNullable<ExportQuery["which"]> | "listed" | "chosen";
 export type Format = NonNullable<ExportQuery["format"]>;
 
 /** What is chosen in the dialog. */
@@ -72,10 +73,10 @@ export const isNarrowed = (listing: Listing): boolean =>
   Object.keys(queryOf({ ...listing, order: EVERYTHING.order, descending: false })).length > 0;
 
 /** Finished images where there are any: nothing that somebody is still drawing gets into a training set unasked. */
-export function firstForm(project: Project): ExportForm {
+export function firstForm(project: Project, chosen: readonly number[] = []): ExportForm {
   const finished = project.submitted_count + project.approved_count > 0;
   return {
-    which: finished ? "finished" : "annotated",
+    which: chosen.length > 0 ? "chosen" : finished ? "finished" : "annotated",
     skipped: false,
     format: "coco",
     polygons: false,
@@ -93,8 +94,12 @@ export const writesPolygons = ({ format, polygons }: ExportForm): boolean =>
 export const bringsImages = ({ format, images, split }: ExportForm): boolean =>
   FORMATS[format].withImages && (format === "coco" && split ? true : (images ?? format === "yolo"));
 
-/** Why what is chosen cannot be exported; empty when it can. */
-export function obstacle({ split, shares, format }: ExportForm): string {
+const MOST_CHOSEN = 1000; // images, as the server takes them
+
+/** Why what is chosen cannot be exported; empty when it can. @param chosen how many images are chosen one by one */
+export function obstacle({ which, split, shares, format }: ExportForm, chosen = 0): string {
+  if (which === "chosen" && chosen > MOST_CHOSEN)
+    return m.exchange_chosen_too_many({ most: number(MOST_CHOSEN) });
   if (!split || !FORMATS[format].withImages) return "";
   const total = shares.reduce((sum, share) => sum + share, 0);
   if (shares.some((share) => !Number.isInteger(share) || share < 0)) return m.exchange_shares_whole();
@@ -102,17 +107,19 @@ export function obstacle({ split, shares, format }: ExportForm): string {
   return shares[0] > 0 ? "" : m.exchange_shares_training();
 }
 
-/** The question to the server. Only what matters for the format is in it. */
-export function exportQuery(form: ExportForm, listing: Listing): ExportQuery {
+/** The question to the server. Only what matters for the format is in it. @param chosen numbers of images that are chosen one by one */
+export function exportQuery(form: ExportForm, listing: Listing, chosen: readonly number[] = []): ExportQuery {
   const { order, descending, ...filter } = queryOf(listing);
   const { withImages } = FORMATS[form.format];
   const split = withImages && form.split;
   const shares = form.shares[2] > 0 ? form.shares : form.shares.slice(0, 2);
   return {
     format: form.format,
-    which: form.which === "listed" ? "all" : form.which,
-    skipped: form.skipped || (form.which === "listed" && filter.state === "skipped"),
+    which: form.which === "listed" || form.which === "chosen" ? "all" : form.which,
+    skipped:
+      form.skipped || form.which === "chosen" || (form.which === "listed" && filter.state === "skipped"),
     ...(form.which === "listed" && filter),
+    ...(form.which === "chosen" && { image_ids: chosen.join(",") }),
     ...(form.format === "coco" && form.polygons && { segmentation: "polygon" as const }),
     ...(writesPolygons(form) && form.tolerance > 0 && { tolerance: form.tolerance }),
     ...(withImages && { images: bringsImages(form) }),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from limner.api.schemas.base import Answer, Request
 from limner.api.schemas.images import FilterQuery
@@ -71,12 +71,16 @@ class ImportQuery(Request):
     preview: bool = False
 
 
+MAX_CHOSEN = 1000  # images that are named one by one: their numbers stand in an address
+NUMBERS = r"^\d{1,15}(,\d{1,15})*$"
+
+
 class ExportQuery(FilterQuery):
     """What to export, and how.
 
     ``which`` images: approved ones, finished (approved or submitted), annotated (with annotations, or finished without
     any) or all; of these, those that the filter lists, and without ``skipped`` none that was
-    skipped. In COCO, masks are written as RLE, which is exact, or as polygons; polygons, YOLO's too, are exact unless a
+    skipped. With ``image_ids``, numbers with commas between them, only those among these; at most 1,000. In COCO, masks are written as RLE, which is exact, or as polygons; polygons, YOLO's too, are exact unless a
     ``tolerance`` in pixels lets them have fewer corners. ``images`` says whether the images themselves come along: by
     default with YOLO, and with label maps where names differ. ``split`` divides them by their bytes, as percentages for
     training, validation and, maybe, test: 80/10/10.
@@ -89,6 +93,7 @@ class ExportQuery(FilterQuery):
     skipped: bool = True
     images: bool | None = None
     split: Annotated[str, StringConstraints(max_length=11)] | None = None
+    image_ids: Annotated[str, StringConstraints(pattern=NUMBERS)] | None = None
 
     def choice(self) -> ExportChoice:
         """The same for the exporters.
@@ -97,16 +102,24 @@ class ExportQuery(FilterQuery):
             InvalidInput: when it does not go together.
         """
         split = None if self.split is None else Split.parse(self.split)
+        images = None if self.image_ids is None else frozenset(map(int, self.image_ids.split(",")))
         choice = ExportChoice(
             self.format,
             self.segmentation or "rle",
             self.tolerance,
-            ImageChoice(self.which, self.skipped, self.filtered()),
+            ImageChoice(self.which, self.skipped, self.filtered(), images),
             self.images,
             split,
         )
         choice.check()
         return choice
+
+    @field_validator("image_ids")
+    @classmethod
+    def _count_images(cls, numbers: str | None) -> str | None:
+        if numbers is not None and (count := numbers.count(",") + 1) > MAX_CHOSEN:
+            raise ValueError(f"{count} images are named, at most {MAX_CHOSEN} may be: give them a tag and name that")
+        return numbers
 
     @model_validator(mode="after")
     def _check_segmentation(self) -> Self:

@@ -74,9 +74,9 @@ afterEach(() => {
   kept.length = 0;
 });
 
-function show(listing = EVERYTHING) {
+function show(listing = EVERYTHING, chosen: readonly number[] = []) {
   const exports = { preview, tolerance, open, snapshots, takeSnapshot, compare } as unknown as ExportsClient;
-  render(ExportDialog, { props: { project, listing, onclose: () => {} }, context: contextOf({ exports }) });
+  render(ExportDialog, { props: { project, listing, chosen, onclose: () => {} }, context: contextOf({ exports }) });
 }
 
 const counts = () => screen.findByTestId("export-counts");
@@ -104,6 +104,23 @@ it("offers what the gallery lists only where that is less than everything", asyn
       expect.anything(),
     ),
   );
+});
+
+it("begins with the images that were chosen one by one, whatever their state", async () => {
+  show(EVERYTHING, [7, 9]);
+  expect(
+    screen.getByRole<HTMLInputElement>("radio", { name: "The 2 images that you chose" }).checked,
+  ).toBe(true);
+  await waitFor(() =>
+    expect(preview).toHaveBeenLastCalledWith(
+      3,
+      expect.objectContaining({ which: "all", skipped: true, image_ids: "7,9" }),
+      expect.anything(),
+    ),
+  );
+  expect(screen.queryByRole("checkbox", { name: "Skipped ones too" })).toBeNull();
+  await person.click(screen.getByRole("radio", { name: "All" }));
+  await waitFor(() => expect(preview.mock.lastCall?.[1]).not.toHaveProperty("image_ids"));
 });
 
 it("says what a tolerance costs, as it was measured", async () => {
