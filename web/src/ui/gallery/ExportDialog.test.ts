@@ -76,7 +76,10 @@ afterEach(() => {
 
 function show(listing = EVERYTHING, chosen: readonly number[] = []) {
   const exports = { preview, tolerance, open, snapshots, takeSnapshot, compare } as unknown as ExportsClient;
-  render(ExportDialog, { props: { project, listing, chosen, onclose: () => {} }, context: contextOf({ exports }) });
+  render(ExportDialog, {
+    props: { project, listing, chosen, onclose: () => {} },
+    context: contextOf({ exports }),
+  });
 }
 
 const counts = () => screen.findByTestId("export-counts");
@@ -108,9 +111,9 @@ it("offers what the gallery lists only where that is less than everything", asyn
 
 it("begins with the images that were chosen one by one, whatever their state", async () => {
   show(EVERYTHING, [7, 9]);
-  expect(
-    screen.getByRole<HTMLInputElement>("radio", { name: "The 2 images that you chose" }).checked,
-  ).toBe(true);
+  expect(screen.getByRole<HTMLInputElement>("radio", { name: "The 2 images that you chose" }).checked).toBe(
+    true,
+  );
   await waitFor(() =>
     expect(preview).toHaveBeenLastCalledWith(
       3,
