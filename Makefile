@@ -1,6 +1,6 @@
 # make run     set everything up and start Limner with a demo project
 # make test    set up what the tests need and run all of them
-# make test-cluster  the browser tests on two web processes and PostgreSQL
+# make test-cluster  the browser tests on two web processes behind nginx, with PostgreSQL and an S3 server
 # make quick   the tests that need neither a browser nor minutes
 # make check   format, lint, types and import rules, Python and web
 # make bench   measure: decoder, encoder, segmenting everything, all models

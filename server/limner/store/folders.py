@@ -9,8 +9,8 @@ from heapq import nsmallest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from limner.store.sizes import late_in
-from limner.store.tables import IS_UNCOUNTED, FolderSize, Image
+from limner.store.sizes import batches, late_in
+from limner.store.tables import FolderSize, Image
 from limner.vocabulary.listing import natural_key
 from limner.vocabulary.names import folder_of
 
@@ -30,9 +30,9 @@ def folders_of(session: Session, project_id: int, limit: int) -> Sequence[tuple[
         images = _count_images(session, project_id, limit)
     else:
         change: Counter[str] = Counter()
-        if late.changed:
-            names = select(Image.file_name).where(Image.project_id == project_id, IS_UNCOUNTED)
-            change.update(folder for name in session.scalars(names) if (folder := folder_of(name)))
+        for some in batches(late.images):
+            names = session.scalars(select(Image.file_name).where(Image.id.in_(some)))
+            change.update(folder for name in names if (folder := folder_of(name)))
         for old in late.old.get(project_id, ()):
             change.subtract(old.folders)
         images = _add_to_sums(session, project_id, change, limit)

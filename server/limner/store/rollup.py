@@ -37,6 +37,8 @@ from limner.store.upsert import insert_for
 from limner.vocabulary.names import folder_of
 
 ROWS_AT_ONCE = 200  # annotations in memory
+# PostgreSQL takes all images for due ones, and would find the first of them by reading all that are not.
+_ALONG_ITS_INDEX = (Image.project_id, Image.id)
 NEVER = -1  # the counted revision of an image that is to be counted, whatever its revision is
 MAX_SECONDS = 86_400  # of work on one mask that count, and
 MAX_CLICKS = 1_000_000  # clicks on it: whatever else a script claims must not spoil the sums
@@ -159,6 +161,7 @@ def count_due(session: Session, limit: int, on_row: Callable[[], None] = lambda:
             Image.author_id,
         )
         .where(IS_UNCOUNTED)
+        .order_by(*_ALONG_ITS_INDEX)
         .limit(limit)
     ).all()
     found = contributions_of(session, due, on_row)
@@ -221,7 +224,7 @@ def roll_up(session: Session, counted: Mapping[int, Counted], limit: int) -> int
 
 def is_due(session: Session) -> bool:
     """Whether anything changed, or went, since it was counted."""
-    return session.scalar(select(Image.id).where(IS_UNCOUNTED).limit(1)) is not None or (
+    return session.scalar(select(Image.id).where(IS_UNCOUNTED).order_by(*_ALONG_ITS_INDEX).limit(1)) is not None or (
         session.scalar(select(ImageRollup.image_id).where(IS_GONE).limit(1)) is not None
     )
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, TextClause, and_, delete, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from limner.store.embeddings import EmbeddingKey
@@ -33,12 +33,10 @@ from limner.store.tables import (
 )
 
 FEW = 5_000  # images that changed since they were counted: beyond that, all rows of the project are
+AT_ONCE = 1_000  # numbers of images in one statement
 LARGE = 20_000  # images of a project whose encoded ones are counted once in a while
 ENCODED_EVERY = timedelta(seconds=30)
 ENCODED_SHARE = 50  # times as long as the last counting took is the pause after it, at least
-
-
-_Chosen = ColumnElement[bool] | TextClause
 
 
 @dataclass(frozen=True)
@@ -51,15 +49,12 @@ class Late:
     Attributes:
         everything: projects of which all rows are to be counted.
         old: what images added to the sums of the other projects that changed, or went, since they were counted.
+        images: the numbers of those that changed and are there.
     """
 
     everything: frozenset[int]
     old: Mapping[int, Sequence[Contributions]]
-
-    @property
-    def changed(self) -> Collection[int]:
-        """The other projects of which something changed."""
-        return self.old.keys()
+    images: Sequence[int]
 
 
 def late_in(session: Session, project_ids: Collection[int]) -> Late:
@@ -78,12 +73,25 @@ def late_in(session: Session, project_ids: Collection[int]) -> Late:
         changed.update(dict(rows.all()))
     few = [project_id for project_id, count in changed.items() if count <= FEW]
     old: dict[int, list[Contributions]] = {project_id: [] for project_id in few}
+    images: Sequence[int] = ()
     if few:
-        uncounted = select(Image.id).where(Image.project_id.in_(few), IS_UNCOUNTED)
-        rollups = select(ImageRollup.project_id, ImageRollup.counted).where(ImageRollup.project_id.in_(few))
-        for project_id, counted in session.execute(rollups.where(or_(IS_GONE, ImageRollup.image_id.in_(uncounted)))):
-            old[project_id].append(Contributions.from_json(counted))
-    return Late(frozenset(changed.keys() - old.keys()), old)
+        # PostgreSQL takes all images for changed ones, and would read all rows that are joined to them: numbers first.
+        images = session.scalars(select(Image.id).where(Image.project_id.in_(few), IS_UNCOUNTED)).all()
+        rollups = select(ImageRollup.project_id, ImageRollup.counted)
+        chosen = [and_(ImageRollup.project_id.in_(few), IS_GONE)]
+        chosen += [
+            and_(ImageRollup.project_id.in_(few), ImageRollup.image_id.in_(some), ImageRollup.gone.is_(False))
+            for some in batches(images)
+        ]
+        for condition in chosen:
+            for project_id, counted in session.execute(rollups.where(condition)):
+                old[project_id].append(Contributions.from_json(counted))
+    return Late(frozenset(changed.keys() - old.keys()), old, images)
+
+
+def batches(images: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Some numbers at a time."""
+    return (images[first : first + AT_ONCE] for first in range(0, len(images), AT_ONCE))
 
 
 def sizes_of(session: Session, project_ids: Collection[int], late: Late | None = None) -> Mapping[int, Counter[str]]:
@@ -103,8 +111,8 @@ def sizes_of(session: Session, project_ids: Collection[int], late: Late | None =
         of_project = sizes.setdefault(project_id, Counter())
         for each in old:
             of_project.subtract(each.sizes())
-    for projects, chosen in ((late.changed, IS_UNCOUNTED), (late.everything, true())):
-        for project_id, counts in _count(session, projects, chosen).items():
+    for chosen in _rows_to_count(late):
+        for project_id, counts in _count(session, chosen).items():
             sizes.setdefault(project_id, Counter()).update(counts)
     return {project_id: counts for project_id, counts in sizes.items() if counts["images"]}
 
@@ -121,8 +129,8 @@ def masks_by_category(session: Session, project_ids: Collection[int], late: Late
         for each in old:
             for (_, category, _, _), counts in each.effort.items():
                 masks[category] -= counts["masks"]
-    for projects, chosen in ((late.changed, IS_UNCOUNTED), (late.everything, true())):
-        masks.update(_count_masks(session, projects, chosen))
+    for chosen in _rows_to_count(late):
+        masks.update(_count_masks(session, chosen))
     return Counter({category: count for category, count in masks.items() if category and count})
 
 
@@ -204,10 +212,16 @@ def note_encoded(
             session.execute(insert(EncodedCount), rows)
 
 
-def _count(session: Session, project_ids: Collection[int], chosen: _Chosen) -> Mapping[int, Mapping[str, int]]:
+def _rows_to_count(late: Late) -> Iterator[ColumnElement[bool]]:
+    """The images whose rows are to be counted, some at a time."""
+    for some in batches(late.images):
+        yield Image.id.in_(some)
+    if late.everything:
+        yield Image.project_id.in_(late.everything)
+
+
+def _count(session: Session, chosen: ColumnElement[bool]) -> Mapping[int, Mapping[str, int]]:
     """The sizes of projects, by their rows; of the images that are chosen."""
-    if not project_ids:
-        return {}
     counts = {
         "images": func.count(Image.id),
         "annotated": func.count(Image.id).filter(Image.annotation_count > 0),
@@ -215,20 +229,18 @@ def _count(session: Session, project_ids: Collection[int], chosen: _Chosen) -> M
         **{state: func.count(Image.id).filter(Image.state == state) for state in SIZES[3:]},
     }
     columns = [counts[name].label(name) for name in SIZES]
-    rows = select(Image.project_id, *columns).where(Image.project_id.in_(project_ids), chosen)
+    rows = select(Image.project_id, *columns).where(chosen)
     return {
         row.project_id: {name: int(getattr(row, name)) for name in SIZES}
         for row in session.execute(rows.group_by(Image.project_id))
     }
 
 
-def _count_masks(session: Session, project_ids: Collection[int], chosen: _Chosen) -> Mapping[int, int]:
-    if not project_ids:
-        return {}
+def _count_masks(session: Session, chosen: ColumnElement[bool]) -> Mapping[int, int]:
     rows = (
         select(Annotation.category_id, func.count())
         .join(Image, Image.id == Annotation.image_id)
-        .where(Image.project_id.in_(project_ids), chosen)
+        .where(chosen)
         .where(Annotation.deleted.is_(None), Annotation.category_id.is_not(None))
         .group_by(Annotation.category_id)
     )
