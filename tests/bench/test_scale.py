@@ -38,6 +38,8 @@ def test_all_questions_are_asked_among_few_rows_and_among_all(
         "list",
         "number",
         "page",
+        "the same",
+        "is anything to be counted",
         "figures",
         "export shard",
         "sweep",

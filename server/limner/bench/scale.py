@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import Session
 
 from limner.bench.harness import Milliseconds, Result, progress, result, summary
 from limner.blobs import BlobStore
@@ -35,6 +36,7 @@ from limner.store.leases import take_next
 from limner.store.listing import count_images, page_images, position_of
 from limner.store.migrate import migrate
 from limner.store.projects import count_projects, create_project, get_project, list_projects
+from limner.store.rollup import NEVER, is_due
 from limner.store.tables import Category, Embedding, Image, Project
 from limner.store.types import utc_now
 from limner.vocabulary.listing import ImageOrder, Listing
@@ -45,6 +47,7 @@ NAMES = ("Large", "Shard")
 PAGE = 100  # images of a page of the gallery
 ROUNDS = 40
 PEOPLE, CATEGORIES = 20, 50
+CHANGED = 100  # images that the counter has not seen yet
 
 AT_ONCE = 20_000  # images in one transaction while rows are made
 EMBEDDING_BYTES = 2_100_000
@@ -165,6 +168,8 @@ class Scale:
             "list of 1,000 folders": lambda: self._folders(project_id),
             "number of images that were returned": lambda: self._count(project_id),
             "page of projects": self._projects,
+            f"the same, {CHANGED} images not counted yet": lambda: self._projects_beside_work(project_id),
+            "is anything to be counted": self._due,
             "figures of a project": lambda: self._figures(project_id),
             f"export shard of {SHARD_IMAGES:,} images": lambda: sum(map(len, export_coco(self.database, shard_id))),
             "sweep of 5 images": self._sweep,
@@ -210,11 +215,21 @@ class Scale:
     def _projects(self) -> None:
         """Each with its categories, how many images it has in which state, and how many of them are encoded."""
         with self.database.read() as session:
-            key = EmbeddingKey.of(MODEL)
-            projects = {project.id: key for project in list_projects(session)}
-            count_projects(session, projects)
-            categories_of(session, list(projects))
-            count_annotations(session, list(projects))
+            _read_projects(session)
+
+    def _projects_beside_work(self, project_id: int) -> None:
+        """Some images changed since they were counted, as always while people work; afterwards it is as before."""
+        with self.database.write() as session:
+            some = select(Image.id).where(Image.project_id == project_id).order_by(Image.id).limit(CHANGED)
+            changed = update(Image).where(Image.id.in_(some)).values(counted_revision=NEVER)
+            session.execute(changed.execution_options(synchronize_session=False))
+            _read_projects(session)
+            session.rollback()
+
+    def _due(self) -> None:
+        """As the counter asks every few seconds; nothing is."""
+        with self.database.read() as session:
+            is_due(session)
 
     def _figures(self, project_id: int) -> None:
         """What the page *Figures* asks: progress, when it ends, work by category and person, what reviews said."""
@@ -236,6 +251,14 @@ class Scale:
         with self.database.read() as session:
             taken = int(session.scalar(select(func.sum(Embedding.bytes))) or 0)
         EmbeddingCap(self.database, self.blobs, taken - 5 * EMBEDDING_BYTES).enforce(utc_now() + timedelta(minutes=1))
+
+
+def _read_projects(session: Session) -> None:
+    key = EmbeddingKey.of(MODEL)
+    projects = {project.id: key for project in list_projects(session)}
+    count_projects(session, projects)
+    categories_of(session, list(projects))
+    count_annotations(session, list(projects))
 
 
 def run(url: str, images: int, annotations: int, rounds: int = ROUNDS, before: Path | None = None) -> Iterator[Result]:
