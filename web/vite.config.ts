@@ -1,6 +1,7 @@
 import { paraglideVitePlugin } from "@inlang/paraglide-js";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
+import { assembly } from "./plugins/assembly.ts";
 import { guide } from "./plugins/guide.ts";
 import { precompress } from "./plugins/precompress.ts";
 
@@ -24,7 +25,7 @@ const texts = paraglideVitePlugin({
 });
 
 export default defineConfig({
-  plugins: [texts, svelte(), guide("../docs"), precompress({ minBytes: 1024 })],
+  plugins: [texts, assembly(), svelte(), guide("../docs"), precompress({ minBytes: 1024 })],
   base: "./", // the server puts the path of the installation before it
   build: {
     outDir: "../server/limner/static",
@@ -38,7 +39,7 @@ export default defineConfig({
       output: { codeSplitting: { groups: [{ name: "en", test: /generated\/messages\/en\.js$/ }] } }, // loaded beside the page
     },
   },
-  worker: { format: "es" },
+  worker: { format: "es", plugins: () => [assembly()] },
   optimizeDeps: { exclude: ["onnxruntime-web"] },
   server: {
     headers: ISOLATION,

@@ -103,7 +103,8 @@ def largest_difference(model: PromptableModel, onnx: OnnxModel) -> float:
         prompt = example_prompt(config, labels, has_mask and config.prompts.mask, seed)
         expected = model.answer(features, prompt)
         found = onnx.answer(prepared, [tensor.numpy() for tensor in prompt])
-        for ours, reference in zip(found, expected, strict=True):
+        # What the graph gives beyond that, masks are made of; the plain model has nothing like it.
+        for ours, reference in zip(found[: len(expected)], expected, strict=True):
             difference = relative_difference(ours, reference.numpy())
             if not difference <= MAX_DIFFERENCE:  # also true for NaN
                 raise ExportFailed(

@@ -22,7 +22,7 @@ from limner.sam.model import count_parameters
 from limner_onnx.check import OnnxModel, largest_difference
 from limner_onnx.graphs import write_decode, write_prepare
 
-EXPORT_VERSION = 10  # counts up when the same weights give other graphs
+EXPORT_VERSION = 11  # counts up when the same weights give other graphs
 
 
 def export_model(loaded: LoadedModel, out_root: Path) -> Manifest:

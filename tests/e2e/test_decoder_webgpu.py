@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from playwright.sync_api import Browser, BrowserContext, Page, Worker, expect
 
 from limner.sam.model import PADDING_LOGIT
 from tests.e2e.annotate_page import AnnotatePage, decoder_of
 from tests.e2e.api import Project, sign_in_link
 from tests.e2e.conftest import launch, new_profile
+from tests.e2e.decoder_calls import OPEN, SHOW_WORKER, Answer, ask, relative
 from tests.e2e.server import LimnerServer
 from tests.e2e.tiny_models import TINY_MODELS, TinyModel
 
@@ -34,39 +32,6 @@ PROMPTS = (
     (((0.4, 0.3), (0.1, 0.1), (0.6, 0.6)), (1, 2, 3), True),
 )
 
-# The page keeps its worker to itself; here it is put where a test can ask it too.
-SHOW_WORKER = """
-const Plain = Worker;
-globalThis.Worker = class extends Plain {
-  constructor(script, options) {
-    super(script, options);
-    if (options?.name === "decoder") globalThis.decoderWorker = this;
-  }
-};
-"""
-# One call of web/src/decoder/worker.ts, in the words of comlink, which the page uses to talk to it.
-CALL = """
-const call = (method, value) => new Promise((resolve, reject) => {
-  const id = crypto.randomUUID();
-  decoderWorker.addEventListener("message", function heard({ data }) {
-    if (data.id !== id) return;
-    decoderWorker.removeEventListener("message", heard);
-    if (data.type === "RAW") resolve(data.value);
-    else reject(new Error(data.value.value.message));
-  });
-  decoderWorker.postMessage({ id, type: "APPLY", path: [method], argumentList: [{ type: "RAW", value }] });
-});
-"""
-OPEN = f"async (bytes) => {{ {CALL} await call('open', Uint8Array.from(bytes).buffer); }}"
-DECODE = f"""async ([coords, labels, mask]) => {{
-  {CALL}
-  const {{ lowRes, iou }} = await call('decode', {{
-    pointCoords: Float32Array.from(coords),
-    pointLabels: Float32Array.from(labels),
-    mask: mask && Float32Array.from(mask),
-  }});
-  return [[...lowRes], [...iou]];
-}}"""
 COUNT_READS = """() => {
   self.reads = 0;
   const map = GPUBuffer.prototype.mapAsync;
@@ -75,8 +40,6 @@ COUNT_READS = """() => {
     return map.apply(this, given);
   };
 }"""
-
-Answer = tuple[NDArray[np.float64], NDArray[np.float64]]  # low_res_masks (4, side, side), iou_predictions (4,)
 
 
 @pytest.fixture(scope="module")
@@ -89,15 +52,6 @@ def with_card(server: LimnerServer, browser: Browser) -> Iterator[BrowserContext
 @pytest.fixture(params=TINY_MODELS)
 def tiny(request: pytest.FixtureRequest, tmp_path: Path) -> TinyModel:
     return TinyModel(request.param, tmp_path)
-
-
-def ask(page: Page, tiny: TinyModel, prompt: tuple[Any, tuple[int, ...], bool]) -> Answer:
-    points, labels, has_mask = prompt
-    coords = [value * tiny.manifest.input.image_size for point in points for value in point]
-    side = tiny.manifest.masks.low_res_size
-    mask = (4 * np.sin(np.arange(side**2) / 37)).tolist() if has_mask else None
-    low_res, iou = page.evaluate(DECODE, [coords, labels, mask])
-    return np.reshape(low_res, (4, side, side)), np.array(iou)
 
 
 def ask_all(page: Page, tiny: TinyModel) -> list[Answer]:
@@ -113,10 +67,6 @@ def reads(decoder: Worker) -> int:
     """How often something was read back from the card since it was last asked."""
     count: int = decoder.evaluate("() => { const { reads } = self; self.reads = 0; return reads; }")
     return count
-
-
-def relative(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
-    return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
 
 
 def test_the_card_answers_as_the_processor(with_card: BrowserContext, project: Project, tiny: TinyModel) -> None:

@@ -44,14 +44,15 @@ class TinyModel:
     """A tiny model as the page gets it.
 
     Attributes:
+        model: in torch.
         manifest: of its graphs.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
         with torch.random.fork_rng(devices=[]):
-            model = TINY_MODELS[name]()
+            self.model = TINY_MODELS[name]()
         sha256 = hashlib.sha256(name.encode()).hexdigest()
-        self.manifest: Manifest = write_graphs(LoadedModel(model, name, sha256, title=f"Tiny {name}"), folder)
+        self.manifest: Manifest = write_graphs(LoadedModel(self.model, name, sha256, title=f"Tiny {name}"), folder)
         self._folder = folder
 
     def embedding(self, seed: int, height: int, width: int) -> bytes:

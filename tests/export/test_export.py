@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from limner.models.catalogue import bundled_models
 from limner.models.manifest import Manifest, graphs_folder
 from limner.models.registry import LoadedModel, build_model, build_sam, load_model
 from limner.sam.common import as_kind
+from limner.sam.factored.decoder import FACTORS, FactoredDecoder
 from limner.sam.factored.prepared import MASK_CHANNELS
-from limner.sam.model import PADDING_LOGIT, Features, PromptableModel
+from limner.sam.model import ANSWERS, PADDING_LOGIT, Features, PromptableModel
 from limner.sam.sam import Sam
 from limner.sam.transformer import Attention
 from limner.vocabulary.specs import IMAGE_EMBEDDINGS, FeatureSpec, MaskSpec, PromptSpec
@@ -63,7 +65,7 @@ def test_manifest_describes_the_graphs(sam: Sam, exported: tuple[Path, Manifest]
         assert path.stat().st_size == graph.bytes
     assert manifest.graphs.prepare.inputs == ("image_embeddings", "valid_size", "whole")
     assert manifest.graphs.decode.inputs == (*manifest.graphs.prepare.outputs, *PROMPT_INPUTS)
-    assert manifest.graphs.decode.outputs == ("low_res_masks", "iou_predictions")
+    assert manifest.graphs.decode.outputs == (*ANSWERS, *FACTORS)
     assert manifest.features == (FeatureSpec(IMAGE_EMBEDDINGS, 256, 16, 16),)
     assert (manifest.input.fit, manifest.masks, manifest.prompts) == ("pad", MaskSpec(low_res_size=64), PromptSpec())
     assert 0 < manifest.max_abs_difference < 1e-4
@@ -102,6 +104,44 @@ def test_masks_of_a_cropped_image(exported: tuple[Path, Manifest], sam: Sam) -> 
         assert check.relative_difference(masks[shown], expected[shown]) < 1e-4
         assert (masks[..., 4 * rows :, :] == PADDING_LOGIT).all()
         assert (masks[..., 4 * columns :] == PADDING_LOGIT).all()
+
+
+BASES = ("upscaled00", "upscaled01", "upscaled10", "upscaled11")
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("valid_size", [(16, 16), (11, 16), (16, 3)])
+def test_what_the_graph_gives_beside_the_masks_is_what_they_are_made_of(
+    exported: tuple[Path, Manifest], sam: Sam, valid_size: tuple[int, int], whole: bool
+) -> None:
+    """The page has the graph upscale a single cell, and makes the masks of what comes with it by itself."""
+    folder, manifest = exported
+    onnx = check.OnnxModel(folder / "prepare.onnx", folder / "decode.onnx", threads=1)
+    features = example_features(sam.config.features, seed=8)
+    prepared = onnx.prepare(numbers(features), valid_size, whole=whole)
+    upscaling = copy.deepcopy(as_kind(sam.split(), FactoredDecoder).upscaling).double()
+    rows, columns = valid_size
+    for seed, labels in enumerate([[1, -1], [2, 3], [1] * 24 + [-1]]):
+        for has_mask in (False, True):
+            prompt = example_prompt(sam.config, labels, has_mask, seed)
+            one_cell = {name: np.zeros((64, 1, 1), np.float32) for name in BASES}
+            found = onnx.answer({**prepared, **one_cell}, [tensor.numpy() for tensor in prompt])
+            answers = dict(zip(manifest.graphs.decode.outputs, found, strict=True))
+            of_rows, of_columns, constants, weights = (torch.from_numpy(answers[name]).double() for name in FACTORS)
+            shown = of_rows.view(-1, 16, 16)[: of_columns.shape[1], :rows, :columns].flatten(1)
+            bases = [torch.from_numpy(prepared[name]).double() for name in BASES]
+            with torch.inference_mode():
+                expected, iou = sam.decode(features, prompt)
+                masks = upscaling(bases, of_columns, shown, shown[-1:], weights)
+            assert masks.shape == (1, 4, 4 * rows, 4 * columns)
+            assert check.relative_difference(masks.numpy(), expected[..., : 4 * rows, : 4 * columns].numpy()) < 1e-4
+            assert check.relative_difference(answers["iou_predictions"], iou.numpy()) < 1e-4
+    matrix, bias, gain, offset, epsilon = torch.split(constants, [4 * 32 * 64, 32, 64, 64, 1])
+    assert torch.equal(matrix.view(128, 64), upscaling.up2_matrix)
+    assert torch.equal(bias, upscaling.up2_bias[:32, 0])
+    assert torch.equal(gain, upscaling.norm.weight)
+    assert torch.equal(offset, upscaling.norm.bias)
+    assert epsilon.item() == pytest.approx(upscaling.norm.eps)
 
 
 def test_what_prepare_leaves_out_decode_makes_up_for(exported: tuple[Path, Manifest], sam: Sam) -> None:

@@ -4,6 +4,7 @@ import gpuScript from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url";
 import gpuBinary from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url";
 import type * as Ort from "onnxruntime-web/webgpu";
 import type { Graph, Inputs, KeptTensor, Runtime } from "./runtime.ts";
+import { answersOf } from "./upscaling/upscaled-graph.ts";
 
 /** The part of WebGPU that is asked here; TypeScript's library does not know it yet. */
 interface Gpu {
@@ -62,7 +63,7 @@ class GpuGraph<Output> implements Graph<Output> {
 
   async run(inputs: Inputs): Promise<Record<string, Output>> {
     const feeds = Object.entries(inputs).map(([name, given]) => [name, this.tensorOf(given)] as const);
-    const tensors = await this.session.run(Object.fromEntries(feeds));
+    const tensors = await this.session.run(Object.fromEntries(feeds), answersOf(this.outputNames));
     return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, this.read(tensor)]));
   }
 

@@ -1,7 +1,6 @@
 /** A family unlike SAM's, in the browser's decoder: two features, stretched, three masks. Python wrote the files. */
 
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type ImageBox, ImageGeometry, imagePoint } from "../core/geometry.ts";
 import { maskFromLogits } from "../core/mask.ts";
@@ -10,10 +9,9 @@ import { decode, type Rle } from "../core/rle.ts";
 import { checkEmbedding } from "./embedding.ts";
 import { DecoderGraphs } from "./graphs.ts";
 import type { Manifest } from "./manifest.ts";
-import { startOrt } from "./ort-module.ts";
+import { ortInNode } from "./ort.test-support.ts";
 import { runtimeOf } from "./processor.ts";
 
-const DIST = new URL("../../node_modules/onnxruntime-web/dist/", import.meta.url);
 const FILES = new URL("../../../tests/golden/made_up/", import.meta.url);
 
 interface Case {
@@ -35,11 +33,14 @@ const { cases }: { cases: Case[] } = json("answers.json");
 let graphs: DecoderGraphs;
 
 beforeAll(async () => {
-  const [script, binary] = ["mjs", "wasm"].map((kind) => new URL(`ort-wasm-simd-threaded.${kind}`, DIST));
-  const module = await startOrt(1, { script: script!.href, binary: fileURLToPath(binary!) });
   const embedding = bytes("embedding.safetensors").buffer;
   checkEmbedding(embedding, manifest);
-  graphs = await DecoderGraphs.load(runtimeOf(module), manifest, bytes("prepare.onnx"), bytes("decode.onnx"));
+  graphs = await DecoderGraphs.load(
+    runtimeOf(await ortInNode(), 1),
+    manifest,
+    bytes("prepare.onnx"),
+    bytes("decode.onnx"),
+  );
   await graphs.warmUp();
   await graphs.prepare(embedding);
 });

@@ -11,6 +11,8 @@ export type Pointer = number;
 type ErrorCode = number; // 0 for success
 
 export interface OrtModule {
+  /** What `HEAPU8` shows. Other modules can be given it, too. */
+  readonly memory: WebAssembly.Memory;
   /**
    * The module's memory. It is another array once the memory has grown, so read this property each time. Growth that a thread
    * caused shows here only after a call of `getValue`.
@@ -78,15 +80,50 @@ export interface OrtModule {
 
 const WARNINGS = 2; // and errors are logged
 
-type Factory = (settings: { numThreads: number; locateFile: (name: string) => string }) => Promise<OrtModule>;
+interface Settings {
+  readonly numThreads: number;
+  /** https://emscripten.org/docs/api_reference/module.html#Module.instantiateWasm */
+  instantiateWasm(
+    imports: WebAssembly.Imports,
+    receive: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
+  ): void;
+}
+
+type Factory = (settings: Settings) => Promise<Omit<OrtModule, "memory">>;
+
+interface Files {
+  /** Address of the module's JavaScript. */
+  readonly script: string;
+  readonly compile: () => Promise<WebAssembly.Module>;
+}
+
+const OF_PAGE: Files = { script, compile: () => WebAssembly.compileStreaming(fetch(binary)) };
 
 /** A module of its own, with `threads` threads: more than one need a page that is cross-origin isolated. */
-export async function startOrt(threads: number, files = { script, binary }): Promise<OrtModule> {
+export async function startOrt(threads: number, files = OF_PAGE): Promise<OrtModule> {
+  const compiled = await files.compile();
   // A file of its own: bundled, its threads would start this worker's code again.
   const { default: factory } = (await import(/* @vite-ignore */ files.script)) as { default: Factory };
-  const module = await factory({ numThreads: threads, locateFile: () => files.binary });
+  let memory: WebAssembly.Memory | undefined;
+  const started = await factory({
+    numThreads: threads,
+    instantiateWasm: (imports, receive) => {
+      memory = memoryOf(imports);
+      receive(new WebAssembly.Instance(compiled, imports), compiled);
+    },
+  });
+  const module: OrtModule = Object.assign(started, { memory: memory! });
   if (module._OrtInit(threads, WARNINGS) !== 0) throw lastError(module, "onnxruntime does not start");
   return module;
+}
+
+/** The module takes its memory as an import, and does not show it otherwise. */
+function memoryOf(imports: WebAssembly.Imports): WebAssembly.Memory {
+  const memory = Object.values(imports)
+    .flatMap((each) => Object.values(each))
+    .find((value) => value instanceof WebAssembly.Memory);
+  if (!memory) throw new Error("onnxruntime takes no memory");
+  return memory;
 }
 
 /** Why the call before it failed. */

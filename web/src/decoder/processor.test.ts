@@ -1,11 +1,10 @@
-import { fileURLToPath } from "node:url";
 import { beforeAll, expect, it } from "vitest";
 import { graphOf } from "./onnx.test-support.ts";
-import { type OrtModule, startOrt } from "./ort-module.ts";
+import { ortInNode } from "./ort.test-support.ts";
+import type { OrtModule } from "./ort-module.ts";
 import { runtimeOf } from "./processor.ts";
 import type { Runtime, Values } from "./runtime.ts";
 
-const DIST = new URL("../../node_modules/onnxruntime-web/dist/", import.meta.url);
 const SUM = graphOf("Add", ["a", "b"], "sum");
 const PRODUCT = graphOf("Mul", ["sum", "c"], "product");
 
@@ -13,9 +12,8 @@ let module: OrtModule;
 let runtime: Runtime;
 
 beforeAll(async () => {
-  const [script, binary] = ["mjs", "wasm"].map((kind) => new URL(`ort-wasm-simd-threaded.${kind}`, DIST));
-  module = await startOrt(1, { script: script!.href, binary: fileURLToPath(binary!) });
-  runtime = runtimeOf(module);
+  module = await ortInNode();
+  runtime = runtimeOf(module, 1);
 });
 
 const values = (...data: number[]): Values => ({ data: Float32Array.from(data), shape: [data.length] });

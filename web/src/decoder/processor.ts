@@ -5,11 +5,13 @@
  * would be 28 MB, once out and on every click in; here they stay where `prepare` has put them.
  */
 
+import { FLOAT32, HeapTensor } from "./heap-tensor.ts";
 import { lastError, type OrtModule, type Pointer, startOrt } from "./ort-module.ts";
-import type { Graph, Inputs, KeptTensor, Runtime, Values } from "./runtime.ts";
+import type { Graph, Inputs, Runtime, Values } from "./runtime.ts";
+import { answersOf, isUpscalable, UpscaledGraph } from "./upscaling/upscaled-graph.ts";
+import { Upscaling } from "./upscaling/upscaling.ts";
 
 // As onnxruntime numbers them.
-const FLOAT32 = 1;
 const INT64 = 7;
 const ON_CPU = 1;
 const ALL_OPTIMISATIONS = 99;
@@ -20,51 +22,63 @@ const started = new Map<number, Promise<Runtime>>();
 
 /** The runtime of this worker with so many threads; it is started once. */
 export function onProcessor(threads: number): Promise<Runtime> {
-  const runtime = started.get(threads) ?? startOrt(threads).then(runtimeOf);
+  const runtime = started.get(threads) ?? startOrt(threads).then((module) => runtimeOf(module, threads));
   started.set(threads, runtime);
   runtime.catch(() => started.delete(threads));
   return runtime;
 }
 
-export function runtimeOf(module: OrtModule): Runtime {
+/** One thread upscales masks by a kernel of our own; of more, all take their share of it in the graph. */
+export function runtimeOf(module: OrtModule, threads: number): Runtime {
+  let upscaling: Upscaling | undefined;
   return {
     provider: "wasm",
-    load: async (graph) => new ProcessorGraph(module, graph, (tensor) => taken(module, tensor)),
-    loadKeeping: async (graph) =>
-      new ProcessorGraph<KeptTensor>(module, graph, (tensor) => new HeapTensor(module, tensor)),
+    load: async (bytes) => {
+      const graph = new ProcessorGraph(module, bytes);
+      if (threads > 1 || !isUpscalable(graph)) return new ReadGraph(graph);
+      upscaling ??= new Upscaling(module);
+      return new UpscaledGraph(graph, upscaling);
+    },
+    loadKeeping: async (bytes) => new ProcessorGraph(module, bytes),
   };
 }
 
-/** In the module's memory. */
-class HeapTensor implements KeptTensor {
-  constructor(
-    readonly module: OrtModule,
-    private tensor: Pointer,
-  ) {}
+/** A graph whose answers are taken out of the module's memory. */
+class ReadGraph implements Graph<Float32Array> {
+  constructor(private readonly graph: ProcessorGraph) {}
 
-  get pointer(): Pointer {
-    if (!this.tensor) throw new Error("the tensor was freed");
-    return this.tensor;
+  get inputNames(): readonly string[] {
+    return this.graph.inputNames;
   }
 
-  dispose(): void {
-    if (this.tensor) this.module._OrtReleaseTensor(this.tensor);
-    this.tensor = 0;
+  get outputNames(): readonly string[] {
+    return this.graph.outputNames;
+  }
+
+  async run(inputs: Inputs): Promise<Record<string, Float32Array>> {
+    const tensors = Object.entries(await this.graph.run(inputs, answersOf(this.outputNames)));
+    try {
+      return Object.fromEntries(tensors.map(([name, tensor]) => [name, tensor.values()]));
+    } finally {
+      for (const [, tensor] of tensors) tensor.dispose();
+    }
+  }
+
+  release(): Promise<void> {
+    return this.graph.release();
   }
 }
 
-class ProcessorGraph<Output> implements Graph<Output> {
+class ProcessorGraph implements Graph<HeapTensor> {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
   private session: Pointer; // 0 once it is released
   /** Where the module has them. */
   private readonly names = new Map<string, Pointer>();
 
-  /** @param read makes of a tensor of the module what a run gives, and frees it then or later */
   constructor(
     private readonly module: OrtModule,
     graph: Uint8Array,
-    private readonly read: (tensor: Pointer) => Output,
   ) {
     this.session = sessionOf(module, graph);
     try {
@@ -75,27 +89,33 @@ class ProcessorGraph<Output> implements Graph<Output> {
     }
   }
 
-  async run(inputs: Inputs): Promise<Record<string, Output>> {
-    const { module, outputNames } = this;
+  /** @param wanted of the outputs */
+  async run(inputs: Inputs, wanted = this.outputNames): Promise<Record<string, HeapTensor>> {
+    const { module } = this;
     if (!this.session) throw new Error("the graph was released");
     const borrowed: (() => void)[] = [];
     const stack = module.stackSave();
     try {
       const given = Object.entries(inputs);
       const inputsAt = this.pointers(given.map(([, each]) => this.tensorOf(each, borrowed)));
-      const outputsAt = this.pointers(outputNames.map(() => 0));
+      const outputsAt = this.pointers(wanted.map(() => 0));
       const failed = module._OrtRun(
         this.session,
         this.pointers(given.map(([name]) => this.nameOf(name))),
         inputsAt,
         given.length,
-        this.pointers(outputNames.map((name) => this.nameOf(name))),
-        outputNames.length,
+        this.pointers(wanted.map((name) => this.nameOf(name))),
+        wanted.length,
         outputsAt,
         0,
       );
       if (failed) throw lastError(module, "the graph does not run");
-      return this.readAll(outputNames.map((_, index) => module.getValue(outputsAt + 4 * index, "*")));
+      return Object.fromEntries(
+        wanted.map((name, index) => [
+          name,
+          new HeapTensor(module, module.getValue(outputsAt + 4 * index, "*")),
+        ]),
+      );
     } finally {
       for (const giveBack of borrowed) giveBack();
       module.stackRestore(stack);
@@ -111,20 +131,6 @@ class ProcessorGraph<Output> implements Graph<Output> {
     this.names.clear();
     if (this.session) this.module._OrtReleaseSession(this.session);
     this.session = 0;
-  }
-
-  /** What `read` makes of all outputs; of none when it fails for one. */
-  private readAll(tensors: readonly Pointer[]): Record<string, Output> {
-    const unread = new Set(tensors);
-    try {
-      const outputs = tensors.map((tensor, index) => {
-        unread.delete(tensor);
-        return [this.outputNames[index]!, this.read(tensor)] as const;
-      });
-      return Object.fromEntries(outputs);
-    } finally {
-      for (const tensor of unread) this.module._OrtReleaseTensor(tensor);
-    }
   }
 
   private readNames(): [inputs: string[], outputs: string[]] {
@@ -214,24 +220,4 @@ function copiedBytes(module: OrtModule, bytes: Uint8Array): Pointer {
   if (!at) throw new Error(`the decoder has no memory left for ${bytes.byteLength} bytes`);
   module.HEAPU8.set(bytes, at);
   return at;
-}
-
-/** A tensor's values; it is freed. */
-function taken(module: OrtModule, tensor: Pointer): Float32Array {
-  const stack = module.stackSave();
-  try {
-    const at = module.stackAlloc(16);
-    if (module._OrtGetTensorData(tensor, at, at + 4, at + 8, at + 12)) {
-      throw lastError(module, "what the graph gave cannot be read");
-    }
-    const [type, data, shape, dimensions] = [0, 4, 8, 12].map((offset) => module.getValue(at + offset, "*"));
-    const sizes = Array.from({ length: dimensions! }, (_, index) => module.getValue(shape! + 4 * index, "*"));
-    module._OrtFree(shape!);
-    if (type !== FLOAT32) throw new Error(`the graph gave numbers of type ${type}, not float32`);
-    const length = sizes.reduce((product, size) => product * size, 1);
-    return new Float32Array(module.HEAPU8.buffer, data, length).slice();
-  } finally {
-    module._OrtReleaseTensor(tensor);
-    module.stackRestore(stack);
-  }
 }

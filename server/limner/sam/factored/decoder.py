@@ -73,12 +73,13 @@ from limner.sam.factored.low_rank import Factors, TokenUpdate, View, attend, sco
 from limner.sam.factored.prepared import MASK_CHANNELS, Prepared, prepare
 from limner.sam.factored.upscaling import Fine, Upscaling, padded
 from limner.sam.mask_decoder import MaskDecoder
-from limner.sam.model import DecoderPrompt, Features, SplitDecoder
+from limner.sam.model import ANSWERS, DecoderPrompt, Features, SplitDecoder
 from limner.sam.prompt_encoder import PromptEncoder
 from limner.sam.transformer import Attention, TwoWayBlock
 from limner.vocabulary.specs import IMAGE_EMBEDDINGS
 
 MAX_KEPT_TOKENS = 17  # with more, the rows of W_O are fewer than those of the tokens
+FACTORS = ("upscaling_rows", "upscaling_columns", "upscaling_constants", "mask_weights")  # what masks are made of
 LEFT_AXES = {"image": {0: "left_channels"}, "of_image": {2: "left_channels"}}  # of what `prepare` has left out
 
 
@@ -99,6 +100,7 @@ class FactoredDecoder(SplitDecoder):
     of_positions: Tensor  # (640, M)  all prepared products of PE
 
     prepared_names: tuple[str, ...] = Prepared._fields
+    answer_names: tuple[str, ...] = (*ANSWERS, *FACTORS)
     dynamic_axes: ClassVar[Mapping[str, dict[int, str]]] = {
         **{name: {1: "valid_rows", 2: "valid_columns"} for name in Prepared._fields if name.startswith("upscaled")},
         **LEFT_AXES,
@@ -125,10 +127,17 @@ class FactoredDecoder(SplitDecoder):
         return prepare(self.folded, embedding, self._products_of_positions(0, 2), cells, valid_size, whole)
 
     def decode(self, prepared: tuple[Tensor, ...], prompt: DecoderPrompt) -> tuple[Tensor, Tensor]:
+        masks, iou_predictions, *_ = self.answer(prepared, prompt)
+        return masks, iou_predictions
+
+    def answer(self, prepared: tuple[Tensor, ...], prompt: DecoderPrompt) -> tuple[Tensor, ...]:
+        """As :meth:`decode`, and what masks are made of: the page can do so itself (``web/src/decoder/upscaling``)."""
         p = Prepared(*prepared)
         answer = self._transform(p, prompt)
         weights = self.mask_decoder.mask_weights(answer.outputs)[0]  # (4, 32)
-        return self._masks(p, answer, weights), self.mask_decoder.iou_prediction_head(answer.outputs[:, 0])
+        masks = self._masks(p, answer, weights)
+        iou_predictions = self.mask_decoder.iou_prediction_head(answer.outputs[:, 0])
+        return masks, iou_predictions, answer.rows, answer.columns, self.upscaling.constants, weights
 
     def decode_above(
         self, least_iou: float, prepared: tuple[Tensor, ...], prompt: DecoderPrompt

@@ -37,6 +37,9 @@ class Upscaling(nn.Module):
 
     up2_matrix: Tensor  # (4·32, 64)
     up2_bias: Tensor  # (4·32, 1)
+    constants: (
+        Tensor  # (8353,), up2_matrix, the bias of one sub-pixel, the norm's gain, bias and eps, one after the other
+    )
 
     def __init__(self, mask_decoder: MaskDecoder) -> None:
         super().__init__()
@@ -48,6 +51,8 @@ class Upscaling(nn.Module):
         up2_matrix = up2.weight.detach().permute(2, 3, 1, 0).flatten(0, 2).contiguous()
         self.register_buffer("up2_matrix", up2_matrix)
         self.register_buffer("up2_bias", up2.bias.detach().repeat(SUB_PIXELS)[:, None])
+        constants = (up2_matrix, up2.bias, norm.weight, norm.bias, up2_matrix.new_tensor(norm.eps))
+        self.register_buffer("constants", torch.cat([each.detach().flatten() for each in constants]))
 
     def forward(
         self,
