@@ -41,7 +41,7 @@ def test_the_steps_of_the_guide_lead_from_the_link_to_a_coco_file_in_the_downloa
     assert errors == []
     assert [each["file_name"] for each in coco["images"]] == ["coffee.png"]
     categories = {each["id"]: each["name"] for each in coco["categories"]}
-    assert [categories[each["category_id"]] for each in coco["annotations"]] == ["animal", "person", "vehicle"]
+    assert [categories[each["category_id"]] for each in coco["annotations"]] == ["animal", "person", "food"]
     for each in coco["annotations"]:
         mask = rle.decode(each["segmentation"])
         assert int(mask.sum()) == each["area"] > 0
