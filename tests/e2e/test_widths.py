@@ -19,11 +19,16 @@ pytestmark = pytest.mark.e2e
 
 @dataclass(frozen=True)
 class Screen:
-    """A screen as pages see it: at 200 % zoom it is half as wide and high."""
+    """A screen as pages see it: at 200 % zoom it is half as wide and high.
+
+    Attributes:
+        looked_at: whether other tests have axe look at every page of this layout already.
+    """
 
     width: int
     height: int
     fingers: bool = False
+    looked_at: bool = False
 
     @property
     def size(self) -> ViewportSize:
@@ -31,13 +36,13 @@ class Screen:
 
 
 SCREENS = {
-    "phone": Screen(390, 844, fingers=True),
+    "phone": Screen(390, 844, fingers=True, looked_at=True),
     "phone on its side": Screen(844, 390, fingers=True),
     "tablet": Screen(820, 1180, fingers=True),
     "laptop at 200 %": Screen(640, 360),
-    "laptop": Screen(1280, 720),
-    "desk": Screen(1440, 900),
-    "4K": Screen(3840, 2160),
+    "laptop": Screen(1280, 720, looked_at=True),
+    "desk": Screen(1440, 900, looked_at=True),
+    "4K": Screen(3840, 2160, looked_at=True),
 }
 # Of the installation, and of a project.
 PAGES = ("/", "/models", "/people", "/account", "/audit", "/nothing/here")
@@ -65,7 +70,7 @@ def assert_good(page: Page, screen: Screen, what: str) -> None:
     assert page.evaluate(OVER_THE_EDGE) <= 0, f"{what} is wider than the screen"
     if screen.fingers:
         assert page.evaluate(SMALL_TARGETS, LEAST_TARGET) == [], what
-    assert violations(page) == [], what
+    assert screen.looked_at or violations(page) == [], what
 
 
 @pytest.fixture(params=SCREENS.values(), ids=list(SCREENS))
