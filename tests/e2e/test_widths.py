@@ -1,4 +1,4 @@
-"""Every page from a phone to a 4K screen and at 200 % zoom: nothing reaches over the edge, fingers hit what they aim at."""
+"""Every page from a phone to 4K and at 200 % zoom: nothing reaches over the edge, fingers hit what they aim at."""
 
 from __future__ import annotations
 
