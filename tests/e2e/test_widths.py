@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.e2e.annotate_page import PLAIN_VIEW, violations
+from tests.e2e.annotate_page import violations
 from tests.e2e.api import Project, sign_in_link
 from tests.e2e.conftest import new_profile
 from tests.e2e.server import LimnerServer
@@ -48,6 +48,9 @@ SCREENS = {
 PAGES = ("/", "/models", "/people", "/account", "/audit", "/nothing/here")
 OF_A_PROJECT = ("", "/statistics", "/learning", "/verification", "/agreement", "/audit", "/trash", "/webhooks")
 
+NO_TIPS = (
+    """if (localStorage.getItem("limner-view") === null) localStorage.setItem("limner-view", '{"coached": true}')"""
+)
 LEAST_TARGET = 44  # CSS px for fingers (WCAG 2.2, 2.5.5)
 SMALL_TARGETS = """(least) => {
   const controls = "a[href], button, input, select, textarea, summary, [role='button'], [role='slider']";
@@ -84,7 +87,7 @@ def sized(server: LimnerServer, browser: Browser, screen: Screen) -> Iterator[Pa
     """A tab of this size, signed in."""
     size = {"viewport": screen.size, "has_touch": screen.fingers, "is_mobile": screen.fingers}
     context = new_profile(browser, sign_in_link(server), **size)
-    context.add_init_script(PLAIN_VIEW)
+    context.add_init_script(NO_TIPS)
     yield context.new_page()
     context.close()
 
@@ -142,3 +145,24 @@ def test_the_annotate_page_fits_the_screen_with_all_that_it_opens(
     bar = sized.get_by_role("toolbar", name="Selected object")
     expect(bar).to_be_in_viewport(ratio=1)
     assert_good(sized, screen, "an object selected")
+
+
+def test_what_is_chosen_shows_where_the_system_chooses_all_colours(
+    server: LimnerServer, browser: Browser, project: Project
+) -> None:
+    context = new_profile(browser, sign_in_link(server), forced_colors="active")
+    context.add_init_script(NO_TIPS)
+    page = context.new_page()
+    project.add_photo("cat.png")
+    page.goto(project.url)
+    page.get_by_role("link", name=re.compile("cat.png")).click()
+    expect(page.get_by_role("contentinfo")).to_contain_text("Ready")
+    categories = page.get_by_role("region", name="Categories")
+    chosen, other = (categories.get_by_role("button", name=re.compile(f"^{name}")) for name in ("animal", "person"))
+    chosen.click()
+    page.mouse.move(5, 5)
+    expect(chosen).to_have_css("outline-style", "solid")
+    expect(other).to_have_css("outline-style", "none")
+    tools = page.get_by_role("navigation", name="Tools")
+    expect(tools.get_by_role("button", pressed=True)).to_have_css("outline-style", "solid")
+    context.close()
