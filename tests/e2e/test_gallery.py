@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -217,6 +218,53 @@ def test_a_marquee_chooses_what_it_touches_and_scrolls_along(
     page.mouse.up()
     expect(bar).to_have_count(0)
     expect(page).to_have_url(re.compile(f"/projects/{large_project}$"))
+
+
+def test_folders_are_a_tree_and_what_was_chosen_in_one_is_exported(server: LimnerServer, page: Page) -> None:
+    api = Api(server)
+    project_id = api.create_project("Streets")
+    paths = ("street/day/a.png", "street/night/rain/b.png", "yard/c.png")
+    api.upload(project_id, {path: tile(number) for number, path in enumerate(paths)})
+    page.goto(f"{server.address}/projects/{project_id}")
+    folder = page.get_by_role("combobox", name="Folder")
+    expect(folder.get_by_role("option")).to_have_text(
+        ["All folders", "street (2)", "day (1)", "night (1)", "rain (1)", "yard (1)"]
+    )
+    folder.select_option("street")  # in which no image is but in its folders
+    images = page.get_by_role("list", name="Images").get_by_role("listitem")
+    expect(images).to_have_count(2)
+    page.get_by_role("link", name=re.compile("b.png")).click(modifiers=["Control"])
+    page.get_by_role("toolbar", name="Chosen images").get_by_role("button", name="Export…").click()
+    dialog = page.get_by_role("dialog", name="Export")
+    expect(dialog.get_by_role("radio", name="The image that you chose")).to_be_checked()
+    with page.expect_download() as download:
+        dialog.get_by_role("button", name="Export", exact=True).click()
+    coco = json.loads(Path(download.value.path()).read_text())
+    assert [each["file_name"] for each in coco["images"]] == ["street/night/rain/b.png"]
+
+
+def test_tiles_have_a_size_that_lasts_and_what_was_at_the_top_stays_there(
+    server: LimnerServer, page: Page, large_project: int
+) -> None:
+    page.goto(f"{server.address}/projects/{large_project}")
+    size = page.get_by_role("slider", name="Size of the tiles")
+    width = lambda: page.get_by_role("link", name=re.compile(r"tile-\d+.png")).first.bounding_box()["width"]  # noqa: E731
+    usual = width()
+    page.mouse.wheel(0, 3000)
+    at_top = """() => Math.min(...[...document.querySelectorAll("[data-index]")]
+        .filter((tile) => tile.getBoundingClientRect().bottom > 60).map((tile) => Number(tile.dataset.index)))"""
+    wait_until(page, lambda: page.evaluate(at_top) > 20, "tiles further down")
+    before = page.evaluate(at_top)
+    page.evaluate("() => document.querySelector('input[type=range]').focus({preventScroll: true})")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    wait_until(page, lambda: width() < 0.75 * usual, "smaller tiles")
+    columns = 2 * 1280 // int(usual)  # one row more or less
+    assert abs(page.evaluate(at_top) - before) <= columns
+    page.reload()
+    expect(size).to_have_value("0.5")
+    wait_until(page, lambda: width() < 0.75 * usual, "smaller tiles")
+    size.fill("1")  # the tests of a file share a profile
 
 
 def test_tags_are_given_to_many_filter_what_is_walked_and_follow_what_others_do(

@@ -1,16 +1,18 @@
-"""How an image is seen: the zoom has buttons and is not forgotten, the column beside the image is made wider."""
+"""How an image is seen: the zoom is not forgotten, names stand on objects, the column is made wider and keeps still."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.annotate_page import AnnotatePage, violations
 from tests.e2e.api import Project
 from tests.e2e.server import LimnerServer
+from tests.e2e.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -110,3 +112,47 @@ def test_masks_of_clicks_are_tidied_and_the_switch_for_it_lasts(
     expect(switch).not_to_be_checked()
     page.get_by_text("View", exact=True).click()
     switch.check()  # the tests of a file share a profile
+
+
+def test_the_list_of_objects_keeps_its_height_when_the_first_category_is_chosen(project: Project, page: Page) -> None:
+    work = AnnotatePage(page, project, "coffee.png")
+    objects = page.get_by_role("region", name="Objects")
+    page.get_by_text("Choose a category to say whether all of it").wait_for()
+    before = objects.bounding_box()
+    page.mouse.click(*work.at(250, 220))
+    expect(work.candidates).to_have_count(3)
+    assert objects.bounding_box() == before
+    page.keyboard.press("5")
+    expect(work.objects).to_have_count(1)
+    said = page.get_by_role("group", name="Whether all of “thing” are annotated here")
+    expect(said).to_be_visible()
+    assert objects.bounding_box() == before
+    said.get_by_role("button", name="All", exact=True).click()
+    expect(said).to_contain_text("admin")  # who said it, and when
+    assert objects.bounding_box() == before
+    assert violations(page) == []
+
+
+def test_names_stand_on_objects_while_they_are_asked_for(project: Project, page: Page) -> None:
+    work = AnnotatePage(page, project, "coffee.png")
+    page.mouse.click(*work.at(250, 220))
+    expect(work.candidates).to_have_count(3)
+    page.keyboard.press("5")
+    expect(work.objects).to_have_count(1)
+    page.keyboard.press("Escape")  # nothing is selected
+    work.leave()
+    page.wait_for_timeout(500)  # what was lit has come to rest
+    plain = work.picture()
+
+    def changed() -> int:
+        """Pixels of the screen that are not as they were without names."""
+        return int((np.abs(work.picture() - plain).sum(axis=2) > 24).sum())
+
+    assert changed() == 0
+    page.keyboard.press("i")
+    wait_until(page, lambda: changed() > 300, "a name on the object", pause=100)
+    page.get_by_text("View", exact=True).click()
+    expect(page.get_by_label("Names on objects")).to_be_checked()
+    page.keyboard.press("Escape")
+    page.keyboard.press("i")
+    wait_until(page, lambda: changed() == 0, "the object without its name", pause=100)

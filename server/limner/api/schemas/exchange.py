@@ -79,11 +79,12 @@ class ExportQuery(FilterQuery):
     """What to export, and how.
 
     ``which`` images: approved ones, finished (approved or submitted), annotated (with annotations, or finished without
-    any) or all; of these, those that the filter lists, and without ``skipped`` none that was
-    skipped. With ``image_ids``, numbers with commas between them, only those among these; at most 1,000. In COCO, masks are written as RLE, which is exact, or as polygons; polygons, YOLO's too, are exact unless a
-    ``tolerance`` in pixels lets them have fewer corners. ``images`` says whether the images themselves come along: by
-    default with YOLO, and with label maps where names differ. ``split`` divides them by their bytes, as percentages for
-    training, validation and, maybe, test: 80/10/10.
+    any) or all; of these, those that the filter lists, and without ``skipped`` none that was skipped. With
+    ``image_ids``, numbers with commas between them, only those that are named there: at most 1,000. In COCO, masks are
+    written as RLE, which is exact, or as polygons; polygons, YOLO's too, are exact unless a ``tolerance`` in pixels
+    lets them have fewer corners. ``images`` says whether the images themselves come along: by default with YOLO, and
+    with label maps where names differ. ``split`` divides them by their bytes, as percentages for training, validation
+    and, maybe, test: 80/10/10.
     """
 
     format: ExportFormat = "coco"
