@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, insert, select, text, update
 
 from limner.jobs.statistics import Counter as CounterThread
 from limner.jobs.statistics import count_changes, count_encoded_images
@@ -23,8 +23,8 @@ from limner.store.folders import folders_of
 from limner.store.images import add_image, delete_image, lock_image
 from limner.store.operations import apply_operation
 from limner.store.people import add_person
-from limner.store.projects import ProjectCounts, count_projects, delete_project
-from limner.store.rollup import MAX_CLICKS, MAX_SECONDS, count_due, roll_up, uncounted
+from limner.store.projects import ProjectCounts, count_projects, create_project, delete_project
+from limner.store.rollup import MAX_CLICKS, MAX_SECONDS, count_due, is_due, roll_up, uncounted
 from limner.store.statistics import (
     ProgressDay,
     effort,
@@ -230,6 +230,64 @@ def test_sizes_of_a_project_are_those_of_its_rows_however_many_are_not_counted(
     with world.database.write() as session:
         restore(session, world.project_id, images[2])
     check_sizes(world)
+
+
+def test_what_changed_is_known_of_each_project_however_much_changed_in_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sizes, "FEW", 2)
+    images: dict[int, list[int]] = {world.project_id: [world.image_id]}
+    with world.database.write() as session:
+        for count in (3, 2, 0, 4, 1, 1, 2):
+            project_id = create_project(session, f"With {count}").id
+            made = [add_image(session, project_id, new_image(index))[0].id for index in range(count)]
+            images[project_id] = made
+    for asked in ([*images], list(images)[2:6], list(images)[-1:], []):
+        with world.database.read() as session:
+            late = sizes.late_in(session, asked)
+        assert late.everything == {each for each in asked if len(images[each]) > 2}
+        assert sorted(late.images) == sorted(n for each in asked if len(images[each]) <= 2 for n in images[each])
+
+
+def test_what_is_not_counted_yet_is_found_along_its_own_index_among_many_images(world: World) -> None:
+    """Neither database knows how few they are; without help both read all images of a project, and what is joined."""
+    fixed = {"width": 8, "height": 8, "bytes": 1, "format": "PNG", "display_type": "image/png", "counted_revision": 0}
+    rows = [
+        {
+            "project_id": world.project_id,
+            "file_name": f"a/{n}.png",
+            "sha256": f"{n:064x}",
+            "created": utc_now(),
+            **fixed,
+        }
+        for n in range(1, 5_000)
+    ]
+    with world.database.write() as session:
+        session.execute(insert(Image), rows)
+        session.execute(text("ANALYZE"))
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: object) -> None:
+        if "revision <>" in statement:
+            asked.append((statement, parameters))
+
+    explain = "EXPLAIN QUERY PLAN" if world.database.is_sqlite else "EXPLAIN"
+    with world.database.read() as session:
+        event.listen(session.get_bind(), "before_cursor_execute", note)
+        late = sizes.late_in(session, [world.project_id])
+        assert list(late.images) == [world.image_id]
+        assert is_due(session)
+        assert list(count_due(session, 5)) == [world.image_id]
+        assert uncounted(session, world.project_id) == 1
+        event.remove(session.get_bind(), "before_cursor_execute", note)
+        plans = [
+            "\n".join(str(row) for row in session.connection().exec_driver_sql(f"{explain} {statement}", parameters))
+            for statement, parameters in asked
+        ]
+    assert len(plans) == 4
+    for plan in plans:
+        assert "ix_images_uncounted" in plan, plan
+        assert "Seq Scan" not in plan, plan
 
 
 def test_encoded_images_of_a_large_project_are_counted_once_in_a_while(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Self
 
-from sqlalchemy import case, delete, func, literal, select, update
+from sqlalchemy import Select, case, delete, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from limner.store.advisory import Only, can_be
@@ -37,8 +37,7 @@ from limner.store.upsert import insert_for
 from limner.vocabulary.names import folder_of
 
 ROWS_AT_ONCE = 200  # annotations in memory
-# PostgreSQL takes all images for due ones, and would find the first of them by reading all that are not.
-_ALONG_ITS_INDEX = (Image.project_id, Image.id)
+MOST = 1_000_000  # images that are said to be due
 NEVER = -1  # the counted revision of an image that is to be counted, whatever its revision is
 MAX_SECONDS = 86_400  # of work on one mask that count, and
 MAX_CLICKS = 1_000_000  # clicks on it: whatever else a script claims must not spoil the sums
@@ -149,7 +148,8 @@ def count_due(session: Session, limit: int, on_row: Callable[[], None] = lambda:
         on_row: called after every annotation.
     """
     due = session.execute(
-        select(
+        uncounted_images(
+            limit,
             Image.id,
             Image.file_name,
             Image.revision,
@@ -160,9 +160,6 @@ def count_due(session: Session, limit: int, on_row: Callable[[], None] = lambda:
             Image.state_user_id,
             Image.author_id,
         )
-        .where(IS_UNCOUNTED)
-        .order_by(*_ALONG_ITS_INDEX)
-        .limit(limit)
     ).all()
     found = contributions_of(session, due, on_row)
     return {image.id: Counted(image.revision, image.judged, found[image.id]) for image in due}
@@ -222,16 +219,31 @@ def roll_up(session: Session, counted: Mapping[int, Counted], limit: int) -> int
     return len(projects) + len(gone)
 
 
+def uncounted_images(limit: int, *columns: Any) -> Select[Any]:
+    """The first images that changed since they were counted, along the index that has no others.
+
+    Neither database knows how few they are: SQLite would take an index of all images of a project, PostgreSQL takes all
+    for such ones and would read the table. The order of that index and a limit lead both to it, unless one project is
+    named as equal, whose images other indexes have in that order. Nothing is to be joined: numbers are read first.
+
+    Args:
+        limit: images at most.
+        columns: what is read.
+    """
+    return select(*columns).where(IS_UNCOUNTED).order_by(Image.project_id, Image.id).limit(limit)
+
+
 def is_due(session: Session) -> bool:
     """Whether anything changed, or went, since it was counted."""
-    return session.scalar(select(Image.id).where(IS_UNCOUNTED).order_by(*_ALONG_ITS_INDEX).limit(1)) is not None or (
+    return session.scalar(uncounted_images(1, Image.id)) is not None or (
         session.scalar(select(ImageRollup.image_id).where(IS_GONE).limit(1)) is not None
     )
 
 
 def uncounted(session: Session, project_id: int) -> int:
-    """How many images of a project changed, or went, since they were counted."""
-    changed = select(func.count()).select_from(Image).where(Image.project_id == project_id, IS_UNCOUNTED)
+    """How many images of a project changed, or went, since they were counted; of more than a million a million."""
+    these = uncounted_images(MOST, Image.id).where(Image.project_id >= project_id, Image.project_id <= project_id)
+    changed = select(func.count()).select_from(these.subquery())
     gone = select(func.count()).select_from(ImageRollup).where(ImageRollup.project_id == project_id, IS_GONE)
     return int(session.scalar(changed) or 0) + int(session.scalar(gone) or 0)
 

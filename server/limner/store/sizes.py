@@ -15,14 +15,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from limner.store.embeddings import EmbeddingKey
-from limner.store.rollup import SIZES, Contributions
+from limner.store.rollup import SIZES, Contributions, uncounted_images
 from limner.store.tables import (
     IS_GONE,
-    IS_UNCOUNTED,
     Annotation,
     EffortGroup,
     Embedding,
@@ -64,29 +63,36 @@ def late_in(session: Session, project_ids: Collection[int]) -> Late:
         session: that sees one snapshot, as :meth:`limner.store.Database.read` gives.
         project_ids: which projects.
     """
-    changed: Counter[int] = Counter()
-    for project, condition in (
-        (Image.project_id, and_(Image.project_id.in_(project_ids), IS_UNCOUNTED)),
-        (ImageRollup.project_id, and_(ImageRollup.project_id.in_(project_ids), IS_GONE)),
-    ):
-        rows = session.execute(select(project, func.count()).where(condition).group_by(project))
-        changed.update(dict(rows.all()))
-    few = [project_id for project_id, count in changed.items() if count <= FEW]
-    old: dict[int, list[Contributions]] = {project_id: [] for project_id in few}
-    images: Sequence[int] = ()
-    if few:
-        # PostgreSQL takes all images for changed ones, and would read all rows that are joined to them: numbers first.
-        images = session.scalars(select(Image.id).where(Image.project_id.in_(few), IS_UNCOUNTED)).all()
-        rollups = select(ImageRollup.project_id, ImageRollup.counted)
-        chosen = [and_(ImageRollup.project_id.in_(few), IS_GONE)]
-        chosen += [
-            and_(ImageRollup.project_id.in_(few), ImageRollup.image_id.in_(some), ImageRollup.gone.is_(False))
-            for some in batches(images)
-        ]
-        for condition in chosen:
-            for project_id, counted in session.execute(rollups.where(condition)):
-                old[project_id].append(Contributions.from_json(counted))
-    return Late(frozenset(changed.keys() - old.keys()), old, images)
+    gone = select(ImageRollup.project_id, func.count()).where(ImageRollup.project_id.in_(project_ids), IS_GONE)
+    late: Counter[int] = Counter(dict(session.execute(gone.group_by(ImageRollup.project_id)).all()))
+    changed = _changed_images(session, project_ids)
+    late.update({project_id: len(numbers) for project_id, numbers in changed.items()})
+    old: dict[int, list[Contributions]] = {project_id: [] for project_id, count in late.items() if count <= FEW}
+    images = [number for project_id, numbers in changed.items() if project_id in old for number in numbers]
+    rollups = select(ImageRollup.project_id, ImageRollup.counted).where(ImageRollup.project_id.in_(old))
+    chosen = [rollups.where(IS_GONE)] if old else []
+    chosen += [rollups.where(ImageRollup.image_id.in_(some), ImageRollup.gone.is_(False)) for some in batches(images)]
+    for statement in chosen:
+        for project_id, counted in session.execute(statement):
+            old[project_id].append(Contributions.from_json(counted))
+    return Late(frozenset(late.keys() - old.keys()), old, images)
+
+
+def _changed_images(session: Session, project_ids: Collection[int]) -> Mapping[int, Sequence[int]]:
+    """By project, the numbers of images that changed and are there: of very many :data:`FEW` and one more."""
+    found: dict[int, list[int]] = {}
+    before, last = min(project_ids, default=1) - 1, max(project_ids, default=0)
+    while before < last:
+        some = uncounted_images(FEW + 1, Image.project_id, Image.id).where(Image.project_id > before)
+        numbers: dict[int, list[int]] = {}
+        rows = session.execute(some).all()
+        for project_id, number in rows:
+            numbers.setdefault(project_id, []).append(number)
+        if len(rows) > FEW and len(numbers) > 1:
+            numbers.popitem()  # it may have more
+        found |= numbers
+        before = max(numbers) if len(rows) > FEW else last
+    return {project_id: numbers for project_id, numbers in found.items() if project_id in project_ids}
 
 
 def batches(images: Sequence[int]) -> Iterator[Sequence[int]]:
