@@ -118,8 +118,8 @@ def test_its_graphs_answer_as_torch(model: PromptableModel, tmp_path: Path) -> N
         features = example_features(model.config.features, 1)
         prompt = example_prompt(model.config, [1, 0, -1], has_mask=has_mask, seed=1)
         with torch.inference_mode():
-            expected = model.answer(features, prompt)
-        found = onnx.answer(
+            expected = model.decode(features, prompt)
+        found = onnx.decode(
             onnx.prepare({name: t.numpy() for name, t in features.items()}), [t.numpy() for t in prompt]
         )
         for ours, theirs in zip(found, expected, strict=True):
