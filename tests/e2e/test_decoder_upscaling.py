@@ -1,4 +1,4 @@
-"""With one thread the page upscales masks by a kernel of its own: what it answers is what torch answers."""
+"""With one or two threads the page upscales masks by a kernel of its own: what it answers is what torch answers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PROMPTS = (
 )
 
 
-@pytest.mark.parametrize("cores", [1, 2])
+@pytest.mark.parametrize("cores", [1, 2, 4])
 def test_the_page_answers_as_torch(page: Page, project: Project, tmp_path: Path, cores: int) -> None:
     tiny = TinyModel("sam", tmp_path)
     image_size, side = tiny.manifest.input.image_size, tiny.manifest.masks.low_res_size

@@ -63,18 +63,21 @@ NOTES = """
   39 places in its kernel where a product is added. It was no faster, in Node 20 on the machine of these figures under
   load (17 to 23 billion multiplications a second where the kernel as it is does 20 to 21): that processor adds while it
   multiplies.
-- A kernel of our own makes the masks where one thread answers (`web/src/decoder/upscaling`, AssemblyScript, 5 KB), from
-  the first transposed convolution on: one row of cells at a time, both convolutions, norm, GELU and the products with
-  the masks' weights, of which nothing larger than a row is ever written. It works in onnxruntime's own memory, so that
-  what `prepare` gave and what `decode` gives are not copied. `decode` is the same graph: it gives what the kernel takes
-  beside the masks, and is given a single cell to upscale, which costs nothing. Of a click 19 ms are the graph's and 13
-  the kernel's (processor time, least of 10), for 240 million multiplications and 3.1 million values of GELU. Logits are
-  within 1.7e-6 of the largest of the official export's, over 50 prompts and images of all proportions.
+- A kernel of our own makes the masks where one or two threads answer (`web/src/decoder/upscaling`, AssemblyScript,
+  5 KB), from the first transposed convolution on: one row of cells at a time, both convolutions, norm, GELU and the
+  products with the masks' weights, of which nothing larger than a row is ever written. It works in onnxruntime's own
+  memory, so that what `prepare` gave and what `decode` gives are not copied. `decode` is the same graph: it gives what
+  the kernel takes beside the masks, and is given a single cell to upscale, which costs nothing. Of a click 19 ms are
+  the graph's and 13 the kernel's (processor time, least of 10), for 240 million multiplications and 3.1 million values
+  of GELU. Logits are within 1.7e-6 of the largest of the official export's, over 50 prompts on images of all shapes.
 - The kernel with the fused multiply-add of relaxed SIMD was no faster (31.9 and 31.8 ms a click, least of 15 in turns;
   Node 20 has it behind a flag), for the reason above, and is not there: a processor that does not add while it
   multiplies would gain.
-- What the kernel does not do: more than one thread, which share the upscaling in the graph as before; SAM 2.1, whose
-  graph looks at its masks before it answers; Samlet, whose decoder is another one; graphics cards.
+- The kernel itself takes one thread. Where two answer, a click took 216 ms with it and 350 without (163 and 256 at the
+  least of 10 in turns, at load 12; processor time 73 and 109); on a quiet machine this is yet to be measured. Of three
+  or more each takes its share of the upscaling in the graph, as before.
+- What the kernel does not do: SAM 2.1, whose graph looks at its masks before it answers; Samlet, whose decoder is
+  another one; graphics cards.
 - `prepare` is one large multiplication (1,701 × 256 × 4,096), which runs at the processor's speed without fused
   multiply-add, which onnxruntime-web is not built with: .95 of its time. All of it costs .74 of an official click. A
   second multiplication of 256 × 256 × 4,096 was only centring and a gain, and is gone: 118 ms became 103 in one run.

@@ -28,14 +28,16 @@ export function onProcessor(threads: number): Promise<Runtime> {
   return runtime;
 }
 
-/** One thread upscales masks by a kernel of our own; of more, all take their share of it in the graph. */
+const KERNEL_THREADS = 2; // at most: of more, each takes its share of the upscaling in the graph
+
+/** Up to two threads have masks upscaled by the page's own kernel, which takes one. */
 export function runtimeOf(module: OrtModule, threads: number): Runtime {
   let upscaling: Upscaling | undefined;
   return {
     provider: "wasm",
     load: async (bytes) => {
       const graph = new ProcessorGraph(module, bytes);
-      if (threads > 1 || !isUpscalable(graph)) return new ReadGraph(graph);
+      if (threads > KERNEL_THREADS || !isUpscalable(graph)) return new ReadGraph(graph);
       upscaling ??= new Upscaling(module);
       return new UpscaledGraph(graph, upscaling);
     },
