@@ -167,6 +167,41 @@ def test_tidied_masks_are_measured_and_the_model_gets_back_its_own_logits() -> N
     assert changed
 
 
+def test_a_model_that_is_asked_with_the_clicks_alone_never_sees_its_last_answer() -> None:
+    loaded = load_model("samlet", Path())
+    image = np.full((90, 120, 3), (220, 200, 160), np.uint8)
+    cv2.circle(image, (60, 45), 25, (20, 40, 150), -1)
+    usual, alone = ModelSubject(loaded.model), ModelSubject(loaded.model, clicks_alone=True)
+    for subject in usual, alone:
+        subject.open(image)
+    _, before = usual.answer(Prompts(((60.5, 45.5),), (1,)), None)
+    points, labels = ((60.5, 45.5), (60.5, 69.5)), (1, 0)
+    _, without = usual.answer(Prompts(points, labels), None)
+    for_second = Prompts(points, labels, has_mask=True)
+    (_, seen), (_, unseen) = (subject.answer(for_second, before) for subject in (usual, alone))
+    assert (unseen == without).all()
+    assert (seen != without).any()
+
+
+def test_the_command_asks_with_the_clicks_alone(tmp_path: Path) -> None:
+    write_photo(tmp_path, "a")
+
+    def figures(*options: str) -> dict[str, float]:
+        target = tmp_path / "figures.out"
+        arguments = ["evaluate", str(tmp_path), "--no-noc", "--clicks", "1,4", "--json", str(target), *options]
+        assert CliRunner().invoke(cli, arguments, catch_exceptions=False).exit_code == 0
+        miou: dict[str, float] = json.loads(target.read_text())["miou"]
+        return miou
+
+    usual, alone = figures(), figures("--clicks-alone")
+    assert usual["1"] == alone["1"]
+    assert usual["4"] != alone["4"]
+    with pytest.raises(InvalidInput, match="--clicks-alone is for a model"):
+        CliRunner().invoke(
+            cli, ["evaluate", str(tmp_path), "--baseline", "grabcut", "--clicks-alone"], catch_exceptions=False
+        )
+
+
 def test_only_the_masks_of_a_model_are_tidied(tmp_path: Path) -> None:
     write_photo(tmp_path, "a")
     arguments = ["evaluate", str(tmp_path), "--baseline", "box-fill", "--box", "--tidy"]

@@ -47,6 +47,9 @@ def _click_counts(context: click.Context, parameter: click.Parameter, value: str
 @click.option("--jitter", is_flag=True, help="Clicks where people might click, instead of in the middle.")
 @click.option("--tidy", is_flag=True, help="Measure tidied masks, as the page shows them.")
 @click.option(
+    "--clicks-alone", is_flag=True, help="Ask with the clicks alone, as the page does, without the last answer."
+)
+@click.option(
     "--held-out", is_flag=True, help="Only the tenth of the photos that is never trained on, without near-copies."
 )
 @click.option("--images", type=click.IntRange(1), help="At most so many photos of each source.")
@@ -64,6 +67,7 @@ def evaluate(
     noc: bool,
     jitter: bool,
     tidy: bool,
+    clicks_alone: bool,
     held_out: bool,
     images: int | None,
     masks: int | None,
@@ -90,6 +94,8 @@ def evaluate(
         )
     if tidy and (baseline or recipe):
         raise InvalidInput("--tidy goes with a model's masks.", hint="Leave out --baseline and --leave-one-source-out.")
+    if clicks_alone and (baseline or recipe):
+        raise InvalidInput("--clicks-alone is for a model.", hint="Leave out --baseline and --leave-one-source-out.")
     torch.set_num_threads(threads)
     protocol = Protocol(clicks=clicks, box=box, fill=box, jitter=jitter, noc=noc, masks_per_image=masks)
     if recipe is not None:
@@ -109,7 +115,7 @@ def evaluate(
         name, subject = baseline, BASELINES[baseline]()
     else:
         loaded = load_model(model or Settings().model, Settings().home)
-        name, subject = loaded.name, ModelSubject(loaded.model, tidy=tidy)
+        name, subject = loaded.name, ModelSubject(loaded.model, tidy=tidy, clicks_alone=clicks_alone)
     if not subject.clicks and not box:
         raise InvalidInput(f"{name} answers boxes only.", hint="Add --box.")
     _write(evaluate_photos(subject, photos, protocol, progress=True), name, json_path)

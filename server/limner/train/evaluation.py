@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 from typing import Protocol as Interface
@@ -152,13 +152,14 @@ class ModelSubject:
     Args:
         model: the model.
         tidy: whether its masks are tidied, as on the page; the logits that it is given back are not.
+        clicks_alone: whether it gets nothing but the clicks so far, as on the page; else its last answer as well.
     """
 
     clicks = boxes = True
 
-    def __init__(self, model: PromptableModel, *, tidy: bool = False):
+    def __init__(self, model: PromptableModel, *, tidy: bool = False, clicks_alone: bool = False):
         self.model = model.eval()
-        self.tidy = tidy
+        self.tidy, self.clicks_alone = tidy, clicks_alone
         self.device = next(model.parameters()).device
         self.split = model.split()
 
@@ -175,6 +176,8 @@ class ModelSubject:
     @torch.inference_mode()
     def answer(self, prompts: Prompts, previous: NDArray[np.float32] | None) -> tuple[Mask, NDArray[np.float32]]:
         """The mask that a user would be shown, and its logits (256, 256)."""
+        if self.clicks_alone:
+            prompts, previous = replace(prompts, has_mask=False), None
         config = self.model.config
         coords, labels = prompts.model_inputs(self.geometry, config.prompts.padding)
         low_res = config.low_res_size
