@@ -34,12 +34,13 @@ from tests.e2e.server import LimnerServer, start_server, stop_server
 
 CLASSES = ("disc", "square", "triangle", "star", "ring")
 COLORS = ((214, 92, 60), (70, 140, 210), (90, 170, 90), (230, 190, 70), (160, 90, 170))
+MASK_COLOR = "#ff00ff"  # an orange mask on an orange disc would be taken for a missing one
 COLUMNS, CELL = 6, 150  # px
 EDGE = 5  # px of the image: as near to the true edge an outline on the screen says nothing
 WORTH_IT = 0.1  # of the object's size: what is missing or too much beyond that is corrected
 MOST_CORRECTIONS = 3
 NO_ANSWER = 15_000  # ms after a click without candidates: it selected an object, however busy the machine is
-STEADY = 2  # pictures that are the same as the one before, in a row
+STEADY = 5  # pictures that are the same as the one before, in a row
 MOST_PICTURES = 200
 
 
@@ -201,9 +202,10 @@ WAYS = {
 
 
 def project_of(server: LimnerServer, name: str) -> Project:
-    """An empty project with the five classes."""
+    """An empty project with the five classes, all in a colour that nothing in the picture has."""
     api = Api(server)
-    project_id = api.create_project(name, CLASSES)
+    categories = [{"name": each, "color": MASK_COLOR} for each in CLASSES]
+    project_id = int(api.post("/projects", json.dumps({"name": name, "categories": categories}).encode())["id"])
     return Project(f"{server.address}/projects/{project_id}", lambda images: api.upload(project_id, images))
 
 
