@@ -156,8 +156,8 @@ def test_names_stand_on_objects_while_they_are_asked_for(project: Project, page:
     assert changed() == 0
     page.keyboard.press("i")
     wait_until(page, lambda: changed() > 300, "a name on the object", pause=100)
-    page.get_by_text("View", exact=True).click()
-    expect(page.get_by_label("Names on objects")).to_be_checked()
-    page.keyboard.press("Escape")
     page.keyboard.press("i")
     wait_until(page, lambda: changed() == 0, "the object without its name", pause=100)
+    page.get_by_text("View", exact=True).click()
+    expect(page.get_by_label("Names on objects")).not_to_be_checked()
+    assert violations(page) == []
