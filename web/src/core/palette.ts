@@ -41,7 +41,8 @@ interface Placed {
 const APART = 0.25; // of an object's size: what lies nearer is its neighbour
 
 /**
- * Colours one after the other, greedily, so that neighbours have different ones; who has a colour keeps it.
+ * Colours one after the other, greedily, so that neighbours have different ones; who has a colour keeps it. Of those that are
+ * left, and that any eye tells apart, it is the one that the fewest have.
  * @param known by uid; what is there already stays
  */
 export function colourNeighbours(
@@ -58,11 +59,23 @@ export function colourNeighbours(
     const taken = new Set(
       objects.filter((other) => isNear(object.box, other.box)).map(({ uid }) => given.get(uid)),
     );
-    let index = 0;
-    while (taken.has(index)) index++;
-    given.set(object.uid, index);
+    given.set(object.uid, rarest(given, taken) ?? firstBeyond(taken));
   }
   return given;
+}
+
+/** Among Okabe and Ito's; null where all of them are taken. */
+function rarest(given: ReadonlyMap<string, number>, taken: ReadonlySet<number | undefined>): number | null {
+  const uses = OKABE_ITO.map(() => 0);
+  for (const index of given.values()) if (index < uses.length) uses[index]!++;
+  const free = [...uses.keys()].filter((index) => !taken.has(index));
+  return free.length > 0 ? free.reduce((best, index) => (uses[index]! < uses[best]! ? index : best)) : null;
+}
+
+function firstBeyond(taken: ReadonlySet<number | undefined>): number {
+  let index: number = OKABE_ITO.length;
+  while (taken.has(index)) index++;
+  return index;
 }
 
 function isNear(a: PixelBox, b: PixelBox): boolean {
