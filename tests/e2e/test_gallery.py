@@ -248,7 +248,12 @@ def test_tiles_have_a_size_that_lasts_and_what_was_at_the_top_stays_there(
 ) -> None:
     page.goto(f"{server.address}/projects/{large_project}")
     size = page.get_by_role("slider", name="Size of the tiles")
-    width = lambda: page.get_by_role("link", name=re.compile(r"tile-\d+.png")).first.bounding_box()["width"]  # noqa: E731
+
+    def width() -> float:
+        box = page.get_by_role("link", name=re.compile(r"tile-\d+.png")).first.bounding_box()
+        assert box
+        return box["width"]
+
     usual = width()
     page.mouse.wheel(0, 3000)
     at_top = """() => Math.min(...[...document.querySelectorAll("[data-index]")]
