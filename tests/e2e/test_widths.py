@@ -141,6 +141,7 @@ def test_the_annotate_page_fits_the_screen_with_all_that_it_opens(
         expect(tools.get_by_role("button", name="Keys and mouse")).to_be_in_viewport(ratio=1)
     assert_good(sized, screen, "drawing")
     accept.click()
+    expect(sized.get_by_role("region", name="Candidates")).to_have_count(0)
     point(*at)
     bar = sized.get_by_role("toolbar", name="Selected object")
     expect(bar).to_be_in_viewport(ratio=1)
