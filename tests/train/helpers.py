@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from limner.train import loop
 from limner.train.config import PromptMix, Run, Scenes, Schedule, Size, TrainConfig
-from limner.train.simulation import Metrics
+from limner.train.simulation import Metrics, train_on_batch
 from limner.vocabulary import rle
 from tests.tiny_samlet import TINY_SAMLET
 
@@ -60,7 +60,7 @@ def write_photo(folder: Path, name: str, source: str = "squares", shade: int = 0
 
 def interrupt_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process gets SIGTERM while it is busy with the given step."""
-    genuine, calls = loop.train_on_batch, [0]
+    genuine, calls = train_on_batch, [0]
 
     def interrupted(*arguments: Any) -> Metrics:
         calls[0] += 1
