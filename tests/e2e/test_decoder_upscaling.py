@@ -60,7 +60,7 @@ def test_the_page_answers_as_torch(page: Page, project: Project, tmp_path: Path,
             assert relative(masks[shown], right_masks[shown]) < 1e-4
             assert ((masks > 0) == (right_masks > 0))[shown].mean() > 0.999
             assert relative(iou, right_iou) < 1e-4
-            assert np.ptp(masks[shown]) > 1
+            assert np.ptp(masks[shown]) > 0.1  # they say something
 
 
 def _fraction_shown(height: int, width: int) -> float:
