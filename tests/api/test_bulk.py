@@ -201,3 +201,81 @@ def test_what_is_no_tag_is_refused_whole(ada: Person, path: str, images: list[in
     assert answer.status_code == 422
     assert "tag" in answer.text
     assert tags(ada.client, path) == [[], [], [], []]
+
+
+def file_names(client: FlaskClient, path: str) -> list[str]:
+    return [image["file_name"] for image in client.get(f"{path}/images").json["images"]]
+
+
+def folders(client: FlaskClient, path: str) -> dict[str, int]:
+    return {each["path"]: each["images"] for each in client.get(f"{path}/folders").json["folders"]}
+
+
+def test_images_are_moved_and_say_where_they_were(mia: Person, path: str, images: list[int]) -> None:
+    answer = change(mia.client, path, images[1:], {"action": "move", "folder": " /box\\./night// ".strip()})
+    assert (answer["done"], answer["refused"]) == (images[1:], [])
+    assert file_names(mia.client, path) == ["a.png", "box/night/b.png", "box/night/c.png", "box/night/d.png"]
+    assert folders(mia.client, path) == {"box/night": 3}
+    assert [(each["image_ids"], each["folder"]) for each in answer["earlier"]] == [
+        (images[1:2], ""),
+        (images[2:], "box"),
+    ]
+    coco = mia.client.get(f"{path}/export").json
+    assert {each["file_name"] for each in coco["images"]} >= {"box/night/b.png"}
+    for each in answer["earlier"]:
+        change(mia.client, path, each["image_ids"], {"action": "move", "folder": each["folder"]})
+    assert file_names(mia.client, path) == ["a.png", "b.png", "box/c.png", "box/d.png"]
+    assert folders(mia.client, path) == {"box": 2}
+
+
+def test_all_of_a_listing_are_moved_and_what_is_there_is_not_changed(mia: Person, path: str, images: list[int]) -> None:
+    box = {"action": "move", "folder": "box"}
+    assert change(mia.client, path, None, box)["done"] == images[:2], "Undo is exact"
+    assert change(mia.client, path, None, {"action": "move", "folder": ""}, search="box/b")["done"] == images[1:2]
+    assert file_names(mia.client, path) == ["box/a.png", "b.png", "box/c.png", "box/d.png"]
+
+
+def test_an_image_whose_name_is_taken_stays_and_the_others_are_moved(
+    mia: Person, path: str, images: list[int], upload: Upload
+) -> None:
+    other = upload(png_bytes(HEIGHT, WIDTH, seed=9), "new/b.png")["image"]["id"]
+    answer = change(mia.client, path, images, {"action": "move", "folder": "new"})
+    assert answer["done"] == [images[0], *images[2:]]
+    assert [(each["error"]["code"], each["image_ids"]) for each in answer["refused"]] == [("conflict", images[1:2])]
+    assert "same name" in answer["refused"][0]["error"]["message"]
+    assert file_names(mia.client, path) == ["new/a.png", "b.png", "new/c.png", "new/d.png", "new/b.png"]
+    assert change(mia.client, path, [*images, other], {"action": "move", "folder": ""})["done"] == [
+        images[0],
+        *images[2:],
+    ]
+
+
+def test_who_may_not_manage_images_may_not_move_them(ada: Person, rob: Person, path: str, images: list[int]) -> None:
+    for person in (ada, rob):
+        answer = change(person.client, path, images, {"action": "move", "folder": "new"})
+        assert (answer["done"], answer["refused"][0]["error"]["code"]) == ([], "forbidden")
+    assert file_names(ada.client, path) == ["a.png", "b.png", "box/c.png", "box/d.png"]
+
+
+@pytest.mark.parametrize("folder", ["x" * 256, "x/" * 600, "a\ud800", 7, None])
+def test_what_is_no_folder_is_refused_whole(mia: Person, path: str, images: list[int], folder: object) -> None:
+    body = {"image_ids": images, "change": {"action": "move", "folder": folder}}
+    answer = mia.client.post(f"{path}/images/change", json=body)
+    assert answer.status_code == 422, answer.json
+    assert file_names(mia.client, path) == ["a.png", "b.png", "box/c.png", "box/d.png"]
+
+
+def test_moves_stand_in_the_audit_log_and_go_on_where_they_stopped(
+    mia: Person, script: FlaskClient, images: list[int], path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("limner.service.turns.SECONDS", 0.0)  # one turn a request
+    monkeypatch.setattr("limner.service.turns.MOST_AT_ONCE", 3)
+    box = {"action": "move", "folder": "new"}
+    first = change(mia.client, path, None, box)
+    assert (first["done"], first["next"]) == (images[:3], images[2])
+    assert change(mia.client, path, None, box, after=first["next"])["done"] == images[3:]
+    entries = script.get("/api/v1/audit", query_string={"action": "image.move"}).json["entries"]
+    assert [(each["by"], each["target_id"], each["details"]) for each in reversed(entries)] == [
+        ("Mia", image_id, {"name": name, "to": f"new/{name[-5:]}"})
+        for image_id, name in zip(images, ("a.png", "b.png", "box/c.png", "box/d.png"), strict=True)
+    ]

@@ -322,6 +322,41 @@ def test_tags_are_given_to_many_filter_what_is_walked_and_follow_what_others_do(
     page.get_by_role("button", name="Tags: none yet").wait_for()
 
 
+def test_chosen_images_are_moved_to_a_folder_and_back(server: LimnerServer, page: Page) -> None:
+    api = Api(server)
+    project_id = api.create_project("Yards")
+    paths = ("day/a.png", "b.png", "night/c.png")
+    api.upload(project_id, {path: tile(number) for number, path in enumerate(paths)})
+    page.goto(f"{server.address}/projects/{project_id}")
+    images = page.get_by_role("list", name="Images").get_by_role("listitem")
+    image = lambda name: page.get_by_role("link", name=name)  # noqa: E731
+    options = page.get_by_role("combobox", name="Folder", exact=True).get_by_role("option")
+    bar = page.get_by_role("toolbar", name="Chosen images")
+    log = page.get_by_role("log")
+    image("day/a.png").click(modifiers=["Control"])
+    image("b.png").click(modifiers=["Control"])
+    bar.get_by_role("button", name="Move…").click()
+    dialog = page.get_by_role("dialog", name="Move 2 images")
+    dialog.get_by_role("combobox", name="To the folder").fill("night/rain")
+    page.keyboard.press("Enter")
+    expect(log).to_contain_text("2 images moved to “night/rain”.")
+    expect(image("night/rain/a.png")).to_have_count(1)
+    expect(image("night/rain/b.png")).to_have_count(1)
+    expect(options).to_have_text(["All folders", "night (3)", "rain (2)"])
+    log.get_by_role("button", name="Undo").click()
+    expect(image("day/a.png")).to_have_count(1)
+    expect(options).to_have_text(["All folders", "day (1)", "night (1)"])
+    expect(image("night/rain")).to_have_count(0)
+
+    page.get_by_role("combobox", name="Folder", exact=True).select_option("night")
+    expect(images).to_have_count(1)
+    image("night/c.png").click()
+    page.get_by_role("heading", name="night/c.png").wait_for()
+    body = {"image_ids": None, "change": {"action": "move", "folder": ""}}
+    api.post(f"/projects/{project_id}/images/change", json.dumps(body).encode())
+    page.get_by_role("heading", name=re.compile("^c.png")).wait_for()
+
+
 def test_a_deleted_image_waits_in_the_trash_and_a_deleted_project_says_what_is_lost(
     server: LimnerServer, page: Page, large_project: int
 ) -> None:

@@ -12,7 +12,9 @@ from limner.vocabulary.names import (
     MAX_PATH,
     check_text,
     clean_file_name,
+    clean_folder,
     distinct_file_name,
+    in_folder,
     one_line,
     printable,
     shown,
@@ -132,3 +134,17 @@ def test_messages_show_names_short_and_printable() -> None:
     assert printable("\u0645\u0631\u062d\u0628\u0627 \u200d") == "\u0645\u0631\u062d\u0628\u0627 \u200d", (
         "letters, and what joins them"
     )
+
+
+@pytest.mark.parametrize(
+    ("given_folder", "kept"),
+    [("", ""), ("/", ""), ("..", ""), ("street//./night/", "street/night"), ("C:\\scans\\day", "scans/day")],
+)
+def test_folders_become_beginnings_of_relative_paths(given_folder: str, kept: str) -> None:
+    assert clean_folder(given_folder) == kept
+
+
+def test_a_name_in_another_folder_keeps_its_last_part() -> None:
+    assert [in_folder("a/b.png", folder) for folder in ("", "c/d")] == ["b.png", "c/d/b.png"]
+    with pytest.raises(InvalidInput, match="would be too long"):
+        in_folder("a/b.png", "x" * (MAX_PATH - 5))

@@ -1,4 +1,4 @@
-"""The same done to many images of a project: marked, assigned, tagged, deleted. Each is checked as if alone."""
+"""The same done to many images of a project: marked, assigned, tagged, moved, deleted. Each is checked as if alone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from limner.access import Actor, Permission, access_image, access_project
 from limner.errors import NotFound
 from limner.service.annotating import apply_within
+from limner.service.audit import log_action
 from limner.service.images import EVERYTHING, seen_by
 from limner.service.trash import Withdrawn, forget, put_in_trash
 from limner.service.turns import MOST, Outcome, in_turns
@@ -20,11 +21,12 @@ from limner.service.wiring import Services
 from limner.service.work import check_worker
 from limner.store.copies import original_of
 from limner.store.listing import numbers_of
+from limner.store.moving import announce_moves, move_image
 from limner.store.tables import Image
 from limner.store.tags import add_tag, announce_tags, remove_tag
 from limner.store.work import announce_work
 from limner.vocabulary.listing import Listing
-from limner.vocabulary.names import clean_tag
+from limner.vocabulary.names import clean_folder, clean_tag, folder_of
 from limner.vocabulary.operations import MarkOperation
 from limner.vocabulary.states import ImageState
 
@@ -40,12 +42,13 @@ class ManyImages:
 
 @dataclass(frozen=True)
 class Earlier:
-    """How some of the images were marked, or to whom they were assigned, before."""
+    """How some of the images were marked, to whom they were assigned, or in which folder they were, before."""
 
     image_ids: Sequence[int]
     state: ImageState | None = None
     note: str = ""
     assigned_user_id: int | None = None
+    folder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,39 @@ def tag_images(
 
     numbers, more = _chosen(context, actor, project_id, images)
     return Changed(in_turns(context.database, numbers, one, more=more, end_turn=announce), ())
+
+
+def move_images(context: Services, actor: Actor, project_id: int, images: ManyImages, folder: str) -> Changed:
+    """Move many images to a folder, empty: to none. The last part of their names stays, and all that is on them.
+
+    Raises:
+        NotFound: there is no such project that the actor may see.
+        InvalidInput: files cannot be in a folder of this name.
+    """
+    folder = clean_folder(folder)
+    before: dict[str, list[int]] = defaultdict(list)
+    moved: list[Image] = []
+
+    def one(session: Session, image_id: int) -> bool:
+        image = _inside(access_image(session, actor, image_id, Permission.MANAGE_IMAGES, lock=True), project_id)
+        name = image.file_name
+        changed = move_image(session, image, folder)
+        if not changed:
+            return False
+        log_action(
+            session, actor, "image.move", "image", image.id, project_id=project_id, name=name, to=image.file_name
+        )
+        before[folder_of(name)].append(image_id)
+        moved.extend(changed)
+        return True
+
+    def announce(session: Session) -> None:
+        announce_moves(session, moved)
+        moved.clear()
+
+    numbers, more = _chosen(context, actor, project_id, images)
+    outcome = in_turns(context.database, numbers, one, more=more, end_turn=announce)
+    return Changed(outcome, [Earlier(ids, folder=path) for path, ids in before.items()])
 
 
 def delete_images(context: Services, actor: Actor, project_id: int, images: ManyImages) -> Changed:

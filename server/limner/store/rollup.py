@@ -1,8 +1,8 @@
 """Statistics are rolled up by image: its project's sums lose what the image added before, and get what it adds now.
 
 An image whose revision is not the one that was counted is due; a partial index finds those, so that saves write
-nothing more for it. Who judges a mask, which is no edit, makes its image due (:func:`recount`). An image that is gone
-leaves its row, which says what is to be taken out.
+nothing more for it. Who judges a mask or moves an image, which is no edit, makes it due (:func:`recount`). An image
+that is gone leaves its row, which says what is to be taken out.
 """
 
 from __future__ import annotations
@@ -134,7 +134,10 @@ class Counted:
 
 
 def recount(image: Image) -> None:
-    """What was said of a mask of this image, which is locked, is another thing now: it is to be counted again."""
+    """An image, which is locked, adds other things though its revision is the same: it is to be counted again.
+
+    What was said of a mask of it has changed, or its folder.
+    """
     image.judged += 1
     image.counted_revision = NEVER
 

@@ -27,6 +27,7 @@ AuditAction = Literal[
     "project.change",
     "project.delete",
     "image.delete",
+    "image.move",
     "image.restore",
     "image.delete_for_good",
     "image.return",

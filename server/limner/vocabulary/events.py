@@ -133,6 +133,20 @@ class TagsEvent(_Fact):
     images: list[ImageTags]
 
 
+class ImageName(_Fact):
+    """What an image is called: its path in the project."""
+
+    image_id: int
+    file_name: str
+
+
+class MovedEvent(_Fact):
+    """Images were moved to other folders; what they are called now. None are named when lists are to be read again."""
+
+    event: Literal["moved"] = "moved"
+    images: list[ImageName]
+
+
 class EmbeddingEvent(_Fact):
     """Where an image stands with the encoder."""
 
@@ -233,6 +247,7 @@ Event = (
     | CommentsEvent
     | WorkEvent
     | TagsEvent
+    | MovedEvent
     | EmbeddingEvent
     | RegionEvent
     | SuggestionsEvent

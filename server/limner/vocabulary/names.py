@@ -66,6 +66,31 @@ def folder_of(name: str) -> str:
     return name.rpartition("/")[0]
 
 
+def clean_folder(path: str) -> str:
+    """A folder as the beginning of file names, cleaned as :func:`clean_file_name` does; empty: in no folder.
+
+    Raises:
+        InvalidInput: as :func:`clean_file_name`.
+    """
+    return folder_of(clean_file_name(f"{path}/x"))
+
+
+def in_folder(name: str, folder: str) -> str:
+    """``a/b.png``, ``c/d`` -> ``c/d/b.png``: the last part of a file name, in a folder of :func:`clean_folder`.
+
+    Raises:
+        InvalidInput: the path would be longer than :data:`MAX_PATH`.
+    """
+    last = name.rpartition("/")[2]
+    path = f"{folder}/{last}" if folder else last
+    if len(path) > MAX_PATH:
+        raise InvalidInput(
+            "In that folder the path would be too long.",
+            hint=f"Choose a shorter one: a path has at most {MAX_PATH} characters.",
+        )
+    return path
+
+
 def distinct_file_name(name: str, number: int) -> str:
     """``folder/a.png``, 2 -> ``folder/a-2.png``; a stem that is too long for the number is cut."""
     folder, slash, last = name.rpartition("/")

@@ -20,6 +20,7 @@ const NAMES = [
   "comments",
   "work",
   "tags",
+  "moved",
   "embedding",
   "region",
   "suggestions",

@@ -1960,6 +1960,7 @@ export interface components {
         | "project.change"
         | "project.delete"
         | "image.delete"
+        | "image.move"
         | "image.restore"
         | "image.delete_for_good"
         | "image.return"
@@ -2347,9 +2348,14 @@ export interface components {
       kind: "added" | "removed" | "changed";
       uid: string;
     };
-    /** @description How images were marked before (null: that was not changed), or to whom (null: nobody) they were assigned. */
+    /**
+     * @description How images were marked before (null: that was not changed), or to whom (null: nobody) they were assigned.
+     *
+     *     ``folder``: in which they were before they were moved, empty: in none; null: they were not.
+     */
     EarlierImages: {
       assigned_user_id: number | null;
+      folder: string | null;
       image_ids: number[];
       note: string;
       state: ("waiting" | "submitted" | "approved" | "returned" | "skipped") | null;
@@ -2687,6 +2693,11 @@ export interface components {
       note: string;
       /** @enum {string} */
       state: "waiting" | "submitted" | "approved" | "returned" | "skipped";
+    };
+    /** @description What an image is called: its path in the project. */
+    ImageName: {
+      file_name: string;
+      image_id: number;
     };
     /**
      * @description Why an image is to be annotated early: its place from 1, and what that comes from, shares from 0 to 1.
@@ -3129,7 +3140,8 @@ export interface components {
         | components["schemas"]["MarkMany"]
         | components["schemas"]["AssignMany"]
         | components["schemas"]["DeleteMany"]
-        | components["schemas"]["TagMany"];
+        | components["schemas"]["TagMany"]
+        | components["schemas"]["MoveMany"];
       /**
        * @description only images on which, as people say, all of `category` are annotated (yes), not all (no), or of which nobody knows (unknown), whether or not they have annotations of it
        * @default any
@@ -3322,6 +3334,24 @@ export interface components {
       /** @enum {string} */
       state: "pulling" | "failed";
       total: number | null;
+    };
+    /** @description Move them to a folder, a path such as ``street/night``; empty: to none. The last part of their names stays. */
+    MoveMany: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      action: "move";
+      folder: string;
+    };
+    /** @description Images were moved to other folders; what they are called now. None are named when lists are to be read again. */
+    MovedEvent: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      event: "moved";
+      images: components["schemas"]["ImageName"][];
     };
     /**
      * @description Images that people are to work on: shared evenly among ``to``; with nobody there they are anybody's again.
@@ -3716,6 +3746,7 @@ export interface components {
       | components["schemas"]["CommentsEvent"]
       | components["schemas"]["WorkEvent"]
       | components["schemas"]["TagsEvent"]
+      | components["schemas"]["MovedEvent"]
       | components["schemas"]["EmbeddingEvent"]
       | components["schemas"]["RegionEvent"]
       | components["schemas"]["SuggestionsEvent"]
@@ -4729,6 +4760,7 @@ export interface operations {
               | "project.change"
               | "project.delete"
               | "image.delete"
+              | "image.move"
               | "image.restore"
               | "image.delete_for_good"
               | "image.return"
@@ -4810,6 +4842,7 @@ export interface operations {
               | "project.change"
               | "project.delete"
               | "image.delete"
+              | "image.move"
               | "image.restore"
               | "image.delete_for_good"
               | "image.return"
@@ -6400,6 +6433,7 @@ export interface operations {
               | "project.change"
               | "project.delete"
               | "image.delete"
+              | "image.move"
               | "image.restore"
               | "image.delete_for_good"
               | "image.return"
@@ -6482,6 +6516,7 @@ export interface operations {
               | "project.change"
               | "project.delete"
               | "image.delete"
+              | "image.move"
               | "image.restore"
               | "image.delete_for_good"
               | "image.return"

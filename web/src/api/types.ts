@@ -60,6 +60,7 @@ export type SnapshotDiff = Schemas["Diff"];
 export type Folder = Schemas["Folder"];
 export type Tag = Schemas["Tag"];
 export type ImageTags = Schemas["ImageTags"];
+export type ImageName = Schemas["ImageName"];
 export type Invitation = Schemas["Invitation"];
 export type InvitationOffer = Schemas["InvitationOffer"];
 export type Job = Schemas["Job"];

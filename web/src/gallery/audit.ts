@@ -26,6 +26,7 @@ export const ACTION_NAMES: Readonly<Record<AuditAction, () => string>> = {
   "project.change": m.audit_action_project_change,
   "project.delete": m.audit_action_project_delete,
   "image.delete": m.audit_action_image_delete,
+  "image.move": m.audit_action_image_move,
   "image.restore": m.audit_action_image_restore,
   "image.delete_for_good": m.audit_action_image_delete_for_good,
   "image.return": m.audit_action_image_return,

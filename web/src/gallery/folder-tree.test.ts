@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { folderTree } from "./folder-tree.ts";
+import { cleanFolder, folderTree } from "./folder-tree.ts";
 
 const told = (paths: Record<string, number>) =>
   folderTree(Object.entries(paths).map(([path, images]) => ({ path, images }))).map(
@@ -28,4 +28,14 @@ it("counts images right in a folder and those below, and orders numbers as peopl
 
 it("keeps folders apart that a reader takes for the same", () => {
   expect(told({ "1/b": 1, "01/a": 1 })).toHaveLength(4);
+});
+
+it("cleans a path as the server does", () => {
+  expect([" street//./night/ ", "a\\b", "..", "", "cafe\u0301"].map(cleanFolder)).toEqual([
+    "street/night",
+    "a/b",
+    "",
+    "",
+    "caf\u00e9",
+  ]);
 });

@@ -1,6 +1,17 @@
 /** The folders of a project as a tree, written line by line. */
 import type { Folder } from "../api/types.ts";
 
+export const LONGEST_PATH = 1024; // characters, as the server takes them
+
+/** As the server keeps it: its parts in NFC, one slash between them; empty: no folder. */
+export const cleanFolder = (path: string): string =>
+  path
+    .trim()
+    .normalize("NFC")
+    .split(/[/\\]/u)
+    .filter((part) => !["", ".", ".."].includes(part))
+    .join("/");
+
 export interface FolderLine {
   /** From the project's root, as lists are asked for it. */
   readonly path: string;

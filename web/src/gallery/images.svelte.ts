@@ -100,6 +100,12 @@ export class GalleryImages {
     return true;
   }
 
+  /** Whether which images are listed, or where they stand, hangs on what they are called. */
+  get goesByNames(): boolean {
+    const { order, search, folder } = this.listing;
+    return order === "name" || search !== "" || folder !== "";
+  }
+
   change(id: number, change: Partial<ProjectImage>): void {
     this.tell((image) => (image.id === id ? { ...image, ...change } : image));
     if (this.known.has(id))

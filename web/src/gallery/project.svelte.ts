@@ -115,6 +115,12 @@ export class GalleryProject {
         this.tagsStale = true;
         this.refreshSoon();
       },
+      moved: ({ images }) => {
+        for (const { image_id, file_name } of images) this.images.change(image_id, { file_name });
+        if (images.length === 0 || this.images.goesByNames) this.reloadSoon();
+        this.foldersStale = true;
+        this.refreshSoon();
+      },
       embedding: ({ image_id, state, error }) => {
         this.images.change(image_id, { embedding: { state, error: error ?? null } });
         this.refreshSoon();

@@ -1,6 +1,7 @@
 import { expect, it, vi } from "vitest";
 import type { Client } from "../api/client.ts";
 import type { ProjectEvents } from "../api/events.ts";
+import { EVERYTHING } from "../api/listing.ts";
 import type { Project, ProjectImage } from "../api/types.ts";
 import type { ProjectStreams } from "../sync/streams.ts";
 import { GalleryProject } from "./project.svelte.ts";
@@ -149,4 +150,46 @@ it("knows at once which tags images got, and reads the list again when there are
   stop();
   vi.useRealTimers();
   expect(read).toBe(2);
+});
+
+it("knows at once where images were moved, and reads the list again where names count", async () => {
+  vi.useFakeTimers();
+  let [folders, read] = [[{ path: "day", images: 1 }], 0];
+  const client = {
+    project: async () => named("it"),
+    folders: async () => folders,
+    tags: async () => [],
+    jobs: async () => [],
+    images: async () => {
+      read += 1;
+      return { images: [{ id: 5, file_name: "day/a.png" } as ProjectImage], next: null, total: 1 };
+    },
+  };
+  const gallery = new GalleryProject(client as unknown as Client, 1, vi.fn());
+  await Promise.all([gallery.load(), gallery.images.reset()]);
+  let handlers: ProjectEvents = {};
+  const listen = (_project: number, given: ProjectEvents) => {
+    handlers = given;
+    return () => undefined;
+  };
+  const stop = gallery.listen({ listen } as unknown as ProjectStreams);
+  folders = [{ path: "night", images: 1 }];
+  handlers.moved?.({ images: [{ image_id: 5, file_name: "night/a.png" }] });
+  expect(gallery.images.list[0]?.file_name).toBe("night/a.png");
+  await vi.runAllTimersAsync();
+  expect([gallery.folders, read]).toEqual([folders, 1]);
+  for (const listing of [{ order: "name" }, { search: "night" }, { folder: "day" }] as const) {
+    await gallery.images.reset({ ...EVERYTHING, ...listing });
+    const before = read;
+    handlers.moved?.({ images: [{ image_id: 9, file_name: "night/b.png" }] });
+    await vi.runAllTimersAsync();
+    expect(read).toBe(before + 1);
+  }
+  await gallery.images.reset(EVERYTHING);
+  const before = read;
+  handlers.moved?.({ images: [] });
+  await vi.runAllTimersAsync();
+  expect(read).toBe(before + 1);
+  stop();
+  vi.useRealTimers();
 });

@@ -82,14 +82,17 @@ const TOLD = {
   freed: [m.gallery_told_freed, m.gallery_told_freed_none],
   tagged: [m.gallery_told_tagged, m.gallery_told_tagged_none],
   untagged: [m.gallery_told_untagged, m.gallery_told_untagged_none],
+  moved: [m.gallery_told_moved, m.gallery_told_moved_none],
+  movedOut: [m.gallery_told_moved_out, m.gallery_told_moved_out_none],
 } as const;
-/** What was done to many images; freed: anyone may have them. */
+/** What was done to many images; freed: anyone may have them; movedOut: they are in no folder. */
 export type DoneToMany = keyof typeof TOLD;
 
-/** What became of many images, in a sentence: "12 images submitted." */
-export function told({ done }: ManyDone, what: DoneToMany, tag = ""): string {
+/** What became of many images, in a sentence: "12 images submitted." @param word the tag, or the folder */
+export function told({ done }: ManyDone, what: DoneToMany, word = ""): string {
   const [some, none] = TOLD[what];
-  return done.length === 0 ? none({ tag }) : some({ count: done.length, tag });
+  const words = { tag: word, folder: word };
+  return done.length === 0 ? none(words) : some({ count: done.length, ...words });
 }
 
 /** Why some were left as they are, in a sentence for each reason; empty when none was. */

@@ -65,6 +65,11 @@ it("says what was done, and what was refused by reason", () => {
   };
   expect(told(done, "submitted")).toBe("2 images submitted.");
   expect(refusals(done)).toBe("2 images left as they are: No. 2 images left as they are: Not now.");
+  expect([
+    told(done, "moved", "street"),
+    told(done, "movedOut"),
+    told({ ...done, done: [] }, "moved", "x"),
+  ]).toEqual(["2 images moved to “street”.", "2 images are in no folder now.", "Nothing was moved to “x”."]);
   expect([told({ done: [], refused: [] }, "trashed"), refusals({ done: [1], refused: [] })]).toEqual([
     "Nothing was moved to the trash.",
     "",

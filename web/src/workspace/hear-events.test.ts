@@ -7,7 +7,7 @@ const hearers = {
   waits: { wake: vi.fn() },
   watched: { loadSoon: vi.fn() },
   opener,
-  opened: { hear: vi.fn(), hearWork: vi.fn(), hearTags: vi.fn() },
+  opened: { hear: vi.fn(), hearWork: vi.fn(), hearTags: vi.fn(), hearMoved: vi.fn() },
   marks: { missed: vi.fn() },
   history: { hear: vi.fn() },
   comments: { hear: vi.fn(), load: vi.fn() },

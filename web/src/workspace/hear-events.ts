@@ -14,7 +14,7 @@ export interface Hearers {
   readonly waits: Pick<EmbeddingWaits, "wake">;
   readonly watched: Pick<WatchedProject, "loadSoon">;
   readonly opener: Pick<ImageOpener, "wanted" | "tryAgain">;
-  readonly opened: Pick<OpenImage, "hear" | "hearWork" | "hearTags">;
+  readonly opened: Pick<OpenImage, "hear" | "hearWork" | "hearTags" | "hearMoved">;
   readonly marks: Pick<Marks, "missed">;
   readonly history: Pick<History, "hear">;
   readonly comments: Pick<Comments, "hear" | "load">;
@@ -61,6 +61,7 @@ export function hearEvents(
     comments: ({ image_id }) => comments.hear(image_id),
     work: ({ images }) => opened.hearWork(images),
     tags: ({ images }) => opened.hearTags(images),
+    moved: ({ images }) => opened.hearMoved(images),
     access: () => hearers.heedRights(),
     start: catchUp,
     reset: catchUp,

@@ -8,6 +8,7 @@ import {
   type Exhaustivity,
   type ImageDetails,
   type ImageMark,
+  type ImageName,
   type ImageState,
   type ImageTags,
   type ImageWork,
@@ -62,7 +63,7 @@ export class OpenImage {
   /** Counts images opened and closed: what comes for an earlier one is dropped. */
   private turn = 0;
   /** What the server has told of images since they were asked for: an answer that was on its way meanwhile does not know it. */
-  private readonly told = new Map<number, Partial<Pick<ImageDetails, "tags" | "work">>>();
+  private readonly told = new Map<number, Partial<Pick<ImageDetails, "tags" | "work" | "file_name">>>();
 
   constructor(private readonly host: OpenImageHost) {}
 
@@ -205,10 +206,17 @@ export class OpenImage {
 
   /** The server has told which tags images have. */
   hearTags(images: readonly ImageTags[]): void {
-    for (const { image_id: id, tags } of images) this.told.set(id, { ...this.told.get(id), tags });
-    const { details } = this;
-    const told = images.find((each) => each.image_id === details?.id);
-    if (details && told) this.details = { ...details, tags: told.tags };
+    for (const { image_id, tags } of images) this.learn(image_id, { tags });
+  }
+
+  /** The server has told what images are called, now that they are in other folders. */
+  hearMoved(images: readonly ImageName[]): void {
+    for (const { image_id, file_name } of images) this.learn(image_id, { file_name });
+  }
+
+  private learn(id: number, said: Partial<Pick<ImageDetails, "tags" | "file_name">>): void {
+    this.told.set(id, { ...this.told.get(id), ...said });
+    if (this.details?.id === id) this.details = { ...this.details, ...said };
   }
 
   private take(mark: ImageMark): void {

@@ -97,6 +97,17 @@ describe("a mark", () => {
   });
 });
 
+it("is called as it is after it was moved, also when an answer from before comes later", async () => {
+  const refreshed = image.refresh();
+  image.hearMoved([
+    { image_id: 8, file_name: "night/b.png" },
+    { image_id: 7, file_name: "night/a.png" },
+  ]);
+  expect(image.details!.file_name).toBe("night/a.png");
+  await refreshed;
+  expect(image.details!.file_name).toBe("night/a.png");
+});
+
 describe("tags that somebody gives", () => {
   const tags = (given: string[]) => image.hearTags([{ image_id: 7, tags: given }]);
 

@@ -13,7 +13,7 @@ from limner.api.files import IMMUTABLE, blob_response
 from limner.api.guard import requires
 from limner.api.openapi import binary_response, upload_body
 from limner.api.schemas.base import ErrorInfo
-from limner.api.schemas.bulk import AssignMany, DeleteMany, ManyChange, ManyChanged, MarkMany, TagMany
+from limner.api.schemas.bulk import AssignMany, DeleteMany, ManyChange, ManyChanged, MarkMany, MoveMany, TagMany
 from limner.api.schemas.images import (
     MAX_FOLDERS,
     MAX_TAGS,
@@ -117,6 +117,8 @@ def change_images(project_id: int, json_data: ManyChange) -> ManyChanged:
             return ManyChanged.told(bulk.delete_images(*of))
         case TagMany():
             return ManyChanged.told(bulk.tag_images(*of, change.tag, put=change.action == "tag"))
+        case MoveMany():
+            return ManyChanged.told(bulk.move_images(*of, change.folder))
 
 
 @blueprint.get("/images/<int:image_id>")

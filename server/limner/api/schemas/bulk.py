@@ -12,7 +12,7 @@ from limner.api.schemas.trash import ManyResult
 from limner.api.schemas.work import Number
 from limner.service.bulk import Changed, ManyImages
 from limner.service.turns import MOST
-from limner.vocabulary.names import MAX_TAG, one_line
+from limner.vocabulary.names import MAX_PATH, MAX_TAG, one_line
 from limner.vocabulary.operations import Note
 from limner.vocabulary.states import ImageState
 
@@ -57,13 +57,20 @@ class TagMany(Request):
     tag: TagText
 
 
+class MoveMany(Request):
+    """Move them to a folder, a path such as ``street/night``; empty: to none. The last part of their names stays."""
+
+    action: Literal["move"]
+    folder: str = Field(strict=True, max_length=MAX_PATH)
+
+
 class ManyChange(FilterQuery):
     """What to do to images: those of these numbers or, without numbers, all that this filter lists.
 
     ``after``: go on after this number.
     """
 
-    change: Annotated[MarkMany | AssignMany | DeleteMany | TagMany, Field(discriminator="action")]
+    change: Annotated[MarkMany | AssignMany | DeleteMany | TagMany | MoveMany, Field(discriminator="action")]
     image_ids: list[Number] | None = Field(max_length=MOST)
     after: Annotated[int, Strict(), Field(ge=0, lt=2**63)] = 0
 
@@ -73,12 +80,16 @@ class ManyChange(FilterQuery):
 
 
 class EarlierImages(Answer):
-    """How images were marked before (null: that was not changed), or to whom (null: nobody) they were assigned."""
+    """How images were marked before (null: that was not changed), or to whom (null: nobody) they were assigned.
+
+    ``folder``: in which they were before they were moved, empty: in none; null: they were not.
+    """
 
     image_ids: list[int]
     state: ImageState | None
     note: str
     assigned_user_id: int | None
+    folder: str | None
 
 
 class ManyChanged(ManyResult):
@@ -95,6 +106,7 @@ class ManyChanged(ManyResult):
                 state=each.state,
                 note=each.note,
                 assigned_user_id=each.assigned_user_id,
+                folder=each.folder,
             )
             for each in changed.earlier
         ]

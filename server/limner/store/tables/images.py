@@ -80,7 +80,7 @@ class Image(Base):
     lease_renewed: Mapped[datetime | None]
     lease_reserved: Mapped[bool] = mapped_column(default=False, server_default=false())  # handed out next, not yet open
     counted_revision: Mapped[int] = mapped_column(default=-1, server_default="-1")  # the one that statistics know
-    judged: Mapped[int] = mapped_column(default=0, server_default="0")  # times that a mask of it was judged otherwise
+    judged: Mapped[int] = mapped_column(default=0, server_default="0")  # times that store.rollup.recount was asked
     open_threads: Mapped[int] = mapped_column(default=0, server_default="0")  # of comments that nobody has resolved
     copy_of: Mapped[int | None] = mapped_column(BIG_INTEGER)  # number of the original: limner.store.copies
     is_gold: Mapped[bool] = mapped_column(default=False, server_default=false())  # it has a GoldReference
