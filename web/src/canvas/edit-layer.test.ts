@@ -5,11 +5,13 @@ import { ColumnMask } from "../core/column-mask.ts";
 import { subtract, union } from "../core/combine.ts";
 import { imagePoint } from "../core/geometry.ts";
 import { bitmaps, maskOf, pixelsOf } from "../core/masks.test-support.ts";
+import { rgba } from "../core/paint.ts";
 import { EditLayer } from "./edit-layer.ts";
 import type { EditScene, Place } from "./scene.ts";
 
 const IMAGE = { height: 37, width: 80 };
 const STAGE = { width: 90, height: 60 };
+const HALO = rgba("#000000", 0.7); // around the mask, and no part of it
 
 /** A canvas that keeps what is put on it, and how much that was. */
 class Canvas {
@@ -213,7 +215,7 @@ describe("the mask that is changed by hand", () => {
         (bitmap, scale, ratio) => {
           const state = { place: place(scale, -7.31, 5.17, ratio), ...FRESH, mask: maskOf(bitmap) };
           const canvas = paintedAnew(state);
-          const shown = canvas.pixels.map((pixel) => Math.min(pixel, 1));
+          const shown = canvas.pixels.map((pixel) => (pixel === 0 || pixel === HALO ? 0 : 1));
           expect(firstDifference(shown, covered(state, canvas))).toBe(-1);
         },
       ),
@@ -230,9 +232,42 @@ describe("the mask that is changed by hand", () => {
     ];
     const cut = row(10); // from 10 + 4 · 5 CSS px on, beyond the right end of the stage
     const [rim, fill] = [cut[60]!, cut[63]!];
-    expect(cut).toEqual([...Array(60).fill(0), ...Array(3).fill(rim), ...Array(117).fill(fill)]);
+    const border = [...Array(58).fill(0), ...Array(2).fill(HALO), ...Array(3).fill(rim)];
+    expect(cut).toEqual([...border, ...Array(117).fill(fill)]);
     expect(rim).not.toBe(fill);
     expect(new Set(row(-260).slice(0, 120))).toEqual(new Set([fill])); // to the right end of the image
+  });
+
+  it("is told from a white and from a black picture at every edge: the rim is light, and dark lies around it", () => {
+    fc.assert(
+      fc.property(
+        bitmaps(),
+        fc.constantFrom(0.37, 1.3, 3.7),
+        fc.constantFrom(1, 2),
+        (bitmap, scale, ratio) => {
+          const style = { ...FRESH.style, rim: "#ffffff" };
+          const state = { place: place(scale, -7.31, 5.17, ratio), ...FRESH, style, mask: maskOf(bitmap) };
+          const canvas = paintedAnew(state);
+          const inside = covered(state, canvas);
+          const part = covered(
+            { ...state, mask: maskOf({ ...IMAGE, data: new Uint8Array(bitmap.data.length).fill(1) }) },
+            canvas,
+          );
+          const white = rgba("#ffffff", 1);
+          inside.forEach((mask, index) => {
+            if (mask === 0) return;
+            const x = index % canvas.width;
+            const around = [index - canvas.width, index + canvas.width];
+            if (x > 0) around.push(index - 1);
+            if (x < canvas.width - 1) around.push(index + 1);
+            const beyond = around.filter((each) => part[each] === 1 && inside[each] === 0);
+            if (beyond.length > 0) expect(canvas.pixels[index]).toBe(white);
+            for (const each of beyond) expect(canvas.pixels[each]).toBe(HALO);
+          });
+        },
+      ),
+      { numRuns: 30 },
+    );
   });
 
   it("paints no more of the screen for a dab than the dab and the rim around it", () => {

@@ -1,5 +1,6 @@
 /**
- * The mask that is changed by hand, at the resolution of the screen. From one frame to the next only the rectangle is painted
+ * The mask that is changed by hand, at the resolution of the screen, with a border in two tones as all masks have: the rim
+ * lies inside, a dark halo around it outside. From one frame to the next only the rectangle is painted
  * in which the masks differ; masks that share chunks tell that without a look at their pixels.
  */
 
@@ -12,6 +13,8 @@ import type { EditScene, Place } from "./scene.ts";
 import { type DeviceRect, visiblePart } from "./view.ts";
 
 const RIM = 1.5; // CSS px
+const HALO = 1; // CSS px; no more than the rim, which is what is painted anew around a change
+const DARK = rgba("#000000", 0.7);
 
 /** How device pixels of the visible part lie on the image. */
 interface Projection {
@@ -31,6 +34,7 @@ export class EditLayer {
   private here = new Int32Array(64);
   private there = new Int32Array(64);
   private kept = new Int32Array(64);
+  private gaps = new Int32Array(64);
 
   constructor(private readonly context: CanvasRenderingContext2D) {}
 
@@ -75,6 +79,10 @@ export class EditLayer {
     return Math.max(1, Math.round(RIM * this.place!.pixelRatio));
   }
 
+  private get halo(): number {
+    return Math.max(1, Math.round(HALO * this.place!.pixelRatio));
+  }
+
   private repaint({ mask, style }: EditScene, dirty: PixelBox | null): void {
     if (!dirty) return;
     const { part } = this.projection!;
@@ -104,6 +112,7 @@ export class EditLayer {
   ): void {
     const { part } = this.projection!;
     const count = this.stretches(mask, x, "here");
+    this.paintHalo(mask, x, count, dirty, pixels);
     if (count === 0) return;
     this.fillColumn(this.here, count, x, dirty, pixels, rim);
     let inner = 0;
@@ -123,6 +132,43 @@ export class EditLayer {
       [this.kept, this.here] = [this.here, this.kept];
     }
     this.fillColumn(this.kept, inner, x, dirty, pixels, fill);
+  }
+
+  /** What lies beside the mask, above it or below it. @param count of the numbers in `here`, the mask's ends in this column */
+  private paintHalo(mask: ColumnMask, x: number, count: number, dirty: PixelBox, pixels: Uint32Array): void {
+    const { part } = this.projection!;
+    const { halo, here } = this;
+    if (this.gaps.length < count + 2) this.gaps = new Int32Array(2 * (count + 2));
+    const { gaps } = this;
+    gaps[0] = 0;
+    for (let at = 0; at < count; at++) gaps[at + 1] = here[at]!;
+    gaps[count + 1] = part.height;
+    if (this.kept.length < 2 * count) this.kept = new Int32Array(4 * count);
+    let edges = 0;
+    for (let at = 0; at < count + 2; at += 2) {
+      const [top, bottom] = [gaps[at]!, gaps[at + 1]!];
+      if (at > 0) edges = this.keep(edges, top, Math.min(top + halo, bottom));
+      if (at < count) edges = this.keep(edges, Math.max(bottom - halo, top), bottom);
+    }
+    this.fillColumn(this.kept, edges, x, dirty, pixels, DARK);
+    for (let distance = 1; distance <= halo; distance++) {
+      for (const side of [x - distance, x + distance]) {
+        if (side < 0 || side >= part.width) continue;
+        const beside = this.stretches(mask, side, "there");
+        if (beside === 0) continue;
+        if (this.kept.length < count + 2 + beside) this.kept = new Int32Array(2 * (count + 2 + beside));
+        const outside = intersect(gaps, count + 2, this.there, 0, beside, this.kept);
+        this.fillColumn(this.kept, outside, x, dirty, pixels, DARK);
+      }
+    }
+  }
+
+  /** @returns how many numbers are kept then */
+  private keep(count: number, top: number, bottom: number): number {
+    if (top >= bottom) return count;
+    this.kept[count] = top;
+    this.kept[count + 1] = bottom;
+    return count + 2;
   }
 
   private fillColumn(
