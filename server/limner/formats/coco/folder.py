@@ -1,4 +1,9 @@
-"""COCO with its images: a folder that torchvision, detectron2 and others train on as it is."""
+"""COCO with its images, in one folder.
+
+torchvision's ``CocoDetection``, pycocotools, supervision and datumaro open it as it is and find every mask
+(``tests/loaders/README.md`` says by which versions that was tried). A file of annotations and the folder in which its
+images are is also what detectron2's documentation describes (``register_coco_instances``); that was not tried.
+"""
 
 from __future__ import annotations
 
