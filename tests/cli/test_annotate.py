@@ -95,8 +95,8 @@ def test_boxes_of_a_folder_become_masks_and_doubtful_ones_have_a_file_of_their_o
 ) -> None:
     result = annotate(photos, "--detector", f"labels:{labels}")
     assert result.exit_code == 0, result.output
-    assert f"{photos}.masks.json: 2 masks on 2 images (0 were done already), 0 refused" in result.output
-    assert "1 doubtful masks" in result.output
+    assert f"{photos}.masks.json: 2 masks on 2 images (0 done already), 0 refused" in result.output
+    assert "1 doubtful mask" in result.output
     coco = COCO(f"{photos}.masks.json")
     assert {image["file_name"] for image in coco.dataset["images"]} == {"a.png", "deep/b.png"}
     assert [category["name"] for category in coco.dataset["categories"]] == ["ball", "nothing"]
@@ -126,20 +126,20 @@ def test_what_was_stopped_goes_on_where_it_was(photos: Path, labels: Path, monke
     monkeypatch.setattr(MarkedSource, "find", find)
     stopped = annotate(photos, "--detector", f"labels:{labels}")
     assert stopped.exit_code == 130
-    assert "Stopped after 1 images" in stopped.output
+    assert "Stopped after 1 image" in stopped.output
     assert not Path(f"{photos}.masks.json").exists()
     stop_at = ""
     result = annotate(photos, "--detector", f"labels:{labels}")
-    assert "2 masks on 2 images (1 were done already)" in result.output
+    assert "2 masks on 2 images (1 done already)" in result.output
     assert asked == ["a.png", "deep/b.png"]
     first = Path(f"{photos}.masks.json").read_bytes()
     again = annotate(photos, "--detector", f"labels:{labels}")
-    assert "(2 were done already)" in again.output
+    assert "(2 done already)" in again.output
     assert asked == ["a.png", "deep/b.png"]
     assert Path(f"{photos}.masks.json").read_bytes() == first
     marked = labels / "labels" / "deep" / "b.txt"
     marked.write_text(marked.read_text() * 2)
-    assert "3 masks on 2 images (1 were done already)" in annotate(photos, "--detector", f"labels:{labels}").output
+    assert "3 masks on 2 images (1 done already)" in annotate(photos, "--detector", f"labels:{labels}").output
 
 
 def test_yolo_labels_of_a_folder_are_read_again(photos: Path, labels: Path, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def coco_of_boxes(path: Path) -> Path:
 def test_boxes_of_coco_without_masks_count_and_impossible_ones_are_named(photos: Path, tmp_path: Path) -> None:
     boxes = coco_of_boxes(tmp_path / "boxes.json")
     result = annotate(photos, "--detector", f"labels:{boxes}")
-    assert "1 masks on 2 images" in result.output
+    assert "1 mask on 2 images" in result.output
     assert "without area inside its image" in result.output
     assert "nonsense" in result.output
     (annotation,) = json.loads(Path(f"{photos}.masks.json").read_bytes())["annotations"]
@@ -179,7 +179,7 @@ def test_boxes_of_coco_without_masks_count_and_impossible_ones_are_named(photos:
     assert iou(mask, disc()) > 0.9
     run("project", "create", "Balls")
     imported = run("project", "import", "Balls", photos, boxes, "--boxes", "rectangle")
-    assert "1 annotations on 1 images" in imported.output
+    assert "1 annotation on 1 image" in imported.output
 
 
 def write_untrained(home: Path) -> None:
@@ -206,8 +206,8 @@ def test_a_detector_goes_through_a_folder(photos: Path, tmp_path: Path) -> None:
     written = json.loads(Path(f"{photos}.masks.json").read_bytes())
     assert written["annotations"]
     assert [category["name"] for category in written["categories"]] == ["ball", "box"]
-    assert "(2 were done already)" in annotate(photos, "--detector", "untrained", "--objectness", "0.01").output
-    assert "(0 were done already)" in annotate(photos, "--detector", "untrained", "--objectness", "0.02").output
+    assert "(2 done already)" in annotate(photos, "--detector", "untrained", "--objectness", "0.01").output
+    assert "(0 done already)" in annotate(photos, "--detector", "untrained", "--objectness", "0.02").output
     with pytest.raises(LimnerError, match="no detector called 'other'"):
         annotate(photos, "--detector", "other")
 
@@ -240,7 +240,7 @@ def test_in_a_project_masks_are_suggestions_and_accept_takes_the_sure_ones(
         ("import", 2, "open"),
     ]
     taken = annotate("--project", "Balls", "--detector", f"labels:{labels}", "--accept")
-    assert "2 masks became annotations, 0 are annotated already, 1 are doubtful" in taken.output
+    assert "2 masks accepted as annotations, 0 annotated already, 1 doubtful" in taken.output
     suggestions, annotations = contents(tmp_path / "home")
     assert sorted(row.state for row in suggestions) == ["accepted", "accepted", "open"]
     for annotation in annotations:
@@ -250,7 +250,7 @@ def test_in_a_project_masks_are_suggestions_and_accept_takes_the_sure_ones(
         assert annotation.provenance["origin"]["source"] == "import"
         assert annotation.provenance["prompts"]["box"] == [35, 20, 85, 70]
     again = annotate("--project", "Balls", "--detector", f"labels:{labels}", "--accept")
-    assert "0 masks became annotations, 2 are annotated already, 1 are doubtful" in again.output
+    assert "0 masks accepted as annotations, 2 annotated already, 1 doubtful" in again.output
     assert len(contents(tmp_path / "home")[1]) == 2
 
 

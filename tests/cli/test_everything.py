@@ -83,15 +83,15 @@ def test_it_goes_on_where_it_stopped(photos: Path, tmp_path: Path, generated: li
     assert len(generated) == 2
     before = out.read_bytes()
 
-    assert "2 were done already" in run(photos, "--out", out).output
+    assert "2 done already" in run(photos, "--out", out).output
     assert len(generated) == 2
     assert out.read_bytes() == before
 
     draw(photos / "a.png", 20)  # another image
-    assert "1 were done already" in run(photos, "--out", out).output
+    assert "1 done already" in run(photos, "--out", out).output
     (out.with_name("coco.json.images") / "a.json").write_text("{")  # damaged
-    assert "1 were done already" in run(photos, "--out", out).output
-    assert "0 were done already" in run(photos, "--out", out, "--stability", "0.4").output
+    assert "1 done already" in run(photos, "--out", out).output
+    assert "0 done already" in run(photos, "--out", out, "--stability", "0.4").output
 
 
 def test_ctrl_c_keeps_what_is_done(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def test_ctrl_c_keeps_what_is_done(photos: Path, tmp_path: Path, monkeypatch: py
     assert result.exit_code == 130
     assert "Stopped after 1 of 2 images" in result.output
     assert not out.exists()
-    assert "1 were done already" in run(photos, "--out", out).output
+    assert "1 done already" in run(photos, "--out", out).output
     assert len(json.loads(out.read_bytes())["images"]) == 2
 
 

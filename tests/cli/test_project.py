@@ -105,7 +105,7 @@ def test_refused_files_are_named_and_the_others_are_added(home: Path, tmp_path: 
     assert result.exit_code == 1
     assert "cut.jpg: The JPEG file cannot be decoded" in result.output
     assert "empty.png: The file is empty." in result.output
-    assert "1 images added, 0 there already, 2 refused" in result.output
+    assert "1 image added, 0 there already, 2 refused" in result.output
 
 
 def test_a_file_that_is_not_there_is_named(home: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_name_that_is_no_unicode_is_refused_readably_and_the_others_go_in(home
         assert result.exit_code == 1
         assert "caf\\xe9.png: The file name 'caf\\xe9.png' is not valid UTF-8. Rename the file" in result.output
         assert "f\\xf6lder/deep.png: " in result.output
-    assert run("list").output == "1\t1 images\t0 annotations\tCats\n"
+    assert run("list").output == "1\t1 image\t0 annotations\tCats\n"
 
 
 def test_in_folders_content_decides_and_what_is_not_accepted_is_named(home: Path, tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_other_formats_in_a_folder_or_an_archive_and_sa1b_back(home: Path, tmp_p
 
     run("create", "Again")
     result = run("import", "Again", tmp_path / "a.png", tmp_path / "sa1b")
-    assert "1 SA-1B documents: 1 annotations on 1 images, 1 categories" in result.output
+    assert "1 SA-1B document: 1 annotation on 1 image, 1 category" in result.output
 
 
 def test_annotations_of_other_tools_come_with_their_folder_as_they_are_or_as_a_preview(
@@ -236,21 +236,21 @@ def test_annotations_of_other_tools_come_with_their_folder_as_they_are_or_as_a_p
     (folder / "data.yaml").write_text("names: [cat]\n")
 
     result = run("import", "Cats", folder, "--preview")
-    assert f"{folder} (yolo): would add 0 annotations on 0 images, 1 categories; 0 images are not" in result.output
+    assert f"{folder} (yolo): would add 0 annotations on 0 images, 1 category; 0 images not" in result.output
     assert "left out document labels/train/a.txt: The project has no image of this name." in result.output
     assert run("list").output == "1\t0 images\t0 annotations\tCats\n"
 
     result = run("import", "Cats", folder)
-    assert "1 images added" in result.output
-    assert f"{folder} (yolo): 1 annotations on 1 images, 1 categories" in result.output
+    assert "1 image added" in result.output
+    assert f"{folder} (yolo): 1 annotation on 1 image, 1 category" in result.output
     assert "left out box line 2 of labels/train/a.txt: it is a box without a mask" in result.output
     assert "left out annotation line 3 of labels/train/a.txt: It has 2 numbers." in result.output
 
     result = run("import", "Cats", folder, "--boxes", "rectangle", "--preview")
-    assert "would add 1 annotations on 1 images, 0 categories" in result.output
+    assert "would add 1 annotation on 1 image, 0 categories" in result.output
     assert "  cat: 1\n" in result.output
-    assert "1 annotations on 1 images" in run("import", "Cats", folder, "--boxes", "rectangle").output
-    assert run("list").output == "1\t1 images\t2 annotations\tCats\n"
+    assert "1 annotation on 1 image" in run("import", "Cats", folder, "--boxes", "rectangle").output
+    assert run("list").output == "1\t1 image\t2 annotations\tCats\n"
 
 
 def test_png_masks_are_no_images_when_a_format_is_named_and_limners_own_are_known(home: Path, tmp_path: Path) -> None:
@@ -262,13 +262,13 @@ def test_png_masks_are_no_images_when_a_format_is_named_and_limners_own_are_know
     (folder / "masks").mkdir()
     Image.fromarray(mask).save(folder / "masks" / "a.png")
     result = run("import", "Cats", folder, "--format", "masks")
-    assert "1 images added" in result.output
-    assert "(masks): 1 annotations on 1 images" in result.output
+    assert "1 image added" in result.output
+    assert "(masks): 1 annotation on 1 image" in result.output
     run("export", "Cats", "--format", "png", "--images", "--out", tmp_path / "out")
     run("create", "Again")
     result = run("import", "Again", tmp_path / "out")
-    assert "1 images added" in result.output
-    assert "(masks): 1 annotations on 1 images, 1 categories" in result.output
+    assert "1 image added" in result.output
+    assert "(masks): 1 annotation on 1 image, 1 category" in result.output
 
 
 def test_a_folder_with_annotations_of_several_formats_asks_which(home: Path, tmp_path: Path) -> None:
@@ -278,8 +278,8 @@ def test_a_folder_with_annotations_of_several_formats_asks_which(home: Path, tmp
     with pytest.raises(InvalidFile, match="several formats: coco and labelme"):
         run("import", "Cats", tmp_path)
     result = run("import", "Cats", write_image(tmp_path / "a.png", 1), tmp_path / "set.json", tmp_path / "a.json")
-    assert "set.json: 1 annotations on 1 images" in result.output
-    assert "1 labelme files: 0 annotations" in result.output
+    assert "set.json: 1 annotation on 1 image" in result.output
+    assert "1 labelme file: 0 annotations" in result.output
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
         archive.write(tmp_path / "set.json", "set.json")
     assert "set.zip: 0 annotations" in run("import", "Cats", tmp_path / "set.zip").output
@@ -350,6 +350,6 @@ def test_the_trash_is_listed_restored_and_emptied(home: Path, tmp_path: Path) ->
     assert "Not restored: 1: The image is not in the project's trash." in again.stderr
     assert run("trash", "Cats", "--empty").output == "1 image deleted.\n"
     assert run("trash", "Cats").output == ""
-    assert run("list").output == "1\t1 images\t0 annotations\tCats\n"
+    assert run("list").output == "1\t1 image\t0 annotations\tCats\n"
     with pytest.raises(InvalidInput, match="Several of"):
         run("trash", "Cats", "--empty", "--restore-all")

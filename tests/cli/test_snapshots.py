@@ -26,18 +26,18 @@ def cats(home: Path, tmp_path: Path) -> Path:
 
 def test_a_snapshot_is_taken_listed_written_and_compared_with_now(cats: Path) -> None:
     assert run("snapshot", "Cats").output == ""
-    assert run("snapshot", "Cats", "first").output.startswith("first: 2 images, 1 annotations, sha256 ")
+    assert run("snapshot", "Cats", "first").output.startswith("first: 2 images, 1 annotation, sha256 ")
     run("export", "Cats", "--which", "all", "--out", cats / "then.json")
     run("import", "Cats", write_coco(cats / "b.json", "b.png"))
     listed = run("snapshot", "Cats").output
     assert listed.startswith("first\t")
-    assert "\t2 images\t1 annotations\t" in listed
+    assert "\t2 images\t1 annotation\t" in listed
 
     assert run("snapshot", "Cats", "first", "--out", cats / "first.json").exit_code == 0
     assert (cats / "first.json").read_bytes() == (cats / "then.json").read_bytes()
 
     said = run("diff", "Cats", "first", "--json", cats / "diff.json").output
-    assert said.splitlines()[0] == "1 annotations added, 0 removed, 0 changed, 1 unchanged"
+    assert said.splitlines()[0] == "1 annotation added, 0 removed, 0 changed, 1 unchanged"
     assert "added\tb.png\t" in said
     document = json.loads((cats / "diff.json").read_text())
     assert [each["file_name"] for each in document["differences"]] == ["b.png"]
@@ -67,7 +67,7 @@ def test_tags_come_and_go_with_coco_files_are_listed_and_choose_what_is_exported
     assert "left out tag of a.png: The tag 7 is no text." in said
     assert "has 65 characters" in said
     assert " tags" not in run("import", "Cats", cats / "tagged.json").output.splitlines()[0], "there already"
-    assert run("tags", "Cats").output == "caf\u00e9\t1 images\nnight\t1 images\n"
+    assert run("tags", "Cats").output == "caf\u00e9\t1 image\nnight\t1 image\n"
 
     run("export", "Cats", "--which", "all", "--out", cats / "all.json")
     images = json.loads((cats / "all.json").read_text())["images"]

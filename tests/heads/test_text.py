@@ -132,8 +132,8 @@ def test_a_folder_is_annotated_by_phrases_and_an_image_segmented(
     assert written["annotations"]
     for annotation in written["annotations"]:
         rle.validate(annotation["segmentation"], (90, 120))
-    assert "(1 were done already)" in run(*asked).output
-    assert "(0 were done already)" in run("annotate", photos, "--detector", "text:cat", *loose).output
+    assert "(1 done already)" in run(*asked).output
+    assert "(0 done already)" in run("annotate", photos, "--detector", "text:cat", *loose).output
     with pytest.raises(InvalidInput, match="Phrases are for folders"):
         run("annotate", "--project", "Cats", "--detector", "text:cat")
 

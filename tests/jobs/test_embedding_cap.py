@@ -278,7 +278,7 @@ def test_the_sweeper_and_the_command_keep_to_the_limit(tmp_path: Path, monkeypat
     assert world.left() == {1, 2, 3}
     monkeypatch.setenv("LIMNER_MAX_EMBEDDING_BYTES", str(2 * SIZE))
     answer = CliRunner().invoke(cli, ["sweep", "--home", str(home)])
-    assert "1 embeddings removed that were too many" in answer.output
+    assert "1 embedding over the limit removed" in answer.output
     assert world.left() == {2, 3}
     database.close()
 

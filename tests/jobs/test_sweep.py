@@ -184,4 +184,4 @@ def test_the_command_says_what_it_did(tmp_path: Path, monkeypatch: pytest.Monkey
         unreference(session, ["0e" * 32], utc_now() - DAY * 2)
     database.close()
     answer = CliRunner().invoke(cli, ["sweep", "--home", str(home)])
-    assert answer.output == "1 images removed; 1 more found that no project has: they go in a day.\n"
+    assert answer.output == "1 image removed; 1 more that no project has, to be removed in a day.\n"

@@ -207,7 +207,7 @@ def test_what_is_missing_is_named_and_the_rest_is_in_the_backup(filled: Services
     assert f"{display_key(first)}: missing or damaged" in output
     assert f"{image_key(second)}: missing or damaged" in output
     status, output = run(restore, tmp_path / "backup", "--home", tmp_path / "restored")
-    assert (status, "2 files were missing already" in output) == (0, True)
+    assert (status, "2 files missing already" in output) == (0, True)
     assert rows(tmp_path / "restored", "SELECT count(*) FROM images") == [(2,)]
 
 

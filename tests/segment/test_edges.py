@@ -95,7 +95,7 @@ def test_the_command_draws_measures_and_does_nothing_twice(tmp_path: Path) -> No
     first = CliRunner().invoke(cli, [*run, "--measure", "--json", str(tmp_path / "figures.json")])
     assert first.exit_code == 1, first.output  # one image could not be read, and is named
     assert "broken.png" in first.stderr
-    assert "1 images (0 were done already), 1 refused" in first.stdout
+    assert "1 image (0 done already), 1 refused" in first.stdout
     with Image.open(out / "square.png") as drawn:
         assert drawn.size == (80, 60)
         assert drawn.mode == "L"
@@ -106,15 +106,15 @@ def test_the_command_draws_measures_and_does_nothing_twice(tmp_path: Path) -> No
     elsewhere = CliRunner().invoke(
         cli, [*run, "--measure", "--images", "1"]
     )  # the photo with masks, and no other image
-    assert "1 images (1 were done already)" in elsewhere.stdout
+    assert "1 image (1 done already)" in elsewhere.stdout
     held_out = CliRunner().invoke(cli, [*run, "--measure", "--held-out"])
     assert held_out.exit_code == 1
     assert "No photo has masks to compare with." in str(held_out.exception)
 
     again = CliRunner().invoke(cli, run)
-    assert "1 images (1 were done already)" in again.stdout
+    assert "1 image (1 done already)" in again.stdout
     other = CliRunner().invoke(cli, [*run, "--pred-iou", "0.5"])
-    assert "1 images (0 were done already)" in other.stdout
+    assert "1 image (0 done already)" in other.stdout
 
 
 def test_figures_need_masks(tmp_path: Path) -> None:

@@ -286,7 +286,7 @@ def test_a_project_gets_suggestions_from_the_command_line(
     ):
         result = CliRunner().invoke(cli, arguments)
         assert result.exit_code == 0, result.output
-    assert "1 images looked through, 0 failed" in result.output
+    assert "1 image looked through, 0 failed" in result.output
     services = open_services(Settings(home=tmp_path / "other"))
     try:
         actor = local_actor(services.database)

@@ -10,6 +10,7 @@ import click
 
 from limner.cli.home import HOME, open_home
 from limner.errors import InvalidInput
+from limner.vocabulary.counted import counted
 from limner.vocabulary.devices import Device
 
 if TYPE_CHECKING:
@@ -127,7 +128,9 @@ def annotate(
             try:
                 run.do(target, form, sure)
             except KeyboardInterrupt:
-                click.echo(f"\nStopped after {run.done} images; the same command goes on from there.", err=True)
+                click.echo(
+                    f"\nStopped after {counted(run.done, 'image')}; the same command goes on from there.", err=True
+                )
                 context.exit(INTERRUPTED)
             failed = len(run.refused)
     if failed:
@@ -178,7 +181,7 @@ def _in_project(
     made = suggest_marked(services, actor, find_project(services, actor, project), batch.sources, batch.form)
     for each in made.skipped:
         click.echo(f"{each.what}: {each.why}", err=True)
-    click.echo(f"{batch.title}: {made.objects} objects on {made.job.total} images")
+    click.echo(f"{batch.title}: {counted(made.objects, 'object')} on {counted(made.job.total, 'image')}")
     return follow_job(services, actor, made.job)
 
 
@@ -188,6 +191,6 @@ def _accept(services: Services, actor: Actor, project: str, source: SuggestionOr
 
     done = accept_suggestions(services, actor, find_project(services, actor, project), source, sure)
     click.echo(
-        f"{done.accepted} masks became annotations, {done.same} are annotated already, {done.doubtful} are doubtful "
-        "and wait as suggestions"
+        f"{counted(done.accepted, 'mask')} accepted as annotations, {done.same} annotated already, "
+        f"{done.doubtful} doubtful and left as suggestions"
     )

@@ -32,6 +32,7 @@ from limner.models.detectors import find_detector
 from limner.models.registry import load_model
 from limner.models.text_detectors import parse_phrases, text_detector_folder
 from limner.segment.predictor import Predictor
+from limner.vocabulary.counted import counted
 from limner.vocabulary.devices import Device
 from limner.workers.encoder import choose_device
 
@@ -157,10 +158,11 @@ class FolderRun:
         else:
             count = self._write_yolo(finished, out, sure)
         click.echo(
-            f"{out}: {count} masks on {self.done} images ({self.kept} were done already), {len(self.refused)} refused"
+            f"{out}: {counted(count, 'mask')} on {counted(self.done, 'image')} "
+            f"({self.kept} done already), {len(self.refused)} refused"
         )
         if left:
-            click.echo(f"{doubtful}: {left} doubtful masks, with a score below {sure:g}")
+            click.echo(f"{doubtful}: {counted(left, 'doubtful mask')}, with a score below {sure:g}")
 
     def _refuse(self, complaint: str) -> None:
         self.refused.append(complaint)

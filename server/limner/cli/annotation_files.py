@@ -13,9 +13,10 @@ from limner.formats.importing import ImportFormat, Sources, formats_of, of_paths
 from limner.formats.importing.masks import INSTANCES, mask_files
 from limner.formats.importing.sniffing import sniff
 from limner.formats.importing.voc import CLASSES, OBJECTS
+from limner.vocabulary.counted import counted
 
 SUFFIXES = (".json", ".xml", ".txt", ".yaml", ".yml", ".csv", ".png")  # of files that annotations are in
-NAMES = {"coco": "COCO files", "sa1b": "SA-1B documents", "labelme": "labelme files"}
+NAMES = {"coco": "COCO file", "sa1b": "SA-1B document", "labelme": "labelme file"}
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,13 @@ def find_annotations(given: Sequence[Path], form: ImportFormat | None, opened: E
             found.files.add(source)
     for kind, paths in alone.items():
         for some in [[path] for path in paths] if kind == "coco" else [paths]:
-            name = NAMES.get(kind, f"files ({kind})")
-            title = readable(some[0]) if kind == "coco" else f"{len(some)} {name}"
+            title = readable(some[0]) if kind == "coco" else _title(len(some), kind)
             found.batches.append(Batch(title, of_paths((path.name, path) for path in some), kind))
     return found
+
+
+def _title(count: int, form: ImportFormat) -> str:
+    return counted(count, NAMES[form]) if form in NAMES else f"{counted(count, 'file')} ({form})"
 
 
 def _sniffed(path: Path, sources: Sources) -> ImportFormat:
@@ -101,7 +105,7 @@ def _add_folder(found: Batches, folder: Path, form: ImportFormat | None) -> None
     if form is None:
         return
     count = sum(1 for _ in sources.with_suffix(".json"))
-    title = f"{count} {NAMES[form]}" if form in NAMES else f"{readable(folder)} ({form})"
+    title = counted(count, NAMES[form]) if form in NAMES else f"{readable(folder)} ({form})"
     found.batches.append(Batch(title, sources, form, _masks(sources, paths, form)))
 
 

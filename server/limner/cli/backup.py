@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from limner.cli.home import settings_from
+from limner.vocabulary.counted import counted
 
 FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 HOME = click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Folder of all that is stored.")
@@ -31,11 +32,11 @@ def backup(folder: Path, home: Path | None) -> None:
     with open_existing(settings, as_it_is=True) as database:
         report = back_up(database, BlobStore(settings.resolved_blob_url), settings.home, folder.absolute())
     megabytes = report.bytes / 1e6
-    click.echo(f"{report.blobs} files in {folder}, {report.copied} of them new; {megabytes:.1f} MB copied.")
+    click.echo(f"{counted(report.blobs, 'file')} in {folder}, {report.copied} of them new; {megabytes:.1f} MB copied.")
     for key in report.missing[:SHOWN]:
         click.echo(f"{key}: missing or damaged, not in the backup", err=True)
     if report.missing:
-        click.echo(f"{len(report.missing)} files are missing or damaged: run `limner check --mend`.", err=True)
+        click.echo(f"{counted(len(report.missing), 'file')} missing or damaged: run `limner check --mend`.", err=True)
         sys.exit(1)
 
 
@@ -54,7 +55,7 @@ def restore(folder: Path, home: Path | None, only_check: bool) -> None:
     folder = folder.absolute()
     if only_check:
         manifest, digests = verify(folder)
-        click.echo(f"The backup of {manifest.created:%Y-%m-%d %H:%M} UTC is whole: {len(digests)} files.")
+        click.echo(f"The backup of {manifest.created:%Y-%m-%d %H:%M} UTC is whole: {counted(len(digests), 'file')}.")
     else:
         settings = settings_from({"home": home})
         manifest = put_back(folder, settings)
@@ -62,4 +63,4 @@ def restore(folder: Path, home: Path | None, only_check: bool) -> None:
         if settings.blob_url:
             click.echo(f"Its images are in {settings.blob_url}.")
     if manifest.missing:
-        click.echo(f"{len(manifest.missing)} files were missing already when it was made.", err=True)
+        click.echo(f"{counted(len(manifest.missing), 'file')} missing already when it was made.", err=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from limner.cli.home import settings_from
+from limner.vocabulary.counted import counted
 
 OF_NO_IMAGE = {"snapshots": "a snapshot", "sums": "the figures of a project"}  # by the beginning of a finding's key
 
@@ -53,7 +54,7 @@ def check(home: Path | None, thorough: bool, mend: bool, as_json: bool) -> None:
                     OF_NO_IMAGE.get(kind, "no image any more")
                 )
                 click.echo(f"{finding.key}: {finding.fault}{', mended' if finding.mended else ''}; of {names}")
-    click.echo(f"{images} images looked at, {left} faults left.", err=True)
+    click.echo(f"{counted(images, 'image')} looked at, {counted(left, 'fault')} left.", err=True)
     if left:
         if not mend:
             click.echo("Run `limner check --mend`; upload originals that are gone again.", err=True)

@@ -12,6 +12,7 @@ from limner.cli.detector_recipe import make
 from limner.cli.home import HOME
 from limner.config import Settings
 from limner.errors import InvalidFile, InvalidInput
+from limner.vocabulary.counted import counted
 
 if TYPE_CHECKING:
     from limner.train.detector.choosing import Judgement
@@ -110,7 +111,7 @@ def train(
     examples = with_embeddings(objects, card, blobs, told)
     missing = len(objects.images) - len(examples)
     if missing:
-        click.echo(f"{missing} images have masks and no embedding by {card.title or card.name}: they are left out.")
+        click.echo(f"Left out: {counted(missing, 'image')} with masks and no embedding by {card.title or card.name}.")
     told_apart = len(told) > 1 and categories is not False
     wanted = DetectorConfig(config.image_size, config.features, len(told) if told_apart else 0)
     unfinished = settings.home / CHECKPOINTS / f"detector-{objects.project_id}"
@@ -140,9 +141,10 @@ def train(
             seed=seed,
             on_step=on_step,
         )
+        masks = sum(len(each.masks) for each in choosing.learned)
         click.echo(
-            f"{len(choosing.learned)} images with {sum(len(each.masks) for each in choosing.learned)} masks, "
-            f"{choosing.plan.steps} steps"
+            f"{counted(len(choosing.learned), 'image')} with {counted(masks, 'mask')}, "
+            f"{counted(choosing.plan.steps, 'step')}"
         )
         chosen = choosing.run()
     origin = Origin(card.name, card.weights_sha256, objects.project_id, objects.project, told)
@@ -150,7 +152,7 @@ def train(
     shutil.rmtree(unfinished)
     click.echo(_said(chosen.judgement))
     click.echo(
-        f"Wrote {written.folder} ({chosen.seconds:.0f} s, {chosen.steps} steps). "
+        f"Wrote {written.folder} ({chosen.seconds:.0f} s, {counted(chosen.steps, 'step')}). "
         f"To use it: limner suggest detector {objects.project_id}"
         + (f" --detector {written.name}" if written.card.worse else "")
     )
@@ -161,9 +163,10 @@ def _said(judgement: Judgement | None) -> str:
     if judgement is None:
         return "No image was left to judge on: nothing was measured. Two or more are needed."
     own, general = judgement.own, judgement.general
-    how = "held-out images" if judgement.by == "held_out" else "images by cross-validation"
+    judged = counted(own.images, "held-out image" if judgement.by == "held_out" else "image")
+    judged += "" if judgement.by == "held_out" else " by cross-validation"
     text = (
-        f"{own.images} {how} with {own.objects} objects: AP {own.ap:.3f}, AP50 {own.ap50:.3f}, "
+        f"{judged} with {counted(own.objects, 'object')}: AP {own.ap:.3f}, AP50 {own.ap50:.3f}, "
         f"AR@100 {own.ar100:.3f}, recall {own.recall:.3f}"
     )
     if general is None:

@@ -10,6 +10,7 @@ import click
 from limner.cli.home import HOME
 from limner.config import Settings
 from limner.errors import InvalidFile, InvalidInput
+from limner.vocabulary.counted import counted
 
 NICENESS = 19
 
@@ -75,7 +76,7 @@ def make(
     photos = find_photos(folders)
     learned, held_out = split(examples_of(photos, loaded.model.config))
     digest, masks = digest_of(learned), sum(len(each.masks) for each in learned)
-    click.echo(f"{len(learned)} photos with {masks} masks, examples_sha256 = {digest}")
+    click.echo(f"{counted(len(learned), 'photo')} with {counted(masks, 'mask')}, examples_sha256 = {digest}")
     if recipe.examples_sha256 not in (None, digest):
         raise InvalidFile(
             f"The recipe was made with other photos or masks: examples_sha256 = {recipe.examples_sha256}.",

@@ -11,6 +11,7 @@ import click
 from limner.cli.home import settings_from
 from limner.config import Settings
 from limner.errors import InvalidInput, LimnerError
+from limner.vocabulary.counted import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,11 +84,13 @@ def edges(
             except (LimnerError, OSError) as error:
                 complaints.append(f"{path}: {error}")
     except KeyboardInterrupt:
-        click.echo(f"\nStopped after {len(drawn)} of {len(targets)} images; the same command goes on.", err=True)
+        click.echo(
+            f"\nStopped after {len(drawn)} of {counted(len(targets), 'image')}; the same command goes on.", err=True
+        )
         context.exit(INTERRUPTED)
     for complaint in complaints:
         click.echo(complaint, err=True)
-    click.echo(f"{out}: {len(drawn)} images ({drawer.kept} were done already), {len(complaints)} refused")
+    click.echo(f"{out}: {counted(len(drawn), 'image')} ({drawer.kept} done already), {len(complaints)} refused")
     if measure:
         _tell(_measured(drawn), json_path)
     if complaints:

@@ -13,6 +13,7 @@ from limner.atomic import make_folder, replacing, write_file
 from limner.cli.home import settings_from
 from limner.config import Settings
 from limner.errors import InvalidInput, LimnerError
+from limner.vocabulary.counted import counted
 from limner.vocabulary.devices import Device
 
 if TYPE_CHECKING:
@@ -86,12 +87,15 @@ def everything(
     try:
         refused = run.do(tasks)
     except KeyboardInterrupt:
-        click.echo(f"\nStopped after {run.done} of {len(tasks)} images; the same command goes on from there.", err=True)
+        click.echo(
+            f"\nStopped after {run.done} of {counted(len(tasks), 'image')}; the same command goes on from there.",
+            err=True,
+        )
         context.exit(INTERRUPTED)
     if form == "coco":
         _write_coco([task for task in tasks if task.source not in refused], out)
     click.echo(
-        f"{out}: {run.masks} masks on {run.done} images ({run.kept} were done already),"
+        f"{out}: {counted(run.masks, 'mask')} on {counted(run.done, 'image')} ({run.kept} done already),"
         f" {len(refused) + len(unusable)} refused"
     )
     if refused or unusable:

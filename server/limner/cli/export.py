@@ -11,6 +11,7 @@ import click
 from limner.atomic import write_file
 from limner.cli.home import HOME, open_home
 from limner.errors import InvalidInput
+from limner.vocabulary.counted import counted
 
 if TYPE_CHECKING:
     from limner.access import Actor
@@ -142,7 +143,8 @@ def export(
             cost = measure_tolerance(services, actor, project_id, choice)
             click.echo(
                 f"polygons within {choice.tolerance:g} px: IoU {cost.mean_iou:.4f} on average, {cost.worst_iou:.4f} at "
-                f"worst, {cost.corners} corners instead of {cost.exact_corners}, on {cost.masks} masks",
+                f"worst, {counted(cost.corners, 'corner')} instead of {cost.exact_corners}, "
+                f"on {counted(cost.masks, 'mask')}",
                 err=True,
             )
         if part_images is not None:
@@ -152,7 +154,7 @@ def export(
             write_file(out, export_stream(services, actor, project_id, choice))
         else:
             count = write_folder(export_folder(services, actor, project_id, choice), out)
-            click.echo(f"{out}: {count} files")
+            click.echo(f"{out}: {counted(count, 'file')}")
             if (out / "names.csv").exists():
                 click.echo(f"{out / 'names.csv'}: images that are called otherwise here than in the project")
             return
@@ -187,12 +189,12 @@ def _in_parts(
 def _counted(preview: ExportPreview) -> str:
     """What comes along, and what does not."""
     counts = preview.counts
-    lines = [f"{counts.images} images with {preview.annotations} annotations"]
-    lines += [f"  {part}: {images} images" for part, images in preview.parts.items()]
+    lines = [f"{counted(counts.images, 'image')} with {counted(preview.annotations, 'annotation')}"]
+    lines += [f"  {part}: {counted(images, 'image')}" for part, images in preview.parts.items()]
     if counts.left_out:
         states = ", ".join(f"{images} {state}" for state, images in sorted(counts.left_out.items()))
-        size = f"{sum(counts.left_out.values())} images ({states})"
-        lines.append(f"left out: {size} with {counts.left_out_annotations} annotations")
+        size = f"{counted(sum(counts.left_out.values()), 'image')} ({states})"
+        lines.append(f"left out: {size} with {counted(counts.left_out_annotations, 'annotation')}")
     if preview.no_outline:
         lines.append(f"left out: {preview.no_outline} crowds and empty masks, which the format cannot say")
     return "\n".join(lines)

@@ -16,6 +16,7 @@ from limner.cli.home import HOME, open_home
 from limner.cli.snapshots import diff, snapshot
 from limner.cli.trash import trash
 from limner.errors import InvalidInput, LimnerError
+from limner.vocabulary.counted import counted
 
 if TYPE_CHECKING:
     from limner.access import Actor
@@ -59,7 +60,8 @@ def list_all(home: Path | None) -> None:
     with open_home(home) as (services, actor):
         for each in list_projects(services, actor):
             size = each.counts
-            click.echo(f"{each.row.id}\t{size.images} images\t{size.annotations} annotations\t{each.row.name}")
+            counts = f"{counted(size.images, 'image')}\t{counted(size.annotations, 'annotation')}"
+            click.echo(f"{each.row.id}\t{counts}\t{each.row.name}")
 
 
 @project.command()
@@ -111,7 +113,7 @@ def tags(name: str, home: Path | None) -> None:
 
     with open_home(home) as (services, actor):
         for tag, images in list_tags(services, actor, find_project(services, actor, name), MOST_TAGS):
-            click.echo(f"{tag}\t{images} images")
+            click.echo(f"{tag}\t{counted(images, 'image')}")
 
 
 @project.command("import")
@@ -196,19 +198,22 @@ def _import_images(services: Services, actor: Actor, project_id: int, found: Fou
             notes += [f"{readable(image.path)}: {note}" for note in taken.notes]
     for complaint in (*notes, *refused):
         click.echo(complaint, err=True)
-    click.echo(f"{added} images added, {known} there already, {len(refused)} refused")
+    click.echo(f"{counted(added, 'image')} added, {known} there already, {len(refused)} refused")
     return len(refused)
 
 
 def _summary(document: str, report: ImportReport) -> str:
-    size = f"{report.annotations} annotations on {report.images} images, {report.categories} categories"
-    size += f", {report.tags} tags" if report.tags else ""
+    size = f"{counted(report.annotations, 'annotation')} on {counted(report.images, 'image')}, "
+    size += counted(report.categories, "category")
+    size += f", {counted(report.tags, 'tag')}" if report.tags else ""
     if not report.preview:
         lines = [f"{document}: {size}"]
         if report.statements:
-            lines.append(f"  whether all of a category are annotated on an image: {report.statements} times said")
+            lines.append(
+                f"  whether all of a category are annotated on an image: said {counted(report.statements, 'time')}"
+            )
     else:
-        lines = [f"{document}: would add {size}; {report.unmatched} images are not in the project"]
+        lines = [f"{document}: would add {size}; {counted(report.unmatched, 'image')} not in the project"]
         counts = sorted(report.by_category.items(), key=lambda each: (-each[1], each[0] or ""))
         lines += [f"  {'without category' if name is None else name}: {count}" for name, count in counts]
     return "\n".join(lines + [f"  left out {skipped.what}: {skipped.why}" for skipped in report.skipped])

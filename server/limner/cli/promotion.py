@@ -15,6 +15,7 @@ from limner.errors import Conflict
 from limner.models.catalogue import find_model
 from limner.models.default import promote as make_default
 from limner.models.default import read_default, roll_back
+from limner.vocabulary.counted import counted
 
 if TYPE_CHECKING:
     from limner.train.comparison import Comparison
@@ -121,7 +122,7 @@ def _compare(
 
 
 def _table(comparison: Comparison, first: str, second: str) -> str:
-    lines = [f"{comparison.masks} masks{'':<8}{first:>12}{second:>12}{'difference':>12}   95 % interval"]
+    lines = [f"{counted(comparison.masks, 'mask'):<18}{first:>12}{second:>12}{'difference':>12}   95 % interval"]
     for name, difference in comparison.differences.items():
         before, after = comparison.first.get(name), comparison.second.get(name)
         figures = f"{'' if before is None else f'{before:.3f}':>12}{'' if after is None else f'{after:.3f}':>12}"

@@ -10,6 +10,7 @@ import click
 
 from limner.cli.home import settings_from
 from limner.errors import InvalidInput
+from limner.vocabulary.counted import counted
 from limner.vocabulary.devices import Device
 
 if TYPE_CHECKING:
@@ -115,7 +116,9 @@ def _told(name: str, measured: list[Proposed], figures: dict[str, float]) -> dic
     """Print the figures; give them, and what they are of."""
     number = sum(len(each.proposals) for each in measured) / len(measured)
     truth = sum(len(each.truth) for each in measured)
-    click.echo(f"{name}: {number:.0f} proposals per photo, {truth} masks on {len(measured)} photos")
+    click.echo(
+        f"{name}: {number:.0f} proposals per photo, {counted(truth, 'mask')} on {counted(len(measured), 'photo')}"
+    )
     for label, value in figures.items():
         click.echo(f"{label:<16}{value:6.3f}")
     return {"masks": truth, "proposals": number, **figures}

@@ -11,6 +11,7 @@ import click
 
 from limner.atomic import write_file
 from limner.cli.home import HOME, open_home
+from limner.vocabulary.counted import counted
 
 if TYPE_CHECKING:
     from limner.service.snapshots import Difference
@@ -36,11 +37,12 @@ def snapshot(name: str, snapshot: str | None, out: Path | None, home: Path | Non
         project_id = find_project(services, actor, name)
         if snapshot is None:
             for each in snapshots.list_all(services, actor, project_id):
-                size = f"{each.images} images\t{each.annotations} annotations"
+                size = f"{counted(each.images, 'image')}\t{counted(each.annotations, 'annotation')}"
                 click.echo(f"{each.name}\t{each.created:%Y-%m-%d %H:%M}\t{size}\t{each.sha256}")
         elif out is None:
             taken = snapshots.take(services, actor, project_id, snapshot)
-            click.echo(f"{taken.name}: {taken.images} images, {taken.annotations} annotations, sha256 {taken.sha256}")
+            size = f"{counted(taken.images, 'image')}, {counted(taken.annotations, 'annotation')}"
+            click.echo(f"{taken.name}: {size}, sha256 {taken.sha256}")
         else:
             found = snapshots.find(services, actor, project_id, snapshot)
             _, opened = snapshots.open_file(services, actor, found.id)
@@ -72,9 +74,9 @@ def diff(name: str, before: str, after: str | None, json_path: Path | None, home
         write_file(json_path, (json.dumps(document, indent=2) + "\n").encode())
     for images, what in ((counts.images_added, "added"), (counts.images_removed, "removed")):
         if images:
-            click.echo(f"{len(images)} images {what}")
+            click.echo(f"{counted(len(images), 'image')} {what}")
     click.echo(
-        f"{counts.added} annotations added, {counts.removed} removed, {counts.changed} changed, "
+        f"{counted(counts.added, 'annotation')} added, {counts.removed} removed, {counts.changed} changed, "
         f"{counts.unchanged} unchanged"
     )
     for each in found[:SHOWN]:

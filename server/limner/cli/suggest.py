@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from limner.cli.home import HOME, open_home
+from limner.vocabulary.counted import counted
 from limner.vocabulary.suggested import (
     BOX_THRESHOLD,
     MAX_POINTS_PER_SIDE,
@@ -202,7 +203,7 @@ def follow_job(services: Services, actor: Actor, job: Job) -> int:
         raise Conflict(f"Job {job.id} is {job.state}: {job.message}", hint="Resume it on the project's page.")
     for failure in list_failures(services, actor, job.id):
         click.echo(f"{failure.file_name}: {failure.message}", err=True)
-    click.echo(f"{job.done} images looked through, {job.failed} failed")
+    click.echo(f"{counted(job.done, 'image')} looked through, {job.failed} failed")
     return job.failed
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from limner.cli.home import settings_from
+from limner.vocabulary.counted import counted
 
 
 @click.command()
@@ -31,6 +32,8 @@ def sweep(home: Path | None) -> None:
         found = find_unreferenced(database, blobs)
         removed = remove_due(database, blobs, new_holder())
         embeddings = EmbeddingCap(database, blobs, settings.max_embedding_bytes).enforce()
-    click.echo(f"{removed} images removed; {found} more found that no project has: they go in a day.")
+    click.echo(f"{counted(removed, 'image')} removed; {found} more that no project has, to be removed in a day.")
     if settings.max_embedding_bytes:
-        click.echo(f"{embeddings} embeddings removed that were too many; they are made again when somebody needs them.")
+        click.echo(
+            f"{counted(embeddings, 'embedding')} over the limit removed, to be made again when somebody needs them."
+        )

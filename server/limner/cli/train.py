@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from limner.errors import InvalidInput
+from limner.vocabulary.counted import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,5 +73,5 @@ def _labelled(teacher: str, photos: Path, output: Path, home: Path | None) -> Pa
 
     folder = output / FOLDER
     masks = label_photos(segment, photos, folder)
-    click.echo(f"{teacher} has labelled {masks} masks.")
+    click.echo(f"{teacher} has labelled {counted(masks, 'mask')}.")
     return folder

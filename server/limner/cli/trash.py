@@ -10,6 +10,7 @@ import click
 
 from limner.cli.home import HOME, open_home
 from limner.errors import InvalidInput
+from limner.vocabulary.counted import counted
 
 if TYPE_CHECKING:
     from limner.service.turns import Outcome, Refusal
@@ -48,7 +49,7 @@ def trash(
             shown, page = 0, service.list_trash(services, actor, project_id, PAGE)
             while page.images:
                 for each in page.images:
-                    masks = f"{each.row.annotation_count} masks"
+                    masks = counted(each.row.annotation_count, "mask")
                     click.echo(f"{each.row.id}\t{masks}\tuntil {each.until:%Y-%m-%d}\t{each.file_name}")
                 shown += len(page.images)
                 page = service.list_trash(services, actor, project_id, PAGE, shown)
@@ -63,7 +64,7 @@ def _report(what: str, ask: Callable[[int], Outcome]) -> None:
         done += len(outcome.done)
         refused += outcome.refused
         after = outcome.next
-    click.echo(f"{done} image{'' if done == 1 else 's'} {what}.")
+    click.echo(f"{counted(done, 'image')} {what}.")
     for each in refused:
         click.echo(f"Not {what}: {', '.join(map(str, each.image_ids))}: {each.error.message}", err=True)
     if refused:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from limner.vocabulary.counted import plural
 from limner.vocabulary.names import printable
 
 NAMED = 100  # of each reason; the others are counted
@@ -72,8 +73,7 @@ class SkipList:
         for (kind, why), names in self._names.items():
             count = self._counts[kind, why]
             more = f" and {count - len(names)} more" if count > len(names) else ""
-            plural = kind if count == 1 else f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
-            entries.append(Skipped(f"{plural} {', '.join(names)}{more}", why))
+            entries.append(Skipped(f"{kind if count == 1 else plural(kind)} {', '.join(names)}{more}", why))
         return entries
 
 

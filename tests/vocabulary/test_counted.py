@@ -1,0 +1,22 @@
+"""Numbers with the words for what they count."""
+
+from __future__ import annotations
+
+import pytest
+
+from limner.vocabulary.counted import counted
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "said"),
+    [
+        (0, "image", "0 images"),
+        (1, "image", "1 image"),
+        (2, "image", "2 images"),
+        (1, "category", "1 category"),
+        (12, "category", "12 categories"),
+        (2, "doubtful mask", "2 doubtful masks"),
+    ],
+)
+def test_one_is_said_of_one_only(count: int, noun: str, said: str) -> None:
+    assert counted(count, noun) == said
