@@ -11,7 +11,7 @@ import { Objects } from "../../workspace/objects.svelte.ts";
 import AnnotationList from "./AnnotationList.svelte";
 
 const COUNT = 300;
-const [ROW, HEIGHT] = [38, 380]; // px; happy-dom lays nothing out
+const [ROW, HEIGHT] = [32, 320]; // px; happy-dom lays nothing out
 let session: Session;
 const person = userEvent.setup();
 const rows = () => screen.getAllByRole("listitem");
