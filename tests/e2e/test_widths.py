@@ -13,6 +13,7 @@ from tests.e2e.annotate_page import violations
 from tests.e2e.api import Project, sign_in_link
 from tests.e2e.conftest import new_profile
 from tests.e2e.server import LimnerServer
+from tests.e2e.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -142,6 +143,7 @@ def test_the_annotate_page_fits_the_screen_with_all_that_it_opens(
     assert_good(sized, screen, "drawing")
     accept.click()
     expect(sized.get_by_role("region", name="Candidates")).to_have_count(0)
+    wait_until(sized, lambda: sized.get_by_role("application").bounding_box() == stage, "the stage as it was")
     point(*at)
     bar = sized.get_by_role("toolbar", name="Selected object")
     expect(bar).to_be_in_viewport(ratio=1)
