@@ -266,7 +266,7 @@ describe("the mask that is changed by hand", () => {
           });
         },
       ),
-      { numRuns: 30 },
+      { numRuns: 100 },
     );
   });
 

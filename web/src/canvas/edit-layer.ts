@@ -124,12 +124,15 @@ export class EditLayer {
       this.kept[inner++] = top;
       this.kept[inner++] = bottom;
     }
-    for (const side of [x - this.rim, x + this.rim]) {
-      if (side < 0 || side >= part.width) continue;
-      const beside = this.stretches(mask, side, "there");
-      if (this.here.length < inner + beside) this.here = new Int32Array(2 * (inner + beside));
-      inner = intersect(this.kept, inner, this.there, 0, beside, this.here);
-      [this.kept, this.here] = [this.here, this.kept];
+    // Each column within the rim's width: a gap may be narrower than that.
+    for (let distance = 1; distance <= this.rim && inner > 0; distance++) {
+      for (const side of [x - distance, x + distance]) {
+        if (side < 0 || side >= part.width) continue;
+        const beside = this.stretches(mask, side, "there");
+        if (this.here.length < inner + beside) this.here = new Int32Array(2 * (inner + beside));
+        inner = intersect(this.kept, inner, this.there, 0, beside, this.here);
+        [this.kept, this.here] = [this.here, this.kept];
+      }
     }
     this.fillColumn(this.kept, inner, x, dirty, pixels, fill);
   }
