@@ -138,7 +138,7 @@ def test_limner_check_finds_and_mends(
     status, output = run_check("--mend")
     assert status == 1, "an original cannot be made from anything"
     assert output.count("mended") == 2
-    assert "1 faults left" in output
+    assert "1 fault left" in output
     upload(png_bytes(HEIGHT, WIDTH, 2), "2.png")
     assert run_check("--thorough") == (0, "3 images looked at, 0 faults left.\n")
 

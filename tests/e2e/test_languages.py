@@ -15,6 +15,7 @@ from tests.e2e.annotate_page import violations
 from tests.e2e.api import Project, sign_in_link
 from tests.e2e.conftest import TIMEOUT, VIEWPORT
 from tests.e2e.server import LimnerServer
+from tests.e2e.waiting import wait_for_answers
 
 pytestmark = pytest.mark.e2e
 
@@ -149,7 +150,7 @@ def test_every_page_has_room_on_a_phone_in_every_language(
         for address in addresses:
             page.goto(address)
             page.get_by_role("heading", level=1).wait_for()
-            page.wait_for_load_state("networkidle")
+            wait_for_answers(page)
             page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")  # once all is laid out
             assert violations(page) == [], address
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from tests.e2e.api import Project
-from tests.e2e.waiting import wait_until
+from tests.e2e.waiting import wait_for_answers, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -30,7 +30,8 @@ def test_what_stands_beside_the_tiles_is_asked_for_once(project: Project, page: 
     project.add_photo("cat.png")
     page.goto(project.url)
     page.get_by_role("region", name="Members").wait_for()
-    page.wait_for_load_state("networkidle")
+    wait_until(page, lambda: all(asked[path] for path in BESIDE), "all was asked for")
+    wait_for_answers(page)
     begun = asked[""]
     for number, photo in enumerate(("coffee.png", "coins.png"), 1):
         project.add_photo(photo)

@@ -13,7 +13,7 @@ from tests.e2e.annotate_page import violations
 from tests.e2e.api import Project, sign_in_link
 from tests.e2e.conftest import new_profile
 from tests.e2e.server import LimnerServer
-from tests.e2e.waiting import wait_until
+from tests.e2e.waiting import wait_for_answers, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -99,7 +99,7 @@ def test_every_page_fits_the_screen(server: LimnerServer, project: Project, size
     for address in addresses:
         sized.goto(address)
         sized.get_by_role("heading", level=1).first.wait_for()
-        sized.wait_for_load_state("networkidle")
+        wait_for_answers(sized)
         assert_good(sized, screen, address.removeprefix(server.address))
 
 

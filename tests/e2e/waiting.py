@@ -20,3 +20,15 @@ def wait_until(page: Page, condition: Callable[[], object], what: str, pause: in
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not within {TIMEOUT / 1000:.0f} s"
         page.wait_for_timeout(pause)
+
+
+def wait_for_answers(page: Page, pause: int = 500) -> None:
+    """Let the page go on until nothing more was loaded for ``pause`` ms.
+
+    Playwright's ``networkidle`` also waits for the stream of events, which never ends: it holds only where that begins
+    late.
+    """
+    before = -1
+    while (loaded := page.evaluate("() => performance.getEntriesByType('resource').length")) != before:
+        before = loaded
+        page.wait_for_timeout(pause)
