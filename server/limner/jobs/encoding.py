@@ -123,8 +123,9 @@ class EncodingQueue:
                 events = [event for event in latest.values() if event.target.model_sha256 == model_sha256]
                 jobs |= self._settle(session, EmbeddingKey.of(model_sha256), events)
             self._announce(session, [event for target, event in latest.items() if target.region is None], jobs)
-        for target, event in latest.items():
-            self._log(event, requests.get(target, ""))
+            # Before others can see it: an image that is sent at once is told of after it was encoded, not before.
+            for target, event in latest.items():
+                self._log(event, requests.get(target, ""))
 
     def follow(self, trouble: str | None, unusable: Mapping[str, str]) -> None:
         """Stop running jobs that nobody can do, and have them go on when this process can."""
