@@ -79,8 +79,9 @@ COUNT = """() => {
 }"""
 COUNTED = "() => { cancelAnimationFrame(window.counting); return window.counted.slice(2); }"
 COMPLETE = """() => {
+  if (window.counted.length <= 3) return false; // no frame yet, right after a jump
   const [, missing, empty, blank] = window.counted.at(-1);
-  return missing + empty + blank === 0 && window.counted.length > 3;
+  return missing + empty + blank === 0;
 }"""
 
 IMAGES = """
