@@ -101,14 +101,18 @@ def page(signed_in: BrowserContext, request: pytest.FixtureRequest) -> Iterator[
 
 
 @pytest.fixture(autouse=True)
-def tabs_are_closed(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What a test opens in the shared profile it does not leave to others, whether it passes or fails."""
+def profile_is_left_as_it_was(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Neither tabs nor settings of a test stay in the shared profile for others, whether it passes or fails."""
     if "signed_in" not in request.fixturenames:
         yield
         return
     context: BrowserContext = request.getfixturevalue("signed_in")
+    server: LimnerServer = request.getfixturevalue("server")
     before = set(context.pages)
     yield
+    tab = context.new_page()
+    what = {"origin": server.address, "storageTypes": "local_storage"}
+    context.new_cdp_session(tab).send("Storage.clearDataForOrigin", what)
     for opened in set(context.pages) - before:
         opened.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 
@@ -26,7 +27,6 @@ BY_DIGIT = CATEGORIES[:10]
 OBJECTS = 30
 LARGE: ViewportSize = {"width": 1440, "height": 900}
 LOW: ViewportSize = {"width": 1280, "height": 720}
-NO_TIPS = """if (!localStorage.getItem("limner-view")) localStorage.setItem("limner-view", '{"coached": true}')"""
 # How many of these are seen whole, within what scrolls and within the window.
 WHOLE = """(each) => each.filter((element) => {
   const { top, bottom, left, right } = element.getBoundingClientRect();
@@ -42,7 +42,7 @@ WHOLE = """(each) => each.filter((element) => {
 class Column:
     """The column, of an image with thirty objects in a project of eighty categories; nothing is folded."""
 
-    def __init__(self, server: LimnerServer, page: Page, objects: int = OBJECTS) -> None:
+    def __init__(self, server: LimnerServer, page: Page, objects: int = OBJECTS, docked: bool = False) -> None:
         self.page, self.api = page, Api(server)
         project_id = self.api.create_project(f"Column {uuid.uuid4()}", CATEGORIES)
         self.api.upload(project_id, {"a.png": png_bytes()})
@@ -52,9 +52,11 @@ class Column:
         self.objects = 0
         for _ in range(objects):
             self.add()
-        page.add_init_script(NO_TIPS)
+        view = json.dumps({"coached": True, "barsAtObject": not docked})
+        page.add_init_script(f"localStorage.getItem('limner-view') ?? localStorage.setItem('limner-view', '{view}')")
         page.goto(f"{server.address}/projects/{project_id}/images/{self.image}")
         expect(page.get_by_test_id("object-count")).to_have_text(str(objects))
+        expect(page.get_by_role("button", name=f"{CATEGORIES[0]} 1")).to_be_attached()
 
     def add(self) -> None:
         """Somebody else makes an object more."""
@@ -91,12 +93,16 @@ class Column:
         return [round(box["y"]) for box in boxes if box]
 
 
-@pytest.mark.parametrize(("window", "least"), [(LARGE, 12), (LOW, 8)], ids=["1440", "1280"])
+@pytest.mark.parametrize(
+    ("window", "docked", "least"),
+    [(LARGE, False, 12), (LOW, False, 8), (LARGE, True, 10), (LOW, True, 8)],
+    ids=["1440", "1280", "1440 with the bar below", "1280 with the bar below"],
+)
 def test_objects_come_first_and_each_category_that_has_a_key_is_seen(
-    server: LimnerServer, page: Page, window: ViewportSize, least: int
+    server: LimnerServer, page: Page, window: ViewportSize, docked: bool, least: int
 ) -> None:
     page.set_viewport_size(window)
-    column = Column(server, page)
+    column = Column(server, page, docked=docked)
     keyed = [f"{name} {(place + 1) % 10}" for place, name in enumerate(BY_DIGIT)]
     assert len(column.rows()) >= least
     assert column.chips()[:10] == keyed
@@ -104,7 +110,7 @@ def test_objects_come_first_and_each_category_that_has_a_key_is_seen(
     expect(page.get_by_role("group", name="Whether all of “category 02” are annotated here")).to_be_visible()
     assert len(column.rows()) >= least
     assert column.chips()[:10] == keyed
-    shoot(page, f"right-column-{window['width']}")
+    shoot(page, f"right-column-{window['width']}{'-docked' * docked}")
     column.list.locator("[data-uid]").first.click()
     page.keyboard.press("/")
     page.keyboard.type("57")

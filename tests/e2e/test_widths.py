@@ -141,7 +141,8 @@ def test_the_annotate_page_fits_the_screen_with_all_that_it_opens(
     if not screen.fingers:
         expect(tools.get_by_role("button", name="Keys and mouse")).to_be_in_viewport(ratio=1)
     assert_good(sized, screen, "drawing")
-    accept.click()
+    # A mouse's click between two taps on one spot would leave them a double tap.
+    accept.tap() if screen.fingers else accept.click()
     expect(sized.get_by_role("region", name="Candidates")).to_have_count(0)
     wait_until(sized, lambda: sized.get_by_role("application").bounding_box() == stage, "the stage as it was")
     point(*at)
