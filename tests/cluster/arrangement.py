@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 import psutil
-from sqlalchemy import func, insert, select
+from sqlalchemy import create_engine, func, insert, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from limner.blobs import BlobStore, embedding_key
@@ -42,6 +42,7 @@ KEY = EmbeddingKey.of(TEST_MODEL_SHA256)
 PATIENCE = 300.0  # s
 BATCH = 8
 SECONDS_EACH = 0.1  # that a sleeping encoder takes for an image
+CONNECTIONS = 400  # to PostgreSQL: 20 × (web processes + workers) + 10, and some
 HANGS_AFTER = 10.0  # s of silence; more for those whose batches usually take longer
 
 
@@ -221,6 +222,7 @@ def arranged(folder: Path, cpus: float) -> Iterator[Arrangement]:
     """Start PostgreSQL, the S3 server, Ray's two machines of so many processors each, and the web processes."""
     with ExitStack() as stack:
         postgres = stack.enter_context(running_postgres())
+        _allow_connections(postgres)
         port = free_port()
         with (folder / "s3.log").open("w") as said:
             command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
@@ -245,6 +247,16 @@ def arranged(folder: Path, cpus: float) -> Iterator[Arrangement]:
         stack.callback(arrangement.kill_workers)
         arrangement.start_web(stack)
         yield arrangement
+
+
+def _allow_connections(postgres: PostgresServer) -> None:
+    """As many as docs/deploy.md asks for: a server has a hundred by default, which sixteen encoders nearly take."""
+    admin = create_engine(postgres.url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"ALTER SYSTEM SET max_connections = {CONNECTIONS}"))
+    admin.dispose()
+    postgres.kill()
+    postgres.start()
 
 
 def _nginx(folder: Path, to: int, port: int) -> subprocess.Popen[bytes]:

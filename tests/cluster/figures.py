@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,10 +23,18 @@ LOOKS, PAUSE = 20, 0.37  # how many, and seconds between them: no multiple of a 
 
 @dataclass(frozen=True)
 class Scaling:
-    """What so many encoders did in a window, images/s."""
+    """What so many encoders did in a window.
+
+    Attributes:
+        rate: images/s.
+        pause: longest time, s, from the begin of a batch to that of the next, or to the end of the window.
+        idle: encoders that began fewer than two.
+    """
 
     actors: int
     rate: float
+    pause: float
+    idle: int
 
 
 def scaling(arrangement: Arrangement) -> list[Scaling]:
@@ -41,11 +48,17 @@ def scaling(arrangement: Arrangement) -> list[Scaling]:
         arrangement.wait(lambda: _at_work(arrangement) == running, "all of them at work")  # noqa: B023  (called at once)
         began = time.time()
         time.sleep(WINDOW)
-        batches = [each for each in arrangement.made() if each.began >= began]
+        ended = time.time()
+        begun = [_begun(arrangement.made(), encoder.pid, began) for encoder in arrangement.encoders()]
         made = arrangement.job(job)
         assert made is not None, "the database is away"
         assert made.state == "running", "there was not enough to do"
-        found.append(Scaling(actors, _rate(batches)))
+        pause = max(
+            later - each.began
+            for own in begun
+            for each, later in zip(own, [*(b.began for b in own[1:]), ended], strict=True)
+        )
+        found.append(Scaling(actors, sum(map(_rate, begun)), pause, sum(len(own) < 2 for own in begun)))
     arrangement.stop_workers()
     return found
 
@@ -55,17 +68,16 @@ def _at_work(arrangement: Arrangement) -> int:
     return len({each.process for each in arrangement.made()} & alive)
 
 
-def _rate(batches: Sequence[Made]) -> float:
-    """The sum of what each encoder did, from its first batch to its last."""
-    of_process: dict[int, list[Made]] = defaultdict(list)
-    for batch in batches:
-        of_process[batch.process].append(batch)
-    rates = []
-    for own in of_process.values():
-        own.sort(key=lambda each: each.began)
-        images = sum(len(each.images) for each in own[:-1])
-        rates.append(images / (own[-1].began - own[0].began) if len(own) > 1 else 0.0)
-    return sum(rates)
+def _begun(made: Sequence[Made], process: int, since: float) -> list[Made]:
+    """The batches of one encoder since then, in order; begins of one process come in order."""
+    return [each for each in made if each.process == process and each.began >= since]
+
+
+def _rate(begun: Sequence[Made]) -> float:
+    """Images per second of one encoder, from its first batch to its last."""
+    if len(begun) < 2:
+        return 0.0
+    return sum(len(each.images) for each in begun[:-1]) / (begun[-1].began - begun[0].began)
 
 
 def looks(arrangement: Arrangement) -> dict[str, list[float]]:
@@ -103,8 +115,13 @@ def _looks(arrangement: Arrangement, batch: int) -> list[float]:
 def scaling_table(found: Sequence[Scaling]) -> str:
     """As Markdown."""
     one = found[0].rate / found[0].actors
-    rows = [f"| {each.actors} | {each.rate:.2f} | {each.rate / each.actors / one:.2f} |" for each in found]
-    return "\n".join(["| actors | images/s | efficiency |", "|---:|---:|---:|", *rows])
+    rows = [
+        f"| {each.actors} | {each.rate:.2f} | {each.rate / each.actors / one:.2f} | {each.pause:.1f} | {each.idle} |"
+        for each in found
+    ]
+    return "\n".join(
+        ["| actors | images/s | efficiency | longest pause, s | idle |", "|---:|---:|---:|---:|---:|", *rows]
+    )
 
 
 def looks_table(found: dict[str, list[float]]) -> str:

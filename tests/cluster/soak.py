@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shutil
 import statistics
 import sys
 import tempfile
@@ -71,7 +72,9 @@ def run(
             say(f"\n{scaling_table(steps)}")
             first, last = steps[0], steps[-1]
             if last.rate / last.actors < EFFICIENCY * first.rate / first.actors:
-                amiss.append(f"{last.actors} actors do less than {EFFICIENCY:g} of {last.actors} times one")
+                amiss.append(
+                    f"{last.actors} actors do less than {EFFICIENCY:g} of {last.actors} times one: {last.idle} idle"
+                )
     return amiss
 
 
@@ -81,25 +84,32 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=200, help="of each job")
     parser.add_argument("--writers", type=int, default=4, help="people who save all the time")
     parser.add_argument("--patience", type=float, default=300, help="seconds that a job may take after its fault")
-    parser.add_argument("--keep", type=Path, help="an empty folder for homes and logs, which stays")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        help="an empty folder for homes and logs, which stays (else it stays when something is amiss)",
+    )
     parser.add_argument("parts", nargs="*", default=PARTS, metavar="|".join(PARTS))
     arguments = parser.parse_args()
     configure_logging(logging.WARNING)
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="limner-soak-", ignore_cleanup_errors=True) as folder:
-        place = arguments.keep or Path(folder)
-        place.mkdir(parents=True, exist_ok=True)
-        amiss = run(
-            place,
-            images=arguments.images,
-            writers=arguments.writers,
-            patience=arguments.patience,
-            parts=arguments.parts,
-        )
+    place = arguments.keep or Path(tempfile.mkdtemp(prefix="limner-soak-"))
+    place.mkdir(parents=True, exist_ok=True)
+    amiss = run(
+        place,
+        images=arguments.images,
+        writers=arguments.writers,
+        patience=arguments.patience,
+        parts=arguments.parts,
+    )
     say(f"\n{time.monotonic() - started:.0f} s")
     for each in amiss:
         say(f"amiss: {each}")
-    sys.exit(1 if amiss else 0)
+    if amiss:
+        say(f"what all processes said: {place}")
+        sys.exit(1)
+    if arguments.keep is None:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 if __name__ == "__main__":
