@@ -10,7 +10,7 @@ from limner.startup import made_to_stay
 
 
 def run(program: str) -> str:
-    """Freezing is for the rest of a process: not for the one of the tests."""
+    """What is frozen stays so for the rest of a process: each of these tests has one of its own."""
     return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
 
 
