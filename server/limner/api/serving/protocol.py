@@ -45,6 +45,7 @@ class Connections:
         self._silent[connection] = None
         if len(self._silent) > self.limits.silent_connections:
             oldest = next(iter(self._silent))
+            self.spoke(oldest)  # its end is told after this turn of the loop, in which more may come
             self.refused += 1
             oldest.transport.abort()
         return True
