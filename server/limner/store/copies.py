@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from limner.store.events import add_event
+from limner.store.images import call_image, free_file_name
 from limner.store.rows import AnyImage
 from limner.store.tables import Image, Project, Suggestion
 from limner.store.types import utc_now
@@ -22,8 +23,6 @@ from limner.vocabulary.events import AccessEvent
 from limner.vocabulary.states import UNSETTLED
 
 _SHARED = (
-    "file_name",
-    "sort_name",
     "width",
     "height",
     "sha256",
@@ -74,6 +73,7 @@ def copy_for(session: Session, original: Image, user_id: int) -> Image:
     try:
         with session.begin_nested():
             copy = Image(project_id=kept_in, copy_of=original.id, **{name: getattr(original, name) for name in _SHARED})
+            call_image(copy, free_file_name(session, kept_in, original.file_name))
             session.add(copy)
     except IntegrityError:  # on PostgreSQL they asked twice at the same time
         return session.scalars(known).one()

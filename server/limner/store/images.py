@@ -72,9 +72,7 @@ def add_image(session: Session, project_id: int, new: NewImage) -> tuple[Image, 
             continue
         add_event(session, ImageEvent(image_id=image.id, action="created"), project_id)
         return image, True
-    raise Conflict(
-        f"Others are adding images called {shown(new.file_name)} at the same time.", hint="Add the image again."
-    )
+    raise _crowded(new.file_name)
 
 
 def free_file_name(session: Session, project_id: int, name: str) -> str:
@@ -96,6 +94,29 @@ def free_file_name(session: Session, project_id: int, name: str) -> str:
         middle = (low + high) // 2
         low, high = (middle, high) if taken(distinct_file_name(name, middle)) else (low, middle)
     return distinct_file_name(name, high)
+
+
+def call_image(image: Image, name: str) -> None:
+    """Give an image a name, and with it its place in the natural order."""
+    image.file_name = name
+    image.sort_name = natural_key(name)
+
+
+def place_image(session: Session, image: Image, project_id: int, name: str) -> None:
+    """Put an image into another project, under a name or, when an image there has it, under that with a number.
+
+    Raises:
+        Conflict: others took one name after the other meanwhile.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            with session.begin_nested():
+                call_image(image, free_file_name(session, project_id, name))
+                image.project_id = project_id
+        except IntegrityError:  # on PostgreSQL another transaction may have taken the name meanwhile
+            continue
+        return
+    raise _crowded(name)
 
 
 def get_image(session: Session, image_id: int) -> Image:
@@ -170,3 +191,7 @@ def file_names_of(session: Session, image_ids: Collection[int]) -> Mapping[int, 
     """File names by the images' numbers; those that are gone are missing."""
     rows = session.execute(select(Image.id, Image.file_name).where(Image.id.in_(image_ids)))
     return {row.id: row.file_name for row in rows}
+
+
+def _crowded(name: str) -> Conflict:
+    return Conflict(f"Others are adding images called {shown(name)} at the same time.", hint="Try again.")

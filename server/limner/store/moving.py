@@ -11,11 +11,10 @@ from sqlalchemy.orm import Session
 
 from limner.errors import Conflict
 from limner.store.events import add_events
-from limner.store.images import free_file_name
+from limner.store.images import call_image, free_file_name
 from limner.store.rollup import recount
 from limner.store.tables import Image
 from limner.vocabulary.events import ImageName, MovedEvent
-from limner.vocabulary.listing import natural_key
 from limner.vocabulary.names import in_folder
 from limner.vocabulary.states import UNSETTLED
 
@@ -46,7 +45,7 @@ def move_image(session: Session, image: Image, folder: str) -> Sequence[Image]:
             _call(image, name)
     except IntegrityError:  # on PostgreSQL another transaction may have taken the name meanwhile
         raise _taken() from None
-    for copy in copies:  # one of an image in the trash kept its name
+    for copy in copies:
         _call(copy, free_file_name(session, copy.project_id, name))
         session.flush()
     return (image, *copies)
@@ -70,8 +69,7 @@ def announce_moves(session: Session, images: Iterable[Image]) -> None:
 
 
 def _call(image: Image, name: str) -> None:
-    image.file_name = name
-    image.sort_name = natural_key(name)
+    call_image(image, name)
     recount(image)
 
 

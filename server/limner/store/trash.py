@@ -15,12 +15,12 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from limner.store.events import add_event
-from limner.store.images import free_file_name
+from limner.store.images import call_image, free_file_name, place_image
 from limner.store.leases import end_lease
+from limner.store.rollup import recount
 from limner.store.tables import Image, ImageRollup, Project
 from limner.store.types import utc_now
 from limner.vocabulary.events import ImageEvent
-from limner.vocabulary.listing import natural_key
 
 KEPT_FOR = timedelta(days=30)  # then it is deleted for good
 
@@ -41,7 +41,8 @@ def put_in_trash(session: Session, image: Image, user_id: int, now: datetime | N
     trash = _ensure_trash(session, home)
     copies = session.scalars(select(Image).where(Image.copy_of == image.id).with_for_update()).all()
     image.trashed_name = image.file_name
-    _place(session, image, trash, image.file_name)
+    place_image(session, image, trash, image.file_name)
+    _call_copies(session, copies, None)
     image.counted_revision = image.revision  # nothing of it is to be counted; what was is taken out
     for each in (image, *copies):
         end_lease(each)
@@ -69,7 +70,8 @@ def restore(session: Session, project_id: int, image_id: int) -> Image | None:
     for each in (image, *copies):
         each.trashed = each.trashed_user_id = None
     image.trashed_name = None
-    _place(session, image, project_id, name)
+    place_image(session, image, project_id, name)
+    _call_copies(session, copies, image.file_name)
     image.counted_revision = -1
     _counted(session, image.id, gone=False)
     session.flush()
@@ -132,10 +134,14 @@ def _ensure_trash(session: Session, project_id: int) -> int:
     return made.id
 
 
-def _place(session: Session, image: Image, project_id: int, name: str) -> None:
-    image.file_name = free_file_name(session, project_id, name)
-    image.sort_name = natural_key(image.file_name)
-    image.project_id = project_id
+def _call_copies(session: Session, copies: Sequence[Image], name: str | None) -> None:
+    """Copies are called as their original is; None: it is in the trash, and another image may have its name.
+
+    No other image can have the name that they have then: those of others begin with no slash.
+    """
+    for copy in copies:
+        call_image(copy, f"/{copy.id}" if name is None else free_file_name(session, copy.project_id, name))
+        recount(copy)
 
 
 def _counted(session: Session, image_id: int, *, gone: bool) -> None:

@@ -24,7 +24,8 @@ from limner.vocabulary.names import MAX_TAG
 class Image(Base):
     """A picture after orientation, (height, width) in pixels. ``sha256`` names the bytes that were uploaded.
 
-    ``file_name`` is a relative path in Unicode's form NFC, and no other image of the project has it.
+    ``file_name`` is a relative path in Unicode's form NFC, and no other image of the project has it. A copy has that of
+    its original, but for a copy in the trash: ``/`` and its number, so that another one can have the name.
     """
 
     __tablename__ = "images"
