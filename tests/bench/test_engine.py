@@ -206,7 +206,7 @@ def test_nothing_is_learned_from_what_is_measured_on_and_held_out_photos_come_fi
     assert not learned & {*measured, *held_out}
     with pytest.raises(InvalidInput, match="20 photos with 1 to 9 masks, and 25 are needed"):
         open_domain("squares", photos, rounds=2, images=10, measured=5, most=9)
-    with pytest.raises(InvalidInput, match="0 photos with 1 to 1 masks"):
+    with pytest.raises(InvalidInput, match="0 photos with 1 to 1 mask, and"):
         open_domain("squares", photos, rounds=1, images=1, measured=1, most=1)
 
 

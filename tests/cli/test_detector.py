@@ -89,7 +89,7 @@ def test_what_keeps_it_from_learning_is_named(home: Path) -> None:
     run("project", "create", "empty", "--home", str(home))
     with pytest.raises(InvalidFile, match="'empty' has no masks"):
         train("--project", "empty")
-    with pytest.raises(InvalidInput, match="None of the 4 images with masks has an embedding by Samlet"):
+    with pytest.raises(InvalidInput, match="Of 4 images with masks none has an embedding by Samlet"):
         train("--project", "squares")
     encode(home)
     with pytest.raises(InvalidInput, match="have no categories: there is nothing to tell apart"):

@@ -43,7 +43,7 @@ def test_a_good_provider_and_what_to_register_there(check: Check) -> None:
     result = check("--address", "https://limner.example.org/x/")
     assert result.exit_code == 0, result.output
     assert "WRONG" not in result.output
-    assert "it has 1 keys" in result.output
+    assert "it has 1 key" in result.output
     assert "redirect URI https://limner.example.org/x/login/company\n" in result.output
     assert "post-logout redirect URI https://limner.example.org/x/login\n" in result.output
     assert "a secret was found" in result.output

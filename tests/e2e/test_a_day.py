@@ -275,7 +275,7 @@ def test_five_people_work_through_a_day(day: Day, server: LimnerServer, browser:
     # --- it is brought in, and the image is Ann's now ---
     command = [sys.executable, "-m", "limner", "user", "bring-in", str(file), "--home", str(server.home)]
     its_database = {**os.environ, "LIMNER_DATABASE_URL": server.database_url}
-    for done in ("1 changes applied, 0 there already", "0 changes applied, 1 there already"):
+    for done in ("1 change applied, 0 there already", "0 changes applied, 1 there already"):
         said = subprocess.run(command, check=True, capture_output=True, text=True, env=its_database).stdout
         assert said == f"Of {ben.name}: {done}, 0 refused.\n"
     manager.page.reload()

@@ -15,6 +15,9 @@ from limner.vocabulary.counted import counted
         (2, "image", "2 images"),
         (1, "category", "1 category"),
         (12, "category", "12 categories"),
+        (2, "key", "2 keys"),
+        (3, "class", "3 classes"),
+        (2, "box", "2 boxes"),
         (2, "doubtful mask", "2 doubtful masks"),
     ],
 )

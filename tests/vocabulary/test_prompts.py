@@ -51,7 +51,7 @@ def test_a_lone_point_is_padded_and_a_box_is_not() -> None:
         (((math.nan, 1.0),), (1,), None, "finite"),
         (((math.inf, 1.0),), (1,), None, "finite"),
         (((1.0, 1.0),), (2,), None, "label 2"),
-        (((1.0, 1.0),), (), None, "labels"),
+        (((1.0, 1.0),), (), None, "1 point came with 0 labels"),
         ((), (), (5.0, 5.0, 5.0, 9.0), "no area"),
         ((), (), (5.0, 9.0, 8.0, 6.0), "no area"),
         ((), (), (math.nan, 1.0, 2.0, 3.0), "no area"),

@@ -128,7 +128,7 @@ def test_out_of_memory_means_smaller_batches_then_the_cpu_and_somebody_is_told()
     assert [message.rsplit(":", 1)[1] for message in told] == [
         " encoding 4 images at a time.",
         " encoding 2 images at a time.",
-        " encoding 1 images at a time.",
+        " encoding 1 image at a time.",
         " encoding on the CPU, slower.",
     ]
     assert encoder.device == CPU

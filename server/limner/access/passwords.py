@@ -7,6 +7,7 @@ import unicodedata
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from limner.errors import InvalidInput
+from limner.vocabulary.counted import counted
 
 MIN_CHARACTERS = 12
 MAX_CHARACTERS = 200
@@ -39,7 +40,7 @@ def hash_password(password: str, *, name: str) -> str:
     password = _normal(password)
     if not MIN_CHARACTERS <= len(password) <= MAX_CHARACTERS:
         raise WeakPassword(
-            f"The password has {len(password)} characters.",
+            f"The password has {counted(len(password), 'character')}.",
             hint=f"Take {MIN_CHARACTERS} to {MAX_CHARACTERS}, such as four words that have nothing in common.",
         )
     from zxcvbn import zxcvbn  # 12 MB of words, for the moment when somebody sets a password

@@ -20,6 +20,7 @@ from limner.bench.blobs import MASKS, SIDE, mask
 from limner.bench.harness import progress
 from limner.bench.served import PATIENCE, Served
 from limner.bench.web_memory import jpeg, variant
+from limner.vocabulary.counted import counted
 
 RATE = 120  # requests a second of those who save meanwhile
 LEARNING_RATE = 60  # the load model's mean
@@ -91,7 +92,7 @@ def encoding(server: Served) -> Iterator[list[str]]:
     job = server.call("POST", f"/projects/{project}/jobs", b'{"kind": "precompute"}')
     yield []
     done = server.call("GET", f"/projects/{project}/jobs")["jobs"][0]["done"]
-    progress(f"{done} images were encoded meanwhile")
+    progress(f"encoded meanwhile: {counted(done, 'image')}")
     server.call("POST", f"/jobs/{job['id']}/cancel", b"")
 
 

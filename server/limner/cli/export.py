@@ -183,7 +183,7 @@ def _in_parts(
                 bar.update(job.done + job.failed - bar.n)
     finally:
         services.exporter.stop()
-    click.echo(f"{out}: {sharded_exports.fetch(services, actor, job.id, out)} parts")
+    click.echo(f"{out}: {counted(sharded_exports.fetch(services, actor, job.id, out), 'part')}")
 
 
 def _counted(preview: ExportPreview) -> str:
@@ -196,5 +196,6 @@ def _counted(preview: ExportPreview) -> str:
         size = f"{counted(sum(counts.left_out.values()), 'image')} ({states})"
         lines.append(f"left out: {size} with {counted(counts.left_out_annotations, 'annotation')}")
     if preview.no_outline:
-        lines.append(f"left out: {preview.no_outline} crowds and empty masks, which the format cannot say")
+        size = counted(preview.no_outline, "annotation")
+        lines.append(f"left out: {size} that the format cannot say (crowds and empty masks)")
     return "\n".join(lines)

@@ -17,6 +17,7 @@ from limner.config import Settings
 from limner.errors import InvalidInput
 from limner.service import accounts, own_account, people
 from limner.service.people import Database
+from limner.vocabulary.counted import counted
 
 OF_INSTALLATION = [role.value for role in InstallationRole]
 IN_PROJECT = [role.value for role in ProjectRole]
@@ -269,7 +270,8 @@ def bring_in(file: Path, home: Path | None) -> None:
     with open_home(home) as (services, actor):
         done = apply(services, actor, file.read_bytes())
     click.echo(
-        f"Of {done.user}: {done.applied} changes applied, {done.known} there already, {len(done.refused)} refused."
+        f"Of {done.user}: {counted(done.applied, 'change')} applied, {done.known} there already, "
+        f"{len(done.refused)} refused."
     )
     for each in done.refused:
         click.echo(f"  image {each.image_id}, {each.kind}: {each.why}", err=True)

@@ -13,6 +13,7 @@ from limner.jobs.queue import open_items, withdraw
 from limner.store.jobs import announce_job, lock_job, unfinished_job
 from limner.store.tables import Job, JobItem
 from limner.store.types import utc_now
+from limner.vocabulary.counted import counted
 from limner.vocabulary.states import JobStateName
 
 JobAction = Literal["pause", "resume", "cancel", "retry"]
@@ -81,7 +82,7 @@ def finish_if_done(session: Session, job: Job) -> bool:
         return False
     job.state, job.total, job.updated = "done", job.done + job.failed, utc_now()
     things, undone = UNDONE.get(job.kind, ("image", "encoded"))
-    job.message = f"{job.failed} {things}{'s' if job.failed > 1 else ''} could not be {undone}." if job.failed else ""
+    job.message = f"{counted(job.failed, things)} could not be {undone}." if job.failed else ""
     announce_job(session, job)
     return True
 

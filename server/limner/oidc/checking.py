@@ -9,6 +9,7 @@ from limner.oidc.discovery import Metadata, read_keys, read_metadata
 from limner.oidc.fetching import ProviderUnavailable
 from limner.oidc.providers import Provider
 from limner.oidc.relying_party import AUTH_METHODS
+from limner.vocabulary.counted import counted
 
 
 def check(provider: Provider) -> Iterator[tuple[bool, str]]:
@@ -23,7 +24,7 @@ def check(provider: Provider) -> Iterator[tuple[bool, str]]:
         metadata = read_metadata(provider)
         yield True, f"{metadata.issuer} says what it offers"
         yield True, f"it signs with {', '.join(metadata.algorithms)}"
-        yield True, f"it has {len(list(read_keys(provider, metadata)))} keys"
+        yield True, f"it has {counted(len(list(read_keys(provider, metadata))), 'key')}"
     except ProviderUnavailable as error:
         yield False, f"{error.details['url']}: {error.details['reason']}"
         return

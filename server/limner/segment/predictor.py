@@ -20,6 +20,7 @@ from limner.sam.cpu.precision import channels_last
 from limner.sam.model import DecoderPrompt, Features, PromptableModel, SplitDecoder
 from limner.sam.transforms import to_model_input
 from limner.segment.embedding import ImageEmbedding, RegionView, full_size
+from limner.vocabulary.counted import counted
 from limner.vocabulary.geometry import Region
 from limner.vocabulary.prompts import Prompts
 
@@ -299,7 +300,7 @@ def as_prompts(
         )
     corners = None if box is None else np.asarray(box, np.float64).reshape(-1)
     if corners is not None and corners.shape != (4,):
-        raise InvalidPrompt(f"The box has {corners.size} numbers.", hint="Give x0, y0, x1, y1.")
+        raise InvalidPrompt(f"The box has {counted(corners.size, 'number')}.", hint="Give x0, y0, x1, y1.")
     prompts = Prompts(
         points=tuple((float(x), float(y)) for x, y in coords),
         labels=tuple(cast(list[int], labels.tolist())),  # Prompts refuses what is no label

@@ -15,6 +15,7 @@ from limner.store.images import NewImage, add_image, find_by_sha256
 from limner.store.projects import get_project
 from limner.store.tables import Image
 from limner.store.trash import restore_same
+from limner.vocabulary.counted import counted
 
 DECODING = threading.BoundedSemaphore(2)  # a decoded image may take 300 MB
 
@@ -88,7 +89,7 @@ def _ingested(image: Image, file_name: str, *, created: bool) -> Ingested:
 
 
 def _restored(image: Image) -> Ingested:
-    masks = f"{image.annotation_count} mask{'' if image.annotation_count == 1 else 's'}"
+    masks = counted(image.annotation_count, "mask")
     note = f"It was in the trash, and is back as {image.file_name} with all that is on it: {masks}."
     return Ingested(image, created=True, notes=(note,))
 

@@ -12,6 +12,7 @@ from limner.errors import Conflict, NotFound
 from limner.store.events import add_event
 from limner.store.sizes import Late, masks_by_category
 from limner.store.tables import Annotation, Category, Image, Project
+from limner.vocabulary.counted import counted
 from limner.vocabulary.events import CategoriesEvent
 from limner.vocabulary.names import check_text
 
@@ -72,10 +73,10 @@ def next_category_number(session: Session, project_id: int) -> int:
     Raises:
         NotFound: when there is no such project.
     """
-    counted = (
+    raised = (
         update(Project).where(Project.id == project_id).values(last_category_number=Project.last_category_number + 1)
     )
-    number: int | None = session.scalar(counted.returning(Project.last_category_number))
+    number: int | None = session.scalar(raised.returning(Project.last_category_number))
     if number is None:
         raise NotFound(f"There is no project {project_id}.", hint="It may have been deleted.")
     return number
@@ -154,7 +155,7 @@ def delete_category(session: Session, category: Category) -> None:
     count = session.scalar(select(func.count()).select_from(Annotation).where(*used))
     if count:
         raise CategoryInUse(
-            f"The category {category.name!r} has {count} annotation{'s' if count > 1 else ''}.",
+            f"The category {category.name!r} has {counted(count, 'annotation')}.",
             hint="Give them another category or delete them first.",
             details={"annotation_count": count},
         )

@@ -16,6 +16,7 @@ from limner.errors import Conflict, Unavailable
 from limner.store.advisory import Only, wait_to_be
 from limner.store.engine import BUSY_TIMEOUT_MS, Database
 from limner.store.tables import Base
+from limner.vocabulary.counted import counted
 
 SCRIPTS = Path(__file__).parent / "migrations"
 NEWEST = max(file.stem for file in (SCRIPTS / "versions").glob("[0-9]*.py"))  # they are called what they are
@@ -168,7 +169,7 @@ def migrating(database: Database) -> Iterator[Connection]:
                 lost = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
                 if lost:
                     raise Conflict(
-                        f"The database {database.name} has {len(lost)} rows that refer to rows that do not exist, the "
+                        f"The database {database.name} has {counted(len(lost), 'row')} without what they refer to, the "
                         f"first in the table {lost[0][0]}.",
                         hint="Restore a backup, or ask for help; nothing was changed.",
                     )

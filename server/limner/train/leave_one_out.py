@@ -19,6 +19,7 @@ from limner.train.evaluation import ModelSubject, Protocol, Results, first_of_ea
 from limner.train.loop import CHECKPOINT, WEIGHTS, train
 from limner.train.photos import find_photos
 from limner.train.state import read_checkpoint
+from limner.vocabulary.counted import counted
 
 JOIN = "+"  # between sources that are left out together, since they show the same world
 FINISHED = "finished"  # an empty file beside the weights of a training that came to its end
@@ -90,7 +91,7 @@ def _trained_without(config: TrainConfig, sources: Sequence[str], output: Path) 
         if not config.schedule.is_over(reached["step"], reached["seconds"]):
             raise TrainingStopped(
                 f"The training without {JOIN.join(sources)} stopped after {reached['step']} of "
-                f"{config.schedule.steps} steps.",
+                f"{counted(config.schedule.steps, 'step')}.",
                 hint="The same command goes on from there.",
             )
         (output / FINISHED).touch()

@@ -24,6 +24,7 @@ from limner.atomic import make_folder, new_folder, replacing
 from limner.errors import InvalidFile, LimnerError
 from limner.train.photos import Photo, find_photos
 from limner.vocabulary import rle
+from limner.vocabulary.counted import counted
 
 MEGABYTES = 40
 SIDE = 512  # px, longest side of a packed photo
@@ -143,7 +144,7 @@ def main() -> int:
     except LimnerError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(f"{arguments.out}: {count} photos, {arguments.out.stat().st_size / 1e6:.1f} MB\n")
+    sys.stdout.write(f"{arguments.out}: {counted(count, 'photo')}, {arguments.out.stat().st_size / 1e6:.1f} MB\n")
     return 0
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from limner.errors import InvalidFile, InvalidRle
 from limner.vocabulary import rle
+from limner.vocabulary.counted import counted
 
 HELD_OUT_EVERY = 10
 LAYERS = 3  # nested masks go to at most three layers, whole to subpart
@@ -51,7 +52,7 @@ class Photo:
             raise InvalidFile(f"{self.image_path} is no image that can be decoded.")
         if bgr.shape[:2] != self.size:
             raise InvalidFile(
-                f"{self.image_path} is {bgr.shape[1]} pixels wide and {bgr.shape[0]} high.",
+                f"{self.image_path} is {counted(bgr.shape[1], 'pixel')} wide and {bgr.shape[0]} high.",
                 hint=f"Its JSON says {self.size[1]} wide and {self.size[0]} high.",
             )
         return np.ascontiguousarray(bgr[..., ::-1], dtype=np.uint8)

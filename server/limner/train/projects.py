@@ -18,6 +18,7 @@ from limner.atomic import new_folder
 from limner.errors import InvalidFile, InvalidRle, NotFound
 from limner.train.config import Photos, Project, TrainConfig
 from limner.train.parallel import Group
+from limner.vocabulary.counted import counted
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -206,7 +207,7 @@ def _images(session: Session, project: Project) -> Iterator[tuple[Image, list[tu
             except InvalidRle as error:
                 raise InvalidFile(
                     f"In the project {project.name!r}, a mask does not fit {image.file_name}: {error.message}",
-                    hint=f"The image is {image.width} pixels wide and {image.height} high.",
+                    hint=f"The image is {counted(image.width, 'pixel')} wide and {image.height} high.",
                 ) from error
             if not annotation.iscrowd and rle.area(mask):
                 objects.append((annotation, mask))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 
 def plural(noun: str) -> str:
-    """Of a regular English noun: "category" gives "categories", "image" gives "images"."""
-    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    """Of a regular English noun: "image" gives "images", "category" gives "categories", "class" gives "classes"."""
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith(("s", "x", "z", "ch", "sh")) else f"{noun}s"
 
 
 def counted(count: int, noun: str) -> str:

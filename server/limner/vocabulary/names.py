@@ -10,6 +10,7 @@ import re
 import unicodedata
 
 from limner.errors import InvalidInput
+from limner.vocabulary.counted import counted
 
 NOBODY = "somebody who is not known"  # in place of a name, for who reads figures
 NO_CATEGORY = "no category"
@@ -136,7 +137,9 @@ def check_text(text: str, what: str) -> str:
         InvalidInput: when it is empty, too long, has control characters or is not Unicode.
     """
     if not text or len(text) > MAX_TEXT:
-        raise InvalidInput(f"The {what} {shown(text)} has {len(text)} characters.", hint=f"Give 1 to {MAX_TEXT}.")
+        raise InvalidInput(
+            f"The {what} {shown(text)} has {counted(len(text), 'character')}.", hint=f"Give 1 to {MAX_TEXT}."
+        )
     if CONTROL.search(text) or any("\ud800" <= character <= "\udfff" for character in text):
         raise InvalidInput(
             f"The {what} {shown(text)} has characters that cannot be kept.",

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from limner.errors import InvalidPrompt
+from limner.vocabulary.counted import counted
 from limner.vocabulary.geometry import ImageGeometry
 from limner.vocabulary.specs import SAM_MASKS, SAM_PROMPTS, MaskSpec, Padding
 
@@ -44,7 +45,7 @@ class Prompts:
     def __post_init__(self) -> None:
         if len(self.points) != len(self.labels):
             raise InvalidPrompt(
-                f"{len(self.points)} points came with {len(self.labels)} labels.",
+                f"{counted(len(self.points), 'point')} came with {counted(len(self.labels), 'label')}.",
                 hint="Give one label for each point.",
             )
         for point, label in zip(self.points, self.labels, strict=True):
@@ -83,7 +84,8 @@ class Prompts:
             if not (0 <= x <= width and 0 <= y <= height):
                 raise InvalidPrompt(
                     f"({x:g}, {y:g}) lies outside the image.",
-                    hint=f"The image is {width} pixels wide and {height} high; x runs to the right and y down.",
+                    hint=f"The image is {counted(width, 'pixel')} wide and {height} high; "
+                    "x runs to the right and y down.",
                 )
 
     def model_inputs(

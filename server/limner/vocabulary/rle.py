@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from limner.errors import InvalidRle
+from limner.vocabulary.counted import counted
 from limner.vocabulary.names import shown
 from limner.vocabulary.polygons import MAX_COORDINATE, is_short, union_runs
 
@@ -132,7 +133,7 @@ def _canonical(counts: ArrayLike, size: Sequence[int]) -> Counts:
     total = int(runs.sum())
     if total != height * width:
         raise InvalidRle(
-            f"The runs of the RLE add up to {total} pixels.",
+            f"The runs of the RLE add up to {counted(total, 'pixel')}.",
             hint=f"An image of height {height} and width {width} needs {height * width}.",
         )
     if runs.size > 1 and not runs[1:].all():
@@ -183,7 +184,7 @@ def validated(obj: object, size: Sequence[int] | None = None) -> tuple[Rle, Coun
     if len(text) > 2 * (height * width + 1) + MAX_GROUPS:
         raise InvalidRle(
             f"RLE counts of {len(text)} characters are longer than any mask of this size needs.",
-            hint=f"The runs must add up to {height * width} pixels.",
+            hint=f"The runs must add up to {counted(height * width, 'pixel')}.",
         )
     given, shortest = _decompress(text)
     runs = _canonical(given, (height, width))
@@ -217,7 +218,7 @@ def _corners(polygon: Sequence[float], index: int) -> NDArray[np.float64]:
     """[x0, y0, …] -> (N, 2)."""
     if len(polygon) < 6 or len(polygon) % 2:
         raise InvalidRle(
-            f"Polygon {index} has {len(polygon)} numbers.",
+            f"Polygon {index} has {counted(len(polygon), 'number')}.",
             hint="Give at least three points as x0, y0, x1, y1, x2, y2.",
         )
     corners = np.asarray(polygon, np.float64).reshape(-1, 2)

@@ -15,6 +15,7 @@ from limner.models.manifest import PREPROCESSING_VERSION
 from limner.models.registry import model_config
 from limner.train.detector.examples import UNKNOWN, Example, Read
 from limner.train.projects import ProjectObjects
+from limner.vocabulary.counted import counted
 
 
 def categories_to_tell(objects: ProjectObjects, wanted: bool | None) -> tuple[DetectorCategory, ...]:
@@ -59,7 +60,8 @@ def with_embeddings(
     ]
     if not examples:
         raise InvalidInput(
-            f"None of the {len(objects.images)} images with masks has an embedding by {card.title or card.name}.",
+            f"Of {counted(len(objects.images), 'image')} with masks none has an embedding "
+            f"by {card.title or card.name}.",
             hint="Have the images prepared first: on the project's page, or by opening them.",
         )
     return examples

@@ -15,6 +15,7 @@ from limner.errors import EncoderFailed, InvalidInput
 from limner.sam.cpu.precision import channels_last, computing_in, encoding_precision
 from limner.sam.model import Features, PromptableModel
 from limner.sam.transforms import to_model_input
+from limner.vocabulary.counted import counted
 from limner.vocabulary.devices import Device, Precision
 
 Arrays = Mapping[str, NDArray[np.float32]]
@@ -188,7 +189,7 @@ class Encoder:
         self._compiled = None  # it was for batches of the size, and the device, that there were
         if self.batch_size > 1:
             self.batch_size //= 2
-            message = f"The GPU ran out of memory: encoding {self.batch_size} images at a time."
+            message = f"The GPU ran out of memory: encoding {counted(self.batch_size, 'image')} at a time."
         else:
             self.model = self.model.to(CPU)
             self.device = CPU

@@ -16,6 +16,7 @@ from limner.train.photos import Photo, find_photos, is_held_out
 from limner.train.projects import write_photo
 from limner.train.scenes import SceneGenerator
 from limner.vocabulary import rle
+from limner.vocabulary.counted import counted
 
 SCENES = "scenes"  # the domain that is made when none is given
 SCENE_SIDE = 384  # px
@@ -59,7 +60,7 @@ def open_domain(name: str, folder: Path, rounds: int, images: int, measured: int
     needed = rounds * images + measured
     if len(photos) < needed:
         raise InvalidInput(
-            f"{folder} has {len(photos)} photos with 1 to {most} masks, and {needed} are needed.",
+            f"{folder} has {counted(len(photos), 'photo')} with 1 to {counted(most, 'mask')}, and {needed} are needed.",
             hint=f"That is {rounds} × {images} to learn from and {measured} to measure on: ask for fewer images.",
         )
     ordered = sorted(photos, key=lambda photo: photo.sha256)
@@ -67,7 +68,8 @@ def open_domain(name: str, folder: Path, rounds: int, images: int, measured: int
     others = [photo for photo in ordered if not photo.held_out]
     if len(others) < rounds * images:
         raise InvalidInput(
-            f"{folder} has {len(others)} photos that are not held out, and {rounds * images} are needed to learn from.",
+            f"{folder} has {counted(len(others), 'photo')} beside those held out, and "
+            f"{rounds * images} are needed to learn from.",
             hint="Every tenth photo, by the hash of its file, is only measured on.",
         )
     learned, left = others[: rounds * images], others[rounds * images :]

@@ -10,6 +10,7 @@ import numpy as np
 
 from limner.bench.engine.annotator import Annotated
 from limner.quality.thresholds import Bin
+from limner.vocabulary.counted import counted
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,9 @@ def bins_as_json(bins: Sequence[Bin]) -> list[dict[str, float]]:
 
 def table(domain: Mapping[str, Any]) -> str:
     """The figures of a domain as lines of text."""
+    measured = domain["measured"]
     lines = [
-        f"{domain['domain']}: {domain['measured']['photos']} photos with {domain['measured']['objects']} objects",
+        f"{domain['domain']}: {counted(measured['photos'], 'photo')} with {counted(measured['objects'], 'object')}",
         f"{'':<26}{'stage':<11}{'s/mask':>8}{'flat':>7}{'clicks':>8}{'masks/img':>11}{'s/image':>9}"
         f"{'taken':>7}{'corrected':>11}{'refused':>9}{'brushed':>9}{'mIoU':>7}",
     ]

@@ -46,6 +46,7 @@ from limner.train.detector.judging import Answer, judge
 from limner.train.detector.measuring import LEAST, measure_boxes
 from limner.train.evaluation import Protocol, measure
 from limner.train.photos import Photo
+from limner.vocabulary.counted import counted
 from limner.vocabulary.suggested import Detected
 
 OBJECTNESS = Detected().objectness  # of the boxes that are asked for, as the product has it
@@ -137,7 +138,7 @@ def run_domain(
     """
     predictor = Predictor(loaded)
     photos = [*(photo for part in domain.rounds for photo in part), *domain.measured]
-    say(f"{domain.name}: encoding {len(photos)} photos")
+    say(f"{domain.name}: encoding {counted(len(photos), 'photo')}")
     everything = _Photos.encoded(predictor, photos)
     measured = everything.part(len(photos) - len(domain.measured), len(photos))
     state = _State("as installed", loaded, first_detector, plan.wish)
@@ -155,7 +156,7 @@ def run_domain(
     result["states"].append(_measured(state, measured, plan))
     collected: list[Collected] = []
     for number, part in enumerate(domain.rounds, start=1):
-        say(f"{domain.name}: round {number}, annotating {len(part)} photos")
+        say(f"{domain.name}: round {number}, annotating {counted(len(part), 'photo')}")
         fresh = everything.part(len(collected), len(collected) + len(part))
         stage = "by hand" if number == 1 else "prefilled"
         annotator = replace(state, detector=None) if number == 1 else state
@@ -163,7 +164,7 @@ def run_domain(
         collected += [
             Collected(photo, [kept.mask for kept in each.kept]) for photo, each in zip(part, works, strict=True)
         ]
-        say(f"{domain.name}: round {number}, training a detector on {len(collected)} photos")
+        say(f"{domain.name}: round {number}, training a detector on {counted(len(collected), 'photo')}")
         learned = everything.part(0, len(collected))
         read = everything.embedded.read
         chosen, detector_seconds = learn_detector(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from limner.errors import InvalidFile
+from limner.vocabulary.counted import counted
 
 CHANNELS = 4  # R, G, B, A
 _HINT = "Export the task from Label Studio again, as JSON."
@@ -40,7 +41,7 @@ def decode_brush(values: Sequence[object], height: int, width: int) -> NDArray[n
     counters = [bits.take(4) + 1 for _ in range(4)]
     if count != CHANNELS * height * width:
         raise InvalidFile(
-            f"Its rle is of {count} values.",
+            f"Its rle is of {counted(count, 'value')}.",
             hint=f"A picture of {width} × {height} pixels has {CHANNELS * height * width}.",
         )
     alpha = np.zeros(height * width, np.bool_)

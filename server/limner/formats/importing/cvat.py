@@ -18,6 +18,7 @@ from limner.formats.importing.shapes import ellipse, number, of_box, pixels, pla
 from limner.formats.importing.sources import SourceFile, Sources
 from limner.formats.importing.stream import ReadAnnotation, ReadCategory, ReadImage, Reading, Size
 from limner.formats.importing.xml_documents import iterate_xml
+from limner.vocabulary.counted import counted
 from limner.vocabulary.names import shown
 
 COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -131,7 +132,8 @@ def _mask(shape: Element, size: Size) -> Any:
         raise InvalidFile(f"Its rle is {shown(text)}.", hint="Give run lengths, separated by commas.") from None
     if (counts < 0).any() or (counts > width * height).any() or int(counts.sum()) != width * height:
         raise InvalidFile(
-            f"Its run lengths add up to {int(counts.sum())} pixels.", hint=f"{width} × {height} need {width * height}."
+            f"Its run lengths add up to {counted(int(counts.sum()), 'pixel')}.",
+            hint=f"{width} × {height} need {width * height}.",
         )
     flat = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
     return placed(flat.reshape(height, width), left, top, size)

@@ -23,6 +23,7 @@ from limner.errors import InvalidFile, InvalidRle
 from limner.formats.importing.shapes import ellipse, number, of_box, pixels, placed, united
 from limner.formats.importing.sources import SourceFile, Sources
 from limner.formats.importing.stream import ReadAnnotation, ReadCategory, ReadImage, Reading, Size
+from limner.vocabulary.counted import counted
 from limner.vocabulary.names import shown
 
 BOXES = ("rectangle",)
@@ -112,17 +113,19 @@ def _annotation(name: str, shape: Any, size: Size, reading: Reading) -> ReadAnno
     attributes = _attributes(shape)
     if kind in BOXES:
         if len(points) < 2:
-            raise InvalidFile(f"It is a rectangle of {len(points)} points.", hint="A rectangle has 2.")
+            raise InvalidFile(f"It is a rectangle of {counted(len(points), 'point')}.", hint="A rectangle has 2.")
         xs, ys = [x for x, _ in points], [y for _, y in points]
         box = (min(xs), min(ys), max(xs), max(ys))
         return of_box(reading, name, label, box, size, attributes=attributes)
     if kind == "polygon" or kind == "oriented_rectangle":
         if len(points) < 3:
-            raise InvalidFile(f"It is a polygon of {len(points)} points.", hint="A polygon has 3 or more.")
+            raise InvalidFile(f"It is a polygon of {counted(len(points), 'point')}.", hint="A polygon has 3 or more.")
         return ReadAnnotation(name, label, [[value for point in points for value in point]], attributes)
     if kind == "circle":
         if len(points) != 2:
-            raise InvalidFile(f"It is a circle of {len(points)} points.", hint="Give its centre and a point on it.")
+            raise InvalidFile(
+                f"It is a circle of {counted(len(points), 'point')}.", hint="Give its centre and a point on it."
+            )
         (x, y), (x1, y1) = points
         radius = math.hypot(x1 - x, y1 - y)
         return ReadAnnotation(name, label, [ellipse(x, y, radius, radius)], attributes)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from limner.errors import InvalidFile
 from limner.formats.importing.stream import BOX_WITHOUT_MASK, ReadAnnotation, Reading, Size
 from limner.vocabulary import rle
+from limner.vocabulary.counted import counted
 from limner.vocabulary.names import shown
 from limner.vocabulary.polygons import MAX_COORDINATE
 from limner.vocabulary.rle import Rle
@@ -119,7 +120,7 @@ def placed(patch: NDArray[np.bool_], left: int, top: int, size: Size) -> Rle:
     if left < 0 or top < 0 or left + width > size[1] or top + height > size[0]:
         raise InvalidFile(
             f"Its mask of {width} × {height} pixels at ({left}, {top}) does not lie inside its image.",
-            hint=f"The image is {size[1]} pixels wide and {size[0]} high.",
+            hint=f"The image is {counted(size[1], 'pixel')} wide and {size[0]} high.",
         )
     whole = np.zeros(size, np.bool_)
     whole[top : top + height, left : left + width] = patch

@@ -19,6 +19,7 @@ from limner.formats.importing.names import NamedImage, image_paths
 from limner.formats.importing.shapes import number, of_box
 from limner.formats.importing.sources import SourceFile, Sources
 from limner.formats.importing.stream import ReadAnnotation, ReadCategory, ReadImage, Reading
+from limner.vocabulary.counted import counted
 from limner.vocabulary.names import shown
 
 CLASS_FILES = ("classes.txt", "obj.names")
@@ -78,7 +79,7 @@ def _annotation(
     if classes and int(first) not in classes:
         raise InvalidFile(
             f"Its class is {int(first)}, and the files name no such class.",
-            hint=f"They name {len(classes)} classes, {min(classes)} to {max(classes)}.",
+            hint=f"They name {counted(len(classes), 'class')}, {min(classes)} to {max(classes)}.",
         )
     category = classes.get(int(first), f"class {int(first)}")
     shares = [number(word, "line") for word in words[1:]]
@@ -87,7 +88,8 @@ def _annotation(
         attributes["confidence"] = shares.pop()
     if len(shares) != 4 and (len(shares) < 6 or len(shares) % 2):
         raise InvalidFile(
-            f"It has {len(words)} numbers.", hint="A box has 5: class x y width height; a polygon 7 or more, x y each."
+            f"It has {counted(len(words), 'number')}.",
+            hint="A box has 5: class x y width height; a polygon 7 or more, x y each.",
         )
     wrong = next((share for share in shares if not -SLACK <= share <= 1 + SLACK), None)
     if wrong is not None:
