@@ -90,6 +90,7 @@ def ask(app: APIFlask, client: FlaskClient, rows: Rows, leave_out: Collection[st
         "comments.add_comment": {"json": {"uid": str(uuid.uuid4()), "text": "Look here."}},
         "comments.resolve_thread": {"json": {"resolved": True}},
         "imports.import_annotations": {"json": {"categories": [], "images": [], "annotations": []}},
+        "images.count_empty_images": {"json": {"image_ids": None}},
         "images.change_images": {"json": {"image_ids": [], "change": {"action": "delete"}}},
         "images.upload_images": {"data": {"files": (io.BytesIO(b"no image"), "x.png")}},
         "jobs.create_job": {"json": {"kind": "precompute"}},

@@ -50,6 +50,7 @@ NEEDS = {
     "exports.preview_export": Permission.EXPORT,
     "health.metrics": Permission.READ_METRICS,
     "images.change_images": Permission.VIEW,
+    "images.count_empty_images": Permission.VIEW,
     "images.delete_image": Permission.MANAGE_IMAGES,
     "images.get_file": Permission.VIEW,
     "images.get_image": Permission.VIEW,

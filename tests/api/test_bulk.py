@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 
 from limner.access import ProjectRole
 from limner.service.wiring import Services
-from tests.api.conftest import HEIGHT, WIDTH, Upload
-from tests.api.test_gold import Person, mark
+from tests.api.conftest import HEIGHT, WIDTH, Upload, creation
+from tests.api.test_gold import Person, mark, send
 from tests.conftest import png_bytes
 
 
@@ -70,6 +70,26 @@ def test_named_images_are_submitted_and_say_what_they_were(ada: Person, images: 
         change(ada.client, path, each["image_ids"], {"action": "mark", "state": each["state"], "note": each["note"]})
     assert states(ada.client, path) == ["waiting", "skipped", "waiting", "waiting"]
     assert change(ada.client, path, images[2:3], {"action": "mark", "state": "waiting"})["done"] == []
+
+
+def test_who_is_about_to_submit_many_learns_how_many_have_no_masks(
+    script: FlaskClient, ada: Person, images: list[int], project: dict[str, Any], path: str
+) -> None:
+    def empty(client: FlaskClient, image_ids: list[int] | None, **listed: Any) -> int:
+        answer = client.post(f"{path}/images/empty", json={"image_ids": image_ids, **listed})
+        assert answer.status_code == 200, answer.json
+        return int(answer.json["count"])
+
+    assert send(ada.client, images[0], creation()).status_code == 200
+    mark(ada.client, images[1], "submitted")
+    assert empty(ada.client, images) == 2, "one has a mask, of one it is said already"
+    assert empty(ada.client, images[:2]) == 0
+    assert empty(ada.client, None, folder="box") == 2
+    assert empty(ada.client, None, search="d.png", also="unannotated") == 1
+    other = script.post("/api/v1/projects", json={"name": "Other"}).json["id"]
+    elsewhere = script.post(f"/api/v1/projects/{other}/images/empty", json={"image_ids": images})
+    assert elsewhere.json == {"count": 0}
+    assert ada.client.post(f"/api/v1/projects/{other}/images/empty", json={"image_ids": None}).status_code == 404
 
 
 def test_all_of_a_filter_are_marked_in_the_history_of_each(rob: Person, images: list[int], path: str) -> None:

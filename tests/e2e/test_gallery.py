@@ -158,6 +158,13 @@ def test_many_images_are_chosen_by_mouse_and_keys_changed_and_taken_back(
     page.keyboard.press("Space")
     expect(bar).to_contain_text("3 chosen")
     bar.get_by_role("button", name="Submit").click()
+    asked = page.get_by_role("dialog", name="Submit images without masks?")
+    expect(asked).to_contain_text("3 images have no masks.")
+    assert violations(page) == []
+    asked.get_by_role("button", name="Cancel").click()
+    expect(bar).to_contain_text("3 chosen")
+    bar.get_by_role("button", name="Submit").click()
+    asked.get_by_role("button", name="Submit without masks").click()
     log = page.get_by_role("log")
     expect(log).to_contain_text("3 images submitted.")
     expect(bar).to_have_count(0)

@@ -20,7 +20,7 @@ from limner.service.turns import MOST, Outcome, in_turns
 from limner.service.wiring import Services
 from limner.service.work import check_worker
 from limner.store.copies import original_of
-from limner.store.listing import numbers_of
+from limner.store.listing import count_unsubmitted_empty, numbers_of
 from limner.store.moving import announce_moves, move_image
 from limner.store.tables import Image
 from limner.store.tags import add_tag, announce_tags, remove_tag
@@ -57,6 +57,18 @@ class Changed:
 
     outcome: Outcome
     earlier: Sequence[Earlier]
+
+
+def count_empty(context: Services, actor: Actor, project_id: int, images: ManyImages) -> int:
+    """How many of these images have no masks and are not submitted: who submits them says that nothing is on them.
+
+    Raises:
+        NotFound: there is no such project that the actor may see.
+    """
+    with context.database.read() as session:
+        access_project(session, actor, project_id, Permission.VIEW)
+        listing, _ = seen_by(session, actor, project_id, images.listing)
+        return count_unsubmitted_empty(session, project_id, listing, images.image_ids)
 
 
 def mark_images(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,6 +68,17 @@ def count_images(session: Session, project_id: int, listing: Listing) -> int:
     """How many images of a project are listed."""
     total: int = session.scalars(_chosen(select(func.count(Image.id)), project_id, listing)).one()
     return total
+
+
+def count_unsubmitted_empty(
+    session: Session, project_id: int, listing: Listing, image_ids: Collection[int] | None = None
+) -> int:
+    """How many of the images that are listed have no masks and are not submitted; ``image_ids``: only among these."""
+    found = _chosen(select(func.count(Image.id)), project_id, listing)
+    found = found.where(Image.annotation_count == 0, Image.state != "submitted")
+    if image_ids is not None:
+        found = found.where(Image.id.in_(image_ids))
+    return session.scalar(found) or 0
 
 
 def numbers_of(session: Session, project_id: int, listing: Listing, after: int, limit: int) -> Sequence[int]:

@@ -4,6 +4,9 @@ import { EVERYTHING, type Listing, queryOf } from "./listing.ts";
 import { ROOT } from "./root.ts";
 import type { ImageDetails, ImagePage, ManyChanged, ManyQuestion } from "./types.ts";
 
+/** What a filter that says nothing says. */
+const OF_ALL = { state: "all", also: "any", search: "", folder: "", tag: "", exhaustive: "any" } as const;
+
 export const imageCalls = ({ api }: Apis) => ({
   /** A page of what is listed. @param page where it begins and how long it is; `counted`: with how many there are in all */
   images: (
@@ -24,21 +27,22 @@ export const imageCalls = ({ api }: Apis) => ({
         ...init,
       }),
     ),
+  /** How many of these images have no masks and are not submitted. */
+  emptyImages: async (projectId: number, question: Omit<ManyQuestion, "change" | "after">) => {
+    const { count } = await body<{ count: number }>(
+      api.POST("/api/v1/projects/{project_id}/images/empty", {
+        params: { path: { project_id: projectId } },
+        body: { ...OF_ALL, ...question },
+      }),
+    );
+    return count;
+  },
   /** Do the same to many images. @returns how far it came: with `next`, ask again */
   changeImages: (projectId: number, question: ManyQuestion) =>
     body<ManyChanged>(
       api.POST("/api/v1/projects/{project_id}/images/change", {
         params: { path: { project_id: projectId } },
-        body: {
-          state: "all",
-          also: "any",
-          search: "",
-          folder: "",
-          tag: "",
-          exhaustive: "any",
-          after: 0,
-          ...question,
-        },
+        body: { ...OF_ALL, after: 0, ...question },
       }),
     ),
   /** Make images gold, with what is on them now as the reference; or not any more. */

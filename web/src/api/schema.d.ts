@@ -1018,6 +1018,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/projects/{project_id}/images/empty": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** How many of many images have no masks and are not submitted: what is asked before they are. */
+    post: operations["countEmptyImages"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/projects/{project_id}/import": {
     parameters: {
       query?: never;
@@ -2397,6 +2414,10 @@ export interface components {
       /** @enum {string} */
       state: "none" | "waiting" | "encoding" | "ready" | "failed";
     };
+    /** @description How many images have no masks and are not submitted. */
+    EmptyImages: {
+      count: number;
+    };
     /** @description The encoder process. */
     EncoderStatus: {
       message: string;
@@ -3189,6 +3210,67 @@ export interface components {
       earlier: components["schemas"]["EarlierImages"][];
       next: number | null;
       refused: components["schemas"]["RefusedImages"][];
+    };
+    /** @description Images: those of these numbers or, without numbers, all that this filter lists. */
+    ManyChosen: {
+      /**
+       * @description a second of these filters, which has to hold as well
+       * @default any
+       * @enum {string}
+       */
+      also:
+        | "any"
+        | "annotated"
+        | "unannotated"
+        | "in_work"
+        | "assigned_to_me"
+        | "returned_to_me"
+        | "commented"
+        | "gold";
+      /** @description only images that this person submitted last, by their number */
+      author?: number | null;
+      /** @description only images with annotations of this category; with `exhaustive`: see there */
+      category?: number | null;
+      /**
+       * @description only images on which, as people say, all of `category` are annotated (yes), not all (no), or of which nobody knows (unknown), whether or not they have annotations of it
+       * @default any
+       * @enum {string}
+       */
+      exhaustive: "any" | "yes" | "no" | "unknown";
+      /**
+       * @description only images in this folder and the folders in it
+       * @default
+       */
+      folder: string;
+      image_ids: number[] | null;
+      /**
+       * @description words, each of which is somewhere in the path; case does not count
+       * @default
+       */
+      search: string;
+      /**
+       * @default all
+       * @enum {string}
+       */
+      state:
+        | "all"
+        | "waiting"
+        | "submitted"
+        | "approved"
+        | "returned"
+        | "skipped"
+        | "annotated"
+        | "unannotated"
+        | "in_work"
+        | "assigned_to_me"
+        | "returned_to_me"
+        | "commented"
+        | "gold";
+      /**
+       * @description only images that have this tag
+       * @default
+       */
+      tag: string;
     };
     /**
      * @description What became of many images, each for itself.
@@ -7099,6 +7181,41 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["ManyChanged"];
+        };
+      };
+      /** @description What was wrong, and what would be right */
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ErrorAnswer"];
+        };
+      };
+    };
+  };
+  countEmptyImages: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        project_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["ManyChosen"];
+      };
+    };
+    responses: {
+      /** @description Successful response */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["EmptyImages"];
         };
       };
       /** @description What was wrong, and what would be right */

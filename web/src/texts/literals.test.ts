@@ -103,8 +103,9 @@ describe("the texts of the page", () => {
   });
 });
 
-/** Sentences and titles of several words that are no text for people: names of formats and tools, groups of actions, keys of the storage. */
-const NAMES = /^(CVAT for images 1\.1|Images and view|Label Studio|Panoptic COCO|Pascal VOC|limner .*)$/;
+/** Sentences and titles of several words that are no text for people: names of formats, tools and browsers, groups of actions, keys of the storage. */
+const NAMES =
+  /^(CVAT for images 1\.1|Images and view|Label Studio|Panoptic COCO|Pascal VOC|Samsung Internet|limner .*)$/;
 const isText = (text: string) =>
   (/^[“„]?\p{Lu}[\p{L}’']* .*\p{L}{2}/u.test(text) || /\p{L}{2,} \p{L}+ \p{L}{2,}/u.test(text)) &&
   !NAMES.test(text.trim());

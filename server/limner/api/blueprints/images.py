@@ -13,7 +13,17 @@ from limner.api.files import IMMUTABLE, blob_response
 from limner.api.guard import requires
 from limner.api.openapi import binary_response, upload_body
 from limner.api.schemas.base import ErrorInfo
-from limner.api.schemas.bulk import AssignMany, DeleteMany, ManyChange, ManyChanged, MarkMany, MoveMany, TagMany
+from limner.api.schemas.bulk import (
+    AssignMany,
+    DeleteMany,
+    EmptyImages,
+    ManyChange,
+    ManyChanged,
+    ManyChosen,
+    MarkMany,
+    MoveMany,
+    TagMany,
+)
 from limner.api.schemas.images import (
     MAX_FOLDERS,
     MAX_TAGS,
@@ -98,6 +108,16 @@ def upload_images(project_id: int) -> UploadResults:
             "The request brings no files.", hint="Send a multipart/form-data body with one part `files` per image."
         )
     return UploadResults(results=[_ingest(project_id, part) for part in parts])
+
+
+@blueprint.post("/projects/<int:project_id>/images/empty")
+@requires(Permission.VIEW)
+@blueprint.input(ManyChosen)
+@blueprint.output(EmptyImages)
+@blueprint.doc(operation_id="countEmptyImages")
+def count_empty_images(project_id: int, json_data: ManyChosen) -> EmptyImages:
+    """How many of many images have no masks and are not submitted: what is asked before they are."""
+    return EmptyImages(count=bulk.count_empty(services(), current_actor(), project_id, json_data.images()))
 
 
 @blueprint.post("/projects/<int:project_id>/images/change")

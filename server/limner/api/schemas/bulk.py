@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, Strict, StringConstraints, model_validator
@@ -64,19 +65,34 @@ class MoveMany(Request):
     folder: str = Field(strict=True, max_length=MAX_PATH)
 
 
-class ManyChange(FilterQuery):
+class ManyChosen(FilterQuery):
+    """Images: those of these numbers or, without numbers, all that this filter lists."""
+
+    image_ids: list[Number] | None = Field(max_length=MOST)
+
+    def images(self) -> ManyImages:
+        """The images, for the service."""
+        return ManyImages(self.image_ids, self.filtered())
+
+
+class EmptyImages(Answer):
+    """How many images have no masks and are not submitted."""
+
+    count: int
+
+
+class ManyChange(ManyChosen):
     """What to do to images: those of these numbers or, without numbers, all that this filter lists.
 
     ``after``: go on after this number.
     """
 
     change: Annotated[MarkMany | AssignMany | DeleteMany | TagMany | MoveMany, Field(discriminator="action")]
-    image_ids: list[Number] | None = Field(max_length=MOST)
     after: Annotated[int, Strict(), Field(ge=0, lt=2**63)] = 0
 
     def images(self) -> ManyImages:
         """The images, for the service."""
-        return ManyImages(self.image_ids, self.filtered(), self.after)
+        return replace(super().images(), after=self.after)
 
 
 class EarlierImages(Answer):
