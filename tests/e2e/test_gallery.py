@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import Page, Request, expect
 from sqlalchemy import text
 
+from tests.e2e.annotate_page import violations
 from tests.e2e.api import Api, database_of
 from tests.e2e.server import LimnerServer
 from tests.e2e.waiting import wait_until

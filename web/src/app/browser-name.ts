@@ -24,7 +24,7 @@ const SYSTEMS: readonly (readonly [words: string, name: string])[] = [
   ["Android", "Android"],
   ["CrOS", "ChromeOS"],
   ["Windows", "Windows"],
-  ["Mac OS X", "macOS"],
+  ["Macintosh", "macOS"],
   ["Linux", "Linux"],
 ];
 
