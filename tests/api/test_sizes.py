@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from limner.jobs.statistics import count_changes
 from limner.service.wiring import Services
 from limner.store import sizes
-from limner.store.rollup import Contributions
+from limner.store.contributions import Contributions
 from tests.api.conftest import BOTH_DATABASES, creation
 
 pytestmark = BOTH_DATABASES

@@ -18,13 +18,14 @@ from limner.jobs.statistics import Counter as CounterThread
 from limner.jobs.statistics import count_changes, count_encoded_images
 from limner.store import Database, sizes
 from limner.store.categories import count_annotations, create_category
+from limner.store.contributions import MAX_CLICKS, MAX_SECONDS
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
 from limner.store.folders import folders_of
 from limner.store.images import add_image, delete_image, lock_image
 from limner.store.operations import apply_operation
 from limner.store.people import add_person
 from limner.store.projects import ProjectCounts, count_projects, create_project, delete_project
-from limner.store.rollup import MAX_CLICKS, MAX_SECONDS, count_due, is_due, roll_up, uncounted
+from limner.store.rollup import count_due, is_due, roll_up, uncounted
 from limner.store.statistics import (
     ProgressDay,
     effort,

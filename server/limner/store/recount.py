@@ -13,7 +13,9 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from limner.store.advisory import Only, wait_to_be
-from limner.store.rollup import NEVER, Contributions, contributions_of, sums_of
+from limner.store.contributions import Contributions, contributions_of
+from limner.store.rollup import NEVER
+from limner.store.sums import sums_of
 from limner.store.tables import (
     EffortDay,
     EffortGroup,

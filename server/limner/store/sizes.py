@@ -18,8 +18,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from limner.store.contributions import SIZES, Contributions
 from limner.store.embeddings import EmbeddingKey
-from limner.store.rollup import SIZES, Contributions, uncounted_images
+from limner.store.rollup import uncounted_images
 from limner.store.tables import (
     IS_GONE,
     Annotation,

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import func, select, true
 from sqlalchemy.orm import Session
 
-from limner.store.rollup import Contributions, EffortKey
+from limner.store.contributions import Contributions, EffortKey
 from limner.store.tables import EffortDay, EffortGroup, ImageRollup, JudgementGroup, StateDay
 from limner.vocabulary.states import EffortBy
 

@@ -27,7 +27,7 @@ class ImageRollup(Base):
     image_id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True, autoincrement=False)
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
     gone: Mapped[bool] = mapped_column(default=False, server_default=false())
-    counted: Mapped[JsonObject]  # limner.store.rollup.Contributions
+    counted: Mapped[JsonObject]  # limner.store.contributions.Contributions
 
 
 class ProjectSize(Base):
