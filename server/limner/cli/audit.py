@@ -8,7 +8,7 @@ from typing import get_args
 
 import click
 
-from limner.cli.home import settings_from
+from limner.cli.home import settings_of_home
 from limner.service import accounts, people
 from limner.service.audit import AuditFilter, audit_table
 from limner.vocabulary.audit import AuditAction
@@ -32,7 +32,7 @@ def audit(
     until: datetime | None,
 ) -> None:
     """Print who did what, newest first, as CSV: sign-ins, accounts, roles, deletions, exports, settings, returns."""
-    settings = settings_from({"home": home})
+    settings = settings_of_home(home)
     with accounts.open_accounts(settings) as database:
         actor = accounts.local_actor(database)
         wanted = AuditFilter(

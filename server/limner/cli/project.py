@@ -46,7 +46,7 @@ def create(name: str, categories: Sequence[str], home: Path | None) -> None:
     """Create a project called NAME and print its id."""
     from limner.service.projects import NewCategory, create_project
 
-    with open_home(home) as (services, actor):
+    with open_home(home, may_be_new=True) as (services, actor):
         made = create_project(services, actor, name, [NewCategory(category) for category in categories])
     click.echo(made.row.id)
 
@@ -159,13 +159,13 @@ def import_all(
     from limner.service.projects import find_project
 
     with ExitStack() as opened:
+        services, actor = opened.enter_context(open_home(home))
+        project_id = find_project(services, actor, name)
         batches = find_annotations(sources, form, opened)
         masks = {path for batch in batches for path in batch.masks}
         given = [source for source in sources if source.is_dir() or not batches.holds(source)]
         images = find_images(given)
         images.images = [image for image in images.images if image.path not in masks]
-        services, actor = opened.enter_context(open_home(home))
-        project_id = find_project(services, actor, name)
         add = (images.images or images.refused) and not preview
         refused = _import_images(services, actor, project_id, images) if add else 0
         for batch in batches:

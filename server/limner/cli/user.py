@@ -12,7 +12,7 @@ import click
 
 from limner.access import Actor, Credential, InstallationRole, ProjectRole, Scope
 from limner.access.printing import roles_table, scopes_table, transitions_table
-from limner.cli.home import settings_from
+from limner.cli.home import settings_of_home
 from limner.config import Settings
 from limner.errors import InvalidInput
 from limner.service import accounts, own_account, people
@@ -56,8 +56,8 @@ class Opened:
 
 
 @contextmanager
-def _open(home: Path | None) -> Iterator[Opened]:
-    settings = settings_from({"home": home})
+def _open(home: Path | None, *, may_be_new: bool = False) -> Iterator[Opened]:
+    settings = settings_of_home(home, may_be_new=may_be_new)
     with accounts.open_accounts(settings) as database:
         yield Opened(settings, database, accounts.local_actor(database))
 
@@ -105,7 +105,7 @@ def create(
 ) -> None:
     """Add a person called NAME, and print a link that signs them in once. They choose a password then."""
     _check_project(project, project_role)
-    with _open(home) as opened:
+    with _open(home, may_be_new=True) as opened:
         database, actor = opened.database, opened.actor
         project_id = None if project is None else opened.project(project)
         added = people.create_person(database, actor, name, InstallationRole(role))
@@ -135,7 +135,7 @@ def invite(
     _check_project(project, project_role)
     if email and not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
         raise InvalidInput(f"{email!r} is no e-mail address.", hint="Give one like --email ada@example.org.")
-    with _open(home) as opened:
+    with _open(home, may_be_new=True) as opened:
         _, token = people.invite(
             opened.database,
             opened.actor,
@@ -230,7 +230,7 @@ def token() -> None:
 def create_token(name: str, home: Path | None, person: str | None, scopes: tuple[str, ...], days: int | None) -> None:
     """Create a token called NAME and print it. It is not shown again."""
     wanted = [Scope(scope) for scope in scopes] or [Scope.ALL]
-    with _open(home) as opened:
+    with _open(home, may_be_new=True) as opened:
         click.echo(own_account.create_token(opened.database, opened.of(person), name, wanted, days))
 
 

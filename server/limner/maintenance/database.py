@@ -11,6 +11,10 @@ from limner.errors import NotFound
 from limner.store import Database
 from limner.store.migrate import installed_version, migrate
 
+NAME_IT = (
+    "Name the home with --home or LIMNER_HOME. To begin one: limner project create NAME, or start the server with it."
+)
+
 
 @contextmanager
 def open_existing(settings: Settings, *, as_it_is: bool = False) -> Iterator[Database]:
@@ -28,12 +32,14 @@ def open_existing(settings: Settings, *, as_it_is: bool = False) -> Iterator[Dat
     database = Database(settings.resolved_database_url)
     try:
         if database.is_sqlite and not Path(database.name).is_file():
+            file = Path(database.name)
+            instead = f": {file} cannot be opened, it is a folder" if file.is_dir() else ""
             raise NotFound(
-                f"There is no database in {Path(database.name).parent}.",
-                hint="Name the home with --home or LIMNER_HOME.",
+                f"There is no database in {file.parent}{instead}.",
+                hint=NAME_IT,
             )
         if installed_version(database) is None:
-            raise NotFound(f"The database {database.name} is empty.", hint="Name the home with --home or LIMNER_HOME.")
+            raise NotFound(f"The database {database.name} is empty.", hint=NAME_IT)
         if not as_it_is:
             migrate(database)
         yield database

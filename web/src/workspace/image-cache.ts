@@ -1,7 +1,7 @@
 /** Images and embeddings on their way into this page: the one being looked at, and its neighbours ahead of time. */
 import type { Client } from "../api/client.ts";
 import type { Listing } from "../api/listing.ts";
-import type { ImageDetails } from "../api/types.ts";
+import type { ImageAnnotations, ImageDetails } from "../api/types.ts";
 import { type EmbeddingWaits, type Pending, whenEncoded } from "./embedding-waits.ts";
 
 type Priority = "look" | "prefetch";
@@ -9,6 +9,8 @@ type Priority = "look" | "prefetch";
 interface Entry {
   abort: AbortController;
   details: Promise<ImageDetails>;
+  /** As they were when the image was loaded: for want of the server they stand in for those of now. */
+  annotations: Promise<ImageAnnotations>;
   file: Promise<Blob>;
   embedding: Promise<ArrayBuffer>;
   priority: Priority;
@@ -16,6 +18,9 @@ interface Entry {
   pending: Pending | null;
   onPending: ((pending: Pending) => void) | null;
 }
+
+/** All that is loaded of an image. */
+export type Loading = Pick<Entry, "details" | "annotations" | "file" | "embedding">;
 
 const AHEAD = 3;
 const KEPT = 7; // the open image, the next that waits, three ahead, one behind, and the one that was just left
@@ -35,7 +40,7 @@ export class ImageCache {
   ) {}
 
   /** Everything about the image being looked at; `onPending` hears how far the encoder is. */
-  look(id: number, onPending: (pending: Pending) => void): Pick<Entry, "details" | "file" | "embedding"> {
+  look(id: number, onPending: (pending: Pending) => void): Loading {
     const entry = this.take(id, "look");
     entry.priority = "look";
     entry.onPending = onPending;
@@ -92,6 +97,7 @@ export class ImageCache {
     const entry: Entry = {
       abort,
       details: this.client.image(id, { signal, listing: this.listing() }),
+      annotations: this.client.annotations(id, { signal }),
       file: this.client.file(id, { signal }),
       embedding: Promise.resolve(new ArrayBuffer(0)), // set below: it needs the entry
       priority,
@@ -100,7 +106,7 @@ export class ImageCache {
     };
     entry.embedding = this.embedding(id, entry);
     // A prefetch that fails is forgotten, so that opening the image tries again and then reports.
-    for (const part of [entry.details, entry.file, entry.embedding]) {
+    for (const part of [entry.details, entry.annotations, entry.file, entry.embedding]) {
       part.catch(() => {
         if (this.entries.get(id) === entry) this.entries.delete(id);
       });
