@@ -17,6 +17,7 @@ from flask import Flask, Response, request, send_file
 from flask.testing import FlaskClient
 
 from limner.api.app import create_app
+from limner.api.serving import front
 from limner.api.serving.front import Front
 from limner.api.serving.limits import LANES, Lane, LaneLimits, Limits
 from limner.api.serving.process import Server, make_server
@@ -206,7 +207,10 @@ def test_one_address_has_so_many_connections_and_no_more(world: World, start: St
         each.close()
 
 
-def test_a_body_that_stalls_takes_no_thread_and_is_cut_off(world: World, start: Start) -> None:
+def test_a_body_that_stalls_takes_no_thread_and_is_cut_off(
+    world: World, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front, "LINGER_SECONDS", 0.5)
     server = start(world.app, replace(SHORT, body_stall_seconds=2.0))
     head = b"POST /upload HTTP/1.1\r\nHost: x\r\nAuthorization: yes\r\nContent-Length: 100\r\n\r\n"
     stalled = server.connect(head + b"half")
