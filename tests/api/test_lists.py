@@ -49,6 +49,7 @@ from limner.store.trash import put_in_trash
 from limner.store.types import utc_now
 from limner.store.webhooks import create_webhook, deliver, find_webhook
 from limner.vocabulary.operations import CreateOperation, MarkOperation, Segmentation
+from limner.vocabulary.rle import Rle
 from tests.api.conftest import creation, mask_rle
 
 FEW, MANY = 5, 50
@@ -116,7 +117,7 @@ def _learning_run(project_id: int, user_id: int) -> LearningRun:
 
 
 def _suggestion(image_id: int) -> Suggestion:
-    facts = mask_facts(MASK.to_rle())
+    facts = mask_facts(Rle(size=list(MASK.size), counts=MASK.counts))
     x, y, width, height = facts.bbox
     return Suggestion(
         uid=str(uuid.uuid4()),

@@ -192,13 +192,13 @@ def test_a_sign_in_link_works_once_and_not_for_ever(database: Database) -> None:
     with database.write() as session, pytest.raises(NotSignedIn):
         accounts.redeem_login_link(session, late)
     with database.read() as session:
-        signed_in = accounts.user_of_session(session, session_id)
+        signed_in = accounts.find_login_session(session, accounts.hash_secret(session_id))
         assert signed_in is not None
-        assert signed_in.name == "admin"
+        assert session.get_one(accounts.User, signed_in.user_id).name == "admin"
     with database.write() as session:
         session.execute(update(LoginSession).values(expires=utc_now() - timedelta(seconds=1)))
     with database.read() as session:
-        assert accounts.user_of_session(session, session_id) is None
+        assert accounts.find_login_session(session, accounts.hash_secret(session_id)) is None
 
 
 def test_secrets_are_not_in_the_database(database: Database) -> None:
@@ -208,16 +208,18 @@ def test_secrets_are_not_in_the_database(database: Database) -> None:
         token = accounts.create_api_token(session, user, "laptop")
         session_id = accounts.begin_session(session, accounts.redeem_login_link(session, link))
         session.flush()
-        assert accounts.user_of_api_token(session, token) is user
+        found = accounts.find_token(session, accounts.hash_secret(token))
+        assert found is not None
+        assert found.user_id == user.id
         stored = str([row.__dict__ for kind in accounts_tables() for row in session.query(kind)])
         assert not any(secret in stored for secret in (link, token, session_id))
         with pytest.raises(Conflict):
             accounts.create_api_token(session, user, "laptop")
         accounts.revoke_api_token(session, user, "laptop")
         session.flush()
-        assert accounts.user_of_api_token(session, token) is None
+        assert accounts.find_token(session, accounts.hash_secret(token)) is None
         accounts.end_session(session, accounts.hash_secret(session_id))
-        assert accounts.user_of_session(session, session_id) is None
+        assert accounts.find_login_session(session, accounts.hash_secret(session_id)) is None
 
 
 def accounts_tables() -> list[type]:

@@ -17,7 +17,7 @@ from limner.store.annotations import annotations_of
 from limner.store.categories import create_category, delete_category
 from limner.store.images import delete_image, get_image
 from limner.store.projects import get_project
-from limner.store.suggestions import NewSuggestion, count_suggestions, replace_suggestions, suggestions_of
+from limner.store.suggestions import NewSuggestion, replace_suggestions, suggestions_of
 from limner.store.tables import Suggestion
 from limner.vocabulary import rle
 from limner.vocabulary.suggested import mask_iou
@@ -50,7 +50,8 @@ def shown(world: World) -> list[Suggestion]:
 
 def counts(world: World) -> dict[str, int]:
     with world.database.read() as session:
-        return dict(count_suggestions(session, world.image_id))
+        states = session.scalars(select(Suggestion.state).where(Suggestion.image_id == world.image_id)).all()
+        return {state: states.count(state) for state in ("open", "accepted", "refused")}
 
 
 def take(suggestion: Suggestion) -> Any:

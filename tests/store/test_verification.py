@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from limner.errors import NotFound, StaleRevision
 from limner.jobs.statistics import count_changes
-from limner.store.annotations import annotations_of_uids
 from limner.store.categories import create_category
 from limner.store.images import add_image, delete_image, get_image, lock_image
 from limner.store.operations import apply_operation
@@ -44,15 +44,19 @@ def drawn(world: World, **fields: Any) -> str:
     return uid
 
 
+def annotation_of(session: Session, uid: str) -> Annotation:
+    return session.scalars(select(Annotation).where(Annotation.uid == uid)).one()
+
+
 def revision_of(world: World, uid: str) -> int:
     with world.database.read() as session:
-        return annotations_of_uids(session, [uid])[uid].content_revision
+        return annotation_of(session, uid).content_revision
 
 
 def say(world: World, uid: str, verdict: MaskVerdict | None, revision: int | None = None) -> None:
     revision = revision_of(world, uid) if revision is None else revision
     with world.database.write() as session:
-        annotation = annotations_of_uids(session, [uid])[uid]
+        annotation = annotation_of(session, uid)
         judge(session, lock_image(session, annotation.image_id), annotation, revision, verdict, REVIEWER)
 
 

@@ -181,12 +181,6 @@ def find_login_session(session: Session | Connection, id_sha256: str) -> Proof |
     return Proof(*found) if found else None
 
 
-def user_of_session(session: Session, session_id: str) -> User | None:
-    """Who is signed in under this session id, if anybody."""
-    found = find_login_session(session, hash_secret(session_id))
-    return session.get(User, found.user_id) if found else None
-
-
 def note_use(session: Session, table: type[LoginSession] | type[ApiToken], key: str) -> None:
     """Remember that the session or token of this hash was used just now."""
     column = LoginSession.id_sha256 if table is LoginSession else ApiToken.token_sha256
@@ -266,9 +260,3 @@ def find_token(session: Session | Connection, token_sha256: str) -> Proof | None
     """The token that has this hash, when it is good: not revoked, not expired, of somebody who is not disabled."""
     found = session.execute(_TOKEN_OF, {"sha256": token_sha256, "now": utc_now()}).first()
     return Proof(*found) if found else None
-
-
-def user_of_api_token(session: Session, token: str) -> User | None:
-    """Whose bearer token this is, if anybody's."""
-    found = find_token(session, hash_secret(token))
-    return session.get(User, found.user_id) if found else None

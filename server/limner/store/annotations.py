@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -103,12 +103,6 @@ def set_mask(annotation: AnyAnnotation, segmentation: Rle, facts: MaskFacts | No
     annotation.counts = segmentation["counts"]
     annotation.area = facts.area
     annotation.bbox_x, annotation.bbox_y, annotation.bbox_width, annotation.bbox_height = facts.bbox
-
-
-def annotations_of_uids(session: Session, uids: Collection[str]) -> dict[str, Annotation]:
-    """The annotations of these uids, wherever they are, deleted ones too: uid -> row."""
-    rows = session.scalars(select(Annotation).where(Annotation.uid.in_(uids)))
-    return {row.uid: row for row in rows}
 
 
 def largest_masks(session: Session, image_id: int, limit: int) -> Sequence[tuple[Annotation, str | None]]:

@@ -120,13 +120,6 @@ def get_on(session: Session, run_id: int, holder: str, progress: LearningProgres
     return changed.first() is not None
 
 
-def release_run(session: Session, run_id: int, holder: str) -> None:
-    """Give back a run: it waits again, and goes on where it stopped."""
-    run = lock_run(session, run_id)
-    if run.state == "running" and run.holder == holder:
-        end_run(session, run, "waiting")
-
-
 def end_run(session: Session, run: LearningRun, state: LearningState, message: str = "") -> None:
     """Nobody holds a run any more; tells the pages, and webhooks what was learned. The last thing in a transaction."""
     run.state, run.message, run.holder, run.lease_until, run.updated = state, message, None, None, utc_now()

@@ -24,7 +24,6 @@ from limner.vocabulary.states import SuggestionOrigin
 from limner.vocabulary.suggested import SAME, mask_iou
 
 SuggestionState = Literal["open", "accepted", "refused"]
-STATES: tuple[SuggestionState, ...] = ("open", "accepted", "refused")
 
 
 @dataclass(frozen=True)
@@ -164,15 +163,6 @@ def phrase_decisions(session: Session, project_id: int, limit: int) -> Sequence[
         for prompt, category_id, state in rows
         if category_id is not None and "confidence" in prompt and "detector" in prompt  # older ones lack the first
     ]
-
-
-def count_suggestions(session: Session, image_id: int) -> dict[SuggestionState, int]:
-    """How many suggestions of an image are in each state."""
-    rows = session.execute(
-        select(Suggestion.state, func.count()).where(Suggestion.image_id == image_id).group_by(Suggestion.state)
-    )
-    counted: dict[str, int] = {row[0]: row[1] for row in rows}
-    return {state: counted.get(state, 0) for state in STATES}
 
 
 def _row(image_id: int, origin: SuggestionOrigin, new: NewSuggestion) -> Suggestion:

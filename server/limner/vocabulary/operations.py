@@ -20,7 +20,6 @@ from pydantic import (
 )
 from typing_extensions import TypeAliasType
 
-from limner.vocabulary.rle import Rle
 from limner.vocabulary.states import ImageState, ReturnedTo, SuggestionOrigin
 
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
@@ -68,10 +67,6 @@ class Segmentation(_Closed):
 
     size: tuple[WholeNumber, WholeNumber]
     counts: str
-
-    def to_rle(self) -> Rle:
-        """The same as a plain dict. Nothing has been checked about the runs."""
-        return Rle(size=list(self.size), counts=self.counts)
 
 
 class ProvenancePrompts(_Closed):

@@ -5,7 +5,7 @@ import { imagePoint, type ScreenPoint } from "../core/geometry.ts";
 import { FOREGROUND, type PointLabel, type Prompts } from "../core/prompts.ts";
 import { toScreen, type View } from "./view.ts";
 
-export const MARKER_RADIUS = 7; // CSS px
+const MARKER_RADIUS = 7; // CSS px
 const FOREGROUND_COLOUR = "#0072b2"; // Okabe and Ito's blue and vermilion
 const BACKGROUND_COLOUR = "#d55e00";
 const HALO = "rgb(0 0 0 / 0.6)";

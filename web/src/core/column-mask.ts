@@ -117,7 +117,7 @@ export class ColumnMask implements IndexedRle {
 
 const indexed = new WeakMap<Rle, ColumnMask>();
 
-export function chunkCount({ width }: ImageSize): number {
+function chunkCount({ width }: ImageSize): number {
   return Math.ceil(width / CHUNK_COLUMNS);
 }
 

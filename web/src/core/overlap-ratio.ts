@@ -6,10 +6,10 @@ import { intersection } from "./pixel-box.ts";
 import { area, boundingBox, type Rle } from "./rle.ts";
 
 /** IoU above which two masks are of the same object. */
-export const SAME = 0.7;
+const SAME = 0.7;
 
 /** Share of the smaller mask's pixels from which one mask lies in the other. */
-export const NESTED = 0.8;
+const NESTED = 0.8;
 
 /** IoU of two masks of one image, 0 to 1; 0 where both are empty. */
 export function maskIou(a: Rle, b: Rle): number {

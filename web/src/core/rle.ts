@@ -92,7 +92,7 @@ export function decompress(counts: string): Uint32Array {
  * Run lengths of an RLE, background first.
  * @throws RleError when they do not add up to height × width, or the text is broken.
  */
-export function runsOf(rle: Rle): Uint32Array {
+function runsOf(rle: Rle): Uint32Array {
   const [height, width] = rle.size;
   const runs = decompress(rle.counts);
   let total = 0;

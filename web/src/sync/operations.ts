@@ -66,7 +66,7 @@ export function groupBy<T>(rows: readonly T[], key: (row: T) => string): Map<str
 }
 
 /** Whether it changes an annotation, rather than saying something of the image or of a suggestion. */
-export function isOnAnnotation(operation: Operation | MarkOperation): operation is AnnotationOperation {
+function isOnAnnotation(operation: Operation | MarkOperation): operation is AnnotationOperation {
   return !["mark", "verdict", "exhaustivity"].includes(operation.kind);
 }
 
