@@ -137,6 +137,6 @@ it("shows how far it is, and pauses and cancels it", async () => {
 it("says why it has stopped, and goes on when it is told to", async () => {
   show(job("failed", "There is no torch."));
   expect(screen.getByRole("alert").textContent).toBe("There is no torch.");
-  await person.click(screen.getByRole("button", { name: "Resume" }));
+  await person.click(screen.getByRole("button", { name: "Try again" }));
   expect(client.steerJob).toHaveBeenCalledWith(9, "resume");
 });
