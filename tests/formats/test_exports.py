@@ -39,7 +39,7 @@ from limner.store.projects import create_project
 from limner.vocabulary import rle
 from limner.vocabulary.names import check_text, one_line
 from limner.vocabulary.operations import MarkOperation
-from tests.formats.test_coco import PROVENANCE, SIZES, World, new_world, random_mask
+from tests.formats.coco_world import PROVENANCE, SIZES, World, new_world, random_mask
 
 
 def sqlite(path: Path) -> Database:

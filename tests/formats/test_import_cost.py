@@ -14,7 +14,7 @@ from limner.store import Database
 from limner.store.images import NewImage, add_image
 from limner.store.migrate import migrate
 from limner.store.projects import create_project
-from tests.formats.test_coco import World
+from tests.formats.coco_world import World
 
 IMAGES = 20
 

@@ -11,8 +11,8 @@ from limner.store import Database
 from limner.store.images import NewImage, add_image
 from limner.store.migrate import migrate
 from limner.store.projects import create_project
+from tests.formats.coco_world import World
 from tests.formats.importing.files import SIZES
-from tests.formats.test_coco import World
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from limner.store.annotations import AnnotationState, annotations_of
 from limner.store.categories import list_categories
 from limner.vocabulary import rle
 from tests.formats.brush_encoder import encode_brush
-from tests.formats.test_coco import World
+from tests.formats.coco_world import World
 
 SIZES = {"a.jpg": (40, 60), "deep/b.png": (31, 17), "café.png": (20, 30)}  # (height, width)
 Files = dict[str, bytes]

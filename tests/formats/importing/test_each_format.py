@@ -12,6 +12,7 @@ from limner.errors import InvalidFile
 from limner.formats.importing.voc import voc_color, voc_index
 from limner.store.images import NewImage, add_image
 from tests.formats.brush_encoder import encode_brush
+from tests.formats.coco_world import World
 from tests.formats.importing.files import (
     CORNERS,
     MASK,
@@ -23,7 +24,6 @@ from tests.formats.importing.files import (
     reasons,
     take,
 )
-from tests.formats.test_coco import World
 
 
 def test_labelme_joins_groups_and_reads_circles_and_masks(world: World) -> None:

@@ -20,6 +20,7 @@ from limner.store.categories import list_categories
 from limner.store.images import NewImage, add_image
 from limner.store.projects import create_project
 from limner.vocabulary import rle
+from tests.formats.coco_world import World
 from tests.formats.importing.files import (
     ALL,
     CORNERS,
@@ -35,7 +36,6 @@ from tests.formats.importing.files import (
     states,
     take,
 )
-from tests.formats.test_coco import World
 
 
 @pytest.mark.parametrize("form", ALL)

@@ -22,9 +22,9 @@ from limner.formats.importing.sources import MAX_VALUES
 from limner.formats.importing.xml_documents import MAX_ELEMENTS
 from limner.vocabulary import rle
 from tests.formats.brush_encoder import encode_brush
+from tests.formats.coco_world import World
 from tests.formats.importing.files import ALL, MASK, VOC, Files, box, found, png, reasons, take
 from tests.formats.importing.test_every_format import BOXES
-from tests.formats.test_coco import World
 
 TRIES = 150  # of each set of files
 UID = "6a2f41a3-c54c-4ce8-92d2-0324e1c32e2"

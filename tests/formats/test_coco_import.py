@@ -1,242 +1,28 @@
-"""COCO out and in again: exact, stable, idempotent, all or nothing. On SQLite and PostgreSQL."""
+"""COCO in again: exact, idempotent, all or nothing. On SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
 import io
 import json
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
-from pycocotools.coco import COCO
 from sqlalchemy import func, select
 
-from limner.errors import InvalidFile, NotFound
-from limner.formats.coco import ImportReport, Skipped, export_coco, import_coco
-from limner.store import Database
-from limner.store.annotations import annotations_of, iterate_images
-from limner.store.categories import create_category, delete_category, get_category, list_categories
+from limner.errors import InvalidFile
+from limner.formats.coco import Skipped, import_coco
+from limner.store.annotations import annotations_of
+from limner.store.categories import list_categories
 from limner.store.events import events_after
-from limner.store.images import NewImage, add_image, lock_image
-from limner.store.migrate import migrate
-from limner.store.operations import apply_operation
-from limner.store.projects import create_project
-from limner.store.tables import Annotation, Edit
+from limner.store.images import NewImage, add_image
+from limner.store.tables import Edit
 from limner.vocabulary import rle
 from limner.vocabulary.events import AnnotationsEvent
-from limner.vocabulary.operations import CreateOperation, DeleteOperation
-
-SIZES = {"wide.png": (20, 30), "tall.png": (31, 17), "empty.png": (9, 9)}  # (height, width)
-PROVENANCE = {
-    "model_sha256": "a" * 64,
-    "mask_index": 2,
-    "predicted_iou": 0.1 + 0.2,
-    "prompts": {"points": [[1.5, 2.25, 1]], "box": None, "mask": False},
-    "seconds": 3.5,
-}
-
-
-@dataclass(frozen=True)
-class World:
-    database: Database
-    project_id: int
-    images: dict[str, int]
-
-    def create(self, file_name: str, mask: NDArray[np.bool_], category_id: int | None = None, **fields: Any) -> str:
-        uid = str(uuid.uuid4())
-        operation = CreateOperation.model_validate(
-            {"kind": "create", "uid": uid, "category_id": category_id, "segmentation": rle.encode(mask), **fields}
-        )
-        self.apply(file_name, operation)
-        return uid
-
-    def apply(self, file_name: str, operation: Any) -> None:
-        with self.database.write() as session:
-            image = lock_image(session, self.images[file_name])
-            apply_operation(session, image, str(uuid.uuid4()), operation, revision=None, user_id=None)
-
-    def category(self, name: str) -> int:
-        with self.database.write() as session:
-            return create_category(session, self.project_id, name).id
-
-    def export(self, **options: Any) -> bytes:
-        return b"".join(export_coco(self.database, self.project_id, **options))
-
-    def take(self, document: object) -> ImportReport:
-        data = document if isinstance(document, bytes) else json.dumps(document).encode()
-        return import_coco(self.database, self.project_id, data)
-
-    def content(self) -> dict[str, Any]:
-        """Everything that an export must bring back: no ids, no times."""
-        with self.database.read() as session:
-            categories = list_categories(session, self.project_id)
-            names = {category.id: category.name for category in categories} | {None: None}
-            images = {image.file_name: image.id for image in iterate_images(session, self.project_id)}
-            return {
-                "categories": [(c.name, c.supercategory, c.color) for c in categories],
-                "annotations": {
-                    name: [
-                        (
-                            names[state.category_id],
-                            state.segmentation,
-                            state.area,
-                            state.bbox,
-                            state.iscrowd,
-                            state.attributes,
-                            state.provenance,
-                        )
-                        for state in annotations_of(session, image_id).annotations
-                    ]
-                    for name, image_id in images.items()
-                },
-            }
-
-    def uids(self) -> set[str]:
-        with self.database.read() as session:
-            live = select(Annotation.uid).where(Annotation.deleted.is_(None))
-            return set(session.scalars(live.where(Annotation.image_id.in_(self.images.values()))))
-
-
-def new_world(database: Database, name: str = "Project") -> World:
-    with database.write() as session:
-        project = create_project(session, name)
-        images = {}
-        for index, (file_name, (height, width)) in enumerate(SIZES.items()):
-            new = NewImage(file_name, width, height, f"{index:064x}", 10, "PNG", "image/png")
-            images[file_name] = add_image(session, project.id, new)[0].id
-    return World(database, project.id, images)
-
-
-def random_mask(file_name: str, seed: int = 0, share: float = 0.4) -> NDArray[np.bool_]:
-    return np.random.default_rng(seed).random(SIZES[file_name]) < share
-
-
-@pytest.fixture
-def world(database: Database) -> World:
-    """A project that has something of everything."""
-    world = new_world(database)
-    cat, dog = world.category("cat"), world.category("dog ‹é›")
-    for seed in range(4):
-        world.create("wide.png", random_mask("wide.png", seed), cat)
-    world.create("tall.png", random_mask("tall.png", 7), dog, iscrowd=1, attributes={"b": [1, 2.5], "a": "ü"})
-    world.create("tall.png", random_mask("tall.png", 8), None, provenance=PROVENANCE)
-    world.create("tall.png", np.zeros(SIZES["tall.png"], np.bool_), cat)
-    world.create("tall.png", np.ones(SIZES["tall.png"], np.bool_), cat)
-    gone = world.create("wide.png", random_mask("wide.png", 9), cat)
-    world.apply("wide.png", DeleteOperation(kind="delete", uid=uuid.UUID(gone)))
-    return world
-
-
-@pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[World]:
-    """The same images in a project on another server."""
-    database = Database(f"sqlite:///{tmp_path / 'other.db'}")
-    migrate(database)
-    yield new_world(database)
-    database.close()
-
-
-# --- export -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("segmentation", ["rle", "polygon"])
-def test_pycocotools_sees_the_stored_masks(world: World, tmp_path: Path, segmentation: str) -> None:
-    path = tmp_path / "coco.json"
-    path.write_bytes(world.export(segmentations=segmentation))
-    coco = COCO(path)
-    with world.database.read() as session:
-        states = {
-            state.id: state
-            for image_id in world.images.values()
-            for state in annotations_of(session, image_id).annotations
-        }
-    assert set(coco.anns) == set(states)
-    assert [image["file_name"] for image in coco.loadImgs(coco.getImgIds())] == list(SIZES)
-    assert set(coco.getCatIds()) == {entry["category_id"] for entry in coco.anns.values()}
-    for number, entry in coco.anns.items():
-        mask = rle.decode(states[number].segmentation)
-        assert (coco.annToMask(entry) == mask).all()
-        assert entry["area"] == mask.sum()
-        assert entry["bbox"] == coco_mask.toBbox({**states[number].segmentation}).tolist()
-        assert entry["iscrowd"] == states[number].iscrowd
-        if segmentation == "rle":
-            assert entry["segmentation"] == states[number].segmentation
-        else:
-            assert isinstance(entry["segmentation"], list) == bool(entry["area"])
-
-
-def test_the_bytes_are_the_same_whatever_is_edited_meanwhile(world: World) -> None:
-    before = world.export()
-    assert world.export() == before
-    chunks = export_coco(world.database, world.project_id)
-    head = next(chunks)
-    assert head + b"".join(chunks) == before
-    uid = world.create("wide.png", random_mask("wide.png", 20))
-    assert world.export() != before
-    world.apply("wide.png", DeleteOperation(kind="delete", uid=uuid.UUID(uid)))
-    assert world.export() == before
-
-
-def test_an_export_is_one_snapshot(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("limner.formats.coco.exporting.CHUNK_BYTES", 1)
-    before = world.export()
-    chunks = export_coco(world.database, world.project_id)
-    head = next(chunks)
-    world.create("wide.png", random_mask("wide.png", 21))
-    assert head + b"".join(chunks) == before
-
-
-def test_keys_are_sorted_and_every_entry_is_a_line(world: World) -> None:
-    text = world.export().decode()
-    entries = [json.loads(line.rstrip(",")) for line in text.splitlines() if line.startswith('{"')]
-    assert len(entries) == 3 + 3 + 8
-    assert all(list(entry) == sorted(entry) for entry in entries)
-    assert "ü" in text
-
-
-def test_an_empty_project_is_a_valid_file(database: Database) -> None:
-    with database.write() as session:
-        project_id = create_project(session, 'Quotes " and \\').id
-    document = json.loads(b"".join(export_coco(database, project_id)))
-    assert document["categories"] == document["images"] == document["annotations"] == []
-    assert document["info"]["description"] == 'Quotes " and \\'
-
-
-def test_a_missing_project_is_named(database: Database) -> None:
-    with pytest.raises(NotFound, match="project 77"):
-        next(export_coco(database, 77))
-    with pytest.raises(NotFound, match="project 77"):
-        import_coco(database, 77, b"{}")
-
-
-def test_categories_are_numbered_1_to_n_in_every_project_for_its_life(world: World) -> None:
-    second = new_world(world.database, "Second")
-    zebra, ape, bee = (second.category(name) for name in ("zebra", "ape", "bee"))
-    second.create("wide.png", random_mask("wide.png"), ape)
-    second.create("wide.png", random_mask("wide.png", 2), bee)
-
-    def numbers() -> tuple[dict[str, int], list[int]]:
-        content = json.loads(second.export())
-        return {c["name"]: c["id"] for c in content["categories"]}, [a["category_id"] for a in content["annotations"]]
-
-    assert numbers() == ({"zebra": 1, "ape": 2, "bee": 3}, [2, 3])
-    with second.database.write() as session:
-        delete_category(session, get_category(session, zebra))
-    assert second.category("zebra") > zebra
-    assert numbers() == ({"ape": 2, "bee": 3, "zebra": 4}, [2, 3])
-    second.create("wide.png", random_mask("wide.png", 4), None)
-    assert numbers() == ({"ape": 2, "bee": 3, "zebra": 4, "unlabelled": 5}, [2, 3, 5])
-    second.category("cow")
-    assert numbers() == ({"ape": 2, "bee": 3, "zebra": 4, "cow": 6, "unlabelled": 5}, [2, 3, 5])
-
-
-# --- there and back ---------------------------------------------------------------------------------------------------
+from limner.vocabulary.operations import DeleteOperation
+from tests.formats.coco_world import SIZES, World, new_world, random_mask
 
 
 @pytest.mark.parametrize("segmentation", ["rle", "polygon"])
@@ -282,9 +68,6 @@ def test_every_annotation_of_an_import_is_in_the_history_and_announced(world: Wo
         fresh.images["wide.png"]: 4,
         fresh.images["tall.png"]: 4,
     }
-
-
-# --- files of other tools ---------------------------------------------------------------------------------------------
 
 
 def document(*annotations: dict[str, Any], **fields: Any) -> dict[str, Any]:
