@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Response, Route, expect
 from sqlalchemy import select
 
 from limner.store.tables import Edit, Image
@@ -220,9 +220,12 @@ def test_back_online_saves_by_itself(mortal: Mortal, person: BrowserContext) -> 
 def test_an_image_that_was_opened_offline_comes_by_itself_once_the_network_is_back(
     mortal: Mortal, person: BrowserContext
 ) -> None:
+    ahead = re.compile(r"/embedding\?.*priority=prefetch")
+    person.route(ahead, lambda route: route.abort())  # nothing is loaded ahead
     page = open_image(person, mortal, "cat.png").page
     before = page.url
     person.set_offline(True)
+    person.unroute(ahead)
     page.get_by_role("button", name="Next image", exact=True).click()
     page.wait_for_url(lambda address: address != before)
     problem = page.get_by_role("main").get_by_role("alert")
@@ -230,6 +233,33 @@ def test_an_image_that_was_opened_offline_comes_by_itself_once_the_network_is_ba
     person.set_offline(False)
     expect(problem).to_have_count(0, timeout=TIMEOUT)
     expect(page.get_by_role("heading", name="cat.png")).to_have_count(0, timeout=TIMEOUT)
+
+
+def test_images_that_were_loaded_ahead_are_annotated_offline_and_saved_once_the_network_is_back(
+    mortal: Mortal, person: BrowserContext
+) -> None:
+    page = person.new_page()
+    embeddings: list[str] = []
+
+    def note(answer: Response) -> None:
+        if answer.status == 200 and "priority=prefetch" in answer.url:
+            embeddings.append(answer.url)
+
+    page.on("response", note)
+    work = AnnotatePage(page, demo_project(mortal.running), "photographer.png")
+    # The three after it and the one before it.
+    wait_until(page, lambda: len(set(embeddings)) >= 4, "its neighbours are loaded ahead")
+    before = mortal.count("horse.png", "create")
+    person.set_offline(True)
+    page.get_by_role("button", name="Next image", exact=True).click()
+    page.get_by_role("heading", name="horse.png").wait_for()
+    work.wait_until_ready()
+    work.height, work.width = work._size()
+    draw(work, 150, 150)
+    expect(page.get_by_role("contentinfo")).to_contain_text("Offline (1 change waiting)", timeout=TIMEOUT)
+    person.set_offline(False)
+    work.saved()
+    assert mortal.count("horse.png", "create") == before + 1
 
 
 def test_storage_that_is_cleared_loses_nothing_of_an_open_tab(mortal: Mortal, person: BrowserContext) -> None:

@@ -1,13 +1,19 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Client } from "../api/client.ts";
+import { NetworkError } from "../api/errors.ts";
 import { EVERYTHING } from "../api/listing.ts";
-import type { EmbeddingAnswer, ImageDetails } from "../api/types.ts";
+import type { EmbeddingAnswer, ImageAnnotations, ImageDetails } from "../api/types.ts";
 import { EmbeddingWaits } from "./embedding-waits.ts";
 import { ImageCache } from "./image-cache.ts";
 
 const LAST = 9;
 const MODEL = async () => "a".repeat(64);
 const READY: EmbeddingAnswer = { state: "ready", bytes: new ArrayBuffer(4) };
+
+function annotationsOf(image_id: number, revision: number): ImageAnnotations {
+  const mark = { state: "waiting", note: "", by: null, at: null } as const;
+  return { image_id, revision, mark, annotations: [], exhaustivity: [] };
+}
 
 /** A project of images 1 to 9; each embedding answers what `answers` says, else ready. */
 function fakeClient(answers: Map<number, EmbeddingAnswer[]>) {
@@ -18,6 +24,7 @@ function fakeClient(answers: Map<number, EmbeddingAnswer[]>) {
       const details = { id, next_id: id < LAST ? id + 1 : null, previous_id: id > 1 ? id - 1 : null };
       return details as ImageDetails;
     }),
+    annotations: vi.fn(async (id: number) => annotationsOf(id, 1)),
     file: vi.fn(async (_id: number) => new Blob()),
     embedding: vi.fn(async (id: number, priority: string, { signal }: { signal: AbortSignal }) => {
       asked.push([id, priority]);
@@ -26,7 +33,13 @@ function fakeClient(answers: Map<number, EmbeddingAnswer[]>) {
       return (left.length > 1 ? left.shift() : left[0]) ?? READY;
     }),
   };
-  return { client: client as unknown as Client, asked, signals, files: client.file };
+  return {
+    client: client as unknown as Client,
+    asked,
+    signals,
+    files: client.file,
+    annotations: client.annotations,
+  };
 }
 
 const waiting = (position: number): EmbeddingAnswer => ({ state: "waiting", position, error: null });
@@ -113,5 +126,41 @@ describe("ImageCache", () => {
     const cache = new ImageCache(client, waits, MODEL, () => EVERYTHING);
     await expect(cache.look(1, vi.fn()).embedding).rejects.toThrow("Out of memory");
     expect((await cache.look(1, vi.fn()).embedding).byteLength).toBe(4);
+  });
+
+  it("asks once for the annotations of an image that was not loaded ahead, and anew for those of one that was", async () => {
+    const { client, annotations } = fakeClient(new Map());
+    const cache = new ImageCache(client, waits, MODEL, () => EVERYTHING);
+    const first = cache.look(1, vi.fn());
+    expect((await first.annotations()).revision).toBe(1);
+    expect(annotations.mock.calls.map(([id]) => id)).toEqual([1]);
+    await cache.prefetchAround(await first.details, null);
+    annotations.mockImplementation(async (id) => annotationsOf(id, 5));
+    expect((await cache.look(2, vi.fn()).annotations()).revision).toBe(5);
+  });
+
+  it("gives the annotations that were loaded ahead for want of the server, and those of the last time after that", async () => {
+    const { client, annotations } = fakeClient(new Map());
+    const cache = new ImageCache(client, waits, MODEL, () => EVERYTHING);
+    await cache.prefetchAround(await cache.look(1, vi.fn()).details, null);
+    const offline = async () => {
+      throw new NetworkError();
+    };
+    annotations.mockImplementation(offline);
+    expect(await cache.look(2, vi.fn()).annotations()).toEqual(annotationsOf(2, 1));
+    annotations.mockImplementation(async (id) => annotationsOf(id, 6));
+    await cache.look(2, vi.fn()).annotations();
+    annotations.mockImplementation(offline);
+    expect(await cache.look(2, vi.fn()).annotations()).toEqual(annotationsOf(2, 6));
+  });
+
+  it("does not hide a refusal behind what was loaded ahead", async () => {
+    const { client, annotations } = fakeClient(new Map());
+    const cache = new ImageCache(client, waits, MODEL, () => EVERYTHING);
+    await cache.prefetchAround(await cache.look(1, vi.fn()).details, null);
+    annotations.mockImplementation(async () => {
+      throw new Error("There is no image 2.");
+    });
+    await expect(cache.look(2, vi.fn()).annotations()).rejects.toThrow("There is no image 2.");
   });
 });

@@ -1,5 +1,6 @@
 /** Images and embeddings on their way into this page: the one being looked at, and its neighbours ahead of time. */
 import type { Client } from "../api/client.ts";
+import { NetworkError } from "../api/errors.ts";
 import type { Listing } from "../api/listing.ts";
 import type { ImageAnnotations, ImageDetails } from "../api/types.ts";
 import { type EmbeddingWaits, type Pending, whenEncoded } from "./embedding-waits.ts";
@@ -9,7 +10,7 @@ type Priority = "look" | "prefetch";
 interface Entry {
   abort: AbortController;
   details: Promise<ImageDetails>;
-  /** As they were when the image was loaded: for want of the server they stand in for those of now. */
+  /** As they were when they were last loaded. */
   annotations: Promise<ImageAnnotations>;
   file: Promise<Blob>;
   embedding: Promise<ArrayBuffer>;
@@ -20,7 +21,10 @@ interface Entry {
 }
 
 /** All that is loaded of an image. */
-export type Loading = Pick<Entry, "details" | "annotations" | "file" | "embedding">;
+export interface Loading extends Pick<Entry, "details" | "file" | "embedding"> {
+  /** As they are now; without the server as they were when the image was loaded ahead: it can be worked on offline. */
+  annotations(): Promise<ImageAnnotations>;
+}
 
 const AHEAD = 3;
 const KEPT = 7; // the open image, the next that waits, three ahead, one behind, and the one that was just left
@@ -41,12 +45,15 @@ export class ImageCache {
 
   /** Everything about the image being looked at; `onPending` hears how far the encoder is. */
   look(id: number, onPending: (pending: Pending) => void): Loading {
+    const ahead = this.entries.get(id)?.annotations;
     const entry = this.take(id, "look");
     entry.priority = "look";
     entry.onPending = onPending;
     if (entry.pending) onPending(entry.pending);
     this.waits.wake(id); // one that was being prefetched asks again now, and moves to the front of the queue
-    return entry;
+    const { details, file, embedding } = entry;
+    const annotations = async () => (ahead ? this.newest(id, entry, ahead) : entry.annotations);
+    return { details, file, embedding, annotations };
   }
 
   /** Load the next image that waits, which submitting opens; then the next three images and the previous one, nearest first. */
@@ -112,6 +119,21 @@ export class ImageCache {
       });
     }
     return entry;
+  }
+
+  private async newest(
+    id: number,
+    entry: Entry,
+    ahead: Promise<ImageAnnotations>,
+  ): Promise<ImageAnnotations> {
+    try {
+      const annotations = await this.client.annotations(id, { signal: entry.abort.signal });
+      entry.annotations = Promise.resolve(annotations);
+      return annotations;
+    } catch (error) {
+      if (error instanceof NetworkError) return await ahead;
+      throw error;
+    }
   }
 
   private async embedding(id: number, entry: Entry): Promise<ArrayBuffer> {

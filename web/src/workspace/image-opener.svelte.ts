@@ -9,7 +9,7 @@ import type { CloserLook } from "./closer-look.svelte.ts";
 import type { Comments } from "./comments.svelte.ts";
 import type { Engine } from "./engine.svelte.ts";
 import type { Handouts } from "./handouts.ts";
-import type { ImageCache } from "./image-cache.ts";
+import type { ImageCache, Loading } from "./image-cache.ts";
 import type { ModelFollower } from "./model-follower.ts";
 import type { OpenImage } from "./open-image.svelte.ts";
 import type { OwnSteps } from "./own-steps.ts";
@@ -50,7 +50,7 @@ export class ImageOpener {
     const loading = this.lookAt(id);
     try {
       await Promise.all([
-        this.openAnnotations(id, loading.details),
+        this.openAnnotations(id, loading),
         this.openPicture(id, loading.file),
         this.openEmbedding(id, loading.embedding),
       ]);
@@ -120,13 +120,13 @@ export class ImageOpener {
     void this.parts.handouts.leave(image.id).catch(() => undefined); // the lease ends by itself
   }
 
-  private lookAt(id: number): ReturnType<ImageCache["look"]> {
+  private lookAt(id: number): Loading {
     return this.parts.cache.look(id, (pending) => {
       if (this.wanted === id) this.parts.engine.hear(pending);
     });
   }
 
-  private async openAnnotations(id: number, loading: Promise<ImageDetails>): Promise<void> {
+  private async openAnnotations(id: number, loading: Loading): Promise<void> {
     const { session, opened: open, ownSteps, suggesting, comments, engine, tell } = this.parts;
     const opened = await open.open(id, loading);
     if (!opened) return;
@@ -138,7 +138,7 @@ export class ImageOpener {
     comments.show(id);
     if (draft && !session.readOnly) tell(m.annotate_draft_back());
     if (engine.ready) session.embeddingReady();
-    const fresh = await open.refresh();
+    const fresh = await open.refresh().catch(unreachable);
     if (fresh) void this.prefetchAround(fresh);
   }
 
@@ -164,4 +164,10 @@ export class ImageOpener {
     const opened = await engine.open(follower.heeding(loading));
     if (opened && session.image?.id === id) session.embeddingReady();
   }
+}
+
+/** What was loaded ahead is there without the server, and its neighbours have to wait for it. Any other error is thrown. */
+function unreachable(error: unknown): null {
+  if (error instanceof NetworkError) return null;
+  throw error;
 }

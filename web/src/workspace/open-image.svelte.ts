@@ -22,10 +22,11 @@ import type { Annotation, Operation, OperationStep } from "../session/types.ts";
 import type { ImageSync } from "../sync/image.ts";
 import type { Synchroniser } from "../sync/synchroniser.ts";
 import { m } from "../texts/messages.ts";
+import type { Loading } from "./image-cache.ts";
 import type { Marks } from "./marks.ts";
 
 export interface OpenImageHost {
-  readonly client: Pick<Client, "annotations" | "image">;
+  readonly client: Pick<Client, "image">;
   /** Among which images neighbours are. */
   listing(): Listing;
   readonly marks: Pick<Marks, "hear" | "say">;
@@ -73,11 +74,11 @@ export class OpenImage {
   }
 
   /** @returns null when another image was opened meanwhile */
-  async open(id: number, loading: Promise<ImageDetails>): Promise<Opened | null> {
+  async open(id: number, loading: Pick<Loading, "details" | "annotations">): Promise<Opened | null> {
     this.close();
     const { turn } = this;
     const synchroniser = await this.host.synchroniser();
-    const [details, current] = await Promise.all([loading, this.host.client.annotations(id)]);
+    const [details, current] = await Promise.all([loading.details, loading.annotations()]);
     const sync = await synchroniser.openImage(current);
     if (this.turn !== turn) {
       synchroniser.closeImage(sync);

@@ -29,7 +29,7 @@ beforeEach(async () => {
   marks = new Marks({ images: vi.fn() }, 1, () => EVERYTHING);
   image = new OpenImage({
     listing: () => EVERYTHING,
-    client: { annotations: async () => annotations(), image: async () => answer },
+    client: { image: async () => answer },
     marks,
     synchroniser: async () => ({ openImage: async () => sync, closeImage: vi.fn(), notice: vi.fn() }),
     me: () => "ann",
@@ -39,7 +39,7 @@ beforeEach(async () => {
     tell: (message) => void said.push(message),
     fail: (error) => void said.push(String(error)),
   });
-  await image.open(7, Promise.resolve(details()));
+  await image.open(7, { details: Promise.resolve(details()), annotations: async () => annotations() });
 });
 
 /** Somebody accepts a mask and submits; the server stores both, as revisions 5 and 6, and answers. */
@@ -122,7 +122,7 @@ describe("tags that somebody gives", () => {
     image.close();
     const loading = Promise.resolve({ ...details(), tags: ["day"] });
     tags(["night"]);
-    await image.open(7, loading);
+    await image.open(7, { details: loading, annotations: async () => annotations() });
     expect(image.details!.tags).toEqual(["night"]);
   });
 
@@ -157,7 +157,7 @@ describe("what was said of a category", () => {
     sync.onExhaustivity = null;
     image = new OpenImage({
       listing: () => EVERYTHING,
-      client: { annotations: async () => annotations(), image: async () => answer },
+      client: { image: async () => answer },
       marks,
       synchroniser: async () => ({ openImage: async () => sync, closeImage: vi.fn(), notice: vi.fn() }),
       me: () => "ann",
@@ -167,7 +167,7 @@ describe("what was said of a category", () => {
       tell: vi.fn(),
       fail: vi.fn(),
     });
-    await image.open(7, Promise.resolve(details()));
+    await image.open(7, { details: Promise.resolve(details()), annotations: async () => annotations() });
     await image.record(7, [{ kind: "exhaustivity", uid: "s", category_id: 3, exhaustive: true }], null);
     expect([...sync.exhaustive]).toEqual([[3, true]]);
     sync.merge({ ...annotations(6), exhaustivity: [reopened] }, []);
