@@ -48,3 +48,12 @@ it("gives up its pictures when it goes", () => {
   unmount();
   expect(gone.map((each) => each.hasAttribute("src"))).toEqual([false, false]);
 });
+
+it("shows a panorama whole, with its masks, and cuts an image of usual shape to fill the tile", async () => {
+  const { rerender } = shown(false);
+  expect(pictures().map((each) => each.classList.contains("whole"))).toEqual([false, false]);
+  await rerender({ image: { ...image, width: 8000, height: 300 } });
+  expect(pictures().map((each) => each.classList.contains("whole"))).toEqual([true, true]);
+  await rerender({ image: { ...image, width: 300, height: 8000 } });
+  expect(pictures().map((each) => each.classList.contains("whole"))).toEqual([true, true]);
+});
