@@ -50,7 +50,7 @@ def golden(name: str) -> Any:
 
 @pytest.fixture(scope="session", autouse=True)
 def method_of_passwords() -> Iterator[str]:
-    """How hashes of passwords are made. In tests by the same algorithm in 32 times fewer rounds: 2 ms instead of 75."""
+    """How hashes of passwords are made. In tests by the same algorithm in 32 times fewer rounds: 4 ms instead of 75."""
     with pytest.MonkeyPatch.context() as patch:
         method = passwords.METHOD
         patch.setattr(passwords, "METHOD", "scrypt:1024:8:1")
