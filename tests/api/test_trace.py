@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,17 @@ def test_lines_of_other_images_and_other_programs_are_passed_over_and_errors_of_
     ]
     assert [(each.what, each.request) for each in trace(logs, "7")] == [("added", "r1"), ("answer cut off", "r1")]
     assert trace(logs, sha256[:8]) == trace(logs, "7")
+
+
+def test_what_is_written_down_late_is_told_when_it_happened() -> None:
+    sent = line(step="sent", image_sha256="ab" * 32, image=7, request="r2")
+    moment = datetime.fromisoformat(json.loads(sent)["timestamp"])
+    late = line(
+        step="encoded", image_sha256="ab" * 32, ended=moment.timestamp() - 0.5, timestamp="2026-01-02T03:04:06Z"
+    )
+    found = trace([sent, late], "7")
+    assert [each.what for each in found] == ["encoded", "sent"]
+    assert found[0].moment == moment - timedelta(seconds=0.5)
 
 
 @pytest.mark.parametrize(

@@ -115,11 +115,12 @@ def _is_beside(request: Request) -> bool:
 
 
 def _made(blobs: BlobStore, target: Target, seconds: float) -> Encoded | Failed:
+    ended = time.time()
     try:
         blobs.put(embedding_key(target.image_sha256, target.model_sha256, PREPROCESSING_VERSION), EMBEDDING)
     except LimnerError as error:
         return Failed(target=target, code=error.code, message=str(error), lasting=False)
-    return Encoded(target=target, seconds=seconds, bytes=len(EMBEDDING))
+    return Encoded(target=target, seconds=seconds, bytes=len(EMBEDDING), ended=ended)
 
 
 def _write_manifest(home: Path, sha256: str) -> None:

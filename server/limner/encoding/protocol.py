@@ -79,12 +79,15 @@ class Encoded(Message):
 
     Attributes:
         seconds: that the encoding took; 0 when the embedding was there already.
+        ended: when it had ended, before the embedding was stored and others could see it, in seconds since 1970; None
+            when the embedding was there already.
     """
 
     kind: Literal["encoded"] = "encoded"
     target: Target
     seconds: float
     bytes: int
+    ended: float | None = None
 
 
 class Failed(Message):

@@ -331,7 +331,7 @@ class EmbeddingService:
             case Unusable():
                 self._give_up(report.model_sha256, report.message)
             case Encoded():
-                self._targets.done(report.target, report.seconds, report.bytes)
+                self._targets.done(report.target, report.seconds, report.bytes, report.ended)
             case Failed():
                 self._targets.fail(report.target, report.message, lasting=report.lasting)
         self._feed_on()

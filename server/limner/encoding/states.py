@@ -40,6 +40,7 @@ class EncodeEvent:
         seconds: that the encoding took, once it is ready; 0 when the embedding was there already.
         bytes: of the embedding, once it is ready.
         lasting: it failed, and trying again is no use.
+        ended: when the encoding had ended, in seconds since 1970, where there was one.
     """
 
     target: Target
@@ -48,6 +49,7 @@ class EncodeEvent:
     seconds: float | None = None
     bytes: int | None = None
     lasting: bool = False
+    ended: float | None = None
 
 
 @dataclass(frozen=True)

@@ -180,11 +180,11 @@ class Targets:
             return []
         return [target for target in self._backlog.items(count) if target not in self._crashes]
 
-    def done(self, target: Target, seconds: float, size: int) -> None:
-        """The embedding is stored."""
+    def done(self, target: Target, seconds: float, size: int, ended: float | None = None) -> None:
+        """The embedding is stored; ``ended`` as in :class:`~limner.encoding.states.EncodeEvent`."""
         self._put_down(target)
         self.counts.add(seconds)
-        self._tell(target, "ready", seconds=seconds, size=size)
+        self._tell(target, "ready", seconds=seconds, size=size, ended=ended)
 
     def fail(self, target: Target, message: str, *, lasting: bool) -> None:
         """There is no embedding; ``lasting`` says that trying again is no use."""
@@ -258,5 +258,6 @@ class Targets:
         seconds: float | None = None,
         size: int | None = None,
         lasting: bool = False,
+        ended: float | None = None,
     ) -> None:
-        self._tell_listener(EncodeEvent(target, state, error, seconds, size, lasting))
+        self._tell_listener(EncodeEvent(target, state, error, seconds, size, lasting, ended))

@@ -123,9 +123,8 @@ class EncodingQueue:
                 events = [event for event in latest.values() if event.target.model_sha256 == model_sha256]
                 jobs |= self._settle(session, EmbeddingKey.of(model_sha256), events)
             self._announce(session, [event for target, event in latest.items() if target.region is None], jobs)
-            # Before others can see it: an image that is sent at once is told of after it was encoded, not before.
-            for target, event in latest.items():
-                self._log(event, requests.get(target, ""))
+        for target, event in latest.items():
+            self._log(event, requests.get(target, ""))
 
     def follow(self, trouble: str | None, unusable: Mapping[str, str]) -> None:
         """Stop running jobs that nobody can do, and have them go on when this process can."""
@@ -203,7 +202,9 @@ class EncodingQueue:
     def _log(self, event: EncodeEvent, request: str) -> None:
         said = {"request": request, "holder": self.holder, "region": str(event.target.region or "")}
         if event.state == "ready":
-            log_step("encoded", event.target.image_sha256, seconds=event.seconds, bytes=event.bytes, **said)
+            # Whoever looks for it may find and send it before this is written: the line says when it was made.
+            made = {"seconds": event.seconds, "bytes": event.bytes, "ended": event.ended}
+            log_step("encoded", event.target.image_sha256, **made, **said)
         else:
             log_step("failed", event.target.image_sha256, error=event.error, **said)
 

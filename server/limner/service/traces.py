@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from limner.errors import InvalidInput, NotFound
 from limner.tracing import REQUEST
 
 SHORTEST = 8  # digits of a sha256 that name an image
-SAID_ELSEWHERE = {"timestamp", "process", "level", "logger", "event", "step", "image_sha256", REQUEST}
+SAID_ELSEWHERE = {"timestamp", "ended", "process", "level", "logger", "event", "step", "image_sha256", REQUEST}
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Traced:
     """A line of a log that belongs to an image.
 
     Attributes:
+        moment: when it happened; it may be written down a little later.
         process: which wrote it, as ``host:number``.
         request: that it belongs to; empty where there was none.
         what: what happened.
@@ -86,9 +87,16 @@ def _read(line: str) -> dict[str, Any] | None:
 
 def _traced(line: Mapping[str, Any]) -> Traced:
     return Traced(
-        moment=datetime.fromisoformat(line["timestamp"]),
+        moment=_moment(line),
         process=str(line.get("process", "")),
         request=str(line.get(REQUEST, "")),
         what=str(line.get("step", line["event"])),
         more={name: value for name, value in line.items() if name not in SAID_ELSEWHERE},
     )
+
+
+def _moment(line: Mapping[str, Any]) -> datetime:
+    ended = line.get("ended")
+    if isinstance(ended, int | float):
+        return datetime.fromtimestamp(ended, UTC)
+    return datetime.fromisoformat(line["timestamp"])

@@ -180,10 +180,11 @@ class Worker:
         return Picture(rgb, height, width)
 
     def _store(self, model: ReadyModel, target: Target, picture: Picture, features: Arrays, seconds: float) -> Encoded:
+        ended = time.time()
         size = picture.image_height, picture.image_width
         data = packed_embedding(features, target.image_sha256, model.loaded, size, target.region)
         self._blobs.put(_key(target), data)
-        return Encoded(target=target, seconds=seconds, bytes=len(data))
+        return Encoded(target=target, seconds=seconds, bytes=len(data), ended=ended)
 
 
 def _is_beside(request: Request) -> bool:
