@@ -6,6 +6,11 @@ import { isCrisp, type View } from "./view.ts";
 const LARGE = 4096; // px on the longest side: beyond this, a smaller copy pays
 const COPY_SIDE = 2048;
 
+/** Whether a bitmap was freed: the page has left its image, and what showed it is asked to paint a last time. */
+export function isFreed(bitmap: ImageBitmap): boolean {
+  return bitmap.width === 0; // as the specification says of what is detached; painting it would be an error
+}
+
 export class Picture {
   private copy: ImageBitmap | null = null;
   private closed = false;
@@ -32,6 +37,7 @@ export class Picture {
     view: View,
     pixelRatio: number,
   ): void {
+    if (isFreed(this.bitmap)) return;
     const scale = view.scale * pixelRatio;
     const source = this.copy && width * scale <= this.copy.width ? this.copy : this.bitmap;
     context.imageSmoothingEnabled = !isCrisp(view);
