@@ -244,10 +244,13 @@ export class ImageSync {
     this.beliefs.set(uid, { content, deleted: false });
   }
 
-  /** Take in a newer state of the server; `pending` as for the constructor. */
-  merge(current: ImageAnnotations, pending: readonly StoredOperation[]): void {
-    // A state from before our own last acknowledged operation lacks it: what is newer will be announced.
-    if (current.revision < this.latest) return;
+  /**
+   * Take in a newer state of the server; `pending` as for the constructor.
+   *
+   * @returns false if it is older: a state from before our own last acknowledged operation lacks that
+   */
+  merge(current: ImageAnnotations, pending: readonly StoredOperation[]): boolean {
+    if (current.revision < this.latest) return false;
     const before = this.fingerprint();
     this.pending = pending;
     this.seen = current.revision;
@@ -259,6 +262,7 @@ export class ImageSync {
     } else this.stillWaiting(pending);
     if (!this.mark) this.onMark?.(current.mark);
     this.onExhaustivity?.(current.exhaustivity);
+    return true;
   }
 
   /** These operations of the image are all that wait. */

@@ -11,6 +11,7 @@ import {
   create,
   database,
   locks,
+  marked,
   masks,
   open,
   recolour,
@@ -150,6 +151,29 @@ describe("a state of the server that comes late", () => {
     expect(image.annotations().map((each) => each.uid)).toContain("a");
     await tab.sync.settled();
     expect(categories()).toContainEqual(["a", 1]);
+  });
+
+  it("is asked for again when something of ours was acknowledged meanwhile, which says nothing of theirs", async () => {
+    const image = await open();
+    await image.record([create("a")]);
+    await tab.sync.settled();
+    server.weather = "offline";
+    await image.record([recolour("a", 3)]);
+    await image.recordMark(marked("submitted"));
+    await tab.sync.settled();
+    server.store(recolour("a", 4));
+    server.weather = "fine";
+    await tab.sync.flush();
+    await tab.sync.settled();
+    const [conflict] = tab.state.conflicts;
+    const { revision } = image;
+    vi.spyOn(server.client, "annotations").mockImplementationOnce(async () => {
+      const stale = server.current(); // the mark is stored before this arrives
+      await vi.waitFor(() => expect(image.revision).toBeGreaterThan(revision));
+      return stale;
+    });
+    await tab.sync.resolve(conflict!, "theirs");
+    expect(image.annotations()).toMatchObject([{ uid: "a", category_id: 4 }]);
   });
 
   it("does not take away what is recorded while the queue is read", async () => {

@@ -180,17 +180,28 @@ export class Synchroniser {
   }
 
   private async refresh(imageId: number): Promise<void> {
-    if (!this.open.has(imageId)) return;
+    const image = this.open.get(imageId);
+    if (!image) return;
     try {
-      await this.moved(imageId, await this.options.load(imageId));
+      let known: number;
+      do {
+        known = image.revision;
+        // If something of ours was acknowledged meanwhile, the answer lacks that, and nobody tells of the rest again.
+      } while (!(await this.takeIn(imageId, await this.options.load(imageId))) && image.revision > known);
     } catch (error) {
       this.options.onError(error);
     }
   }
 
   private async moved(imageId: number, current: ImageAnnotations): Promise<void> {
+    if (!(await this.takeIn(imageId, current))) await this.refresh(imageId);
+  }
+
+  /** @returns false if more is known here than in this state */
+  private async takeIn(imageId: number, current: ImageAnnotations): Promise<boolean> {
     const image = this.open.get(imageId);
-    image?.merge(current, await image.withQueue(() => this.options.store.ofImage(imageId)));
+    if (!image) return true;
+    return image.merge(current, await image.withQueue(() => this.options.store.ofImage(imageId)));
   }
 
   private drainImage(imageId: number): void {
