@@ -305,7 +305,16 @@ def test_a_home_that_is_a_file_and_a_newer_database_are_said(settings: Settings,
     assert len(newer.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", [("user", "link"), ("project", "create", "Cats"), ("models", "promote", "other")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("user", "create", "Ada"),
+        ("user", "invite"),
+        ("user", "token", "create", "backup"),
+        ("project", "create", "Cats"),
+        ("models", "promote", "other"),
+    ],
+)
 def test_a_new_home_is_its_owners_alone_whichever_command_makes_it(
     tmp_path: Path, settings: Settings, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
