@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -19,6 +20,7 @@ from limner.config import Settings
 from limner.encoding.states import EncodeEvent, Target
 from limner.encoding.stored import embedding_size, open_embedding
 from limner.errors import NotFound
+from limner.jobs import embedding_cap
 from limner.jobs.embedding_cap import EmbeddingCap
 from limner.jobs.encoding import EncodingQueue
 from limner.jobs.sweeper import Sweeper
@@ -26,7 +28,7 @@ from limner.models.catalogue import find_model
 from limner.models.in_use import Models
 from limner.models.manifest import PREPROCESSING_VERSION
 from limner.store import Database
-from limner.store.embedding_use import MOST_WORTH, removal_order
+from limner.store.embedding_use import MOST_WORTH, first_to_go, removal_order
 from limner.store.embeddings import EmbeddingKey, MadeEmbedding, add_embeddings
 from limner.store.images import NewImage, add_image
 from limner.store.migrate import migrate
@@ -261,6 +263,25 @@ def test_two_processes_remove_no_more_than_is_too_much(world: World) -> None:
     for thread in threads:
         thread.join(60)
     assert sum(removed) == 4
+    assert world.left() == set(range(4, 12))
+
+
+def test_what_another_process_removes_meanwhile_is_not_removed_from_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12):
+        world.add(number, days=20 - number)
+    others: list[int] = []
+
+    def after_the_other(*arguments: Any) -> Any:
+        if not others:
+            others.append(0)
+            others[0] = world.cap(8).enforce()
+        return first_to_go(*arguments)
+
+    monkeypatch.setattr(embedding_cap, "first_to_go", after_the_other)
+    assert world.cap(8).enforce() == 0
+    assert others == [4]
     assert world.left() == set(range(4, 12))
 
 

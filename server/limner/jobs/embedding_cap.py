@@ -87,23 +87,21 @@ class EmbeddingCap:
         if not self.most:
             return 0
         now = now or utc_now()
-        removed, excess = 0, self.taken() - self.most
-        while excess > 0:
+        removed = 0
+        while self.taken() > self.most:
             with self.database.read() as session:
                 first = first_to_go(session, now - KEPT, now, AT_ONCE)
+            # After the list: what another process removes in between is in the list then, but not in the sum. The other
+            # way round both together would remove more than is too much.
+            excess = self.taken() - self.most
             if not first:
                 logger.info("embeddings take more than they may, and all of them are in use", bytes=excess)
                 break
-            kept = False
             for stored in first:
                 if excess <= 0:
                     break
-                is_removed = self._remove(stored, now)
-                removed += is_removed
-                kept |= not is_removed
+                removed += self._remove(stored, now)  # else somebody needs it, or another process was faster
                 excess -= stored.bytes
-            if kept:  # somebody needs it, or another process was faster
-                excess = self.taken() - self.most
         return removed
 
     def _remove(self, stored: StoredEmbedding, now: datetime) -> bool:
