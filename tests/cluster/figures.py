@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from limner.encoding.states import Target
 from limner.service.running import stop
@@ -49,16 +50,13 @@ def scaling(arrangement: Arrangement) -> list[Scaling]:
         began = time.time()
         time.sleep(WINDOW)
         ended = time.time()
-        begun = [_begun(arrangement.made(), encoder.pid, began) for encoder in arrangement.encoders()]
+        recent = [each for each in arrangement.made() if each.began >= began]
+        begun = [[each for each in recent if each.process == encoder.pid] for encoder in arrangement.encoders()]
         made = arrangement.job(job)
         assert made is not None, "the database is away"
         assert made.state == "running", "there was not enough to do"
-        pause = max(
-            later - each.began
-            for own in begun
-            for each, later in zip(own, [*(b.began for b in own[1:]), ended], strict=True)
-        )
-        found.append(Scaling(actors, sum(map(_rate, begun)), pause, sum(len(own) < 2 for own in begun)))
+        idle = sum(len(own) < 2 for own in begun)
+        found.append(Scaling(actors, sum(map(_rate, begun)), max(_longest_pause(own, ended) for own in begun), idle))
     arrangement.stop_workers()
     return found
 
@@ -68,16 +66,17 @@ def _at_work(arrangement: Arrangement) -> int:
     return len({each.process for each in arrangement.made()} & alive)
 
 
-def _begun(made: Sequence[Made], process: int, since: float) -> list[Made]:
-    """The batches of one encoder since then, in order; begins of one process come in order."""
-    return [each for each in made if each.process == process and each.began >= since]
-
-
 def _rate(begun: Sequence[Made]) -> float:
     """Images per second of one encoder, from its first batch to its last."""
     if len(begun) < 2:
         return 0.0
     return sum(len(each.images) for each in begun[:-1]) / (begun[-1].began - begun[0].began)
+
+
+def _longest_pause(begun: Sequence[Made], ended: float) -> float:
+    """Seconds from the begin of a batch of one encoder to that of the next, or to the end of the window."""
+    begins = [each.began for each in begun]
+    return max((later - earlier for earlier, later in pairwise([*begins, ended])), default=WINDOW)
 
 
 def looks(arrangement: Arrangement) -> dict[str, list[float]]:
