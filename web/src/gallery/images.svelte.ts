@@ -2,6 +2,7 @@ import type { Client } from "../api/client.ts";
 import { explain } from "../api/errors.ts";
 import { EVERYTHING, type Listing } from "../api/listing.ts";
 import type { ProjectImage } from "../api/types.ts";
+import { isAway, untilReachable } from "./reachable.ts";
 
 const PAGE_SIZE = 100; // images
 const AT_ONCE = 2; // pages on their way
@@ -36,13 +37,17 @@ export class GalleryImages {
   /** Pages on their way, by their place, and what events have told of images meanwhile: pages may be older. */
   private readonly reading = new Map<number, Promise<void>>();
   private meanwhile: ((image: ProjectImage) => ProjectImage | null)[] = [];
+  /** Whether the whole list is being read anew: what it shows by then is given up. */
+  private renewing = false;
   /** What is looked at: first and last place. */
   private seen: readonly [number, number] = [0, 0];
   private readonly known = new Set<number>();
 
+  /** @param reachable resolves once the server answers again */
   constructor(
     private readonly client: Client,
     private readonly projectId: number,
+    private readonly reachable: () => Promise<unknown> = () => untilReachable(client.session),
   ) {}
 
   /** Begin another list, or this one anew. */
@@ -90,9 +95,10 @@ export class GalleryImages {
   add(id: number, image?: ProjectImage): boolean {
     const { order, descending, state, also, search, folder, category, exhaustive, author, tag } =
       this.listing;
-    if (this.known.has(id) || !this.counted) return true;
     if (!FOR_NEW.has(state) || !FOR_NEW.has(also) || author !== null || tag) return true;
     if (category !== null && exhaustive !== "unknown") return true; // it has no object, and nobody has looked
+    if (this.renewing) return false; // the list that is on its way may lack it
+    if (this.known.has(id) || !this.counted) return true;
     if (order !== "added" || search || folder) return false; // only the server knows where it stands, and whether it does
     this.known.add(id);
     this.list = descending ? [image, ...this.list] : [...this.list, image];
@@ -143,6 +149,7 @@ export class GalleryImages {
   /** @param anew nothing that is here counts any more once this page has come */
   private async read(page: number, anew: boolean): Promise<void> {
     const known = this.reading.get(page);
+    if (anew) this.renewing = true;
     const reading = known ?? this.ask(page, anew, this.generation);
     if (!known) {
       this.reading.set(page, reading);
@@ -168,15 +175,26 @@ export class GalleryImages {
       const length = answer.next === null ? end : Math.max(this.list.length, end + 1);
       this.place(first, images, anew ? (answer.total ?? 0) : length, anew);
     } catch (error) {
-      if (generation === this.generation) this.problem = explain(error).message;
+      if (generation !== this.generation) return;
+      this.problem = explain(error).message;
+      if (isAway(error)) void this.goOn(anew, generation);
     } finally {
       if (generation === this.generation) {
         this.reading.delete(page);
+        if (anew) this.renewing = false;
         if (this.reading.size === 0) this.meanwhile = [];
         this.loading = this.reading.size > 0;
         this.pump();
       }
     }
+  }
+
+  /** What could not be read for want of the server is read once it is back, if nobody has tried again meanwhile. */
+  private async goOn(anew: boolean, generation: number): Promise<void> {
+    await this.reachable();
+    if (generation !== this.generation || !this.problem) return;
+    if (anew) await this.reload();
+    else this.retry();
   }
 
   private place(first: number, images: ProjectImage[], length: number, anew: boolean): void {

@@ -26,7 +26,9 @@ function server(total: number) {
   return { ids, images };
 }
 
-const gallery = (fake: object) => new GalleryImages(fake as Client, 1);
+const never = () => new Promise<void>(() => undefined);
+const gallery = (fake: object, reachable: () => Promise<unknown> = never) =>
+  new GalleryImages(fake as Client, 1, reachable);
 const seen = (images: GalleryImages, first = 0, last = images.list.length) =>
   images.list.slice(first, last).map((each) => each?.id ?? null);
 const settled = (images: GalleryImages) => vi.waitFor(() => expect(images.loading).toBe(false));
@@ -129,6 +131,36 @@ describe("GalleryImages", () => {
     await images.reset({ ...EVERYTHING, descending: true });
     images.add(4, image(4));
     expect(seen(images)[0]).toBe(4);
+  });
+
+  it.each([[true], [false]])("goes on by itself once the server is back; a whole list: %s", async (anew) => {
+    const fake = server(250);
+    let back = () => {};
+    const images = gallery(fake, () => new Promise<void>((resolve) => (back = resolve)));
+    if (!anew) await images.reset();
+    fake.images.mockRejectedValueOnce(new NetworkError("The server cannot be reached."));
+    if (anew) await images.reset();
+    else images.look(120, 130);
+    await settled(images);
+    expect(images.problem).toBe("The server cannot be reached.");
+    back();
+    await vi.waitFor(() => expect(images.problem).toBe(""));
+    await settled(images);
+    expect(seen(images, anew ? 0 : 120, anew ? 2 : 122)).toEqual(anew ? [1, 2] : [121, 122]);
+  });
+
+  it("does not lose an image that an event tells of while the whole list is read anew", async () => {
+    const fake = server(3);
+    const images = gallery(fake);
+    await images.reset();
+    const again = images.reload(); // its answer is from before the image came
+    fake.ids.push(4);
+    expect(images.add(4)).toBe(false); // so that the list is read once more
+    await again;
+    expect(seen(images)).toEqual([1, 2, 3]);
+    await images.reload();
+    expect(seen(images)).toEqual([1, 2, 3, 4]);
+    expect(images.add(4)).toBe(true);
   });
 
   it("reads an image that an event told of, as far as it is looked at", async () => {
