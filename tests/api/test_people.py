@@ -264,6 +264,12 @@ def test_members_come_and_go_in_a_project(accept: Accept, script: FlaskClient, p
     assert bob.get(path).json["name"] == "Cats"
     listed = ada.get(f"{path}/members").json["members"]
     assert [(each["name"], each["role"]) for each in listed] == [("Ada", "manager"), ("Bob", "reviewer")]
+    logged = ada.get(f"{path}/audit?action=member.set").json["entries"]
+    assert [(each["by"], each["target_id"], each["target_name"]) for each in logged] == [
+        ("Ada", user_id(bob), "Bob"),
+        ("admin", user_id(ada), "Ada"),
+    ]
+    assert ada.get(f"{path}/audit.csv?action=member.set").text.splitlines()[1].endswith(",Bob")
     nobody = ada.post(f"{path}/members", json={"name": "Eve", "role": "viewer"})
     assert error(nobody) == (404, "not_found")
     assert "'Eve'" in nobody.json["error"]["message"]

@@ -125,22 +125,24 @@ class Exploit:
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("name", "content", "why"),
     [
-        ("pickle.pth", pickle.dumps({"a": Exploit()}, protocol=2)),
-        ("text.pth", b"this is not a checkpoint"),
-        ("empty.pth", b""),
-        ("empty.safetensors", b""),
-        ("text.safetensors", b"this is not a checkpoint either"),
+        ("pickle.pth", pickle.dumps({"a": Exploit()}, protocol=2), r"damaged|magic number"),
+        ("text.pth", b"this is not a checkpoint", "neither safetensors nor a file that PyTorch saved"),
+        ("passwd", b"root:x:0:0:root:/root:/bin/bash\n", "neither safetensors nor a file that PyTorch saved"),
+        ("photo.jpg", b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(range(256)), "neither safetensors nor a file"),
+        ("empty.pth", b"", "it is empty"),
+        ("empty.safetensors", b"", "it is empty"),
+        ("text.safetensors", b"this is not a checkpoint either", "header"),
     ],
-    ids=["pickle", "text", "empty", "empty safetensors", "text as safetensors"],
+    ids=["pickle", "text", "accounts", "photo", "empty", "empty safetensors", "text as safetensors"],
 )
 def test_what_is_no_checkpoint_is_refused(
-    name: str, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, content: bytes, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(WrongWeights, match=name):
+    with pytest.raises(WrongWeights, match=f"{name} .*({why})"):
         read_state(tmp_path / name)
     assert not (tmp_path / "exploited").exists()
 
@@ -148,8 +150,9 @@ def test_what_is_no_checkpoint_is_refused(
 def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"weight": torch.zeros(1), "code": Exploit()}, tmp_path / "bad.pth")
-    with pytest.raises(WrongWeights, match=r"bad\.pth"):
+    with pytest.raises(WrongWeights, match=r"bad\.pth .* more than tensors") as caught:
         read_state(tmp_path / "bad.pth")
+    assert "weights_only" not in str(caught.value)  # PyTorch advises to run it
     assert not (tmp_path / "exploited").exists()
 
 

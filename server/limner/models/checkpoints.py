@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -18,6 +19,7 @@ from limner.errors import MissingWeights, WrongWeights
 from limner.sam.model import PromptableModel
 
 State = dict[str, Tensor]
+SAVED_BY_PYTORCH = (b"PK", b"\x80")  # a zip archive or, before PyTorch 1.6, a pickle begins so
 UNUSED_BUFFERS = ("num_batches_tracked",)  # BatchNorm counts its training steps; files may leave that out
 
 
@@ -35,9 +37,8 @@ def read_state(path: Path) -> State:
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # arbitrary bytes make the unpickler fail in arbitrary ways
-        reason = (str(error) or "it is empty").splitlines()[0]
         raise WrongWeights(
-            f"{path.name} could not be read as weights: {reason}",
+            f"{path.name} could not be read as weights: {_reason(path, error)}",
             hint="Give a safetensors file, or a .pth that holds nothing but tensors; is it complete?",
         ) from error
     if isinstance(content, Mapping) and not _is_state(content):  # a training checkpoint around the weights
@@ -89,6 +90,20 @@ def differences(model: PromptableModel, state: Mapping[str, Tensor]) -> list[str
     ]
     named = {"missing": missing, "unknown": unknown, "of another shape": misshapen}
     return [f"{len(names)} {what}: {_some(names)}" for what, names in named.items() if names]
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Why a file is no weights. What the unpickler stumbled over says nothing to whom the file is no pickle at all, and
+    PyTorch's own words about pickles with code in them advise to run it."""
+    with path.open("rb") as file:
+        start = file.read(max(map(len, SAVED_BY_PYTORCH)))
+    if not start:
+        return "it is empty"
+    if path.suffix != ".safetensors" and not start.startswith(SAVED_BY_PYTORCH):
+        return "it is neither safetensors nor a file that PyTorch saved"
+    if isinstance(error, UnpicklingError):
+        return "it is damaged, or holds more than tensors"
+    return (str(error) or "it is damaged").splitlines()[0]
 
 
 def _is_state(content: object) -> bool:

@@ -23,7 +23,20 @@ __all__ = ["AuditEntry", "AuditFilter", "AuditPage", "audit_table", "list_audit"
 
 KEY = 16  # characters of the key of a session or token, as the account's page shows of a session
 AT_ONCE = 500  # rows of a table in memory
-COLUMNS = ("number", "at", "person", "action", "target", "target_id", "project_id", "details", "with", "key", "request")
+COLUMNS = (
+    "number",
+    "at",
+    "person",
+    "action",
+    "target",
+    "target_id",
+    "project_id",
+    "details",
+    "with",
+    "key",
+    "request",
+    "target_name",
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,10 @@ class AuditPage:
     names: Mapping[int, str]
     next: int | None
     people: Sequence[int]
+
+    def name_of_target(self, entry: AuditEntry) -> str | None:
+        """What the person is called now to whom it was done; None of anything that is no person that is known."""
+        return self.names.get(entry.target_id) if entry.target == "person" and entry.target_id is not None else None
 
 
 def log_action(
@@ -84,7 +101,8 @@ def list_audit(
         rows = audit_entries(session, wanted, before, limit + 1)
         entries = rows[:limit]
         people = people_of(session, wanted.project_id) if before is None else []
-        names = names_of_users(session, [*people, *(each.user_id for each in entries)])
+        done_to = [each.target_id for each in entries if each.target == "person"]
+        names = names_of_users(session, [*people, *(each.user_id for each in entries), *done_to])
         return AuditPage(entries, names, entries[-1].id if len(rows) > limit else None, people)
 
 
@@ -123,6 +141,7 @@ def _rows(database: Database, actor: Actor, wanted: AuditFilter, managed: int | 
                 each.credential,
                 each.key,
                 each.request_id,
+                page.name_of_target(each) or "",
             )
         before = page.next
         if before is None:

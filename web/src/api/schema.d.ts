@@ -1949,6 +1949,8 @@ export interface components {
     /**
      * @description What somebody did, and to what; ``by`` is null when nobody of that number is known any more.
      *
+     *     ``target_name`` is what a person is called now to whom it was done, and null of any other target.
+     *
      *     ``credential`` says how they were signed in and ``key`` where: the first digits of the hash of the session, as their
      *     account shows it, or of the token. ``request`` is the X-Request-Id of the answer, empty from the command line.
      */
@@ -2021,6 +2023,7 @@ export interface components {
         | "webhook"
         | "model";
       target_id: number | null;
+      target_name: string | null;
       user_id: number;
     };
     /**

@@ -98,9 +98,9 @@ function dayAfter(day: string): string {
   return next.toISOString().replace(".000Z", "Z");
 }
 
-/** What was done something to, and how: `image 7`, `to: anyone, note: the tail`. */
-export function detailsOf({ target, target_id, details }: AuditEntry): string {
-  const about = target_id === null ? [] : [`${target.replace("_", " ")} ${target_id}`];
+/** What was done something to, and how: `person Ada`, `image 7`, `to: anyone, note: the tail`. */
+export function detailsOf({ target, target_id, target_name, details }: AuditEntry): string {
+  const about = target_id === null ? [] : [`${target.replace("_", " ")} ${target_name ?? target_id}`];
   const more = Object.entries(details).map(([name, value]) => `${name}: ${inWords(value)}`);
   return [...about, ...more].join(", ");
 }

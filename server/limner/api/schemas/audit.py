@@ -63,6 +63,8 @@ class AuditQuery(AuditTableQuery):
 class AuditEntry(Answer):
     """What somebody did, and to what; ``by`` is null when nobody of that number is known any more.
 
+    ``target_name`` is what a person is called now to whom it was done, and null of any other target.
+
     ``credential`` says how they were signed in and ``key`` where: the first digits of the hash of the session, as their
     account shows it, or of the token. ``request`` is the X-Request-Id of the answer, empty from the command line.
     """
@@ -74,6 +76,7 @@ class AuditEntry(Answer):
     action: AuditAction
     target: AuditTarget
     target_id: int | None
+    target_name: str | None
     project_id: int | None
     details: dict[str, JsonValue]
     credential: Credential
@@ -81,7 +84,7 @@ class AuditEntry(Answer):
     request: str
 
     @classmethod
-    def of(cls, row: AuditRow, by: str | None) -> AuditEntry:
+    def of(cls, row: AuditRow, by: str | None, target_name: str | None) -> AuditEntry:
         """The entry as it is told to clients."""
         return cls(
             id=row.id,
@@ -91,6 +94,7 @@ class AuditEntry(Answer):
             action=cast(AuditAction, row.action),
             target=cast(AuditTarget, row.target),
             target_id=row.target_id,
+            target_name=target_name,
             project_id=row.project_id,
             details=row.details,
             credential=Credential(row.credential),
@@ -120,7 +124,7 @@ class AuditLog(Answer):
     def of(cls, page: AuditPage) -> AuditLog:
         """The page as it is told to clients."""
         return cls(
-            entries=[AuditEntry.of(each, page.names.get(each.user_id)) for each in page.entries],
+            entries=[AuditEntry.of(each, page.names.get(each.user_id), page.name_of_target(each)) for each in page.entries],
             next=page.next,
             people=[AuditPerson(id=each, name=page.names.get(each)) for each in page.people],
         )
