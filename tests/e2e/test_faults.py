@@ -11,6 +11,7 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Response, Route, expect
@@ -222,14 +223,17 @@ def test_an_image_that_was_opened_offline_comes_by_itself_once_the_network_is_ba
 ) -> None:
     ahead = re.compile(r"/embedding\?.*priority=prefetch")
     person.route(ahead, lambda route: route.abort())  # nothing is loaded ahead
-    page = open_image(person, mortal, "cat.png").page
-    before = page.url
+    work = open_image(person, mortal, "cat.png")
+    page, before = work.page, work.page.url
     person.set_offline(True)
     person.unroute(ahead)
     page.get_by_role("button", name="Next image", exact=True).click()
     page.wait_for_url(lambda address: address != before)
     problem = page.get_by_role("main").get_by_role("alert")
     expect(problem).to_contain_text("cannot be reached", timeout=TIMEOUT)
+    stage = work.picture()
+    below = stage[stage.shape[0] * 2 // 3 : -20, stage.shape[1] // 3 : stage.shape[1] * 2 // 3]  # what is said
+    assert np.ptp(below, axis=(0, 1)).max() == 0, "the image before is not on the stage any more"
     person.set_offline(False)
     expect(problem).to_have_count(0, timeout=TIMEOUT)
     expect(page.get_by_role("heading", name="cat.png")).to_have_count(0, timeout=TIMEOUT)
