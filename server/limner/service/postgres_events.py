@@ -20,6 +20,7 @@ from limner.jobs.asked import CHANNEL as WORK_CHANNEL
 from limner.service.events import InMemoryEvents, Subscription
 from limner.store import Database
 from limner.store.events import CHANNEL, add_event, all_events_after, latest_event_id
+from limner.store.lost_hosts import client_options, tell_server
 from limner.vocabulary.events import ProjectEvent, PublishedEvent, ResetEvent
 
 MAX_PAYLOAD_BYTES = 7_900  # of a notification; PostgreSQL takes less than 8,000
@@ -108,8 +109,10 @@ class PostgresEvents:
     def _listen(self, on_job_news: Callable[[JobNews], None]) -> None:
         import psycopg
 
-        url = self._database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(url, autocommit=True) as connection:
+        url = self._database.engine.url.set(drivername="postgresql")
+        address = url.render_as_string(hide_password=False)
+        with psycopg.connect(address, autocommit=True, **client_options(url)) as connection:
+            tell_server(connection)
             connection.execute(f"LISTEN {CHANNEL}")
             connection.execute(f"LISTEN {WORK_CHANNEL}")
             self._read_stored()

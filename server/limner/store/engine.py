@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from limner.atomic import PRIVATE
 from limner.errors import InvalidInput
 from limner.store.events import notify_pending, take_pending
+from limner.store.lost_hosts import client_options, tell_server
 from limner.store.turns import Courtesy, FairLock, Pace
 from limner.vocabulary.events import PublishedEvent
 
@@ -153,13 +154,16 @@ def is_sqlite_url(url: str) -> bool:
 
 
 def _served_engine(url: str) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=SERVED_POOL_SIZE,
         max_overflow=SERVED_POOL_OVERFLOW,
         pool_timeout=PATIENCE,
         pool_pre_ping=True,
+        connect_args=client_options(make_url(url)),
     )
+    event.listen(engine, "connect", tell_server)
+    return engine
 
 
 def _sqlite_engine(url: str, begin: str, *pragmas: str) -> Engine:

@@ -124,7 +124,9 @@ class AuditLog(Answer):
     def of(cls, page: AuditPage) -> AuditLog:
         """The page as it is told to clients."""
         return cls(
-            entries=[AuditEntry.of(each, page.names.get(each.user_id), page.name_of_target(each)) for each in page.entries],
+            entries=[
+                AuditEntry.of(each, page.names.get(each.user_id), page.name_of_target(each)) for each in page.entries
+            ],
             next=page.next,
             people=[AuditPerson(id=each, name=page.names.get(each)) for each in page.people],
         )
