@@ -1,4 +1,4 @@
-"""A real Ray cluster of this machine, for tests: no dashboard, tokens, processors as many as are said to be there."""
+"""A real Ray cluster on this machine, for tests: no dashboard, tokens, processors as many as are said to be there."""
 
 from __future__ import annotations
 
@@ -11,55 +11,86 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 STARTS_WITHIN = 180.0  # s, on a busy machine
-HOSTS = ("127.0.0.1", "127.0.0.2")  # of the head and of the second machine
 SAFE = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"}
 
 
+@dataclass(frozen=True)
+class Machine:
+    """One of a cluster: an address and, if it has a network of its own, what stands before commands that run there."""
+
+    address: str
+    prefix: tuple[str, ...] = ()
+
+
+LOOPBACK = (Machine("127.0.0.1"), Machine("127.0.0.2"))  # which are two for Ray
+
+
 class RayCluster:
-    """A head on a port of its own that can be killed and started anew, and a second machine, which is none.
+    """A head on a port of its own that can be killed and started anew, and machines that join it and are lost.
 
     Attributes:
         address: of the head.
         environment: what processes need that connect to it: a token, which all of the cluster share.
+
+    Args:
+        folder: for what it writes; sockets lie in it.
+        cpus: processors of each machine.
+        machines: the head's and the others.
+        cpus_of_head: if it has others.
     """
 
-    def __init__(self, folder: Path, cpus: float = 2) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cpus: float = 2,
+        machines: Sequence[Machine] = LOOPBACK,
+        cpus_of_head: float | None = None,
+    ) -> None:
         self._folder = folder
         self._cpus = cpus
+        self._cpus_of_head = cpus if cpus_of_head is None else cpus_of_head
+        self._machines = machines
         self._starts = 0
-        self._processes: list[psutil.Process] = []
-        self._second: list[psutil.Process] = []
+        self._processes: dict[int, list[psutil.Process]] = {}
         self.port = _free_port()
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = f"{machines[0].address}:{self.port}"
         self.environment: Mapping[str, str] = {**SAFE, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
     def start(self) -> None:
         """Start the head; returns when it answers."""
-        self._processes = self._start(["--head", f"--port={self.port}", "--include-dashboard=false"], HOSTS[0])
+        self._start(0, ["--head", f"--port={self.port}", "--include-dashboard=false"], self._cpus_of_head)
 
     def kill(self) -> None:
         """End all of the head's processes at once, as a machine that fails does."""
-        _kill(self._processes)
+        _kill(self._processes.get(0, []))
 
-    def start_second(self) -> None:
-        """Start the second machine: an address of its own on the loopback device."""
-        self._second = self._start([f"--address={self.address}"], HOSTS[1])
+    def start_second(self, number: int = 1) -> None:
+        """Start the second machine, or another one."""
+        self._start(number, [f"--address={self.address}"], self._cpus)
 
-    def kill_second(self) -> None:
-        """End all processes of the second machine, and of workers on it."""
-        workers = [child for process in self._second for child in _children(process)]
-        _kill([*self._second, *workers])
+    def kill_second(self, number: int = 1) -> None:
+        """End all processes of the second machine, or of another one, and of workers on it."""
+        processes = self._processes.get(number, [])
+        _kill([*processes, *(child for process in processes for child in _children(process))])
 
-    def _start(self, of: list[str], host: str) -> list[psutil.Process]:
+    def end(self) -> None:
+        """End all machines."""
+        for number in range(len(self._machines) - 1, 0, -1):
+            self.kill_second(number)
+        self.kill()
+
+    def _start(self, number: int, of: list[str], cpus: float) -> None:
         self._starts += 1
-        folder = self._folder / str(self._starts)
-        command = [sys.executable, "-m", "ray.scripts.scripts", "start", *of, f"--node-ip-address={host}"]
-        command += [f"--num-cpus={self._cpus:g}", "--disable-usage-stats", "--object-store-memory=80000000"]
+        folder, machine = self._folder / str(self._starts), self._machines[number]
+        command = [*machine.prefix, sys.executable, "-m", "ray.scripts.scripts", "start", *of]
+        command += [f"--node-ip-address={machine.address}"]
+        command += [f"--num-cpus={cpus:g}", "--disable-usage-stats", "--object-store-memory=80000000"]
         if "--head" in of:
             command += [f"--temp-dir={folder}"]
         before = set(psutil.pids())
@@ -72,9 +103,19 @@ class RayCluster:
             check=False,
         )
         assert run.returncode == 0, run.stdout + run.stderr
-        started = [process for process in _with(str(self._folder), host) if process.pid not in before]
+        started = [process for process in self._of(number) if process.pid not in before]
         assert started, "Ray's processes name the folder that they were given"
-        return started
+        self._processes[number] = started
+
+    def _of(self, number: int) -> Iterator[psutil.Process]:
+        """Those that name the folder, of this machine: all name the head, the head's no other."""
+        others = [machine.address for machine in self._machines[1:]]
+        for process in psutil.process_iter():
+            with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                said = " ".join(process.cmdline())
+                named = next((k for k, address in enumerate(others, 1) if address in said), 0)
+                if str(self._folder) in said and named == number:
+                    yield process
 
 
 def _kill(processes: Sequence[psutil.Process]) -> None:
@@ -92,26 +133,17 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 
 
 @contextmanager
-def ray_cluster(cpus: float = 2) -> Iterator[RayCluster]:
-    """A running cluster. Its folder's name is short: sockets lie in it."""
+def ray_cluster(
+    cpus: float = 2, machines: Sequence[Machine] = LOOPBACK, cpus_of_head: float | None = None
+) -> Iterator[RayCluster]:
+    """A running cluster, of which the head is there. Its folder's name is short: sockets lie in it."""
     with tempfile.TemporaryDirectory(prefix="lr-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        cluster = RayCluster(Path(folder), cpus)
+        cluster = RayCluster(Path(folder), cpus, machines, cpus_of_head)
         cluster.start()
         try:
             yield cluster
         finally:
-            cluster.kill_second()
-            cluster.kill()
-
-
-def _with(folder: str, host: str) -> Iterator[psutil.Process]:
-    """Those that name the folder, of this machine."""
-    for process in psutil.process_iter():
-        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            said = " ".join(process.cmdline())
-            of_second = HOSTS[1] in said  # all name the head
-            if folder in said and of_second == (host == HOSTS[1]):
-                yield process
+            cluster.end()
 
 
 def _free_port() -> int:

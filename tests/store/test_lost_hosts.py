@@ -1,4 +1,4 @@
-"""A host that is cut off from PostgreSQL without a word: what it has locked is free soon, and it does not wait for ever."""
+"""A host that is cut off from PostgreSQL without a word: what it has locked is free soon, and it does not wait."""
 
 from __future__ import annotations
 

@@ -94,7 +94,8 @@ def differences(model: PromptableModel, state: Mapping[str, Tensor]) -> list[str
 
 def _reason(path: Path, error: Exception) -> str:
     """Why a file is no weights. What the unpickler stumbled over says nothing to whom the file is no pickle at all, and
-    PyTorch's own words about pickles with code in them advise to run it."""
+    PyTorch's own words about pickles with code in them advise to run it.
+    """
     with path.open("rb") as file:
         start = file.read(max(map(len, SAVED_BY_PYTORCH)))
     if not start:

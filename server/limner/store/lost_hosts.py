@@ -1,8 +1,8 @@
 """Connections to PostgreSQL whose ends notice that the other one is gone without a word: cut off, or without power.
 
-Nobody says goodbye then. As TCP is by itself, the server would keep for two hours what a lost process has locked, so that
-nobody saves on that image meanwhile; and a process would wait a quarter of an hour for what a lost server was to answer, or
-for ever for events that it was to send.
+Nobody says goodbye then. As TCP is by itself, the server would keep for two hours what a lost process has locked, so
+that nobody saves on that image meanwhile; and a process would wait a quarter of an hour for what a lost server was to
+answer, or for ever for events that it was to send.
 """
 
 from __future__ import annotations
