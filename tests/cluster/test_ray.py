@@ -105,6 +105,12 @@ def test_options_that_contradict_each_other_are_named(
     assert problem in f"{answer.exception} {answer.exception.hint}"
 
 
+def test_the_address_of_a_client_server_is_refused_with_what_to_do(settings: Settings) -> None:
+    with pytest.raises(InvalidInput, match="ray://head:10001 is the address of Ray's client server") as raised:
+        RayOptions(address="ray://head:10001").check(settings)
+    assert "ray start --address=HOST:6379 --num-cpus=0" in str(raised.value.hint)
+
+
 def test_an_encoder_gets_what_ray_gives_it(settings: Settings) -> None:
     with pytest.raises(InvalidInput, match=r"cannot have 1.5 GPUs"):
         RayOptions(address="auto", gpus=1.5).check(settings)

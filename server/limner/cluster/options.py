@@ -17,7 +17,7 @@ class RayOptions(BaseModel):
     """Where the cluster is and what encoders take of it.
 
     Attributes:
-        address: of the head: ``HOST:PORT``, ``auto`` on a machine of the cluster, or ``ray://HOST:PORT``.
+        address: of the head: ``HOST:PORT``, or ``auto``; both from a machine of the cluster.
         actors: encoders, each a process that Ray places.
         cpus: of each; may be a share.
         gpus: of each; a share below 1 has several encoders on one GPU.
@@ -41,6 +41,11 @@ class RayOptions(BaseModel):
         read_duties(settings.worker_only)
         if find_spec("ray") is None:
             raise InvalidInput("Ray is not installed here.", hint="Install it with: pip install 'limner[cluster]'")
+        if "://" in self.address:
+            raise InvalidInput(
+                f"{self.address} is the address of Ray's client server, by which Limner does not connect.",
+                hint="Have this machine join the cluster: ray start --address=HOST:6379 --num-cpus=0. Then: --ray auto",
+            )
         if self.gpus > 1 and self.gpus != int(self.gpus):
             raise InvalidInput(
                 f"An encoder cannot have {self.gpus:g} GPUs.", hint="Give a whole number, or a share below 1."
