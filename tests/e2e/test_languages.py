@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.e2e.annotate_page import violations
 from tests.e2e.api import Project, sign_in_link
 from tests.e2e.conftest import TIMEOUT, VIEWPORT
+from tests.e2e.cut_off import cut_off
 from tests.e2e.server import LimnerServer
 from tests.e2e.waiting import wait_for_answers
 
@@ -65,7 +66,8 @@ def open_coffee(page: Page, project: Project) -> None:
 
 
 def fits(page: Page) -> bool:
-    """Whether nothing reaches over the right edge of the screen."""
+    """Whether nothing reaches over the right edge of the screen, and no text is cut off."""
+    assert cut_off(page) == []
     return bool(page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"))
 
 
@@ -152,6 +154,7 @@ def test_every_page_has_room_on_a_phone_in_every_language(
             page.get_by_role("heading", level=1).wait_for()
             wait_for_answers(page)
             page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")  # once all is laid out
+            assert cut_off(page) == [], address
             assert violations(page) == [], address
 
 

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from tests.e2e.annotate_page import violations
 from tests.e2e.api import Project, sign_in_link
 from tests.e2e.conftest import new_profile
+from tests.e2e.cut_off import cut_off
 from tests.e2e.server import LimnerServer
 from tests.e2e.waiting import wait_for_answers, wait_until
 
@@ -70,8 +71,9 @@ OVER_THE_EDGE = "() => document.documentElement.scrollWidth - innerWidth"
 
 
 def assert_good(page: Page, screen: Screen, what: str) -> None:
-    """Nothing reaches over the right edge, axe has nothing against it, and fingers have targets of 44 px."""
+    """Nothing reaches over the right edge or is cut off, axe has nothing against it, fingers have targets of 44 px."""
     assert page.evaluate(OVER_THE_EDGE) <= 0, f"{what} is wider than the screen"
+    assert cut_off(page) == [], what
     if screen.fingers:
         assert page.evaluate(SMALL_TARGETS, LEAST_TARGET) == [], what
     assert screen.looked_at or violations(page) == [], what
