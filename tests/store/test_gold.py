@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +12,7 @@ from sqlalchemy import func, select
 
 from limner.jobs.gold import score_submitted
 from limner.store.copies import copy_for, home_of, original_of, owner_of
-from limner.store.gold import gold_figures, make_gold, take_gold
+from limner.store.gold import gold_figures, make_gold, take_gold, unmake_gold
 from limner.store.images import add_image, lock_image
 from limner.store.leases import take_next
 from limner.store.operations import apply_operation
@@ -57,6 +58,25 @@ def test_who_asks_twice_at_once_is_handed_one_copy(gold: World, people: list[int
             copy = session.get_one(Image, copy_id)
             assert (owner_of(session, copy), home_of(session, copy)) == (person, gold.project_id)
             assert original_of(session, copy).id == gold.image_id
+
+
+def test_no_copy_is_made_of_an_image_that_ceases_to_be_gold_meanwhile(gold: World, people: list[int]) -> None:
+    asking = threading.Event()
+
+    def ask() -> Image | None:
+        asking.set()
+        with gold.database.write() as session:
+            return take_gold(session, session.get_one(Project, gold.project_id), people[0], None)
+
+    with ThreadPoolExecutor(1) as pool:
+        with gold.database.write() as session:
+            assert unmake_gold(session, gold.project_id, [gold.image_id]) == 1
+            found = pool.submit(ask)
+            asking.wait()
+            time.sleep(0.3)  # for whoever does not wait
+        assert found.result() is None
+    with gold.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Image)) == 1
 
 
 def test_the_same_work_scores_as_the_reference_itself(gold: World, people: list[int]) -> None:

@@ -145,7 +145,10 @@ def take_gold(
         return None
     begun = [image for image in left if image.id in copies]
     chosen = begun[0] if begun else left[int.from_bytes(digest[8:16]) % len(left)]
-    copy = copy_for(session, chosen, user_id)
+    original = session.scalar(gold.where(Image.id == chosen.id).with_for_update(of=Image))
+    if original is None:  # it was gold until just now, or was deleted: nobody would score a copy of it
+        return None
+    copy = copy_for(session, original, user_id)
     now = now or utc_now()
     hold(copy, user_id, now + lease_span(session, project.id), now, reserved=False)
     session.flush()
