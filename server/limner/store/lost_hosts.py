@@ -29,7 +29,7 @@ _OF_SERVER = (
 )
 
 
-def client_options(url: URL) -> dict[str, int]:
+def client_options(url: URL) -> dict[str, Any]:
     """What libpq is to be told; what the URL itself says of it stays (`?connect_timeout=3`)."""
     return {name: value for name, value in _OF_CLIENT.items() if name not in url.query}
 

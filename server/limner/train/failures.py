@@ -46,12 +46,12 @@ class Case:
 
 
 CASES = (
-    Case("chelsea.png", "wanted: the cat", click=(330, 260)),
+    Case("astronaut.png", "wanted: the face", click=(225, 115)),
     Case("astronaut.png", "wanted: the helmet", click=(430, 420)),
+    Case("astronaut.png", "wanted: the shuttle with its tank", click=(400, 90)),
     Case("coffee.png", "wanted: the cup", click=(300, 200)),
-    Case("coffee.png", "wanted: the saucer, or cup and saucer", click=(200, 235)),
-    Case("motorcycle_left.png", "wanted: the motorcycle", click=(330, 300)),
-    Case("motorcycle_left.png", "wanted: the motorcycle in the box", box=(120, 90, 684, 478)),
+    Case("coffee.png", "wanted: the spoon", click=(375, 240)),
+    Case("rocket.jpg", "wanted: the rocket", click=(320, 220)),
 )
 
 
