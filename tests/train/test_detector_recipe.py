@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -15,8 +16,9 @@ from limner.heads.files import load_detector
 from limner.models.catalogue import data_folder, find_model, sha256_of
 from limner.models.detectors import DetectorCard, InstalledDetector, find_detector
 from limner.models.registry import model_config
+from limner.segment.predictor import Predictor
 from limner.train.detector.examples import digest_of
-from limner.train.detector.recipe import balanced, examples_of, read_recipe
+from limner.train.detector.recipe import EncodedPhotos, balanced, examples_of, read_recipe
 from limner.train.photos import find_photos
 from limner.train.stopping import StopRequest
 from tests.train.helpers import write_photo
@@ -58,6 +60,20 @@ def test_a_detector_is_made_of_photos_and_says_what_of(tmp_path: Path, photos: P
     load_detector(InstalledDetector(card, out / "made", bundled=False))
     with pytest.raises(InvalidInput, match="is there already"):
         run(recipe, "--on", photos, "--out", out, "--home", tmp_path / "home")
+
+
+def test_embeddings_that_are_kept_are_those_of_the_photo(tmp_path: Path, photos: Path) -> None:
+    predictor = Predictor("samlet", home=tmp_path / "home")
+    kept = EncodedPhotos(tmp_path / "embeddings", predictor)
+    first, second = find_photos([photos])[:2]
+    for photo in (first, second):
+        kept.add(photo)
+    for photo in (first, second):
+        features = predictor.embed(photo.image()).features
+        found = kept.read(photo.sha256)
+        assert set(found) == set(features)
+        for name, values in features.items():
+            np.testing.assert_array_equal(found[name], values.numpy().astype(np.float16).astype(np.float32))
 
 
 def test_a_run_that_is_stopped_goes_on_and_ends_with_the_same_weights(

@@ -142,7 +142,8 @@ class EncodedPhotos:
         if path.is_file():
             return
         features = self._predictor.embed(photo.image()).features
-        arrays = {name: values.cpu().numpy().astype(np.float16) for name, values in features.items()}
+        # As they are in memory, channels may come last: the file has no place to say so.
+        arrays = {name: np.ascontiguousarray(values.cpu().numpy(), np.float16) for name, values in features.items()}
         with replacing(path) as partial:
             save_file(arrays, partial)
 
