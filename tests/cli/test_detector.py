@@ -60,7 +60,7 @@ def test_a_detector_is_trained_listed_and_found_by_the_project(home: Path) -> No
     assert load_detector(found).config.image_size == 512
     assert not list((home / module.CHECKPOINTS).iterdir())
     assert "squares-1" in run("detector", "list", "--home", str(home))
-    assert "AP 0.000: objects is asked all the same." in output  # a step on noise teaches nothing
+    assert "objects is asked all the same." in output  # a step on noise teaches nothing
     assert [each.name for each in usable_detectors(home, 1, model)] == ["objects", "squares-1"]
     assert choose_detector(home, 1, model, None).name == "objects"
     assert choose_detector(home, 1, model, "squares-1").name == "squares-1"

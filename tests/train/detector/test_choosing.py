@@ -81,6 +81,15 @@ def test_an_own_detector_is_better_than_one_that_knows_little_and_begins_with_it
     assert (card.better, card.against, card.ap, card.against_ap) == (True, "objects", judged.own.ap, judged.general.ap)
 
 
+@pytest.mark.parametrize(("own", "general", "better"), [(0.009, 0.0, False), (0.011, 0.0, True), (0.2, 0.3, False)])
+def test_a_detector_that_finds_next_to_nothing_is_not_better(own: float, general: float, better: bool) -> None:
+    figures = [Figures(ap=ap, ap50=ap, ar100=ap, recall=ap, objects=8, images=4) for ap in (own, general)]
+    judged = Judgement("cross_validation", 1, figures[0], "objects", figures[1])
+    card = judged.on_card()
+    assert card is not None
+    assert (judged.better, card.better) == (better, better)
+
+
 def test_an_own_detector_that_is_no_better_is_said_to_be_so() -> None:
     own, other = Figures(0.3, 0.5, 0.4, 0.6, 18, 9), Figures(0.3, 0.4, 0.4, 0.6, 18, 9)
     judged = Judgement("cross_validation", 12, own, "objects", other)

@@ -41,6 +41,7 @@ ENOUGH = 30  # objects on held-out images from which these alone are judged on
 FOLDS = 5  # parts of the others, where they are not enough
 SHARES = (0.125, 0.25, 0.5, 0.75, 1.0)  # of the steps, after which a network is judged
 TUNING_RATE = 1e-3  # of learning, from the general detector's weights
+LEAST_AP = 0.01  # below it a detector finds next to nothing, and which of two finds more is chance
 ANSWERS = "answers.json"
 FINAL = "final.pt"
 
@@ -76,12 +77,12 @@ class Judgement:
 
     @property
     def better(self) -> bool | None:
-        """Whether its average precision is higher than that of the general detector; None: there is none."""
-        return None if self.general is None else self.own.ap > self.general.ap
+        """Whether it finds something, and with a higher average precision than the general one; None: there is none."""
+        return None if self.general is None else self.own.ap > max(self.general.ap, LEAST_AP)
 
     def on_card(self) -> DetectorJudgement | None:
         """As the detector's card says it; None where there was nothing to compare with."""
-        if self.general is None or self.name is None:
+        if self.general is None or self.name is None or self.better is None:
             return None
         return DetectorJudgement(
             by=self.by,
@@ -90,7 +91,7 @@ class Judgement:
             ap=self.own.ap,
             against=self.name,
             against_ap=self.general.ap,
-            better=self.own.ap > self.general.ap,
+            better=self.better,
         )
 
 
