@@ -24,6 +24,7 @@ from limner.train.evaluation import (
     measure,
 )
 from limner.train.photos import find_photos
+from limner.vocabulary import rle
 from limner.vocabulary.geometry import upsample_logits
 from limner.vocabulary.prompts import Prompts
 from limner.vocabulary.tidying import tidy_logits
@@ -153,12 +154,13 @@ def test_the_command_writes_what_scripts_read(tmp_path: Path) -> None:
 def test_tidied_masks_are_measured_and_the_model_gets_back_its_own_logits() -> None:
     loaded = load_model("samlet", Path())
     image = np.full((90, 120, 3), (220, 200, 160), np.uint8)
-    cv2.circle(image, (60, 45), 25, (20, 40, 150), -1)
+    for x, y, radius in (60, 45, 25), (15, 15, 11), (105, 70, 11):  # an answer to a click on one has some of the others
+        cv2.circle(image, (x, y), radius, (20, 40, 150), -1)
     raw, tidy = ModelSubject(loaded.model), ModelSubject(loaded.model, tidy=True)
     changed = 0
     for subject in raw, tidy:
         subject.open(image)
-    for point in (1.5, 89.5), (60.5, 69.5), (5.5, 5.5), (84.5, 45.5):
+    for point in (60.5, 45.5), (60.5, 69.5), (15.5, 15.5), (5.5, 85.5):
         prompts = Prompts((point,), (1,))
         (mask, logits), (tidied, kept) = (subject.answer(prompts, None) for subject in (raw, tidy))
         assert (logits == kept).all()
@@ -184,7 +186,11 @@ def test_a_model_that_is_asked_with_the_clicks_alone_never_sees_its_last_answer(
 
 
 def test_the_command_asks_with_the_clicks_alone(tmp_path: Path) -> None:
-    write_photo(tmp_path, "a")
+    document = write_photo(tmp_path, "a")
+    content = json.loads(document.read_text())
+    corner = np.tri(48, 64, dtype=bool)  # no object: four clicks do not settle it
+    content["annotations"] = [{"segmentation": rle.encode(corner)}]
+    document.write_text(json.dumps(content))
 
     def figures(*options: str) -> dict[str, float]:
         target = tmp_path / "figures.out"
