@@ -54,12 +54,15 @@ def have_hosts() -> bool:
         return False
     name = f"lp{os.getpid() % 100_000}"
     try:
-        _ip("netns", "add", name)
-        _ip("netns", "delete", name)
         _ip("link", "add", name, "type", "bridge")
-        _ip("link", "delete", name)
+        _ip("netns", "add", name)
+        _ip("link", "add", f"{name}s", "type", "veth", "peer", "name", "eth0", "netns", name)
+        _ip("netns", "exec", name, "true")
     except subprocess.CalledProcessError:
         return False
+    finally:
+        _remove("netns", "delete", name)
+        _remove("link", "delete", name)
     return True
 
 
