@@ -16,14 +16,10 @@ class Door:
     Attributes:
         port: where to knock.
         late: seconds by which each piece of an answer comes late.
-
-    Args:
-        to: the other port.
-        host: the address of this machine at which it can be knocked.
     """
 
-    def __init__(self, to: int, host: str = HOST) -> None:
-        self._to, self._host = to, host
+    def __init__(self, to: int) -> None:
+        self._to = to
         self.port = 0
         self.late = 0.0
         self._loop = asyncio.new_event_loop()
@@ -50,7 +46,7 @@ class Door:
         self._loop.close()
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._pass, self._host, self.port)
+        self._server = await asyncio.start_server(self._pass, HOST, self.port)
         self.port = int(self._server.sockets[0].getsockname()[1])
 
     async def _refuse(self) -> None:
