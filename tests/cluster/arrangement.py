@@ -37,6 +37,7 @@ from tests.conftest import TEST_MODEL, TEST_MODEL_SHA256, install_card
 from tests.nginx import nginx_command, passing_on
 from tests.ports import free_port
 from tests.postgres import PostgresServer, make_database, running_postgres
+from tests.processes import end
 
 KEY = EmbeddingKey.of(TEST_MODEL_SHA256)
 PATIENCE = 300.0  # s
@@ -102,7 +103,7 @@ class Arrangement:
     def kill_workers(self) -> None:
         """Whatever they have in hand."""
         for worker in self.workers:
-            _end(worker)
+            end(worker)
 
     def encoders(self) -> list[psutil.Process]:
         """The processes that sleep instead of encoding; the parent of each is its actor."""
@@ -190,9 +191,9 @@ class Arrangement:
         command = [sys.executable, "-m", "limner", "serve", "--port", str(port), "--workers", "2"]
         with (self.said / "web.log").open("w") as said:
             self.serve = subprocess.Popen(command, env=settings.environment(), stdout=said, stderr=said)
-        stack.callback(_end, self.serve)
+        stack.callback(end, self.serve)
         self.wait(lambda: "#token=" in (self.said / "web.log").read_text(), "the web processes")
-        stack.callback(_end, _nginx(self.said, port, shown))
+        stack.callback(end, _nginx(self.said, port, shown))
         token = re.search(r"#token=(\S+)", (self.said / "web.log").read_text())
         assert token
         self.web = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{shown}", timeout=30))
@@ -226,7 +227,7 @@ def arranged(folder: Path, cpus: float) -> Iterator[Arrangement]:
         port = free_port()
         with (folder / "s3.log").open("w") as said:
             command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-            stack.callback(_end, subprocess.Popen(command, stdout=said, stderr=said))
+            stack.callback(end, subprocess.Popen(command, stdout=said, stderr=said))
         door = Door(port)
         stack.callback(door.remove)
         endpoint = f"http://127.0.0.1:{door.port}"
@@ -283,12 +284,3 @@ def _command(process: psutil.Process) -> list[str]:
         return list(process.cmdline())
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return []
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(60)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

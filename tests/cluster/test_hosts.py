@@ -22,10 +22,11 @@ from tests.cluster.ray_cluster import Machine, ray_cluster
 from tests.cluster.saving import Writers
 from tests.cluster.world import World
 from tests.conftest import TEST_MODEL, TEST_MODEL_SHA256, install_card
-from tests.hosts import Host, Network, have_hosts, network
+from tests.hosts import Host, Network, network
 from tests.nginx import nginx_command, passing_on_to_hosts
 from tests.ports import free_port
 from tests.postgres import make_database, running_postgres
+from tests.processes import end
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +61,7 @@ class Site:
         """A process that runs there until the end of the test; what it says is in ``log``."""
         with (self.folder / log).open("w") as said:
             process = subprocess.Popen([*host.prefix, *command], env=settings.environment(), stdout=said, stderr=said)
-        self.stack.callback(_end, process)
+        self.stack.callback(end, process)
 
     def said(self, log: str) -> str:
         return (self.folder / log).read_text()
@@ -68,8 +69,6 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    if not have_hosts():
-        pytest.skip("no hosts can be made here: that takes iproute2 and the rights of root")
     with ExitStack() as stack:
         yield Site(stack.enter_context(network(2)), tmp_path, stack, monkeypatch)
 
@@ -83,14 +82,14 @@ def test_people_save_on_while_web_hosts_are_cut_off_one_after_the_other(site: Si
         settings = site.settings.model_copy(update={"home": home, "worker_only": "upkeep", "proxy_hops": 1})
         command = [sys.executable, "-m", "limner", "serve", "--host", host.address, "--port", str(PORT)]
         site.run(host, [*command, "--workers", "2"], settings, f"web-{number}.log")
-        _wait(lambda: _answers(f"http://{host.address}:{PORT}"), lambda: site.said(f"web-{number}.log"))  # noqa: B023
+        _wait_for_answer(f"http://{host.address}:{PORT}")
     port = free_port()
     to = [f"{host.address}:{PORT}" for host in site.lan.hosts]
     (site.folder / "nginx").mkdir()
     proxy = subprocess.Popen(nginx_command(passing_on_to_hosts(to, port), site.folder / "nginx"))
-    site.stack.callback(_end, proxy)
+    site.stack.callback(end, proxy)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5) as web:
-        _wait(lambda: _answers(str(web.base_url)), lambda: "nginx does not answer")
+        _wait_for_answer(str(web.base_url))
         token = re.search(r"#token=(\S+)", site.said("web-0.log"))
         assert token
         web.headers["X-CSRFToken"] = web.post("/api/v1/session", json={"token": token[1]}).json()["csrf_token"]
@@ -102,7 +101,7 @@ def test_people_save_on_while_web_hosts_are_cut_off_one_after_the_other(site: Si
             _saved_more(writers, 40)  # by the other one
             time.sleep(max(0.0, CUT_FOR - (time.monotonic() - began)))
             host.plug()
-            _wait(lambda: _answers(f"http://{host.address}:{PORT}"), lambda: "it does not come back")  # noqa: B023
+            _wait_for_answer(f"http://{host.address}:{PORT}")
             _saved_more(writers, 40)
         assert writers.end() == []
 
@@ -134,26 +133,20 @@ def test_what_a_lost_host_was_encoding_is_encoded_by_another_and_it_comes_again(
 
 def _saved_more(writers: Writers, count: int) -> None:
     before, _ = writers.counts()
-    _wait(lambda: writers.counts()[0] >= before + count, lambda: f"{writers.counts()[0] - before} saves of {count}")
+    _wait(lambda: writers.counts()[0] >= before + count, f"{count} more saves")
 
 
-def _answers(address: str) -> bool:
-    with suppress(httpx.HTTPError):
-        return httpx.get(f"{address}/healthz", timeout=2).status_code == 200
-    return False
+def _wait_for_answer(address: str) -> None:
+    def answers() -> bool:
+        with suppress(httpx.HTTPError):
+            return httpx.get(f"{address}/healthz", timeout=2).status_code == 200
+        return False
+
+    _wait(answers, f"an answer of {address}")
 
 
-def _wait(condition: Callable[[], bool], state: Callable[[], str]) -> None:
+def _wait(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, state()[-4000:]
+        assert time.monotonic() < deadline, f"{what} did not come"
         time.sleep(0.1)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(30)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -65,10 +65,10 @@ def open_coffee(page: Page, project: Project) -> None:
     page.get_by_role("link", name=re.compile("coffee.png")).click()
 
 
-def fits(page: Page) -> bool:
-    """Whether nothing reaches over the right edge of the screen, and no text is cut off."""
+def assert_fits(page: Page) -> None:
+    """Nothing reaches over the right edge of the screen, and no text is cut off."""
     assert cut_off(page) == []
-    return bool(page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"))
+    assert page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -114,26 +114,26 @@ def test_keys_view_and_panels_have_room_on_a_phone_in_every_language(
         page.goto(project.url)
         page.get_by_role("button", name=texts["gallery_head_start_button"]).wait_for()
         page.get_by_role("link", name=re.compile("coffee.png")).wait_for()
-        assert fits(page)
+        assert_fits(page)
         assert violations(page) == []
         open_coffee(page, project)
         expect(page.get_by_role("contentinfo")).to_contain_text(texts["annotate_status_ready"])
-        assert fits(page)
+        assert_fits(page)
         assert violations(page) == []
         page.get_by_text(texts["annotate_view_title"], exact=True).click()
         expect(page.get_by_role("combobox", name=texts["app_language_label"])).to_be_visible()
-        assert fits(page)
+        assert_fits(page)
         page.keyboard.press("Escape")
         page.get_by_role("button", name=texts["annotate_sheet_title"]).click()
         sheet = page.get_by_role("dialog", name=texts["annotate_sheet_title"])
         expect(sheet).to_contain_text(texts["tools_submit"])
-        assert fits(page)
+        assert_fits(page)
         assert violations(page) == []
         page.keyboard.press("Escape")
         for opener in ("annotate_categories_title", "annotate_comments_title", "annotate_objects_button"):
             page.get_by_role("button", name=texts.starting(opener)).click()
             page.get_by_role("complementary", name=texts["annotate_panels_label"]).wait_for()
-            assert fits(page)
+            assert_fits(page)
             assert violations(page) == []
             page.keyboard.press("Escape")
 

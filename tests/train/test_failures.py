@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from limner.sam.samlet import Samlet
-from limner.train.failures import CASES, COLUMNS, HEIGHT, failures
+from limner.train.answer_tiles import HEIGHT
+from limner.train.failures import CASES, COLUMNS, failures
 from tests.tiny_samlet import TINY_SAMLET
 
 

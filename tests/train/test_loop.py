@@ -73,6 +73,12 @@ def test_there_must_be_something_to_resume(tmp_path: Path) -> None:
         loop.train(tiny_config(tmp_path), resume=True)
 
 
+def test_what_is_no_checkpoint_is_told_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / loop.CHECKPOINT).write_bytes(b"no checkpoint")
+    with pytest.raises(InvalidFile, match="it is neither safetensors nor a file that PyTorch saved"):
+        loop.train(tiny_config(tmp_path), resume=True)
+
+
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     weights = loop.train(tiny_config(tmp_path / "a", steps=1))
     config = tiny_config(tmp_path / "b")

@@ -38,7 +38,7 @@ def read_state(path: Path) -> State:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # arbitrary bytes make the unpickler fail in arbitrary ways
         raise WrongWeights(
-            f"{path.name} could not be read as weights: {_reason(path, error)}",
+            f"{path.name} could not be read as weights: {why_unreadable(path, error)}",
             hint="Give a safetensors file, or a .pth that holds nothing but tensors; is it complete?",
         ) from error
     if isinstance(content, Mapping) and not _is_state(content):  # a training checkpoint around the weights
@@ -92,9 +92,9 @@ def differences(model: PromptableModel, state: Mapping[str, Tensor]) -> list[str
     return [f"{len(names)} {what}: {_some(names)}" for what, names in named.items() if names]
 
 
-def _reason(path: Path, error: Exception) -> str:
-    """Why a file is no weights. What the unpickler stumbled over says nothing to whom the file is no pickle at all, and
-    PyTorch's own words about pickles with code in them advise to run it.
+def why_unreadable(path: Path, error: Exception) -> str:
+    """Why a file that was read gives no tensors. What the unpickler stumbled over says nothing to whom the file is no
+    pickle at all, and PyTorch's own words about pickles with code in them advise to run it.
     """
     with path.open("rb") as file:
         start = file.read(max(map(len, SAVED_BY_PYTORCH)))

@@ -1,6 +1,6 @@
 """A picture of where Samlet fails, for its model card: ``python -m limner.train.failures WEIGHTS OUT.jpg``.
 
-The photos come with scikit-image (public domain or CC0). The prompts are fixed: run it again for new weights, and
+The photos come with scikit-image (public domain or CC0). The clicks are fixed: run it again for new weights, and
 choose others when these no longer fail.
 """
 
@@ -8,41 +8,26 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 
 from limner.sam.samlet import Samlet
+from limner.train.answer_tiles import photo, prompts_of, samlet_of, tile, write
+from limner.train.clicks import Click
 from limner.train.evaluation import ModelSubject
-from limner.vocabulary.prompts import Prompts
 
 COLUMNS = 3
-WIDTH, HEIGHT, CAPTION = 330, 250, 26  # px, of a tile's photo and of the line under it
-MARGIN = 6  # px
-ANSWER, PROMPT = (255, 60, 30), (0, 120, 255)  # RGB
-QUALITY = 80
 
 
 @dataclass(frozen=True)
 class Case:
-    """A prompt that is answered badly, and what was wanted."""
+    """A click that is answered badly, and what was wanted."""
 
     photo: str  # file of skimage.data
     wanted: str
-    click: tuple[int, int] | None = None
-    box: tuple[int, int, int, int] | None = None
-
-    @property
-    def prompts(self) -> Prompts:
-        """The click or box, the click in the middle of its pixel."""
-        if self.click is not None:
-            return Prompts(points=((self.click[0] + 0.5, self.click[1] + 0.5),), labels=(1,))
-        return Prompts(box=self.box)
+    click: tuple[int, int]
 
 
 CASES = (
@@ -58,32 +43,18 @@ CASES = (
 def failures(model: Samlet) -> NDArray[np.uint8]:
     """All cases with the model's answers; RGB."""
     subject = ModelSubject(model)
-    tiles = [_tile(subject, case) for case in CASES]
+    tiles = [_answered(subject, case) for case in CASES]
     rows = [np.concatenate(tiles[start : start + COLUMNS], axis=1) for start in range(0, len(tiles), COLUMNS)]
     return np.concatenate(rows)
 
 
-def _tile(subject: ModelSubject, case: Case) -> NDArray[Any]:
-    stored: Any = cv2.imread(str(files("skimage.data") / case.photo), cv2.IMREAD_COLOR)
-    image: NDArray[Any] = np.ascontiguousarray(stored[..., ::-1])
+def _answered(subject: ModelSubject, case: Case) -> NDArray[np.uint8]:
+    image = photo(case.photo)
     subject.open(image)
-    mask, _ = subject.answer(case.prompts, None)
-    image[mask] = (0.45 * image[mask] + 0.55 * np.array(ANSWER)).astype(np.uint8)
-    if case.click is not None:
-        cv2.circle(image, case.click, 9, (255, 255, 255), -1, cv2.LINE_AA)
-        cv2.circle(image, case.click, 7, PROMPT, -1, cv2.LINE_AA)
-    if case.box is not None:
-        cv2.rectangle(image, case.box[:2], case.box[2:], PROMPT, 4)
-    scale = min(WIDTH / image.shape[1], HEIGHT / image.shape[0])
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    tile = np.full((HEIGHT + CAPTION + MARGIN, WIDTH + MARGIN, 3), 255, np.uint8)
-    tile[: small.shape[0], : small.shape[1]] = small
-    place = (0, HEIGHT + CAPTION - 8)
-    cv2.putText(tile, case.wanted, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
-    return tile
+    clicks = [Click(*case.click, foreground=True)]
+    mask, _ = subject.answer(prompts_of(clicks), None)
+    return tile(image, mask, clicks, case.wanted)
 
 
 if __name__ == "__main__":
-    samlet = Samlet()
-    samlet.load_state_dict({name: value.float() for name, value in load_file(Path(sys.argv[1])).items()})
-    cv2.imwrite(sys.argv[2], failures(samlet)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    write(sys.argv[2], failures(samlet_of(Path(sys.argv[1]))))

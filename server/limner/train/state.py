@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from limner.atomic import replacing
 from limner.errors import InvalidFile, MissingWeights, WrongWeights
+from limner.models.checkpoints import why_unreadable
 from limner.sam.model import PromptableModel
 from limner.sam.samlet import AuxiliaryHeads, Samlet
 from limner.sam.samlet.efficientnet import EfficientNetLite2
@@ -192,7 +193,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InvalidFile(f"There is no checkpoint {path}.", hint="Start without --resume.") from error
     except Exception as error:  # torch raises whatever the file's bytes lead it to
-        raise InvalidFile(f"{path} is no checkpoint: {error}") from error
+        raise InvalidFile(f"{path} is no checkpoint: {why_unreadable(path, error)}.") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InvalidFile(f"{path} is no checkpoint of Limner's training.")
     return content

@@ -82,9 +82,12 @@ def test_what_cannot_be_resumed_is_named(tmp_path: Path) -> None:
     damaged.write_bytes(b"no checkpoint")
     strange = tmp_path / "strange.pt"
     torch.save({"format": "another"}, strange)
+    coded = tmp_path / "coded.pt"
+    torch.save({"format": damaged}, coded)  # a path is more than tensors, which PyTorch would have somebody run
     for path, message in (
         (tmp_path / "none.pt", "There is no checkpoint"),
-        (damaged, "is no checkpoint"),
+        (damaged, "is no checkpoint: it is neither safetensors nor a file that PyTorch saved"),
+        (coded, "is no checkpoint: it is damaged, or holds more than tensors"),
         (strange, "is no checkpoint of a detector"),
     ):
         with pytest.raises(InvalidFile, match=message):

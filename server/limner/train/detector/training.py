@@ -21,6 +21,7 @@ from torch import Tensor
 from limner.atomic import replacing
 from limner.errors import InvalidFile
 from limner.heads.detector import Detector, DetectorConfig
+from limner.models.checkpoints import why_unreadable
 from limner.train.detector.examples import Example, FeatureReader, Read, digest_of, statistics
 from limner.train.detector.losses import losses
 from limner.train.detector.targets import Targets, targets_of
@@ -187,7 +188,9 @@ class _Run:
         try:
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises whatever the file's bytes lead it to
-            raise InvalidFile(f"{path} is no checkpoint: {error}", hint="Start without --resume.") from error
+            raise InvalidFile(
+                f"{path} is no checkpoint: {why_unreadable(path, error)}.", hint="Start without --resume."
+            ) from error
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise InvalidFile(f"{path} is no checkpoint of a detector.", hint="Start without --resume.")
         differ = [name for name, value in self._origin.items() if content["origin"].get(name) != value]
