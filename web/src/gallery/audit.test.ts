@@ -38,7 +38,12 @@ describe("what is chosen of the audit log", () => {
 });
 
 it("says what something was done to, and how", () => {
-  const entry = { target: "image", target_id: 7, target_name: null, details: { to: "anyone", images: [1, 2] } };
+  const entry = {
+    target: "image",
+    target_id: 7,
+    target_name: null,
+    details: { to: "anyone", images: [1, 2] },
+  };
   expect(detailsOf(entry as unknown as AuditEntry)).toBe("image 7, to: anyone, images: [1,2]");
   const member = { target: "person", target_id: 4, target_name: "Ada", details: { role: "viewer" } };
   expect(detailsOf(member as unknown as AuditEntry)).toBe("person Ada, role: viewer");
