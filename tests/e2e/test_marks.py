@@ -118,3 +118,25 @@ def test_a_mark_that_the_server_refuses_is_taken_back_and_says_why(
     page.get_by_role("heading", name="coffee.png").wait_for()
     work.saved()
     assert stored(server, image_id) == ["mark skipped"]
+
+
+def test_an_export_that_is_opened_at_once_offers_the_image_that_was_just_submitted(
+    server: LimnerServer, project: Project, page: Page
+) -> None:
+    project.add_photo("coffee.png")
+    work = AnnotatePage(page, project, PHOTO)
+    draw(work, 150, 100)
+    work.saved()
+    held: list[Route] = []
+    page.route(OPERATIONS, lambda route: held.append(route))
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_role("heading", name="coffee.png").wait_for()
+    page.get_by_role("link", name=re.compile("Back to the images")).click()
+    page.get_by_role("button", name="Export", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Export")
+    expect(dialog.get_by_role("radio", name="With masks")).to_be_checked()
+
+    held[0].continue_()
+    page.unroute(OPERATIONS)
+    expect(dialog.get_by_role("radio", name="Submitted and approved")).to_be_checked()
+    expect(dialog.get_by_test_id("export-counts")).to_have_text("1 image with 1 mask")

@@ -73,10 +73,14 @@ export const isNarrowed = (listing: Listing): boolean =>
   Object.keys(queryOf({ ...listing, order: EVERYTHING.order, descending: false })).length > 0;
 
 /** Finished images where there are any: nothing that somebody is still drawing gets into a training set unasked. */
+export function firstWhich(project: Project, chosen: readonly number[] = []): Which {
+  if (chosen.length > 0) return "chosen";
+  return project.submitted_count + project.approved_count > 0 ? "finished" : "annotated";
+}
+
 export function firstForm(project: Project, chosen: readonly number[] = []): ExportForm {
-  const finished = project.submitted_count + project.approved_count > 0;
   return {
-    which: chosen.length > 0 ? "chosen" : finished ? "finished" : "annotated",
+    which: firstWhich(project, chosen),
     skipped: false,
     format: "coco",
     polygons: false,

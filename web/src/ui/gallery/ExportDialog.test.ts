@@ -76,7 +76,7 @@ afterEach(() => {
 
 function show(listing = EVERYTHING, chosen: readonly number[] = []) {
   const exports = { preview, tolerance, open, snapshots, takeSnapshot, compare } as unknown as ExportsClient;
-  render(ExportDialog, {
+  return render(ExportDialog, {
     props: { project, listing, chosen, onclose: () => {} },
     context: contextOf({ exports }),
   });
@@ -92,6 +92,31 @@ it("begins with what is finished, counted, and says what is left out", async () 
   await person.click(screen.getByRole("radio", { name: "All" }));
   await waitFor(() => expect(screen.queryByTestId("left-out")).toBeNull());
   expect(screen.getByText(/16 images/)).toBeTruthy();
+});
+
+it("offers what is finished as soon as the project knows of it, unless somebody has chosen", async () => {
+  const before = { ...project, submitted_count: 0 };
+  const checked = () => screen.getAllByRole<HTMLInputElement>("radio").find((each) => each.checked)?.value;
+  const { rerender } = show();
+  await rerender({ project: before });
+  expect(checked()).toBe("annotated");
+  await rerender({ project });
+  expect(checked()).toBe("finished");
+  await waitFor(() => expect(preview.mock.lastCall?.[1]).toMatchObject({ which: "finished" }));
+  await person.click(screen.getByRole("radio", { name: "All" }));
+  await rerender({ project: { ...before } });
+  expect(checked()).toBe("all");
+});
+
+it("counts again when an image is finished meanwhile; what was downloaded stays said", async () => {
+  const { rerender } = show();
+  await counts();
+  await person.click(screen.getByRole("button", { name: "Export" }));
+  await screen.findByText(/cats-coco.zip: 0 MB/);
+  preview.mockImplementationOnce(async () => ({ ...(await preview(3, { format: "coco" })), images: 3 }));
+  await rerender({ project: { ...project, submitted_count: 3 } });
+  await waitFor(() => expect(screen.getByTestId("export-counts").textContent).toContain("3 images"));
+  expect(screen.getByText(/cats-coco.zip: 0 MB/)).toBeTruthy();
 });
 
 it("offers what the gallery lists only where that is less than everything", async () => {
