@@ -88,6 +88,11 @@ class Settings(BaseSettings):
         return path.rstrip("/")
 
     @property
+    def address(self) -> str:
+        """Where a browser on this machine finds the server, unless it was started with another host or port."""
+        return address_of(self.host, self.port) + self.root_path
+
+    @property
     def resolved_database_url(self) -> str:
         """The SQLAlchemy URL in force. A plain ``postgresql://`` is given the psycopg 3 driver."""
         file = str(self.home / "limner.db").replace("%", "%25").replace("?", "%3F")  # which mean something in URLs
@@ -121,6 +126,12 @@ class Settings(BaseSettings):
         """The process environment with these settings in it, for child processes."""
         given = self.model_dump(exclude_none=True)
         return {**os.environ, **{f"LIMNER_{name.upper()}": str(value) for name, value in given.items()}}
+
+
+def address_of(host: str, port: int) -> str:
+    """The address of a host and port to open in a browser on this machine."""
+    shown = "127.0.0.1" if host in ("", "0.0.0.0", "::") else host  # noqa: S104  # compared, not bound
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
 def open_to_others(home: Path) -> bool:

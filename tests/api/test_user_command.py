@@ -50,6 +50,22 @@ def test_a_link_signs_in(run: Run, anonymous: FlaskClient) -> None:
     assert anonymous.post("/api/v1/session", json={"token": token}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("host", "root_path", "address"),
+    [
+        ("127.0.0.1", "", "http://127.0.0.1:8123"),
+        ("0.0.0.0", "/limner", "http://127.0.0.1:8123/limner"),  # noqa: S104  # nothing listens
+        ("::1", "/limner/", "http://[::1]:8123/limner"),
+    ],
+)
+def test_a_link_leads_where_the_settings_say(
+    run: Run, monkeypatch: pytest.MonkeyPatch, host: str, root_path: str, address: str
+) -> None:
+    for name, value in (("HOST", host), ("PORT", "8123"), ("ROOT_PATH", root_path)):
+        monkeypatch.setenv(f"LIMNER_{name}", value)
+    assert run("link").partition("#token=")[0] == f"{address}/login"
+
+
 def test_unknown_people_are_named(run: Run) -> None:
     with pytest.raises(NotFound, match="nobody2"):
         run("link", "--user", "nobody2")

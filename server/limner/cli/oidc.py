@@ -42,7 +42,7 @@ def check(name: str | None, home: Path | None, address: str | None) -> None:
             "There are no sign-in providers.",
             hint=f"Write {settings.oidc_file or settings.default_oidc_file}; docs/oidc.md has examples.",
         )
-    where = (address or f"http://{settings.host}:{settings.port}{settings.root_path}").rstrip("/")
+    where = (address or settings.address).rstrip("/")
     good = True
     for provider in chosen:
         click.echo(f"[{provider.name}] {provider.label}")

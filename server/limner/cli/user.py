@@ -42,7 +42,7 @@ class Opened:
 
     def link(self, address: str | None, page: str, token: str) -> str:
         """The address of a page that takes a secret."""
-        where = (address or f"http://{self.settings.host}:{self.settings.port}").rstrip("/")
+        where = (address or self.settings.address).rstrip("/")
         return f"{where}/{page}#token={token}"
 
     def of(self, person: str | None) -> Actor:

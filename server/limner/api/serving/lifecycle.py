@@ -27,9 +27,3 @@ def bring_up_to_date(settings: Settings) -> None:
     """
     with open_accounts(settings):
         pass
-
-
-def address_of(host: str, port: int) -> str:
-    """The address to open in a browser on this machine."""
-    shown = "127.0.0.1" if host in ("", "0.0.0.0", "::") else host  # noqa: S104  # compared, not bound
-    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"

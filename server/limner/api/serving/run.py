@@ -7,10 +7,10 @@ import socket
 import sys
 
 from limner import open_files
-from limner.api.serving.lifecycle import Announce, address_of, bring_up_to_date, sign_in_link
+from limner.api.serving.lifecycle import Announce, bring_up_to_date, sign_in_link
 from limner.api.serving.process import serve_process
 from limner.api.serving.supervisor import supervise
-from limner.config import Settings
+from limner.config import Settings, address_of
 from limner.errors import Conflict
 from limner.models import catalogue
 from limner.service.logs import configure_logging
