@@ -54,7 +54,7 @@ def test_a_link_signs_in(run: Run, anonymous: FlaskClient) -> None:
     ("host", "root_path", "address"),
     [
         ("127.0.0.1", "", "http://127.0.0.1:8123"),
-        ("0.0.0.0", "/limner", "http://127.0.0.1:8123/limner"),  # noqa: S104  # nothing listens
+        ("0.0.0.0", "/limner", "http://127.0.0.1:8123/limner"),  # nothing listens
         ("::1", "/limner/", "http://[::1]:8123/limner"),
     ],
 )
