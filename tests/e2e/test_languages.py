@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.e2e.annotate_page import violations
 from tests.e2e.api import Project, sign_in_link
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.e2e
 
 CATALOGUE = Path(__file__).parents[2] / "web" / "messages"
 LANGUAGES = ["de", "zh-CN"]
-PHONE = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 # Thousands in the area of an object, and a date with its time, as they are written there.
 NUMBER = {"de": r"\d\.\d{3} px", "zh-CN": r"\d,\d{3} px"}
 DATE = {"de": r"\d{1,2}\.\d{1,2}\.\d{4}, \d\d:\d\d:\d\d", "zh-CN": r"\d{4}/\d{1,2}/\d{1,2} \d\d:\d\d:\d\d"}
@@ -46,9 +46,16 @@ class Texts:
 
 
 @contextmanager
-def reader_of(language: str, server: LimnerServer, browser: Browser) -> Iterator[Page]:
-    """A tab of somebody whose browser speaks the language, signed in; errors on the page fail the test."""
-    context = browser.new_context(viewport=VIEWPORT, locale=language)
+def reader_of(language: str, server: LimnerServer, browser: Browser, *, phone: bool = False) -> Iterator[Page]:
+    """A tab of somebody whose browser speaks the language, signed in; errors on the page fail the test.
+
+    Args:
+        language: a tag, such as ``de``.
+        server: where.
+        browser: by which.
+        phone: narrow, and used by fingers, for which buttons are larger.
+    """
+    context = browser.new_context(viewport=PHONE if phone else VIEWPORT, has_touch=phone, locale=language)
     context.set_default_timeout(TIMEOUT)
     page = context.new_page()
     errors: list[str] = []
@@ -109,8 +116,7 @@ def test_keys_view_and_panels_have_room_on_a_phone_in_every_language(
 ) -> None:
     texts = Texts(language)
     project.add_photo("coffee.png")
-    with reader_of(language, server, browser) as page:
-        page.set_viewport_size(PHONE)
+    with reader_of(language, server, browser, phone=True) as page:
         page.goto(project.url)
         page.get_by_role("button", name=texts["gallery_head_start_button"]).wait_for()
         page.get_by_role("link", name=re.compile("coffee.png")).wait_for()
@@ -147,8 +153,7 @@ def test_every_page_has_room_on_a_phone_in_every_language(
 ) -> None:
     addresses = [f"{project.url}/{name}" for name in PAGES]
     addresses += [f"{server.address}/{name}" for name in ("models", "people", "account", "audit")]
-    with reader_of(language, server, browser) as page:
-        page.set_viewport_size(PHONE)
+    with reader_of(language, server, browser, phone=True) as page:
         for address in addresses:
             page.goto(address)
             page.get_by_role("heading", level=1).wait_for()
