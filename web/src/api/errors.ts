@@ -32,6 +32,10 @@ export class NetworkError extends Error {
   readonly hint = m.errors_no_answer_hint();
 }
 
+/** Whether an error says that the server is away or has no time, and not that something is wrong with the request. */
+export const isAway = (error: unknown): boolean =>
+  error instanceof NetworkError || (error instanceof ApiError && [502, 503, 504].includes(error.status));
+
 function isErrorBody(body: unknown): body is ErrorBody {
   const error = (body as Partial<ErrorBody> | null | undefined)?.error;
   return typeof error?.code === "string" && typeof error.message === "string";

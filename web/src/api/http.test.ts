@@ -1,6 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
+import { Account } from "../app/account.svelte.ts";
+import type { Client } from "./client.ts";
 import { ApiError, errorFrom, NetworkError } from "./errors.ts";
 import { type Fetch, Http } from "./http.ts";
+import type { Session } from "./types.ts";
 
 const URL = "http://limner.test/api/v1/projects";
 
@@ -82,9 +85,39 @@ describe("Http", () => {
     expect(made.csrfToken).toBe("fresh");
   });
 
+  it("takes the token of a login that another tab has begun, as the account learns it", async () => {
+    const sent: (string | null)[] = [];
+    const session = {
+      user: { storage_key: "ada" },
+      permissions: [],
+      csrf_token: "old",
+      installation: "here",
+    };
+    const made: Http = new Http({
+      fetch: async (request) => {
+        if (request.method === "GET") return Response.json({ ...session, csrf_token: "new" });
+        sent.push(request.headers.get("X-CSRFToken"));
+        return sent.at(-1) === "new" ? Response.json({}) : problem(403, "csrf_failed");
+      },
+      signInAgain: vi.fn(),
+      renewCsrfToken: () => account.renewCsrfToken(),
+    });
+    const client = { session: async () => (await made.fetch(new Request(URL))).json() };
+    const account = new Account(client as unknown as Client, made, vi.fn(), vi.fn());
+    account.accept(session as unknown as Session);
+    await Promise.all([made.fetchOnce(post()), made.fetchOnce(post())]);
+    expect(sent).toEqual(["old", "old", "new", "new"]);
+  });
+
+  it("asks for no new token when something else is refused", async () => {
+    const { made, seen } = http([problem(403, "forbidden")]);
+    await expect(made.fetch(post())).rejects.toMatchObject({ code: "forbidden" });
+    expect(seen).toHaveLength(1);
+  });
+
   it("reports a refusal that a new token does not change", async () => {
-    const { made } = http([problem(403, "forbidden")], { token: "old" });
-    await expect(made.fetch(post())).rejects.toMatchObject({ code: "forbidden", status: 403 });
+    const { made } = http([problem(403, "csrf_failed")], { token: "old" });
+    await expect(made.fetch(post())).rejects.toMatchObject({ code: "csrf_failed", status: 403 });
   });
 
   it("passes an abort on as an abort, not as a network failure", async () => {

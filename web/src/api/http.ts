@@ -41,12 +41,12 @@ export class Http {
   };
 
   private async attempt(request: Request, timeout: number | null): Promise<Response> {
+    const sentWith = this.csrfToken;
     const response = await this.send(request, timeout);
-    if (response.status !== 403 || READING.has(request.method)) return response;
-    const token = await this.options.renewCsrfToken();
-    if (token === this.csrfToken) return response;
-    this.csrfToken = token;
-    return await this.send(request, timeout);
+    if (response.status !== 403 || !(await refusesToken(response))) return response;
+    // Whoever renews it may set it here as well, and so may another request that was refused at the same time.
+    if (this.csrfToken === sentWith) this.csrfToken = await this.options.renewCsrfToken();
+    return this.csrfToken === sentWith ? response : await this.send(request, timeout);
   }
 
   private async send(original: Request, timeout: number | null): Promise<Response> {
@@ -61,6 +61,11 @@ export class Http {
       throw new NetworkError(m.errors_no_answer(), { cause: error });
     }
   }
+}
+
+/** Whether it is the CSRF token that is not taken. The answer stays unread. */
+async function refusesToken(response: Response): Promise<boolean> {
+  return errorFrom(response, parsed(await response.clone().text())).code === "csrf_failed";
 }
 
 async function failure(response: Response): Promise<Error> {

@@ -1,8 +1,8 @@
 import type { Client } from "../api/client.ts";
-import { explain } from "../api/errors.ts";
+import { explain, isAway } from "../api/errors.ts";
 import { EVERYTHING, type Listing } from "../api/listing.ts";
 import type { ProjectImage } from "../api/types.ts";
-import { isAway, untilReachable } from "./reachable.ts";
+import { untilReachable } from "./reachable.ts";
 
 const PAGE_SIZE = 100; // images
 const AT_ONCE = 2; // pages on their way

@@ -31,6 +31,9 @@ export class GalleryProject {
   private foldersStale = true;
   private tagsStale = true;
   private asked = 0;
+  /** Counts what was told of jobs, and when that was last of each. */
+  private tellings = 0;
+  private readonly told = new Map<number, number>();
   private timer: ReturnType<typeof setTimeout> | null = null;
   private listTimer: ReturnType<typeof setTimeout> | null = null;
 
@@ -47,13 +50,19 @@ export class GalleryProject {
     this.foldersStale = this.tagsStale = true;
     await this.askProject();
     await tiles;
+    const { tellings } = this;
     const [jobs] = await Promise.all([this.client.jobs(this.id), this.askFilters()]);
-    this.job = this.suggestJob = this.rankJob = this.change = null;
-    for (const each of jobs) this.take(each);
+    // What was told of a job since they were asked for is newer.
+    for (const each of jobs) if ((this.told.get(each.id) ?? 0) <= tellings) this.put(each);
   }
 
   /** How a job stands now. */
   take(job: Job): void {
+    this.told.set(job.id, ++this.tellings);
+    this.put(job);
+  }
+
+  private put(job: Job): void {
     const place = PLACES[job.kind] ?? "change";
     const before = this[place];
     if (job.id < (before?.id ?? 0)) return;

@@ -2,7 +2,7 @@ import { expect, it, vi } from "vitest";
 import type { Client } from "../api/client.ts";
 import type { ProjectEvents } from "../api/events.ts";
 import { EVERYTHING } from "../api/listing.ts";
-import type { Project, ProjectImage } from "../api/types.ts";
+import type { Job, Project, ProjectImage } from "../api/types.ts";
 import type { ProjectStreams } from "../sync/streams.ts";
 import { GalleryProject } from "./project.svelte.ts";
 
@@ -93,6 +93,24 @@ it("tells jobs that suggest masks from those that encode, and keeps the newest o
   };
   gallery.listen({ listen } as unknown as ProjectStreams)();
   expect([gallery.suggestJob?.done, gallery.job?.done]).toEqual([7, 0]);
+});
+
+it("keeps what an event has told of a job while an older list of jobs was on its way", async () => {
+  const job = (state: string) => ({ id: 3, kind: "precompute", state }) as Job;
+  let answer!: (jobs: Job[]) => void;
+  const client = {
+    project: async () => named("it"),
+    folders: async () => [],
+    tags: async () => [],
+    jobs: () => new Promise<Job[]>((resolve) => (answer = resolve)),
+  };
+  const gallery = new GalleryProject(client as unknown as Client, 1, vi.fn());
+  const loading = gallery.load();
+  await vi.waitFor(() => expect(answer).toBeDefined());
+  gallery.take(job("done"));
+  answer([job("running")]);
+  await loading;
+  expect(gallery.job?.state).toBe("done");
 });
 
 it("puts an image that is restored in its place, and does not add it at the end", async () => {

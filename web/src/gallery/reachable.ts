@@ -1,12 +1,8 @@
 /** Waiting until the server answers again. */
-import { ApiError, NetworkError } from "../api/errors.ts";
+import { isAway } from "../api/errors.ts";
 
 const FIRST_PAUSE = 1; // s; each further one is twice as long
 const LONGEST_PAUSE = 30; // s
-
-/** Whether an error says that the server is away or has no time, and not that something is wrong with the request. */
-export const isAway = (error: unknown): boolean =>
-  error instanceof NetworkError || (error instanceof ApiError && [502, 503, 504].includes(error.status));
 
 /**
  * Resolves once the server answers, whatever it answers; with whether it was away before.

@@ -1,7 +1,6 @@
-import { ApiError, explain } from "../api/errors.ts";
+import { ApiError, explain, isAway } from "../api/errors.ts";
 import type { ProjectImage, UploadResult } from "../api/types.ts";
 import type { FoundFile } from "./dropped-files.ts";
-import { isAway } from "./reachable.ts";
 
 export interface Upload {
   id: number;

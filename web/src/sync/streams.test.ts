@@ -80,9 +80,9 @@ it("the next tab goes on where the one that listened stopped, and nobody hears a
   await connected(1);
   FakeSource.all[0]!.say("start", {}, "40");
   expect(first.heard.splice(0)).toEqual(["start"]); // what was read before may be older
-  new Tab();
-  new Tab();
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  for (const late of [new Tab(), new Tab()]) {
+    await vi.waitFor(() => expect(late.heard.splice(0)).toEqual(["start"])); // for that one, too
+  }
   change(1, "41");
   await allHeard("7@1");
   first.close();
@@ -95,7 +95,7 @@ it("the next tab goes on where the one that listened stopped, and nobody hears a
   await allHeard("7@1", "7@2");
 });
 
-it("a tab that has heard nothing is told where the stream is", async () => {
+it("a tab that comes later is told where the stream is, and that what it read before may be older", async () => {
   const first = new Tab();
   await connected(1);
   FakeSource.all[0]!.say("start", {}, "40");
@@ -108,7 +108,20 @@ it("a tab that has heard nothing is told where the stream is", async () => {
   first.close();
   await connected(2);
   expect(FakeSource.all[1]!.url).toContain("after=40");
-  expect(second.heard).toEqual([]);
+  FakeSource.open[0]!.say("start", {}, "40"); // it goes on where the first one stopped
+  expect(second.heard).toEqual(["start"]);
+  expect(first.heard).toEqual(["start"]); // which nobody told anew
+});
+
+it("a tab that was told of a change before it was told where the stream is reads again all the same", async () => {
+  const first = new Tab();
+  await connected(1);
+  FakeSource.all[0]!.say("start", {}, "40");
+  const second = new Tab();
+  await Promise.resolve(); // it has asked where the stream is, and nobody has heard that yet
+  change(1, "41");
+  await vi.waitFor(() => expect([...second.heard].sort()).toEqual(["7@1", "start"]));
+  expect(first.heard).toEqual(["start", "7@1"]);
 });
 
 it("reads everything again when it takes over and cannot know where the stream was", async () => {

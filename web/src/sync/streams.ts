@@ -40,6 +40,8 @@ class Listener {
   private readonly channel: BroadcastChannel | null;
   private last: string | null = null;
   private leads = false;
+  /** Whether it was told that events have begun: what was read before may be older. */
+  private begun = false;
 
   constructor(
     private readonly projectId: number,
@@ -102,12 +104,18 @@ class Listener {
 
   private hear(message: Message): void {
     if (message.kind === "event") this.handle(message.event);
-    else if (message.kind === "here") this.last ??= message.last;
+    else if (message.kind === "here") this.begin(message.last);
     else if (this.leads && this.last !== null) this.tell({ kind: "here", last: this.last });
   }
 
+  /** The tab that leads says where it is: from now on nothing is missed, though the stream begins for nobody anew. */
+  private begin(last: string): void {
+    if (!this.begun) this.handle({ name: "start", data: {}, last: this.last ?? last });
+  }
+
   private handle({ name, data, last }: StreamEvent): void {
-    const missesNothing = name === "start" && this.last !== null; // it goes on where it stopped
+    const missesNothing = name === "start" && this.begun && this.last !== null; // it goes on where it stopped
+    this.begun ||= name === "start" || name === "reset";
     this.last = last || this.last;
     const handler = missesNothing ? undefined : this.handlers[name];
     (handler as ((data: unknown) => void) | undefined)?.(data);

@@ -1,6 +1,6 @@
 /** The model on this page: its decoder, and the embedding of the open image; and the model that will take its place. */
 import type { Client } from "../api/client.ts";
-import { ApiError, explain } from "../api/errors.ts";
+import { ApiError, explain, isAway } from "../api/errors.ts";
 import type { Manifest } from "../api/types.ts";
 import { createDecoder } from "../decoder/client.ts";
 import type { Decoder, DecoderInfo } from "../decoder/decoder.ts";
@@ -25,9 +25,13 @@ export class Engine {
   embedding: ArrayBuffer | null = null;
   /** Hash of the weights whose embeddings the decoder takes. */
   model: Promise<string>;
+  /** The open image has failed for want of the server alone: it can be opened once the server is there again. */
+  outOfReach = false;
   private readonly closing = new AbortController();
   /** Resolves when the decoder has the model. */
-  private loaded: Promise<Manifest>;
+  private loaded!: Promise<Manifest>;
+  /** The decoder has no model for want of the server: the next image asks for it anew. */
+  private without = false;
   /** The model that the project uses by now, as far as another one: its hash while its files are on their way. */
   private following: string | null = null;
   private next: ModelFiles | null = null;
@@ -46,10 +50,7 @@ export class Engine {
       this.info = info;
     });
     this.model = model;
-    this.loaded = model.then(
-      async (sha256) => await this.load(await fetchModel(client, sha256, this.closing.signal)),
-    );
-    void this.showModel();
+    this.fetch();
   }
 
   get ready(): boolean {
@@ -101,6 +102,9 @@ export class Engine {
   async open(loading: Promise<ArrayBuffer>): Promise<boolean> {
     this.turn += 1;
     const { turn } = this;
+    this.outOfReach = false;
+    if (this.encode.state === "failed") this.encode = at("asking");
+    if (this.without) this.fetch();
     try {
       const [bytes] = await Promise.all([loading, this.loaded]);
       if (this.turn !== turn) return false;
@@ -112,7 +116,10 @@ export class Engine {
       return true;
     } catch (error) {
       const { message, hint } = explain(error);
-      if (this.turn === turn) this.encode = at("failed", `${message} ${hint}`.trim());
+      if (this.turn === turn) {
+        this.encode = at("failed", `${message} ${hint}`.trim());
+        this.outOfReach = isAway(error);
+      }
       return false;
     }
   }
@@ -131,6 +138,7 @@ export class Engine {
   close(): void {
     this.turn += 1;
     this.embedding = null;
+    this.outOfReach = false;
     this.encode = at("asking");
     this.decoder.closeImage();
   }
@@ -140,6 +148,15 @@ export class Engine {
     this.closing.abort();
     this.unsubscribe();
     this.decoder.dispose();
+  }
+
+  /** Get the files of the model of this page for the decoder. */
+  private fetch(): void {
+    this.without = false;
+    this.loaded = this.model.then(
+      async (sha256) => await this.load(await fetchModel(this.client, sha256, this.closing.signal)),
+    );
+    void this.showModel();
   }
 
   private async load({ manifest, prepare, decode }: ModelFiles): Promise<Manifest> {
@@ -153,6 +170,7 @@ export class Engine {
       const manifest = await loaded;
       if (this.loaded === loaded) this.manifest = manifest;
     } catch (error) {
+      if (this.loaded === loaded) this.without = isAway(error);
       if (!this.closing.signal.aborted) this.fail(error);
     }
   }

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { ApiError } from "../api/errors.ts";
+import { ApiError, NetworkError } from "../api/errors.ts";
 import { MANIFEST } from "../decoder/embedding.test-support.ts";
 import { FakeDecoder } from "../decoder/fake-decoder.test-support.ts";
 import { Engine } from "./engine.svelte.ts";
@@ -71,6 +71,33 @@ describe("Engine", () => {
     expect(page.turnOver()).toBe(false);
     expect(page.ready).toBe(true);
     expect(await page.follow(NEW)).toBe(true);
+  });
+
+  it("gets its model again, with the next image, when the server was away", async () => {
+    client.manifest.mockRejectedValueOnce(new NetworkError("No answer."));
+    const page = engine();
+    expect(await page.open(Promise.resolve(BYTES))).toBe(false);
+    expect([page.encode.state, page.outOfReach]).toEqual(["failed", true]);
+    expect(fail).toHaveBeenCalledOnce();
+    expect(await page.open(Promise.resolve(BYTES))).toBe(true);
+    expect([page.ready, page.outOfReach, page.manifest?.weights_sha256]).toEqual([true, false, OLD]);
+    expect(client.manifest).toHaveBeenCalledTimes(2);
+  });
+
+  it("asks for a model once that the server does not have", async () => {
+    client.manifest.mockRejectedValue(new ApiError("not_found", "It is gone.", "", 404));
+    const page = engine();
+    for (let image = 0; image < 2; image++) expect(await page.open(Promise.resolve(BYTES))).toBe(false);
+    expect(page.outOfReach).toBe(false);
+    expect(client.manifest).toHaveBeenCalledOnce();
+  });
+
+  it("says whether an embedding was out of reach or could not be made", async () => {
+    const page = engine();
+    await page.open(Promise.reject(new ApiError("unexpected_answer", "Bad gateway.", "", 502)));
+    expect(page.outOfReach).toBe(true);
+    await page.open(Promise.reject(new ApiError("encoder_failed", "Not an image.", "", 500)));
+    expect([page.encode.state, page.outOfReach]).toEqual(["failed", false]);
   });
 
   it("takes no other model once it is disposed of", async () => {

@@ -1,7 +1,7 @@
 /** One image after the other: all that is shown of one is loaded at once; what was drawn on it is kept when it is left. */
 
 import { tick } from "svelte";
-import { explain, NetworkError } from "../api/errors.ts";
+import { explain, isAway } from "../api/errors.ts";
 import { type ImageDetails, isOpenWork } from "../api/types.ts";
 import type { Session } from "../session/session.svelte.ts";
 import { m } from "../texts/messages.ts";
@@ -62,7 +62,7 @@ export class ImageOpener {
       if (this.wanted !== id) return;
       const { message, hint } = explain(error);
       this.problem = `${message} ${hint}`.trim();
-      this.outOfReach = error instanceof NetworkError;
+      this.outOfReach = isAway(error);
     }
   }
 
@@ -73,11 +73,15 @@ export class ImageOpener {
     await this.open(id);
   }
 
-  /** The image that could not be opened is, if that was for want of the server. @returns whether it is being tried */
+  /**
+   * The image that could not be opened is, if that was for want of the server; so is its embedding alone.
+   * @returns whether the whole image is opened anew, annotations included
+   */
   readonly tryAgain = (): boolean => {
-    if (!this.problem || !this.outOfReach) return false;
-    void this.reload();
-    return true;
+    const whole = this.problem !== "" && this.outOfReach;
+    if (whole) void this.reload();
+    else if (this.parts.engine.outOfReach) this.embedAgain();
+    return whole;
   };
 
   /** Another model answers by now: the open image is encoded for it. */
@@ -168,6 +172,6 @@ export class ImageOpener {
 
 /** What was loaded ahead is there without the server, and its neighbours have to wait for it. Any other error is thrown. */
 function unreachable(error: unknown): null {
-  if (error instanceof NetworkError) return null;
+  if (isAway(error)) return null;
   throw error;
 }

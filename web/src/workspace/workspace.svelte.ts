@@ -182,7 +182,7 @@ export class Workspace {
         heedRights: () => void this.heedRights(),
       }),
     );
-    void this.watched.load(); // a stream that another tab has opened does not start again for this one
+    void this.watched.load(); // at once: the stream of events begins later
   }
 
   get picture(): ImageBitmap | null {
