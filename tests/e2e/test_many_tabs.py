@@ -6,7 +6,8 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.e2e.annotate_page import AnnotatePage
-from tests.e2e.api import Project
+from tests.e2e.api import Project, sign_in_link
+from tests.e2e.server import LimnerServer
 from tests.e2e.test_faults import draw
 
 pytestmark = pytest.mark.e2e
@@ -25,3 +26,16 @@ def test_seven_tabs_hear_and_save(signed_in: BrowserContext, project: Project) -
         expect(tab.objects).to_have_count(2)
         tab.saved()
         tab.page.close()
+
+
+def test_a_tab_saves_on_after_somebody_signed_in_anew_in_another_one(
+    server: LimnerServer, signed_in: BrowserContext, project: Project
+) -> None:
+    work = AnnotatePage(signed_in.new_page(), project, "coins.png")
+    other = signed_in.new_page()
+    other.goto(sign_in_link(server))
+    other.get_by_role("heading", name="Projects").wait_for()
+    draw(work, 45, 45)
+    work.saved()
+    work.page.reload()
+    expect(work.objects).to_have_count(1)
