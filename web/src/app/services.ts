@@ -10,10 +10,13 @@ import { PeopleClient } from "../api/people.ts";
 import { SignInClient } from "../api/sign-in.ts";
 import { StatisticsClient } from "../api/statistics.ts";
 import { TrashClient } from "../api/trash.ts";
+import { uploadImage } from "../api/upload.ts";
 import { VerificationClient } from "../api/verification.ts";
 import { WebhooksClient } from "../api/webhooks.ts";
 import { ProjectStreams, sharingIn } from "../sync/streams.ts";
 import { Account, ownerOf } from "./account.svelte.ts";
+import { ProjectUploads } from "./project-uploads.ts";
+import { untilReachable } from "./reachable.ts";
 import { Router } from "./router.svelte.ts";
 import { Saving } from "./saving.svelte.ts";
 import { ServerWatch } from "./server.svelte.ts";
@@ -38,6 +41,7 @@ export interface Services {
   streams: ProjectStreams;
   server: ServerWatch;
   toasts: Toasts;
+  uploads: ProjectUploads;
   view: View;
 }
 
@@ -75,6 +79,11 @@ export function createServices(): Services {
     router: new Router(),
     server: new ServerWatch(client),
     toasts,
+    uploads: new ProjectUploads({
+      send: (projectId, found, onProgress) => uploadImage(projectId, found, client.csrfToken, onProgress),
+      login: account,
+      reachable: () => untilReachable(client.session),
+    }),
     view: new View(),
   };
 }

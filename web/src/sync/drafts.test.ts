@@ -142,7 +142,13 @@ it("leaves nothing behind once it is kept as an annotation or dropped", async ()
 });
 
 it("is found whatever its person was called: the database is one person's", async () => {
-  const old = { imageId: server.current().image_id, writer: "gone", user: "ann", draft: drawn("11"), kept: 10_000 };
+  const old = {
+    imageId: server.current().image_id,
+    writer: "gone",
+    user: "ann",
+    draft: drawn("11"),
+    kept: 10_000,
+  };
   await database.put("drafts", old); // as it was written when rows named who drew them
   expect((await (await openTab()).open()).draft?.edited?.counts).toBe("11");
 });

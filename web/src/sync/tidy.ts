@@ -32,7 +32,8 @@ async function tidyDrafts(database: SyncDatabase, imageId: number, missing: bool
   for (const row of await transaction.store.getAll(IDBKeyRange.bound([imageId], [imageId, []]))) {
     const since = missing ? (row.missingSince ?? now) : null;
     if (since !== null && now - since > KEPT_FOR) await transaction.store.delete([imageId, row.writer]);
-    else if (since !== (row.missingSince ?? null)) await transaction.store.put({ ...row, missingSince: since });
+    else if (since !== (row.missingSince ?? null))
+      await transaction.store.put({ ...row, missingSince: since });
   }
   await transaction.done;
 }
