@@ -15,6 +15,7 @@ import { VerificationClient } from "../api/verification.ts";
 import { WebhooksClient } from "../api/webhooks.ts";
 import { ProjectStreams, sharingIn } from "../sync/streams.ts";
 import { Account, ownerOf } from "./account.svelte.ts";
+import { MemberChanges } from "./member-changes.svelte.ts";
 import { ProjectUploads } from "./project-uploads.ts";
 import { untilReachable } from "./reachable.ts";
 import { Router } from "./router.svelte.ts";
@@ -36,6 +37,7 @@ export interface Services {
   webhooks: WebhooksClient;
   trash: TrashClient;
   account: Account;
+  memberChanges: MemberChanges;
   router: Router;
   saving: Saving;
   streams: ProjectStreams;
@@ -74,6 +76,7 @@ export function createServices(): Services {
     webhooks: new WebhooksClient(http),
     trash: new TrashClient(http),
     account,
+    memberChanges: new MemberChanges(),
     saving,
     streams: new ProjectStreams(scope.then(sharingIn)),
     router: new Router(),
