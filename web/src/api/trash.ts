@@ -4,17 +4,21 @@ import type { Http } from "./http.ts";
 import { ROOT } from "./root.ts";
 import type { ManyDone, ManyResult, TrashPage } from "./types.ts";
 
-/** Ask until all were come to: the server changes many in turns. */
-export async function untilDone(ask: (after: number) => Promise<ManyResult>): Promise<ManyDone> {
-  const done: number[] = [];
-  const refused: ManyResult["refused"] = [];
+/**
+ * Ask until all were come to: the server changes many in turns.
+ * @param outcome gets what became of them turn by turn, so that it is known also when a later turn fails
+ */
+export async function untilDone(
+  ask: (after: number) => Promise<ManyResult>,
+  outcome: ManyDone = { done: [], refused: [] },
+): Promise<ManyDone> {
   for (let after: number | null = 0; after !== null; ) {
     const answer: ManyResult = await ask(after);
-    done.push(...answer.done);
-    refused.push(...answer.refused);
+    outcome.done.push(...answer.done);
+    outcome.refused.push(...answer.refused);
     after = answer.next;
   }
-  return { done, refused };
+  return outcome;
 }
 
 export class TrashClient {

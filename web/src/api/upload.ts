@@ -4,11 +4,16 @@ import { ApiError, type ErrorBody, NetworkError } from "./errors.ts";
 import { ROOT } from "./root.ts";
 import type { UploadResult } from "./types.ts";
 
-/** `path` is the image's name in the project, folders and all; `onProgress` gets the share that was sent, 0 to 1. */
+/** A file and the path under which the project is to have it: its name, with the folders that it was found in. */
+export interface FoundFile {
+  path: string;
+  file: File;
+}
+
+/** `onProgress` gets the share that was sent, 0 to 1. */
 export function uploadImage(
   projectId: number,
-  path: string,
-  file: File,
+  { path, file }: FoundFile,
   csrfToken: string,
   onProgress: (share: number) => void,
 ): Promise<UploadResult> {

@@ -81,10 +81,10 @@ export class Saving {
     const { database } = storage;
     const locks = availableLocks(scope);
     const writer = newUuid();
-    const drafts = new Drafts({ database, presence: locks, writer, user: () => account.name });
+    const drafts = new Drafts({ database, presence: locks, writer });
     await drafts.announce();
-    const isGone = (imageId: number) => client.image(imageId).then(() => false, isNotFound);
-    void tidy({ database, presence: locks, isGone }).catch(onError);
+    const isMissing = (imageId: number) => client.image(imageId).then(() => false, isNotFound);
+    void tidy({ database, presence: locks, isMissing }).catch(onError);
     return new Synchroniser({
       storage,
       store: new OperationStore(database, newUuid),

@@ -10,10 +10,14 @@ import { PeopleClient } from "../api/people.ts";
 import { SignInClient } from "../api/sign-in.ts";
 import { StatisticsClient } from "../api/statistics.ts";
 import { TrashClient } from "../api/trash.ts";
+import { uploadImage } from "../api/upload.ts";
 import { VerificationClient } from "../api/verification.ts";
 import { WebhooksClient } from "../api/webhooks.ts";
 import { ProjectStreams, sharingIn } from "../sync/streams.ts";
 import { Account, ownerOf } from "./account.svelte.ts";
+import { MemberChanges } from "./member-changes.svelte.ts";
+import { ProjectUploads } from "./project-uploads.ts";
+import { untilReachable } from "./reachable.ts";
 import { Router } from "./router.svelte.ts";
 import { Saving } from "./saving.svelte.ts";
 import { ServerWatch } from "./server.svelte.ts";
@@ -33,11 +37,13 @@ export interface Services {
   webhooks: WebhooksClient;
   trash: TrashClient;
   account: Account;
+  memberChanges: MemberChanges;
   router: Router;
   saving: Saving;
   streams: ProjectStreams;
   server: ServerWatch;
   toasts: Toasts;
+  uploads: ProjectUploads;
   view: View;
 }
 
@@ -70,11 +76,17 @@ export function createServices(): Services {
     webhooks: new WebhooksClient(http),
     trash: new TrashClient(http),
     account,
+    memberChanges: new MemberChanges(),
     saving,
     streams: new ProjectStreams(scope.then(sharingIn)),
     router: new Router(),
     server: new ServerWatch(client),
     toasts,
+    uploads: new ProjectUploads({
+      send: (projectId, found, onProgress) => uploadImage(projectId, found, client.csrfToken, onProgress),
+      login: account,
+      reachable: () => untilReachable(client.session),
+    }),
     view: new View(),
   };
 }

@@ -1,8 +1,5 @@
-/** A file and the path under which the project is to have it: its name, with the folders that it was dropped in. */
-export interface FoundFile {
-  path: string;
-  file: File;
-}
+/** What somebody drops onto a project, or picks in a dialog. */
+import type { FoundFile } from "../api/upload.ts";
 
 const byName = new Intl.Collator(undefined, { numeric: true });
 

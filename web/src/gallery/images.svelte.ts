@@ -2,7 +2,7 @@ import type { Client } from "../api/client.ts";
 import { explain, isAway } from "../api/errors.ts";
 import { EVERYTHING, type Listing } from "../api/listing.ts";
 import type { ProjectImage } from "../api/types.ts";
-import { untilReachable } from "./reachable.ts";
+import { untilReachable } from "../app/reachable.ts";
 
 const PAGE_SIZE = 100; // images
 const AT_ONCE = 2; // pages on their way

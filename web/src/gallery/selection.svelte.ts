@@ -47,6 +47,12 @@ export class ImageSelection {
     this.ids = new Set(ids);
   }
 
+  /** Of those that were chosen one by one, not these any more. */
+  leaveOut(ids: readonly number[]): void {
+    const out = new Set(ids);
+    this.ids = new Set([...this.ids].filter((id) => !out.has(id)));
+  }
+
   /** Have all images from the first to the last of these places read. */
   async read(places: readonly number[]): Promise<void> {
     const [first, last] = [places[0], places.at(-1)];

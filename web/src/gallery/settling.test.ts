@@ -1,6 +1,16 @@
 import { expect, it } from "vitest";
-import type { ComparedAnswers } from "../api/types.ts";
-import { options, peopleOf, proposed, settlement, shownAs, takenFrom } from "./settling.ts";
+import type { Category, ComparedAnswers } from "../api/types.ts";
+import {
+  type Choice,
+  carriedOver,
+  options,
+  peopleOf,
+  placeAmong,
+  proposed,
+  settlement,
+  shownAs,
+  takenFrom,
+} from "./settling.ts";
 
 const [ADA, BO, EVE] = [1, 2, 3];
 const segmentation = { size: [4, 4] as [number, number], counts: "0" };
@@ -86,4 +96,36 @@ it("sends what was seen, and the masks of what was chosen from the bottom to the
   });
   const none = seen.things.map(() => ({ taken: "nothing" as const, category: null }));
   expect(settlement(seen, none, "submitted").masks).toEqual([]);
+});
+
+const CATEGORIES = [6, 7].map((id) => ({ id })) as Category[];
+const changed = (before: ComparedAnswers, ...things: ComparedAnswers["things"]) => ({ ...before, things });
+
+it("keeps what was chosen when people have changed what they made, wherever the thing stands now", () => {
+  const before = compared(ADA, BO);
+  const now = changed(before, thing(6, [12, ADA, 6], [31, BO, 6]), thing(7, [30, BO, 7]));
+  const choices: Choice[] = [
+    { taken: BO, category: null },
+    { taken: ADA, category: 7 },
+  ];
+  expect(carriedOver(before, choices, now, CATEGORIES)).toEqual(choices.toReversed());
+  expect(now.things.map((each) => placeAmong(before.things, each))).toEqual([1, 0]);
+});
+
+it("proposes anew what nobody chose, what is new, and what a person who is not there any more had made", () => {
+  const before = compared(ADA, BO);
+  const now = changed(
+    before,
+    thing(7, [31, BO, 7]),
+    thing(6, [30, BO, 7], [15, ADA, 6]),
+    thing(6, [16, ADA, 6]),
+  );
+  const choices = proposed(before).with(1, { taken: ADA, category: 6 });
+  expect(carriedOver(before, choices, now, CATEGORIES)).toEqual(proposed(now));
+});
+
+it("keeps a choice without a category that is gone", () => {
+  const before = compared(ADA, BO);
+  const choices = proposed(before).with(1, { taken: ADA, category: 8 });
+  expect(carriedOver(before, choices, before, CATEGORIES)[1]).toEqual({ taken: ADA, category: 6 });
 });

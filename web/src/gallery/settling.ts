@@ -1,6 +1,6 @@
 /** What a reviewer chooses of what several people made of an image, and what is sent of that. */
 
-import type { ComparedAnswers, ComparedThing, Settlement } from "../api/types.ts";
+import type { Category, ComparedAnswers, ComparedThing, Settlement } from "../api/types.ts";
 
 /** What is to be on the image of one thing: nothing, the consensus, or the mask of this person (their number). */
 export type Taken = "nothing" | "consensus" | number;
@@ -40,6 +40,38 @@ export function options({ masks }: ComparedThing): Taken[] {
 /** A single mask is taken as its person made it. */
 export const shownAs = (thing: ComparedThing, { taken }: Choice): Taken =>
   taken === "consensus" && thing.masks.length === 1 ? thing.masks[0]!.user_id : taken;
+
+/** Where one of these things is now, by the masks that it has in common with another: -1 where it has none. */
+export function placeAmong(things: readonly ComparedThing[], { masks }: ComparedThing): number {
+  const ids = new Set(masks.map(({ id }) => id));
+  const common = things.map((each) => each.masks.filter(({ id }) => ids.has(id)).length);
+  const most = Math.max(0, ...common);
+  return most === 0 ? -1 : common.indexOf(most);
+}
+
+/**
+ * What was chosen, after people have changed what they made. A choice is kept where it is still possible; what was left as it
+ * was proposed is proposed anew.
+ */
+export function carriedOver(
+  before: ComparedAnswers,
+  choices: readonly Choice[],
+  now: ComparedAnswers,
+  categories: readonly Category[],
+): Choice[] {
+  const proposedBefore = proposed(before);
+  const anew = proposed(now);
+  const known = new Set<number | null>([null, ...categories.map(({ id }) => id)]);
+  return now.things.map((thing, place) => {
+    const proposal = anew[place]!;
+    const earlier = placeAmong(before.things, thing);
+    const [choice, left] = [choices[earlier], proposedBefore[earlier]];
+    if (!choice || !left) return proposal;
+    const chosen = choice.taken !== left.taken || choice.category !== left.category;
+    if (!chosen || !options(thing).includes(shownAs(thing, choice))) return proposal;
+    return known.has(choice.category) ? choice : { ...choice, category: proposal.category };
+  });
+}
 
 /** The objects lie in the order in which the first person drew them. */
 export function settlement(

@@ -54,11 +54,11 @@ export interface WriterRevision {
 export interface DraftRow {
   imageId: number;
   writer: string;
-  /** Whose draft it is. */
-  user: string;
   draft: KeptDraft;
   /** Milliseconds since the epoch. */
   kept: number;
+  /** When the server was first found not to show the image any more (milliseconds since the epoch); null or absent: it does. */
+  missingSince?: number | null;
 }
 
 interface SyncSchema extends DBSchema {

@@ -4,12 +4,11 @@ import type { DraftRow, SyncDatabase } from "./database.ts";
 import type { Presence } from "./locks.ts";
 
 export interface DraftsOptions {
+  /** Of one person: nobody is shown what another one was drawing. */
   database: SyncDatabase;
   presence: Presence;
   /** Names this tab. */
   writer: string;
-  /** Who is signed in; nobody is shown what another person was drawing. */
-  user: () => string;
 }
 
 /** Names a tab among those that live. */
@@ -25,8 +24,7 @@ export class Drafts {
 
   /** A row for the store. */
   row(imageId: number, draft: KeptDraft): DraftRow {
-    const { writer, user } = this.options;
-    return { imageId, writer, user: user(), draft, kept: Date.now() };
+    return { imageId, writer: this.options.writer, draft, kept: Date.now() };
   }
 
   /**
@@ -34,11 +32,10 @@ export class Drafts {
    * The time since it was kept does not count as work.
    */
   async claim(imageId: number): Promise<KeptDraft | null> {
-    const { database, presence, writer, user } = this.options;
+    const { database, presence, writer } = this.options;
     const rows = await database.getAll("drafts", IDBKeyRange.bound([imageId], [imageId, []]));
-    const own = rows.filter((row) => row.user === user());
     const rank = (row: DraftRow) => (row.writer === writer ? Number.POSITIVE_INFINITY : row.kept);
-    for (const row of own.sort((a, b) => rank(b) - rank(a))) {
+    for (const row of rows.sort((a, b) => rank(b) - rank(a))) {
       const found =
         row.writer === writer
           ? row

@@ -54,7 +54,7 @@ class Tab {
     this.sync = new Synchroniser({
       storage,
       store: new OperationStore(database, () => crypto.randomUUID()),
-      drafts: new Drafts({ database, presence: new TabLocks(), writer, user: () => "ann" }),
+      drafts: new Drafts({ database, presence: new TabLocks(), writer }),
       send,
       load: (imageId) => server.client.annotations(imageId),
       locks,

@@ -47,7 +47,6 @@ export class Tab {
   errors: unknown[] = [];
   /** Marks that the server would not take: image, state, code. */
   refused: unknown[][] = [];
-  user = "ann";
   readonly drafts: Drafts;
   readonly sync: Synchroniser;
 
@@ -60,7 +59,7 @@ export class Tab {
   ) {
     const writer = crypto.randomUUID();
     const { database } = storage;
-    this.drafts = new Drafts({ database, presence, writer, user: () => this.user });
+    this.drafts = new Drafts({ database, presence, writer });
     this.sync = new Synchroniser({
       storage,
       store: new OperationStore(database, () => crypto.randomUUID()),

@@ -5,6 +5,7 @@ import { afterEach, expect, it, vi } from "vitest";
 import type { Client } from "../../api/client.ts";
 import { ApiError } from "../../api/errors.ts";
 import type { Project, Worker, Workers } from "../../api/types.ts";
+import { MemberChanges } from "../../app/member-changes.svelte.ts";
 import { contextOf } from "../../app/services.ts";
 import type { Toasts } from "../../app/toasts.svelte.ts";
 import AssignPanel from "./AssignPanel.svelte";
@@ -32,14 +33,20 @@ const client = {
 
 async function show() {
   const onchange = vi.fn(async () => undefined);
-  const services = { client: client as unknown as Client, toasts: toasts as unknown as Toasts };
-  render(AssignPanel, { props: { project, onchange }, context: contextOf(services) });
+  const memberChanges = new MemberChanges();
+  const services = {
+    client: client as unknown as Client,
+    memberChanges,
+    toasts: toasts as unknown as Toasts,
+  };
+  const { rerender } = render(AssignPanel, { props: { project, onchange }, context: contextOf(services) });
   await screen.findByText("Eve");
-  return onchange;
+  return { onchange, memberChanges, rerender };
 }
 
 afterEach(() => {
   cleanup();
+  vi.useRealTimers();
   vi.clearAllMocks();
 });
 
@@ -72,8 +79,30 @@ it("says why something was not assigned", async () => {
 });
 
 it("changes the order in which images are handed out", async () => {
-  const onchange = await show();
+  const { onchange } = await show();
   await person.selectOptions(screen.getByLabelText("Images of nobody are handed out"), "Random");
   expect(client.setNextOrder).toHaveBeenCalledWith(3, "random");
   expect(onchange).toHaveBeenCalled();
+});
+
+it("knows a member who has just been added, and who was removed is not given work", async () => {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  const { memberChanges } = await show();
+  await person.click(screen.getByRole("checkbox", { name: "Eve" }));
+  client.workers.mockResolvedValueOnce({ changed: 0, workers: [worker(1, "Ada"), worker(4, "Bo")] });
+  memberChanges.tell();
+  await vi.advanceTimersByTimeAsync(2_000);
+  await person.click(await screen.findByRole("checkbox", { name: "Bo" }));
+  await person.click(screen.getByRole("button", { name: "Assign" }));
+  expect(client.assign).toHaveBeenCalledWith(3, expect.objectContaining({ to: [4] }));
+});
+
+it("counts again when the project has changed, and not each time while people work", async () => {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  const { rerender } = await show();
+  client.workers.mockResolvedValue({ changed: 0, workers: [worker(1, "Ada", 5)] });
+  for (let time = 0; time < 5; time++) await rerender({ project: { ...project } });
+  await vi.advanceTimersByTimeAsync(2_000);
+  await screen.findByText("5");
+  expect(client.workers).toHaveBeenCalledTimes(2);
 });

@@ -3,9 +3,9 @@ import { cleanup, render, screen } from "@testing-library/svelte";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { Client } from "../../api/client.ts";
-import { ApiError } from "../../api/errors.ts";
+import { ApiError, NetworkError } from "../../api/errors.ts";
 import { EVERYTHING } from "../../api/listing.ts";
-import type { Project } from "../../api/types.ts";
+import type { ManyChanged, ManyEarlier, Project } from "../../api/types.ts";
 import { contextOf } from "../../app/services.ts";
 import type { Toasts } from "../../app/toasts.svelte.ts";
 import type { View } from "../../app/view.svelte.ts";
@@ -14,10 +14,11 @@ import SelectionBar from "./SelectionBar.svelte";
 
 const project = { id: 3, permissions: ["annotations:write"] } as unknown as Project;
 const person = userEvent.setup();
+const WHOLE: ManyChanged = { done: [7, 8], refused: [], next: null, earlier: [] };
 const toasts = { error: vi.fn(), info: vi.fn(), offer: vi.fn() };
 const client = {
   emptyImages: vi.fn(async (): Promise<number> => 0),
-  changeImages: vi.fn(async () => ({ done: [7, 8], refused: [], next: null, earlier: [] })),
+  changeImages: vi.fn(async (_project: number, _question: object): Promise<ManyChanged> => WHOLE),
 };
 const SUBMITTED = { action: "mark", state: "submitted", note: "" };
 
@@ -26,6 +27,7 @@ let selection: ImageSelection;
 
 beforeEach(() => {
   settings = { askEmpty: true };
+  client.emptyImages.mockResolvedValue(0);
   selection = new ImageSelection(async () => []);
   selection.choose([7, 8]);
   const services = {
@@ -107,4 +109,32 @@ it("submits nothing when it is not known how many have no masks", async () => {
   await press("Submit");
   expect(toasts.error).toHaveBeenCalledWith(refused);
   expect(client.changeImages).not.toHaveBeenCalled();
+});
+
+it("offers to take back what was done before a change broke off, and leaves the others chosen", async () => {
+  const away = new NetworkError("The connection broke.");
+  const before = { image_ids: [7], state: "skipped", note: "blurred", assigned_user_id: null, folder: null };
+  client.changeImages
+    .mockResolvedValueOnce({ done: [7], refused: [], next: 7, earlier: [before as ManyEarlier] })
+    .mockRejectedValueOnce(away);
+  await press("Submit");
+  expect(toasts.error).toHaveBeenCalledExactlyOnceWith(away);
+  expect(toasts.offer).toHaveBeenCalledExactlyOnceWith("1 image submitted.", expect.any(Function));
+  expect([...selection.ids]).toEqual([8]);
+  const undo = toasts.offer.mock.calls[0]![1] as () => void;
+  undo();
+  await vi.waitFor(() => expect(client.changeImages).toHaveBeenCalledTimes(3));
+  expect(client.changeImages.mock.lastCall![1]).toMatchObject({
+    image_ids: [7],
+    change: { action: "mark", state: "skipped", note: "blurred" },
+  });
+});
+
+it("says only the error of a change that broke off before anything was done", async () => {
+  const away = new NetworkError("The connection broke.");
+  client.changeImages.mockRejectedValueOnce(away);
+  await press("Submit");
+  expect(toasts.error).toHaveBeenCalledExactlyOnceWith(away);
+  expect([toasts.info.mock.calls, toasts.offer.mock.calls]).toEqual([[], []]);
+  expect([...selection.ids]).toEqual([7, 8]);
 });

@@ -1,6 +1,6 @@
 import { ApiError, explain, isAway } from "../api/errors.ts";
 import type { ProjectImage, UploadResult } from "../api/types.ts";
-import type { FoundFile } from "./dropped-files.ts";
+import type { FoundFile } from "../api/upload.ts";
 
 export interface Upload {
   id: number;
@@ -18,14 +18,14 @@ export interface Upload {
 const ATTEMPTS = 3;
 
 /** Who is signed in; another tab of this browser may begin a new login. */
-interface Login {
+export interface Login {
   /** Resolves when somebody has signed in again. */
   signInAgain(): Promise<void>;
   /** Takes the token of the login that there is now. */
   renewCsrfToken(): Promise<unknown>;
 }
 
-type Send = (found: FoundFile, onProgress: (share: number) => void) => Promise<UploadResult>;
+export type Send = (found: FoundFile, onProgress: (share: number) => void) => Promise<UploadResult>;
 
 /**
  * Files on their way to the server, each with its own progress and its own error. They go one after the other: images
@@ -47,10 +47,22 @@ export class Uploads {
     private readonly reachable: () => Promise<boolean>,
   ) {}
 
-  readonly finished = $derived(this.list.filter((each) => !isOpen(each)).length);
-  readonly busy = $derived(this.list.some(isOpen));
-  readonly rejected = $derived(this.list.filter((each) => each.state === "rejected"));
-  readonly duplicates = $derived(this.list.filter((each) => each.state === "duplicate").length);
+  // Not `$derived`: that would belong to the page that makes the list, and stand still once the page is left.
+  get finished(): number {
+    return this.list.filter((each) => !isOpen(each)).length;
+  }
+
+  get busy(): boolean {
+    return this.list.some(isOpen);
+  }
+
+  get rejected(): Upload[] {
+    return this.list.filter((each) => each.state === "rejected");
+  }
+
+  get duplicates(): number {
+    return this.list.filter((each) => each.state === "duplicate").length;
+  }
 
   add(files: Iterable<FoundFile>): void {
     for (const found of files) {

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { ApiError, NetworkError } from "../api/errors.ts";
 import type { ProjectImage, UploadResult } from "../api/types.ts";
-import type { FoundFile } from "./dropped-files.ts";
+import type { FoundFile } from "../api/upload.ts";
 import { Uploads } from "./uploads.svelte.ts";
 
 const here = async () => false; // the server answers
