@@ -15,7 +15,6 @@ import { VerificationClient } from "../api/verification.ts";
 import { WebhooksClient } from "../api/webhooks.ts";
 import { ProjectStreams, sharingIn } from "../sync/streams.ts";
 import { Account, ownerOf } from "./account.svelte.ts";
-import { MemberChanges } from "./member-changes.svelte.ts";
 import { ProjectUploads } from "./project-uploads.ts";
 import { untilReachable } from "./reachable.ts";
 import { Router } from "./router.svelte.ts";
@@ -23,6 +22,7 @@ import { Saving } from "./saving.svelte.ts";
 import { ServerWatch } from "./server.svelte.ts";
 import { Toasts } from "./toasts.svelte.ts";
 import { View } from "./view.svelte.ts";
+import { WorkChanges } from "./work-changes.svelte.ts";
 
 export interface Services {
   client: Client;
@@ -37,7 +37,7 @@ export interface Services {
   webhooks: WebhooksClient;
   trash: TrashClient;
   account: Account;
-  memberChanges: MemberChanges;
+  workChanges: WorkChanges;
   router: Router;
   saving: Saving;
   streams: ProjectStreams;
@@ -76,7 +76,7 @@ export function createServices(): Services {
     webhooks: new WebhooksClient(http),
     trash: new TrashClient(http),
     account,
-    memberChanges: new MemberChanges(),
+    workChanges: new WorkChanges(),
     saving,
     streams: new ProjectStreams(scope.then(sharingIn)),
     router: new Router(),

@@ -5,9 +5,9 @@ import { afterEach, expect, it, vi } from "vitest";
 import type { Client } from "../../api/client.ts";
 import { ApiError } from "../../api/errors.ts";
 import type { Project, Worker, Workers } from "../../api/types.ts";
-import { MemberChanges } from "../../app/member-changes.svelte.ts";
 import { contextOf } from "../../app/services.ts";
 import type { Toasts } from "../../app/toasts.svelte.ts";
+import { WorkChanges } from "../../app/work-changes.svelte.ts";
 import AssignPanel from "./AssignPanel.svelte";
 
 const project = { id: 3, next_order: "added" } as Project;
@@ -33,15 +33,15 @@ const client = {
 
 async function show() {
   const onchange = vi.fn(async () => undefined);
-  const memberChanges = new MemberChanges();
+  const workChanges = new WorkChanges();
   const services = {
     client: client as unknown as Client,
-    memberChanges,
+    workChanges,
     toasts: toasts as unknown as Toasts,
   };
   const { rerender } = render(AssignPanel, { props: { project, onchange }, context: contextOf(services) });
   await screen.findByText("Eve");
-  return { onchange, memberChanges, rerender };
+  return { onchange, workChanges, rerender };
 }
 
 afterEach(() => {
@@ -87,22 +87,26 @@ it("changes the order in which images are handed out", async () => {
 
 it("knows a member who has just been added, and who was removed is not given work", async () => {
   vi.useFakeTimers({ shouldAdvanceTime: true });
-  const { memberChanges } = await show();
+  const { workChanges } = await show();
   await person.click(screen.getByRole("checkbox", { name: "Eve" }));
   client.workers.mockResolvedValueOnce({ changed: 0, workers: [worker(1, "Ada"), worker(4, "Bo")] });
-  memberChanges.tell();
+  workChanges.tell();
   await vi.advanceTimersByTimeAsync(2_000);
   await person.click(await screen.findByRole("checkbox", { name: "Bo" }));
   await person.click(screen.getByRole("button", { name: "Assign" }));
   expect(client.assign).toHaveBeenCalledWith(3, expect.objectContaining({ to: [4] }));
 });
 
-it("counts again when the project has changed, and not each time while people work", async () => {
+it("counts again when work was submitted, not each time while people work, and not when images are added", async () => {
   vi.useFakeTimers({ shouldAdvanceTime: true });
   const { rerender } = await show();
   client.workers.mockResolvedValue({ changed: 0, workers: [worker(1, "Ada", 5)] });
-  for (let time = 0; time < 5; time++) await rerender({ project: { ...project } });
-  await vi.advanceTimersByTimeAsync(2_000);
+  const after = (change: Partial<Project>) => rerender({ project: { ...project, ...change } });
+  for (let time = 1; time <= 5; time++) await after({ submitted_count: time });
+  await vi.advanceTimersByTimeAsync(4_000);
   await screen.findByText("5");
+  expect(client.workers).toHaveBeenCalledTimes(2);
+  await after({ submitted_count: 5, image_count: 9 });
+  await vi.advanceTimersByTimeAsync(4_000);
   expect(client.workers).toHaveBeenCalledTimes(2);
 });

@@ -4,9 +4,9 @@ import userEvent from "@testing-library/user-event";
 import { afterEach, expect, it, vi } from "vitest";
 import type { PeopleClient } from "../../api/people.ts";
 import type { Project } from "../../api/types.ts";
-import { MemberChanges } from "../../app/member-changes.svelte.ts";
 import { contextOf } from "../../app/services.ts";
 import type { Toasts } from "../../app/toasts.svelte.ts";
+import { WorkChanges } from "../../app/work-changes.svelte.ts";
 import MembersPanel from "./MembersPanel.svelte";
 
 const person = userEvent.setup();
@@ -20,16 +20,16 @@ const people = {
 };
 
 async function remove() {
-  const memberChanges = new MemberChanges();
+  const workChanges = new WorkChanges();
   const services = {
-    memberChanges,
+    workChanges,
     people: people as unknown as PeopleClient,
     toasts: toasts as unknown as Toasts,
   };
   const project = { id: 3, permissions: ["members:manage"] } as unknown as Project;
   render(MembersPanel, { props: { project }, context: contextOf(services) });
   await person.click(await screen.findByRole("button", { name: /Remove Ada/ }));
-  return memberChanges;
+  return workChanges;
 }
 
 afterEach(() => {
