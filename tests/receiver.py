@@ -56,10 +56,12 @@ def receiving(certificate: Path | None = None) -> Iterator[Receiver]:
     kept.url = f"{'http' if certificate is None else 'https'}://localhost:{server.server_address[1]}/hook?a=b"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield kept
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    try:
+        yield kept
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 @dataclass(frozen=True)

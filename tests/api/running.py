@@ -14,6 +14,7 @@ import httpx
 import psutil
 
 from limner.config import Settings
+from tests.processes import ending_what_fails
 
 PATIENCE = 60.0  # s, for a process to start or end on a busy machine
 
@@ -34,11 +35,12 @@ class Server:
             start_new_session=True,
         )
         assert self.process.stdout is not None
-        lines = [self.process.stdout.readline() for _ in range(3)]
-        address = re.search(r"http://\S+", lines[0])
-        token = re.search(r"#token=(\S+)", lines[1])
-        assert address, self.process.stderr
-        assert token
+        with ending_what_fails(self.process):
+            lines = [self.process.stdout.readline() for _ in range(3)]
+            address = re.search(r"http://\S+", lines[0])
+            token = re.search(r"#token=(\S+)", lines[1])
+            assert address, self.process.stderr
+            assert token
         self.client = httpx.Client(base_url=address[0], timeout=PATIENCE)
         session = self.client.post("/api/v1/session", json={"token": token[1]}).json()
         self.client.headers["X-CSRFToken"] = session["csrf_token"]

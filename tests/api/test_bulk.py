@@ -141,6 +141,29 @@ def test_many_are_assigned_evenly_and_back(mia: Person, ada: Person, rob: Person
     assert refused.status_code == 403
 
 
+@pytest.mark.parametrize(("limit", "most"), [("service.turns.MOST_AT_ONCE", 1), ("service.bulk.MOST", 2)])
+def test_many_are_assigned_evenly_however_many_turns_and_requests_it_takes(
+    mia: Person,
+    ada: Person,
+    rob: Person,
+    images: list[int],
+    path: str,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    most: int,
+) -> None:
+    """Also when no time is left after the first turn, where other changes end a request."""
+    monkeypatch.setattr("limner.service.turns.SECONDS", 0.0)
+    monkeypatch.setattr(f"limner.{limit}", most)
+    after, done = 0, []
+    while after is not None:
+        answer = change(mia.client, path, None, {"action": "assign", "to": [ada.id, rob.id]}, after=after)
+        after, done = answer["next"], done + answer["done"]
+    assert done == images
+    to = [image["work"]["assigned_to"] for image in mia.client.get(f"{path}/images").json["images"]]
+    assert sorted(to) == ["Ada", "Ada", "Rob", "Rob"]
+
+
 def test_many_are_deleted_and_restored(mia: Person, images: list[int], path: str) -> None:
     answer = change(mia.client, path, None, {"action": "delete"}, search="a.png")
     assert answer["done"] == images[:1]

@@ -102,10 +102,9 @@ class RayCluster:
             timeout=STARTS_WITHIN,
             check=False,
         )
+        self._processes[number] = [process for process in self._of(number) if process.pid not in before]
         assert run.returncode == 0, run.stdout + run.stderr
-        started = [process for process in self._of(number) if process.pid not in before]
-        assert started, "Ray's processes name the folder that they were given"
-        self._processes[number] = started
+        assert self._processes[number], "Ray's processes name the folder that they were given"
 
     def _of(self, number: int) -> Iterator[psutil.Process]:
         """Those that name the folder, of this machine: all name the head, the head's no other."""
@@ -139,8 +138,8 @@ def ray_cluster(
     """A running cluster, of which the head is there. Its folder's name is short: sockets lie in it."""
     with tempfile.TemporaryDirectory(prefix="lr-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         cluster = RayCluster(Path(folder), cpus, machines, cpus_of_head)
-        cluster.start()
         try:
+            cluster.start()
             yield cluster
         finally:
             cluster.end()

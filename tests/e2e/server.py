@@ -20,6 +20,7 @@ from pathlib import Path
 
 from limner.config import Settings
 from tests.e2e.cluster import around
+from tests.processes import ending_what_fails
 
 DEMO = (sys.executable, "-m", "limner", "demo")
 READY_SECONDS = 180  # loading torch and exporting the graphs, on a slow machine
@@ -48,7 +49,8 @@ class LimnerServer:
 def start_server(home: Path, *, port: int = 0, settings: Mapping[str, str] | None = None) -> LimnerServer:
     """Start ``limner demo`` as :func:`begin_server` does, and wait until it answers and its encoder is ready."""
     server = begin_server(home, port=port, settings=settings)
-    wait_until_ready(server)
+    with ending_what_fails(server.process):
+        wait_until_ready(server)
     return server
 
 
@@ -75,10 +77,11 @@ def begin_server(home: Path, *, port: int = 0, settings: Mapping[str, str] | Non
         )
     assert process.stdout is not None
     printed = ""
-    while not (match := re.search(r"(http://\S+)/login#token=\S+", printed)):
-        line = process.stdout.readline()
-        assert line, f"the server stopped before it listened; it had printed:\n{printed}"
-        printed += line
+    with ending_what_fails(process):
+        while not (match := re.search(r"(http://\S+)/login#token=\S+", printed)):
+            line = process.stdout.readline()
+            assert line, f"the server stopped before it listened; it had printed:\n{printed}"
+            printed += line
     address = shown or match[1]
     link = match[0].replace(match[1], address, 1)
     return LimnerServer(address, link, home, database_url, process)

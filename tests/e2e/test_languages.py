@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -56,14 +56,14 @@ def reader_of(language: str, server: LimnerServer, browser: Browser, *, phone: b
         phone: narrow, and used by fingers, for which buttons are larger.
     """
     context = browser.new_context(viewport=PHONE if phone else VIEWPORT, has_touch=phone, locale=language)
-    context.set_default_timeout(TIMEOUT)
-    page = context.new_page()
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(sign_in_link(server))
-    page.get_by_role("heading", level=1).wait_for()
-    yield page
-    context.close()
+    with closing(context):
+        context.set_default_timeout(TIMEOUT)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(sign_in_link(server))
+        page.get_by_role("heading", level=1).wait_for()
+        yield page
     assert not errors
 
 

@@ -20,6 +20,7 @@ from tests.e2e.conftest import TIMEOUT, VIEWPORT
 from tests.e2e.server import LimnerServer, start_server, stop_server
 from tests.ports import free_port
 from tests.postgres import make_database
+from tests.processes import ending_what_fails
 
 pytestmark = pytest.mark.e2e
 
@@ -59,8 +60,9 @@ def company(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
         command = [node, str(SCRIPT), f"{here}/company", here, SECRET, str(groups)]
         provider = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
     assert provider.stdout is not None
-    issuer = provider.stdout.readline().strip()
-    assert issuer, (home.parent / "provider.log").read_text()
+    with ending_what_fails(provider):
+        issuer = provider.stdout.readline().strip()
+        assert issuer, (home.parent / "provider.log").read_text()
     (home / "secret").write_text(SECRET)
     (home / "oidc.toml").write_text(
         f'[company]\nlabel = "Company"\nissuer = "{issuer}"\nclient_id = "limner"\n'
@@ -69,7 +71,8 @@ def company(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
         'project_roles = [{ value = "owls", project = "Owls", role = "annotator" },'
         ' { value = "owl-leads", project = "Owls", role = "manager" }]\n'
     )
-    server = start_server(home, port=port, settings=settings)
+    with ending_what_fails(provider):
+        server = start_server(home, port=port, settings=settings)
     yield Company(server, provider, issuer, groups)
     stop_server(server)
     provider.kill()

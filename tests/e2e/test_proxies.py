@@ -30,6 +30,7 @@ from tests.e2e.test_faults import draw
 from tests.e2e.waiting import wait_until
 from tests.nginx import nginx_command
 from tests.ports import free_port
+from tests.processes import end
 
 pytestmark = pytest.mark.e2e
 
@@ -90,14 +91,15 @@ def proxied(
     command = prepare(block, tmp_path)
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen([str(_find(program)), *command[1:]], stderr=log, stdout=log, env=environment)
-    deadline = time.monotonic() + PATIENCE
-    while not _listens(port):
-        assert process.poll() is None, (tmp_path / "log").read_text()
-        assert time.monotonic() < deadline, f"{program} does not listen"
-        time.sleep(0.05)
-    yield replace(behind, address=f"https://localhost:{port}{ROOT}")
-    process.terminate()
-    process.wait(PATIENCE)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not _listens(port):
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < deadline, f"{program} does not listen"
+            time.sleep(0.05)
+        yield replace(behind, address=f"https://localhost:{port}{ROOT}")
+    finally:
+        end(process)
 
 
 @pytest.fixture

@@ -165,6 +165,7 @@ def test_events_come_back_from_the_store_as_they_were(database: Database, projec
 def test_events_that_another_version_wrote_are_said_to_be_missing(database: Database, project_id: int) -> None:
     with database.write() as session:
         add_event(session, ImageEvent(image_id=1, action="created"), project_id)
+    with database.write() as session:
         session.execute(text("UPDATE events SET kind = 'tracks'"))
     with database.read() as session:
         assert events_after(session, project_id, 0) is None
@@ -180,6 +181,7 @@ def test_pages_hear_of_their_project_and_of_what_concerns_everybody(database: Da
         with server.write() as session:
             add_event(session, ImageEvent(image_id=1, action="created"), other)
             add_event(session, ImageEvent(image_id=2, action="created"), project_id)
+        with server.read() as session:
             last = latest_event_id(session)
         events.publish([PublishedEvent(None, None, ONE_OF_EACH[-1])])
         heard = page.wait_for(2)

@@ -61,10 +61,10 @@ def _cut_off(host: Host, program: str, url: str) -> Iterator[subprocess.Popen[st
     """A program that runs there and has said its first word, after which the host's cable is pulled."""
     command = [*host.prefix, sys.executable, "-c", program, url]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() in ("held\n", "asks\n")
-        host.unplug()
         try:
+            assert process.stdout is not None
+            assert process.stdout.readline() in ("held\n", "asks\n")
+            host.unplug()
             yield process
         finally:
             host.plug()

@@ -205,9 +205,11 @@ class Crowded(TinyModel):
 def something_beside(model: Crowded, encoder: Encoder) -> Iterator[None]:
     beside = threading.Thread(name="beside", target=lambda: encoder.encode_beside(images(1)))
     beside.start()
-    assert model.begun.wait(60)
-    yield
-    beside.join()
+    try:
+        assert model.begun.wait(60)
+        yield
+    finally:
+        beside.join()
 
 
 def test_a_batch_that_had_no_memory_because_of_what_was_beside_it_is_encoded_again_as_large_as_it_was() -> None:

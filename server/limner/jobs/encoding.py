@@ -209,7 +209,7 @@ class EncodingQueue:
             log_step("failed", event.target.image_sha256, error=event.error, **said)
 
     def _announce(self, session: Session, events: Sequence[EncodeEvent], jobs: Collection[int]) -> None:
-        """Tell the pages; the last thing in the transaction, as :func:`add_events` asks."""
+        """Tell the pages."""
         told = concerned(session, self.models, events)
         for job_id in sorted(jobs):
             job = lock_job(session, job_id)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 from sqlalchemy.orm import Session
 
@@ -16,19 +16,21 @@ from limner.service.annotating import apply_within
 from limner.service.audit import log_action
 from limner.service.images import EVERYTHING, seen_by
 from limner.service.trash import Withdrawn, forget, put_in_trash
-from limner.service.turns import MOST, Outcome, in_turns
+from limner.service.turns import MOST, Outcome, Turn, all_in_turns, in_turns
 from limner.service.wiring import Services
 from limner.service.work import check_worker
+from limner.store.assignments import reassign
 from limner.store.copies import original_of
 from limner.store.listing import count_unsubmitted_empty, numbers_of
 from limner.store.moving import announce_moves, move_image
 from limner.store.tables import Image
 from limner.store.tags import add_tag, announce_tags, remove_tag
-from limner.store.work import announce_work
 from limner.vocabulary.listing import Listing
 from limner.vocabulary.names import clean_folder, clean_tag, folder_of
 from limner.vocabulary.operations import MarkOperation
 from limner.vocabulary.states import ImageState
+
+Was = TypeVar("Was")
 
 
 @dataclass(frozen=True)
@@ -79,21 +81,19 @@ def mark_images(
     Raises:
         NotFound: there is no such project that the actor may see.
     """
-    before: dict[tuple[ImageState, str], list[int]] = defaultdict(list)
 
-    def one(session: Session, image_id: int) -> bool:
+    def one(session: Session, image_id: int) -> tuple[ImageState, str] | None:
         image = _inside(access_image(session, actor, image_id, Permission.ANNOTATE, lock=True), project_id)
         was = (cast(ImageState, image.state), image.state_note)
         if was == (state, note) or (was[0] == state and not note):
-            return False
+            return None
         operation = MarkOperation(kind="mark", uid=uuid.uuid4(), state=state, note=note)
         apply_within(session, actor, image_id, str(uuid.uuid4()), operation, None)
-        before[was].append(image_id)
-        return True
+        return was
 
     numbers, more = _chosen(context, actor, project_id, images)
-    outcome = in_turns(context.database, numbers, one, more=more)
-    return Changed(outcome, [Earlier(ids, each[0], each[1]) for each, ids in before.items()])
+    outcome, before = in_turns(context.database, numbers, one, more=more)
+    return Changed(outcome, [Earlier(ids, each[0], each[1]) for each, ids in _alike(outcome.done, before).items()])
 
 
 def assign_images(context: Services, actor: Actor, project_id: int, images: ManyImages, to: Sequence[int]) -> Changed:
@@ -113,25 +113,15 @@ def assign_images(context: Services, actor: Actor, project_id: int, images: Many
     wanted = {
         number: people[place * len(people) // len(numbers)] if people else None for place, number in enumerate(numbers)
     }
-    before: dict[int | None, list[int]] = defaultdict(list)
-    changed: list[Image] = []
 
-    def one(session: Session, image_id: int) -> bool:
-        image = _inside(access_image(session, actor, image_id, Permission.ASSIGN, lock=True), project_id)
-        if image.assigned_user_id == wanted[image_id]:
-            return False
-        before[image.assigned_user_id].append(image_id)
-        image.assigned_user_id = wanted[image_id]
-        changed.append(image)
-        return True
+    def some(session: Session, image_ids: Sequence[int]) -> Turn[int | None]:
+        access_project(session, actor, project_id, Permission.ASSIGN)
+        before, missing = reassign(session, project_id, {number: wanted[number] for number in image_ids})
+        return Turn(before, [(number, NotFound.row("image", number)) for number in missing])
 
-    def announce(session: Session) -> None:
-        session.flush()
-        announce_work(session, changed)
-        changed.clear()
-
-    outcome = in_turns(context.database, numbers, one, more=more, end_turn=announce)
-    return Changed(outcome, [Earlier(ids, assigned_user_id=user_id) for user_id, ids in before.items()])
+    # All of them, because a next request would divide what this one has left as if nothing had been assigned yet.
+    outcome, before = all_in_turns(context.database, numbers, some, more=more)
+    return Changed(outcome, [Earlier(ids, assigned_user_id=was) for was, ids in _alike(outcome.done, before).items()])
 
 
 def tag_images(
@@ -143,21 +133,20 @@ def tag_images(
         NotFound: there is no such project that the actor may see.
         InvalidInput: the tag is none that can be kept.
     """
-    tag, changed = clean_tag(tag), list[int]()
+    tag = clean_tag(tag)
 
-    def one(session: Session, image_id: int) -> bool:
+    def one(session: Session, image_id: int) -> int | None:
         image = _inside(original_of(session, access_image(session, actor, image_id, Permission.ANNOTATE)), project_id)
         if not (add_tag if put else remove_tag)(session, image.id, tag):
-            return False
-        changed.append(image.id)
-        return True
+            return None
+        return image.id
 
-    def announce(session: Session) -> None:
-        announce_tags(session, project_id, changed)
-        changed.clear()
+    def announce(session: Session, originals: Sequence[int]) -> None:
+        announce_tags(session, project_id, originals)
 
     numbers, more = _chosen(context, actor, project_id, images)
-    return Changed(in_turns(context.database, numbers, one, more=more, end_turn=announce), ())
+    outcome, _ = in_turns(context.database, numbers, one, more=more, end_turn=announce)
+    return Changed(outcome, ())
 
 
 def move_images(context: Services, actor: Actor, project_id: int, images: ManyImages, folder: str) -> Changed:
@@ -168,28 +157,24 @@ def move_images(context: Services, actor: Actor, project_id: int, images: ManyIm
         InvalidInput: files cannot be in a folder of this name.
     """
     folder = clean_folder(folder)
-    before: dict[str, list[int]] = defaultdict(list)
-    moved: list[Image] = []
 
-    def one(session: Session, image_id: int) -> bool:
+    def one(session: Session, image_id: int) -> tuple[Sequence[Image], str] | None:
         image = _inside(access_image(session, actor, image_id, Permission.MANAGE_IMAGES, lock=True), project_id)
         name = image.file_name
         changed = move_image(session, image, folder)
         if not changed:
-            return False
+            return None
         log_action(
             session, actor, "image.move", "image", image.id, project_id=project_id, name=name, to=image.file_name
         )
-        before[folder_of(name)].append(image_id)
-        moved.extend(changed)
-        return True
+        return changed, folder_of(name)
 
-    def announce(session: Session) -> None:
-        announce_moves(session, moved)
-        moved.clear()
+    def announce(session: Session, changes: Sequence[tuple[Sequence[Image], str]]) -> None:
+        announce_moves(session, [image for moved, _ in changes for image in moved])
 
     numbers, more = _chosen(context, actor, project_id, images)
-    outcome = in_turns(context.database, numbers, one, more=more, end_turn=announce)
+    outcome, changes = in_turns(context.database, numbers, one, more=more, end_turn=announce)
+    before = _alike(outcome.done, [path for _, path in changes])
     return Changed(outcome, [Earlier(ids, folder=path) for path, ids in before.items()])
 
 
@@ -199,15 +184,13 @@ def delete_images(context: Services, actor: Actor, project_id: int, images: Many
     Raises:
         NotFound: there is no such project that the actor may see.
     """
-    withdrawn: list[Withdrawn] = []
 
-    def one(session: Session, image_id: int) -> bool:
+    def one(session: Session, image_id: int) -> Withdrawn:
         _inside(access_image(session, actor, image_id, Permission.MANAGE_IMAGES), project_id)
-        withdrawn.append(put_in_trash(session, actor, image_id))
-        return True
+        return put_in_trash(session, actor, image_id)
 
     numbers, more = _chosen(context, actor, project_id, images)
-    outcome = in_turns(context.database, numbers, one, more=more)
+    outcome, withdrawn = in_turns(context.database, numbers, one, more=more)
     forget(context, withdrawn)
     return Changed(outcome, ())
 
@@ -221,6 +204,14 @@ def _chosen(context: Services, actor: Actor, project_id: int, images: ManyImages
         else:
             found = sorted({number for number in images.image_ids if number > images.after})
     return found[:MOST], len(found) > MOST
+
+
+def _alike(image_ids: Sequence[int], before: Sequence[Was]) -> Mapping[Was, Sequence[int]]:
+    """The numbers of images by what was so of them before."""
+    found: dict[Was, list[int]] = defaultdict(list)
+    for image_id, was in zip(image_ids, before, strict=True):
+        found[was].append(image_id)
+    return found
 
 
 def _inside(image: Image, project_id: int) -> Image:

@@ -126,17 +126,17 @@ def restore(
         Forbidden: the actor may not delete images of it.
     """
 
-    def one(session: Session, image_id: int) -> bool:
+    def one(session: Session, image_id: int) -> Image:
         access_project(session, actor, project_id, Permission.MANAGE_IMAGES)
         row = store.restore(session, project_id, image_id)
         if row is None:
             raise _missing()
         _assign_to_who_may(session, row)
         log_action(session, actor, "image.restore", "image", row.id, project_id=project_id, name=row.file_name)
-        return True
+        return row
 
     numbers, more = _chosen(context, actor, project_id, image_ids, after)
-    return in_turns(context.database, numbers, one, more=more)
+    return in_turns(context.database, numbers, one, more=more)[0]
 
 
 def delete_for_good(
@@ -144,16 +144,16 @@ def delete_for_good(
 ) -> Outcome:
     """Delete images in the trash for good; as :func:`restore`. Files that no other project needs go a day later."""
 
-    def one(session: Session, image_id: int) -> bool:
+    def one(session: Session, image_id: int) -> int:
         access_project(session, actor, project_id, Permission.MANAGE_IMAGES)
         row = _in_trash(session, project_id, image_id)
         name = row.trashed_name
         log_action(session, actor, "image.delete_for_good", "image", row.id, project_id=project_id, name=name)
         unreference(session, delete_image(session, row))
-        return True
+        return image_id
 
     numbers, more = _chosen(context, actor, project_id, image_ids, after)
-    return in_turns(context.database, numbers, one, more=more)
+    return in_turns(context.database, numbers, one, more=more)[0]
 
 
 def _chosen(

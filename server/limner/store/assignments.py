@@ -58,8 +58,7 @@ def assign(session: Session, project_id: int, image_ids: Collection[int], user_i
     place = 0
     for first in range(0, len(ids), AT_ONCE):
         some = ids[first : first + AT_ONCE]
-        found = select(Image).where(Image.project_id == project_id, Image.id.in_(some)).order_by(Image.id)
-        images = session.scalars(found.with_for_update().execution_options(populate_existing=True)).all()
+        images = _locked(session, project_id, some)
         missing = set(some) - {image.id for image in images}
         if missing:
             raise InvalidInput(
@@ -79,6 +78,31 @@ def assign(session: Session, project_id: int, image_ids: Collection[int], user_i
     session.flush()
     announce_work(session, changed)
     return len(changed)
+
+
+def reassign(
+    session: Session, project_id: int, wanted: Mapping[int, int | None]
+) -> tuple[Mapping[int, int | None], Sequence[int]]:
+    """Assign images to whom somebody wants for each, None: to nobody.
+
+    Returns:
+        To whom those were assigned that are assigned otherwise now, by their numbers, ascending; and the numbers that
+        no image of the project has.
+    """
+    images = _locked(session, project_id, wanted)
+    others = [image for image in images if image.assigned_user_id != wanted[image.id]]
+    before = {image.id: image.assigned_user_id for image in others}
+    for image in others:
+        image.assigned_user_id = wanted[image.id]
+    session.flush()
+    announce_work(session, others)
+    return before, sorted(set(wanted) - {image.id for image in images})
+
+
+def _locked(session: Session, project_id: int, image_ids: Collection[int]) -> Sequence[Image]:
+    """Those of these images that a project has, ascending, locked and as they are now."""
+    found = select(Image).where(Image.project_id == project_id, Image.id.in_(image_ids)).order_by(Image.id)
+    return session.scalars(found.with_for_update().execution_options(populate_existing=True)).all()
 
 
 def unassign_all(session: Session, user_id: int, project_id: int | None = None) -> None:

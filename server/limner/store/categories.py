@@ -165,7 +165,7 @@ def delete_category(session: Session, category: Category) -> None:
 
 
 def announce_categories(session: Session, project_id: int) -> None:
-    """Tell the pages of a project that its categories changed. The last thing in a transaction."""
+    """Tell the pages of a project that its categories changed."""
     add_event(session, CategoriesEvent(), project_id)
 
 

@@ -16,12 +16,12 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, PoolProxiedConnection, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session
 
 from limner.atomic import PRIVATE
-from limner.errors import InvalidInput
-from limner.store.events import notify_pending, take_pending
+from limner.errors import InvalidInput, Unavailable
+from limner.store.events import store_added
 from limner.store.lost_hosts import client_options, tell_server
 from limner.store.turns import Courtesy, FairLock, Pace
 from limner.vocabulary.events import PublishedEvent
@@ -35,7 +35,13 @@ POOL_SIZE = 32  # connections kept open
 POOL_OVERFLOW = 64  # more under load: as many as the server has threads
 SERVED_POOL_SIZE, SERVED_POOL_OVERFLOW = 5, 15  # with PostgreSQL, which has a hundred for all processes of all hosts
 
+DEADLOCK_DETECTED = "40P01"  # PostgreSQL's SQLSTATE
+
 EventListener = Callable[[Sequence[PublishedEvent]], None]
+
+
+class Deadlocked(Unavailable):
+    """Transactions waited for each other in a circle, and the database ended this one: it can be done again at once."""
 
 
 class Database:
@@ -107,17 +113,16 @@ class Database:
 
         Raises:
             Unavailable: the writers before took longer; nothing was done.
+            Deadlocked: others have what this transaction waited for, and wait for it; nothing was done.
         """
         patience = (BULK_PATIENCE if bulk else PATIENCE) if patience is None else patience
         lock = self._turns.hold(patience) if self.is_sqlite else nullcontext()
-        with lock, Session(self.writing if durable else self._noting, expire_on_commit=False) as session:
-            with session.begin():
-                if not durable and not self.is_sqlite:
-                    session.execute(text("SET LOCAL synchronous_commit TO off"))
-                yield session
-                if not self.is_sqlite:
-                    notify_pending(session)
-            events = take_pending(session)
+        engine = self.writing if durable else self._noting
+        with _telling_deadlocks(), lock, Session(engine, expire_on_commit=False) as session, session.begin():
+            if not durable and not self.is_sqlite:
+                session.execute(text("SET LOCAL synchronous_commit TO off"))
+            yield session
+            events = store_added(session)
         self.saves += not bulk
         if events and self._on_commit is not None:
             self._on_commit(events)
@@ -143,6 +148,18 @@ class Database:
         """Close all connections."""
         for engine in {self.engine, self.writing, self._noting}:
             engine.dispose()
+
+
+@contextmanager
+def _telling_deadlocks() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != DEADLOCK_DETECTED:
+            raise
+        raise Deadlocked(
+            "Somebody else was changing the same at the same time.", hint="Nothing was stored; try again in a moment."
+        ) from error
 
 
 def is_sqlite_url(url: str) -> bool:

@@ -76,7 +76,7 @@ def jobs_in_state(session: Session, kind: str, state: JobStateName) -> Sequence[
 
 
 def announce_job(session: Session, job: Job) -> None:
-    """Tell the pages of the project how the job stands. The last thing in a transaction."""
+    """Tell the pages of the project how the job stands."""
     session.flush()
     event = JobEvent(
         id=job.id,

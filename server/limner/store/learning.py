@@ -121,7 +121,7 @@ def get_on(session: Session, run_id: int, holder: str, progress: LearningProgres
 
 
 def end_run(session: Session, run: LearningRun, state: LearningState, message: str = "") -> None:
-    """Nobody holds a run any more; tells the pages, and webhooks what was learned. The last thing in a transaction."""
+    """Nobody holds a run any more; tells the pages, and webhooks what was learned."""
     run.state, run.message, run.holder, run.lease_until, run.updated = state, message, None, None, utc_now()
     if state == "done":
         said = {"run_id": run.id, "kind": run.kind, "result": run.result, "better": run.figures.get("better")}
@@ -130,7 +130,7 @@ def end_run(session: Session, run: LearningRun, state: LearningState, message: s
 
 
 def announce_run(session: Session, run: LearningRun) -> None:
-    """Tell the pages of the project how the run stands. The last thing in a transaction."""
+    """Tell the pages of the project how the run stands."""
     session.flush()
     add_event(session, event_of(run), run.project_id)
 

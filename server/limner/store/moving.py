@@ -52,7 +52,7 @@ def move_image(session: Session, image: Image, folder: str) -> Sequence[Image]:
 
 
 def announce_moves(session: Session, images: Iterable[Image]) -> None:
-    """Tell pages what these images are called now. The last thing in a transaction.
+    """Tell pages what these images are called now.
 
     Of what some people are not to know it is only told that there is more: gold images, and those on whose copies
     people work. By its name they would know whose copy they have.

@@ -366,7 +366,7 @@ def _is_row_number(number: int) -> bool:
 
 
 def announce_annotations(session: Session, image: AnyImage) -> None:
-    """Tell the pages of the project how an image and its annotations stand now. The last thing in a transaction."""
+    """Tell the pages of the project how an image and its annotations stand now."""
     event = AnnotationsEvent(
         image_id=image.id,
         revision=image.revision,

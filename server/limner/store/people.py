@@ -150,7 +150,7 @@ def forget_person(session: Session, user: User) -> None:
 
 
 def announce_access(session: Session, user_id: int) -> None:
-    """Have all pages of somebody look what they may do now. The last thing in a transaction."""
+    """Have all pages of somebody look what they may do now."""
     add_event(session, AccessEvent(user_id=user_id), None)
 
 

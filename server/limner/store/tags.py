@@ -72,7 +72,7 @@ def remove_tag(session: Session, image_id: int, tag: str) -> bool:
 
 
 def announce_tags(session: Session, project_id: int, image_ids: Sequence[int]) -> None:
-    """Tell pages which tags these images of a project have now. The last thing in a transaction."""
+    """Tell pages which tags these images of a project have now."""
     if not image_ids:
         return
     told: list[ImageTags] = []

@@ -35,9 +35,8 @@ def put_in_trash(session: Session, image: Image, user_id: int, now: datetime | N
         now: the present moment.
     """
     home, now = image.project_id, now or utc_now()
-    session.execute(
-        select(Project.id).where(Project.id == home).with_for_update()
-    )  # restore_same comes before or after
+    # restore_same comes before or after; rows that name the project do not wait
+    session.execute(select(Project.id).where(Project.id == home).with_for_update(key_share=True))
     trash = _ensure_trash(session, home)
     copies = session.scalars(select(Image).where(Image.copy_of == image.id).with_for_update()).all()
     image.trashed_name = image.file_name

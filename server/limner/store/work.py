@@ -36,7 +36,7 @@ def works_of(session: Session, images: Sequence[AnyImage], now: datetime | None 
 
 
 def announce_work(session: Session, images: Sequence[AnyImage]) -> None:
-    """Tell pages who has, or is to work on, these images now, project by project. The last thing in a transaction."""
+    """Tell pages who has, or is to work on, these images now, project by project."""
     works = works_of(session, images) if 0 < len(images) <= MOST_NAMED else {}
     events = []
     for project_id in sorted({image.project_id for image in images}):
