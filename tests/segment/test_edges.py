@@ -79,15 +79,15 @@ def test_a_broad_line_becomes_its_crest_whichever_way_it_runs(slope: float) -> N
 def test_the_command_draws_measures_and_does_nothing_twice(tmp_path: Path) -> None:
     photos, out = tmp_path / "photos", tmp_path / "edges"
     photos.mkdir()
-    pixels = np.full((60, 80, 3), 30, np.uint8)
-    pixels[15:45, 20:60] = (220, 180, 40)
+    pixels = np.full((240, 320, 3), 30, np.uint8)
+    pixels[60:180, 80:240] = (220, 180, 40)
     Image.fromarray(pixels).save(photos / "square.png")
     (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnot much of a picture")
-    mask = np.zeros((60, 80), np.bool_)
-    mask[15:45, 20:60] = True
+    mask = np.zeros((240, 320), np.bool_)
+    mask[60:180, 80:240] = True
     segmentation = rle.encode(mask)
     document = {
-        "image": {"height": 60, "width": 80, "sha256": "00000001" + 56 * "0"},
+        "image": {"height": 240, "width": 320, "sha256": "00000001" + 56 * "0"},
         "annotations": [{"segmentation": segmentation}],
     }
     (photos / "square.json").write_text(json.dumps(document))
@@ -97,7 +97,7 @@ def test_the_command_draws_measures_and_does_nothing_twice(tmp_path: Path) -> No
     assert "broken.png" in first.stderr
     assert "1 image (0 done already), 1 refused" in first.stdout
     with Image.open(out / "square.png") as drawn:
-        assert drawn.size == (80, 60)
+        assert drawn.size == (320, 240)
         assert drawn.mode == "L"
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert set(figures) == {"ods", "ois", "recall", "precision", "threshold", "recall_at_half"}
