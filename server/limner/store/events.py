@@ -8,7 +8,7 @@ from typing import cast
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import Table, bindparam, delete, func, insert, or_, select, text
+from sqlalchemy import Table, bindparam, delete, exists, func, insert, or_, select, text
 from sqlalchemy.event import listens_for
 from sqlalchemy.orm import Session, SessionTransaction
 
@@ -24,7 +24,13 @@ ADDED = "limner_events"  # key in Session.info: those that wait for the end of t
 CHANNEL = "limner_events"  # of PostgreSQL's NOTIFY: the number of a stored event, or an event that is not stored
 
 _EVENTS = cast(Table, EventRow.__table__)
-_NEW_EVENT = insert(_EVENTS).returning(_EVENTS.c.id)
+_VALUES = {name: bindparam(name, type_=_EVENTS.c[name].type) for name in ("project_id", "kind", "payload", "created")}
+_OF_NOBODY_OR_THERE = or_(_VALUES["project_id"].is_(None), exists().where(Project.id == _VALUES["project_id"]))
+_NEW_EVENT = (  # none, when its project is gone
+    insert(_EVENTS)
+    .from_select([*_VALUES], select(*_VALUES.values()).where(_OF_NOBODY_OR_THERE))
+    .returning(_EVENTS.c.id)
+)
 _NEW_EVENTS = insert(_EVENTS).returning(_EVENTS.c.id, sort_by_parameter_order=True)
 _PROJECTS_THAT_STAY = (  # until the commit, which is the lock that rows naming them take
     select(Project.id)
@@ -89,11 +95,12 @@ def store_added(session: Session) -> list[PublishedEvent]:
         return []
     session.flush()
     connection = session.connection()  # no objects: nobody needs them
-    projects = {each.project_id for each in added}
-    there = {None, *connection.scalars(_PROJECTS_THAT_STAY, {"numbers": [*filter(None, projects)]})}
-    added = [each for each in added if each.project_id in there]
-    if not added:
-        return []
+    if connection.dialect.name == "postgresql" or len(added) > 1:  # SQLite has one writer: what is there stays
+        projects = {each.project_id for each in added}
+        there = {None, *connection.scalars(_PROJECTS_THAT_STAY, {"numbers": [*filter(None, projects)]})}
+        added = [each for each in added if each.project_id in there]
+        if not added:
+            return []
     wait_to_be(Only.ORDERS_EVENTS, connection)
     now = utc_now()
     rows = [
@@ -107,6 +114,8 @@ def store_added(session: Session) -> list[PublishedEvent]:
     ]
     one = len(rows) == 1  # as in every save, and cheaper than many
     ids = connection.scalars(*((_NEW_EVENT, rows[0]) if one else (_NEW_EVENTS, rows))).all()
+    if not ids:
+        return []
     if ids[-1] // PRUNE_EVERY > (ids[0] - 1) // PRUNE_EVERY:
         session.execute(delete(EventRow).where(EventRow.id <= ids[-1] - KEPT_EVENTS))
     if connection.dialect.name == "postgresql":
