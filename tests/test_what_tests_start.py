@@ -34,7 +34,8 @@ def test_no_postgresql_server_and_no_folder_is_left() -> None:
         data = Path(str(make_url(server.url).query["host"]))
         postmaster = psutil.Process(int((data / "postmaster.pid").read_text().split()[0]))
         raise Failed
-    assert not postmaster.is_running()
+    # One that has ended stays a zombie until whoever inherited it has asked after it.
+    assert not postmaster.is_running() or postmaster.status() == psutil.STATUS_ZOMBIE
     assert not data.parent.exists()
 
 

@@ -73,9 +73,10 @@ def test_proposals_are_ranked_by_rating_and_stability_together() -> None:
 
 
 def test_the_command_proposes_and_measures(tmp_path: Path) -> None:
-    pixels = np.full((*SIZE, 3), 30, np.uint8)
+    pixels = np.full((*SIZE, 3), 90.0)
     pixels[50:150, 60:160] = (220, 180, 40)
-    Image.fromarray(pixels).save(tmp_path / "square.png")
+    grain = np.random.default_rng(0).normal(0, 15, pixels.shape)  # the detector knows photos alone
+    Image.fromarray(np.clip(pixels + grain, 0, 255).astype(np.uint8)).save(tmp_path / "square.png")
     document = {
         "image": {"height": SIZE[0], "width": SIZE[1]},
         "annotations": [{"segmentation": _box(60, 50, 100, 100)}],
