@@ -22,7 +22,6 @@ import { Saving } from "./saving.svelte.ts";
 import { ServerWatch } from "./server.svelte.ts";
 import { Toasts } from "./toasts.svelte.ts";
 import { View } from "./view.svelte.ts";
-import { WorkChanges } from "./work-changes.svelte.ts";
 
 export interface Services {
   client: Client;
@@ -37,7 +36,6 @@ export interface Services {
   webhooks: WebhooksClient;
   trash: TrashClient;
   account: Account;
-  workChanges: WorkChanges;
   router: Router;
   saving: Saving;
   streams: ProjectStreams;
@@ -76,7 +74,6 @@ export function createServices(): Services {
     webhooks: new WebhooksClient(http),
     trash: new TrashClient(http),
     account,
-    workChanges: new WorkChanges(),
     saving,
     streams: new ProjectStreams(scope.then(sharingIn)),
     router: new Router(),

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import type { Category, ComparedAnswers } from "../api/types.ts";
+import { ADA, answersOf, BO, EVE } from "./settling.test-support.ts";
 import {
   type Choice,
   carriedOver,
@@ -12,7 +13,6 @@ import {
   takenFrom,
 } from "./settling.ts";
 
-const [ADA, BO, EVE] = [1, 2, 3];
 const segmentation = { size: [4, 4] as [number, number], counts: "0" };
 
 function thing(category_id: number | null, ...masks: [id: number, user: number, category: number | null][]) {
@@ -26,26 +26,8 @@ function thing(category_id: number | null, ...masks: [id: number, user: number, 
   };
 }
 
-function compared(...people: number[]): ComparedAnswers {
-  return {
-    image_id: 9,
-    file_name: "a.png",
-    width: 4,
-    height: 4,
-    revision: 5,
-    overlap: "ready",
-    answers: people.map((user_id) => ({
-      copy_id: 100 + user_id,
-      revision: user_id,
-      user_id,
-      name: `Person ${user_id}`,
-      skipped: user_id === EVE,
-      note: "",
-      masks: 1,
-    })),
-    things: [thing(7, [30, BO, 7]), thing(6, [12, ADA, 6], [31, BO, 7])],
-  };
-}
+const compared = (...people: number[]) =>
+  answersOf(people, [thing(7, [30, BO, 7]), thing(6, [12, ADA, 6], [31, BO, 7])]);
 
 it("proposes what most people marked, and nobody counts who skipped", () => {
   const both = compared(ADA, BO, EVE);

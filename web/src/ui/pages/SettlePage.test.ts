@@ -9,42 +9,26 @@ import type { ComparedAnswers, Settlement } from "../../api/types.ts";
 import type { Router } from "../../app/router.svelte.ts";
 import { contextOf } from "../../app/services.ts";
 import { Toasts } from "../../app/toasts.svelte.ts";
+import { ADA, answersOf, BO } from "../../gallery/settling.test-support.ts";
 import SettlePage from "./SettlePage.svelte";
 
 vi.mock("../agreement/AnswersPicture.svelte", async () => import("../components/Logo.svelte")); // there is no canvas here
 vi.mock("../components/TopBar.svelte", async () => import("../components/Logo.svelte")); // has tests of its own
 
-const [ADA, BO] = [1, 2];
 const person = userEvent.setup();
 const stale = new ApiError("stale_revision", "Image 9 was changed since you looked at it.", "", 412);
 
 function answers(revision: number, ...things: [id: number, user: number][][]): ComparedAnswers {
-  const segmentation = { size: [4, 4], counts: "0" };
-  return {
-    image_id: 9,
-    file_name: "a.png",
-    width: 4,
-    height: 4,
-    revision: 5,
-    overlap: "ready",
-    answers: [ADA, BO].map((user_id) => ({
-      copy_id: 100 + user_id,
-      revision,
-      user_id,
-      name: user_id === ADA ? "Ada" : "Bo",
-      skipped: false,
-      note: "",
-      masks: 1,
-    })),
-    things: things.map((masks) => ({
-      masks: masks.map(([id, user_id]) => ({ id, user_id, category_id: null, segmentation })),
-      consensus: segmentation,
-      disputed: segmentation,
-      category_id: null,
-      agreed: true,
-      iou: 0.8,
-    })),
-  } as ComparedAnswers;
+  const segmentation = { size: [4, 4] as [number, number], counts: "0" };
+  const found = things.map((masks) => ({
+    masks: masks.map(([id, user_id]) => ({ id, user_id, category_id: null, segmentation })),
+    consensus: segmentation,
+    disputed: segmentation,
+    category_id: null,
+    agreed: true,
+    iou: 0.8,
+  }));
+  return answersOf([ADA, BO], found, revision);
 }
 
 const BEFORE = answers(
