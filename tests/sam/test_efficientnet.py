@@ -133,3 +133,19 @@ def test_fresh_weights_let_features_through() -> None:
         features = EfficientNetLite2()(torch.randn(1, 3, 64, 64))
     assert all(0.01 < level.std() < 100 for level in features)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in EfficientNetLite2().modules())
+
+
+def test_what_is_frozen_lets_the_same_gradients_through() -> None:
+    torch.manual_seed(7)
+    network = EfficientNetLite2().double()
+    images = torch.randn(2, 3, 64, 96, dtype=torch.float64, requires_grad=True)
+    gradients = []
+    for learns in (True, False):
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d) and module.groups > 1:
+                module.requires_grad_(learns)
+        levels = network(images)
+        parameters = [parameter for parameter in network.stem.parameters() if parameter.requires_grad]
+        gradients.append(torch.autograd.grad(sum(level.pow(2).sum() for level in levels), [images, *parameters]))
+    for expected, found in zip(*gradients, strict=True):
+        torch.testing.assert_close(found, expected)

@@ -53,6 +53,21 @@ def test_it_writes_weights_a_log_and_curves(tmp_path: Path) -> None:
     assert (tmp_path / "curves.png").stat().st_size > 1000
 
 
+def test_batch_norms_follow_the_batches_unless_they_are_told_not_to(tmp_path: Path) -> None:
+    moved = {}
+    for moving in (True, False):
+        config = tiny_config(tmp_path / str(moving), steps=2)
+        config = dataclasses.replace(config, schedule=dataclasses.replace(config.schedule, moving_statistics=moving))
+        before = new_samlet(config, torch.device("cpu"))[0].state_dict()
+        loop.train(config)
+        after = read_checkpoint(config.run.output / loop.CHECKPOINT)["model"]
+        moved[moving] = {
+            name for name in before if "running_" in name and not torch.equal(before[name].cpu(), after[name])
+        }
+    assert moved[True]
+    assert not moved[False]
+
+
 def test_a_loss_that_is_no_number_keeps_the_last_good_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loop.train(tiny_config(tmp_path, steps=2))
     before = (tmp_path / loop.CHECKPOINT).read_bytes()
@@ -208,3 +223,23 @@ def test_a_process_that_fails_ends_the_run(tmp_path: Path) -> None:
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 1
     assert b"holds a run already" in output
+
+
+AFTER_OPENCV_HAD_THREADS = """
+import dataclasses, sys
+from pathlib import Path
+import cv2, numpy as np
+from limner.train import loop
+from tests.train.helpers import tiny_config
+
+cv2.setNumThreads(4)
+cv2.cvtColor(np.zeros((2000, 2000, 3), np.uint8), cv2.COLOR_BGR2RGB)
+config = tiny_config(Path(sys.argv[1]), steps=2)
+loop.train(dataclasses.replace(config, run=dataclasses.replace(config.run, workers=1)))
+"""
+
+
+def test_data_processes_do_not_wait_for_threads_that_opencv_had_before(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", AFTER_OPENCV_HAD_THREADS, str(tmp_path / "run")]
+    subprocess.run(command, check=True, timeout=300)
+    assert read_checkpoint(tmp_path / "run" / loop.CHECKPOINT)["step"] == 2

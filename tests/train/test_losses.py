@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import itertools
+
+import pytest
 import torch
 
 from limner.train.losses import ambiguous_loss, edge_loss, instance_loss, mask_loss, true_iou
@@ -40,6 +43,30 @@ def test_absent_targets_do_not_count() -> None:
     result = ambiguous_loss(logits, torch.ones(1, 4), targets, torch.tensor([[1.0, 0, 0]]))
     assert result.mask < 1e-2
     assert result.answer.item() == 1
+
+
+def test_the_matching_is_the_cheapest_of_all_and_gradients_are_those_of_the_pairs_in_it() -> None:
+    generator = torch.Generator().manual_seed(3)
+    logits = (4 * torch.randn(5, 4, 16, 16, generator=generator)).requires_grad_()
+    targets = (torch.rand(5, 3, 16, 16, generator=generator) < 0.3).float()
+    present = torch.tensor([[1.0, 1, 1], [1, 0, 0], [1, 1, 0], [1, 0, 0], [1, 1, 1]])
+    result = ambiguous_loss(logits, torch.zeros(5, 4), targets, present)
+
+    expected, answers = logits.new_zeros(()), []
+    for mine, wanted, real in zip(logits, targets, present, strict=True):
+        weights = real * torch.tensor([1.0, 0.5, 0.5])
+        losses = {
+            order: (mask_loss(mine[1:][list(order)], wanted) * weights).sum() / weights.sum()
+            for order in itertools.permutations(range(3))  # which mask answers each target
+        }
+        best = min(losses, key=lambda order: losses[order].item())
+        answers.append(1 + best[0])
+        expected = expected + (losses[best] + 0.6 * mask_loss(mine[0], wanted[0])) / 5
+    assert result.answer.tolist() == answers
+    assert result.mask.item() == pytest.approx(expected.item(), rel=1e-5)
+    (got,) = torch.autograd.grad(result.mask, logits)
+    (wanted_gradient,) = torch.autograd.grad(expected, logits)
+    torch.testing.assert_close(got, wanted_gradient, rtol=1e-4, atol=1e-7)
 
 
 def test_predicted_iou_learns_the_intended_target() -> None:

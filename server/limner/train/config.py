@@ -42,6 +42,7 @@ class Schedule:
     weight_decay: float = 0.03
     average: float = 0.998  # decay of the exponential moving average of the weights
     clip_gradient: float = 1.0  # norm
+    moving_statistics: bool = True  # whether batch norms follow the batches; with a few images in each, rather not
     log_every: int = 25  # steps
     checkpoint_every: int = 200
     validate_every: int = 1000

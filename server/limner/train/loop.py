@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -76,7 +77,8 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
         state = TrainingState(*new_samlet(config, group.device), config.schedule, rates=rates, saves_frozen=True)
         held_out = measured_photos(config) if group.leads else []
         dataset = BatchDataset(config, group.rank, group.processes)
-        run(config, Task(dataset, held_out, _write_samlet), state, group, resume)
+        moving = config.schedule.moving_statistics
+        run(config, Task(dataset, held_out, _write_samlet, moving_statistics=moving), state, group, resume)
     return config.run.output / WEIGHTS
 
 
@@ -188,6 +190,7 @@ def _write_samlet(model: PromptableModel, path: Path, steps: int) -> None:
 
 def _loader(config: TrainConfig, task: Task, group: Group, first_step: int) -> DataLoader[Batch]:
     workers = config.run.workers
+    cv2.setNumThreads(1)  # data processes are forks: they would wait forever for OpenCV's threads, which no fork has
     return DataLoader(
         task.batches,
         batch_size=None,
@@ -201,10 +204,7 @@ def _loader(config: TrainConfig, task: Task, group: Group, first_step: int) -> D
 
 def _single_thread(worker: int) -> None:
     """A data process must not compete with training for the cores, nor stop before it does."""
-    import cv2
-
     torch.set_num_threads(1)
-    cv2.setNumThreads(1)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 

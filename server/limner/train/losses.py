@@ -63,19 +63,29 @@ def ambiguous_loss(logits: Tensor, iou: Tensor, targets: Tensor, present: Tensor
         targets: (B, 3, h, w), the intended one first.
         present: (B, 3), which of them exist; the first always does.
     """
-    pairs = mask_loss(logits[:, 1:, None], targets[:, None])  # (B, 3 masks, 3 targets)
-    weights = present.clone()
-    weights[:, 1:] *= OTHER_TARGET_WEIGHT
+    owner, target = present.nonzero(as_tuple=True)  # (N,) each: the targets that exist
+    weights = torch.where(target == 0, 1.0, OTHER_TARGET_WEIGHT)  # (N,)
+    mask_of_target = _matching(logits.detach(), targets, owner, target, weights)  # (B, 3)
+    matched = logits.flatten(0, 1).index_select(0, len(logits[0]) * owner + mask_of_target[owner, target])
+    share = weights / weights.new_zeros(len(logits)).index_add(0, owner, weights)[owner]  # of its prompt's loss
+    loss = (mask_loss(matched, targets[owner, target]) * share).sum() / len(logits)
+    single = SINGLE_MASK_WEIGHT * mask_loss(logits[:, 0], targets[:, 0]).mean()
+    reached = true_iou(logits, targets[:, :1])  # (B, 4)
+    return AmbiguousLoss(loss + single, F.mse_loss(iou, reached), mask_of_target[:, 0])
+
+
+@torch.no_grad()
+def _matching(logits: Tensor, targets: Tensor, owner: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+    """Which of masks 1 to 3 answers each target at the least loss of all: (B, 3). Needs no gradients, and so it is
+    computed apart from the loss of those pairs that are matched, which are few.
+    """
+    costs = weights.new_zeros(len(logits), 3, 3)  # (B, masks, targets)
+    pairs = mask_loss(logits[owner, 1:], targets[owner, target][:, None])  # (N, 3 masks)
+    costs[owner, :, target] = pairs * weights[:, None]
     permutations = torch.tensor(_PERMUTATIONS, device=logits.device)  # (6, 3): mask for each target
     slots = torch.arange(3, device=logits.device)
-    with torch.no_grad():
-        costs = (pairs[:, permutations, slots] * weights[:, None]).sum(-1)  # (B, 6)
-        mask_of_target = permutations[costs.argmin(1)]  # (B, 3)
-    matched = torch.gather(pairs, 1, mask_of_target[:, None, :]).squeeze(1)  # (B, 3)
-    loss = (matched * weights).sum(1) / weights.sum(1)
-    loss = loss + SINGLE_MASK_WEIGHT * mask_loss(logits[:, 0], targets[:, 0])
-    reached = true_iou(logits, targets[:, :1])  # (B, 4)
-    return AmbiguousLoss(loss.mean(), F.mse_loss(iou, reached), mask_of_target[:, 0] + 1)
+    best = costs[:, permutations, slots].sum(-1).argmin(1)  # (B, 6) -> (B,)
+    return permutations[best] + 1
 
 
 def instance_loss(vectors: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:

@@ -55,7 +55,7 @@ class Photo:
                 f"{self.image_path} is {counted(bgr.shape[1], 'pixel')} wide and {bgr.shape[0]} high.",
                 hint=f"Its JSON says {self.size[1]} wide and {self.size[0]} high.",
             )
-        return np.ascontiguousarray(bgr[..., ::-1], dtype=np.uint8)
+        return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
     def masks(self) -> list[NDArray[np.bool_]]:
         """All masks, (H, W) each."""
