@@ -12,7 +12,7 @@
 # make train   train Samlet further on this machine (see docs/samlet.md)
 # make train-gpu PHOTOS="a b"   nine minutes of training on a rented GPU; call it again to go on (see docs/samlet.md)
 #
-# Needs Python >= 3.11, Node >= 20 and make; everything else is installed into .venv and web/node_modules.
+# Needs Python >= 3.11, Node >= 20.19 and make; everything else is installed into .venv and web/node_modules.
 
 PYTHON  ?= python3
 VENV    ?= .venv
@@ -116,6 +116,8 @@ $(STATIC): $(WEB_SOURCES) web/node_modules/.installed
 	cd web && npm run build
 
 web/node_modules/.installed: web/package-lock.json
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' || \
+	{ echo "Limner needs Node 20.19 or newer, from https://nodejs.org." >&2; exit 1; }
 	cd web && npm ci --no-audit --no-fund
 	@touch $@
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import signal
@@ -46,7 +47,7 @@ class Task:
 
     Attributes:
         batches: by step number.
-        held_out: photos to validate on; may be none.
+        held_out: photos to validate on; may be none. Asked for each time it is validated.
         write: the averaged model, the file to write its weights to, and the steps done.
         subject: what answers in validation.
         moving_statistics: whether batch norms follow the batches; a model that is fine-tuned keeps its own.
@@ -55,7 +56,7 @@ class Task:
     """
 
     batches: Dataset[Batch]
-    held_out: Sequence[Photo]
+    held_out: Callable[[], Sequence[Photo]]
     write: Callable[[PromptableModel, Path, int], None]
     subject: Callable[[PromptableModel], ModelSubject] = ModelSubject
     moving_statistics: bool = True
@@ -75,18 +76,20 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
         config = with_projects(config, group)
         rates = {"encoder.backbone.": config.pretrained.rate}
         state = TrainingState(*new_samlet(config, group.device), config.schedule, rates=rates, saves_frozen=True)
-        held_out = measured_photos(config) if group.leads else []
+        held_out = measured_photos(config) if group.leads else list[Photo]
         dataset = BatchDataset(config, group.rank, group.processes)
         moving = config.schedule.moving_statistics
         run(config, Task(dataset, held_out, _write_samlet, moving_statistics=moving), state, group, resume)
     return config.run.output / WEIGHTS
 
 
-def measured_photos(config: TrainConfig) -> list[Photo]:
+def measured_photos(config: TrainConfig) -> Callable[[], Sequence[Photo]]:
     """What a run is validated on: its held-out photos, without near-copies, and all photos of sources left out.
 
+    Near-copies are looked for when the photos are first asked for: that means to read every photo.
+
     Raises:
-        InvalidFile: when a source that is left out is in no folder, or a photo cannot be read.
+        InvalidFile: when a source that is left out is in no folder; and when asked, if a photo cannot be read.
     """
     photos = find_photos(config.photos.folders) if config.photos else []
     sources = config.validation.leave_out
@@ -95,7 +98,12 @@ def measured_photos(config: TrainConfig) -> list[Photo]:
     if absent:
         known = ", ".join(sorted({photo.source for photo in photos})) or "none"
         raise InvalidFile(f"There are no photos of {min(absent)!r} to leave out.", hint=f"Sources: {known}.")
-    return [*left_out, *held_out_without_copies([photo for photo in photos if photo.source not in sources])]
+
+    @functools.cache
+    def measured() -> Sequence[Photo]:
+        return [*left_out, *held_out_without_copies([photo for photo in photos if photo.source not in sources])]
+
+    return measured
 
 
 def run(config: TrainConfig, task: Task, state: TrainingState, group: Group, resume: bool) -> None:
@@ -215,7 +223,7 @@ def _validate(config: TrainConfig, task: Task, state: TrainingState) -> dict[str
     subject = task.subject(state.average)
     protocol = Protocol(clicks=choice.clicks, box=True, masks_per_image=choice.masks_per_image)
     figures: dict[str, object] = {}
-    photos = first_of_each_source(task.held_out, choice.images_per_source)
+    photos = first_of_each_source(task.held_out(), choice.images_per_source)
     if photos:
         report = evaluate_photos(subject, photos, protocol)
         figures["miou"] = report.miou

@@ -74,7 +74,7 @@ def finetune(
         batches.fill_cache(model, on_encoded)
         task = Task(
             batches,
-            held_out,
+            lambda: held_out,
             write,
             lambda tuned: CachedSubject(tuned, cache),
             moving_statistics=False,
@@ -83,7 +83,7 @@ def finetune(
         )
     else:
         batches = ViewBatches(config, pool, stride)
-        task = Task(batches, held_out, write, moving_statistics=False, validate_ends=measures, told=on_step)
+        task = Task(batches, lambda: held_out, write, moving_statistics=False, validate_ends=measures, told=on_step)
     origin = {"weights": weights_sha256, "adapt": adaptation.adapt, "rank": str(adaptation.rank)}
     run(config, task, TrainingState(model, None, config.schedule, origin), Group(device=device), resume)
     return config.run.output / WEIGHTS
