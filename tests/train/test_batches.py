@@ -1,16 +1,22 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
+import cv2
 import numpy as np
+import pytest
 import torch
 
-from limner.train.augment import letterboxed, paste_cut_out, random_view
+from limner.errors import InvalidFile
+from limner.train.augment import letterboxed, paste_cut_out, random_view, resized
 from limner.train.batches import BatchDataset, step_size
-from limner.train.config import Photos, Scenes, Size
+from limner.train.config import Photos, PromptMix, Scenes, Size
 from limner.train.photos import label_layers
 from limner.train.scenes import Scene
+from limner.train.targets import choose_targets, shrunk
+from limner.vocabulary import rle
 from tests.train.helpers import tiny_config, two_squares, write_photo
 
 
@@ -124,3 +130,42 @@ def test_letterboxing_cuts_one_side() -> None:
         assert 64 in cut.shape[:2]
         assert min(cut.shape[:2]) >= 35
         assert cut.shape[:2] == cut_labels.shape[1:]
+
+
+@pytest.mark.parametrize("scale", [0.4, 0.61, 0.8, 1.27])
+def test_labels_stay_where_the_picture_has_them(scale: float) -> None:
+    rng = np.random.default_rng(4)
+    away = []
+    for _ in range(40):
+        mask = np.zeros((300, 400), np.uint8)
+        cv2.circle(mask, (int(rng.integers(60, 340)), int(rng.integers(60, 240))), int(rng.integers(20, 50)), 1, -1)
+        image = np.repeat(255 * mask[..., None], 3, axis=2)
+        small, labels = resized(image, np.stack([mask, mask, mask]), scale, scale)
+        rows, columns = np.nonzero(small[..., 0] > 127)
+        label_rows, label_columns = np.nonzero(labels[0])
+        away.append((label_rows.mean() - rows.mean(), label_columns.mean() - columns.mean()))
+    assert np.abs(np.mean(away, axis=0)).max() < 0.05  # pixels
+
+
+def test_masks_that_are_too_small_are_named_instead_of_looked_for_for_ever(tmp_path: Path) -> None:
+    document = write_photo(tmp_path / "photos", "p")
+    content = json.loads(document.read_text())
+    dot = np.zeros((48, 64), bool)
+    dot[5, 5] = True
+    content["annotations"] = [{"segmentation": rle.encode(dot)}]
+    document.write_text(json.dumps(content))
+    config = dataclasses.replace(
+        tiny_config(tmp_path / "run"), photos=Photos(share=1.0, folders=(tmp_path / "photos",), paste=0.0), scenes=None
+    )
+    with pytest.raises(InvalidFile, match="No mask is large enough"):
+        BatchDataset(config)[0]
+
+
+def test_only_layers_that_are_asked_for_are_chosen() -> None:
+    labels = np.zeros((3, 64, 64), np.uint8)
+    labels[1, 10:40, 10:40] = 1
+    wholes = PromptMix(per_image=2, layers=(1.0, 0.0, 0.0))
+    assert choose_targets(np.random.default_rng(0), labels, wholes) == []
+    labels[0, 5:60, 5:60] = 1
+    chosen = choose_targets(np.random.default_rng(0), labels, wholes)
+    assert [int(target.masks[0].sum()) for target in chosen] == [int(shrunk(labels[0] > 0, 2).sum())] * 2

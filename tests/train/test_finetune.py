@@ -26,9 +26,10 @@ from limner.train.finetune import views
 from limner.train.finetune.adapt import Adapt, Adaptation, adapt_model, merged
 from limner.train.finetune.settings import suggested_config
 from limner.train.finetune.tuning import finetune
+from limner.train.photos import find_photos
 from limner.train.state import read_checkpoint
 from tests.tiny_samlet import TINY_SAMLET
-from tests.train.helpers import write_photo
+from tests.train.helpers import tiny_config, write_photo
 
 WEIGHTS = "ab" * 32  # stands for the hash of the weights that a run starts from
 TINY_VIT = VitConfig(embed_dim=16, depth=2, num_heads=2, global_blocks=(1,), image_size=128, window_size=4)
@@ -212,3 +213,16 @@ def test_masks_too_small_to_ask_for_are_named(photos: Path, tmp_path: Path, monk
     model = tiny_samlet()
     with pytest.raises(InvalidFile, match="No mask is large enough"):
         finetune(model, WEIGHTS, config_for(model, "encoder", photos, tmp_path, steps=1), Adaptation("encoder"))
+
+
+def test_views_fill_the_square_of_a_model_that_stretches_images(tmp_path: Path) -> None:
+    write_photo(tmp_path, "p")  # 48 high, 64 wide
+    pool = views.PhotoPool(find_photos([tmp_path]), balance=1.0)
+    config = tiny_config(tmp_path / "run")
+    for fit, whole in (("pad", (48, 64)), ("stretch", (64, 64))):
+        batches = views.ViewBatches(config, pool, stride=2, views=2, fit=fit)
+        image, labels = batches.view(next(iter(pool.photos())), 0, 64)
+        assert image.shape[:2] == labels.shape[1:] == whole
+    assert (batches.view(next(iter(pool.photos())), 1, 64)[0].shape[:2]) == (64, 64)
+    fresh = views.ViewBatches(config, pool, stride=2, fit="stretch")
+    assert (fresh[0].images[:, :, -1, -1] != 0).all()  # padding is zero

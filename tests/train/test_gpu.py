@@ -158,3 +158,16 @@ def test_without_cuda_it_says_so(tmp_path: Path) -> None:
 def test_a_missing_pack_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidFile, match="no pack"):
         gpu.train_packed(write_recipe(tmp_path, 2), tmp_path / "pack.zip", tmp_path / "home")
+
+
+def test_a_hash_that_is_none_moves_no_photo_into_the_training(tmp_path: Path) -> None:
+    photos = write_photos(tmp_path / "photos", 30)
+    for document in photos.glob("*.json"):
+        content = json.loads(document.read_text())
+        content["image"]["sha256"] = "AB" * 32
+        document.write_text(json.dumps(content))
+    pack_photos([photos], tmp_path / "pack.zip", side=32)
+    unpack_photos(tmp_path / "pack.zip", tmp_path / "unpacked")
+    before, after = ([photo.held_out for photo in find_photos([folder])] for folder in (photos, tmp_path / "unpacked"))
+    assert before == after
+    assert any(before)

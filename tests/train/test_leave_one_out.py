@@ -109,3 +109,14 @@ def test_a_recipe_and_folders_are_not_measured_together(recipe: Path, tmp_path: 
         CliRunner().invoke(cli, ["evaluate"], catch_exceptions=False)
     with pytest.raises(InvalidInput, match="More than one"):
         CliRunner().invoke(cli, [*arguments, "--model", "samlet"], catch_exceptions=False)
+
+
+def test_figures_of_another_recipe_are_not_passed_off_as_its_own(recipe: Path, tmp_path: Path) -> None:
+    config, protocol = read_config(recipe), Protocol(clicks=(1,))
+    list(leave_one_source_out(config, [("a",)], protocol))
+    slower = dataclasses.replace(config, schedule=dataclasses.replace(config.schedule, learning_rate=1e-5))
+    with pytest.raises(InvalidFile, match="another recipe"):
+        list(leave_one_source_out(slower, [("a",)], protocol))
+    write_photo(tmp_path / "photos", "one_more", shade=40, source="b")
+    with pytest.raises(InvalidFile, match="other photos"):
+        list(leave_one_source_out(config, [("a",)], protocol))

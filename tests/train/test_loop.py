@@ -18,6 +18,8 @@ from limner.train import loop, published
 from limner.train.batches import BatchDataset
 from limner.train.config import Photos, TrainConfig, Validation
 from limner.train.curves import draw_curves
+from limner.train.parallel import Group
+from limner.train.photos import Photo
 from limner.train.published import published_features
 from limner.train.state import TrainingState, new_samlet, read_checkpoint
 from tests.train.helpers import interrupt_after, tiny_config, write_photo
@@ -243,3 +245,55 @@ def test_data_processes_do_not_wait_for_threads_that_opencv_had_before(tmp_path:
     command = [sys.executable, "-c", AFTER_OPENCV_HAD_THREADS, str(tmp_path / "run")]
     subprocess.run(command, check=True, timeout=300)
     assert read_checkpoint(tmp_path / "run" / loop.CHECKPOINT)["step"] == 2
+
+
+A_STEP_THAT_FAILS = """
+import dataclasses, sys
+from pathlib import Path
+from limner.train import loop
+from tests.train.helpers import tiny_config
+
+def fail(*arguments):
+    raise RuntimeError("nobody expected this")
+
+loop.train_on_batch = fail
+config = tiny_config(Path(sys.argv[1]), steps=9)
+loop.train(dataclasses.replace(config, run=dataclasses.replace(config.run, workers=1)))
+"""
+
+
+def test_an_unexpected_error_ends_the_run_and_its_data_processes(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", A_STEP_THAT_FAILS, str(tmp_path / "run")]
+    ended = subprocess.run(command, check=False, capture_output=True, timeout=120)
+    assert ended.returncode == 1
+    assert b"nobody expected this" in ended.stderr
+
+
+def test_of_two_processes_none_is_left_when_one_fails_in_an_unexpected_way(tmp_path: Path) -> None:
+    (tmp_path / "run" / loop.WEIGHTS).mkdir(parents=True)  # no file can be written there
+    process = start_two_processes(tmp_path, steps=4, workers=1)
+    output, _ = process.communicate(timeout=300)  # the pipe is open as long as any of them lives
+    assert process.returncode == 1
+    assert b"A training process ended with status 1" in output
+
+
+def test_a_photo_that_cannot_be_read_loses_no_step(tmp_path: Path) -> None:
+    for shade in range(8):
+        write_photo(tmp_path / "photos", f"p{shade}", shade=shade)
+    photos = Photos(share=1.0, folders=(tmp_path / "photos",), paste=0.0)
+    config = dataclasses.replace(tiny_config(tmp_path / "run", steps=200), photos=photos, scenes=None)
+    config = dataclasses.replace(config, schedule=dataclasses.replace(config.schedule, checkpoint_every=1000))
+    (tmp_path / "photos" / "p3.png").write_bytes(b"cut off")
+    with pytest.raises(InvalidFile, match=r"p3\.png is no image"):
+        loop.train(config)
+    assert read_checkpoint(tmp_path / "run" / loop.CHECKPOINT)["step"] < 200
+
+
+def test_a_run_that_is_told_to_stop_is_not_measured_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tiny_config(tmp_path / "run", steps=50)
+    interrupt_after(2, monkeypatch)
+    state = TrainingState(*new_samlet(config, torch.device("cpu")), config.schedule)
+    task = loop.Task(BatchDataset(config), list[Photo], lambda model, path, steps: None, validate_ends=True)
+    loop.run(config, task, state, Group(), resume=False)
+    steps = [json.loads(line)["step"] for line in (tmp_path / "run" / loop.LOG).read_text().splitlines()]
+    assert steps == [0, 2]  # before the first, and the log's own line

@@ -62,16 +62,19 @@ def _labelled(teacher: str, photos: Path, output: Path, home: Path | None) -> Pa
     """A folder of the photos with the teacher's masks."""
     import numpy as np
 
+    from limner.config import Settings
+    from limner.models.registry import load_model
     from limner.segment.automatic import AutomaticMaskGenerator
     from limner.segment.predictor import Predictor
     from limner.train.teacher import FOLDER, label_photos
 
-    generator = AutomaticMaskGenerator(Predictor(teacher, home=home))
+    loaded = load_model(teacher, home or Settings().home)
+    generator = AutomaticMaskGenerator(Predictor(loaded))
 
     def segment(image: NDArray[np.uint8]) -> list[NDArray[np.bool_]]:
         return [np.asarray(mask["segmentation"], np.bool_) for mask in generator.generate(image)]
 
-    folder = output / FOLDER
+    folder = output / FOLDER / loaded.weights_sha256[:12]  # another teacher's masks are not taken for this one's
     masks = label_photos(segment, photos, folder)
     click.echo(f"{teacher} has labelled {counted(masks, 'mask')}.")
     return folder

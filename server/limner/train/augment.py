@@ -39,11 +39,15 @@ def random_view(rng: np.random.Generator, image: Image, labels: Labels, size: in
 
 
 def resized(image: Image, labels: Labels, scale_x: float, scale_y: float) -> tuple[Image, Labels]:
-    """Both scaled; labels stay labels."""
+    """Both scaled; labels stay labels.
+
+    OpenCV's plain INTER_NEAREST reads at the corners of pixels, not in their middle: labels would lie half a pixel to
+    the right of and below what they are of.
+    """
     height, width = image.shape[:2]
-    new_size = max(8, int(width * scale_x)), max(8, int(height * scale_y))
+    new_size = max(8, round(width * scale_x)), max(8, round(height * scale_y))
     interpolation = cv2.INTER_AREA if min(scale_x, scale_y) < 1 else cv2.INTER_LINEAR
-    smaller = [cv2.resize(layer, new_size, interpolation=cv2.INTER_NEAREST) for layer in labels]
+    smaller = [cv2.resize(layer, new_size, interpolation=cv2.INTER_NEAREST_EXACT) for layer in labels]
     return cv2.resize(image, new_size, interpolation=interpolation), np.stack(smaller)
 
 

@@ -40,7 +40,7 @@ class _Shrunken:
 
     def enlarged(self, mask: NDArray[Any]) -> Mask:
         """The answer at full size."""
-        return cv2.resize(mask.astype(np.uint8), self.full_size, interpolation=cv2.INTER_NEAREST) > 0
+        return cv2.resize(mask.astype(np.uint8), self.full_size, interpolation=cv2.INTER_NEAREST_EXACT) > 0
 
 
 class GrabCut(_Shrunken):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from limner.errors import InvalidFile
 from limner.sam.model import PIXEL_MEAN, PIXEL_STD
 from limner.train.augment import letterboxed, paste_cut_out, random_view
 from limner.train.config import Size, TrainConfig
@@ -22,6 +23,7 @@ from limner.train.targets import Target, choose_targets
 _SIZES, _IMAGES = 10, 11  # streams of random numbers, apart from each other and from those of the scenes
 EMBEDDING_STRIDE = 8
 EDGE_STRIDE = 4
+MOST_ATTEMPTS = 1000  # images in a row, at most, of which a batch is made
 _NONE = torch.empty(0)
 _NORMALISED = ((np.arange(256) - np.array(PIXEL_MEAN)[:, None]) / np.array(PIXEL_STD)[:, None]).astype(np.float16)
 """(RGB, 256): every byte normalised."""
@@ -52,11 +54,16 @@ class Batch(NamedTuple):
         return Batch(**moved, embeddings=embeddings)
 
 
+def nothing_to_learn_from() -> InvalidFile:
+    """What to say after `MOST_ATTEMPTS` images without a mask to ask for."""
+    return InvalidFile("No mask is large enough to learn from.", hint="Masks need 16 pixels and 0.05 % of their image.")
+
+
 class BatchDataset(Dataset[Batch]):
     """Batches by step number, for one of several processes.
 
     Raises:
-        InvalidFile: see `find_photos` and `PhotoPool`.
+        InvalidFile: see `find_photos` and `PhotoPool`; and when a batch is asked for, but no mask is large enough.
     """
 
     def __init__(self, config: TrainConfig, rank: int = 0, processes: int = 1):
@@ -83,7 +90,9 @@ class BatchDataset(Dataset[Batch]):
         targets: list[Target] = []
         scenes = 0  # images made of scenes so far
         reuse = self.config.scenes.reuse if self.config.scenes else 1
-        while len(images) < size.images:
+        for _ in range(MOST_ATTEMPTS):
+            if len(images) == size.images:
+                break
             image, labels, complete = self._labelled(rng, first_scene + scenes // reuse, size.size)
             chosen = choose_targets(rng, padded(labels, size.size), self.config.prompts)
             if not chosen:  # an empty scene: take the next one
@@ -92,6 +101,8 @@ class BatchDataset(Dataset[Batch]):
             images.append((image, labels, complete))
             scenes += complete
             targets += chosen
+        else:
+            raise nothing_to_learn_from()
         return make_batch(images, targets, size.size)
 
     def _labelled(self, rng: np.random.Generator, scene: int, size: int) -> Labelled:

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from limner.errors import InvalidFile
 from limner.sam.samlet import SamletConfig
+from limner.vocabulary.counted import counted
 
 T = TypeVar("T")
 
@@ -173,6 +174,14 @@ def _check(config: TrainConfig, path: Path) -> None:
     for size in config.sizes:
         if size.size % 32 or size.size <= 0:
             raise InvalidFile(f"{path}: the size {size.size} is no multiple of 32.")
+        if size.images < 1:
+            raise InvalidFile(
+                f"{path}: a step has {counted(size.images, 'image')} of {size.size} px.", hint="Give 1 or more."
+            )
+    if config.prompts.per_image < 1:
+        raise InvalidFile(f"{path}: per_image is {config.prompts.per_image}.", hint="It is 1 or more.")
+    if min(config.prompts.layers) < 0 or not any(config.prompts.layers):
+        raise InvalidFile(f"{path}: layers are {config.prompts.layers}.", hint="They are 0 or more, and not all 0.")
     if config.scenes is None and config.photos is None and not config.projects:
         raise InvalidFile(f"{path} names no data.", hint="Add [scenes], [photos] or [[projects]].")
     if config.scenes is not None and config.scenes.reuse < 1:

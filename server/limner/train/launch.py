@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -15,8 +14,10 @@ from pathlib import Path
 from limner.errors import ModelError
 from limner.train.config import Photos, TrainConfig, read_config
 from limner.train.loop import train
+from limner.train.stopping import StopRequest
 
 POLL_SECONDS = 0.5
+PATIENCE_SECONDS = 30.0  # with a process that has been told to end, before it is killed
 
 
 class RunFailed(ModelError):
@@ -53,18 +54,15 @@ def launch(path: Path, resume: bool, more_photos: Sequence[Path] = ()) -> None:
         "MASTER_PORT": str(_free_port()),
         "WORLD_SIZE": str(config.run.processes),
     }
-    processes = [
-        subprocess.Popen(command, env={**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)})  # noqa: S603
-        for rank in range(config.run.processes)
-    ]
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    handlers = [signal.signal(number, lambda *_: _stop(processes)) for number in numbers]
-    try:
-        _wait(processes)
-    finally:
-        _stop(processes)
-        for number, handler in zip(numbers, handlers, strict=True):
-            signal.signal(number, handler)
+    stop, processes = StopRequest(), list[subprocess.Popen[bytes]]()
+    with stop.listening():  # from before there are any: none is left behind
+        try:
+            for rank in range(config.run.processes):
+                ours = {**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+                processes.append(subprocess.Popen(command, env=ours))  # noqa: S603
+            _wait(processes, stop)
+        finally:
+            _end(processes)
 
 
 def _with_photos(config: TrainConfig, folders: Sequence[Path]) -> TrainConfig:
@@ -74,9 +72,13 @@ def _with_photos(config: TrainConfig, folders: Sequence[Path]) -> TrainConfig:
     return dataclasses.replace(config, photos=dataclasses.replace(photos, folders=(*photos.folders, *folders)))
 
 
-def _wait(processes: list[subprocess.Popen[bytes]]) -> None:
-    """Until all have ended well or one has failed."""
+def _wait(processes: list[subprocess.Popen[bytes]], stop: StopRequest) -> None:
+    """Until all have ended well or one has failed; a wish to stop is handed on to them, once."""
+    told = False
     while True:
+        if stop.received and not told:
+            told = True
+            _terminate(processes)
         codes = [process.poll() for process in processes]
         failed = [code for code in codes if code]
         if failed:
@@ -86,10 +88,21 @@ def _wait(processes: list[subprocess.Popen[bytes]]) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
+def _terminate(processes: list[subprocess.Popen[bytes]]) -> None:
     for process in processes:
         if process.poll() is None:
             process.terminate()
+
+
+def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    """None is left behind: one that waits for another which has failed does not end by itself."""
+    _terminate(processes)
+    for process in processes:
+        try:
+            process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _free_port() -> int:

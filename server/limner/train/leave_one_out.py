@@ -7,11 +7,13 @@ chosen by this instead (``limner evaluate --leave-one-source-out RECIPE``).
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from safetensors.torch import load_file
 
+from limner.atomic import make_folder, replacing
 from limner.errors import InvalidFile, ModelError
 from limner.sam.samlet import Samlet
 from limner.train.config import TrainConfig
@@ -23,6 +25,7 @@ from limner.vocabulary.counted import counted
 
 JOIN = "+"  # between sources that are left out together, since they show the same world
 FINISHED = "finished"  # an empty file beside the weights of a training that came to its end
+RECIPE = "recipe.sha256"  # of the recipe and the photos that a training was begun with
 
 
 class TrainingStopped(ModelError):
@@ -82,6 +85,7 @@ def leave_one_source_out(
 
 def _trained_without(config: TrainConfig, sources: Sequence[str], output: Path) -> Path:
     """The weights of a training without some sources, which has come to its end."""
+    _check_recipe(config, output)
     if not (output / FINISHED).exists():
         run = dataclasses.replace(config.run, output=output, processes=1)
         validation = dataclasses.replace(config.validation, leave_out=tuple(sources))
@@ -96,3 +100,21 @@ def _trained_without(config: TrainConfig, sources: Sequence[str], output: Path) 
             )
         (output / FINISHED).touch()
     return output / WEIGHTS
+
+
+def _check_recipe(config: TrainConfig, output: Path) -> None:
+    """A folder of trainings is of one recipe on one set of photos: figures of others are not passed off as its own."""
+    assert config.photos is not None, "source_groups has looked"
+    run = dataclasses.replace(config.run, output=Path(), processes=1, threads=1, workers=0)
+    photos = sorted(photo.sha256 for photo in find_photos(config.photos.folders))
+    start = run.start_from.read_bytes() if run.start_from is not None and run.start_from.is_file() else b""
+    digest = hashlib.sha256(f"{dataclasses.replace(config, run=run)}{photos}".encode() + start).hexdigest()
+    written = output / RECIPE
+    if written.exists() and written.read_text("utf-8") != digest:
+        raise InvalidFile(
+            f"{output} holds a training by another recipe, or on other photos.", hint="Name another output."
+        )
+    if not written.exists():
+        make_folder(output)
+        with replacing(written) as partial:
+            partial.write_text(digest, "utf-8")

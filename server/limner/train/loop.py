@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import math
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,14 +73,15 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
         Diverged: when a loss is no number; the checkpoint of the last good state stays.
     """
     torch.set_num_threads(config.run.threads)
-    with joined_group(config.run.device) as group:
+    stop = StopRequest()
+    with stop.listening(), joined_group(config.run.device) as group:
         config = with_projects(config, group)
         rates = {"encoder.backbone.": config.pretrained.rate}
         state = TrainingState(*new_samlet(config, group.device), config.schedule, rates=rates, saves_frozen=True)
         held_out = measured_photos(config) if group.leads else list[Photo]
         dataset = BatchDataset(config, group.rank, group.processes)
         moving = config.schedule.moving_statistics
-        run(config, Task(dataset, held_out, _write_samlet, moving_statistics=moving), state, group, resume)
+        run(config, Task(dataset, held_out, _write_samlet, moving_statistics=moving), state, group, resume, stop)
     return config.run.output / WEIGHTS
 
 
@@ -106,11 +108,21 @@ def measured_photos(config: TrainConfig) -> Callable[[], Sequence[Photo]]:
     return measured
 
 
-def run(config: TrainConfig, task: Task, state: TrainingState, group: Group, resume: bool) -> None:
+def run(
+    config: TrainConfig,
+    task: Task,
+    state: TrainingState,
+    group: Group,
+    resume: bool,
+    stop: StopRequest | None = None,
+) -> None:
     """From the first step or the checkpoint on, until the last, a limit or a signal; leaves a checkpoint and weights.
 
+    Also when data cannot be read any more: what was learned until then is kept. `stop` is of a caller that has listened
+    for signals since before.
+
     Raises:
-        InvalidFile: when there is no checkpoint to resume from, or one that would be overwritten.
+        InvalidFile: when there is no checkpoint to resume from, or one that would be overwritten; or for data.
         Diverged: when a loss is no number.
     """
     output = config.run.output
@@ -122,14 +134,19 @@ def run(config: TrainConfig, task: Task, state: TrainingState, group: Group, res
     elif checkpoint.exists():
         raise InvalidFile(f"{output} holds a run already.", hint="Add --resume, or name another output.")
     group.wait()
-    stop, log = StopRequest(), _Log(output / LOG if group.leads else None)
+    stop, log = stop or StopRequest(), _Log(output / LOG if group.leads else None)
     with stop.listening(), log:
         if task.validate_ends and state.step == 0 and group.leads:
             log.note(0, _validate(config, task, state))
-        _steps(config, task, state, group, stop, log)
+        try:
+            _steps(config, task, state, group, stop, log)
+        except InvalidFile:
+            if group.leads:
+                _save(task, state, output)
+            raise
         if group.leads:
             _save(task, state, output)
-            if task.validate_ends:
+            if task.validate_ends and not stop.received:
                 log.note(state.step, _validate(config, task, state))
     group.wait()
 
@@ -139,7 +156,7 @@ def _steps(config: TrainConfig, task: Task, state: TrainingState, group: Group, 
     started = time.monotonic()
     batches = iter(_loader(config, task, group, first_step=state.step))
     progress = tqdm(total=schedule.steps, initial=state.step, disable=not group.leads, mininterval=5, unit="step")
-    with progress:
+    with progress, _ended(batches):
         while state.step < schedule.steps:
             now = time.monotonic() - started
             state.seconds = seconds_before + now
@@ -210,6 +227,19 @@ def _loader(config: TrainConfig, task: Task, group: Group, first_step: int) -> D
     )
 
 
+@contextlib.contextmanager
+def _ended(batches: Iterator[Batch]) -> Iterator[None]:
+    """Data processes end with the block.
+
+    They leave signals to this process. After an error whose traceback holds the iterator, it would wait for them for
+    ever when it ends. Torch has no public name for this.
+    """
+    try:
+        yield
+    finally:
+        getattr(batches, "_shutdown_workers", lambda: None)()
+
+
 def _single_thread(worker: int) -> None:
     """A data process must not compete with training for the cores, nor stop before it does."""
     torch.set_num_threads(1)
@@ -225,7 +255,7 @@ def _validate(config: TrainConfig, task: Task, state: TrainingState) -> dict[str
     figures: dict[str, object] = {}
     photos = first_of_each_source(task.held_out(), choice.images_per_source)
     if photos:
-        report = evaluate_photos(subject, photos, protocol)
+        report = evaluate_photos(subject, photos, protocol, progress=True)
         figures["miou"] = report.miou
         figures["masks"] = sum(source.masks for source in report.sources.values())
         figures["sources"] = {name: source.miou for name, source in report.sources.items()}

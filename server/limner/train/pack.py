@@ -7,7 +7,6 @@ with them, and the hash of the original file, so that what is held out stays hel
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 import zipfile
@@ -78,10 +77,8 @@ def unpack_photos(pack: Path, folder: Path) -> None:
 
 
 def _originals(folder: Path) -> Iterator[Original]:
-    documents = sorted(folder.glob("*.json"))  # the order of find_photos
-    for document, photo in zip(documents, find_photos([folder]), strict=True):
-        known = json.loads(document.read_text("utf-8"))["image"].get("sha256")
-        yield photo, known or hashlib.sha256(photo.image_path.read_bytes()).hexdigest()
+    for photo in find_photos([folder]):
+        yield photo, photo.sha256
 
 
 def _quality(originals: Sequence[Original], megabytes: float, side: int) -> int:

@@ -45,7 +45,7 @@ def choose_targets(
 
     `stride` is how many model pixels a cell of the model's masks covers.
     """
-    candidates = _candidates(labels)
+    candidates = [candidate for candidate in _candidates(labels) if mix.layers[candidate[0]] > 0]
     if not candidates:
         return []
     weights = np.array([mix.layers[layer] * area**mix.area_exponent for layer, _, area in candidates])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from limner.errors import InvalidFile, InvalidInput
 from limner.heads.detector import Detector
 from limner.heads.proposing import propose
-from limner.train.detector.examples import UNKNOWN, split
+from limner.train.detector.examples import UNKNOWN, FeatureReader, split, statistics
 from limner.train.detector.measuring import measure_boxes
 from limner.train.detector.training import Plan, Step, train_detector, usual_steps
 from tests.train.detector.squares import CONFIG, Squares
@@ -119,3 +122,15 @@ def test_held_out_images_are_not_learned_from() -> None:
 
 def test_more_images_are_learned_from_for_longer() -> None:
     assert usual_steps(1) < usual_steps(150) < usual_steps(200) == usual_steps(10_000)
+
+
+def test_features_are_normalised_by_all_kinds_of_images_not_by_the_first_ones() -> None:
+    squares = Squares(6)
+    dark, bright = squares.examples[:3], squares.examples[3:]
+
+    def read(sha256: str) -> Mapping[str, NDArray[np.float32]]:
+        lift = 10.0 if any(each.sha256 == sha256 for each in bright) else 0.0
+        return {name: values + np.float32(lift) for name, values in squares.read(sha256).items()}
+
+    mean, _ = statistics(FeatureReader(read, CONFIG), [*dark, *bright], at_most=2)
+    assert torch.all((mean - 5).abs() < 1)

@@ -123,9 +123,12 @@ class FeatureReader:
 
 
 def statistics(reader: FeatureReader, examples: Sequence[Example], at_most: int = 64) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of all features' channels where the images are, over the first examples."""
+    """Mean and standard deviation of all features' channels where the images are, over examples spread evenly over all:
+    those of one source may stand together.
+    """
     sums: list[Tensor] = []
-    for each in examples[:at_most]:
+    chosen = np.linspace(0, len(examples) - 1, min(len(examples), at_most)).round().astype(int)
+    for each in (examples[index] for index in chosen):
         height, width = each.geometry.input_size
         side = each.geometry.image_size
         parts = []

@@ -70,7 +70,7 @@ def finetune(
 
     if adaptation.adapt == "decoder":
         cache = EmbeddingCache(config.run.output / "embeddings", weights_sha256)
-        batches = ViewBatches(config, pool, stride, views, cache)
+        batches = ViewBatches(config, pool, stride, views, cache, fit=model.config.fit)
         batches.fill_cache(model, on_encoded)
         task = Task(
             batches,
@@ -82,7 +82,7 @@ def finetune(
             told=on_step,
         )
     else:
-        batches = ViewBatches(config, pool, stride)
+        batches = ViewBatches(config, pool, stride, fit=model.config.fit)
         task = Task(batches, lambda: held_out, write, moving_statistics=False, validate_ends=measures, told=on_step)
     origin = {"weights": weights_sha256, "adapt": adaptation.adapt, "rank": str(adaptation.rank)}
     run(config, task, TrainingState(model, None, config.schedule, origin), Group(device=device), resume)

@@ -15,14 +15,23 @@ from tqdm import tqdm
 from limner.errors import InvalidFile
 from limner.sam.model import PromptableModel
 from limner.train.augment import random_view, resized
-from limner.train.batches import Batch, Labelled, make_batch, padded, stacked, step_size
+from limner.train.batches import (
+    MOST_ATTEMPTS,
+    Batch,
+    Labelled,
+    make_batch,
+    nothing_to_learn_from,
+    padded,
+    stacked,
+    step_size,
+)
 from limner.train.config import TrainConfig
 from limner.train.finetune.embeddings import EmbeddingCache
 from limner.train.photos import Photo, PhotoPool
 from limner.train.targets import Target, choose_targets
+from limner.vocabulary.geometry import Fit
 
 _STEPS, _VIEWS = 20, 21  # streams of random numbers
-MOST_ATTEMPTS = 1000  # views in a row without a mask to ask for
 
 View = tuple[NDArray[Any], NDArray[Any]]  # image (h, w, 3) and labels (3, h, w)
 
@@ -34,6 +43,7 @@ class ViewBatches(Dataset[Batch]):
         config: seed, sizes, prompts.
         pool: the photos to learn from.
         stride: model pixels per cell of the model's masks.
+        fit: how the model has an image fill its square, as in use: views are stretched where images are.
         views: of each photo, the first of which is the whole; fresh ones at every step when None.
         cache: where the embeddings of these views are; images are batched when None.
     """
@@ -45,8 +55,10 @@ class ViewBatches(Dataset[Batch]):
         stride: int,
         views: int | None = None,
         cache: EmbeddingCache | None = None,
+        fit: Fit = "pad",
     ) -> None:
-        self.config, self.pool, self.stride, self.views, self.cache = config, pool, stride, views, cache
+        self.config, self.pool, self.stride, self.fit = config, pool, stride, fit
+        self.views, self.cache = views, cache
 
     def __len__(self) -> int:
         return self.config.schedule.steps
@@ -61,7 +73,7 @@ class ViewBatches(Dataset[Batch]):
                 break
             photo = self.pool.pick(rng)
             if self.views is None:
-                image, labels = random_view(rng, photo.image(), self.pool.labels(photo), size.size)
+                image, labels = self._fitted(random_view(rng, *self._labelled(photo), size.size), size.size)
             else:
                 image, labels = self.view(photo, int(rng.integers(self.views)), size.size)
             chosen = choose_targets(rng, padded(labels, size.size), self.config.prompts, self.stride)
@@ -69,17 +81,18 @@ class ViewBatches(Dataset[Batch]):
                 images.append((image, labels, False))
                 targets += chosen
         else:
-            raise InvalidFile("No mask is large enough to learn from.", hint="Masks need 0.05 % of their image.")
+            raise nothing_to_learn_from()
         return make_batch(images, targets, size.size, self._embeddings(images) if self.cache else None)
 
     def view(self, photo: Photo, number: int, size: int) -> View:
         """View `number` of a photo, at most `size` high and wide: always the same one."""
-        image, labels = photo.image(), self.pool.labels(photo)
+        image, labels = self._labelled(photo)
         if number == 0:
             scale = size / max(photo.size)
-            return resized(image, labels, scale, scale)
+            return self._fitted(resized(image, labels, scale, scale), size)
         name = int.from_bytes(photo.image_path.name.encode()[-8:], "big")
-        return random_view(np.random.default_rng([self.config.run.seed, _VIEWS, number, name]), image, labels, size)
+        rng = np.random.default_rng([self.config.run.seed, _VIEWS, number, name])
+        return self._fitted(random_view(rng, image, labels, size), size)
 
     def fill_cache(
         self, model: PromptableModel, on_encoded: Callable[[int, int], object] = lambda done, total: None
@@ -96,6 +109,16 @@ class ViewBatches(Dataset[Batch]):
             if not self.cache.path(image).is_file():
                 with torch.inference_mode():
                     self.cache.write(image, model.encode(stacked([image], size).float().to(device)))
+
+    def _labelled(self, photo: Photo) -> View:
+        return photo.image(), self.pool.labels(photo)
+
+    def _fitted(self, view: View, size: int) -> View:
+        """A view as the model is shown images: what it does not fill is padded later, unless it is stretched here."""
+        if self.fit == "pad":
+            return view
+        height, width = view[0].shape[:2]
+        return resized(*view, size / width, size / height)
 
     def _all_views(self, size: int) -> Iterator[NDArray[Any]]:
         for number, photo in itertools.product(range(self.views or 0), self.pool.photos()):
