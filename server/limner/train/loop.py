@@ -19,7 +19,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from limner.errors import InvalidFile, ModelError
+from limner.errors import InvalidFile, LimnerError, ModelError
 from limner.sam.model import PromptableModel
 from limner.train.batches import Batch, BatchDataset, step_size
 from limner.train.config import TrainConfig
@@ -165,6 +165,8 @@ def _steps(config: TrainConfig, task: Task, state: TrainingState, group: Group, 
                 break
             asked = time.monotonic()
             batch = next(batches)
+            if isinstance(batch, LimnerError):
+                raise batch
             waited = time.monotonic() - asked
             metrics = _step(config, task, state, group, batch)
             metrics["waited"] = waited
@@ -213,11 +215,24 @@ def _write_samlet(model: PromptableModel, path: Path, steps: int) -> None:
     save_weights(model, path, {"format": "limner-weights-1", "family": "samlet", "steps": str(steps)})
 
 
-def _loader(config: TrainConfig, task: Task, group: Group, first_step: int) -> DataLoader[Batch]:
+class _Told(Dataset[Batch | LimnerError]):
+    """Batches, or what is wrong with the data: raised in a data process, an error would arrive as a traceback."""
+
+    def __init__(self, batches: Dataset[Batch]):
+        self._batches = batches
+
+    def __getitem__(self, step: int) -> Batch | LimnerError:
+        try:
+            return self._batches[step]
+        except LimnerError as error:
+            return error
+
+
+def _loader(config: TrainConfig, task: Task, group: Group, first_step: int) -> DataLoader[Batch | LimnerError]:
     workers = config.run.workers
     cv2.setNumThreads(1)  # data processes are forks: they would wait forever for OpenCV's threads, which no fork has
     return DataLoader(
-        task.batches,
+        _Told(task.batches),
         batch_size=None,
         sampler=range(first_step, config.schedule.steps),
         num_workers=workers,
@@ -228,7 +243,7 @@ def _loader(config: TrainConfig, task: Task, group: Group, first_step: int) -> D
 
 
 @contextlib.contextmanager
-def _ended(batches: Iterator[Batch]) -> Iterator[None]:
+def _ended(batches: Iterator[Batch | LimnerError]) -> Iterator[None]:
     """Data processes end with the block.
 
     They leave signals to this process. After an error whose traceback holds the iterator, it would wait for them for
