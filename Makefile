@@ -116,9 +116,7 @@ $(STATIC): $(WEB_SOURCES) web/node_modules/.installed
 	cd web && npm run build
 
 web/node_modules/.installed: web/package-lock.json
-	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' || \
-	{ echo "Limner needs Node 20.19 or newer, from https://nodejs.org." >&2; exit 1; }
-	cd web && npm ci --no-audit --no-fund
+	cd web && npm ci --engine-strict --no-audit --no-fund
 	@touch $@
 
 $(BIN)/python:
